@@ -1,0 +1,79 @@
+// NodePlan: everything that can be known of a node before it starts. Made from the configuration and the
+// plugins that it selects; what is wrong is collected, never thrown. `check`, `config` and `start` all stand
+// on it.
+#pragma once
+
+#include "host/config/host_schema.h"
+#include "host/loader/plugin_set.h"
+
+#include <map>
+#include <memory>
+
+namespace chronik::host {
+
+struct PlanOptions {
+  std::filesystem::path file;  // empty: no file, as for `dev`
+  std::vector<Override> overrides;
+  std::vector<EnvironmentVariable> environment;
+};
+
+struct PlannedPlugin {
+  std::string table;  // that configures it; may be empty
+  TableValues values;
+  std::string json;  // canonical
+};
+
+class NodePlan {
+ public:
+  // Reads, selects, probes, resolves, loads, checks. Plugin code runs only when all plugins fit together.
+  explicit NodePlan(const PlanOptions& options);
+  NodePlan(const NodePlan&) = delete;
+  NodePlan& operator=(const NodePlan&) = delete;
+
+  bool ok() const { return diagnostics_.errors() == 0; }
+  const Diagnostics& diagnostics() const { return diagnostics_; }
+  const Settings& settings() const { return *settings_; }
+  const HostConfig& config() const { return config_; }
+  // All schemas that were read, the host's first: for `config default`.
+  const std::vector<TableSchema>& schemas() const { return schemas_; }
+
+  // REQUIRES: ok(). In start order; plugin(i) belongs to set()[i].
+  const PluginSet& set() const { return set_; }
+  const PlannedPlugin& plugin(size_t i) const { return plugins_[i]; }
+  // The plugin in the slot that keeps the node's data; empty: none.
+  const std::string& data_plugin() const { return data_plugin_; }
+
+ private:
+  struct Selected {
+    std::string table;  // the slot; empty: from plugins = [...]
+    std::string key;    // of the setting that names it
+    std::string name;
+    std::optional<PluginFile> file;
+  };
+
+  bool read_file(const std::filesystem::path& file);
+  std::vector<Selected> select();
+  void probe(Selected* selected);
+  void check_table(Selected* selected);
+  bool resolve(std::vector<Selected>* selected);
+  void load();
+  void read_plugin_table(TableSchema schema, PlannedPlugin* plugin);
+  void leave_alone(const std::string& table);
+  void validate(size_t i);
+  void error_at(const std::string& key, std::string message);
+
+  Diagnostics diagnostics_;
+  TomlDocument document_;
+  std::unique_ptr<Settings> settings_;
+  HostConfig config_;
+  std::vector<TableSchema> schemas_;
+  std::map<std::string, std::string> selected_by_;  // plugin id -> key of the setting that selected it
+  PluginSet set_;
+  std::vector<PlannedPlugin> plugins_;
+  std::string data_plugin_;
+};
+
+// Where plugins are found by name when plugin_dir is not set.
+std::filesystem::path default_plugin_dir();
+
+}  // namespace chronik::host

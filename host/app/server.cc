@@ -1,0 +1,270 @@
+#include "host/app/server.h"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "host/app/signals.h"
+#include "host/config/json.h"
+
+namespace chronik::host {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr std::string_view kComponent = "node";
+constexpr std::chrono::minutes kStartPatience{30};  // a recovery reads the whole log in the worst case
+
+// Connections and LMDB readers need descriptors; the soft limit is often 1024.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+double seconds_since(steady_clock::time_point begin) {
+  return std::chrono::duration<double>(steady_clock::now() - begin).count();
+}
+
+std::string join(const std::vector<std::string>& items) {
+  std::string out;
+  for (const std::string& item : items) out += (out.empty() ? "" : ",") + item;
+  return out;
+}
+
+std::string plugins_json(const PluginSet& set) {
+  std::string out = "{\"plugins\":[";
+  for (size_t i = 0; i < set.size(); ++i) {
+    const Manifest& m = set[i].manifest();
+    std::string provides;
+    for (const std::string& service : m.provides)
+      provides += (provides.empty() ? "" : ",") + json_quote(service);
+    out += fmt::format("{}{{\"id\":{},\"version\":{},\"table\":{},\"provides\":[{}]}}", i == 0 ? "" : ",",
+                       json_quote(m.id), json_quote(m.version), json_quote(m.config), provides);
+  }
+  return out + "]}\n";
+}
+
+}  // namespace
+
+class Server::Values final : public ConfigValues {
+ public:
+  explicit Values(const TableValues& values) : values_(values) {}
+  chr_status integer(std::string_view key, int64_t* out) const override {
+    const Value* value = values_.find(key);
+    if (value == nullptr || value->is_list || !std::holds_alternative<int64_t>(value->items.at(0))) {
+      return CHR_E_NOT_FOUND;
+    }
+    *out = value->integer();
+    return CHR_OK;
+  }
+  chr_status string(std::string_view key, std::string_view* out) const override {
+    const Value* value = values_.find(key);
+    if (value == nullptr || value->is_list || !std::holds_alternative<std::string>(value->items.at(0))) {
+      return CHR_E_NOT_FOUND;
+    }
+    *out = value->text();
+    return CHR_OK;
+  }
+  chr_status string_at(std::string_view key, uint32_t i, std::string_view* out) const override {
+    const Value* value = values_.find(key);
+    if (value == nullptr || !value->is_list) return CHR_E_NOT_FOUND;
+    if (i >= value->items.size()) return CHR_E_OUT_OF_RANGE;
+    const auto* text = std::get_if<std::string>(&value->items[i]);
+    if (text == nullptr) return CHR_E_NOT_FOUND;
+    *out = *text;
+    return CHR_OK;
+  }
+
+ private:
+  const TableValues& values_;
+};
+
+Server::Server(const NodePlan& plan) : plan_(plan) {
+  logger_.set_level(level_from_name(plan.config().log_level));
+  logger_.set_format(plan.config().log_format == "json" ? LogFormat::kJson : LogFormat::kLogfmt);
+}
+
+Server::~Server() {
+  if (instances_) instances_->destroy_all();
+  if (runtime_) runtime_->stop();
+}
+
+Status Server::start() {
+  log_beginning();
+  raise_descriptor_limit();
+  CHRONIK_CHECK(open_data());
+  add_process_metrics(metrics_, CHRONIK_VERSION);
+  health_.set(kComponent, "start", CHR_HEALTH_NOT_READY, "the node is starting");
+  RuntimeOptions options;
+  options.shards = plan_.config().shards;
+  runtime_ = std::make_unique<Runtime>(options, logger_, metrics_);
+  runtime_->start();
+  watch_shards(health_, *runtime_);
+  CHRONIK_CHECK(start_http());
+  CHRONIK_CHECK(make_hosts());
+  CHRONIK_CHECK(start_plugins());
+  health_.forget(kComponent);
+  return {};
+}
+
+void Server::log_beginning() {
+  const HostConfig& config = plan_.config();
+  logger_.info(kComponent,
+               fmt::format("chronik-server {} starts as node {}", CHRONIK_VERSION, config.node_id),
+               Fields()
+                   .add("config", plan_.diagnostics().file())
+                   .add("data_dir", config.data_dir.string())
+                   .add("http", config.http_listen));
+  for (size_t i = 0; i < plan_.set().size(); ++i) {
+    const Manifest& m = plan_.set()[i].manifest();
+    logger_.info(
+        kComponent, fmt::format("plugin {} {}", m.id, m.version),
+        Fields().add("file", plan_.set()[i].file().path().string()).add("provides", join(m.provides)));
+  }
+}
+
+Status Server::open_data() {
+  const HostConfig& config = plan_.config();
+  CHRONIK_CHECK(data_.open({config.data_dir, config.node_id, plan_.data_plugin()}));
+  if (data_.lost_data()) {
+    logger_.warn(
+        kComponent,
+        fmt::format("{} holds nothing of what this node kept before; it goes on as a new incarnation",
+                    plan_.data_plugin()),
+        Fields().add("incarnation", to_text(data_.incarnation())));
+  }
+  return {};
+}
+
+NodeIdentity Server::identity(const std::string& directory) const {
+  const HostConfig& config = plan_.config();
+  NodeIdentity node;
+  node.id = config.node_id;
+  node.directory = directory;
+  node.new_node = data_.new_node();
+  node.incarnation = data_.incarnation();
+  node.rack = config.rack;
+  for (const ConfiguredPeer& peer : config.peers) node.peers.push_back({peer.id, peer.raft});
+  if (node.peers.empty()) node.peers.push_back({config.node_id, {}});
+  return node;
+}
+
+Status Server::make_hosts() {
+  const PluginSet& set = plan_.set();
+  instances_ = std::make_unique<Instances>(set);
+  for (size_t i = 0; i < set.size(); ++i) {
+    CHRONIK_TRY(const std::filesystem::path directory, data_.plugin_directory(set[i].id()));
+    values_.push_back(std::make_unique<Values>(plan_.plugin(i).values));
+    PluginHostOptions options;
+    options.id = set[i].id();
+    options.abi_minor = std::min<uint32_t>(set[i].table().abi_minor, CHR_ABI_MINOR);
+    options.config = values_.back().get();
+    options.node = identity(directory.string());
+    options.resolve = [this, i](std::string_view service, void** instance) {
+      return instances_->acquire(i, service, instance);
+    };
+    options.adopt_cluster = [this](std::string_view id) { return data_.adopt_cluster(id); };
+    hosts_.push_back(std::make_unique<PluginHost>(*runtime_, health_, std::move(options)));
+    CHRONIK_CHECK(instances_->create(i, hosts_.back()->core(), plan_.plugin(i).json));
+    const uint64_t info =
+        metrics_.define(CHR_METRIC_GAUGE, "chronik_plugin_info",
+                        label("id", set[i].id()) + "," + label("version", set[i].manifest().version),
+                        "Plugins that this node runs.");
+    metrics_.set(info, 1);
+  }
+  return {};
+}
+
+// Starts, and where stop_all or a failed start asks for it stops, one plugin.
+Status Server::await(size_t i, const Runtime::Call& call) {
+  if (instances_->state(i) == Instances::State::kCreated) {
+    logger_.debug(kComponent, "starting " + hosts_[i]->id());
+    const Status status = runtime_->call(call, kStartPatience);
+    if (status) hosts_[i]->started();
+    return status;
+  }
+  if (!stopping_) {
+    deadline_ = steady_clock::now() + std::chrono::nanoseconds(plan_.config().drain_timeout_ns);
+    stopping_ = true;
+  }
+  logger_.debug(kComponent, "stopping " + hosts_[i]->id());
+  hosts_[i]->close_listeners();
+  const auto left =
+      std::max(deadline_ - steady_clock::now(), steady_clock::duration(std::chrono::milliseconds(100)));
+  const Status status = runtime_->call(call, left);
+  if (!status)
+    logger_.error(kComponent, fmt::format("{} failed to stop: {}", hosts_[i]->id(), status.error().message));
+  hosts_[i]->close_connections();
+  return status;
+}
+
+Status Server::start_plugins() {
+  return instances_->start_all([this](size_t i, const Runtime::Call& call) { return await(i, call); });
+}
+
+Status Server::start_http() {
+  http_ = std::make_unique<HttpServer>(HttpOptions{.listen = plan_.config().http_listen}, logger_);
+  add_standard_routes(*http_, metrics_, health_);
+  const std::string plugins = plugins_json(plan_.set());
+  http_->route("/v1/plugins", "The plugins that this node runs.", [plugins](std::string_view) {
+    return HttpResponse{.status = 200, .content_type = "application/json", .body = plugins};
+  });
+  CHRONIK_TRY(const uint16_t port, http_->start());
+  logger_.info(kComponent, "serving HTTP",
+               Fields().add("listen", plan_.config().http_listen).add("port", port));
+  return {};
+}
+
+Status Server::stop() {
+  health_.set(kComponent, "stop", CHR_HEALTH_NOT_READY, "the node is stopping");
+  deadline_ = steady_clock::now() + std::chrono::nanoseconds(plan_.config().drain_timeout_ns);
+  stopping_ = true;
+  Status status;
+  if (instances_) {
+    status = instances_->stop_all([this](size_t i, const Runtime::Call& call) { return await(i, call); });
+  }
+  // Where a plugin did not stop, its callbacks may still come: nothing of it is freed.
+  if (status && unclean_) status = fail(Code::kFailed, "a plugin failed to stop after its start had failed");
+  if (!status) return status;
+  if (instances_) instances_->destroy_all();
+  if (http_) http_->stop();
+  if (runtime_) runtime_->stop();
+  for (const auto& host : hosts_) {
+    if (const int64_t buffers = host->live_buffers(); buffers > 0) {
+      logger_.warn(kComponent,
+                   fmt::format("Plugin misbehaviour: {} has stopped but {} of its buffers are still leased",
+                               host->id(), buffers));
+    }
+  }
+  return {};
+}
+
+int run_node(const NodePlan& plan, const std::function<void()>& on_ready) {
+  const auto begin = steady_clock::now();
+  StopSignals signals;
+  Server server(plan);
+  Logger& log = server.logger();
+  if (const Status started = server.start(); !started) {
+    log.error(kComponent, "start failed: " + started.error().message);
+    if (const Status stopped = server.stop(); !stopped) std::_Exit(1);
+    return 1;
+  }
+  log.info(kComponent, fmt::format("ready in {:.1f}s", seconds_since(begin)));
+  if (on_ready && !signals.requested()) on_ready();
+  const int signal = signals.wait();
+  log.info(kComponent,
+           fmt::format("stopping on {}; a second signal stops at once", signal == 15 ? "SIGTERM" : "SIGINT"));
+  const auto stop_begin = steady_clock::now();
+  if (const Status stopped = server.stop(); !stopped) {
+    log.error(kComponent, "the stop was not clean: " + stopped.error().message);
+    std::_Exit(1);
+  }
+  log.info(kComponent, fmt::format("stopped in {:.1f}s", seconds_since(stop_begin)));
+  return 0;
+}
+
+}  // namespace chronik::host

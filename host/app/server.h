@@ -1,0 +1,63 @@
+// A running node: data folder, runtime, HTTP port and plugin instances, from start to stop.
+#pragma once
+
+#include "host/app/data_dir.h"
+#include "host/app/plan.h"
+#include "host/loader/instances.h"
+#include "host/observe/health.h"
+#include "host/observe/http_server.h"
+#include "host/observe/logger.h"
+#include "host/observe/metrics.h"
+#include "host/runtime/plugin_host.h"
+
+#include <memory>
+
+namespace chronik::host {
+
+// Control thread only.
+class Server {
+ public:
+  // plan is ok() and outlives the server.
+  explicit Server(const NodePlan& plan);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // Starts everything. On an error all that had started is stopped again.
+  Status start();
+  // Ends what is in flight, within drain_timeout. An error: something did not stop in time; then the process
+  // must end without unwinding (see run_node).
+  Status stop();
+
+  Logger& logger() { return logger_; }
+
+ private:
+  class Values;  // TableValues as the runtime wants them
+
+  void log_beginning();
+  Status open_data();
+  Status make_hosts();
+  Status start_plugins();
+  Status start_http();
+  NodeIdentity identity(const std::string& directory) const;
+  Status await(size_t i, const Runtime::Call& call);
+
+  const NodePlan& plan_;
+  Logger logger_;
+  Metrics metrics_;
+  Health health_;
+  DataDir data_;
+  std::unique_ptr<Runtime> runtime_;
+  std::vector<std::unique_ptr<Values>> values_;
+  std::vector<std::unique_ptr<PluginHost>> hosts_;
+  std::unique_ptr<Instances> instances_;
+  std::unique_ptr<HttpServer> http_;
+  std::chrono::steady_clock::time_point deadline_;  // of a stop
+  bool stopping_ = false;
+  bool unclean_ = false;  // a plugin failed to stop
+};
+
+// Runs a node until a signal asks it to stop; returns the exit code. on_ready runs once it is ready.
+int run_node(const NodePlan& plan, const std::function<void()>& on_ready);
+
+}  // namespace chronik::host

@@ -1,0 +1,243 @@
+#include "host/cli/cli.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "host/cli/commands.h"
+#include "host/config/diagnostic.h"
+
+namespace chronik::host {
+namespace {
+
+std::vector<EnvironmentVariable> read_environment(char** environment) {
+  std::vector<EnvironmentVariable> variables;
+  for (char** p = environment; *p != nullptr; ++p) {
+    const std::string_view text = *p;
+    const size_t equals = text.find('=');
+    if (equals == std::string_view::npos) continue;
+    variables.push_back({std::string(text.substr(0, equals)), std::string(text.substr(equals + 1))});
+  }
+  return variables;
+}
+
+// Two examples below every help.
+std::string examples(std::string_view first, std::string_view second) {
+  return fmt::format("Examples:\n  {}\n  {}\n", first, second);
+}
+
+class Commands {
+ public:
+  Commands(CLI::App& app, char** environment) : app_(app) {
+    config_.environment = dev_.environment = read_environment(environment);
+    app.name("chronik-server");
+    app.description("chronik: a Kafka-compatible, Raft-replicated streaming server");
+    app.require_subcommand(1);
+    app.set_help_flag("-h,--help", "Print this help");
+    app.footer(examples("chronik-server dev", "chronik-server start --config node.toml"));
+    add_start();
+    add_dev();
+    add_check();
+    add_config();
+    add_plugin();
+    add_version();
+  }
+
+  int code() const { return code_; }
+
+ private:
+  CLI::App* add(CLI::App& parent, const std::string& name, const std::string& description,
+                const std::string& example, const std::string& second) {
+    CLI::App* command = parent.add_subcommand(name, description);
+    command->footer(examples(example, second));
+    return command;
+  }
+
+  void add_config_options(CLI::App* command, bool file_required) {
+    CLI::Option* file =
+        command->add_option("-c,--config", config_.file, "The node's TOML file")->type_name("FILE");
+    if (file_required) file->required();
+    command->add_option("--set", config_.set, "Override one key; may be repeated")
+        ->type_name("KEY=VALUE")
+        ->take_all()
+        ->allow_extra_args(false);
+  }
+
+  void add_start() {
+    CLI::App* start = add(app_, "start", "Start a node and run it until SIGTERM",
+                          "chronik-server start --config /etc/chronik/node.toml",
+                          "chronik-server start --config node.toml --set log.level=debug");
+    add_config_options(start, true);
+    start->callback([this] { code_ = command_start(config_); });
+  }
+
+  void add_dev() {
+    CLI::App* dev = add(app_, "dev", "Start a node for development; needs no file", "chronik-server dev",
+                        "chronik-server dev --memory --port 19092");
+    dev->add_option("--port", dev_.port, "Where Kafka clients connect, on 127.0.0.1 (default 9092)")
+        ->type_name("PORT");
+    dev->add_option("--data", dev_.data_dir, "Where the data is kept (default ./chronik-dev)")
+        ->type_name("FOLDER");
+    dev->add_flag("--memory", dev_.memory, "Keep records in memory only");
+    dev->add_option("--set", dev_.set, "Override one key; may be repeated")
+        ->type_name("KEY=VALUE")
+        ->take_all()
+        ->allow_extra_args(false);
+    dev->callback([this] { code_ = command_dev(dev_); });
+  }
+
+  void add_check() {
+    CLI::App* check = add(app_, "check", "Say all that is wrong with a configuration; start nothing",
+                          "chronik-server check --config node.toml",
+                          "CHRONIK_NODE_ID=2 chronik-server check --config node.toml");
+    add_config_options(check, true);
+    check->callback([this] { code_ = command_check(config_); });
+  }
+
+  void add_config() {
+    CLI::App* config = add(app_, "config", "Show configurations", "chronik-server config default > node.toml",
+                           "chronik-server config print --config node.toml --origin");
+    config->require_subcommand(1);
+    CLI::App* print =
+        add(*config, "print", "The configuration in effect", "chronik-server config print --config node.toml",
+            "chronik-server config print --config node.toml --origin");
+    add_config_options(print, true);
+    print->add_flag("--origin", origin_, "Say where each value comes from");
+    print->callback([this] { code_ = command_config_print(config_, origin_); });
+    CLI::App* standard = add(*config, "default", "A file with every key, explained, at its default",
+                             "chronik-server config default > node.toml",
+                             "chronik-server config default --set storage.plugin=storage-memory");
+    add_config_options(standard, false);
+    standard->callback([this] { code_ = command_config_default(config_); });
+  }
+
+  void add_plugin() {
+    CLI::App* plugin = add(app_, "plugin", "Look at plugins", "chronik-server plugin ls",
+                           "chronik-server plugin check ./my-storage.so");
+    plugin->require_subcommand(1);
+    CLI::App* ls = add(*plugin, "ls", "The plugins in a folder", "chronik-server plugin ls",
+                       "chronik-server plugin ls --dir /opt/chronik/plugins");
+    ls->callback([this] { code_ = command_plugin_ls(directory_); });
+    CLI::App* info =
+        add(*plugin, "info", "What a plugin says of itself; runs none of its code",
+            "chronik-server plugin info storage-lmdb", "chronik-server plugin info ./my-storage.so");
+    info->callback([this] { code_ = command_plugin_info(directory_, plugin_); });
+    CLI::App* check =
+        add(*plugin, "check", "Whether a plugin keeps the rules: manifest, exports, imports, loading",
+            "chronik-server plugin check storage-lmdb", "chronik-server plugin check ./my-storage.so");
+    check->callback([this] { code_ = command_plugin_check(directory_, plugin_); });
+    for (CLI::App* command : {ls, info, check}) {
+      command->add_option("--dir", directory_, "Where plugins are (default ../plugins from the executable)")
+          ->type_name("FOLDER");
+    }
+    for (CLI::App* command : {info, check}) {
+      command->add_option("plugin", plugin_, "A name, or the path of a file")
+          ->type_name("PLUGIN")
+          ->required();
+    }
+  }
+
+  void add_version() {
+    CLI::App* version = add(app_, "version", "Print the version", "chronik-server version",
+                            "chronik-server version --verbose");
+    version->add_flag("--verbose", verbose_, "And what it was built with");
+    version->callback([this] { code_ = command_version(verbose_); });
+  }
+
+  CLI::App& app_;
+  ConfigArguments config_;
+  DevArguments dev_;
+  std::filesystem::path directory_;
+  std::string plugin_;
+  bool origin_ = false;
+  bool verbose_ = false;
+  int code_ = kExitOk;
+};
+
+// The innermost command that the words name so far, and the first word that is none of its commands.
+struct Unknown {
+  const CLI::App* command;
+  std::string word;
+};
+Unknown find_unknown(const CLI::App& app, int argc, char** argv) {
+  const CLI::App* command = &app;
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (word.starts_with("-")) continue;
+    const auto found = command->get_subcommands([&](const CLI::App* c) { return c->get_name() == word; });
+    if (found.empty()) return {command, word};
+    command = found[0];
+  }
+  return {command, {}};
+}
+
+// The first flag that the command does not have, or empty.
+std::string unknown_flag(const CLI::App& command, int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    std::string word = argv[i];
+    if (!word.starts_with("--") || word.size() < 3) continue;
+    word = word.substr(0, word.find('='));
+    if (command.get_option_no_throw(word) == nullptr) return word;
+  }
+  return {};
+}
+
+std::vector<std::string> flags(const CLI::App& command) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : command.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  return names;
+}
+
+int complain(const CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
+  const Unknown unknown = find_unknown(app, argc, argv);
+  std::vector<std::string> names;
+  for (const CLI::App* command : unknown.command->get_subcommands({})) names.push_back(command->get_name());
+  std::string path = "chronik-server";
+  if (unknown.command != &app) {
+    if (unknown.command->get_parent() != &app) path += " " + unknown.command->get_parent()->get_name();
+    path += " " + unknown.command->get_name();
+  }
+  const auto meant = [](std::string_view word, const std::vector<std::string>& candidates) {
+    const std::string_view near = closest(word, candidates);
+    return near.empty() ? std::string() : fmt::format("; did you mean \"{}\"?", near);
+  };
+  const std::string flag = unknown_flag(*unknown.command, argc, argv);
+  if (!names.empty() && !unknown.word.empty()) {
+    fmt::print(stderr, "chronik-server: there is no command \"{}\"{}\n", unknown.word,
+               meant(unknown.word, names));
+  } else if (!flag.empty()) {
+    fmt::print(stderr, "chronik-server: there is no option \"{}\"{}\n", flag,
+               meant(flag, flags(*unknown.command)));
+  } else if (!names.empty()) {
+    std::string all;
+    for (const std::string& name : names) all += (all.empty() ? "" : ", ") + name;
+    fmt::print(stderr, "chronik-server: a command is missing: {}\n", all);
+  } else {
+    fmt::print(stderr, "chronik-server: {}\n", error.what());
+  }
+  fmt::print(stderr, "See {} --help\n", path);
+  return kExitUsage;
+}
+
+}  // namespace
+
+int run_cli(int argc, char** argv, char** environment) {
+  CLI::App app;
+  Commands commands(app, environment);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    fmt::print("{}", app.help());
+    return kExitOk;
+  } catch (const CLI::ParseError& error) {
+    return complain(app, error, argc, argv);
+  }
+  return commands.code();
+}
+
+}  // namespace chronik::host

@@ -1,0 +1,45 @@
+// What each command does, apart from how its words are parsed. Data goes to stdout, everything else to
+// stderr. Each returns the exit code: 0 done, 1 failed, 2 wrong usage, 78 wrong configuration.
+#pragma once
+
+#include "host/config/settings.h"
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace chronik::host {
+
+inline constexpr int kExitOk = 0;
+inline constexpr int kExitFailed = 1;
+inline constexpr int kExitUsage = 2;
+inline constexpr int kExitConfig = 78;  // EX_CONFIG of sysexits.h
+
+struct ConfigArguments {
+  std::filesystem::path file;
+  std::vector<std::string> set;                  // KEY=VALUE
+  std::vector<EnvironmentVariable> environment;  // of the process
+};
+
+struct DevArguments {
+  std::vector<std::string> set;
+  std::vector<EnvironmentVariable> environment;
+  std::filesystem::path data_dir;
+  uint16_t port = 9092;
+  bool memory = false;
+};
+
+int command_start(const ConfigArguments& arguments);
+int command_dev(const DevArguments& arguments);
+int command_check(const ConfigArguments& arguments);
+int command_config_print(const ConfigArguments& arguments, bool origin);
+int command_config_default(const ConfigArguments& arguments);
+
+int command_plugin_ls(const std::filesystem::path& directory);
+// A name in the directory, or a path.
+int command_plugin_info(const std::filesystem::path& directory, const std::string& plugin);
+int command_plugin_check(const std::filesystem::path& directory, const std::string& plugin);
+
+int command_version(bool verbose);
+
+}  // namespace chronik::host

@@ -1,0 +1,163 @@
+#include <fmt/format.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "host/app/plan.h"
+#include "host/cli/commands.h"
+#include "host/loader/plugin_set.h"
+
+namespace chronik::host {
+namespace {
+
+std::string list(const std::vector<std::string>& items) {
+  std::string out;
+  for (const std::string& item : items) out += (out.empty() ? "" : ", ") + item;
+  return out.empty() ? "-" : out;
+}
+
+std::filesystem::path directory_or_default(const std::filesystem::path& directory) {
+  return directory.empty() ? default_plugin_dir() : directory;
+}
+
+// A table with columns as wide as they need to be.
+void print_table(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  for (const auto& row : rows) {
+    std::string line;
+    for (size_t i = 0; i < row.size(); ++i) line += fmt::format("{:<{}}  ", row[i], widths[i]);
+    line.erase(line.find_last_not_of(' ') + 1);
+    fmt::print("{}\n", line);
+  }
+}
+
+// Loads the plugin and checks what it declares, where a crash does no harm: in a child process. Returns what
+// is wrong, or nothing.
+std::string try_loading(const PluginFile& file) {
+  int ends[2];
+  if (::pipe(ends) != 0) return fmt::format("cannot make a pipe: {}", std::strerror(errno));
+  std::fflush(nullptr);
+  const pid_t child = ::fork();
+  if (child < 0) return fmt::format("cannot fork: {}", std::strerror(errno));
+  if (child == 0) {
+    ::close(ends[0]);
+    LoadedPlugin plugin(file);
+    Status status = plugin.load();
+    if (status) {
+      const auto schema = schema_from_abi(file.manifest().config, file.manifest().id, plugin.schema());
+      if (!schema) status = std::unexpected(schema.error());
+    }
+    const std::string text = status ? "" : status.error().message;
+    const bool written = ::write(ends[1], text.data(), text.size()) == static_cast<ssize_t>(text.size());
+    ::_exit(written && status ? 0 : 1);
+  }
+  ::close(ends[1]);
+  std::string text;
+  char buffer[512];
+  for (ssize_t n; (n = ::read(ends[0], buffer, sizeof buffer)) > 0;)
+    text.append(buffer, static_cast<size_t>(n));
+  ::close(ends[0]);
+  int result = 0;
+  while (::waitpid(child, &result, 0) < 0 && errno == EINTR) {
+  }
+  if (WIFSIGNALED(result)) return fmt::format("crashed while it was loaded (signal {})", WTERMSIG(result));
+  if (WEXITSTATUS(result) == 0) return {};
+  return text.empty() ? "ended the process while it was loaded" : text;
+}
+
+std::optional<PluginFile> probe(const std::filesystem::path& directory, const std::string& plugin) {
+  std::filesystem::path path = plugin_path(directory_or_default(directory), plugin);
+  if (plugin.ends_with(".so")) path = plugin;
+  auto file = PluginFile::probe(path);
+  if (file) return std::move(*file);
+  fmt::print(stderr, "{}\n", file.error().message);
+  return std::nullopt;
+}
+
+}  // namespace
+
+int command_plugin_ls(const std::filesystem::path& directory) {
+  const std::filesystem::path where = directory_or_default(directory);
+  std::vector<std::filesystem::path> files;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(where, error)) {
+    if (entry.path().extension() == ".so") files.push_back(entry.path());
+  }
+  if (error) {
+    fmt::print(stderr, "chronik-server: cannot read {}: {}\n", where.string(), error.message());
+    return kExitFailed;
+  }
+  std::ranges::sort(files);
+  std::vector<std::vector<std::string>> rows = {{"PLUGIN", "VERSION", "TABLE", "PROVIDES", "REQUIRES"}};
+  bool good = true;
+  for (const std::filesystem::path& path : files) {
+    const auto file = PluginFile::probe(path);
+    if (!file) {
+      fmt::print(stderr, "{}\n", file.error().message);
+      good = false;
+      continue;
+    }
+    const Manifest& m = file->manifest();
+    rows.push_back({m.id, m.version, m.config.empty() ? "-" : m.config, list(m.provides), list(m.requires_)});
+  }
+  print_table(rows);
+  return good ? kExitOk : kExitFailed;
+}
+
+int command_plugin_info(const std::filesystem::path& directory, const std::string& plugin) {
+  const auto file = probe(directory, plugin);
+  if (!file) return kExitFailed;
+  const Manifest& m = file->manifest();
+  fmt::print("id        {}\n", m.id);
+  fmt::print("version   {}\n", m.version);
+  fmt::print("file      {}\n", file->path().string());
+  fmt::print("table     {}\n", m.config.empty() ? "-" : "[" + m.config + "]");
+  fmt::print("provides  {}\n", list(m.provides));
+  fmt::print("requires  {}\n", list(m.requires_));
+  fmt::print("optional  {}\n", list(m.optional));
+  fmt::print("abi       {}.{}\n", m.abi_major, m.abi_minor);
+  fmt::print("license   {}\n", m.license.empty() ? "-" : m.license);
+  return kExitOk;
+}
+
+int command_plugin_check(const std::filesystem::path& directory, const std::string& plugin) {
+  const auto file = probe(directory, plugin);
+  if (!file) return kExitFailed;
+  std::vector<std::string> problems;
+  for (const std::string& symbol : file->forbidden_imports()) {
+    problems.push_back(
+        fmt::format("imports {}, which reaches around the host; use the host's service instead", symbol));
+  }
+  for (const std::string& symbol : file->exported()) {
+    if (symbol == "chronik_plugin_v1") continue;
+    problems.push_back(fmt::format("exports {}; a plugin exports chronik_plugin_v1 only", symbol));
+  }
+  if (const std::string failure = try_loading(*file); !failure.empty()) problems.push_back(failure);
+  for (const std::string& problem : problems) fmt::print("{}: {}\n", file->manifest().id, problem);
+  if (!problems.empty()) return kExitFailed;
+  fmt::print("{} {}: good\n", file->manifest().id, file->manifest().version);
+  return kExitOk;
+}
+
+int command_version(bool verbose) {
+  fmt::print("chronik-server {}\n", CHRONIK_VERSION);
+  if (!verbose) return kExitOk;
+  fmt::print("abi       {}.{}\n", CHR_ABI_MAJOR, CHR_ABI_MINOR);
+#if defined(__clang__)
+  fmt::print("compiler  clang {}\n", __clang_version__);
+#else
+  fmt::print("compiler  gcc {}\n", __VERSION__);
+#endif
+  fmt::print("plugins   {}\n", default_plugin_dir().string());
+  return kExitOk;
+}
+
+}  // namespace chronik::host

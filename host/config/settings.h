@@ -1,0 +1,115 @@
+// The effective configuration: what the file, the environment and the flags say, checked against the schemas,
+// with the origin of every value. Precedence: flag, environment, file, preset (of `dev`), default.
+//
+//     Settings settings(document, overrides, environment, diagnostics);
+//     for (const TableSchema& schema : host_schemas()) settings.read(schema);
+//     ... find the plugins that are selected; settings.read(schema of each) ...
+//     settings.finish();      // what nobody declared is an error
+#pragma once
+
+#include "host/config/diagnostic.h"
+#include "host/config/schema.h"
+
+#include <deque>
+#include <map>
+#include <set>
+
+namespace chronik::host {
+
+enum class Origin { kDefault, kPreset, kFile, kEnvironment, kFlag };
+
+// A value given outside of the file. key is full: "storage.map_size".
+struct Override {
+  std::string key;
+  std::string text;
+  Origin origin = Origin::kFlag;
+  std::string source;  // how it was given, for messages: "--set storage.map_size=1"
+};
+
+struct EnvironmentVariable {
+  std::string name;
+  std::string text;
+};
+
+struct Setting {
+  std::string table;
+  KeySchema schema;
+  std::string full_name;
+  std::optional<Value> value;  // absent: no default, and not given (or given wrongly)
+  Origin origin = Origin::kDefault;
+  std::string source;  // "node.toml:4", "CHRONIK_NODE_ID", "--set ..."; empty for a default
+  Position at, end;    // of the value in the file, where it has one
+};
+
+// A plugin's table, as the plugin sees it. Keys are within the table.
+class TableValues {
+ public:
+  void set(std::string key, const KeySchema& schema, Value value);
+  const Value* find(std::string_view key) const;
+  // Canonical JSON: defaults filled in, durations in ns, sizes in bytes, dots as nested objects, keys sorted.
+  std::string json() const;
+
+ private:
+  struct Entry {
+    KeyType type;
+    Value value;
+  };
+  std::map<std::string, Entry, std::less<>> entries_;
+};
+
+class Settings {
+ public:
+  // All three outlive this object. Variables whose name does not begin with CHRONIK_ are ignored.
+  Settings(const TomlDocument& document, std::vector<Override> overrides,
+           std::vector<EnvironmentVariable> environment, Diagnostics& diagnostics);
+
+  // Reads the keys of a schema, and reports what is wrong with them. A table may have several schemas.
+  void read(const TableSchema& schema);
+  // Its keys are not judged: what would declare them could not be loaded, or reads them in another way.
+  void leave_alone(std::string_view table);
+  // Reports tables, keys, variables and flags that nobody declared.
+  void finish();
+
+  const Setting* find(std::string_view full_name) const;
+  // The values of a table but for the host's own key `plugin`.
+  TableValues values(std::string_view table) const;
+  // No error was reported for a key of this table.
+  bool valid(std::string_view table) const { return !broken_.contains(table); }
+  // In the order of reading, tables kept together.
+  const std::deque<Setting>& all() const { return settings_; }
+  // The header of a table, or the place of its first key; line 0 if the file does not have it.
+  Position place(std::string_view table) const;
+  // A value from outside of the file that matches no schema, such as that of [[peer]]; marks it as known.
+  std::optional<Override> take(std::string_view full_name);
+
+  Diagnostics& diagnostics() { return diagnostics_; }
+  const TomlDocument& document() const { return document_; }
+
+ private:
+  struct Given {
+    std::string text;
+    Origin origin;
+    std::string source;
+    bool used = false;
+  };
+
+  void read_key(const TableSchema& schema, const KeySchema& key);
+  bool read_file(const TableSchema& schema, Setting* setting);
+  bool read_given(const TableSchema& schema, Setting* setting, Origin least);
+  void report(const TableSchema& schema, const Setting& setting, const std::string& source,
+              const TomlNode* node, const std::string& message);
+  void find_unknown(const TomlNode& table, const std::string& path);
+  void find_unknown_given();
+  std::string suggestion(const std::string& full_name) const;
+  std::vector<std::string> known_names() const;
+
+  const TomlDocument& document_;
+  Diagnostics& diagnostics_;
+  std::multimap<std::string, Given, std::less<>> given_;  // flags and presets by key, variables by their name
+  std::deque<Setting> settings_;
+  std::set<std::string, std::less<>> tables_;
+  std::set<std::string, std::less<>> alone_;
+  std::set<std::string, std::less<>> broken_;
+};
+
+}  // namespace chronik::host

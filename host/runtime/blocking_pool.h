@@ -1,0 +1,42 @@
+// BlockingPool: the threads where work may block. They start as work comes, up to a bound, and stay.
+#pragma once
+
+#include <chronik/draft/host_services.h>
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace chronik::host {
+
+// Thread-safe.
+class BlockingPool {
+ public:
+  explicit BlockingPool(uint32_t max_threads) : max_threads_(max_threads == 0 ? 1 : max_threads) {}
+  ~BlockingPool() { stop(); }
+
+  // False after stop(): fn will not run.
+  bool submit(chr_fn fn, void* context);
+  // Runs what was submitted, then joins.
+  void stop();
+
+ private:
+  struct Job {
+    chr_fn fn;
+    void* context;
+  };
+  void run();
+
+  const uint32_t max_threads_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<Job> jobs_;
+  uint32_t idle_ = 0;
+  bool stopping_ = false;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace chronik::host

@@ -1,0 +1,134 @@
+#include "host/runtime/buffer_pool.h"
+
+#include <malloc.h>
+#include <sys/mman.h>
+
+#include <bit>
+#include <cstdlib>
+#include <new>
+
+namespace chronik::host {
+namespace {
+
+// Large buffers are mapped by themselves, so that giving one back cannot leave a hole in the heap.
+constexpr uint64_t kMapFrom = 128 << 10;
+
+// The address sanitizer finds overruns and uses after release only in memory of its own.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool kRecycles = false;
+#else
+constexpr bool kRecycles = true;
+#endif
+
+}  // namespace
+
+BufferPool::~BufferPool() {
+  for (Class& size_class : classes_) {
+    for (Buffer* buffer : size_class.free) unmap(buffer);
+  }
+}
+
+uint32_t BufferPool::class_of(uint64_t n) {
+  if (n > uint64_t{1} << kMaxBits) return kNoClass;
+  if (n <= uint64_t{1} << kMinBits) return 0;
+  return static_cast<uint32_t>(std::bit_width(n - 1)) - kMinBits;
+}
+
+uint64_t BufferPool::capacity_for(uint64_t n) {
+  const uint32_t size_class = class_of(n);
+  return size_class == kNoClass ? n : uint64_t{1} << (size_class + kMinBits);
+}
+
+Buffer* BufferPool::map(uint64_t capacity) {
+  void* memory = nullptr;
+  const uint64_t size = sizeof(Buffer) + capacity;
+  if (size < capacity) return nullptr;
+  if (kRecycles && capacity >= kMapFrom) {
+    memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) return nullptr;
+  } else {
+    memory = std::aligned_alloc(alignof(Buffer), (size + alignof(Buffer) - 1) & ~(alignof(Buffer) - 1));
+    if (memory == nullptr) return nullptr;
+  }
+  return new (memory) Buffer{{&kOps}, 1, kNoClass, capacity, nullptr, 0};
+}
+
+void BufferPool::unmap(Buffer* buffer) {
+  if (kRecycles && buffer->capacity >= kMapFrom) {
+    ::munmap(buffer, sizeof(Buffer) + buffer->capacity);
+  } else {
+    std::free(buffer);
+  }
+}
+
+Buffer* BufferPool::alloc(uint64_t n, uint32_t owner) {
+  const uint32_t index = class_of(n);
+  Buffer* buffer = nullptr;
+  if (index != kNoClass) {
+    Class& size_class = classes_[index];
+    const std::lock_guard lock(size_class.mutex);
+    if (!size_class.free.empty()) {
+      buffer = size_class.free.back();
+      size_class.free.pop_back();
+      if (size_class.free.size() < size_class.least_free) size_class.least_free = size_class.free.size();
+    }
+  }
+  if (buffer != nullptr) {
+    cached_bytes_.fetch_sub(buffer->capacity, std::memory_order_relaxed);
+    buffer->references.store(1, std::memory_order_relaxed);
+  } else {
+    buffer = map(kRecycles ? capacity_for(n) : n);
+    if (buffer == nullptr) return nullptr;
+    buffer->size_class = index;
+    buffer->pool = this;
+  }
+  buffer->owner = owner;
+  live_[owner].fetch_add(1, std::memory_order_relaxed);
+  return buffer;
+}
+
+void BufferPool::recycle(Buffer* buffer) {
+  live_[buffer->owner].fetch_sub(1, std::memory_order_relaxed);
+  const bool keep =
+      kRecycles && buffer->size_class != kNoClass && cached_bytes() + buffer->capacity <= max_cached_bytes_;
+  if (!keep) return unmap(buffer);
+  cached_bytes_.fetch_add(buffer->capacity, std::memory_order_relaxed);
+  Class& size_class = classes_[buffer->size_class];
+  const std::lock_guard lock(size_class.mutex);
+  size_class.free.push_back(buffer);
+}
+
+void BufferPool::trim() {
+  std::vector<Buffer*> surplus;
+  for (Class& size_class : classes_) {
+    const std::lock_guard lock(size_class.mutex);
+    const size_t n = (size_class.least_free + 1) / 2;
+    // The bottom of the stack is what was idle longest.
+    surplus.insert(surplus.end(), size_class.free.begin(),
+                   size_class.free.begin() + static_cast<ptrdiff_t>(n));
+    size_class.free.erase(size_class.free.begin(), size_class.free.begin() + static_cast<ptrdiff_t>(n));
+    size_class.least_free = size_class.free.size();
+  }
+  for (Buffer* buffer : surplus) {
+    cached_bytes_.fetch_sub(buffer->capacity, std::memory_order_relaxed);
+    unmap(buffer);
+  }
+}
+
+void CHR_CALL BufferPool::retain(chr_buf* lease) {
+  reinterpret_cast<Buffer*>(lease)->references.fetch_add(1, std::memory_order_relaxed);
+}
+
+void CHR_CALL BufferPool::release(chr_buf* lease) {
+  auto* buffer = reinterpret_cast<Buffer*>(lease);
+  if (buffer->references.fetch_sub(1, std::memory_order_acq_rel) == 1) buffer->pool->recycle(buffer);
+}
+
+void tune_malloc() {
+  // glibc accepts at most 32 MiB here. A large write transaction of a storage allocates that much, each time.
+  ::mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  ::mallopt(M_TRIM_THRESHOLD, 64 << 20);
+  ::mallopt(M_ARENA_MAX, 4);
+}
+
+}  // namespace chronik::host

@@ -1,0 +1,205 @@
+#include "host/runtime/shard.h"
+
+#include "host/observe/logger.h"
+#include "host/runtime/connection_set.h"
+#include "host/runtime/runtime.h"
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+
+#include <fmt/format.h>
+#include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace chronik::host {
+namespace {
+
+constexpr uint64_t kHeartbeatNs = 500'000'000;
+constexpr int kNiceness = -5;       // ahead of what is busy, but storage threads still get their share
+constexpr uint32_t kShardBit = 24;  // of a timer's id, above its slot
+constexpr size_t kKeptItems = 4096;
+
+thread_local Shard* t_current = nullptr;
+
+}  // namespace
+
+uint64_t monotonic_ns() {
+  return static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch() /
+                               std::chrono::nanoseconds(1));
+}
+
+Shard::Shard(Runtime& runtime, uint32_t index)
+    : runtime_(runtime),
+      index_(index),
+      connections_(std::make_unique<ConnectionSet>(*this)),
+      ops_(index),
+      heartbeat_ns_(monotonic_ns()) {}
+
+Shard::~Shard() = default;
+
+Shard* Shard::current() { return t_current; }
+
+void Shard::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+void Shard::stop() {
+  if (!thread_.joinable()) return;
+  post(
+      [](void* context) {
+        auto* shard = static_cast<Shard*>(context);
+        shard->connections_->close_all(nullptr);
+        shard->stopping_ = true;
+      },
+      this);
+  thread_.join();
+}
+
+void Shard::run() {
+  t_current = this;
+  ::pthread_setname_np(::pthread_self(), fmt::format("chr-shard-{}", index_).c_str());
+  raise_priority();
+  const auto work = boost::asio::make_work_guard(io_);
+  beat(this);
+  try {
+    io_.run();
+  } catch (const std::exception& e) {
+    runtime_.fatal("runtime", fmt::format("an exception ended the loop of shard {}: {}", index_, e.what()));
+  }
+  t_current = nullptr;
+}
+
+// So that a busy machine does not cost a leader its heartbeats.
+void Shard::raise_priority() {
+  if (::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNiceness) == 0) return;
+  runtime_.logger().debug("runtime", "No raised priority for a shard thread; going on without it",
+                          Fields().add("shard", index_).add("error", std::strerror(errno)));
+}
+
+void CHR_CALL Shard::beat(void* context) {
+  auto* shard = static_cast<Shard*>(context);
+  shard->heartbeat_ns_.store(monotonic_ns(), std::memory_order_relaxed);
+  shard->timer_start(kHeartbeatNs, beat, shard);
+}
+
+void Shard::post(chr_fn fn, void* context) {
+  if (t_current == this) {
+    local_.push_back({fn, context});
+    if (!draining_ && !local_scheduled_) schedule_drain();
+    return;
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    inbox_.push_back({fn, context});
+    if (drain_scheduled_) return;
+    drain_scheduled_ = true;
+  }
+  boost::asio::post(io_, [this] { drain(); });
+}
+
+void Shard::schedule_drain() {
+  local_scheduled_ = true;
+  boost::asio::post(io_, [this] { drain(); });
+}
+
+// Runs what stood in the queues when it began; sockets and timers get their turn before what that posts.
+void Shard::drain() {
+  draining_ = true;
+  local_scheduled_ = false;
+  running_.swap(local_);
+  {
+    const std::lock_guard lock(mutex_);
+    drain_scheduled_ = false;
+    if (running_.empty()) {
+      running_.swap(inbox_);
+    } else {
+      running_.insert(running_.end(), inbox_.begin(), inbox_.end());
+      inbox_.clear();
+    }
+  }
+  for (const Item& item : running_) item.fn(item.context);
+  const bool was_idle = running_.empty();
+  running_.clear();
+  if (running_.capacity() > kKeptItems) running_.shrink_to_fit();
+  draining_ = false;
+  connections_->flush();
+  if (!local_.empty() && !local_scheduled_) schedule_drain();
+  if (stopping_ && local_.empty()) {
+    if (was_idle) return io_.stop();
+    schedule_drain();
+  }
+}
+
+void Shard::flush_soon() {
+  if (draining_ || flush_scheduled_) return;
+  flush_scheduled_ = true;
+  boost::asio::post(io_, [this] {
+    flush_scheduled_ = false;
+    connections_->flush();
+  });
+}
+
+void Shard::complete(std::unique_ptr<CompletionBatch> batch) {
+  batch->shard = this;
+  post(&deliver, batch.release());
+}
+
+void CHR_CALL Shard::deliver(void* context) {
+  const std::unique_ptr<CompletionBatch> batch(static_cast<CompletionBatch*>(context));
+  for (Completion& completion : batch->completions) {
+    const Lease lease = Lease::adopt(completion.done.lease);
+    OpTable::Op op;
+    if (!batch->shard->ops_.end(completion.done.token, &op)) {
+      batch->shard->runtime_.logger().error(
+          *batch->from,
+          "Plugin misbehaviour: completed an operation twice, or one that it was not given; ignored",
+          Fields().add("token", fmt::format("{:#x}", completion.done.token)));
+      continue;
+    }
+    completion.done.message = to_abi(completion.message);
+    op.fn(op.context, &completion.done);
+  }
+}
+
+uint64_t Shard::timer_start(uint64_t delay_ns, chr_fn fn, void* context) {
+  const uint64_t now = monotonic_ns();
+  const uint64_t due = delay_ns > INT64_MAX - now ? INT64_MAX : now + delay_ns;
+  const uint64_t id = timers_.start(due, fn, context);
+  if ((id & UINT32_MAX) >> kShardBit != 0)
+    runtime_.fatal("runtime", "more than 16777216 timers on one shard");
+  arm();
+  return id | uint64_t{index_} << kShardBit;
+}
+
+bool Shard::timer_cancel(uint64_t timer) {
+  if (timer == 0) return true;
+  if ((timer >> kShardBit & 0xff) != index_) return false;
+  timers_.cancel(timer & ~(uint64_t{0xff} << kShardBit));
+  return true;
+}
+
+// One alarm for all timers; a cancelled earliest one only costs a wake-up.
+void Shard::arm() {
+  if (timers_.empty() || timers_.next_due_ns() >= armed_ns_) return;
+  armed_ns_ = timers_.next_due_ns();
+  alarm_.expires_at(std::chrono::steady_clock::time_point(std::chrono::nanoseconds(armed_ns_)));
+  alarm_.async_wait([this](boost::system::error_code error) {
+    if (!error) run_timers();
+  });
+}
+
+void Shard::run_timers() {
+  const uint64_t now = monotonic_ns();
+  if (now < armed_ns_) return;  // armed again for later after this alarm had rung
+  armed_ns_ = 0;                // what starts below is armed at the end, at once
+  const uint64_t limit = timers_.started();
+  for (TimerQueue::Due due{}; timers_.pop_due(now, limit, &due);) due.fn(due.context);
+  armed_ns_ = UINT64_MAX;
+  arm();
+}
+
+}  // namespace chronik::host

@@ -1,0 +1,107 @@
+// Shard: one thread, its event loop, and what lives on it. Internal to runtime/: the rest of the host uses
+// Runtime.
+#pragma once
+
+#include "host/runtime/op_table.h"
+#include "host/runtime/timer_queue.h"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace chronik::host {
+
+class ConnectionSet;
+class Runtime;
+
+// post() and complete() from any thread; everything else on the shard's own thread, unless it says otherwise.
+class Shard {
+ public:
+  Shard(Runtime& runtime, uint32_t index);
+  ~Shard();
+  Shard(const Shard&) = delete;
+  Shard& operator=(const Shard&) = delete;
+
+  // Control thread.
+  void start();
+  void stop();  // runs what was posted, then joins
+
+  // The shard whose thread is calling, or null.
+  static Shard* current();
+  Runtime& runtime() { return runtime_; }
+  uint32_t index() const { return index_; }
+  boost::asio::io_context& io() { return io_; }
+  ConnectionSet& connections() { return *connections_; }
+
+  void post(chr_fn fn, void* context);
+
+  // Completions that arrive together. `from` names who completes.
+  struct Completion {
+    chr_done done;  // holds a reference of its lease
+    std::string message;
+  };
+  struct CompletionBatch {
+    Shard* shard;
+    const std::string* from;
+    std::vector<Completion> completions;
+  };
+  void complete(std::unique_ptr<CompletionBatch> batch);
+
+  uint64_t timer_start(uint64_t delay_ns, chr_fn fn, void* context);
+  // False when the timer belongs to another shard: a broken rule.
+  bool timer_cancel(uint64_t timer);
+  uint64_t op_begin(chr_done_fn fn, void* context) { return ops_.begin(fn, context); }
+  bool op_end(uint64_t token, OpTable::Op* op) { return ops_.end(token, op); }
+
+  // Any thread.
+  uint64_t last_heartbeat_ns() const { return heartbeat_ns_.load(std::memory_order_relaxed); }
+
+  // Has ConnectionSet::flush run at the end of this turn.
+  void flush_soon();
+
+ private:
+  struct Item {
+    chr_fn fn;
+    void* context;
+  };
+  static void CHR_CALL deliver(void* context);
+  static void CHR_CALL beat(void* context);
+  void run();
+  void raise_priority();
+  void schedule_drain();
+  void drain();
+  void run_timers();
+  void arm();
+
+  Runtime& runtime_;
+  const uint32_t index_;
+  boost::asio::io_context io_{1};
+  std::unique_ptr<ConnectionSet> connections_;
+
+  std::mutex mutex_;  // guards inbox_ and drain_scheduled_
+  std::vector<Item> inbox_;
+  bool drain_scheduled_ = false;
+
+  std::vector<Item> local_;    // posted by this shard to itself
+  std::vector<Item> running_;  // recycled
+  bool local_scheduled_ = false;
+  bool draining_ = false;
+  bool flush_scheduled_ = false;
+  bool stopping_ = false;
+
+  TimerQueue timers_;
+  boost::asio::steady_timer alarm_{io_};
+  uint64_t armed_ns_ = UINT64_MAX;
+  OpTable ops_;
+  std::atomic<uint64_t> heartbeat_ns_;
+  std::thread thread_;
+};
+
+}  // namespace chronik::host

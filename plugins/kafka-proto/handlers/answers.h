@@ -1,0 +1,97 @@
+// What several handlers say in the same way.
+#pragma once
+
+#include <deque>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "kafka-proto/partition/partition.h"
+#include "kafka-proto/server/broker.h"
+#include "kafka-proto/wire/errors.h"
+
+namespace chronik::kafka {
+
+// Owns texts that an answer points to, until it is encoded.
+class Texts {
+ public:
+  std::string_view keep(std::string text) { return texts_.emplace_back(std::move(text)); }
+
+ private:
+  std::deque<std::string> texts_;
+};
+
+// Operations on a topic or the cluster that everybody has where there is no authorizer: bits as in Kafka's
+// AclOperation.
+inline constexpr int32_t kTopicOperations =
+    1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 10 | 1 << 11;
+inline constexpr int32_t kClusterOperations = 1 << 5 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12;
+inline constexpr int32_t kOperationsNotAsked = INT32_MIN;
+
+// Whom the catalog knows as the leader of a partition that is not hosted here.
+LeaderHint leader_in_catalog(const Catalog& catalog, const chr_topic& topic, int32_t index);
+
+// Tells clients that understand it where to go instead (KIP-951): in the partition's part of an answer who
+// leads, in the answer where that is.
+template <class Response>
+void add_leader(const Catalog& catalog, const LeaderHint& hint, Texts& texts, Response& response,
+                typename Response::Partition& out) {
+  if (hint.id < 0) return;
+  out.current_leader.leader_id = hint.id;
+  out.current_leader.leader_epoch = hint.epoch;
+  for (const auto& known : response.node_endpoints) {
+    if (known.node_id == hint.id) return;
+  }
+  for (const chr_broker& broker : catalog.brokers()) {
+    if (broker.id != hint.id || broker.host.n == 0) continue;
+    typename Response::NodeEndpoint endpoint;
+    endpoint.node_id = hint.id;
+    endpoint.host = texts.keep(std::string(from_abi(broker.host)));
+    endpoint.port = broker.port;
+    if (broker.rack.n != 0) endpoint.rack = texts.keep(std::string(from_abi(broker.rack)));
+    response.node_endpoints.push_back(endpoint);
+  }
+}
+
+// How a change of the catalog ended, in Kafka's numbers; `exists` and `invalid` depend on what was changed.
+ErrorCode change_error(chr_status code, ErrorCode exists, ErrorCode invalid);
+
+// Kafka's rules for topic names; empty: fine, otherwise what is wrong.
+std::string topic_name_problem(std::string_view name);
+
+inline constexpr std::string_view kNamedTwice = "Duplicate topic name.";
+
+// How often a request names each topic.
+template <class Topic>
+std::unordered_map<std::string_view, int> count_names(const std::vector<Topic>& topics) {
+  std::unordered_map<std::string_view, int> times;
+  for (const Topic& topic : topics) ++times[topic.name];
+  return times;
+}
+
+// The timeout of an admin request; Kafka's clients send tens of seconds.
+inline uint64_t timeout_ns(int32_t timeout_ms) {
+  constexpr int32_t kShortest = 1;
+  return static_cast<uint64_t>(timeout_ms < kShortest ? kShortest : timeout_ms) * 1'000'000;
+}
+
+// One partition as Metadata and DescribeTopicPartitions describe it.
+template <class Partition>
+Partition describe_partition(const Catalog& catalog, const chr_topic& topic, int32_t index) {
+  Partition out;
+  out.partition_index = index;
+  const std::optional<chr_partition> partition = catalog.partition(topic, index);
+  if (!partition.has_value()) {
+    out.error_code = ErrorCode::kUnknownTopicOrPartition;
+    return out;
+  }
+  out.leader_id = partition->leader;
+  out.leader_epoch = partition->leader < 0 ? -1 : static_cast<int32_t>(partition->term);
+  out.error_code = partition->leader < 0 ? ErrorCode::kLeaderNotAvailable : ErrorCode::kNone;
+  out.replica_nodes.assign(partition->replicas, partition->replicas + partition->n_replicas);
+  out.isr_nodes = out.replica_nodes;
+  return out;
+}
+
+}  // namespace chronik::kafka

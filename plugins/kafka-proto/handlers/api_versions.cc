@@ -1,0 +1,33 @@
+// ApiVersions (18): what this server serves, straight from the table of handlers (KIP-35, KIP-511).
+#include <algorithm>
+
+#include "kafka-proto/handlers/handlers.h"
+
+namespace chronik::kafka {
+namespace {
+
+// As Kafka checks them: letters, digits, '-' and '.', beginning and ending with a letter or digit.
+bool legal_software(std::string_view text) {
+  const auto alnum = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+  };
+  return !text.empty() && alnum(text.front()) && alnum(text.back()) &&
+         std::ranges::all_of(text, [&](char c) { return alnum(c) || c == '-' || c == '.'; });
+}
+
+}  // namespace
+
+void handle_api_versions(Broker&, Call<ApiVersions> call) {
+  ApiVersionsResponse response;
+  const ApiVersionsRequest& request = call.request();
+  if (call.version() >= 3 &&
+      (!legal_software(request.client_software_name) || !legal_software(request.client_software_version))) {
+    response.error_code = ErrorCode::kInvalidRequest;
+    return call.answer(response);
+  }
+  for (const ApiEntry& api : api_entries())
+    response.api_keys.push_back({static_cast<int16_t>(api.key), api.listed_min, api.max_version});
+  call.answer(response);
+}
+
+}  // namespace chronik::kafka

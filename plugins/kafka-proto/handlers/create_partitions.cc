@@ -1,0 +1,125 @@
+// CreatePartitions (37).
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_map>
+#include <utility>
+
+#include "kafka-proto/handlers/answers.h"
+#include "kafka-proto/handlers/handlers.h"
+
+namespace chronik::kafka {
+namespace {
+
+using Request = CreatePartitionsRequest;
+using Response = CreatePartitionsResponse;
+
+struct Growth {
+  explicit Growth(Call<CreatePartitions> c) : call(std::move(c)) {}
+  Call<CreatePartitions> call;
+  Response response;
+  Texts texts;
+  std::deque<std::vector<int32_t>> assignments;
+  std::vector<chr_more_partitions> items;
+  std::vector<size_t> places;
+  std::vector<chr_change_result> results;
+};
+
+struct Problem {
+  ErrorCode code = ErrorCode::kNone;
+  std::string message;
+};
+
+Problem read_assignment(const Request::Topic& topic, const chr_topic& present, const Catalog& catalog,
+                        Growth& growth, chr_more_partitions& out) {
+  const auto added = static_cast<size_t>(topic.count) - present.n_partitions;
+  if (topic.assignments->size() != added)
+    return {ErrorCode::kInvalidReplicaAssignment,
+            fmt::format("{} partitions are added, and {} are assigned", added, topic.assignments->size())};
+  const std::optional<chr_partition> first = catalog.partition(present, 0);
+  const uint32_t replicas = first.has_value() ? first->n_replicas : 1;
+  const std::vector<chr_broker> brokers = catalog.brokers();
+  std::vector<int32_t>& ids = growth.assignments.emplace_back();
+  for (const Request::Assignment& assignment : *topic.assignments) {
+    if (assignment.broker_ids.size() != replicas)
+      return {ErrorCode::kInvalidReplicaAssignment,
+              fmt::format("every partition of this topic has {} replicas", replicas)};
+    for (const int32_t id : assignment.broker_ids) {
+      if (std::ranges::none_of(brokers, [&](const chr_broker& b) { return b.id == id; }))
+        return {ErrorCode::kInvalidReplicaAssignment, fmt::format("there is no broker {}", id)};
+      if (std::ranges::count(assignment.broker_ids, id) > 1)
+        return {ErrorCode::kInvalidReplicaAssignment,
+                fmt::format("broker {} stands twice in one partition", id)};
+      ids.push_back(id);
+    }
+  }
+  out.assignment = ids.data();
+  return {};
+}
+
+Problem read_topic(const Request::Topic& topic, const Catalog& catalog, Growth& growth,
+                   chr_more_partitions& out) {
+  constexpr int32_t kMostPartitions = 10'000;
+  out.topic = to_abi(topic.name);
+  out.total = topic.count;
+  const std::optional<chr_topic> present = catalog.topic(topic.name);
+  if (!present.has_value()) return {ErrorCode::kUnknownTopicOrPartition, "this topic does not exist"};
+  if (topic.count <= static_cast<int32_t>(present->n_partitions))
+    return {ErrorCode::kInvalidPartitions,
+            fmt::format("the topic has {} partitions; {} is not more", present->n_partitions, topic.count)};
+  if (topic.count > kMostPartitions)
+    return {ErrorCode::kInvalidPartitions, fmt::format("a topic has at most {} partitions", kMostPartitions)};
+  if (topic.assignments.has_value()) return read_assignment(topic, *present, catalog, growth, out);
+  return {};
+}
+
+void finish(Growth& growth, chr_status overall) {
+  for (size_t i = 0; i < growth.places.size(); ++i) {
+    Response::Topic& out = growth.response.results[growth.places[i]];
+    const chr_status code = overall == CHR_OK ? growth.results[i].code : overall;
+    out.error_code = change_error(code, ErrorCode::kInvalidPartitions, ErrorCode::kInvalidPartitions);
+    if (overall == CHR_OK && code != CHR_OK) out.error_message = growth.texts.keep(growth.results[i].message);
+  }
+  growth.call.answer(growth.response);
+}
+
+}  // namespace
+
+void handle_create_partitions(Broker& broker, Call<CreatePartitions> call) {
+  const auto growth = std::make_shared<Growth>(std::move(call));
+  const Request& request = growth->call.request();
+  {
+    const Catalog catalog(broker);
+    std::unordered_map<std::string_view, int> times = count_names(request.topics);
+    for (const Request::Topic& topic : request.topics) {
+      const int count = std::exchange(times[topic.name], 0);
+      if (count == 0) continue;  // it has its row
+      Response::Topic& out = growth->response.results.emplace_back();
+      out.name = topic.name;
+      chr_more_partitions item{};
+      Problem problem = count > 1 ? Problem{ErrorCode::kInvalidRequest, std::string(kNamedTwice)}
+                                  : read_topic(topic, catalog, *growth, item);
+      out.error_code = problem.code;
+      if (problem.code != ErrorCode::kNone) {
+        out.error_message = growth->texts.keep(std::move(problem.message));
+        continue;
+      }
+      growth->places.push_back(growth->response.results.size() - 1);
+      growth->items.push_back(item);
+    }
+  }
+  if (growth->items.empty()) return finish(*growth, CHR_OK);
+  growth->results.resize(growth->items.size());
+  const Service<chr_metadata_v1>& metadata = broker.metadata;
+  const chr_status status = broker.host.async(
+      [&](uint64_t token) {
+        return metadata.table->create_partitions(
+            metadata.self, growth->items.data(), static_cast<uint32_t>(growth->items.size()),
+            request.validate_only ? 1 : 0, timeout_ns(request.timeout_ms), growth->results.data(), token,
+            nullptr);
+      },
+      [growth](const chr_done& done) { finish(*growth, done.code); });
+  if (status != CHR_PENDING) finish(*growth, status);
+}
+
+}  // namespace chronik::kafka

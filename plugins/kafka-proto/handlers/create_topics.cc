@@ -1,0 +1,239 @@
+// CreateTopics (19).
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <unordered_map>
+#include <utility>
+
+#include "kafka-proto/handlers/answers.h"
+#include "kafka-proto/handlers/config_values.h"
+#include "kafka-proto/handlers/handlers.h"
+
+namespace chronik::kafka {
+namespace {
+
+using Request = CreateTopicsRequest;
+using Response = CreateTopicsResponse;
+
+// Names that differ in '.' and '_' only would give metrics the same names. Looks at the catalog when it is
+// first asked about a name that has one of them.
+class SimilarNames {
+ public:
+  explicit SimilarNames(const Broker& broker) : broker_(broker) {}
+  // The existing topic that has such a name, or null.
+  const std::string* find(std::string_view name) {
+    if (name.find_first_of("._") == std::string_view::npos) return nullptr;
+    if (!read_) read();
+    const auto found = names_.find(plain(name));
+    return found == names_.end() ? nullptr : &found->second;
+  }
+
+ private:
+  static std::string plain(std::string_view name) {
+    std::string out(name);
+    std::ranges::replace(out, '.', '_');
+    return out;
+  }
+  void read() {
+    read_ = true;
+    const Catalog catalog(broker_);
+    for (uint32_t i = 0; i < catalog.topic_count(); ++i) {
+      const std::string_view name = from_abi(catalog.topic_at(i)->name);
+      if (name.find_first_of("._") != std::string_view::npos) names_.emplace(plain(name), name);
+    }
+  }
+
+  const Broker& broker_;
+  bool read_ = false;
+  std::unordered_map<std::string, std::string> names_;
+};
+
+struct Creation {
+  Creation(Broker& b, Call<CreateTopics> c) : broker(b), call(std::move(c)), similar_names(b) {}
+  Broker& broker;
+  Call<CreateTopics> call;
+  Response response;
+  Texts texts;
+  SimilarNames similar_names;
+  std::deque<std::vector<int32_t>> assignments;
+  std::deque<std::vector<chr_config_entry>> configs;
+  std::vector<chr_new_topic> topics;  // those that passed the checks
+  std::vector<size_t> places;         // where each of them stands in the answer
+  std::vector<chr_change_result> results;
+};
+
+struct Problem {
+  ErrorCode code = ErrorCode::kNone;
+  std::string message;
+};
+
+// The manual assignment as one list, partition by partition, all with the same number of replicas.
+Problem read_assignment(const Request::Topic& topic, std::vector<int32_t>& out) {
+  const size_t count = topic.assignments.size();
+  const size_t replicas = topic.assignments[0].broker_ids.size();
+  std::vector<const std::vector<int32_t>*> by_index(count, nullptr);
+  for (const Request::Assignment& assignment : topic.assignments) {
+    const auto index = static_cast<size_t>(assignment.partition_index);
+    if (assignment.partition_index < 0 || index >= count || by_index[index] != nullptr)
+      return {ErrorCode::kInvalidReplicaAssignment,
+              "partitions must be numbered from 0 on, without gaps or repeats"};
+    if (assignment.broker_ids.empty() || assignment.broker_ids.size() != replicas)
+      return {ErrorCode::kInvalidReplicaAssignment,
+              "every partition needs the same number of replicas, at least one"};
+    by_index[index] = &assignment.broker_ids;
+  }
+  for (const std::vector<int32_t>* ids : by_index) out.insert(out.end(), ids->begin(), ids->end());
+  return {};
+}
+
+Problem check_assignment(const std::vector<int32_t>& ids, size_t replicas,
+                         const std::vector<chr_broker>& brokers) {
+  for (size_t i = 0; i < ids.size(); ++i) {
+    const bool known = std::ranges::any_of(brokers, [&](const chr_broker& b) { return b.id == ids[i]; });
+    if (!known) return {ErrorCode::kInvalidReplicaAssignment, fmt::format("there is no broker {}", ids[i])};
+    for (size_t j = i - i % replicas; j < i; ++j) {
+      if (ids[j] == ids[i])
+        return {ErrorCode::kInvalidReplicaAssignment,
+                fmt::format("broker {} stands twice in one partition", ids[i])};
+    }
+  }
+  return {};
+}
+
+Problem read_size(const Broker& broker, const Request::Topic& topic, const Catalog& catalog,
+                  Creation& creation, chr_new_topic& out) {
+  const std::vector<chr_broker> brokers = catalog.brokers();
+  if (!topic.assignments.empty()) {
+    if (topic.num_partitions != -1 || topic.replication_factor != -1)
+      return {ErrorCode::kInvalidRequest,
+              "an assignment stands in place of the numbers of partitions and replicas"};
+    std::vector<int32_t>& ids = creation.assignments.emplace_back();
+    Problem problem = read_assignment(topic, ids);
+    const size_t replicas = topic.assignments[0].broker_ids.size();
+    if (problem.code == ErrorCode::kNone) problem = check_assignment(ids, replicas, brokers);
+    out.partitions = static_cast<int32_t>(topic.assignments.size());
+    out.replication_factor = static_cast<int32_t>(replicas);
+    out.assignment = ids.data();
+    return problem;
+  }
+  out.partitions = topic.num_partitions == -1 ? broker.config.default_partitions : topic.num_partitions;
+  out.replication_factor =
+      topic.replication_factor == -1 ? broker.config.default_replication_factor : topic.replication_factor;
+  constexpr int32_t kMostPartitions = 10'000;
+  if (out.partitions < 1 || out.partitions > kMostPartitions)
+    return {ErrorCode::kInvalidPartitions,
+            fmt::format("the number of partitions must be 1 to {}, not {}", kMostPartitions, out.partitions)};
+  if (out.replication_factor < 1)
+    return {ErrorCode::kInvalidReplicationFactor, "the replication factor must be at least 1"};
+  if (static_cast<size_t>(out.replication_factor) > brokers.size())
+    return {ErrorCode::kInvalidReplicationFactor,
+            fmt::format("the replication factor is {}, and there are {} brokers", out.replication_factor,
+                        brokers.size())};
+  return {};
+}
+
+Problem read_configs(const Request::Topic& topic, Creation& creation, chr_new_topic& out) {
+  TopicConfig resolved = creation.broker.config.topic_defaults;
+  std::vector<chr_config_entry>& entries = creation.configs.emplace_back();
+  std::map<std::string_view, std::string_view> values;
+  for (const Request::Config& config : topic.configs) {
+    if (!config.value.has_value())
+      return {ErrorCode::kInvalidConfig, fmt::format("{} has no value", config.name)};
+    const Status set = set_topic_config(config.name, *config.value, resolved);
+    if (!set) return {ErrorCode::kInvalidConfig, set.error().message};
+    values[config.name] = *config.value;  // of a config that is set twice the last counts
+  }
+  for (const auto& [name, value] : values) entries.push_back({to_abi(name), to_abi(value)});
+  out.configs = entries.data();
+  out.n_configs = entries.size();
+  return {};
+}
+
+Problem read_topic(const Request::Topic& topic, const Catalog& catalog, Creation& creation,
+                   chr_new_topic& out) {
+  out.name = to_abi(topic.name);
+  if (std::string problem = topic_name_problem(topic.name); !problem.empty())
+    return {ErrorCode::kInvalidTopicException, std::move(problem)};
+  if (catalog.topic(topic.name).has_value())
+    return {ErrorCode::kTopicAlreadyExists, fmt::format("Topic '{}' already exists.", topic.name)};
+  if (const std::string* other = creation.similar_names.find(topic.name); other != nullptr)
+    return {ErrorCode::kInvalidTopicException,
+            fmt::format("Topic '{}' collides with existing topic: {}", topic.name, *other)};
+  Problem problem = read_size(creation.broker, topic, catalog, creation, out);
+  if (problem.code == ErrorCode::kNone) problem = read_configs(topic, creation, out);
+  return problem;
+}
+
+void describe_created(Creation& creation, const chr_new_topic& topic, const chr_change_result& result,
+                      Response::Topic& out) {
+  out.topic_id = result.topic;
+  out.num_partitions = topic.partitions;
+  out.replication_factor = static_cast<int16_t>(topic.replication_factor);
+  std::vector<std::pair<std::string_view, std::string_view>> set;
+  for (uint64_t i = 0; i < topic.n_configs; ++i)
+    set.emplace_back(from_abi(topic.configs[i].key), from_abi(topic.configs[i].value));
+  for (const ConfigValue& value : topic_config_values(creation.broker, set, creation.texts)) {
+    Response::Config config;
+    config.name = value.name;
+    config.value = value.value;
+    config.config_source = static_cast<int8_t>(value.source);
+    out.configs->push_back(config);
+  }
+}
+
+void finish(Creation& creation, chr_status overall) {
+  for (size_t i = 0; i < creation.places.size(); ++i) {
+    Response::Topic& out = creation.response.topics[creation.places[i]];
+    const chr_change_result& result = creation.results[i];
+    const chr_status code = overall == CHR_OK ? result.code : overall;
+    out.error_code = change_error(code, ErrorCode::kTopicAlreadyExists, ErrorCode::kInvalidTopicException);
+    if (code == CHR_OK) {
+      describe_created(creation, creation.topics[i], result, out);
+    } else if (overall == CHR_OK) {
+      out.error_message = creation.texts.keep(result.message);
+    }
+  }
+  creation.call.answer(creation.response);
+}
+
+}  // namespace
+
+void handle_create_topics(Broker& broker, Call<CreateTopics> call) {
+  const auto creation = std::make_shared<Creation>(broker, std::move(call));
+  const Request& request = creation->call.request();
+  {
+    const Catalog catalog(broker);
+    std::unordered_map<std::string_view, int> times = count_names(request.topics);
+    for (const Request::Topic& topic : request.topics) {
+      const int count = std::exchange(times[topic.name], 0);
+      if (count == 0) continue;  // it has its row
+      Response::Topic& out = creation->response.topics.emplace_back();
+      out.name = topic.name;
+      chr_new_topic wanted{};
+      Problem problem = count > 1 ? Problem{ErrorCode::kInvalidRequest, std::string(kNamedTwice)}
+                                  : read_topic(topic, catalog, *creation, wanted);
+      out.error_code = problem.code;
+      if (problem.code != ErrorCode::kNone) {
+        out.error_message = creation->texts.keep(std::move(problem.message));
+        continue;
+      }
+      creation->places.push_back(creation->response.topics.size() - 1);
+      creation->topics.push_back(wanted);
+    }
+  }
+  if (creation->topics.empty()) return finish(*creation, CHR_OK);
+  creation->results.resize(creation->topics.size());
+  const Service<chr_metadata_v1>& metadata = broker.metadata;
+  const chr_status status = broker.host.async(
+      [&](uint64_t token) {
+        return metadata.table->create_topics(metadata.self, creation->topics.data(),
+                                             static_cast<uint32_t>(creation->topics.size()),
+                                             request.validate_only ? 1 : 0, timeout_ns(request.timeout_ms),
+                                             creation->results.data(), token, nullptr);
+      },
+      [creation](const chr_done& done) { finish(*creation, done.code); });
+  if (status != CHR_PENDING) finish(*creation, status);
+}
+
+}  // namespace chronik::kafka

@@ -1,0 +1,119 @@
+// DeleteTopics (20): by name, or from version 6 on by name or id (KIP-516).
+#include <array>
+#include <map>
+#include <utility>
+
+#include "kafka-proto/handlers/answers.h"
+#include "kafka-proto/handlers/handlers.h"
+
+namespace chronik::kafka {
+namespace {
+
+using Response = DeleteTopicsResponse;
+
+struct Deletion {
+  explicit Deletion(Call<DeleteTopics> c) : call(std::move(c)) {}
+  Call<DeleteTopics> call;
+  Response response;
+  Texts texts;                   // names of topics that are given by id
+  std::vector<chr_uuid> topics;  // to delete
+  std::vector<size_t> places;    // where each of them stands in the answer
+  std::vector<chr_change_result> results;
+};
+
+using Id = std::array<uint8_t, sizeof(chr_uuid::b)>;
+Id key_of(const chr_uuid& id) { return std::to_array(id.b); }
+
+// What a request names, and how often.
+struct Named {
+  std::map<std::string_view, int> names;
+  std::map<Id, int> ids;
+};
+
+Named count(const DeleteTopicsRequest& request) {
+  Named named;
+  for (const std::string_view name : request.topic_names) ++named.names[name];
+  for (const auto& topic : request.topics) {
+    const bool by_id = !is_zero(topic.topic_id);
+    if (by_id == topic.name.has_value()) continue;  // neither or both
+    by_id ? ++named.ids[key_of(topic.topic_id)] : ++named.names[*topic.name];
+  }
+  return named;
+}
+
+void refuse(Response::Topic& out, ErrorCode code, std::string_view message) {
+  out.error_code = code;
+  out.error_message = message;
+}
+
+// What one item asks for: fills its row of the answer, and queues the topic where it exists. A topic that is
+// named twice has one row, at its first place.
+void add(Deletion& deletion, const Catalog& catalog, Named& named, std::optional<std::string_view> name,
+         const chr_uuid& id) {
+  const bool by_id = !is_zero(id);
+  const bool valid = by_id != name.has_value();
+  int times = 1;
+  if (valid) times = std::exchange(by_id ? named.ids[key_of(id)] : named.names[*name], 0);
+  if (times == 0) return;
+  Response::Topic& out = deletion.response.responses.emplace_back();
+  out.name = name;
+  out.topic_id = id;
+  if (!valid)
+    return refuse(out, ErrorCode::kInvalidRequest,
+                  by_id ? "give a topic's name or its id, not both" : "neither name nor id is given");
+  if (times > 1) return refuse(out, ErrorCode::kInvalidRequest, "this topic is named twice in the request");
+  const std::optional<chr_topic> topic = by_id ? catalog.topic(id) : catalog.topic(*name);
+  if (!topic.has_value())
+    return refuse(out, by_id ? ErrorCode::kUnknownTopicId : ErrorCode::kUnknownTopicOrPartition,
+                  "this topic does not exist");
+  out.name = deletion.texts.keep(std::string(from_abi(topic->name)));
+  out.topic_id = topic->id;
+  if (named.ids.contains(key_of(topic->id)) && !by_id) {
+    named.ids[key_of(topic->id)] = 0;
+    return refuse(out, ErrorCode::kInvalidRequest, "this topic is named by its name and by its id");
+  }
+  deletion.topics.push_back(topic->id);
+  deletion.places.push_back(deletion.response.responses.size() - 1);
+}
+
+void finish(Deletion& deletion, chr_status overall) {
+  for (size_t i = 0; i < deletion.places.size(); ++i) {
+    Response::Topic& out = deletion.response.responses[deletion.places[i]];
+    const chr_status code = overall == CHR_OK ? deletion.results[i].code : overall;
+    out.error_code = change_error(code, ErrorCode::kUnknownServerError, ErrorCode::kInvalidRequest);
+    if (overall == CHR_OK && code != CHR_OK) out.error_message = deletion.results[i].message;
+  }
+  deletion.call.answer(deletion.response);
+}
+
+}  // namespace
+
+void handle_delete_topics(Broker& broker, Call<DeleteTopics> call) {
+  const auto deletion = std::make_shared<Deletion>(std::move(call));
+  const DeleteTopicsRequest& request = deletion->call.request();
+  {
+    const Catalog catalog(broker);
+    Named named = count(request);
+    // Names first: a topic that is given both ways is refused before its id is taken.
+    for (const auto& topic : request.topics) {
+      if (topic.name.has_value()) add(*deletion, catalog, named, topic.name, topic.topic_id);
+    }
+    for (const auto& topic : request.topics) {
+      if (!topic.name.has_value()) add(*deletion, catalog, named, std::nullopt, topic.topic_id);
+    }
+    for (const std::string_view name : request.topic_names) add(*deletion, catalog, named, name, chr_uuid{});
+  }
+  if (deletion->topics.empty()) return finish(*deletion, CHR_OK);
+  deletion->results.resize(deletion->topics.size());
+  const Service<chr_metadata_v1>& metadata = broker.metadata;
+  const chr_status status = broker.host.async(
+      [&](uint64_t token) {
+        return metadata.table->delete_topics(
+            metadata.self, deletion->topics.data(), static_cast<uint32_t>(deletion->topics.size()),
+            timeout_ns(request.timeout_ms), deletion->results.data(), token, nullptr);
+      },
+      [deletion](const chr_done& done) { finish(*deletion, done.code); });
+  if (status != CHR_PENDING) finish(*deletion, status);
+}
+
+}  // namespace chronik::kafka

@@ -1,0 +1,96 @@
+// DescribeConfigs (32): of topics and of this broker. Only configs that have an effect are listed.
+#include <algorithm>
+#include <charconv>
+
+#include "kafka-proto/handlers/config_values.h"
+#include "kafka-proto/handlers/handlers.h"
+
+namespace chronik::kafka {
+namespace {
+
+using Request = DescribeConfigsRequest;
+using Response = DescribeConfigsResponse;
+
+enum ResourceType : int8_t { kTopicResource = 2, kBrokerResource = 4 };
+
+Response::Config describe(const Request& request, const ConfigValue& value) {
+  Response::Config out;
+  out.name = value.name;
+  out.value = value.value;
+  out.read_only = value.read_only;
+  out.config_source = static_cast<int8_t>(value.source);
+  out.config_type = static_cast<int8_t>(value.type);
+  if (request.include_documentation) out.documentation = value.doc;
+  if (request.include_synonyms) {
+    for (const ConfigValue::Synonym& synonym : value.synonyms) {
+      Response::Synonym s;
+      s.name = synonym.name;
+      s.value = synonym.value;
+      s.source = static_cast<int8_t>(synonym.source);
+      out.synonyms.push_back(s);
+    }
+  }
+  return out;
+}
+
+void fill(const Request& request, const Request::Resource& resource, const std::vector<ConfigValue>& values,
+          Response::Resource& out) {
+  for (const ConfigValue& value : values) {
+    if (resource.configuration_keys.has_value() && !resource.configuration_keys->empty() &&
+        std::ranges::find(*resource.configuration_keys, value.name) == resource.configuration_keys->end())
+      continue;
+    out.configs.push_back(describe(request, value));
+  }
+}
+
+void refuse(Response::Resource& out, ErrorCode code, std::string_view message) {
+  out.error_code = code;
+  out.error_message = message;
+}
+
+void describe_topic(Broker& broker, const Catalog& catalog, const Request& request,
+                    const Request::Resource& resource, Texts& texts, Response::Resource& out) {
+  if (!topic_name_problem(resource.resource_name).empty())
+    return refuse(out, ErrorCode::kInvalidTopicException, "this is no legal topic name");
+  const std::optional<chr_topic> topic = catalog.topic(resource.resource_name);
+  if (!topic.has_value())
+    return refuse(out, ErrorCode::kUnknownTopicOrPartition, "this topic does not exist");
+  fill(request, resource, topic_config_values(broker, catalog.configs(*topic), texts), out);
+}
+
+void describe_broker(Broker& broker, const Request& request, const Request::Resource& resource, Texts& texts,
+                     Response::Resource& out) {
+  // The empty name asks for the defaults that were set for the whole cluster: there are none.
+  if (resource.resource_name.empty()) return;
+  int32_t id = -1;
+  const char* const end = resource.resource_name.data() + resource.resource_name.size();
+  const auto [parsed, error] = std::from_chars(resource.resource_name.data(), end, id);
+  if (error != std::errc() || parsed != end || id != broker.host.node().id)
+    return refuse(out, ErrorCode::kInvalidRequest, "ask the broker that has this id for its configs");
+  fill(request, resource, broker_config_values(broker, texts), out);
+}
+
+}  // namespace
+
+void handle_describe_configs(Broker& broker, Call<DescribeConfigs> call) {
+  const Catalog catalog(broker);
+  const Request& request = call.request();
+  Texts texts;
+  Response response;
+  for (const Request::Resource& resource : request.resources) {
+    Response::Resource& out = response.results.emplace_back();
+    out.resource_type = resource.resource_type;
+    out.resource_name = resource.resource_name;
+    out.error_message.reset();
+    if (resource.resource_type == kTopicResource) {
+      describe_topic(broker, catalog, request, resource, texts, out);
+    } else if (resource.resource_type == kBrokerResource) {
+      describe_broker(broker, request, resource, texts, out);
+    } else {
+      refuse(out, ErrorCode::kInvalidRequest, "only topics (2) and brokers (4) have configs here");
+    }
+  }
+  call.answer(response);
+}
+
+}  // namespace chronik::kafka

@@ -1,0 +1,103 @@
+// ListOffsets (2): where a partition begins, ends, or was at a time.
+#include <map>
+#include <utility>
+
+#include "kafka-proto/handlers/answers.h"
+#include "kafka-proto/handlers/by_shard.h"
+#include "kafka-proto/handlers/handlers.h"
+#include "kafka-proto/partition/directory.h"
+#include "kafka-proto/partition/offsets.h"
+
+namespace chronik::kafka {
+namespace {
+
+using Request = ListOffsetsRequest;
+using Response = ListOffsetsResponse;
+
+struct ListJob {
+  ListJob(Broker& b, Call<ListOffsets> c) : broker(b), call(std::move(c)) {}
+  Broker& broker;
+  Call<ListOffsets> call;
+  Response response;
+  size_t left = 1;
+
+  void one_less() {
+    if (--left == 0) call.answer(response);
+  }
+};
+
+// A special timestamp that came with a version which does not have it yet.
+bool too_old_for(int64_t timestamp, int16_t version) {
+  if (timestamp == kLargestTimestamp) return version < 7;
+  if (timestamp == kEarliestLocal) return version < 8;
+  if (timestamp == kLatestTiered) return version < 9;
+  if (timestamp == kEarliestPending) return version < 11;
+  return timestamp < kEarliestPending;
+}
+
+void look_up(const std::shared_ptr<ListJob>& job, const std::shared_ptr<Partition>& partition,
+             const Request::Partition& asked, Response::Partition& out) {
+  ++job->left;
+  on_shard(job->broker.host, partition->shard(), [job, partition, asked, &out] {
+    const auto finish = [job, &out](const Partition::FoundOffset& found) {
+      on_shard(job->broker.host, job->call.shard(), [job, &out, found] {
+        out.error_code = found.error;
+        out.offset = found.offset;
+        out.timestamp = found.timestamp;
+        out.leader_epoch = found.epoch;
+        job->one_less();
+      });
+    };
+    const ErrorCode error = partition->leads(asked.current_leader_epoch);
+    if (error != ErrorCode::kNone) return finish({error});
+    partition->find_offset(asked.timestamp, finish);
+  });
+}
+
+// How often a request names each partition.
+std::map<std::pair<std::string_view, int32_t>, int> count_names(const Request& request) {
+  std::map<std::pair<std::string_view, int32_t>, int> counts;
+  for (const Request::Topic& topic : request.topics) {
+    for (const Request::Partition& partition : topic.partitions)
+      ++counts[{topic.name, partition.partition_index}];
+  }
+  return counts;
+}
+
+// Answers what can be said at once; NONE: the partition must be asked.
+ErrorCode check(const HostedTopic* hosted, const Request::Partition& asked, int16_t version) {
+  if (too_old_for(asked.timestamp, version)) return ErrorCode::kUnsupportedVersion;
+  if (hosted == nullptr || !hosted->has(asked.partition_index)) return ErrorCode::kUnknownTopicOrPartition;
+  const bool here = hosted->partitions[static_cast<size_t>(asked.partition_index)] != nullptr;
+  return here ? ErrorCode::kNone : ErrorCode::kNotLeaderOrFollower;
+}
+
+}  // namespace
+
+void handle_list_offsets(Broker& broker, Call<ListOffsets> call) {
+  const auto job = std::make_shared<ListJob>(broker, std::move(call));
+  const std::shared_ptr<const PartitionMap> map = broker.partitions->map();
+  const Request& request = job->call.request();
+  auto counts = count_names(request);
+  job->response.topics.resize(request.topics.size());
+  for (size_t t = 0; t < request.topics.size(); ++t) {
+    const Request::Topic& topic = request.topics[t];
+    const HostedTopic* hosted = map->find(topic.name);
+    job->response.topics[t].name = topic.name;
+    std::vector<Response::Partition>& answers = job->response.topics[t].partitions;
+    answers.reserve(topic.partitions.size());  // others keep references into it
+    for (const Request::Partition& asked : topic.partitions) {
+      int& count = counts[{topic.name, asked.partition_index}];
+      if (count == 0) continue;  // it was named before, and answered there
+      Response::Partition& out = answers.emplace_back();
+      out.partition_index = asked.partition_index;
+      out.error_code = count > 1 ? ErrorCode::kInvalidRequest : check(hosted, asked, job->call.version());
+      count = 0;
+      if (out.error_code == ErrorCode::kNone)
+        look_up(job, hosted->partitions[static_cast<size_t>(asked.partition_index)], asked, out);
+    }
+  }
+  job->one_less();
+}
+
+}  // namespace chronik::kafka

@@ -1,0 +1,182 @@
+// Metadata (3): brokers, topics, leaders; creates topics that a client asks for by name where that is allowed
+// (KIP-204).
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "kafka-proto/handlers/answers.h"
+#include "kafka-proto/handlers/handlers.h"
+
+namespace chronik::kafka {
+namespace {
+
+constexpr uint64_t kCreateTimeoutNs = 5'000'000'000;
+constexpr uint32_t kMostLooks = 250;  // for leaders of what was created: half a second
+
+MetadataResponse::Topic describe(const Catalog& catalog, const chr_topic& topic, bool with_operations) {
+  MetadataResponse::Topic out;
+  out.name = from_abi(topic.name);
+  out.topic_id = topic.id;
+  out.is_internal = topic.internal != 0;
+  out.topic_authorized_operations = with_operations ? kTopicOperations : kOperationsNotAsked;
+  for (uint32_t i = 0; i < topic.n_partitions; ++i)
+    out.partitions.push_back(
+        describe_partition<MetadataResponse::Partition>(catalog, topic, static_cast<int32_t>(i)));
+  return out;
+}
+
+MetadataResponse::Topic unknown(const MetadataRequest::Topic& asked, ErrorCode code) {
+  MetadataResponse::Topic out;
+  out.error_code = code;
+  out.name = asked.name;
+  out.topic_id = asked.topic_id;
+  return out;
+}
+
+// Null asks for all topics; in version 0 an empty list did.
+bool asks_for_all(const Call<Metadata>& call) {
+  return !call.request().topics.has_value() || (call.version() == 0 && call.request().topics->empty());
+}
+
+MetadataResponse::Topic describe_asked(const Catalog& catalog, const MetadataRequest::Topic& asked,
+                                       int16_t version, bool with_operations) {
+  const bool by_id = version >= 12 && !is_zero(asked.topic_id);
+  if (by_id) {
+    const std::optional<chr_topic> topic = catalog.topic(asked.topic_id);
+    if (topic.has_value()) return describe(catalog, *topic, with_operations);
+    MetadataResponse::Topic out = unknown(asked, ErrorCode::kUnknownTopicId);
+    out.name.reset();
+    return out;
+  }
+  const std::string_view name = asked.name.value_or(std::string_view());
+  if (!topic_name_problem(name).empty()) return unknown(asked, ErrorCode::kInvalidTopicException);
+  const std::optional<chr_topic> topic = catalog.topic(name);
+  if (topic.has_value()) return describe(catalog, *topic, with_operations);
+  return unknown(asked, ErrorCode::kUnknownTopicOrPartition);
+}
+
+void answer(Broker& broker, Call<Metadata>& call) {
+  const Catalog catalog(broker);
+  const MetadataRequest& request = call.request();
+  MetadataResponse response;
+  const std::vector<chr_broker> brokers = catalog.brokers();
+  for (const chr_broker& b : brokers) {
+    if (b.host.n == 0) continue;
+    MetadataResponse::Broker out;
+    out.node_id = b.id;
+    out.host = from_abi(b.host);
+    out.port = b.port;
+    if (b.rack.n != 0) out.rack = from_abi(b.rack);
+    response.brokers.push_back(out);
+  }
+  if (!catalog.cluster_id().empty()) response.cluster_id = catalog.cluster_id();
+  response.controller_id = catalog.controller();
+  const bool with_operations = request.include_topic_authorized_operations;
+  if (asks_for_all(call)) {
+    for (uint32_t i = 0; i < catalog.topic_count(); ++i)
+      response.topics.push_back(describe(catalog, *catalog.topic_at(i), with_operations));
+  } else {
+    std::set<std::pair<std::string_view, std::string_view>> told;
+    for (const MetadataRequest::Topic& asked : *request.topics) {
+      const std::string_view id(reinterpret_cast<const char*>(asked.topic_id.b), sizeof asked.topic_id.b);
+      if (told.emplace(asked.name.value_or(std::string_view()), id).second)
+        response.topics.push_back(describe_asked(catalog, asked, call.version(), with_operations));
+    }
+  }
+  if (request.include_cluster_authorized_operations)
+    response.cluster_authorized_operations = kClusterOperations;
+  call.answer(response);
+}
+
+// Versions 10 and 11 have the fields for ids, and cannot ask by them.
+bool asks_by_id_too_early(const Call<Metadata>& call) {
+  if (call.version() < 10 || call.version() > 11 || !call.request().topics.has_value()) return false;
+  return std::ranges::any_of(*call.request().topics, [](const MetadataRequest::Topic& topic) {
+    return !topic.name.has_value() || !is_zero(topic.topic_id);
+  });
+}
+
+void refuse(Call<Metadata>& call) {
+  MetadataResponse response;
+  for (const MetadataRequest::Topic& asked : *call.request().topics)
+    response.topics.push_back(unknown(asked, ErrorCode::kInvalidRequest));
+  call.answer(response);
+}
+
+std::set<std::string_view> missing_topics(const Broker& broker, const Call<Metadata>& call) {
+  std::set<std::string_view> missing;
+  if (asks_for_all(call) || !broker.config.auto_create_topics || !call.request().allow_auto_topic_creation)
+    return missing;
+  const Catalog catalog(broker);
+  for (const MetadataRequest::Topic& asked : *call.request().topics) {
+    const std::string_view name = asked.name.value_or(std::string_view());
+    if (is_zero(asked.topic_id) && topic_name_problem(name).empty() && !catalog.topic(name))
+      missing.insert(name);
+  }
+  return missing;
+}
+
+struct Creation {
+  Broker& broker;
+  Call<Metadata> call;
+  std::vector<chr_change_result> results;
+  uint32_t looks_left;
+  std::shared_ptr<Creation> alive;  // while a timer runs
+};
+
+bool has_leaders(const Creation& creation) {
+  const Catalog catalog(creation.broker);
+  for (const chr_change_result& result : creation.results) {
+    const std::optional<chr_topic> topic =
+        result.code == CHR_OK ? catalog.topic(result.topic) : std::optional<chr_topic>();
+    for (uint32_t i = 0; topic.has_value() && i < topic->n_partitions; ++i) {
+      const std::optional<chr_partition> partition = catalog.partition(*topic, static_cast<int32_t>(i));
+      if (partition.has_value() && partition->leader < 0) return false;
+    }
+  }
+  return true;
+}
+
+// Clients that are told of a partition without a leader ask again only a second or so later. The first
+// election takes milliseconds, so it is worth to wait for it, within bounds. Whatever came of it, the catalog
+// says what is true now.
+void answer_with_leaders(const std::shared_ptr<Creation>& creation) {
+  constexpr uint64_t kLookAgainNs = 2'000'000;
+  if (has_leaders(*creation) || creation->looks_left-- == 0) return answer(creation->broker, creation->call);
+  creation->alive = creation;
+  creation->broker.host.timer(
+      kLookAgainNs,
+      [](void* context) {
+        answer_with_leaders(std::exchange(static_cast<Creation*>(context)->alive, nullptr));
+      },
+      creation.get());
+}
+
+}  // namespace
+
+void handle_metadata(Broker& broker, Call<Metadata> call) {
+  if (asks_by_id_too_early(call)) return refuse(call);
+  const std::set<std::string_view> missing = missing_topics(broker, call);
+  if (missing.empty()) return answer(broker, call);
+  std::vector<chr_new_topic> topics;
+  for (const std::string_view name : missing) {
+    chr_new_topic topic{};
+    topic.name = to_abi(name);
+    topic.partitions = broker.config.default_partitions;
+    topic.replication_factor = broker.config.default_replication_factor;
+    topics.push_back(topic);
+  }
+  const auto creation = std::make_shared<Creation>(
+      broker, std::move(call), std::vector<chr_change_result>(topics.size()), kMostLooks, nullptr);
+  const Service<chr_metadata_v1>& metadata = broker.metadata;
+  const chr_status status = broker.host.async(
+      [&](uint64_t token) {
+        return metadata.table->create_topics(metadata.self, topics.data(),
+                                             static_cast<uint32_t>(topics.size()), 0, kCreateTimeoutNs,
+                                             creation->results.data(), token, nullptr);
+      },
+      [creation](const chr_done&) { answer_with_leaders(creation); });
+  if (status != CHR_PENDING) answer(broker, creation->call);
+}
+
+}  // namespace chronik::kafka

@@ -1,0 +1,70 @@
+// OffsetForLeaderEpoch (23): where an epoch ended, so that a client finds out that its position was truncated
+// (KIP-320).
+#include "kafka-proto/handlers/by_shard.h"
+#include "kafka-proto/handlers/handlers.h"
+#include "kafka-proto/partition/directory.h"
+
+namespace chronik::kafka {
+namespace {
+
+using Request = OffsetForLeaderEpochRequest;
+using Response = OffsetForLeaderEpochResponse;
+
+struct EpochJob {
+  explicit EpochJob(Call<OffsetForLeaderEpoch> c) : call(std::move(c)) {}
+  Call<OffsetForLeaderEpoch> call;
+  Response response;
+  size_t left = 1;
+
+  void one_less() {
+    if (--left == 0) call.answer(response);
+  }
+};
+
+void look_up(const Host& host, const std::shared_ptr<EpochJob>& job,
+             const std::shared_ptr<Partition>& partition, const Request::Partition& asked,
+             Response::Partition& out) {
+  ++job->left;
+  on_shard(host, partition->shard(), [&host, job, partition, asked, &out] {
+    const ErrorCode error = partition->leads(asked.current_leader_epoch);
+    const auto [epoch, end] = error == ErrorCode::kNone ? partition->epoch_end(asked.leader_epoch)
+                                                        : std::pair<int32_t, int64_t>(-1, -1);
+    on_shard(host, job->call.shard(), [job, &out, error, epoch, end] {
+      out.error_code = error;
+      out.leader_epoch = epoch;
+      out.end_offset = end;
+      job->one_less();
+    });
+  });
+}
+
+}  // namespace
+
+void handle_offset_for_leader_epoch(Broker& broker, Call<OffsetForLeaderEpoch> call) {
+  const auto job = std::make_shared<EpochJob>(std::move(call));
+  const std::shared_ptr<const PartitionMap> map = broker.partitions->map();
+  const Request& request = job->call.request();
+  job->response.topics.resize(request.topics.size());
+  for (size_t t = 0; t < request.topics.size(); ++t) {
+    const Request::Topic& topic = request.topics[t];
+    job->response.topics[t].topic = topic.topic;
+    job->response.topics[t].partitions.resize(topic.partitions.size());
+    const HostedTopic* hosted = map->find(topic.topic);
+    for (size_t p = 0; p < topic.partitions.size(); ++p) {
+      const Request::Partition& asked = topic.partitions[p];
+      Response::Partition& out = job->response.topics[t].partitions[p];
+      out.partition = asked.partition;
+      if (hosted == nullptr || !hosted->has(asked.partition)) {
+        out.error_code = ErrorCode::kUnknownTopicOrPartition;
+      } else if (const auto& partition = hosted->partitions[static_cast<size_t>(asked.partition)];
+                 partition == nullptr) {
+        out.error_code = ErrorCode::kNotLeaderOrFollower;
+      } else {
+        look_up(broker.host, job, partition, asked, out);
+      }
+    }
+  }
+  job->one_less();
+}
+
+}  // namespace chronik::kafka

@@ -1,0 +1,221 @@
+// Produce (0): checks every batch on the connection's shard, appends it on the shard of its partition,
+// answers when all of them reached what `acks` asks for.
+#include <utility>
+
+#include "kafka-proto/handlers/answers.h"
+#include "kafka-proto/handlers/by_shard.h"
+#include "kafka-proto/handlers/handlers.h"
+#include "kafka-proto/partition/directory.h"
+
+namespace chronik::kafka {
+namespace {
+
+using Request = ProduceRequest;
+using Response = ProduceResponse;
+
+struct ProduceJob;
+
+// One batch on its way into one partition.
+struct Item {
+  Response::Partition* answer;  // in the job; touched on the connection's shard only
+  std::shared_ptr<Partition> partition;
+  AdmittedBatch batch;
+  Lease bytes;
+  Appended result{ErrorCode::kRequestTimedOut, -1, kNoTimestamp, -1, {}};
+  LeaderHint hint{};
+};
+
+// The batches of one request for one shard, where all but job is touched until it is merged.
+struct Bundle {
+  std::shared_ptr<ProduceJob> job;
+  std::vector<Item> items;
+  size_t left = 0;
+  bool over = false;  // what was there was handed over; later results are dropped
+};
+
+struct ProduceJob : std::enable_shared_from_this<ProduceJob> {
+  ProduceJob(Broker& b, Call<Produce> c) : broker(b), call(std::move(c)) {}
+  Broker& broker;
+  Call<Produce> call;
+  Response response;
+  Texts texts;
+  std::vector<std::shared_ptr<Bundle>> bundles;  // under way, by shard; null: none
+  size_t bundles_left = 0;
+  bool failed = false;  // some partition has an error
+  uint64_t timer = 0;
+  std::shared_ptr<ProduceJob> alive;  // while the timer runs
+};
+
+void set_error(ProduceJob& job, Response::Partition& out, ErrorCode code) {
+  job.failed = true;
+  out.error_code = code;
+  out.base_offset = -1;
+}
+
+void set_refusal(ProduceJob& job, Response::Partition& out, Refusal refusal) {
+  set_error(job, out, refusal.error);
+  if (!refusal.message.empty()) out.error_message = job.texts.keep(std::move(refusal.message));
+  for (RecordError& record : refusal.records) {
+    Response::RecordError error;
+    error.batch_index = record.index;
+    error.batch_index_error_message = job.texts.keep(std::move(record.message));
+    out.record_errors.push_back(error);
+  }
+}
+
+void answer(ProduceJob& job) {
+  job.broker.host.cancel_timer(std::exchange(job.timer, 0));
+  const std::shared_ptr<ProduceJob> alive = std::exchange(job.alive, nullptr);
+  if (job.call.request().acks != 0) return job.call.answer(job.response);
+  if (!job.failed) return job.call.answer_nothing();
+  // Without an answer this is how the client learns that something went wrong.
+  job.call.end_connection("a Produce request with acks=0 failed");
+}
+
+// On the connection's shard: the results of one shard arrived.
+void merge(ProduceJob& job, Bundle& bundle) {
+  for (Item& item : bundle.items) {
+    Response::Partition& out = *item.answer;
+    out.error_code = item.result.error;
+    out.base_offset = item.result.base_offset;
+    out.log_append_time_ms = item.result.log_append_time_ms;
+    out.log_start_offset = item.result.log_start;
+    if (!item.result.message.empty()) out.error_message = job.texts.keep(std::move(item.result.message));
+    job.failed = job.failed || out.error_code != ErrorCode::kNone;
+    if (out.error_code == ErrorCode::kNotLeaderOrFollower)
+      add_leader(Catalog(job.broker), item.hint, job.texts, job.response, out);
+  }
+  if (--job.bundles_left == 0) answer(job);
+}
+
+// On the shard of the partitions: everything is there, or time is up.
+void hand_over(const std::shared_ptr<Bundle>& bundle) {
+  if (std::exchange(bundle->over, true)) return;
+  on_shard(bundle->job->broker.host, bundle->job->call.shard(), [bundle] {
+    bundle->job->bundles[bundle->items[0].partition->shard()] = nullptr;
+    merge(*bundle->job, *bundle);
+  });
+}
+
+// On the shard of the partitions.
+void append(const std::shared_ptr<Bundle>& bundle) {
+  bundle->left = bundle->items.size();
+  const int16_t acks = bundle->job->call.request().acks;
+  for (size_t i = 0; i < bundle->items.size(); ++i) {
+    Item& item = bundle->items[i];
+    item.partition->append(item.batch, item.bytes, acks, [bundle, i](Appended result) {
+      if (bundle->over) return;
+      Item& done = bundle->items[i];
+      done.result = std::move(result);
+      if (done.result.error == ErrorCode::kNotLeaderOrFollower) done.hint = done.partition->leader_hint();
+      if (--bundle->left == 0) hand_over(bundle);
+    });
+  }
+}
+
+// A batch that the topic's compression.type made anew stands in memory of its own. Null: there is none.
+Lease own_bytes(const Host& host, AdmittedBatch& batch, const Lease& frame) {
+  if (batch.recompressed.empty()) return frame;
+  chr_slice copy{};
+  if (host.alloc(batch.recompressed.size(), &copy) != CHR_OK) return {};
+  auto* const bytes = const_cast<uint8_t*>(copy.p);
+  std::memcpy(bytes, batch.recompressed.data(), batch.recompressed.size());
+  batch.bytes = MutableBytes(bytes, batch.recompressed.size());
+  return Lease::adopt(copy.lease);
+}
+
+struct Intake {
+  ProduceJob& job;
+  std::shared_ptr<const PartitionMap> map;
+};
+
+const HostedTopic* find_topic(const Intake& intake, const Request::Topic& topic) {
+  return intake.job.call.version() >= 13 ? intake.map->find(topic.topic_id) : intake.map->find(topic.name);
+}
+
+void refuse_elsewhere(ProduceJob& job, const HostedTopic& topic, Response::Partition& out) {
+  set_error(job, out, ErrorCode::kNotLeaderOrFollower);
+  const Catalog catalog(job.broker);
+  if (const std::optional<chr_topic> known = catalog.topic(topic.id); known.has_value())
+    add_leader(catalog, leader_in_catalog(catalog, *known, out.index), job.texts, job.response, out);
+}
+
+void take(Intake& intake, const HostedTopic* topic, const Request::Partition& asked,
+          Response::Partition& out) {
+  ProduceJob& job = intake.job;
+  const int16_t acks = job.call.request().acks;
+  if (acks < -1 || acks > 1) return set_error(job, out, ErrorCode::kInvalidRequiredAcks);
+  if (topic == nullptr && job.call.version() >= 13) return set_error(job, out, ErrorCode::kUnknownTopicId);
+  if (topic == nullptr || !topic->has(asked.index))
+    return set_error(job, out, ErrorCode::kUnknownTopicOrPartition);
+  const std::shared_ptr<Partition>& partition = topic->partitions[static_cast<size_t>(asked.index)];
+  if (partition == nullptr) return refuse_elsewhere(job, *topic, out);
+
+  const Bytes records = asked.records.bytes();
+  ProduceContext context;
+  context.version = job.call.version();
+  context.now_ms = job.broker.host.unix_ms();
+  // The frame's bytes belong to this request: nobody else looks at them.
+  auto admitted = validate_batch(MutableBytes(const_cast<uint8_t*>(records.data()), records.size()),
+                                 *partition->config(), context, codecs_of_this_shard(job.broker));
+  if (!admitted) return set_refusal(job, out, std::move(admitted.error()));
+  Lease bytes = own_bytes(job.broker.host, *admitted, job.call.frame());
+  if (bytes.get() == nullptr) return set_error(job, out, ErrorCode::kUnknownServerError);
+  std::shared_ptr<Bundle>& bundle = job.bundles[partition->shard()];
+  if (bundle == nullptr) {
+    bundle = std::make_shared<Bundle>();
+    bundle->job = job.shared_from_this();
+    ++job.bundles_left;
+  }
+  bundle->items.push_back({&out, partition, std::move(*admitted), std::move(bytes)});
+}
+
+// When time is up, what is not there yet says REQUEST_TIMED_OUT: its outcome is unknown.
+void start_timer(ProduceJob& job) {
+  constexpr int32_t kShortestMs = 1;
+  const int32_t timeout_ms = std::max(job.call.request().timeout_ms, kShortestMs);
+  job.alive = job.shared_from_this();
+  job.timer = job.broker.host.timer(
+      static_cast<uint64_t>(timeout_ms) * 1'000'000,
+      [](void* context) {
+        const std::shared_ptr<ProduceJob> late = static_cast<ProduceJob*>(context)->alive;
+        late->timer = 0;
+        const std::vector<std::shared_ptr<Bundle>> bundles = late->bundles;
+        for (uint32_t shard = 0; shard < bundles.size(); ++shard) {
+          if (bundles[shard] != nullptr)
+            on_shard(late->broker.host, shard, [bundle = bundles[shard]] { hand_over(bundle); });
+        }
+      },
+      &job);
+}
+
+}  // namespace
+
+void handle_produce(Broker& broker, Call<Produce> call) {
+  const auto job = std::make_shared<ProduceJob>(broker, std::move(call));
+  job->bundles.resize(broker.host.shard_count());
+  Intake intake{*job, broker.partitions->map()};
+  const Request& request = job->call.request();
+  job->response.responses.resize(request.topic_data.size());
+  for (size_t t = 0; t < request.topic_data.size(); ++t) {
+    const Request::Topic& topic = request.topic_data[t];
+    Response::Topic& out = job->response.responses[t];
+    out.name = topic.name;
+    out.topic_id = topic.topic_id;
+    out.partition_responses.resize(topic.partition_data.size());
+    const HostedTopic* hosted = find_topic(intake, topic);
+    for (size_t p = 0; p < topic.partition_data.size(); ++p) {
+      out.partition_responses[p].index = topic.partition_data[p].index;
+      take(intake, hosted, topic.partition_data[p], out.partition_responses[p]);
+    }
+  }
+  if (job->bundles_left == 0) return answer(*job);
+  const std::vector<std::shared_ptr<Bundle>> bundles = job->bundles;
+  for (uint32_t shard = 0; shard < bundles.size(); ++shard) {
+    if (bundles[shard] != nullptr)
+      on_shard(broker.host, shard, [bundle = bundles[shard]] { append(bundle); });
+  }
+  if (job->bundles_left != 0 && request.acks == -1) start_timer(*job);
+}
+
+}  // namespace chronik::kafka

@@ -1,0 +1,224 @@
+#include "kafka-proto/partition/directory.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace chronik::kafka {
+
+namespace {
+
+constexpr uint64_t kUpkeepNs = 500'000'000;  // retention acts within a second
+
+bool same_configs(const std::vector<std::pair<std::string, std::string>>& before,
+                  const std::vector<std::pair<std::string_view, std::string_view>>& now) {
+  return std::ranges::equal(
+      before, now, [](const auto& a, const auto& b) { return a.first == b.first && a.second == b.second; });
+}
+
+}  // namespace
+
+PartitionDirectory::PartitionDirectory(Broker& broker)
+    : broker_(broker),
+      map_(std::make_shared<PartitionMap>()),
+      shards_(broker.host.shard_count()),
+      brokers_metric_(broker.host.gauge("kafka_brokers", "How many brokers the cluster has.")) {
+  for (uint32_t shard = 0; shard < shards_.size(); ++shard) ticks_.push_back({this, shard});
+}
+
+void PartitionDirectory::start() {
+  broker_.host.health("partitions", CHR_HEALTH_NOT_READY, "the catalog was not read yet");
+  broker_.metadata.table->watch(broker_.metadata.self, changed, this);
+}
+
+void PartitionDirectory::stop(std::function<void()> done) {
+  stopping_ = true;
+  stopped_ = std::move(done);
+  broker_.metadata.table->unwatch(broker_.metadata.self, changed, this);
+  closing_ += shards_.size();
+  for (uint32_t shard = 0; shard < shards_.size(); ++shard) {
+    broker_.host.post(shard, [this, shard] {
+      shards_[shard].stopped = true;
+      broker_.host.cancel_timer(std::exchange(shards_[shard].timer, 0));
+      broker_.host.post(0, [this] { one_closed(); });
+    });
+  }
+  const std::shared_ptr<const PartitionMap> map = this->map();
+  for (const auto& [key, topic] : map->topics()) {
+    for (const std::shared_ptr<Partition>& partition : topic->partitions) {
+      if (partition != nullptr) close(partition, false, [] {});
+    }
+  }
+}
+
+// Shard 0. A stop waits for deletions that were under way, too.
+void PartitionDirectory::one_closed() {
+  if (--closing_ == 0 && stopped_ != nullptr) std::exchange(stopped_, nullptr)();
+}
+
+// Compares the catalog with what is hosted: opens what is new, closes and removes what was deleted. A change
+// of leaders alone changes nothing here.
+void PartitionDirectory::follow() {
+  if (stopping_) return;
+  const Catalog catalog(broker_);
+  followed_ = !catalog.cluster_id().empty();
+  if (catalog.version() != version_) publish(catalog);
+  version_ = catalog.version();
+  report_health();
+}
+
+void PartitionDirectory::publish(const Catalog& catalog) {
+  const std::shared_ptr<const PartitionMap> before = map();
+  auto after = std::make_shared<PartitionMap>();
+  for (uint32_t i = 0; i < catalog.topic_count(); ++i) {
+    const std::optional<chr_topic> topic = catalog.topic_at(i);
+    if (topic.has_value()) after->add(host(catalog, *topic, before->find(topic->id)));
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    map_ = after;
+  }
+  for (const auto& [key, topic] : before->topics()) {
+    if (after->find(key.id) == nullptr) drop(*topic);
+  }
+  report_topics(catalog);
+}
+
+// The topic was deleted: its logs go, and then what was shown of it, unless a new topic has its name.
+void PartitionDirectory::drop(const HostedTopic& topic) {
+  const auto left = std::make_shared<size_t>(1);
+  const auto one_less = [this, left, name = topic.name] {
+    if (--*left != 0 || map()->find(name) != nullptr) return;
+    const TopicTraffic traffic(broker_.host, name);
+    for (const uint64_t metric : {traffic.in, traffic.out, topic_partitions_metric(broker_.host, name)})
+      broker_.host.remove_metric(metric);
+  };
+  for (const std::shared_ptr<Partition>& partition : topic.partitions) {
+    if (partition == nullptr) continue;
+    ++*left;
+    close(partition, true, one_less);
+  }
+  one_less();
+}
+
+std::shared_ptr<const HostedTopic> PartitionDirectory::host(const Catalog& catalog, const chr_topic& topic,
+                                                            const HostedTopic* before) {
+  auto after = std::make_shared<HostedTopic>();
+  after->id = topic.id;
+  after->name = from_abi(topic.name);
+  const auto set = catalog.configs(topic);
+  if (before != nullptr && same_configs(before->set, set)) {
+    after->set = before->set;
+    after->config = before->config;
+  } else {
+    std::vector<TopicConfigValue> values;
+    for (const auto& [key, value] : set) {
+      after->set.emplace_back(key, value);
+      values.push_back({key, value});
+    }
+    // Values were checked before they went into the catalog; one that only a newer node knows is not ours to
+    // judge.
+    after->config = std::make_shared<const TopicConfig>(
+        resolve_topic_config(values, broker_.config.topic_defaults).value_or(broker_.config.topic_defaults));
+  }
+  for (uint32_t i = 0; i < topic.n_partitions; ++i) {
+    const auto index = static_cast<int32_t>(i);
+    if (before != nullptr && before->has(index) && before->partitions[i] != nullptr) {
+      before->partitions[i]->set_config(after->config);
+      after->partitions.push_back(before->partitions[i]);
+    } else {
+      after->partitions.push_back(host_partition(catalog, topic, index, after->config));
+    }
+  }
+  return after;
+}
+
+std::shared_ptr<Partition> PartitionDirectory::host_partition(const Catalog& catalog, const chr_topic& topic,
+                                                              int32_t index,
+                                                              std::shared_ptr<const TopicConfig> config) {
+  const std::optional<chr_partition> assigned = catalog.partition(topic, index);
+  if (!assigned.has_value()) return nullptr;
+  const int32_t* const end = assigned->replicas + assigned->n_replicas;
+  if (std::find(assigned->replicas, end, broker_.host.node().id) == end) return nullptr;
+  Partition::Id id{topic.id, index, std::string(from_abi(topic.name)), {assigned->replicas, end}};
+  auto partition = std::make_shared<Partition>(broker_, std::move(id), std::move(config));
+  open(partition);
+  return partition;
+}
+
+void PartitionDirectory::open(const std::shared_ptr<Partition>& partition) {
+  ++opening_;
+  broker_.host.post(partition->shard(), [this, partition] {
+    shards_[partition->shard()].partitions.push_back(partition);
+    schedule(partition->shard());
+    partition->open([this, partition](const Status& status) {
+      broker_.host.post(0, [this, partition, status] { opened(partition, status); });
+    });
+  });
+}
+
+void PartitionDirectory::opened(const std::shared_ptr<Partition>& partition, const Status& status) {
+  --opening_;
+  if (!status) {
+    ++failed_;
+    broker_.host.error(
+        fmt::format("cannot open partition {}: {}", partition->label(), status.error().message));
+  }
+  if (!stopping_) report_health();
+}
+
+void PartitionDirectory::report_health() {
+  if (!followed_)
+    return broker_.host.health("partitions", CHR_HEALTH_NOT_READY, "the catalog was not read yet");
+  if (opening_ != 0)
+    return broker_.host.health("partitions", CHR_HEALTH_NOT_READY,
+                               fmt::format("{} partitions are recovering", opening_));
+  if (failed_ != 0)
+    return broker_.host.health("partitions", CHR_HEALTH_DEGRADED,
+                               fmt::format("{} partitions could not be opened", failed_));
+  broker_.host.health("partitions", CHR_HEALTH_READY);
+}
+
+void PartitionDirectory::close(const std::shared_ptr<Partition>& partition, bool remove,
+                               std::function<void()> done) {
+  ++closing_;
+  broker_.host.post(partition->shard(), [this, partition, remove, done = std::move(done)] {
+    std::erase(shards_[partition->shard()].partitions, partition);
+    partition->close(remove, [this, done] {
+      broker_.host.post(0, [this, done] {
+        done();
+        one_closed();
+      });
+    });
+  });
+}
+
+void PartitionDirectory::schedule(uint32_t shard) {
+  Shard& here = shards_[shard];
+  if (here.timer != 0 || here.stopped || here.partitions.empty()) return;
+  here.timer = broker_.host.timer(
+      kUpkeepNs,
+      [](void* context) {
+        const Tick& tick = *static_cast<Tick*>(context);
+        tick.directory->upkeep(tick.shard);
+      },
+      &ticks_[shard]);
+}
+
+void PartitionDirectory::upkeep(uint32_t shard) {
+  shards_[shard].timer = 0;
+  for (const std::shared_ptr<Partition>& partition : shards_[shard].partitions) partition->upkeep();
+  schedule(shard);
+}
+
+void PartitionDirectory::report_topics(const Catalog& catalog) {
+  broker_.host.set(brokers_metric_, static_cast<double>(catalog.brokers().size()));
+  for (uint32_t i = 0; i < catalog.topic_count(); ++i) {
+    const std::optional<chr_topic> topic = catalog.topic_at(i);
+    if (topic.has_value())
+      broker_.host.set(topic_partitions_metric(broker_.host, from_abi(topic->name)),
+                       static_cast<double>(topic->n_partitions));
+  }
+}
+
+}  // namespace chronik::kafka

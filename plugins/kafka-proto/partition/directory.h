@@ -1,0 +1,122 @@
+// PartitionDirectory: which partitions this node hosts. Follows the catalog on shard 0; read from any shard.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "kafka-proto/partition/partition.h"
+
+namespace chronik::kafka {
+
+struct TopicKey {
+  chr_uuid id;
+  bool operator==(const TopicKey& other) const { return same(id, other.id); }
+};
+struct TopicKeyHash {
+  size_t operator()(const TopicKey& key) const {  // topic ids are random already
+    size_t value = 0;
+    std::memcpy(&value, key.id.b, sizeof value);
+    return value;
+  }
+};
+struct NameHash {
+  using is_transparent = void;
+  size_t operator()(std::string_view name) const { return std::hash<std::string_view>()(name); }
+};
+
+// One topic of the catalog, and the partitions of it that are hosted here (null: elsewhere).
+struct HostedTopic {
+  chr_uuid id{};
+  std::string name;
+  std::vector<std::pair<std::string, std::string>> set;  // its explicit configs
+  std::shared_ptr<const TopicConfig> config;
+  std::vector<std::shared_ptr<Partition>> partitions;
+
+  bool has(int32_t index) const { return index >= 0 && static_cast<size_t>(index) < partitions.size(); }
+};
+
+// An immutable state of the directory.
+class PartitionMap {
+ public:
+  const HostedTopic* find(std::string_view name) const {
+    const auto found = by_name_.find(name);
+    return found == by_name_.end() ? nullptr : found->second.get();
+  }
+  const HostedTopic* find(const chr_uuid& id) const {
+    const auto found = by_id_.find(TopicKey{id});
+    return found == by_id_.end() ? nullptr : found->second.get();
+  }
+  void add(std::shared_ptr<const HostedTopic> topic) {
+    by_name_[topic->name] = topic;
+    by_id_[TopicKey{topic->id}] = std::move(topic);
+  }
+  const auto& topics() const { return by_id_; }
+
+ private:
+  std::unordered_map<std::string, std::shared_ptr<const HostedTopic>, NameHash, std::equal_to<>> by_name_;
+  std::unordered_map<TopicKey, std::shared_ptr<const HostedTopic>, TopicKeyHash> by_id_;
+};
+
+class PartitionDirectory {
+ public:
+  explicit PartitionDirectory(Broker& broker);
+
+  // Any shard.
+  std::shared_ptr<const PartitionMap> map() const {
+    const std::lock_guard lock(mutex_);
+    return map_;
+  }
+
+  // Shard 0. Follows the catalog from now on.
+  void start();
+  // Shard 0. Closes every partition; done() on shard 0 once none has a callback any more.
+  void stop(std::function<void()> done);
+
+ private:
+  // The open partitions of a shard, touched there only.
+  struct Shard {
+    std::vector<std::shared_ptr<Partition>> partitions;
+    uint64_t timer = 0;
+    bool stopped = false;
+  };
+  struct Tick {
+    PartitionDirectory* directory;
+    uint32_t shard;
+  };
+
+  void follow();
+  void publish(const Catalog& catalog);
+  std::shared_ptr<const HostedTopic> host(const Catalog& catalog, const chr_topic& topic,
+                                          const HostedTopic* before);
+  std::shared_ptr<Partition> host_partition(const Catalog& catalog, const chr_topic& topic, int32_t index,
+                                            std::shared_ptr<const TopicConfig> config);
+  void open(const std::shared_ptr<Partition>& partition);
+  void close(const std::shared_ptr<Partition>& partition, bool remove, std::function<void()> done);
+  void drop(const HostedTopic& topic);
+  void one_closed();
+  void opened(const std::shared_ptr<Partition>& partition, const Status& status);
+  void report_health();
+  void report_topics(const Catalog& catalog);
+  void upkeep(uint32_t shard);
+  void schedule(uint32_t shard);
+  static void CHR_CALL changed(void* self) { static_cast<PartitionDirectory*>(self)->follow(); }
+
+  Broker& broker_;
+  mutable std::mutex mutex_;  // of map_
+  std::shared_ptr<const PartitionMap> map_;
+  std::vector<Shard> shards_;
+  std::vector<Tick> ticks_;  // what the timers get
+  const uint64_t brokers_metric_;
+  uint64_t version_ = 0;  // of the catalog that map_ shows
+  size_t opening_ = 0;
+  size_t failed_ = 0;
+  size_t closing_ = 0;
+  std::function<void()> stopped_;
+  bool followed_ = false;
+  bool stopping_ = false;
+};
+
+}  // namespace chronik::kafka

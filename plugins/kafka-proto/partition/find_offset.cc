@@ -1,0 +1,93 @@
+// ListOffsets on one partition: the log finds the batch, the batch's records say which of them it is.
+#include "kafka-proto/partition/offsets.h"
+#include "kafka-proto/partition/partition.h"
+#include "kafka-proto/partition/status.h"
+#include "kafka-proto/records/record_stream.h"
+
+namespace chronik::kafka {
+namespace {
+
+struct Located {
+  int64_t offset = -1;
+  int64_t timestamp = -1;
+};
+
+// The first record of the batch with a timestamp of at least `at_least`; nothing where the batch lies about
+// its maximum.
+Result<Located> locate(Bytes bytes, int64_t at_least) {
+  CHRONIK_TRY(const BatchHeader header, decode_batch_header(bytes));
+  if (bytes.size() < header.size()) return fail(Code::kCorrupt, "a stored batch is cut short");
+  // With LogAppendTime every record has the timestamp of the batch.
+  if (header.timestamp_type() == TimestampType::kLogAppendTime)
+    return Located{header.base_offset, header.max_timestamp};
+  const Bytes records = bytes.subspan(kBatchHeaderSize, header.size() - kBatchHeaderSize);
+  Codecs codecs;
+  const Compression codec = header.compression().value_or(Compression::kNone);
+  RecordStream stream{records};
+  if (codec != Compression::kNone) {
+    // It passed the bound of Produce when it came, whatever the bound is now.
+    CHRONIK_TRY(Decompression * run, codecs.start(codec, records, UINT64_MAX));
+    stream = RecordStream(*run);
+  }
+  Record record;
+  for (;;) {
+    CHRONIK_TRY(const bool more, stream.next(record));
+    if (!more) return Located{};
+    const int64_t timestamp = header.base_timestamp + record.timestamp_delta;
+    if (timestamp >= at_least) return Located{header.base_offset + record.offset_delta, timestamp};
+  }
+}
+
+}  // namespace
+
+void Partition::find_offset(int64_t timestamp, std::function<void(FoundOffset)> done) {
+  const chr_group_bounds now = bounds();
+  const auto epoch_at = [&](int64_t) { return static_cast<int32_t>(term_); };
+  if (timestamp == kLatest)
+    return done({ErrorCode::kNone, now.high_watermark, -1, epoch_at(now.high_watermark)});
+  if (timestamp == kLatestTiered || timestamp == kEarliestPending) return done({});
+  struct Finding {
+    chr_entry_header header{};
+    std::function<void(FoundOffset)> done;
+  };
+  const auto finding = std::make_shared<Finding>();
+  finding->done = std::move(done);
+  const bool earliest = timestamp == kEarliest || timestamp == kEarliestLocal;
+  const bool largest = timestamp == kLargestTimestamp;
+  const auto finish = [self = shared_from_this(), finding, earliest, largest, timestamp,
+                       now](chr_status code) {
+    if (earliest) {
+      FoundOffset out{ErrorCode::kNone, now.log_start, -1, -1};
+      // Of an empty log it is the epoch that will write what comes first.
+      out.epoch = static_cast<int32_t>(code == CHR_OK ? finding->header.term : self->term_);
+      return finding->done(out);
+    }
+    if (code == CHR_E_NOT_FOUND) return finding->done({});
+    if (code != CHR_OK) return finding->done({read_error(code)});
+    self->locate_in_batch(finding->header, largest ? finding->header.max_timestamp : timestamp,
+                          finding->done);
+  };
+  const int32_t by = earliest ? CHR_FIND_OFFSET : largest ? CHR_FIND_MAX_TIMESTAMP : CHR_FIND_TIMESTAMP;
+  const int64_t value = earliest ? now.log_start : timestamp;
+  if (group_ == nullptr) return finish(CHR_E_NOT_LEADER);
+  const chr_status status = broker_.host.async(
+      [&](uint64_t token) {
+        return broker_.consensus.table->find(group_, by, value, &finding->header, token, nullptr);
+      },
+      [finish](const chr_done& d) { finish(d.code); });
+  if (status != CHR_PENDING) finish(status);
+}
+
+void Partition::locate_in_batch(const chr_entry_header& header, int64_t timestamp,
+                                std::function<void(FoundOffset)> done) {
+  read(header.base_offset, 1, [header, timestamp, done = std::move(done)](const ReadResult& batch) {
+    if (batch.error != ErrorCode::kNone) return done({batch.error});
+    if (batch.runs.empty()) return done({});
+    const Result<Located> located = locate(Bytes(batch.runs[0].p, batch.runs[0].n), timestamp);
+    if (!located) return done({ErrorCode::kKafkaStorageError});
+    if (located->offset < 0) return done({});
+    done({ErrorCode::kNone, located->offset, located->timestamp, static_cast<int32_t>(header.term)});
+  });
+}
+
+}  // namespace chronik::kafka

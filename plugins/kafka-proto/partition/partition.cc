@@ -1,0 +1,337 @@
+#include "kafka-proto/partition/partition.h"
+
+#include <fmt/format.h>
+#include <chronik/plugin.hpp>
+
+#include "kafka-proto/partition/command.h"
+#include "kafka-proto/partition/status.h"
+
+namespace chronik::kafka {
+namespace {
+
+std::string hex(const chr_uuid& id) {
+  std::string out;
+  for (const uint8_t byte : id.b) out += fmt::format("{:02x}", byte);
+  return out;
+}
+
+Bytes payload_of(const chr_entry& entry) { return Bytes(entry.payload.p, entry.payload.n); }
+
+}  // namespace
+
+Partition::Partition(Broker& broker, Id id, std::shared_ptr<const TopicConfig> config)
+    : broker_(broker),
+      id_(std::move(id)),
+      group_name_(fmt::format("{}.{}", hex(id_.topic), id_.index)),
+      label_(fmt::format("{}/{}", id_.topic_name, id_.index)),
+      shard_(broker.consensus.table->shard_of(broker.consensus.self, to_abi(group_name_))) {
+  set_config(std::move(config));
+}
+
+Partition::~Partition() = default;
+
+const chr_state_machine_v1& Partition::machine() {
+  static constexpr chr_state_machine_v1 kTable = {sizeof(chr_state_machine_v1), 1,
+                                                  thunk<&Partition::apply>,     thunk<&Partition::role>,
+                                                  thunk<&Partition::committed>, thunk<&Partition::truncated>,
+                                                  thunk<&Partition::trimmed>,   thunk<&Partition::save>,
+                                                  thunk<&Partition::load>};
+  return kTable;
+}
+
+void Partition::open(std::function<void(const Status&)> done) {
+  life_ = Life::kOpening;
+  chr_group_options options{};
+  options.struct_size = sizeof options;
+  options.id.struct_size = sizeof options.id;
+  options.id.topic = id_.topic;
+  options.id.partition = id_.index;
+  options.id.name = to_abi(group_name_);
+  options.id.label = to_abi(label_);
+  options.voters = id_.replicas.data();
+  options.n_voters = static_cast<uint32_t>(id_.replicas.size());
+  chr_error error = make_abi_error();
+  const auto finish = [self = shared_from_this(), done](chr_status code, std::string message) {
+    done(code == CHR_OK ? Status() : fail(static_cast<Code>(code), std::move(message)));
+    self->opened(code);
+  };
+  const chr_status status = broker_.host.async(
+      [&](uint64_t token) {
+        return broker_.consensus.table->open_group(broker_.consensus.self, &options, &machine(), this,
+                                                   &group_, token, &error);
+      },
+      [finish](const chr_done& d) { finish(d.code, std::string(from_abi(d.message))); });
+  if (status != CHR_PENDING) finish(status, error.message);
+}
+
+void Partition::opened(chr_status code) {
+  life_ = Life::kOpen;
+  if (code != CHR_OK) group_ = nullptr;
+  if (close_later_ != nullptr) std::exchange(close_later_, nullptr)();
+}
+
+void Partition::close(bool remove, std::function<void()> done) {
+  if (life_ == Life::kOpening) {
+    close_later_ = [self = shared_from_this(), remove, done = std::move(done)] { self->close(remove, done); };
+    return;
+  }
+  life_ = Life::kClosed;
+  leader_ = false;
+  metrics_.reset();
+  settle_duplicates(UINT64_MAX, ErrorCode::kNotLeaderOrFollower);
+  wake_waiters();
+  close_group(remove, [self = shared_from_this(), remove, done = std::move(done)] {
+    remove ? self->remove_group(done) : done();
+  });
+}
+
+void Partition::close_group(bool remove, std::function<void()> done) {
+  chr_group* const group = std::exchange(group_, nullptr);
+  if (group == nullptr) return done();
+  const chr_status status = broker_.host.async(
+      [&](uint64_t token) {
+        return broker_.consensus.table->close_group(group, remove ? 0 : 1, token, nullptr);
+      },
+      [done](const chr_done&) { done(); });
+  if (status != CHR_PENDING) done();
+}
+
+void Partition::remove_group(const std::function<void()>& done) {
+  const chr_status status = broker_.host.async(
+      [&](uint64_t token) {
+        return broker_.consensus.table->delete_group(broker_.consensus.self, to_abi(group_name_), token,
+                                                     nullptr);
+      },
+      [self = shared_from_this(), done](const chr_done& d) {
+        if (d.code != CHR_OK)
+          self->broker_.host.error(
+              fmt::format("cannot delete the log of partition {}: {}", self->label_, from_abi(d.message)));
+        done();
+      });
+  if (status != CHR_PENDING) done();
+}
+
+ErrorCode Partition::leads(int32_t current_epoch) const {
+  if (group_ == nullptr) return ErrorCode::kNotLeaderOrFollower;
+  if (current_epoch >= 0 && static_cast<uint64_t>(current_epoch) < term_)
+    return ErrorCode::kFencedLeaderEpoch;
+  if (current_epoch >= 0 && static_cast<uint64_t>(current_epoch) > term_)
+    return ErrorCode::kUnknownLeaderEpoch;
+  return leader_ ? ErrorCode::kNone : ErrorCode::kNotLeaderOrFollower;
+}
+
+LeaderHint Partition::leader_hint() const {
+  return {known_leader_, known_leader_ < 0 ? -1 : static_cast<int32_t>(term_)};
+}
+
+chr_group_bounds Partition::bounds() const {
+  chr_group_bounds out{};
+  out.struct_size = sizeof out;
+  out.leader = -1;
+  if (group_ != nullptr) broker_.consensus.table->bounds(group_, &out);
+  return out;
+}
+
+void Partition::append(const AdmittedBatch& batch, const Lease& frame, int16_t acks,
+                       std::function<void(Appended)> done) {
+  Appended out;
+  out.error = leads(-1);
+  if (out.error != ErrorCode::kNone) return done(std::move(out));
+  const chr_group_bounds now = bounds();
+  out.log_start = now.log_start;
+  if (acks == -1 && now.n_voters < static_cast<uint32_t>(config()->min_insync_replicas)) {
+    out.error = ErrorCode::kNotEnoughReplicas;
+    return done(std::move(out));
+  }
+  const auto checked = producers_.check(batch.header);
+  if (!checked) {
+    out.error = checked.error().error;
+    out.message = checked.error().message;
+    return done(std::move(out));
+  }
+  if (!checked->has_value()) return propose(batch, frame, acks, std::move(done));
+  const ProducerStates::Duplicate& original = **checked;
+  out.base_offset = original.base_offset;
+  if (batch.log_append_time_ms != kNoTimestamp) out.log_append_time_ms = original.max_timestamp;
+  if (original.index == 0) return done(std::move(out));
+  duplicates_.emplace(original.index, Duplicate{std::move(done), std::move(out)});
+}
+
+void Partition::propose(const AdmittedBatch& batch, const Lease& frame, int16_t acks,
+                        std::function<void(Appended)> done) {
+  chr_proposal item{};
+  item.kind = CHR_ENTRY_DATA;
+  item.flags = CHR_PROPOSAL_WRITABLE;
+  item.records = static_cast<uint32_t>(batch.header.last_offset_delta + 1);
+  item.offset_at = kBaseOffsetAt;
+  item.epoch_at = kLeaderEpochAt;
+  item.max_timestamp = batch.header.max_timestamp;
+  item.payload = {batch.bytes.data(), batch.bytes.size(), frame.get()};
+
+  const auto min_copies = static_cast<uint32_t>(config()->min_insync_replicas);
+  uint32_t until = CHR_UNTIL_COPIES + min_copies;
+  if (acks == 0) until = CHR_UNTIL_PLACED;
+  if (acks == 1) until = CHR_UNTIL_DURABLE;
+  Appended out;
+  out.log_append_time_ms = batch.log_append_time_ms;
+  out.log_start = bounds().log_start;
+  chr_placed placed{};
+  chr_error error = make_abi_error();
+  const auto shared =
+      std::make_shared<std::pair<std::function<void(Appended)>, Appended>>(std::move(done), std::move(out));
+  const chr_status status = broker_.host.async(
+      [&](uint64_t token) {
+        return broker_.consensus.table->propose(group_, 0, &item, 1, until, &placed, token, &error);
+      },
+      [shared](const chr_done& d) {
+        if (d.code != CHR_OK) {
+          shared->second.error = append_error(d.code);
+          shared->second.base_offset = -1;
+        }
+        shared->first(std::move(shared->second));
+      });
+  if (status != CHR_PENDING && status != CHR_OK) {
+    shared->second.error = append_error(status);
+    shared->second.message = error.message;
+    return shared->first(std::move(shared->second));
+  }
+  shared->second.base_offset = placed.base_offset;
+  producers_.placed(placed.index, placed.base_offset, batch.header);
+  appended_bytes_ += batch.bytes.size();
+  appended_since_upkeep_ += batch.bytes.size();
+  if (appended_since_upkeep_ >= kUpkeepBytes) {
+    appended_since_upkeep_ = 0;
+    broker_.host.post(shard_, [self = shared_from_this()] { self->upkeep(); });
+  }
+  if (status == CHR_OK) shared->first(std::move(shared->second));
+}
+
+void Partition::read(int64_t offset, uint64_t max_bytes, std::function<void(ReadResult)> done) {
+  struct Reading {
+    chr_entries entries{};
+    std::function<void(ReadResult)> done;
+    void finish(chr_status code) {
+      ReadResult out;
+      out.error = read_error(code);
+      out.lease = Lease::adopt(code == CHR_OK ? entries.lease : nullptr);
+      for (uint32_t i = 0; code == CHR_OK && i < entries.n; ++i) {
+        const chr_slice& payload = entries.entries[i].payload;
+        out.runs.push_back({payload.p, payload.n, entries.lease});
+        out.bytes += payload.n;
+      }
+      done(std::move(out));
+    }
+  };
+  const auto reading = std::make_shared<Reading>();
+  reading->entries.struct_size = sizeof(chr_entries);
+  reading->done = std::move(done);
+  if (group_ == nullptr) return reading->finish(CHR_E_NOT_LEADER);
+  chr_group_read args{};
+  args.struct_size = sizeof args;
+  args.bound = CHR_BOUND_COMMITTED;
+  args.offset = offset;
+  args.max_bytes = max_bytes;
+  const chr_status status = broker_.host.async(
+      [&](uint64_t token) {
+        return broker_.consensus.table->read(group_, &args, &reading->entries, token, nullptr);
+      },
+      [reading](const chr_done& d) { reading->finish(d.code); });
+  if (status != CHR_PENDING) reading->finish(status);
+}
+
+void Partition::wait(int64_t seen_high_watermark, std::shared_ptr<FetchWait> wait) {
+  if (group_ == nullptr || !leader_ || high_watermark_ > seen_high_watermark) return wait->fire();
+  if (waiters_.size() >= 64 && waiters_.size() == waiters_.capacity())
+    std::erase_if(waiters_, [](const auto& w) { return w->over(); });
+  waiters_.push_back(std::move(wait));
+}
+
+void Partition::wake_waiters() {
+  for (const std::shared_ptr<FetchWait>& wait : std::exchange(waiters_, {})) wait->fire();
+}
+
+void Partition::settle_duplicates(uint64_t up_to_index, ErrorCode error) {
+  while (!duplicates_.empty() && duplicates_.begin()->first <= up_to_index) {
+    auto node = duplicates_.extract(duplicates_.begin());
+    Duplicate& duplicate = node.mapped();
+    if (error != ErrorCode::kNone) duplicate.answer.base_offset = -1;
+    duplicate.answer.error = error;
+    duplicate.done(std::move(duplicate.answer));
+  }
+}
+
+chr_status Partition::apply(const chr_entry* entries, uint32_t n, uint64_t) {
+  for (uint32_t i = 0; i < n; ++i) {
+    const chr_entry_header& header = entries[i].header;
+    if (header.kind == CHR_ENTRY_COMMAND) {
+      const Result<ExpireProducers> command = ExpireProducers::decode(payload_of(entries[i]));
+      if (!command) {
+        broker_.host.error(command.error().message,
+                           fmt::format("partition={} index={}", label_, header.index));
+        return CHR_E_CORRUPT;
+      }
+      producers_.expire(command->now_ms, command->expiration_ms);
+      continue;
+    }
+    const Result<BatchHeader> batch = decode_batch_header(payload_of(entries[i]));
+    if (!batch) {
+      broker_.host.error(batch.error().message, fmt::format("partition={} index={}", label_, header.index));
+      return CHR_E_CORRUPT;
+    }
+    producers_.applied(header.index, header.base_offset, *batch);
+  }
+  if (!duplicates_.empty() && n != 0) settle_duplicates(entries[n - 1].header.index, ErrorCode::kNone);
+  return CHR_OK;
+}
+
+void Partition::role(const chr_role* role) {
+  const bool leads_now = role->role == CHR_ROLE_LEADER;
+  if (life_ == Life::kClosed) return;
+  const bool lost = leader_ && (!leads_now || role->term != term_);
+  leader_ = leads_now;
+  term_ = role->term;
+  known_leader_ = role->leader;
+  if (lost) settle_duplicates(UINT64_MAX, ErrorCode::kNotLeaderOrFollower);
+  wake_waiters();
+}
+
+void Partition::committed(uint64_t, int64_t offset) {
+  if (offset <= high_watermark_) return;
+  high_watermark_ = offset;
+  wake_waiters();
+}
+
+void Partition::truncated(uint64_t index, int64_t) {
+  producers_.truncated(index);
+  settle_duplicates(UINT64_MAX, ErrorCode::kNotLeaderOrFollower);
+}
+
+void Partition::trimmed(int64_t) { wake_waiters(); }
+
+chr_status Partition::save(const chr_sink* sink) {
+  std::vector<uint8_t> bytes;
+  producers_.save(bytes);
+  return sink->write(sink->context, bytes.data(), bytes.size()) != 0 ? CHR_OK : CHR_E_FAILED;
+}
+
+chr_status Partition::load(const chr_slice* pieces, uint32_t n, chr_error* error) {
+  std::vector<uint8_t> bytes;
+  for (uint32_t i = 0; i < n; ++i) bytes.insert(bytes.end(), pieces[i].p, pieces[i].p + pieces[i].n);
+  Result<ProducerStates> loaded = ProducerStates::load(bytes);
+  if (!loaded) return report(error, loaded.error());
+  producers_ = std::move(*loaded);
+  return CHR_OK;
+}
+
+std::pair<int32_t, int64_t> Partition::epoch_end(int32_t epoch) const {
+  constexpr std::pair<int32_t, int64_t> kUnknown = {-1, -1};
+  if (group_ == nullptr || epoch < 0 || static_cast<uint64_t>(epoch) > term_) return kUnknown;
+  uint64_t found = 0;
+  int64_t end = -1;
+  if (broker_.consensus.table->epoch_end(group_, static_cast<uint64_t>(epoch), &found, &end) == CHR_OK)
+    return {static_cast<int32_t>(found), end};
+  // Older than all that is left: the log starts after it.
+  return {epoch, bounds().log_start};
+}
+
+}  // namespace chronik::kafka

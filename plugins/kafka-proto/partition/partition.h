@@ -1,0 +1,178 @@
+// Partition: one replica of a partition on this node, as the state machine of its Raft group.
+//
+// Lives on the shard of its group; everything but the constants is touched there only. Consensus owns the
+// log; this owns what Kafka adds to it: acknowledgements, deduplication of producers, the high watermark's
+// waiters, retention.
+#pragma once
+
+#include <chronik/draft/consensus.h>
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kafka-proto/partition/fetch_wait.h"
+#include "kafka-proto/partition/metrics.h"
+#include "kafka-proto/records/producer_state.h"
+#include "kafka-proto/records/topic_config.h"
+#include "kafka-proto/records/validate.h"
+#include "kafka-proto/server/broker.h"
+
+namespace chronik::kafka {
+
+// How an append ended.
+struct Appended {
+  ErrorCode error = ErrorCode::kNone;
+  int64_t base_offset = -1;
+  int64_t log_append_time_ms = kNoTimestamp;
+  int64_t log_start = -1;
+  std::string message;
+};
+
+// What a client must know to ask elsewhere (KIP-951).
+struct LeaderHint {
+  int32_t id = -1;
+  int32_t epoch = -1;
+};
+
+class Partition : public std::enable_shared_from_this<Partition> {
+ public:
+  struct Id {
+    chr_uuid topic;
+    int32_t index;
+    std::string topic_name;
+    std::vector<int32_t> replicas;
+  };
+
+  Partition(Broker& broker, Id id, std::shared_ptr<const TopicConfig> config);
+  ~Partition();
+
+  // ---- constants, any shard ----
+  const Id& id() const { return id_; }
+  uint32_t shard() const { return shard_; }
+  const std::string& group_name() const { return group_name_; }
+  const std::string& label() const { return label_; }
+  // The configs of the topic as of the last change; any shard.
+  std::shared_ptr<const TopicConfig> config() const { return config_.load(); }
+  void set_config(std::shared_ptr<const TopicConfig> config) { config_.store(std::move(config)); }
+  // Any shard: bytes that went out to clients.
+  void count_fetched(uint64_t bytes) { fetched_bytes_.fetch_add(bytes, std::memory_order_relaxed); }
+
+  // ---- life, on the shard ----
+  // Opens the group; done(status) once the log is recovered. Once in the life of a Partition.
+  void open(std::function<void(const Status&)> done);
+  // Closes the group and, where asked, removes its log; done() once no callback can come any more.
+  void close(bool remove, std::function<void()> done);
+  // What time does: retention, expiry of producers, metrics. Called twice a second.
+  void upkeep();
+
+  // ---- the leader's answers, on the shard ----
+  // NONE, or why this replica does not answer for clients now. current_epoch -1: not checked.
+  ErrorCode leads(int32_t current_epoch) const;
+  LeaderHint leader_hint() const;
+  chr_group_bounds bounds() const;
+
+  // Appends one batch that passed validate_batch(); its bytes stand under `frame` and may be patched. acks as
+  // in Produce.
+  void append(const AdmittedBatch& batch, const Lease& frame, int16_t acks,
+              std::function<void(Appended)> done);
+
+  // Reads committed batches from offset on; the result has a lease of its own. One batch comes whole.
+  struct ReadResult {
+    ErrorCode error = ErrorCode::kNone;
+    std::vector<chr_slice> runs;  // a batch each, under lease
+    Lease lease;
+    uint64_t bytes = 0;
+  };
+  void read(int64_t offset, uint64_t max_bytes, std::function<void(ReadResult)> done);
+  // Told once when there is more to read than at `seen`, or leadership changed.
+  void wait(int64_t seen_high_watermark, std::shared_ptr<FetchWait> wait);
+
+  // ListOffsets: by timestamp or a special one (see offsets.h).
+  struct FoundOffset {
+    ErrorCode error = ErrorCode::kNone;
+    int64_t offset = -1;
+    int64_t timestamp = -1;
+    int32_t epoch = -1;
+  };
+  void find_offset(int64_t timestamp, std::function<void(FoundOffset)> done);
+  // OffsetForLeaderEpoch: the epoch and where it ends; -1 and -1 where it is not known.
+  std::pair<int32_t, int64_t> epoch_end(int32_t epoch) const;
+
+ private:
+  enum class Life { kNew, kOpening, kOpen, kClosed };
+  struct Duplicate {  // a batch that was sent again while the original is under way
+    std::function<void(Appended)> done;
+    Appended answer;
+  };
+  // The oldest batch, as retention saw it last; valid while the log starts at its offset.
+  struct Oldest {
+    int64_t offset = -1;
+    int64_t max_timestamp = -1;
+    uint64_t bytes = 0;
+  };
+
+  // ---- chr_state_machine_v1 ----
+  chr_status apply(const chr_entry* entries, uint32_t n, uint64_t token);
+  void role(const chr_role* role);
+  void committed(uint64_t index, int64_t offset);
+  void truncated(uint64_t index, int64_t offset);
+  void trimmed(int64_t offset);
+  chr_status save(const chr_sink* sink);
+  chr_status load(const chr_slice* pieces, uint32_t n, chr_error* error);
+  static const chr_state_machine_v1& machine();
+
+  void opened(chr_status code);
+  void close_group(bool remove, std::function<void()> done);
+  void remove_group(const std::function<void()>& done);
+  void propose(const AdmittedBatch& batch, const Lease& frame, int16_t acks,
+               std::function<void(Appended)> done);
+  void settle_duplicates(uint64_t up_to_index, ErrorCode error);
+  void wake_waiters();
+  void locate_in_batch(const chr_entry_header& header, int64_t timestamp,
+                       std::function<void(FoundOffset)> done);
+
+  // ---- upkeep.cc ----
+  void retain();
+  void look_at_head(const chr_group_bounds& now, uint64_t max_bytes);
+  void retain_from(const chr_entries& head, uint64_t asked_bytes);
+  bool is_due(const Oldest& batch, uint64_t log_bytes) const;
+  void trim(int64_t offset, bool again);
+  void expire_producers();
+  void report_metrics();
+  // Retention looks again after this many bytes, however fast they come.
+  static constexpr uint64_t kUpkeepBytes = 8u << 20;
+
+  Broker& broker_;
+  const Id id_;
+  const std::string group_name_;
+  const std::string label_;
+  const uint32_t shard_;
+  std::atomic<std::shared_ptr<const TopicConfig>> config_;
+
+  Life life_ = Life::kNew;
+  std::function<void()> close_later_;  // close() came while the group was opening
+  chr_group* group_ = nullptr;         // null unless open or opening
+  bool leader_ = false;
+  uint64_t term_ = 0;
+  int32_t known_leader_ = -1;
+  int64_t high_watermark_ = 0;
+  ProducerStates producers_;
+  std::multimap<uint64_t, Duplicate> duplicates_;  // by the index of the original
+  std::vector<std::shared_ptr<FetchWait>> waiters_;
+
+  uint64_t appended_since_upkeep_ = 0;
+  bool retaining_ = false;
+  Oldest oldest_;
+  int64_t last_expiry_ms_ = 0;
+
+  uint64_t appended_bytes_ = 0;  // since the last report
+  std::atomic<uint64_t> fetched_bytes_{0};
+  std::optional<PartitionMetrics> metrics_;  // while this node leads
+};
+
+}  // namespace chronik::kafka

@@ -1,0 +1,136 @@
+// What time does to a partition: retention and the expiry of producers, both proposed by the leader, and its
+// metrics.
+#include <algorithm>
+
+#include "kafka-proto/partition/command.h"
+#include "kafka-proto/partition/partition.h"
+
+namespace chronik::kafka {
+namespace {
+
+constexpr uint64_t kOneBatch = 1;           // a read returns its first batch whatever its size
+constexpr uint64_t kHeadBytes = 64u << 20;  // of the batches that one look at what is due covers
+
+struct Head {
+  chr_entries entries{};
+};
+
+}  // namespace
+
+void Partition::upkeep() {
+  appended_since_upkeep_ = 0;
+  report_metrics();
+  if (group_ == nullptr || !leader_) return;
+  retain();
+  expire_producers();
+}
+
+// Trims the oldest batches that are too old or too many. Costs nothing while the oldest one may stay.
+void Partition::retain() {
+  const std::shared_ptr<const TopicConfig> config = this->config();
+  if (retaining_ || (config->retention_ms < 0 && config->retention_bytes < 0)) return;
+  const chr_group_bounds now = bounds();
+  if (now.log_start >= now.high_watermark) return;
+  if (oldest_.offset != now.log_start) return look_at_head(now, kOneBatch);
+  if (is_due(oldest_, now.bytes)) look_at_head(now, kHeadBytes);
+}
+
+bool Partition::is_due(const Oldest& batch, uint64_t log_bytes) const {
+  const std::shared_ptr<const TopicConfig> config = this->config();
+  const int64_t now_ms = broker_.host.unix_ms();
+  const bool too_old = config->retention_ms >= 0 && batch.max_timestamp >= 0 &&
+                       now_ms - batch.max_timestamp > config->retention_ms;
+  const bool too_many = config->retention_bytes >= 0 && log_bytes >= batch.bytes &&
+                        log_bytes - batch.bytes >= static_cast<uint64_t>(config->retention_bytes);
+  return too_old || too_many;
+}
+
+// Reads the headers of the oldest batches.
+void Partition::look_at_head(const chr_group_bounds& now, uint64_t max_bytes) {
+  retaining_ = true;
+  const auto head = std::make_shared<Head>();
+  head->entries.struct_size = sizeof head->entries;
+  chr_group_read args{};
+  args.struct_size = sizeof args;
+  args.bound = CHR_BOUND_COMMITTED;
+  args.offset = now.log_start;
+  args.max_bytes = max_bytes;
+  args.headers_only = 1;
+  const auto finish = [self = shared_from_this(), head, max_bytes](chr_status code) {
+    self->retaining_ = false;
+    if (code != CHR_OK) return;
+    const Lease lease = Lease::adopt(head->entries.lease);
+    if (self->leader_ && self->group_ != nullptr) self->retain_from(head->entries, max_bytes);
+  };
+  const chr_status status = broker_.host.async(
+      [&](uint64_t token) {
+        return broker_.consensus.table->read(group_, &args, &head->entries, token, nullptr);
+      },
+      [finish](const chr_done& d) { finish(d.code); });
+  if (status != CHR_PENDING) finish(status);
+}
+
+void Partition::retain_from(const chr_entries& head, uint64_t asked_bytes) {
+  uint64_t left = bounds().bytes;
+  int64_t trim_to = -1;
+  for (uint32_t i = 0; i < head.n; ++i) {
+    const chr_entry_header& header = head.entries[i].header;
+    oldest_ = {header.base_offset, header.max_timestamp, header.bytes};
+    if (!is_due(oldest_, left)) break;
+    left -= std::min(left, header.bytes);
+    trim_to = header.base_offset + header.records;
+    oldest_.offset = -1;
+  }
+  if (trim_to < 0) return;
+  // All of what was looked at is due: more may be.
+  if (asked_bytes == kOneBatch) return look_at_head(bounds(), kHeadBytes);
+  trim(trim_to, oldest_.offset < 0);
+}
+
+void Partition::trim(int64_t offset, bool again) {
+  retaining_ = true;
+  const auto finish = [self = shared_from_this(), again](chr_status code) {
+    self->retaining_ = false;
+    if (code == CHR_OK && again && self->leader_ && self->group_ != nullptr) self->retain();
+  };
+  const chr_status status = broker_.host.async(
+      [&](uint64_t token) { return broker_.consensus.table->trim(group_, offset, token, nullptr); },
+      [finish](const chr_done& d) { finish(d.code); });
+  if (status != CHR_PENDING) retaining_ = false;
+}
+
+void Partition::expire_producers() {
+  constexpr int64_t kLooksPerLife = 10;  // a producer lives up to a tenth longer than it must
+  const int64_t now_ms = broker_.host.unix_ms();
+  const int64_t expiration_ms = broker_.config.producer_id_expiration_ms;
+  if (producers_.size() == 0 ||
+      now_ms - last_expiry_ms_ < std::max<int64_t>(expiration_ms / kLooksPerLife, 1000))
+    return;
+  last_expiry_ms_ = now_ms;
+  const std::array<uint8_t, ExpireProducers::kSize> bytes = ExpireProducers{now_ms, expiration_ms}.encode();
+  chr_slice payload{};
+  if (broker_.host.alloc(bytes.size(), &payload) != CHR_OK) return;
+  const Lease lease = Lease::adopt(payload.lease);
+  std::memcpy(const_cast<uint8_t*>(payload.p), bytes.data(), bytes.size());
+  chr_proposal item{};
+  item.kind = CHR_ENTRY_COMMAND;
+  item.offset_at = -1;
+  item.epoch_at = -1;
+  item.max_timestamp = -1;
+  item.payload = payload;
+  chr_placed placed{};
+  broker_.consensus.table->propose(group_, 0, &item, 1, CHR_UNTIL_PLACED, &placed, 0, nullptr);
+}
+
+void Partition::report_metrics() {
+  if (group_ == nullptr || !leader_) return metrics_.reset();
+  if (!metrics_.has_value()) metrics_.emplace(broker_.host, id_.topic_name, id_.index);
+  metrics_->report(bounds(), !id_.replicas.empty() && id_.replicas[0] == broker_.host.node().id,
+                   id_.replicas.size());
+  if (const uint64_t bytes = std::exchange(appended_bytes_, 0); bytes != 0)
+    broker_.host.add(metrics_->traffic.in, static_cast<double>(bytes));
+  if (const uint64_t bytes = fetched_bytes_.exchange(0, std::memory_order_relaxed); bytes != 0)
+    broker_.host.add(metrics_->traffic.out, static_cast<double>(bytes));
+}
+
+}  // namespace chronik::kafka

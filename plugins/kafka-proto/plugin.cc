@@ -1,0 +1,173 @@
+// kafka-proto behind the ABI: its keys, its start and stop, and chronik.protocol/1.
+#include <fmt/format.h>
+#include <chronik/plugin.hpp>
+
+#include "kafka-proto/partition/directory.h"
+#include "kafka-proto/partition/fetch_sessions.h"
+#include "kafka-proto/server/api_entry.h"
+#include "kafka-proto/server/connection.h"
+#include "kafka-proto/server/listen.h"
+#include "kafka-proto/server/producer_ids.h"
+
+namespace chronik::kafka {
+namespace {
+
+// A session is a shared pointer to its connection, held by the host between accept() and closed().
+using Session = std::shared_ptr<Connection>;
+Connection& connection_of(void* session) { return **static_cast<Session*>(session); }
+
+class KafkaPlugin final : public Plugin {
+ public:
+  static constexpr std::string_view kId = "kafka-proto", kVersion = "0.1.0";
+  static std::span<const chr_config_key> schema();
+  static Status validate(std::string_view json) { return validate_listeners(json); }
+
+  explicit KafkaPlugin(Host host) : broker_(host) {}
+  const void* service(std::string_view id, void** instance) override;
+  Result<Progress> start(uint64_t token) override;
+  Result<Progress> stop(uint64_t token) override;
+
+  chr_status accept(chr_conn* conn, const chr_conn_info* info, void** session);
+
+ private:
+  Status listen();
+  void drain();
+  void drained(size_t open_connections);
+
+  Broker broker_;
+  uint64_t stop_token_ = 0;
+};
+
+uint64_t CHR_CALL on_data(void* session, chr_slice bytes, uint64_t* need) noexcept {
+  try {
+    return connection_of(session).data(bytes, need);
+  } catch (const std::exception& e) {
+    connection_of(session).refuse(e.what());
+    return bytes.n;
+  }
+}
+void CHR_CALL on_drained(void* session) noexcept { connection_of(session).drained(); }
+void CHR_CALL on_closed(void* session, chr_status) noexcept {
+  connection_of(session).closed();
+  delete static_cast<Session*>(session);
+}
+constexpr chr_protocol_v1 kProtocol = {
+    sizeof(chr_protocol_v1), 1, thunk<&KafkaPlugin::accept>, on_data, on_drained, on_closed};
+
+std::span<const chr_config_key> KafkaPlugin::schema() {
+  constexpr int64_t kMiB = 1 << 20;
+  constexpr int64_t kSecond = 1'000'000'000;
+  static constexpr chr_config_key kKeys[] = {
+      config_key("listen", CHR_CONFIG_ADDRESS | CHR_CONFIG_LIST, "[\"127.0.0.1:9092\"]",
+                 "Where clients connect. A wildcard address needs advertise."),
+      config_key("advertise", CHR_CONFIG_ADDRESS, "",
+                 "The address that clients are told for this node. Default: the first of listen."),
+      config_key("max_request_size", CHR_CONFIG_SIZE, "\"100MiB\"", "The largest request that is accepted.",
+                 kMiB, 1024 * kMiB),
+      config_key("auto_create_topics", CHR_CONFIG_BOOL, "true",
+                 "Whether asking for the metadata of an unknown topic creates it."),
+      config_key("default_partitions", CHR_CONFIG_INT, "1",
+                 "Partitions of a topic that is created without a number.", 1, 10'000),
+      config_key("default_replication_factor", CHR_CONFIG_INT, "1",
+                 "Replicas of a topic that is created without a number.", 1, 100),
+      config_key("fetch_max_bytes", CHR_CONFIG_SIZE, "\"55MiB\"", "The most that one Fetch answers.", 1024,
+                 1024 * kMiB),
+      config_key("max_fetch_sessions", CHR_CONFIG_INT, "1000", "How many fetch sessions are remembered.", 0,
+                 1'000'000),
+      config_key("producer_id_expiration", CHR_CONFIG_DURATION, "\"1d\"",
+                 "How long an idle idempotent producer is remembered.", kSecond, 365 * 86'400 * kSecond),
+  };
+  return kKeys;
+}
+
+const void* KafkaPlugin::service(std::string_view id, void** instance) {
+  if (id != CHR_PROTOCOL_ID) return nullptr;
+  *instance = this;
+  return &kProtocol;
+}
+
+Result<Progress> KafkaPlugin::start(uint64_t) {
+  const Host& host = broker_.host;
+  broker_.net = host.find<chr_net_v1>(CHR_NET_ID);
+  broker_.metadata.table = host.acquire<chr_metadata_v1>(CHR_METADATA_ID, &broker_.metadata.self);
+  broker_.consensus.table = host.acquire<chr_consensus_v1>(CHR_CONSENSUS_ID, &broker_.consensus.self);
+  if (broker_.net == nullptr || broker_.metadata.table == nullptr || broker_.consensus.table == nullptr)
+    return fail(Code::kUnavailable, "needs a network, chronik.metadata/1 and chronik.consensus/1");
+  for (uint32_t shard = 0; shard < host.shard_count(); ++shard) {
+    broker_.connections.push_back(std::make_unique<ConnectionSet>());
+    broker_.codecs.push_back(std::make_unique<Codecs>());
+  }
+  for (const ApiEntry& api : api_entries()) {
+    broker_.metrics.durations.push_back(host.histogram("chronik_kafka_request_duration_seconds",
+                                                       "Time from a whole request to its answer.",
+                                                       fmt::format("api=\"{}\"", api_info(api.key).name)));
+  }
+  broker_.partitions = std::make_unique<PartitionDirectory>(broker_);
+  broker_.fetch_sessions = std::make_unique<FetchSessions>(broker_.config.max_fetch_sessions);
+  broker_.producer_ids = std::make_unique<ProducerIds>(broker_);
+  CHRONIK_CHECK(listen());
+  host.post(0, [this] { broker_.partitions->start(); });
+  return Progress::kDone;
+}
+
+// The port answers before the catalog is there: clients get errors that make them ask again.
+Status KafkaPlugin::listen() {
+  const Host& host = broker_.host;
+  Address advertised = parse_address(host.config_string("advertise"));
+  std::string_view text;
+  for (uint32_t i = 0; host.config_string_at("listen", i, &text); ++i) {
+    uint16_t port = 0;
+    chr_error error = make_abi_error();
+    const chr_status status = broker_.net->listen(host.self(), to_abi(text), &kProtocol, this, &port, &error);
+    if (status != CHR_OK) return std::unexpected(from_abi(error, status));
+    const Address bound = {parse_address(text).host, port};
+    host.info("listening for Kafka clients", fmt::format("address={}:{}", bound.host, bound.port));
+    if (advertised.host.empty()) advertised = bound;
+  }
+  if (advertised.port == 0) return fail(Code::kInvalidArgument, "kafka.advertise needs a port");
+  broker_.metadata.table->announce(broker_.metadata.self, to_abi(advertised.host), advertised.port);
+  return {};
+}
+
+// First no connection starts anything new; then the partitions close, which ends every call that waits.
+Result<Progress> KafkaPlugin::stop(uint64_t token) {
+  if (broker_.partitions == nullptr) return Progress::kDone;  // start failed early
+  stop_token_ = token;
+  broker_.stopping.store(true, std::memory_order_relaxed);
+  for (uint32_t shard = 0; shard < broker_.host.shard_count(); ++shard)
+    broker_.host.post(shard, [this, shard] { broker_.connections[shard]->wind_down(); });
+  broker_.host.post(0, [this] { broker_.partitions->stop([this] { drain(); }); });
+  return Progress::kPending;
+}
+
+// Shard 0. Waits until no connection and no call is left.
+void KafkaPlugin::drain() {
+  const auto open = std::make_shared<std::atomic<size_t>>(0);
+  const auto shards_left = std::make_shared<std::atomic<uint32_t>>(broker_.host.shard_count());
+  for (uint32_t shard = 0; shard < broker_.host.shard_count(); ++shard) {
+    broker_.host.post(shard, [this, shard, open, shards_left] {
+      open->fetch_add(broker_.connections[shard]->wind_down());
+      if (shards_left->fetch_sub(1) == 1) broker_.host.post(0, [this, open] { drained(open->load()); });
+    });
+  }
+}
+
+void KafkaPlugin::drained(size_t open_connections) {
+  constexpr uint64_t kLookAgainNs = 1'000'000;
+  if (open_connections == 0 && broker_.open_calls.load(std::memory_order_acquire) == 0)
+    return broker_.host.complete(std::exchange(stop_token_, 0), CHR_OK);
+  broker_.host.timer(kLookAgainNs, [](void* self) { static_cast<KafkaPlugin*>(self)->drain(); }, this);
+}
+
+chr_status KafkaPlugin::accept(chr_conn* conn, const chr_conn_info* info, void** session) {
+  if (broker_.stopping.load(std::memory_order_relaxed)) return CHR_E_SHUTTING_DOWN;
+  ConnectionSet& set = *broker_.connections[static_cast<size_t>(broker_.host.current_shard())];
+  *session = new Session(std::make_shared<Connection>(broker_, set, conn, std::string(from_abi(info->peer))));
+  return CHR_OK;
+}
+
+}  // namespace
+}  // namespace chronik::kafka
+
+using chronik::kafka::KafkaPlugin;
+CHRONIK_PLUGIN(KafkaPlugin)

@@ -1,0 +1,44 @@
+// One API as the server offers it: a row of the table in handlers/table.cc, which drives ApiVersions and the
+// dispatch.
+#pragma once
+
+#include <chronik/host.hpp>
+
+#include "kafka-proto/messages/api_table.h"
+#include "kafka-proto/server/call.h"
+
+namespace chronik::kafka {
+
+struct ApiEntry {
+  ApiKey key;
+  int16_t min_version;  // what is served
+  int16_t max_version;
+  int16_t listed_min;  // what ApiVersions says; lower than min_version only for Produce (KAFKA-18659)
+  bool alone;          // no other request of its connection is under way with it
+  // Decodes the body and calls the handler. An error: the body is malformed.
+  Status (*run)(Broker& broker, InFlight&& in_flight);
+
+  bool serves(int16_t version) const { return version >= min_version && version <= max_version; }
+};
+
+// The row of one handler. Min and Max must lie within what the codec knows.
+template <class Api, void (*Handle)(Broker&, Call<Api>), int16_t Min, int16_t Max, int16_t ListedMin = Min,
+          bool Alone = false>
+constexpr ApiEntry api_entry() {
+  static_assert(Min >= Api::Request::kMinVersion && Max <= Api::Request::kMaxVersion && Min <= Max);
+  return {Api::kApi, Min, Max, ListedMin, Alone, [](Broker& broker, InFlight&& in_flight) -> Status {
+            Result<typename Api::Request> request = Api::Request::decode(in_flight.body, in_flight.version);
+            if (!request) {
+              // The request is answered by the end of its connection; see Connection::open.
+              return std::unexpected(std::move(request).error());
+            }
+            Handle(broker, Call<Api>(Answer(broker, std::move(in_flight)), std::move(*request)));
+            return {};
+          }};
+}
+
+// All rows, by rising key.
+std::span<const ApiEntry> api_entries();
+const ApiEntry* find_served(int16_t key);
+
+}  // namespace chronik::kafka

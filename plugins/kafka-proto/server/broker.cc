@@ -1,0 +1,70 @@
+#include "kafka-proto/server/broker.h"
+
+#include "kafka-proto/partition/directory.h"
+#include "kafka-proto/partition/fetch_sessions.h"
+#include "kafka-proto/server/connection.h"
+#include "kafka-proto/server/producer_ids.h"
+
+namespace chronik::kafka {
+
+BrokerConfig::BrokerConfig(const Host& host)
+    : max_request_bytes(static_cast<uint32_t>(host.config_int("max_request_size"))),
+      auto_create_topics(host.config_int("auto_create_topics") != 0),
+      default_partitions(static_cast<int32_t>(host.config_int("default_partitions"))),
+      default_replication_factor(static_cast<int32_t>(host.config_int("default_replication_factor"))),
+      fetch_max_bytes(static_cast<uint32_t>(host.config_int("fetch_max_bytes"))),
+      max_fetch_sessions(static_cast<uint32_t>(host.config_int("max_fetch_sessions"))),
+      producer_id_expiration_ms(host.config_int("producer_id_expiration") / 1'000'000) {}
+
+Broker::Broker(const Host& h) : host(h), config(h), metrics(h) {}
+Broker::~Broker() = default;
+
+std::optional<chr_topic> Catalog::topic_at(uint32_t i) const {
+  chr_topic out{};
+  out.struct_size = sizeof out;
+  if (service_.table->topic_at(service_.self, catalog_, i, &out) != CHR_OK) return std::nullopt;
+  return out;
+}
+
+std::optional<chr_topic> Catalog::topic(std::string_view name) const {
+  chr_topic out{};
+  out.struct_size = sizeof out;
+  if (service_.table->topic_by_name(service_.self, catalog_, to_abi(name), &out) != CHR_OK)
+    return std::nullopt;
+  return out;
+}
+
+std::optional<chr_topic> Catalog::topic(const chr_uuid& id) const {
+  chr_topic out{};
+  out.struct_size = sizeof out;
+  if (service_.table->topic_by_id(service_.self, catalog_, &id, &out) != CHR_OK) return std::nullopt;
+  return out;
+}
+
+std::optional<chr_partition> Catalog::partition(const chr_topic& topic, int32_t partition) const {
+  chr_partition out{};
+  out.struct_size = sizeof out;
+  if (service_.table->partition(service_.self, catalog_, topic.handle, partition, &out) != CHR_OK)
+    return std::nullopt;
+  return out;
+}
+
+std::vector<std::pair<std::string_view, std::string_view>> Catalog::configs(const chr_topic& topic) const {
+  std::vector<std::pair<std::string_view, std::string_view>> out;
+  chr_config_entry entry{};
+  for (uint32_t i = 0; service_.table->config_at(service_.self, catalog_, topic.handle, i, &entry) == CHR_OK;
+       ++i)
+    out.emplace_back(from_abi(entry.key), from_abi(entry.value));
+  return out;
+}
+
+std::vector<chr_broker> Catalog::brokers() const {
+  std::vector<chr_broker> out(service_.table->n_brokers(service_.self, catalog_));
+  for (uint32_t i = 0; i < out.size(); ++i) {
+    out[i].struct_size = sizeof(chr_broker);
+    service_.table->broker_at(service_.self, catalog_, i, &out[i]);
+  }
+  return out;
+}
+
+}  // namespace chronik::kafka

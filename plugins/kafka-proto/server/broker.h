@@ -1,0 +1,97 @@
+// Broker: what every handler works with. One per instance; made in start(), constant until stop except
+// through its parts.
+#pragma once
+
+#include <chronik/draft/consensus.h>
+#include <chronik/draft/metadata.h>
+#include <chronik/draft/net.h>
+#include <chronik/host.hpp>
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kafka-proto/records/compression.h"
+#include "kafka-proto/records/topic_config.h"
+#include "kafka-proto/server/metrics.h"
+
+namespace chronik::kafka {
+
+class ConnectionSet;
+class FetchSessions;
+class PartitionDirectory;
+class ProducerIds;
+struct ApiEntry;
+
+// The keys of the [kafka] table.
+struct BrokerConfig {
+  explicit BrokerConfig(const Host& host);
+
+  uint32_t max_request_bytes;
+  bool auto_create_topics;
+  int32_t default_partitions;
+  int32_t default_replication_factor;
+  uint32_t fetch_max_bytes;  // the most that one Fetch answers, whatever the client asks
+  uint32_t max_fetch_sessions;
+  int64_t producer_id_expiration_ms;
+  TopicConfig topic_defaults;
+};
+
+// A service of another plugin: its table and the first argument of its functions.
+template <class Table>
+struct Service {
+  const Table* table = nullptr;
+  void* self = nullptr;
+};
+
+struct Broker {
+  explicit Broker(const Host& host);
+  ~Broker();
+
+  Host host;
+  BrokerConfig config;
+  ServerMetrics metrics;
+  std::atomic<uint32_t> open_calls{0};
+  std::atomic<bool> stopping{false};
+  const chr_net_v1* net = nullptr;
+  Service<chr_metadata_v1> metadata;
+  Service<chr_consensus_v1> consensus;
+  // One per shard, each touched on its shard only.
+  std::vector<std::unique_ptr<Codecs>> codecs;
+  std::vector<std::unique_ptr<ConnectionSet>> connections;
+  std::unique_ptr<PartitionDirectory> partitions;
+  std::unique_ptr<FetchSessions> fetch_sessions;
+  std::unique_ptr<ProducerIds> producer_ids;
+};
+
+// An image of the catalog, held for as long as this lives.
+class Catalog {
+ public:
+  explicit Catalog(const Broker& broker)
+      : service_(broker.metadata), catalog_(service_.table->catalog(service_.self)) {}
+  ~Catalog() { service_.table->release(service_.self, catalog_); }
+  Catalog(const Catalog&) = delete;
+  Catalog& operator=(const Catalog&) = delete;
+
+  uint64_t version() const { return service_.table->version(service_.self, catalog_); }
+  std::string_view cluster_id() const {
+    return from_abi(service_.table->cluster_id(service_.self, catalog_));
+  }
+  int32_t controller() const { return service_.table->controller(service_.self); }
+  uint32_t topic_count() const { return service_.table->n_topics(service_.self, catalog_); }
+  // Empty: there is none.
+  std::optional<chr_topic> topic_at(uint32_t i) const;
+  std::optional<chr_topic> topic(std::string_view name) const;
+  std::optional<chr_topic> topic(const chr_uuid& id) const;
+  std::optional<chr_partition> partition(const chr_topic& topic, int32_t partition) const;
+  std::vector<std::pair<std::string_view, std::string_view>> configs(const chr_topic& topic) const;
+  std::vector<chr_broker> brokers() const;
+
+ private:
+  Service<chr_metadata_v1> service_;
+  chr_catalog* catalog_;
+};
+
+}  // namespace chronik::kafka

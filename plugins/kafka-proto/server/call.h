@@ -1,0 +1,94 @@
+// Call<Api>: a decoded request and the way to answer it. A handler gets it by value and answers exactly once,
+// from any shard.
+#pragma once
+
+#include <utility>
+
+#include "kafka-proto/server/broker.h"
+#include "kafka-proto/server/connection.h"
+
+namespace chronik::kafka {
+
+// Counts the calls under way, which a stop waits for.
+class CallCount {
+ public:
+  explicit CallCount(Broker& broker) : open_(&broker.open_calls) {
+    open_->fetch_add(1, std::memory_order_relaxed);
+  }
+  CallCount(CallCount&& other) noexcept : open_(std::exchange(other.open_, nullptr)) {}
+  CallCount& operator=(CallCount&& other) noexcept {
+    std::swap(open_, other.open_);
+    return *this;
+  }
+  ~CallCount() {
+    if (open_ != nullptr) open_->fetch_sub(1, std::memory_order_release);
+  }
+
+ private:
+  std::atomic<uint32_t>* open_;
+};
+
+// Answers requests that a handler dropped: the client must not wait for ever, so the connection ends.
+class Answer {
+ public:
+  Answer(Broker& broker, InFlight&& in_flight)
+      : broker_(&broker), in_flight_(std::move(in_flight)), count_(broker) {}
+  Answer(Answer&&) noexcept = default;
+  Answer& operator=(Answer&&) noexcept = default;
+  ~Answer() {
+    if (in_flight_.connection != nullptr) abandon();
+  }
+
+  // Any shard. Once.
+  void send(std::optional<OutFrame> frame);
+  // Any shard. Instead of send(): the client learns of a failure by the end of its connection.
+  void end_connection(std::string reason);
+  // On the connection's shard, while this request is the newest: see Connection::on_close.
+  void on_close(std::function<void()> fn) { in_flight_.connection->on_close(std::move(fn)); }
+  int16_t version() const { return in_flight_.version; }
+  int32_t correlation_id() const { return in_flight_.correlation_id; }
+  std::string_view client_id() const { return in_flight_.client_id; }
+  const std::string& peer() const { return in_flight_.connection->peer(); }
+  uint32_t shard() const { return in_flight_.connection->shard(); }
+  const Lease& frame() const { return in_flight_.frame; }
+
+ private:
+  void abandon();
+
+  Broker* broker_;
+  InFlight in_flight_;
+  CallCount count_;
+};
+
+template <class Api>
+class Call {
+ public:
+  using Request = typename Api::Request;
+  using Response = typename Api::Response;
+
+  Call(Answer answer, Request request) : answer_(std::move(answer)), request_(std::move(request)) {}
+
+  // Its strings and records point into the frame, which lives as long as the Call.
+  Request& request() { return request_; }
+  const Request& request() const { return request_; }
+  int16_t version() const { return answer_.version(); }
+  std::string_view client_id() const { return answer_.client_id(); }
+  const std::string& peer() const { return answer_.peer(); }
+  uint32_t shard() const { return answer_.shard(); }  // the connection's
+  // The lease under which the request's bytes stand, for what outlives the Call.
+  const Lease& frame() const { return answer_.frame(); }
+
+  void answer(const Response& response) {
+    answer_.send(encode_response(answer_.version(), answer_.correlation_id(), response));
+  }
+  // Produce with acks=0 has no answer.
+  void answer_nothing() { answer_.send(std::nullopt); }
+  void end_connection(std::string reason) { answer_.end_connection(std::move(reason)); }
+  void on_close(std::function<void()> fn) { answer_.on_close(std::move(fn)); }
+
+ private:
+  Answer answer_;
+  Request request_;
+};
+
+}  // namespace chronik::kafka

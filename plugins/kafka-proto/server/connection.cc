@@ -1,0 +1,244 @@
+#include "kafka-proto/server/connection.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "kafka-proto/server/api_entry.h"
+#include "kafka-proto/server/broker.h"
+
+namespace chronik::kafka {
+namespace {
+
+constexpr uint64_t kSmallestFrame = 10;  // key, version, correlation id, client id
+
+bool begins_with(Bytes bytes, std::string_view text) {
+  return bytes.size() >= text.size() && std::memcmp(bytes.data(), text.data(), text.size()) == 0;
+}
+
+uint32_t load_size(const uint8_t* p) {
+  return uint32_t{p[0]} << 24 | uint32_t{p[1]} << 16 | uint32_t{p[2]} << 8 | uint32_t{p[3]};
+}
+
+int16_t load_key(const uint8_t* p) { return static_cast<int16_t>(p[0] << 8 | p[1]); }
+
+constexpr std::string_view kHttpAnswer =
+    "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"
+    "This port speaks the Kafka protocol. Metrics and health are on the port of [http] listen.\n";
+
+}  // namespace
+
+Connection::Connection(Broker& broker, ConnectionSet& set, chr_conn* conn, std::string peer)
+    : broker_(broker),
+      set_(set),
+      conn_(conn),
+      shard_(static_cast<uint32_t>(broker.host.current_shard())),
+      peer_(std::move(peer)),
+      place_(set.add(this)) {
+  broker_.host.add(broker_.metrics.connections);
+}
+
+// Whether the frame that stands first must wait until others are answered, or read by the client.
+bool Connection::must_wait(Bytes frame) const {
+  if (winding_down_ || broker_.net->queued(broker_.host.self(), conn_) >= kMaxBytesUnread) return true;
+  if (slots_.empty()) return false;
+  if (slots_.size() >= kMaxRequestsUnderWay || bytes_under_way_ >= kMaxBytesUnderWay) return true;
+  const ApiEntry* const last = slots_.back().api;
+  const ApiEntry* const next = find_served(load_key(frame.data()));
+  return (last != nullptr && last->alone) || (next != nullptr && next->alone);
+}
+
+uint64_t Connection::data(chr_slice bytes, uint64_t* need) {
+  const std::shared_ptr<Connection> self = shared_from_this();
+  uint64_t consumed = 0;
+  while (conn_ != nullptr) {
+    const uint8_t* at = bytes.p + consumed;
+    const uint64_t left = bytes.n - consumed;
+    *need = kFramePrefix;
+    if (left < kFramePrefix) break;
+    if (!greeted_ && !starts_like_kafka(Bytes(at, left))) break;
+    const uint64_t size = load_size(at);
+    if (size < kSmallestFrame || size > broker_.config.max_request_bytes) {
+      refuse(fmt::format("a request of {} bytes; allowed are {} to {} (kafka.max_request_size)",
+                         static_cast<int32_t>(size), kSmallestFrame, broker_.config.max_request_bytes));
+      break;
+    }
+    *need = kFramePrefix + size;
+    if (left < kFramePrefix + size) break;
+    if (must_wait(Bytes(at + kFramePrefix, size))) {
+      pause();
+      break;
+    }
+    start({at + kFramePrefix, size, bytes.lease});
+    consumed += kFramePrefix + size;
+    *need = kFramePrefix;  // not the size of the frame that is done
+    // Nor is the next large frame received while so much is under way.
+    if (bytes_under_way_ >= kMaxBytesUnderWay) pause();
+    if (paused_) break;
+  }
+  return conn_ == nullptr ? bytes.n : consumed;
+}
+
+void Connection::pause() {
+  if (conn_ == nullptr || paused_) return;
+  paused_ = true;
+  broker_.net->pause(broker_.host.self(), conn_);
+}
+
+// The host calls data() again, which looks anew whether what stands there may start.
+void Connection::resume() {
+  if (conn_ == nullptr || !paused_ || winding_down_) return;
+  if (broker_.net->queued(broker_.host.self(), conn_) >= kMaxBytesUnread) return;
+  paused_ = false;
+  broker_.net->resume(broker_.host.self(), conn_);
+}
+
+void Connection::drained() { resume(); }
+
+// The usual mistakes on this port say what they are, instead of a size that makes no sense.
+bool Connection::starts_like_kafka(Bytes bytes) {
+  static constexpr std::array<std::string_view, 6> kHttpVerbs = {"GET ", "POST", "PUT ",
+                                                                 "HEAD", "DELE", "OPTI"};
+  for (const std::string_view verb : kHttpVerbs) {
+    if (!begins_with(bytes, verb)) continue;
+    const chr_slice answer = {reinterpret_cast<const uint8_t*>(kHttpAnswer.data()), kHttpAnswer.size(),
+                              nullptr};
+    broker_.net->write(broker_.host.self(), conn_, &answer, 1);
+    refuse("an HTTP request on the Kafka port");
+    return false;
+  }
+  if (bytes[0] == 0x16 && bytes[1] == 0x03) {
+    refuse("a TLS handshake on a plaintext listener: set security.protocol=PLAINTEXT in the client");
+    return false;
+  }
+  greeted_ = true;
+  return true;
+}
+
+void Connection::start(chr_slice frame) {
+  broker_.host.add(broker_.metrics.bytes_in, static_cast<double>(frame.n + kFramePrefix));
+  Result<InRequest> request = open_request(Bytes(frame.p, frame.n));
+  if (!request) return refuse(request.error().message);
+  const uint64_t sequence = first_sequence_ + slots_.size();
+  const ApiEntry* api = find_served(request->header.request_api_key);
+  slots_.push_back({api, broker_.host.now_ns(), frame.n, false, std::nullopt});
+  bytes_under_way_ += frame.n;
+  if (api == nullptr || !request->supported || !api->serves(request->header.request_api_version))
+    return unsupported(*request, sequence);
+
+  InFlight in_flight;
+  in_flight.connection = shared_from_this();
+  in_flight.sequence = sequence;
+  in_flight.version = request->header.request_api_version;
+  in_flight.correlation_id = request->header.correlation_id;
+  in_flight.client_id = request->header.client_id.value_or(std::string_view());
+  in_flight.frame = Lease::share(frame.lease);
+  in_flight.body = request->body;
+  const Status status = api->run(broker_, std::move(in_flight));
+  if (!status) refuse(status.error().message);
+}
+
+// A well-formed answer that says UNSUPPORTED_VERSION. Clients probe with ApiVersions, whose version 0 every
+// one of them can read and which names the versions to use (KIP-511).
+void Connection::unsupported(const InRequest& request, uint64_t sequence) {
+  Writer out(64);
+  out.begin_frame();
+  out.int32(request.header.correlation_id);
+  out.error_code(ErrorCode::kUnsupportedVersion);
+  if (request.header.request_api_key == static_cast<int16_t>(ApiKey::kApiVersions)) {
+    const ApiEntry* api = find_served(request.header.request_api_key);
+    out.array_length(1, false);
+    out.int16(request.header.request_api_key);
+    out.int16(api->listed_min);
+    out.int16(api->max_version);
+  }
+  if (!std::exchange(told_unsupported_, true)) {
+    broker_.host.info("a client asked for an API or version that is not served",
+                      fmt::format("peer={} api={} version={}", peer_, request.header.request_api_key,
+                                  request.header.request_api_version));
+  }
+  finish(sequence, std::move(out).finish_frame());
+}
+
+void Connection::finish(uint64_t sequence, std::optional<OutFrame> frame) {
+  if (conn_ == nullptr) return;
+  if (sequence + 1 == first_sequence_ + slots_.size()) aborted_ = nullptr;
+  Slot& slot = slots_[sequence - first_sequence_];
+  slot.done = true;
+  slot.frame = std::move(frame);
+  flush();
+}
+
+// Sends what is ready from the front on; the host gathers what one turn writes.
+void Connection::flush() {
+  const uint64_t now_ns = broker_.host.now_ns();
+  bool sent = false;
+  while (!slots_.empty() && slots_.front().done) {
+    Slot& slot = slots_.front();
+    bytes_under_way_ -= slot.bytes;
+    if (slot.api != nullptr) observe_request(broker_, *slot.api, now_ns - slot.started_ns);
+    if (slot.frame.has_value()) send(*slot.frame);
+    slots_.pop_front();
+    ++first_sequence_;
+    sent = true;
+  }
+  if (sent && winding_down_ && slots_.empty()) return close();
+  if (sent) resume();
+}
+
+void Connection::send(const OutFrame& frame) {
+  broker_.host.add(broker_.metrics.bytes_out, static_cast<double>(frame.size()));
+  broker_.net->write(broker_.host.self(), conn_, frame.slices().data(),
+                     static_cast<uint32_t>(frame.slices().size()));
+}
+
+void Connection::refuse(std::string_view reason) {
+  if (conn_ == nullptr) return;
+  broker_.host.add(broker_.metrics.refused);
+  broker_.host.warn(fmt::format("closed a connection: {}", reason), fmt::format("peer={}", peer_));
+  close();
+}
+
+void Connection::close() {
+  if (conn_ != nullptr) broker_.net->close(broker_.host.self(), std::exchange(conn_, nullptr), 1);
+}
+
+void Connection::wind_down() {
+  winding_down_ = true;
+  if (slots_.empty()) return close();
+  pause();
+}
+
+void Connection::closed() {
+  conn_ = nullptr;
+  set_.remove(place_);
+  broker_.host.add(broker_.metrics.connections, -1);
+  slots_.clear();  // answers that nobody reads any more hold pages
+  if (const std::function<void()> aborted = std::exchange(aborted_, nullptr); aborted != nullptr) aborted();
+}
+
+void Answer::send(std::optional<OutFrame> frame) {
+  const uint64_t sequence = in_flight_.sequence;
+  std::shared_ptr<Connection> connection = std::move(in_flight_.connection);
+  in_flight_.connection = nullptr;
+  if (broker_->host.current_shard() == static_cast<int32_t>(connection->shard()))
+    return connection->finish(sequence, std::move(frame));
+  const uint32_t shard = connection->shard();
+  broker_->host.post(shard,
+                     [connection = std::move(connection), sequence, frame = std::move(frame)]() mutable {
+                       connection->finish(sequence, std::move(frame));
+                     });
+}
+
+void Answer::end_connection(std::string reason) {
+  const uint32_t shard = in_flight_.connection->shard();
+  broker_->host.post(shard, [connection = std::exchange(in_flight_.connection, nullptr),
+                             reason = std::move(reason)] { connection->refuse(reason); });
+}
+
+void Answer::abandon() {
+  const uint32_t shard = in_flight_.connection->shard();
+  broker_->host.post(shard, [connection = std::move(in_flight_.connection)] { connection->close(); });
+}
+
+}  // namespace chronik::kafka

@@ -1,0 +1,124 @@
+// One client connection: cuts frames, hands requests to their handlers, and sends the answers in the order of
+// the requests.
+//
+// A connection lives on one shard. Requests of a connection are started in order and may be under way at the
+// same time, as long as their bytes stay below a bound and the client reads its answers; then it stops
+// reading. A Fetch is under way alone, since its answer is large and leans on pages of the store. Answers may
+// come from any shard in any order. Hostile input (sizes, headers, HTTP or TLS) is answered or logged with
+// the peer's address, and ends the connection.
+#pragma once
+
+#include <chronik/draft/net.h>
+
+#include <deque>
+#include <functional>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kafka-proto/server/metrics.h"
+#include "kafka-proto/wire/frame.h"
+
+namespace chronik::kafka {
+
+struct Broker;
+struct ApiEntry;
+class ConnectionSet;
+
+class Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  static constexpr uint64_t kMaxBytesUnderWay = 8u << 20;  // above it, one request at a time
+  static constexpr uint64_t kMaxBytesUnread = 1u << 20;    // of answers; above it, no request is started
+  static constexpr size_t kMaxRequestsUnderWay = 128;
+
+  Connection(Broker& broker, ConnectionSet& set, chr_conn* conn, std::string peer);
+
+  // chr_protocol_v1, on the connection's shard.
+  uint64_t data(chr_slice bytes, uint64_t* need);
+  void drained();
+  void closed();
+
+  bool open() const { return conn_ != nullptr; }
+  uint32_t shard() const { return shard_; }
+  const std::string& peer() const { return peer_; }
+
+  // On the connection's shard: the answer to a request is there. No frame: the request has no answer
+  // (acks=0).
+  void finish(uint64_t sequence, std::optional<OutFrame> frame);
+  // On the connection's shard: fn runs when the connection ends before the newest request is answered.
+  void on_close(std::function<void()> fn) { aborted_ = std::move(fn); }
+  // On the connection's shard: ends the connection and says why in the log.
+  void refuse(std::string_view reason);
+  void close();
+  // Starts no more requests, and closes once those under way are answered.
+  void wind_down();
+
+ private:
+  struct Slot {
+    const ApiEntry* api;
+    uint64_t started_ns;
+    uint64_t bytes;
+    bool done = false;
+    std::optional<OutFrame> frame;
+  };
+
+  bool must_wait(Bytes frame) const;
+  bool starts_like_kafka(Bytes bytes);
+  void start(chr_slice frame);
+  void unsupported(const InRequest& request, uint64_t sequence);
+  void flush();
+  void send(const OutFrame& frame);
+  void pause();
+  void resume();
+
+  Broker& broker_;
+  ConnectionSet& set_;
+  chr_conn* conn_;  // null once it is closed
+  const uint32_t shard_;
+  const std::string peer_;
+  std::deque<Slot> slots_;       // requests not yet answered to the client, oldest first
+  uint64_t first_sequence_ = 0;  // of slots_.front()
+  uint64_t bytes_under_way_ = 0;
+  bool greeted_ = false;  // the first bytes looked like Kafka
+  bool paused_ = false;
+  bool winding_down_ = false;
+  bool told_unsupported_ = false;  // one line in the log is enough
+  std::function<void()> aborted_;
+  std::list<Connection*>::iterator place_;  // in set_
+};
+
+// A request from its first byte to its answer: what a Call holds. Movable between shards with the Call.
+struct InFlight {
+  std::shared_ptr<Connection> connection;
+  uint64_t sequence = 0;
+  int16_t version = 0;
+  int32_t correlation_id = 0;
+  std::string_view client_id;  // points into the frame
+  Lease frame;                 // keeps the request's bytes
+  Reader body{Bytes()};
+};
+
+// The connections of one shard, so that a stop can close them.
+class ConnectionSet {
+ public:
+  using Place = std::list<Connection*>::iterator;
+  Place add(Connection* connection) { return open_.insert(open_.end(), connection); }
+  void remove(Place place) { open_.erase(place); }
+  size_t size() const { return open_.size(); }
+  // Returns how many are not closed yet.
+  size_t wind_down() {
+    size_t left = 0;
+    for (Connection* connection : open_) {
+      connection->wind_down();
+      left += connection->open() ? 1 : 0;
+    }
+    return left;
+  }
+
+ private:
+  std::list<Connection*> open_;
+};
+
+}  // namespace chronik::kafka

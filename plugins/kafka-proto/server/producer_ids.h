@@ -1,0 +1,32 @@
+// ProducerIds: producer ids out of blocks that the catalog hands to this node. Lives on shard 0; next() may
+// be called anywhere.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "kafka-proto/server/broker.h"
+
+namespace chronik::kafka {
+
+class ProducerIds {
+ public:
+  // Runs on shard 0, once: NONE and an id that was never given before, or an error and -1.
+  using Taker = std::function<void(ErrorCode, int64_t)>;
+
+  explicit ProducerIds(Broker& broker) : broker_(broker) {}
+  void next(Taker taker);
+
+ private:
+  void take(Taker taker);
+  void refill();
+  void refilled(chr_status code, int64_t first, int64_t count);
+
+  Broker& broker_;
+  int64_t next_ = 0;
+  int64_t end_ = 0;
+  bool refilling_ = false;
+  std::vector<Taker> waiting_;
+};
+
+}  // namespace chronik::kafka

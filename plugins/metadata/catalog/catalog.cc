@@ -1,0 +1,269 @@
+#include "catalog/catalog.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "catalog/digest.h"
+#include "catalog/rules.h"
+
+namespace chronik::metadata {
+namespace {
+
+constexpr size_t kRememberedDeletions = 1'024;
+
+std::string normalized(std::string_view name) {
+  std::string out(name);
+  std::replace(out.begin(), out.end(), '.', '_');
+  return out;
+}
+
+ItemResult refused(const Verdict& verdict) { return {verdict.code, verdict.message, {}, 0}; }
+
+ItemResult done(const Topic& topic) {
+  return {CHR_OK, {}, topic.id, static_cast<uint32_t>(topic.partitions.size())};
+}
+
+}  // namespace
+
+Result<Outcome> Catalog::apply(const Command& command) {
+  Outcome out;
+  if (const auto* sync = std::get_if<SyncBatch>(&command.body)) {
+    CHRONIK_CHECK(apply(*sync, &out));
+  } else {
+    std::visit([&](const auto& body) { static_cast<void>(apply(body, &out)); }, command.body);
+  }
+  if (out.changed) ++version_;
+  return out;
+}
+
+void Catalog::apply(const InitCluster& command, Outcome* out) {
+  if (!cluster_id_.empty()) return;  // two leaders may both have proposed one: the first in the log counts
+  cluster_id_ = command.cluster_id;
+  out->changed = true;
+}
+
+void Catalog::apply(const CreateTopics& command, Outcome* out) {
+  for (const NewTopic& item : command.items) out->items.push_back(create(item, out));
+}
+
+void Catalog::apply(const DeleteTopics& command, Outcome* out) {
+  for (const DeletedTopic& item : command.items) out->items.push_back(remove(item, out));
+}
+
+void Catalog::apply(const CreatePartitions& command, Outcome* out) {
+  for (const MorePartitions& item : command.items) out->items.push_back(extend(item, out));
+}
+
+void Catalog::apply(const AllocateProducerIds&, Outcome* out) {
+  out->first_producer_id = next_producer_id_;
+  out->producer_ids = kProducerIdBlock;
+  next_producer_id_ += kProducerIdBlock;
+  out->changed = true;
+}
+
+Status Catalog::apply(const SyncBatch& command, Outcome* out) {
+  if (command.node) set_node(*command.node, out);
+  for (const Assignment& assignment : command.assignments) CHRONIK_CHECK(assign(assignment, out));
+  return {};
+}
+
+ItemResult Catalog::create(const NewTopic& item, Outcome* out) {
+  if (item.verdict.code != CHR_OK) return refused(item.verdict);
+  if (const Verdict verdict = check(*this, item); verdict.code != CHR_OK) return refused(verdict);
+  if (const Topic* existing = find(item.id)) return done(*existing);
+  Topic topic;
+  topic.id = item.id;
+  topic.name = item.name;
+  topic.replication_factor = item.replication_factor;
+  topic.replicas = item.replicas;
+  topic.partitions.resize(static_cast<size_t>(item.partitions));
+  topic.configs = item.configs;
+  std::sort(topic.configs.begin(), topic.configs.end());
+  insert(std::move(topic));
+  out->changed = true;
+  return done(*find(item.id));
+}
+
+ItemResult Catalog::remove(const DeletedTopic& item, Outcome* out) {
+  if (item.verdict.code != CHR_OK) return refused(item.verdict);
+  const auto found = by_id_.find(item.id);
+  if (found == by_id_.end()) return {CHR_E_NOT_FOUND, "this topic does not exist", item.id, 0};
+  const ByName::iterator topic = found->second;
+  const ItemResult result = done(*topic->second);
+  partitions_ -= topic->second->partitions.size();
+  parts_digest_ -= topic->second->digest;
+  normalized_.erase(normalized(topic->first));
+  by_name_.erase(topic);
+  by_id_.erase(found);
+  published_ids_.reset();
+  deleted_.push_back(item.id);
+  if (deleted_.size() > kRememberedDeletions) deleted_.pop_front();
+  out->deleted.push_back(item.id);
+  out->changed = true;
+  return result;
+}
+
+ItemResult Catalog::extend(const MorePartitions& item, Outcome* out) {
+  if (item.verdict.code != CHR_OK) return refused(item.verdict);
+  if (const Verdict verdict = check(*this, item); verdict.code != CHR_OK) return refused(verdict);
+  Topic& topic = edit(by_id_.at(item.id));
+  parts_digest_ -= topic.digest;
+  partitions_ += static_cast<uint64_t>(item.total) - topic.partitions.size();
+  topic.replicas.insert(topic.replicas.end(), item.replicas.begin(), item.replicas.end());
+  topic.partitions.resize(static_cast<size_t>(item.total));
+  topic.digest = digest_of(topic);
+  parts_digest_ += topic.digest;
+  out->changed = true;
+  return done(topic);
+}
+
+Status Catalog::assign(const Assignment& assignment, Outcome* out) {
+  const auto found = by_id_.find(assignment.topic);
+  if (found == by_id_.end()) return {};  // deleted meanwhile
+  const Topic& current = *found->second->second;
+  const auto at = static_cast<size_t>(assignment.partition);
+  if (at >= current.partitions.size()) return {};
+  const PartitionState before = current.partitions[at];
+  if (assignment.term < before.term) {
+    ++out->fenced;
+    return {};
+  }
+  if (assignment.term == before.term) {
+    if (assignment.leader == before.leader) return {};
+    return fail(
+        Code::kFailed,
+        fmt::format("{}/{} has two leaders in term {}: node {} and node {}; the Raft log of a node was lost "
+                    "or copied, so stop and restore it",
+                    current.name, assignment.partition, assignment.term, before.leader, assignment.leader));
+  }
+  Topic& topic = edit(found->second);
+  const PartitionState after{assignment.leader, assignment.term};
+  const uint64_t change = digest_of(topic.id, at, after) - digest_of(topic.id, at, before);
+  topic.partitions[at] = after;
+  topic.digest += change;
+  parts_digest_ += change;
+  out->changed = true;
+  return {};
+}
+
+void Catalog::set_node(const Node& node, Outcome* out) {
+  const auto found = nodes_.find(node.id);
+  if (found != nodes_.end()) {
+    if (found->second.incarnation != node.incarnation) {  // a node that lost its disk needs an id of its own
+      ++out->fenced;
+      return;
+    }
+    if (found->second == node) return;
+    parts_digest_ -= digest_of(found->second);
+  }
+  nodes_[node.id] = node;
+  parts_digest_ += digest_of(node);
+  published_nodes_.reset();
+  out->changed = true;
+}
+
+void Catalog::insert(Topic topic) {
+  topic.digest = digest_of(topic);
+  topic.generation = generation_;
+  parts_digest_ += topic.digest;
+  partitions_ += topic.partitions.size();
+  normalized_[normalized(topic.name)] = topic.name;
+  const Uuid id = topic.id;
+  std::string name = topic.name;
+  const auto [at, is_new] = by_name_.emplace(std::move(name), std::make_shared<Topic>(std::move(topic)));
+  by_id_[id] = at;
+  published_ids_.reset();
+}
+
+Topic& Catalog::edit(ByName::iterator topic) {
+  if (topic->second->generation != generation_) {
+    topic->second = std::make_shared<Topic>(*topic->second);
+    topic->second->generation = generation_;
+  }
+  return *topic->second;
+}
+
+ImageRef Catalog::publish() {
+  auto* image = new Image;
+  ImageRef owned = ImageRef::adopt(image);
+  image->version = version_;
+  image->digest = digest();
+  image->cluster_id = cluster_id_;
+  image->topics.reserve(by_name_.size());
+  for (const auto& [name, topic] : by_name_) image->topics.push_back(topic);
+  if (!published_ids_) {
+    auto ids = std::make_shared<std::vector<std::pair<Uuid, uint32_t>>>();
+    ids->reserve(image->topics.size());
+    for (uint32_t i = 0; i < image->topics.size(); ++i) ids->emplace_back(image->topics[i]->id, i);
+    std::sort(ids->begin(), ids->end());
+    published_ids_ = std::move(ids);
+  }
+  image->by_id = published_ids_;
+  if (!published_nodes_) {
+    auto nodes = std::make_shared<std::vector<Node>>();
+    for (const auto& [id, node] : nodes_) nodes->push_back(node);
+    published_nodes_ = std::move(nodes);
+  }
+  image->nodes = published_nodes_;
+  ++generation_;
+  return owned;
+}
+
+uint64_t Catalog::digest() const {
+  return parts_digest_ + Digest("catalog")
+                             .text(cluster_id_)
+                             .number(version_)
+                             .number(static_cast<uint64_t>(next_producer_id_))
+                             .number(by_name_.size())
+                             .number(deleted_.size())
+                             .id(deleted_.empty() ? Uuid{} : deleted_.back())
+                             .value();
+}
+
+const Topic* Catalog::find(std::string_view name) const {
+  const auto found = by_name_.find(name);
+  return found == by_name_.end() ? nullptr : found->second.get();
+}
+
+const Topic* Catalog::find(const Uuid& id) const {
+  const auto found = by_id_.find(id);
+  return found == by_id_.end() ? nullptr : found->second->second.get();
+}
+
+const std::string* Catalog::colliding(std::string_view name) const {
+  const auto found = normalized_.find(normalized(name));
+  return found == normalized_.end() || found->second == name ? nullptr : &found->second;
+}
+
+bool Catalog::was_deleted(const Uuid& id) const {
+  return std::find(deleted_.begin(), deleted_.end(), id) != deleted_.end();
+}
+
+Catalog::Scalars Catalog::scalars() const {
+  return {cluster_id_, version_, next_producer_id_, {deleted_.begin(), deleted_.end()}};
+}
+
+void Catalog::restore(Scalars scalars) {
+  cluster_id_ = std::move(scalars.cluster_id);
+  version_ = scalars.version;
+  next_producer_id_ = scalars.next_producer_id;
+  deleted_.assign(scalars.deleted.begin(), scalars.deleted.end());
+}
+
+Status Catalog::restore(Topic topic) {
+  if (by_name_.contains(topic.name) || by_id_.contains(topic.id) || colliding(topic.name) != nullptr)
+    return fail(Code::kCorrupt, fmt::format("the snapshot holds topic {} twice", topic.name));
+  insert(std::move(topic));
+  return {};
+}
+
+Status Catalog::restore(Node node) {
+  const int32_t id = node.id;
+  parts_digest_ += digest_of(node);
+  if (!nodes_.emplace(id, std::move(node)).second)
+    return fail(Code::kCorrupt, fmt::format("the snapshot holds node {} twice", id));
+  return {};
+}
+
+}  // namespace chronik::metadata

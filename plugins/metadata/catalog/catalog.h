@@ -1,0 +1,94 @@
+// The catalog as a pure state machine: commands in log order in, the same state and the same outcomes on
+// every node. No clock, no randomness, no I/O. Lives on the shard of __meta; other threads read the images it
+// publishes.
+#pragma once
+
+#include <chronik/result.hpp>
+
+#include <deque>
+#include <map>
+
+#include "catalog/image.h"
+
+namespace chronik::metadata {
+
+class Catalog {
+ public:
+  Catalog() = default;
+  Catalog(const Catalog&) = delete;
+  Catalog& operator=(const Catalog&) = delete;
+  Catalog(Catalog&&) = default;
+  Catalog& operator=(Catalog&&) = default;
+
+  // Applies one command. What a client did wrong is in the outcome; an error is a broken invariant (two
+  // leaders in one term), after which the node must stop.
+  Result<Outcome> apply(const Command& command);
+
+  // The state as of now. The caller owns one reference.
+  ImageRef publish();
+
+  const std::string& cluster_id() const { return cluster_id_; }
+  uint64_t version() const { return version_; }
+  uint64_t digest() const;
+  const Topic* find(std::string_view name) const;
+  const Topic* find(const Uuid& id) const;
+  // The topic whose name metrics could not tell from this one ('.' and '_' are the same there), or nullptr.
+  const std::string* colliding(std::string_view name) const;
+  // Whether a topic of this id was deleted, as far back as the catalog remembers.
+  bool was_deleted(const Uuid& id) const;
+  const std::map<int32_t, Node>& nodes() const { return nodes_; }
+  size_t topics() const { return by_name_.size(); }
+  uint64_t partitions() const { return partitions_; }
+
+  // What a snapshot holds beside topics and nodes, and how it is put back. restore() refuses what contradicts
+  // the rest of the state.
+  struct Scalars {
+    std::string cluster_id;
+    uint64_t version = 0;
+    int64_t next_producer_id = 0;
+    std::vector<Uuid> deleted;
+  };
+  Scalars scalars() const;
+  void restore(Scalars scalars);
+  Status restore(Topic topic);
+  Status restore(Node node);
+  template <class F>
+  void each_topic(F&& fn) const {
+    for (const auto& [name, topic] : by_name_) fn(*topic);
+  }
+
+ private:
+  using ByName = std::map<std::string, std::shared_ptr<Topic>, std::less<>>;
+
+  void apply(const InitCluster& command, Outcome* out);
+  void apply(const CreateTopics& command, Outcome* out);
+  void apply(const DeleteTopics& command, Outcome* out);
+  void apply(const CreatePartitions& command, Outcome* out);
+  void apply(const AllocateProducerIds& command, Outcome* out);
+  Status apply(const SyncBatch& command, Outcome* out);
+  Status assign(const Assignment& assignment, Outcome* out);
+  void set_node(const Node& node, Outcome* out);
+  ItemResult create(const NewTopic& item, Outcome* out);
+  ItemResult remove(const DeletedTopic& item, Outcome* out);
+  ItemResult extend(const MorePartitions& item, Outcome* out);
+  void insert(Topic topic);
+  // The topic, copied first if a published image holds it.
+  Topic& edit(ByName::iterator topic);
+
+  ByName by_name_;
+  std::map<Uuid, ByName::iterator> by_id_;
+  std::map<std::string, std::string> normalized_;  // name with '.' as '_' -> name
+  std::map<int32_t, Node> nodes_;
+  std::deque<Uuid> deleted_;  // the newest last; a late second attempt must not bring a topic back
+  std::string cluster_id_;
+  uint64_t version_ = 0;
+  int64_t next_producer_id_ = 0;
+  uint64_t partitions_ = 0;
+  uint64_t parts_digest_ = 0;  // the sum over topics and nodes
+  uint64_t generation_ = 1;
+  std::shared_ptr<const std::vector<std::pair<Uuid, uint32_t>>>
+      published_ids_;                                         // reset when topics come and go
+  std::shared_ptr<const std::vector<Node>> published_nodes_;  // reset when a node changes
+};
+
+}  // namespace chronik::metadata

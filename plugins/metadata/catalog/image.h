@@ -1,0 +1,84 @@
+// An immutable image of the catalog, read on any thread. Images share what did not change between them.
+#pragma once
+
+#include "catalog/command.h"
+
+#include <atomic>
+#include <memory>
+#include <string_view>
+
+namespace chronik::metadata {
+
+struct PartitionState {
+  int32_t leader = -1;
+  uint64_t term = 0;
+  bool operator==(const PartitionState&) const = default;
+};
+
+struct Topic {
+  Uuid id;
+  std::string name;
+  int32_t replication_factor = 0;
+  std::vector<int32_t> replicas;  // partition by partition, the preferred leader first
+  std::vector<PartitionState> partitions;
+  Configs configs;          // what was set explicitly, by key
+  uint64_t digest = 0;      // of all of the above
+  uint64_t generation = 0;  // of the catalog that may still edit it in place
+
+  const int32_t* replicas_of(size_t partition) const {
+    return replicas.data() + partition * static_cast<size_t>(replication_factor);
+  }
+};
+
+// Reference-counted by hand, because its pointer crosses the ABI.
+class Image {
+ public:
+  uint64_t version = 0;
+  uint64_t digest = 0;
+  std::string cluster_id;
+  std::vector<std::shared_ptr<const Topic>> topics;  // by name
+  // Topic ids with positions in topics, by id; shared by images with the same topics.
+  std::shared_ptr<const std::vector<std::pair<Uuid, uint32_t>>> by_id;
+  std::shared_ptr<const std::vector<Node>> nodes;  // by id
+
+  // The position of a topic, or topics.size().
+  size_t find(std::string_view name) const;
+  size_t find(const Uuid& id) const;
+
+  void retain() const { references_.fetch_add(1, std::memory_order_relaxed); }
+  void release() const {
+    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+  }
+
+ private:
+  ~Image() = default;
+  mutable std::atomic<uint64_t> references_{1};
+};
+
+// Owns one reference of an image.
+class ImageRef {
+ public:
+  ImageRef() = default;
+  static ImageRef adopt(const Image* image) { return ImageRef(image); }
+  ImageRef(const ImageRef& other) : image_(other.image_) {
+    if (image_ != nullptr) image_->retain();
+  }
+  ImageRef(ImageRef&& other) noexcept : image_(std::exchange(other.image_, nullptr)) {}
+  ImageRef& operator=(ImageRef other) noexcept {
+    std::swap(image_, other.image_);
+    return *this;
+  }
+  ~ImageRef() {
+    if (image_ != nullptr) image_->release();
+  }
+  const Image* get() const { return image_; }
+  const Image* operator->() const { return image_; }
+  const Image& operator*() const { return *image_; }
+  const Image* release() { return std::exchange(image_, nullptr); }
+
+ private:
+  explicit ImageRef(const Image* image) : image_(image) {}
+  const Image* image_ = nullptr;
+};
+
+}  // namespace chronik::metadata

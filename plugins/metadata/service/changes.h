@@ -1,0 +1,79 @@
+// Changes that clients ask for: create and delete topics, add partitions, allocate producer ids. The node
+// that was asked sends the change to the leader of __meta, at most one hop, and waits until it applies the
+// command itself; so what completed is visible here. Attempts are repeated until the deadline. That is safe:
+// an attempt after the first is always proposed, and the first one in the log that carries the request's
+// number is the one that counts. Home shard only.
+#pragma once
+
+#include <chronik/draft/metadata.h>
+
+#include <map>
+
+#include "service/peers.h"
+#include "service/replica.h"
+
+namespace chronik::metadata {
+
+struct Request {
+  Body body;
+  bool validate_only = false;
+  uint64_t timeout_ns = 0;
+  chr_change_result* results = nullptr;  // the caller's, one for each item, until the token is completed
+  uint64_t token = 0;
+};
+
+class Changes {
+ public:
+  Changes(Host host, Replica* replica, Peers* peers);
+  Changes(const Changes&) = delete;
+  Changes& operator=(const Changes&) = delete;
+
+  void submit(Request request);
+  // Ends every request with this code.
+  void stop(chr_status code, std::string_view message);
+
+  // The leader's side.
+  void requested(int32_t from, ChangeFrame frame);
+  // The asking side.
+  void replied(const ReplyFrame& reply);
+  void leader_changed();
+  void link_changed(int32_t peer, bool up);
+  void command_applied(const Command& command, const Outcome& outcome);
+  // What command_applied() found is visible now: completes it.
+  void published();
+
+ private:
+  struct Pending {
+    Request request;
+    uint64_t deadline_ns = 0;
+    uint64_t next_ns = 0;  // of the next attempt
+    uint32_t attempts = 0;
+    int32_t asked = -1;  // the node that the last attempt went to; -1: it is known to have failed
+  };
+  using Reply = std::function<void(ReplyFrame)>;
+
+  void attempt(uint64_t number, Pending* pending);
+  void attempt_all();
+  void decide(ChangeFrame frame, const Reply& reply);
+  void finish(std::map<uint64_t, Pending>::iterator pending, const std::vector<ItemResult>& items,
+              int64_t first_id, int64_t ids);
+  void give_up(std::map<uint64_t, Pending>::iterator pending);
+  void arm();
+  void wake();
+  static void CHR_CALL timer_fired(void* self);
+
+  static constexpr uint64_t kAnswerNs = 1'000'000'000;  // for the first attempt; doubles with each
+  static constexpr uint64_t kRefusedNs = 50'000'000;
+  static constexpr size_t kMaxPending = 10'000;
+
+  const Host host_;
+  Replica* const replica_;
+  Peers* const peers_;
+  const uint64_t session_;
+  uint64_t last_number_ = 0;
+  std::map<uint64_t, Pending> pending_;
+  std::vector<chr_done> ready_;
+  uint64_t timer_ = 0;
+};
+
+}  // namespace chronik::metadata

@@ -1,0 +1,60 @@
+// Work on the way to a shard, counted, so that stop can tell when nothing of this instance can run any more.
+#pragma once
+
+#include <atomic>
+#include <chronik/host.hpp>
+#include <utility>
+
+namespace chronik::metadata {
+
+class Home {
+ public:
+  Home(Host host, uint32_t shard) : host_(host), shard_(shard) {}
+  Home(const Home&) = delete;
+  Home& operator=(const Home&) = delete;
+
+  uint32_t shard() const { return shard_; }
+  // [any] Runs fn on the home shard of metadata.
+  template <class F>
+  void post(F&& fn) {
+    post_to(shard_, std::forward<F>(fn));
+  }
+  // [any]
+  template <class F>
+  void post_to(uint32_t shard, F&& fn) {
+    running_.fetch_add(1, std::memory_order_relaxed);
+    host_.post(shard, [this, fn = std::forward<F>(fn)]() mutable {
+      fn();
+      left();
+    });
+  }
+  // [any] Runs fn on a blocking thread.
+  template <class F>
+  void blocking(F&& fn) {
+    running_.fetch_add(1, std::memory_order_relaxed);
+    host_.blocking([this, fn = std::forward<F>(fn)]() mutable {
+      fn();
+      left();
+    });
+  }
+  // Home: completes the token once all of the above has run. Called once; nothing starts new work afterwards
+  // but what is still running.
+  void finish(uint64_t stop_token) {
+    stop_token_ = stop_token;
+    left();
+  }
+
+ private:
+  void left() {
+    if (running_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+    const Host host = host_;  // this object may be gone as soon as the token is completed
+    host.complete(stop_token_, CHR_OK);
+  }
+
+  const Host host_;
+  const uint32_t shard_;
+  std::atomic<uint64_t> running_{1};  // finish() gives the last one back
+  uint64_t stop_token_ = 0;           // written before the count can reach zero
+};
+
+}  // namespace chronik::metadata

@@ -1,0 +1,52 @@
+// The link channel "metadata": frames to and from the other nodes, decoded, on the home shard. A host without
+// links has no peers, and nothing is ever sent.
+#pragma once
+
+#include <chronik/draft/link.h>
+
+#include <set>
+
+#include "service/home.h"
+#include "wire/frame.h"
+
+namespace chronik::metadata {
+
+class Peers {
+ public:
+  class Owner {
+   public:
+    virtual ~Owner() = default;
+    virtual void frame_received(int32_t from, Frame frame) = 0;
+    virtual void link_changed(int32_t peer, bool up) = 0;
+  };
+
+  Peers(Host host, Home* home, Owner* owner);
+
+  // [ctl]
+  Status open();
+  // Home. An error: the frame was dropped.
+  Status send(int32_t to, const Frame& frame);
+  // Home. The same, where a lost frame does no harm.
+  void tell(int32_t to, const Frame& frame);
+  // Home. Those whose link is up.
+  const std::set<int32_t>& up() const { return up_; }
+  // Home: what arrives from now on is dropped.
+  void close() { closed_ = true; }
+
+  // The callbacks of chr_channel_v1.
+  void frame(int32_t from, chr_slice bytes);
+  void link(int32_t peer, uint32_t up);
+
+ private:
+  void receive(int32_t from, const chr_slice& bytes);
+
+  const Host host_;
+  Home* const home_;
+  Owner* const owner_;
+  const chr_link_v1* const link_;
+  uint32_t channel_ = 0;
+  bool closed_ = false;
+  std::set<int32_t> up_;
+};
+
+}  // namespace chronik::metadata

@@ -1,0 +1,171 @@
+#include "service/replica.h"
+
+#include <fmt/format.h>
+
+#include <chronik/plugin.hpp>
+
+#include "wire/codec.h"
+#include "wire/snapshot.h"
+
+namespace chronik::metadata {
+namespace {
+
+constexpr std::string_view kName = "__meta";
+constexpr size_t kRememberedDigests = 1'024;
+
+constexpr chr_state_machine_v1 kMachine = {
+    sizeof kMachine,
+    1,
+    thunk<&Replica::apply>,
+    thunk<&Replica::role>,
+    thunk<&Replica::committed>,
+    thunk<&Replica::truncated>,
+    thunk<&Replica::trimmed>,
+    thunk<&Replica::save>,
+    thunk<&Replica::load>,
+};
+
+Status to_status(const chr_done& done) {
+  if (done.code >= 0) return {};
+  return std::unexpected(Error{static_cast<Code>(done.code), std::string(from_abi(done.message))});
+}
+
+}  // namespace
+
+Replica::Replica(Host host, Owner* owner, const chr_consensus_v1* consensus, void* instance)
+    : host_(host),
+      owner_(owner),
+      consensus_(consensus),
+      instance_(instance),
+      proposals_metric_(
+          host.counter("chronik_metadata_proposals_total", "Commands proposed to __meta by this node.")),
+      fenced_metric_(host.counter("chronik_meta_fenced_updates_total",
+                                  "Assignments and nodes that lost against newer ones when applied.")) {
+  role_.leader = -1;
+}
+
+void Replica::open(const Done& done) {
+  std::vector<int32_t> voters;
+  const chr_node_info& node = host_.node();
+  for (uint32_t i = 0; i < node.n_peers; ++i) voters.push_back(node.peers[i].id);
+  if (voters.empty()) voters.push_back(node.id);
+  chr_group_options options{};
+  options.struct_size = sizeof options;
+  options.id.struct_size = sizeof options.id;
+  options.id.partition = -1;
+  options.id.name = options.id.label = to_abi(kName);
+  options.n_voters = static_cast<uint32_t>(voters.size());
+  options.voters = voters.data();
+  chr_error error = make_abi_error();
+  auto opened = [this, done](const chr_done& result) {
+    open_ = result.code >= 0;
+    done(to_status(result));
+  };
+  const chr_status status = host_.async(
+      [&](uint64_t token) {
+        return consensus_->open_group(instance_, &options, &kMachine, this, &group_, token, &error);
+      },
+      std::move(opened));
+  if (status == CHR_PENDING) return;
+  open_ = status == CHR_OK;
+  done(open_ ? Status{} : std::unexpected(from_abi(error, status)));
+}
+
+void Replica::close(const Done& done) {
+  if (group_ == nullptr) return done({});
+  open_ = false;
+  chr_error error = make_abi_error();
+  const chr_status status =
+      host_.async([&](uint64_t token) { return consensus_->close_group(group_, 1, token, &error); },
+                  [done](const chr_done& result) { done(to_status(result)); });
+  group_ = nullptr;
+  if (status == CHR_PENDING) return;
+  done(status == CHR_OK ? Status{} : std::unexpected(from_abi(error, status)));
+}
+
+Status Replica::propose(const Command& command, Done done) {
+  if (!leads()) return fail(Code::kNotLeader, fmt::format("node {} does not lead __meta", host_.node().id));
+  const std::string bytes = encode(command);
+  if (bytes.size() > kMaxCommandBytes)
+    return fail(Code::kInvalidArgument, "the change is too large; ask for fewer items at once");
+  chr_proposal proposal{};
+  proposal.kind = CHR_ENTRY_COMMAND;
+  proposal.offset_at = proposal.epoch_at = -1;
+  proposal.max_timestamp = -1;
+  if (host_.alloc(bytes.size(), &proposal.payload) != CHR_OK)
+    return fail(Code::kOverloaded, "no memory for a proposal");
+  const Lease lease = Lease::adopt(proposal.payload.lease);
+  std::memcpy(const_cast<uint8_t*>(proposal.payload.p), bytes.data(), bytes.size());
+  chr_error error = make_abi_error();
+  chr_placed placed{};
+  const chr_status status = host_.async(
+      [&](uint64_t token) {
+        return consensus_->propose(group_, role_.term, &proposal, 1, CHR_UNTIL_COMMITTED, &placed, token,
+                                   &error);
+      },
+      [done = std::move(done)](const chr_done& result) { done(to_status(result)); });
+  if (status < 0) return std::unexpected(from_abi(error, status));
+  host_.add(proposals_metric_);
+  return {};
+}
+
+chr_status Replica::apply(const chr_entry* entries, uint32_t n, uint64_t) {
+  for (uint32_t i = 0; i < n; ++i) {
+    const Status status = apply_one(entries[i]);
+    if (!status) {
+      host_.fatal(fmt::format("entry {} of __meta cannot be applied: {}", entries[i].header.index,
+                              status.error().message));
+      return static_cast<chr_status>(status.error().code);
+    }
+  }
+  owner_->catalog_changed();
+  return CHR_OK;
+}
+
+Status Replica::apply_one(const chr_entry& entry) {
+  if (entry.header.kind != CHR_ENTRY_COMMAND)
+    return fail(Code::kCorrupt, fmt::format("its kind is {}, not that of a command", entry.header.kind));
+  CHRONIK_TRY(const Command command,
+              decode_command({reinterpret_cast<const char*>(entry.payload.p), entry.payload.n}));
+  CHRONIK_TRY(const Outcome outcome, catalog_.apply(command));
+  applied_index_ = entry.header.index;
+  digests_.emplace_back(applied_index_, catalog_.digest());
+  if (digests_.size() > kRememberedDigests) digests_.pop_front();
+  if (outcome.fenced > 0) host_.add(fenced_metric_, outcome.fenced);
+  owner_->command_applied(command, outcome);
+  return {};
+}
+
+std::optional<uint64_t> Replica::digest_at(uint64_t index) const {
+  const auto found =
+      std::lower_bound(digests_.begin(), digests_.end(), std::pair<uint64_t, uint64_t>{index, 0});
+  if (found == digests_.end() || found->first != index) return std::nullopt;
+  return found->second;
+}
+
+void Replica::role(const chr_role* role) {
+  role_ = *role;
+  owner_->role_changed();
+}
+
+chr_status Replica::save(const chr_sink* sink) {
+  const Status saved = save_snapshot(catalog_, [&](std::string_view piece) {
+    return sink->write(sink->context, reinterpret_cast<const uint8_t*>(piece.data()), piece.size()) != 0;
+  });
+  if (saved) return CHR_OK;
+  host_.warn("The snapshot of __meta failed: " + saved.error().message);
+  return static_cast<chr_status>(saved.error().code);
+}
+
+chr_status Replica::load(const chr_slice* pieces, uint32_t n, chr_error* error) {
+  std::string bytes;
+  for (uint32_t i = 0; i < n; ++i) bytes.append(reinterpret_cast<const char*>(pieces[i].p), pieces[i].n);
+  Result<Catalog> loaded = load_snapshot(bytes);
+  if (!loaded) return report(error, loaded.error());
+  catalog_ = std::move(*loaded);
+  digests_.clear();
+  owner_->catalog_changed();
+  return CHR_OK;
+}
+
+}  // namespace chronik::metadata

@@ -1,0 +1,76 @@
+// This node's replica of __meta: the catalog as a state machine of consensus, and proposals to it. Home shard
+// only.
+#pragma once
+
+#include <chronik/draft/consensus.h>
+
+#include <chronik/host.hpp>
+#include <deque>
+#include <functional>
+
+#include "catalog/catalog.h"
+
+namespace chronik::metadata {
+
+class Replica {
+ public:
+  class Owner {
+   public:
+    virtual ~Owner() = default;
+    // One command was applied. Nothing of it is published yet.
+    virtual void command_applied(const Command& command, const Outcome& outcome) = 0;
+    // The catalog changed, by commands or by a snapshot: publish it.
+    virtual void catalog_changed() = 0;
+    virtual void role_changed() = 0;
+  };
+  using Done = std::function<void(const Status&)>;
+
+  Replica(Host host, Owner* owner, const chr_consensus_v1* consensus, void* instance);
+  Replica(const Replica&) = delete;
+  Replica& operator=(const Replica&) = delete;
+
+  // Opens __meta with the configured nodes as voters.
+  void open(const Done& done);
+  void close(const Done& done);
+  bool is_open() const { return open_; }
+
+  Catalog& catalog() { return catalog_; }
+  const Catalog& catalog() const { return catalog_; }
+  // The leader as this node knows it, -1: none; this node only once it can propose.
+  int32_t leader() const { return role_.leader; }
+  bool leads() const { return open_ && role_.role == CHR_ROLE_LEADER; }
+  uint64_t applied_index() const { return applied_index_; }
+  // The digest of the catalog right after an entry; nothing for entries that were not applied one by one
+  // lately.
+  std::optional<uint64_t> digest_at(uint64_t index) const;
+
+  // Proposes on the leader. An error: not proposed, and done is dropped. Otherwise done tells whether it was
+  // committed; where not, the outcome may be unknown.
+  Status propose(const Command& command, Done done);
+
+  // The callbacks of chr_state_machine_v1.
+  chr_status apply(const chr_entry* entries, uint32_t n, uint64_t token);
+  void role(const chr_role* role);
+  void committed(uint64_t, int64_t) {}
+  void truncated(uint64_t, int64_t) {}
+  void trimmed(int64_t) {}
+  chr_status save(const chr_sink* sink);
+  chr_status load(const chr_slice* pieces, uint32_t n, chr_error* error);
+
+ private:
+  Status apply_one(const chr_entry& entry);
+
+  const Host host_;
+  Owner* const owner_;
+  const chr_consensus_v1* const consensus_;
+  void* const instance_;
+  chr_group* group_ = nullptr;
+  bool open_ = false;
+  Catalog catalog_;
+  chr_role role_{};
+  uint64_t applied_index_ = 0;
+  std::deque<std::pair<uint64_t, uint64_t>> digests_;  // (index, digest) of the last entries
+  const uint64_t proposals_metric_, fenced_metric_;
+};
+
+}  // namespace chronik::metadata

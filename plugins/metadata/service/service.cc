@@ -1,0 +1,310 @@
+#include "service/service.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace chronik::metadata {
+namespace {
+
+constexpr uint64_t kHousekeepingNs = 30'000'000'000;
+constexpr std::string_view kHealthPart = "catalog";
+
+}  // namespace
+
+Service::Service(Host host, Needs needs, uint32_t home_shard)
+    : host_(host),
+      needs_(needs),
+      home_(host, home_shard),
+      views_(host, &home_),
+      peers_(host, &home_, this),
+      replica_(host, this, needs.consensus, needs.consensus_instance),
+      changes_(host, &replica_, &peers_),
+      reconciler_(host, this, needs.retry),
+      topics_metric_(host.gauge("chronik_metadata_topics", "Topics in the catalog.")),
+      partitions_metric_(host.gauge("chronik_metadata_partitions", "Partitions in the catalog.")),
+      nodes_metric_(host.gauge("chronik_metadata_nodes", "Nodes in the catalog.")),
+      mismatch_metric_(host.counter("chronik_meta_digest_mismatch_total",
+                                    "Nodes whose catalog differed from this one at the same entry.")) {
+  const chr_node_info& node = host.node();
+  own_.id = node.id;
+  own_.rack = std::string(from_abi(node.rack));
+  own_.incarnation = Uuid::from_abi(node.incarnation);
+  views_.publish(replica_.catalog().publish());
+}
+
+// ---- life ----
+
+Status Service::start(uint64_t token) {
+  show_health();
+  CHRONIK_CHECK(peers_.open());
+  needs_.consensus->watch(needs_.consensus_instance, role_event, this);
+  home_.post([this, token] {
+    replica_.open([this, token](const Status& opened) {
+      if (opened) {
+        reconciler_.start();
+        reconciler_.announce(own_);
+        role_changed();
+        housekeeping();
+      }
+      host_.complete(token, opened);
+    });
+  });
+  return {};
+}
+
+void Service::stop(uint64_t token) {
+  needs_.consensus->unwatch(needs_.consensus_instance, role_event, this);
+  home_.post([this, token] {
+    stopping_ = true;
+    peers_.close();
+    reconciler_.stop();
+    host_.cancel_timer(std::exchange(housekeeping_timer_, 0));
+    changes_.stop(CHR_E_SHUTTING_DOWN, "this node stops");
+    replica_.close([this, token](const Status& closed) {
+      if (!closed) host_.warn("__meta was not closed cleanly: " + closed.error().message);
+      home_.finish(token);
+    });
+  });
+}
+
+// ---- who leads ----
+
+void Service::role_event(void* self, const chr_group_id* id, const chr_role* role, uint32_t usable) {
+  if (id->partition < 0) return;  // __meta tells its state machine
+  auto* service = static_cast<Service*>(self);
+  const bool leader = role->role == CHR_ROLE_LEADER;
+  Hint hint{role->term, role->leader, leader && usable != 0, std::string(from_abi(id->label))};
+  if (leader) hint.leader = hint.leads ? service->own_.id : -1;
+  if (service->hints_.update({Uuid::from_abi(id->topic), id->partition}, std::move(hint)))
+    service->home_.post([service] { service->drain_hints(); });
+}
+
+void Service::drain_hints() {
+  for (auto& [key, hint] : hints_.drain()) {
+    if (replica_.catalog().was_deleted(key.topic)) {
+      hints_.forget(key.topic);
+    } else if (hint.leads) {
+      reconciler_.led(key, hint.term, std::move(hint.label));
+    } else {
+      reconciler_.lost(key);
+    }
+  }
+  if (stopping_) return;
+  reconciler_.poll();
+  views_.notify();
+}
+
+PartitionState Service::leader_of(const Topic& topic, int32_t partition) const {
+  const PartitionState shown = topic.partitions[static_cast<size_t>(partition)];
+  const std::optional<Hint> hint = hints_.find({topic.id, partition});
+  // In the same term consensus knows better: it may have lost the leader, or still have to hear from it.
+  if (!hint || hint->term < shown.term) return shown;
+  return {hint->leader, hint->term};
+}
+
+int32_t Service::meta_leader() const {
+  if (!replica_.is_open() || stopping_) return -1;
+  const int32_t leader = replica_.leader();
+  return leader == own_.id && !replica_.leads() ? -1 : leader;
+}
+
+Status Service::send(uint64_t batch, const SyncBatch& what) {
+  const int32_t leader = meta_leader();
+  if (leader != own_.id) return peers_.send(leader, SyncFrame{batch, what});
+  return replica_.propose(Command{{}, what}, [this, batch](const Status& committed) {
+    if (!committed && !stopping_) reconciler_.batch_failed(batch, committed.error());
+  });
+}
+
+// ---- what __meta says ----
+
+void Service::command_applied(const Command& command, const Outcome& outcome) {
+  for (const Uuid& topic : outcome.deleted) {
+    hints_.forget(topic);
+    reconciler_.topic_deleted(topic);
+  }
+  changes_.command_applied(command, outcome);
+}
+
+void Service::catalog_changed() {
+  views_.publish(replica_.catalog().publish());
+  changes_.published();
+  check_own_record();
+  adopt_cluster();
+  reconciler_.applied();
+  show_size();
+}
+
+void Service::role_changed() {
+  controller_.store(meta_leader(), std::memory_order_relaxed);
+  if (stopping_) return;
+  name_cluster();
+  changes_.leader_changed();
+  take_early_batches();
+  reconciler_.meta_leader_changed();
+  show_health();
+  views_.notify();
+}
+
+// The first leader of __meta gives the cluster its id.
+void Service::name_cluster() {
+  if (!replica_.leads() || naming_ || !replica_.catalog().cluster_id().empty()) return;
+  const Status proposed = replica_.propose(Command{{}, InitCluster{to_text(new_id())}},
+                                           [this](const Status&) { naming_ = false; });
+  naming_ = proposed.has_value();
+  if (!proposed) host_.warn("The cluster id could not be proposed: " + proposed.error().message);
+}
+
+void Service::adopt_cluster() {
+  const std::string& cluster_id = replica_.catalog().cluster_id();
+  if (cluster_id.empty() || cluster_id == adopted_ || !adopting_.empty()) return;
+  adopting_ = cluster_id;
+  home_.blocking([this, cluster_id] {
+    const Status adopted = host_.adopt_cluster(cluster_id);
+    home_.post([this, cluster_id, adopted] { cluster_adopted(cluster_id, adopted); });
+  });
+}
+
+void Service::cluster_adopted(const std::string& cluster_id, const Status& adopted) {
+  adopting_.clear();
+  if (adopted) {
+    adopted_ = cluster_id;
+    host_.info("Cluster " + cluster_id);
+    show_health();
+  } else if (adopted.error().code == Code::kFenced) {
+    host_.fatal(fmt::format(
+        "the data directory belongs to another cluster than {}, which __meta names: {}; start this "
+        "node with the data directory of its cluster, or with an empty one",
+        cluster_id, adopted.error().message));
+  } else {
+    host_.fatal(fmt::format("the data directory cannot be bound to cluster {}: {}", cluster_id,
+                            adopted.error().message));
+  }
+}
+
+// A node that lost its disk has a new incarnation, and must not pass for the one that the cluster knows.
+void Service::check_own_record() {
+  const auto& nodes = replica_.catalog().nodes();
+  const auto found = nodes.find(own_.id);
+  if (found == nodes.end() || found->second.incarnation == own_.incarnation) return;
+  host_.fatal(fmt::format(
+      "the cluster knows node {} with another data directory; give this one an id of its own", own_.id));
+}
+
+// ---- peers ----
+
+void Service::frame_received(int32_t from, Frame frame) {
+  if (auto* change = std::get_if<ChangeFrame>(&frame)) {
+    changes_.requested(from, std::move(*change));
+  } else if (const auto* reply = std::get_if<ReplyFrame>(&frame)) {
+    changes_.replied(*reply);
+  } else if (const auto* sync = std::get_if<SyncFrame>(&frame)) {
+    sync_requested(from, *sync);
+  } else if (const auto* refused = std::get_if<SyncRefusedFrame>(&frame)) {
+    reconciler_.batch_failed(refused->batch,
+                             {static_cast<Code>(refused->verdict.code), refused->verdict.message});
+  } else if (const auto* digest = std::get_if<DigestFrame>(&frame)) {
+    digest_received(from, *digest);
+  }
+}
+
+void Service::sync_requested(int32_t from, const SyncFrame& frame) {
+  for (const Assignment& assignment : frame.what.assignments) {
+    if (assignment.leader != from || (frame.what.node && frame.what.node->id != from)) {
+      host_.warn("A node speaks for another one; its batch was dropped", fmt::format("from={}", from));
+      return;
+    }
+  }
+  // A follower learns of its leader before the leader may propose: what it sends meanwhile waits.
+  if (!replica_.leads() && (replica_.leader() < 0 || replica_.leader() == own_.id)) {
+    early_.insert_or_assign(from, frame);
+    return;
+  }
+  const auto refuse = [this, from, batch = frame.batch](const Error& error) {
+    peers_.tell(from, SyncRefusedFrame{batch, {static_cast<chr_status>(error.code), error.message}});
+  };
+  const Status proposed = replica_.propose(Command{{}, frame.what}, [refuse](const Status& committed) {
+    if (!committed) refuse(committed.error());
+  });
+  if (!proposed) refuse(proposed.error());
+}
+
+void Service::take_early_batches() {
+  if (!replica_.leads() && (replica_.leader() < 0 || replica_.leader() == own_.id)) return;
+  for (const auto& [from, frame] : std::exchange(early_, {})) sync_requested(from, frame);
+}
+
+void Service::digest_received(int32_t from, const DigestFrame& frame) {
+  const std::optional<uint64_t> own = replica_.digest_at(frame.index);
+  if (!own || *own == frame.digest) return;
+  host_.add(mismatch_metric_);
+  host_.error(fmt::format("CRITICAL: The catalog of node {} differs from this one at entry {} of __meta",
+                          from, frame.index),
+              fmt::format("theirs={:016x} ours={:016x}", frame.digest, *own));
+}
+
+void Service::link_changed(int32_t peer, bool up) {
+  changes_.link_changed(peer, up);
+  reconciler_.link_changed(peer, up);
+}
+
+// ---- the callers' side ----
+
+void Service::submit(Request request) {
+  home_.post([this, request = std::move(request)]() mutable {
+    if (stopping_) return host_.complete(request.token, CHR_E_SHUTTING_DOWN, "this node stops");
+    changes_.submit(std::move(request));
+  });
+}
+
+void Service::announce(std::string host, uint16_t port) {
+  home_.post([this, host = std::move(host), port]() mutable {
+    if (stopping_) return;
+    own_.host = std::move(host);
+    own_.port = port;
+    reconciler_.announce(own_);
+    reconciler_.poll();
+  });
+}
+
+Uuid Service::new_id() const {
+  std::array<uint8_t, 16> random;
+  host_.random(random.data(), random.size());
+  return Uuid::from_random(random);
+}
+
+// ---- what operators see ----
+
+void Service::show_health() {
+  if (adopted_.empty()) {
+    host_.health(kHealthPart, CHR_HEALTH_NOT_READY,
+                 controller() < 0 ? "__meta has no leader yet" : "the catalog is not applied yet");
+  } else if (controller() >= 0) {
+    was_ready_ = true;
+    host_.health(kHealthPart, CHR_HEALTH_READY);
+  } else {
+    host_.health(kHealthPart, was_ready_ ? CHR_HEALTH_DEGRADED : CHR_HEALTH_NOT_READY,
+                 "__meta has no leader");
+  }
+}
+
+void Service::show_size() {
+  host_.set(topics_metric_, static_cast<double>(replica_.catalog().topics()));
+  host_.set(partitions_metric_, static_cast<double>(replica_.catalog().partitions()));
+  host_.set(nodes_metric_, static_cast<double>(replica_.catalog().nodes().size()));
+}
+
+// Compares catalogs with the peers at the entry that this node applied last.
+void Service::housekeeping() {
+  if (stopping_) return;
+  name_cluster();
+  if (const auto digest = replica_.digest_at(replica_.applied_index())) {
+    for (const int32_t peer : peers_.up()) peers_.tell(peer, DigestFrame{replica_.applied_index(), *digest});
+  }
+  housekeeping_timer_ = host_.timer(kHousekeepingNs, housekeeping_fired, this);
+}
+
+void Service::housekeeping_fired(void* self) { static_cast<Service*>(self)->housekeeping(); }
+
+}  // namespace chronik::metadata

@@ -1,0 +1,86 @@
+// The parts of metadata put together: the replica of __meta, the changes that clients ask for, the sync of
+// what this node leads, the peers, and the views that other threads read.
+#pragma once
+
+#include "service/changes.h"
+#include "service/views.h"
+#include "sync/hints.h"
+#include "sync/reconciler.h"
+
+namespace chronik::metadata {
+
+// The services of other plugins that metadata stands on.
+struct Needs {
+  const chr_consensus_v1* consensus = nullptr;
+  void* consensus_instance = nullptr;
+  RetryPolicy retry;
+};
+
+class Service final : SyncPort, Replica::Owner, Peers::Owner {
+ public:
+  Service(Host host, Needs needs, uint32_t home_shard);
+
+  // [ctl] Completes the token once __meta is open; nothing waits for an election.
+  Status start(uint64_t token);
+  // [ctl]
+  void stop(uint64_t token);
+
+  // [any]
+  Views& views() { return views_; }
+  int32_t controller() const { return controller_.load(std::memory_order_relaxed); }
+  // Who leads a partition: the newer of catalog and consensus, by term; -1 rather than a stale leader.
+  PartitionState leader_of(const Topic& topic, int32_t partition) const;
+  void submit(Request request);
+  void announce(std::string host, uint16_t port);
+  Uuid new_id() const;
+
+ private:
+  // SyncPort
+  const Catalog& catalog() const override { return replica_.catalog(); }
+  int32_t meta_leader() const override;
+  Status send(uint64_t batch, const SyncBatch& what) override;
+  // Replica::Owner
+  void command_applied(const Command& command, const Outcome& outcome) override;
+  void catalog_changed() override;
+  void role_changed() override;
+  // Peers::Owner
+  void frame_received(int32_t from, Frame frame) override;
+  void link_changed(int32_t peer, bool up) override;
+
+  static void CHR_CALL role_event(void* self, const chr_group_id* id, const chr_role* role, uint32_t usable);
+  void drain_hints();
+  void sync_requested(int32_t from, const SyncFrame& frame);
+  void take_early_batches();
+  void digest_received(int32_t from, const DigestFrame& frame);
+  void name_cluster();
+  void adopt_cluster();
+  void cluster_adopted(const std::string& cluster_id, const Status& adopted);
+  void check_own_record();
+  void show_health();
+  void show_size();
+  void housekeeping();
+  static void CHR_CALL housekeeping_fired(void* self);
+
+  const Host host_;
+  const Needs needs_;
+  Home home_;
+  Views views_;
+  Hints hints_;
+  Peers peers_;
+  Replica replica_;
+  Changes changes_;
+  Reconciler reconciler_;
+  Node own_;
+  std::atomic<int32_t> controller_{-1};
+  std::string adopted_;   // the cluster that this node's data directory is bound to, once that is known
+  std::string adopting_;  // what the blocking thread works on
+  bool naming_ = false;   // a cluster id is proposed
+  bool was_ready_ = false;
+  bool stopping_ = false;
+  uint64_t housekeeping_timer_ = 0;
+  const uint64_t topics_metric_, partitions_metric_, nodes_metric_, mismatch_metric_;
+  // What came before this node's own term could take it, the newest of each sender.
+  std::map<int32_t, SyncFrame> early_;
+};
+
+}  // namespace chronik::metadata

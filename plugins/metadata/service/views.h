@@ -1,0 +1,47 @@
+// The newest image of the catalog, and who is told when it or a leader changes.
+#pragma once
+
+#include <chronik/draft/metadata.h>
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "catalog/image.h"
+#include "service/home.h"
+
+namespace chronik::metadata {
+
+class Views {
+ public:
+  Views(Host host, Home* home);
+
+  // Home.
+  void publish(ImageRef image);
+  // [any]
+  ImageRef current() const;
+  // [any] Watchers are told on their shards, once for any number of changes that they have not looked at.
+  void notify();
+
+  // [shard] of the watcher.
+  void watch(chr_catalog_fn fn, void* context);
+  void unwatch(chr_catalog_fn fn, void* context);
+
+ private:
+  struct Watcher {
+    chr_catalog_fn fn;
+    void* context;
+    uint32_t shard;
+    bool active = true;  // its shard's
+    std::atomic<bool> told = false;
+  };
+  void tell(const std::shared_ptr<Watcher>& watcher);
+
+  const Host host_;
+  Home* const home_;
+  mutable std::mutex mutex_;
+  ImageRef current_;
+  std::vector<std::shared_ptr<Watcher>> watchers_;
+};
+
+}  // namespace chronik::metadata

@@ -1,0 +1,124 @@
+#include "wire/snapshot.h"
+
+#include <fmt/format.h>
+
+#include "wire/convert.h"
+
+namespace chronik::metadata {
+namespace {
+
+constexpr std::string_view kMagic = "CMET";
+constexpr uint32_t kFormat = 1;
+
+void put_u32(uint32_t value, std::string* out) {
+  for (int shift = 0; shift < 32; shift += 8) out->push_back(static_cast<char>(value >> shift & 0xFF));
+}
+
+void put_message(const google::protobuf::MessageLite& message, std::string* out) {
+  const std::string bytes = message.SerializeAsString();
+  put_u32(static_cast<uint32_t>(bytes.size()), out);
+  out->append(bytes);
+}
+
+class Reader {
+ public:
+  explicit Reader(std::string_view bytes) : rest_(bytes) {}
+  bool done() const { return rest_.empty(); }
+  Result<std::string_view> take(size_t n) {
+    if (rest_.size() < n) return fail(Code::kCorrupt, "the snapshot ends early");
+    const std::string_view out = rest_.substr(0, n);
+    rest_.remove_prefix(n);
+    return out;
+  }
+  Result<uint32_t> u32() {
+    CHRONIK_TRY(const std::string_view bytes, take(4));
+    uint32_t value = 0;
+    for (int i = 3; i >= 0; --i) value = value << 8 | static_cast<uint8_t>(bytes[static_cast<size_t>(i)]);
+    return value;
+  }
+  template <class Message>
+  Result<Message> message() {
+    CHRONIK_TRY(const uint32_t n, u32());
+    CHRONIK_TRY(const std::string_view bytes, take(n));
+    Message out;
+    if (!out.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
+      return fail(Code::kCorrupt, "the snapshot holds bytes that are no message");
+    return out;
+  }
+
+ private:
+  std::string_view rest_;
+};
+
+Status check_format(Reader* reader) {
+  CHRONIK_TRY(const std::string_view magic, reader->take(kMagic.size()));
+  if (magic != kMagic) return fail(Code::kCorrupt, "the snapshot is none of metadata");
+  CHRONIK_TRY(const uint32_t format, reader->u32());
+  if (format != kFormat)
+    return fail(Code::kUnsupported,
+                fmt::format("the snapshot has format {}, this node knows {}; upgrade it", format, kFormat));
+  return {};
+}
+
+}  // namespace
+
+Status save_snapshot(const Catalog& catalog, const std::function<bool(std::string_view)>& write) {
+  const Catalog::Scalars scalars = catalog.scalars();
+  wire::SnapshotHead head;
+  head.set_cluster_id(scalars.cluster_id);
+  head.set_catalog_version(scalars.version);
+  head.set_next_producer_id(scalars.next_producer_id);
+  for (const Uuid& deleted : scalars.deleted) head.add_deleted(convert::id(deleted));
+  head.set_nodes(catalog.nodes().size());
+  head.set_topics(catalog.topics());
+  head.set_digest(catalog.digest());
+
+  std::string out(kMagic);
+  put_u32(kFormat, &out);
+  put_message(head, &out);
+  for (const auto& [id, node] : catalog.nodes()) {
+    wire::Node message;
+    convert::to_wire(node, &message);
+    put_message(message, &out);
+  }
+  bool going = write(out);
+  catalog.each_topic([&](const Topic& topic) {
+    if (!going) return;
+    wire::Topic message;
+    convert::to_wire(topic, &message);
+    out.clear();
+    put_message(message, &out);
+    going = write(out);
+  });
+  if (!going) return fail(Code::kFailed, "the snapshot was not taken");
+  return {};
+}
+
+Result<Catalog> load_snapshot(std::string_view bytes) {
+  Reader reader(bytes);
+  CHRONIK_CHECK(check_format(&reader));
+  CHRONIK_TRY(const wire::SnapshotHead head, reader.message<wire::SnapshotHead>());
+  Catalog catalog;
+  Catalog::Scalars scalars{head.cluster_id(), head.catalog_version(), head.next_producer_id(), {}};
+  for (const std::string& deleted : head.deleted()) {
+    CHRONIK_TRY(const Uuid id, convert::id(deleted));
+    scalars.deleted.push_back(id);
+  }
+  catalog.restore(std::move(scalars));
+  for (uint64_t i = 0; i < head.nodes(); ++i) {
+    CHRONIK_TRY(const wire::Node message, reader.message<wire::Node>());
+    CHRONIK_TRY(Node node, convert::from_wire(message));
+    CHRONIK_CHECK(catalog.restore(std::move(node)));
+  }
+  for (uint64_t i = 0; i < head.topics(); ++i) {
+    CHRONIK_TRY(const wire::Topic message, reader.message<wire::Topic>());
+    CHRONIK_TRY(Topic topic, convert::from_wire(message));
+    CHRONIK_CHECK(catalog.restore(std::move(topic)));
+  }
+  if (!reader.done()) return fail(Code::kCorrupt, "the snapshot goes on after its end");
+  if (catalog.digest() != head.digest())
+    return fail(Code::kCorrupt, "the snapshot does not match its digest");
+  return catalog;
+}
+
+}  // namespace chronik::metadata

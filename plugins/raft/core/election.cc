@@ -1,0 +1,234 @@
+// Elections: timers, pre-votes and votes, check-quorum, handing leadership over.
+#include "core/raft.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace chronik::raft {
+namespace {
+
+// Quick campaigns after a lost link, before the timeouts take over again.
+constexpr uint32_t kQuickAttempts = 8;
+
+uint64_t mix(uint64_t x) {  // splitmix64
+  x += 0x9e3779b97f4a7c15u;
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+  return x ^ (x >> 31);
+}
+
+}  // namespace
+
+void Raft::reset_election_timer() {
+  // Node and group go into the draw: nodes that share a seed, or groups of one node, must not draw alike.
+  const uint64_t draw = mix(mix(mix(config_.seed) ^ config_.self) ^ mix(config_.group) ^ ++timer_count_);
+  election_deadline_ = now_ + config_.election_timeout + draw % config_.election_timeout;
+}
+
+void Raft::retry_election_timer() {
+  if (quick_attempts_ == 0) return reset_election_timer();
+  --quick_attempts_;
+  // Ranks retry at different rhythms, so that collisions do not repeat.
+  election_deadline_ = now_ + 3 * config_.stagger + rank_ * config_.stagger * 7 / 5;
+}
+
+void Raft::campaign_soon(NodeId lost_leader) {
+  if (!membership_.is_voter(config_.self)) return;
+  rank_ = 0;
+  for (NodeId node : membership_.voters) {
+    if (node == config_.self) break;
+    rank_ += node != lost_leader;
+  }
+  quick_attempts_ = kQuickAttempts;
+  election_deadline_ = now_ + rank_ * config_.stagger;
+  if (rank_ == 0) pre_campaign();
+}
+
+void Raft::campaign(Nanos now) {
+  now_ = now;
+  if (role_ != Role::kLeader && membership_.is_voter(config_.self)) pre_campaign();
+}
+
+void Raft::pre_campaign() {
+  if (membership_.sole_voter(config_.self)) return begin_election(false);
+  role_ = Role::kPreCandidate;
+  leader_ = kNobody;
+  votes_.clear();
+  retry_election_timer();
+  announce_role();
+  for (NodeId node : membership_.members()) {
+    if (node == config_.self || !membership_.is_voter(node)) continue;
+    Message request;
+    request.type = MessageType::kPreVote;
+    request.to = node;
+    request.term = term() + 1;
+    request.index = log_.last_index();
+    request.log_term = log_.last_term();
+    send(std::move(request));
+  }
+  record_vote(config_.self, true);
+}
+
+void Raft::begin_election(bool forced) {
+  set_hard_state(term() + 1, config_.self);
+  role_ = Role::kCandidate;
+  leader_ = kNobody;
+  votes_.clear();
+  if (membership_.sole_voter(config_.self))
+    return become_leader();  // the vote is durable before anything commits
+  retry_election_timer();
+  announce_role();
+  for (NodeId node : membership_.members()) {
+    if (!membership_.is_voter(node)) continue;
+    Message request;
+    request.type = node == config_.self ? MessageType::kVoteResponse : MessageType::kVote;
+    request.to = node;
+    request.term = term();
+    request.index = log_.last_index();
+    request.log_term = log_.last_term();
+    request.forced = forced;
+    send_after(log_ticket(), std::move(request));
+  }
+}
+
+bool Raft::leader_is_alive() const {
+  if (role_ == Role::kLeader) return true;  // check-quorum sees to it
+  return leader_ != kNobody && now_ < heard_leader_ + config_.election_timeout;
+}
+
+// Adopts a higher term; false: the message is not to be looked at further.
+bool Raft::take_term(const Message& m) {
+  const bool pre_vote = m.type == MessageType::kPreVote;
+  const bool vote = m.type == MessageType::kVote;
+  if (m.term > term()) {
+    if ((vote || pre_vote) && !m.forced && leader_is_alive()) return false;
+    if (pre_vote || (m.type == MessageType::kPreVoteResponse && !m.reject)) return true;
+    const bool from_leader = m.type == MessageType::kAppend || m.type == MessageType::kHeartbeat;
+    become_follower(m.term, from_leader ? m.from : kNobody);
+    return true;
+  }
+  if (m.term == term()) return true;
+  // A sender of an older term learns the newer one; without that, pre-vote and check-quorum could leave an
+  // old leader or a returning candidate stuck.
+  Message answer;
+  answer.to = m.from;
+  answer.term = term();
+  answer.reject = true;
+  if (m.type == MessageType::kAppend || m.type == MessageType::kHeartbeat) {
+    answer.type = MessageType::kHeartbeatResponse;
+    send_after(hard_state_ticket(), std::move(answer));
+  } else if (pre_vote) {
+    answer.type = MessageType::kPreVoteResponse;
+    send_after(hard_state_ticket(), std::move(answer));
+  }
+  return false;
+}
+
+void Raft::on_vote_request(const Message& m) {
+  const bool pre_vote = m.type == MessageType::kPreVote;
+  const bool free =
+      vote() == m.from || (vote() == kNobody && leader_ == kNobody) || (pre_vote && m.term > term());
+  const bool up_to_date =
+      m.log_term > log_.last_term() || (m.log_term == log_.last_term() && m.index >= log_.last_index());
+  Message answer;
+  answer.type = pre_vote ? MessageType::kPreVoteResponse : MessageType::kVoteResponse;
+  answer.to = m.from;
+  answer.reject = !(free && up_to_date);
+  answer.term = answer.reject ? term() : m.term;
+  if (pre_vote) return send_after(hard_state_ticket(), std::move(answer));
+  if (!answer.reject) {
+    set_hard_state(term(), m.from);
+    quick_attempts_ = 0;
+    reset_election_timer();
+  }
+  send_after(log_ticket(), std::move(answer));
+}
+
+void Raft::on_vote_response(const Message& m) {
+  const bool pre_vote = m.type == MessageType::kPreVoteResponse;
+  if (pre_vote && (role_ != Role::kPreCandidate || (!m.reject && m.term != term() + 1))) return;
+  if (!pre_vote && role_ != Role::kCandidate) return;
+  record_vote(m.from, !m.reject);
+}
+
+void Raft::record_vote(NodeId from, bool granted) {
+  const auto known =
+      std::find_if(votes_.begin(), votes_.end(), [&](const auto& v) { return v.first == from; });
+  if (known != votes_.end()) return;
+  votes_.emplace_back(from, granted);
+  const VoteOutcome outcome = membership_.tally([&](NodeId node) {
+    for (const auto& [voter, yes] : votes_)
+      if (voter == node) return yes ? 1 : -1;
+    return 0;
+  });
+  if (outcome == VoteOutcome::kPending) return;
+  if (outcome == VoteOutcome::kLost) return become_follower(term(), kNobody);
+  if (role_ == Role::kPreCandidate) return begin_election(false);
+  become_leader();
+}
+
+void Raft::check_quorum() {
+  quorum_check_due_ = now_ + config_.election_timeout;
+  const VoteOutcome active = membership_.tally([&](NodeId node) {
+    const PeerProgress* progress = peer(node);
+    return node == config_.self || (progress != nullptr && progress->recently_active) ? 1 : -1;
+  });
+  for (PeerProgress& progress : peers_) progress.recently_active = false;
+  if (active == VoteOutcome::kWon) return;
+  Event event;
+  event.kind = EventKind::kCheckQuorumFailed;
+  event.term = term();
+  events_.push_back(event);
+  become_follower(term(), kNobody);
+}
+
+void Raft::on_timeout_now() {
+  if (role_ == Role::kLeader || role_ == Role::kCandidate || !membership_.is_voter(config_.self)) return;
+  begin_election(true);
+}
+
+Status Raft::transfer(Nanos now, NodeId to) {
+  now_ = now;
+  if (role_ != Role::kLeader) return fail(Code::kNotLeader, "only the leader can hand leadership over");
+  if (to == config_.self) return {};
+  if (to == kNobody) {
+    const PeerProgress* best = nullptr;
+    for (const PeerProgress& progress : peers_)
+      if (membership_.is_voter(progress.id) && (best == nullptr || progress.match > best->match))
+        best = &progress;
+    if (best == nullptr) return fail(Code::kUnavailable, "the group has no other voter");
+    to = best->id;
+  }
+  if (!membership_.is_voter(to))
+    return fail(Code::kInvalidArgument, "the target is not a voter of the group");
+  transfer_to_ = to;
+  transfer_deadline_ = now_ + config_.election_timeout;
+  peer(to)->ask = peer(to)->match < log_.last_index();
+  check_transfer();
+  return {};
+}
+
+void Raft::check_transfer() {
+  const PeerProgress* target = transfer_to_ == kNobody ? nullptr : peer(transfer_to_);
+  if (target == nullptr || target->match < log_.last_index()) return;
+  Message message;
+  message.type = MessageType::kTimeoutNow;
+  message.to = target->id;
+  message.term = term();
+  send(std::move(message));
+}
+
+void Raft::check_storage_stall() {
+  if (peers_.empty() || written_.empty() || transfer_to_ != kNobody) return;
+  if (now_ < written_.front().issued + config_.election_timeout) return;
+  // Others may still commit without this disk, but not while this node leads on heartbeats alone.
+  written_.front().issued = now_;
+  if (!transfer(now_, kNobody)) return;
+  Event event;
+  event.kind = EventKind::kStorageStalled;
+  event.term = term();
+  event.peer = transfer_to_;
+  events_.push_back(event);
+}
+
+}  // namespace chronik::raft

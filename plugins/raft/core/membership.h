@@ -1,0 +1,82 @@
+// Who takes part in a group, and what a majority of them is. Ready for joint consensus: while `outgoing` is
+// not empty, every decision needs a majority of both sets.
+#pragma once
+
+#include "core/types.h"
+
+#include <algorithm>
+#include <vector>
+
+namespace chronik::raft {
+
+enum class VoteOutcome : uint8_t { kPending, kWon, kLost };
+
+struct Membership {
+  std::vector<NodeId> voters;    // in order of preference for leadership
+  std::vector<NodeId> outgoing;  // voters of the configuration being left
+  std::vector<NodeId> learners;  // receive the log, have no vote
+
+  bool is_voter(NodeId node) const { return contains(voters, node) || contains(outgoing, node); }
+  bool sole_voter(NodeId node) const {
+    return voters.size() == 1 && voters.front() == node && outgoing.empty();
+  }
+
+  // All members in a fixed order, each once.
+  std::vector<NodeId> members() const {
+    std::vector<NodeId> all = voters;
+    for (const auto* set : {&outgoing, &learners})
+      for (NodeId node : *set)
+        if (!contains(all, node)) all.push_back(node);
+    return all;
+  }
+
+  // The largest index that a majority has, given match(node).
+  template <class Match>
+  Index quorum_index(Match&& match) const {
+    const Index incoming = majority_index(voters, match);
+    return outgoing.empty() ? incoming : std::min(incoming, majority_index(outgoing, match));
+  }
+
+  // answer(node): positive granted, negative refused, zero not yet known.
+  template <class Answer>
+  VoteOutcome tally(Answer&& answer) const {
+    const VoteOutcome incoming = tally_of(voters, answer);
+    if (outgoing.empty()) return incoming;
+    const VoteOutcome leaving = tally_of(outgoing, answer);
+    if (incoming == VoteOutcome::kLost || leaving == VoteOutcome::kLost) return VoteOutcome::kLost;
+    return incoming == leaving ? incoming : VoteOutcome::kPending;
+  }
+
+  static bool contains(const std::vector<NodeId>& set, NodeId node) {
+    return std::find(set.begin(), set.end(), node) != set.end();
+  }
+
+ private:
+  template <class Match>
+  static Index majority_index(const std::vector<NodeId>& set, Match& match) {
+    if (set.empty()) return 0;
+    if (set.size() == 1) return match(set.front());
+    std::vector<Index> matches;
+    matches.reserve(set.size());
+    for (NodeId node : set) matches.push_back(match(node));
+    const auto nth = matches.begin() + static_cast<std::ptrdiff_t>(set.size() / 2);
+    std::nth_element(matches.begin(), nth, matches.end(), std::greater<>());
+    return *nth;
+  }
+
+  template <class Answer>
+  static VoteOutcome tally_of(const std::vector<NodeId>& set, Answer& answer) {
+    size_t granted = 0;
+    size_t refused = 0;
+    for (NodeId node : set) {
+      const int vote = answer(node);
+      granted += vote > 0;
+      refused += vote < 0;
+    }
+    const size_t majority = set.size() / 2 + 1;
+    if (granted >= majority) return VoteOutcome::kWon;
+    return set.size() - refused < majority ? VoteOutcome::kLost : VoteOutcome::kPending;
+  }
+};
+
+}  // namespace chronik::raft

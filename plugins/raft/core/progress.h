@@ -1,0 +1,77 @@
+// What a leader knows about one follower, and how much it may still send.
+#pragma once
+
+#include "core/types.h"
+
+#include <deque>
+
+namespace chronik::raft {
+
+// Appends on their way: bounded in messages and in bytes.
+class Inflights {
+ public:
+  void add(Index last, uint64_t bytes) {
+    sent_.push_back({last, bytes});
+    bytes_ += bytes;
+  }
+  void free_to(Index index) {
+    while (!sent_.empty() && sent_.front().last <= index) {
+      bytes_ -= sent_.front().bytes;
+      sent_.pop_front();
+    }
+  }
+  void clear() {
+    sent_.clear();
+    bytes_ = 0;
+  }
+  bool full(const Config& config) const {
+    return sent_.size() >= config.max_inflight_messages || bytes_ >= config.max_inflight_bytes;
+  }
+  size_t messages() const { return sent_.size(); }
+  uint64_t bytes() const { return bytes_; }
+
+ private:
+  struct Sent {
+    Index last;
+    uint64_t bytes;
+  };
+  std::deque<Sent> sent_;
+  uint64_t bytes_ = 0;
+};
+
+enum class ProgressState : uint8_t {
+  kProbe,      // where the logs agree is unknown: one append at a time
+  kReplicate,  // pipelined
+  kSnapshot    // waits for a snapshot
+};
+
+struct PeerProgress {
+  NodeId id = kNobody;
+  Index match = 0;  // durable there
+  Index next = 1;   // next to send
+  ProgressState state = ProgressState::kProbe;
+  bool waiting = false;  // a probe is on its way
+  bool ask = false;      // send an empty append to learn where the follower is
+  bool reading = false;  // older entries are being read from storage for it
+  bool recently_active = false;
+  Index sent_commit = 0;
+  uint64_t read_context = 0;  // the newest read that it confirmed
+  Nanos heard = 0;            // when its last response came
+  Inflights inflights;
+
+  void probe() {
+    state = ProgressState::kProbe;
+    next = match + 1;
+    waiting = false;
+    sent_commit = 0;
+    inflights.clear();
+  }
+  void replicate() {
+    state = ProgressState::kReplicate;
+    next = match + 1;
+    waiting = false;
+    inflights.clear();
+  }
+};
+
+}  // namespace chronik::raft

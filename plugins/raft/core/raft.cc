@@ -1,0 +1,317 @@
+#include "core/raft.h"
+
+#include "core/invariant.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace chronik::raft {
+
+Raft::Raft(const Config& config, Membership membership, HardState hard_state, StoredLog log)
+    : config_(config),
+      membership_(std::move(membership)),
+      log_(std::move(log)),
+      hard_state_(hard_state),
+      persist_next_(log_.last_index() + 1),
+      announced_commit_(log_.first_index() - 1),
+      apply_handed_out_(log_.applied()) {
+  RAFT_INVARIANT(config_.self != kNobody);
+  RAFT_INVARIANT(log_.last_term() <= hard_state_.term);
+}
+
+void Raft::start(Nanos now) {
+  now_ = now;
+  reset_election_timer();
+  if (membership_.sole_voter(config_.self)) begin_election(false);
+}
+
+void Raft::tick(Nanos now) {
+  now_ = now;
+  if (role_ != Role::kLeader) {
+    if (now_ < election_deadline_) return;
+    if (membership_.is_voter(config_.self)) return pre_campaign();
+    return reset_election_timer();
+  }
+  check_storage_stall();
+  if (now_ >= quorum_check_due_) check_quorum();
+  if (role_ != Role::kLeader) return;
+  if (transfer_to_ != kNobody && now_ >= transfer_deadline_) transfer_to_ = kNobody;
+  if (now_ >= heartbeat_due_) {
+    send_heartbeats();
+    heartbeat_due_ += config_.heartbeat_interval;
+    if (heartbeat_due_ <= now_) heartbeat_due_ = now_ + config_.heartbeat_interval;
+  }
+}
+
+Nanos Raft::next_deadline() const {
+  if (role_ != Role::kLeader) return election_deadline_;
+  if (peers_.empty()) return UINT64_MAX;  // alone there is nothing to wait for
+  Nanos next = std::min(heartbeat_due_, quorum_check_due_);
+  if (transfer_to_ != kNobody) next = std::min(next, transfer_deadline_);
+  return next;
+}
+
+void Raft::step(Nanos now, Message message) {
+  now_ = now;
+  if (message.from == config_.self || message.to != config_.self) return;
+  if (!take_term(message)) return;
+  switch (message.type) {
+    case MessageType::kPreVote:
+    case MessageType::kVote:
+      return on_vote_request(message);
+    case MessageType::kPreVoteResponse:
+    case MessageType::kVoteResponse:
+      return on_vote_response(message);
+    case MessageType::kAppend:
+      return on_append(message);
+    case MessageType::kAppendResponse:
+      return on_append_response(message);
+    case MessageType::kHeartbeat:
+      return on_heartbeat(message);
+    case MessageType::kHeartbeatResponse:
+      return on_heartbeat_response(message);
+    case MessageType::kTimeoutNow:
+      return on_timeout_now();
+  }
+}
+
+void Raft::storage_done(Nanos now, Ticket ticket) {
+  now_ = now;
+  Index stable = 0;
+  while (!written_.empty() && written_.front().ticket <= ticket) {
+    stable = std::max(stable, written_.front().claim);
+    written_.pop_front();
+  }
+  done_ticket_ = std::max(done_ticket_, ticket);
+  if (stable > log_.stable()) {
+    log_.stable_to(stable);
+    if (role_ == Role::kLeader) maybe_commit();
+  }
+  release_held();
+}
+
+bool Raft::storage_refused(const StorageBatch& batch) {
+  if (role_ != Role::kLeader || !membership_.sole_voter(config_.self) || batch.entries.empty()) return false;
+  const Index from = batch.entries.front().header.index;
+  if (from <= term_start_ || written_.empty() || written_.front().ticket != batch.ticket) return false;
+  drop_from(from);
+  persist_next_ = from;
+  truncate_from_ = 0;
+  done_ticket_ = written_.back().ticket;
+  written_.clear();
+  uncommitted_bytes_ = log_.bytes_between(log_.committed(), log_.last_index());
+  return true;
+}
+
+void Raft::apply_done(Index index, uint64_t tail_bytes) {
+  log_.applied_to(index);
+  log_.evict(tail_bytes, config_.tail_entries);
+}
+
+void Raft::link_up(Nanos now, NodeId id) {
+  now_ = now;
+  if (!Membership::contains(linked_, id)) linked_.push_back(id);
+  if (role_ == Role::kLeader) {
+    if (PeerProgress* to = peer(id)) to->ask = true;
+    return;
+  }
+  // At boot nobody waits for a timeout: a connected quorum that knows no leader elects one.
+  if (leader_ != kNobody || role_ != Role::kFollower || quick_attempts_ > 0) return;
+  const VoteOutcome connected = membership_.tally(
+      [&](NodeId node) { return node == config_.self || Membership::contains(linked_, node) ? 1 : 0; });
+  if (connected == VoteOutcome::kWon) campaign_soon(kNobody);
+}
+
+void Raft::link_lost(Nanos now, NodeId id) {
+  now_ = now;
+  std::erase(linked_, id);
+  if (role_ == Role::kLeader) {
+    PeerProgress* to = peer(id);
+    if (to != nullptr && to->state == ProgressState::kReplicate) to->probe();
+    return;
+  }
+  if (id == leader_) forget_leader(now);
+}
+
+void Raft::forget_leader(Nanos now) {
+  now_ = now;
+  if (role_ != Role::kFollower || leader_ == kNobody) return;
+  const NodeId lost = leader_;
+  leader_ = kNobody;
+  announce_role();
+  campaign_soon(lost);
+}
+
+void Raft::snapshot_done(NodeId id, Index index, bool installed) {
+  PeerProgress* to = role_ == Role::kLeader ? peer(id) : nullptr;
+  if (to == nullptr || to->state != ProgressState::kSnapshot) return;
+  to->probe();
+  if (installed) to->next = std::max(to->next, index + 1);
+  to->waiting = !installed;  // the next heartbeat response tries again
+}
+
+void Raft::become_follower(Term term, NodeId leader) {
+  if (term > hard_state_.term) set_hard_state(term, kNobody);
+  const bool was_leader = role_ == Role::kLeader;
+  role_ = Role::kFollower;
+  leader_ = leader;
+  votes_.clear();
+  peers_.clear();
+  pending_reads_.clear();
+  transfer_to_ = kNobody;
+  uncommitted_bytes_ = 0;
+  if (was_leader || leader != kNobody) {
+    quick_attempts_ = 0;
+    reset_election_timer();
+  }
+  announce_role();
+}
+
+void Raft::become_leader() {
+  role_ = Role::kLeader;
+  leader_ = config_.self;
+  quick_attempts_ = 0;
+  votes_.clear();
+  reset_peers();
+  heartbeat_due_ = now_ + config_.heartbeat_interval;  // the no-op goes out at once
+  quorum_check_due_ = now_ + config_.election_timeout;
+  uncommitted_bytes_ = log_.bytes_between(log_.committed(), log_.last_index());
+  announce_role();
+  Proposal noop;
+  noop.kind = CHR_ENTRY_NOOP;
+  term_start_ = place(noop);
+}
+
+void Raft::reset_peers() {
+  peers_.clear();
+  for (NodeId node : membership_.members()) {
+    if (node == config_.self) continue;
+    PeerProgress progress;
+    progress.id = node;
+    progress.next = log_.last_index() + 1;
+    progress.heard = now_;
+    peers_.push_back(std::move(progress));
+  }
+}
+
+void Raft::set_hard_state(Term term, NodeId vote) {
+  RAFT_INVARIANT(term >= hard_state_.term);
+  const HardState next{term, vote};
+  if (next == hard_state_) return;
+  hard_state_ = next;
+  hard_state_dirty_ = true;
+}
+
+void Raft::announce_role() {
+  Event event;
+  event.kind = EventKind::kRole;
+  event.role = role_;
+  event.term = hard_state_.term;
+  event.leader = leader_;
+  if (event.role == announced_.role && event.term == announced_.term && event.leader == announced_.leader)
+    return;
+  announced_ = event;
+  events_.push_back(event);
+}
+
+void Raft::send(Message message) {
+  message.from = config_.self;
+  messages_.push_back(std::move(message));
+}
+
+void Raft::send_after(Ticket ticket, Message message) {
+  message.from = config_.self;
+  if (ticket == 0)
+    messages_.push_back(std::move(message));
+  else
+    held_.push_back({ticket, hard_state_.term, std::move(message)});
+}
+
+Ticket Raft::log_ticket() const {
+  if (wants_storage()) return next_ticket_;
+  return written_.empty() ? 0 : written_.back().ticket;
+}
+
+Ticket Raft::hard_state_ticket() const {
+  if (hard_state_dirty_) return next_ticket_;
+  return last_hard_state_ticket_ > done_ticket_ ? last_hard_state_ticket_ : 0;
+}
+
+void Raft::release_held() {
+  for (size_t i = 0; i < held_.size();) {
+    if (held_[i].after > done_ticket_) {
+      ++i;
+      continue;
+    }
+    Held held = std::move(held_[i]);
+    held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(i));
+    if (held.term != hard_state_.term) continue;  // promises of an older term are worthless now
+    if (held.message.to == config_.self) {
+      on_vote_response(held.message);
+      i = 0;  // winning may have changed what is held
+    } else {
+      messages_.push_back(std::move(held.message));
+    }
+  }
+}
+
+void Raft::take_storage(Ready* ready) {
+  if (!wants_storage()) return;
+  const Index last = log_.last_index();
+  StorageBatch& batch = ready->storage;
+  batch.ticket = next_ticket_++;
+  batch.term = hard_state_.term;
+  batch.truncate_from = std::exchange(truncate_from_, 0);
+  batch.commit = log_.committed();
+  if (std::exchange(hard_state_dirty_, false)) {
+    batch.has_hard_state = true;
+    batch.hard_state = hard_state_;
+    last_hard_state_ticket_ = batch.ticket;
+  }
+  if (persist_next_ <= last) log_.slice(persist_next_, last, UINT64_MAX, &batch.entries);
+  persist_next_ = last + 1;
+  written_.push_back({batch.ticket, last, now_});
+}
+
+void Raft::take_ready(Ready* ready, bool storage_free) {
+  ready->clear();
+  if (role_ == Role::kLeader) send_appends();
+  if (storage_free) take_storage(ready);
+  if (log_.committed() > announced_commit_) {
+    announced_commit_ = log_.committed();
+    Event event;
+    event.kind = EventKind::kCommitted;
+    event.index = announced_commit_;
+    event.offset = log_.committed_offset();
+    events_.push_back(event);
+  }
+  const Index apply_to = std::min(log_.committed(), log_.stable());
+  if (apply_to > apply_handed_out_) {
+    ready->apply_from = apply_handed_out_ + 1;
+    ready->apply_to = apply_handed_out_ = apply_to;
+  }
+  ready->events.swap(events_);
+  ready->messages.swap(messages_);
+  ready->reads.swap(reads_);
+}
+
+PeerProgress* Raft::peer(NodeId id) {
+  for (PeerProgress& progress : peers_)
+    if (progress.id == id) return &progress;
+  return nullptr;
+}
+
+uint32_t Raft::copies(Index index) const {
+  uint32_t copies = membership_.is_voter(config_.self) && log_.stable() >= index;
+  for (const PeerProgress& progress : peers_)
+    copies += progress.match >= index && membership_.is_voter(progress.id);
+  return copies;
+}
+
+Index Raft::held_by_all() const {
+  Index held = log_.stable();
+  for (const PeerProgress& progress : peers_) held = std::min(held, progress.match);
+  return held;
+}
+
+}  // namespace chronik::raft

@@ -1,0 +1,205 @@
+// Raft for one group: a pure state machine without I/O, clock, threads or randomness. The same inputs in the
+// same order give the same outputs.
+//
+// In: start, tick, step (a message), propose, storage_done, apply_done, entries_read, link_up, link_lost,
+// transfer. Out: take_ready() after one or more inputs. The caller applies `storage` batches in the order of
+// their tickets and reports each with storage_done() once it is durable. Whatever depends on durability
+// (votes, acknowledgements, the leader's own share of a majority) is kept back until then, so everything in
+// Ready::messages may be sent at once.
+#pragma once
+
+#include "core/membership.h"
+#include "core/progress.h"
+#include "core/raft_log.h"
+#include "core/types.h"
+
+#include <chronik/result.hpp>
+
+#include <deque>
+#include <span>
+#include <vector>
+
+namespace chronik::raft {
+
+class Raft {
+ public:
+  Raft(const Config& config, Membership membership, HardState hard_state, StoredLog log);
+
+  // Takes part from now on. A sole voter leads at once.
+  void start(Nanos now);
+  void tick(Nanos now);
+  // When tick() has something to do next; calling it earlier does no harm.
+  Nanos next_deadline() const;
+
+  void step(Nanos now, Message message);
+  // All or none. expected_term 0: any. NOT_LEADER, FENCED, OVERLOADED, or UNAVAILABLE while leadership is
+  // handed over.
+  Result<Placement> propose(Term expected_term, std::span<Proposal> items);
+  // Batches complete in the order of their tickets; a ticket stands for all before it.
+  void storage_done(Nanos now, Ticket ticket);
+  // This batch and all later ones were refused for lack of space, nothing of them was applied. A sole voter
+  // drops their entries, which nobody else has seen, and goes on (true); otherwise they have to be tried
+  // again.
+  bool storage_refused(const StorageBatch& batch);
+  // Applied up to index; entries up to there may leave memory where more than tail_bytes are held.
+  void apply_done(Index index, uint64_t tail_bytes);
+  // Begins a linearizable read; a kReadable event with the returned context tells when this node was still
+  // the leader. UNAVAILABLE until the term's no-op is committed. What is not confirmed when leadership ends
+  // never is.
+  Result<uint64_t> read_index(Nanos now);
+  // The answer to a ReadRequest; empty: it failed, and is asked for again later.
+  void entries_read(const ReadRequest& request, std::vector<Entry> entries);
+
+  // The transport to a peer came up or broke; what was queued may be lost. Losing the leader's link forgets
+  // the leader, and candidates follow one another in the order of their rank instead of after a timeout.
+  void link_up(Nanos now, NodeId peer);
+  void link_lost(Nanos now, NodeId peer);
+  void forget_leader(Nanos now);
+  // Campaigns now, with a pre-vote.
+  void campaign(Nanos now);
+  // kNobody: the voter that is furthest. OK: begun, the outcome shows in a role event.
+  Status transfer(Nanos now, NodeId to);
+
+  // The log starts at `first`; at most one past what is applied and durable.
+  void trim(Index first) { log_.trim(first); }
+  // A snapshot that reaches up to `index` was (not) installed on the peer.
+  void snapshot_done(NodeId peer, Index index, bool installed);
+
+  // storage_free false: no new batch now, because the last one is still being written; it grows in the
+  // meantime.
+  void take_ready(Ready* ready, bool storage_free = true);
+
+  Role role() const { return role_; }
+  Term term() const { return hard_state_.term; }
+  NodeId vote() const { return hard_state_.vote; }
+  NodeId leader() const { return leader_; }
+  NodeId transfer_target() const { return transfer_to_; }
+  // Index of the no-op that began this leader's term; meaningful while leading.
+  Index term_start() const { return term_start_; }
+  const RaftLog& log() const { return log_; }
+  const Membership& membership() const { return membership_; }
+  const Config& config() const { return config_; }
+  const std::vector<PeerProgress>& peers() const { return peers_; }
+  // How many voters have the entry at index durably, as the leader knows.
+  uint32_t copies(Index index) const;
+  // The last index that every member has, as the leader knows.
+  Index held_by_all() const;
+  uint64_t uncommitted_bytes() const { return uncommitted_bytes_; }
+  // There is something that the next batch would hold.
+  bool wants_storage() const {
+    return hard_state_dirty_ || truncate_from_ != 0 || persist_next_ <= log_.last_index();
+  }
+
+ private:
+  struct Written {  // a batch on its way to disk
+    Ticket ticket;
+    Index claim;  // durable up to here once it is done; lowered by truncations in the meantime
+    Nanos issued;
+  };
+  struct Held {  // a message that waits for the disk
+    Ticket after;
+    Term term;
+    Message message;
+  };
+
+  // raft.cc
+  void become_follower(Term term, NodeId leader);
+  void become_leader();
+  void set_hard_state(Term term, NodeId vote);
+  void reset_peers();
+  void announce_role();
+  void send(Message message);
+  void send_after(Ticket ticket, Message message);
+  Ticket log_ticket() const;
+  Ticket hard_state_ticket() const;
+  void release_held();
+  void take_storage(Ready* ready);
+  PeerProgress* peer(NodeId id);
+
+  // election.cc
+  void reset_election_timer();
+  void retry_election_timer();
+  void campaign_soon(NodeId lost_leader);
+  void pre_campaign();
+  void begin_election(bool forced);
+  bool leader_is_alive() const;
+  bool take_term(const Message& message);
+  void on_vote_request(const Message& message);
+  void on_vote_response(const Message& message);
+  void record_vote(NodeId from, bool granted);
+  void check_quorum();
+  void on_timeout_now();
+  void check_transfer();
+  void check_storage_stall();
+
+  // replication.cc
+  Index place(Proposal& item);
+  bool maybe_commit();
+  void commit_to(Index index);
+  void send_appends();
+  bool send_append(PeerProgress* to);
+  void send_entries(PeerProgress* to, std::vector<Entry> entries);
+  void send_heartbeats();
+  void hear_leader(NodeId from);
+  void on_append(Message& message);
+  bool well_formed(const Message& message) const;
+  bool append_new(Message& message, Index* last);
+  void drop_from(Index from);
+  void refuse_append(const Message& message);
+  void on_append_response(const Message& message);
+  void on_append_refused(PeerProgress* from, const Message& message);
+  void on_heartbeat(const Message& message);
+  void on_heartbeat_response(const Message& message);
+  void confirm_reads();
+
+  const Config config_;
+  Membership membership_;
+  RaftLog log_;
+  HardState hard_state_;
+
+  Role role_ = Role::kFollower;
+  NodeId leader_ = kNobody;
+  Nanos now_ = 0;
+  Nanos heard_leader_ = 0;
+  Nanos election_deadline_ = 0;
+  uint64_t timer_count_ = 0;
+  uint32_t quick_attempts_ = 0;  // campaigns left before the timeouts take over again
+  uint32_t rank_ = 0;            // among the candidates of a quick campaign
+  std::vector<NodeId> linked_;
+  std::vector<std::pair<NodeId, bool>> votes_;
+
+  // While leading.
+  std::vector<PeerProgress> peers_;
+  Index term_start_ = 0;
+  uint64_t uncommitted_bytes_ = 0;
+  Nanos heartbeat_due_ = 0;
+  Nanos quorum_check_due_ = 0;
+  struct Read {
+    uint64_t context;
+    Index index;
+  };
+  std::deque<Read> pending_reads_;
+  uint64_t next_read_ = 0;
+  NodeId transfer_to_ = kNobody;
+  Nanos transfer_deadline_ = 0;
+
+  // Towards storage.
+  Ticket next_ticket_ = 1;
+  Ticket done_ticket_ = 0;
+  Ticket last_hard_state_ticket_ = 0;
+  bool hard_state_dirty_ = false;
+  Index truncate_from_ = 0;
+  Index persist_next_ = 1;
+  std::deque<Written> written_;
+  std::deque<Held> held_;
+
+  // Towards the caller.
+  std::vector<Event> events_;
+  std::vector<Message> messages_;
+  std::vector<ReadRequest> reads_;
+  Event announced_;
+  Index announced_commit_ = 0;
+  Index apply_handed_out_ = 0;
+};
+
+}  // namespace chronik::raft

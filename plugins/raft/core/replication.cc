@@ -1,0 +1,333 @@
+// Replication: proposals, appends to followers, what followers answer, and what is committed.
+#include "core/invariant.h"
+#include "core/raft.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace chronik::raft {
+
+Result<Placement> Raft::propose(Term expected_term, std::span<Proposal> items) {
+  if (role_ != Role::kLeader) return fail(Code::kNotLeader, "this node does not lead the group");
+  if (expected_term != 0 && expected_term != term())
+    return fail(Code::kFenced, "the leader's term moved on since the proposal was prepared");
+  if (transfer_to_ != kNobody) return fail(Code::kUnavailable, "leadership is being handed over, try again");
+  if (items.empty()) return fail(Code::kInvalidArgument, "a proposal needs at least one entry");
+  uint64_t bytes = 0;
+  for (const Proposal& item : items) bytes += item.payload.size();
+  // One oversized proposal must be possible, or it would never be.
+  if (uncommitted_bytes_ > 0 && uncommitted_bytes_ + bytes > config_.max_uncommitted_bytes)
+    return fail(Code::kOverloaded, "too much is proposed and not yet committed, try again");
+  Placement placement{term(), log_.last_index() + 1, log_.end_offset()};
+  for (Proposal& item : items) place(item);
+  uncommitted_bytes_ += bytes;
+  return placement;
+}
+
+Index Raft::place(Proposal& item) {
+  Entry entry;
+  entry.header.term = term();
+  entry.header.index = log_.last_index() + 1;
+  entry.header.kind = item.kind;
+  entry.header.base_offset = log_.end_offset();
+  entry.header.records = item.records;
+  entry.header.max_timestamp = item.max_timestamp;
+  entry.header.log_max_timestamp = std::max(log_.max_timestamp(), item.max_timestamp);
+  entry.header.bytes = item.payload.size();
+  entry.payload = std::move(item.payload);
+  const Index index = entry.header.index;
+  log_.append(std::move(entry));
+  return index;
+}
+
+bool Raft::maybe_commit() {
+  const Index index = membership_.quorum_index([&](NodeId node) {
+    if (node == config_.self) return log_.stable();
+    const PeerProgress* progress = peer(node);
+    return progress == nullptr ? Index{0} : progress->match;
+  });
+  // Only entries of the own term are committed by counting; those before them follow.
+  if (index <= log_.committed() || index < term_start_) return false;
+  commit_to(index);
+  return true;
+}
+
+void Raft::commit_to(Index index) {
+  if (index <= log_.committed()) return;
+  if (role_ == Role::kLeader && uncommitted_bytes_ > 0)
+    uncommitted_bytes_ -= std::min(uncommitted_bytes_, log_.bytes_between(log_.committed(), index));
+  log_.commit_to(index);
+}
+
+void Raft::send_appends() {
+  for (PeerProgress& to : peers_)
+    while (send_append(&to)) {
+    }
+}
+
+// Sends one message if there is reason to; true: there may be more to send.
+bool Raft::send_append(PeerProgress* to) {
+  if (to->state == ProgressState::kSnapshot || to->reading) return false;
+  const bool ask = std::exchange(to->ask, false);
+  const bool paused = to->state == ProgressState::kProbe ? to->waiting : to->inflights.full(config_);
+  const bool entries_wanted = to->next <= log_.last_index() && !paused;
+  const bool commit_wanted = to->sent_commit < std::min(log_.committed(), to->next - 1) && !paused;
+  if (!entries_wanted && !commit_wanted && !ask) return false;
+  if (!log_.term(to->next - 1)) {
+    to->state = ProgressState::kSnapshot;
+    Event event;
+    event.kind = EventKind::kNeedSnapshot;
+    event.term = term();
+    event.peer = to->id;
+    events_.push_back(event);
+    return false;
+  }
+  std::vector<Entry> entries;
+  if (entries_wanted) {
+    log_.slice(to->next, log_.last_index(), config_.max_append_bytes, &entries);
+    if (entries.empty()) {
+      to->reading = true;
+      reads_.push_back({to->id, term(), to->next, log_.first_in_memory(to->next), config_.max_append_bytes});
+      return false;
+    }
+  }
+  send_entries(to, std::move(entries));
+  return entries_wanted && to->state == ProgressState::kReplicate;
+}
+
+void Raft::send_entries(PeerProgress* to, std::vector<Entry> entries) {
+  Message message;
+  message.type = MessageType::kAppend;
+  message.to = to->id;
+  message.term = term();
+  message.index = to->next - 1;
+  message.log_term = *log_.term(to->next - 1);
+  message.commit = log_.committed();
+  message.entries = std::move(entries);
+  const Index last = message.entries.empty() ? message.index : message.entries.back().header.index;
+  if (to->state == ProgressState::kProbe) {
+    to->waiting = true;
+  } else if (!message.entries.empty()) {
+    uint64_t bytes = 0;
+    for (const Entry& entry : message.entries) bytes += entry.header.bytes;
+    to->inflights.add(last, bytes);
+    to->next = last + 1;
+  }
+  to->sent_commit = std::max(to->sent_commit, std::min(message.commit, last));
+  send(std::move(message));
+}
+
+void Raft::entries_read(const ReadRequest& request, std::vector<Entry> entries) {
+  PeerProgress* to = role_ == Role::kLeader && request.term == term() ? peer(request.peer) : nullptr;
+  if (to == nullptr || !to->reading) return;
+  to->reading = false;
+  if (to->next != request.from || to->state == ProgressState::kSnapshot || !log_.term(to->next - 1)) return;
+  if (entries.empty()) {
+    to->probe();
+    to->waiting = true;  // the next heartbeat response tries again
+    return;
+  }
+  send_entries(to, std::move(entries));
+}
+
+void Raft::send_heartbeats() {
+  for (const PeerProgress& to : peers_) {
+    Message message;
+    message.type = MessageType::kHeartbeat;
+    message.to = to.id;
+    message.term = term();
+    message.commit = std::min(to.match, log_.committed());
+    message.context = next_read_;
+    send(std::move(message));
+  }
+}
+
+void Raft::hear_leader(NodeId from) {
+  // Two leaders of one term would mean that somebody voted twice.
+  RAFT_INVARIANT(role_ != Role::kLeader);
+  if (role_ != Role::kFollower || leader_ != from) become_follower(term(), from);
+  heard_leader_ = now_;
+  quick_attempts_ = 0;
+  reset_election_timer();
+}
+
+void Raft::on_append(Message& m) {
+  hear_leader(m.from);
+  if (!well_formed(m)) return;
+  if (m.index >= log_.committed() && !log_.matches(m.index, m.log_term)) return refuse_append(m);
+  Index last = m.index;
+  if (m.index < log_.committed() &&
+      (m.entries.empty() || m.entries.back().header.index <= log_.committed())) {
+    last = log_.committed();
+  } else if (!append_new(m, &last)) {
+    return;
+  }
+  if (m.commit > log_.committed()) commit_to(std::min(m.commit, last));
+  Message answer;
+  answer.type = MessageType::kAppendResponse;
+  answer.to = m.from;
+  answer.term = term();
+  answer.index = last;
+  send_after(last <= log_.stable() ? hard_state_ticket() : log_ticket(), std::move(answer));
+}
+
+// What a message from the network must fulfil before the log looks at it.
+bool Raft::well_formed(const Message& m) const {
+  Index index = m.index;
+  Term before = m.log_term;
+  int64_t offset = 0;
+  for (const Entry& entry : m.entries) {
+    const EntryHeader& header = entry.header;
+    // Gaps are what compaction leaves, and it never goes above what is committed.
+    if (header.index <= index || (header.index > index + 1 && header.index > m.commit)) return false;
+    if (header.term < before || header.term > m.term) return false;
+    const bool gap = header.index > index + 1;
+    if (header.base_offset < offset || !entry.in_memory()) return false;
+    if (!gap && &entry != &m.entries.front() && header.base_offset != offset) return false;
+    index = header.index;
+    before = header.term;
+    offset = header.end_offset();
+  }
+  return true;
+}
+
+// Appends what the log does not have yet, truncating what conflicts.
+bool Raft::append_new(Message& m, Index* last) {
+  auto entry = m.entries.begin();
+  while (entry != m.entries.end() &&
+         (entry->header.index <= log_.committed() || log_.matches(entry->header.index, entry->header.term)))
+    ++entry;
+  *last = m.entries.empty() ? m.index : m.entries.back().header.index;
+  if (entry == m.entries.end()) return true;
+  const Index from = entry->header.index;
+  if (from <= log_.last_index()) {
+    drop_from(from);
+    if (from < persist_next_) {
+      truncate_from_ = truncate_from_ == 0 ? from : std::min(truncate_from_, from);
+      persist_next_ = from;
+    }
+  }
+  const bool gap = from > log_.last_index() + 1;
+  const int64_t offset = entry->header.base_offset;
+  if (gap ? offset < log_.end_offset() : offset != log_.end_offset()) {
+    Event event;
+    event.kind = EventKind::kInconsistentPeer;
+    event.peer = m.from;
+    event.index = from;
+    events_.push_back(event);
+    return false;
+  }
+  for (; entry != m.entries.end(); ++entry) log_.append(std::move(*entry));
+  return true;
+}
+
+void Raft::drop_from(Index from) {
+  log_.truncate(from);
+  for (Written& written : written_) written.claim = std::min(written.claim, from - 1);
+  Event event;
+  event.kind = EventKind::kTruncated;
+  event.index = from;
+  event.offset = log_.end_offset();
+  events_.push_back(event);
+}
+
+void Raft::refuse_append(const Message& m) {
+  Message answer;
+  answer.type = MessageType::kAppendResponse;
+  answer.to = m.from;
+  answer.term = term();
+  answer.reject = true;
+  answer.index = m.index;
+  answer.hint_index = log_.last_index_with_term_at_most(m.index, m.log_term);
+  answer.log_term = log_.term(answer.hint_index).value_or(0);
+  send_after(hard_state_ticket(), std::move(answer));
+}
+
+void Raft::on_append_response(const Message& m) {
+  PeerProgress* from = role_ == Role::kLeader ? peer(m.from) : nullptr;
+  if (from == nullptr) return;
+  from->recently_active = true;
+  from->heard = now_;
+  if (m.reject) return on_append_refused(from, m);
+  if (m.index > log_.last_index()) return;  // never sent by this leader
+  const bool moved = m.index > from->match;
+  from->match = std::max(from->match, m.index);
+  from->next = std::max(from->next, from->match + 1);
+  if (from->state == ProgressState::kProbe && !from->reading) {
+    from->replicate();
+  } else if (from->state == ProgressState::kReplicate) {
+    from->inflights.free_to(m.index);
+  } else if (from->state == ProgressState::kSnapshot && log_.term(from->match)) {
+    from->probe();
+  }
+  if (!moved) return;
+  maybe_commit();
+  if (m.from == transfer_to_) check_transfer();
+}
+
+void Raft::on_append_refused(PeerProgress* from, const Message& m) {
+  if (from->state == ProgressState::kReplicate) {
+    if (m.index <= from->match) return;  // an old answer
+    return from->probe();
+  }
+  if (from->state != ProgressState::kProbe || from->reading || from->next - 1 != m.index) return;
+  // The follower's hint is where it can agree by its terms; where this log's term there is larger, go on by
+  // ours.
+  Index agree = m.hint_index;
+  if (m.log_term != 0) agree = log_.last_index_with_term_at_most(m.hint_index, m.log_term);
+  from->next = std::max(std::min(m.index, agree + 1), from->match + 1);
+  from->waiting = false;
+}
+
+void Raft::on_heartbeat(const Message& m) {
+  hear_leader(m.from);
+  if (m.commit > log_.committed()) commit_to(std::min(m.commit, log_.last_index()));
+  Message answer;
+  answer.type = MessageType::kHeartbeatResponse;
+  answer.to = m.from;
+  answer.term = term();
+  answer.context = m.context;
+  send_after(hard_state_ticket(), std::move(answer));
+}
+
+void Raft::on_heartbeat_response(const Message& m) {
+  PeerProgress* from = role_ == Role::kLeader ? peer(m.from) : nullptr;
+  if (from == nullptr) return;
+  from->recently_active = true;
+  from->heard = now_;
+  from->waiting = false;
+  if (m.context > from->read_context) {
+    from->read_context = m.context;
+    confirm_reads();
+  }
+  // A lost append shows in nothing but this: ask where the follower stands.
+  if (from->match < log_.last_index()) from->ask = true;
+}
+
+Result<uint64_t> Raft::read_index(Nanos now) {
+  now_ = now;
+  if (role_ != Role::kLeader) return fail(Code::kNotLeader, "this node does not lead the group");
+  if (log_.committed() < term_start_)
+    return fail(Code::kUnavailable, "the leader has not committed an entry of its term yet, try again");
+  pending_reads_.push_back({++next_read_, log_.committed()});
+  const uint64_t context = next_read_;
+  if (!peers_.empty()) send_heartbeats();
+  confirm_reads();
+  return context;
+}
+
+void Raft::confirm_reads() {
+  const uint64_t confirmed = membership_.quorum_index([&](NodeId node) {
+    const PeerProgress* progress = peer(node);
+    return node == config_.self ? next_read_ : progress == nullptr ? 0 : progress->read_context;
+  });
+  for (; !pending_reads_.empty() && pending_reads_.front().context <= confirmed; pending_reads_.pop_front()) {
+    Event event;
+    event.kind = EventKind::kReadable;
+    event.index = pending_reads_.front().index;
+    event.context = pending_reads_.front().context;
+    events_.push_back(event);
+  }
+}
+
+}  // namespace chronik::raft

@@ -1,0 +1,177 @@
+// What goes into and comes out of the Raft core: entries, messages, storage batches, events.
+#pragma once
+
+#include "core/payload.h"
+
+#include <chronik/draft/consensus.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace chronik::raft {
+
+using NodeId = uint32_t;
+using Term = uint64_t;
+using Index = uint64_t;
+using Ticket = uint64_t;
+using Nanos = uint64_t;  // monotonic
+
+inline constexpr NodeId kNobody = 0;
+inline constexpr int64_t kNoTimestamp = -1;
+
+// Raft assigns index and base offset together, when the entry gets its place in the log. Kinds are
+// CHR_ENTRY_*; to the core only records matter: they are the Kafka offsets that an entry takes.
+struct EntryHeader : chr_entry_header {
+  EntryHeader() : chr_entry_header{} {
+    max_timestamp = kNoTimestamp;
+    log_max_timestamp = kNoTimestamp;
+  }
+  explicit EntryHeader(const chr_entry_header& header) : chr_entry_header(header) {}
+
+  int64_t end_offset() const { return base_offset + records; }
+};
+
+struct Entry {
+  EntryHeader header;  // its bytes are the payload's size, known even while the payload is not in memory
+  Payload payload;
+
+  bool in_memory() const { return payload.size() == header.bytes; }
+};
+
+// What a proposer hands over; the core gives it term, index and offset.
+struct Proposal {
+  uint32_t kind = CHR_ENTRY_DATA;
+  uint32_t records = 0;
+  int64_t max_timestamp = kNoTimestamp;
+  Payload payload;
+};
+
+// Where the first of the proposed entries stands; the others follow without a gap.
+struct Placement {
+  Term term = 0;
+  Index first_index = 0;
+  int64_t base_offset = 0;
+};
+
+struct HardState {
+  Term term = 0;
+  NodeId vote = kNobody;
+
+  bool operator==(const HardState&) const = default;
+};
+
+enum class MessageType : uint8_t {
+  kPreVote = 1,
+  kPreVoteResponse = 2,
+  kVote = 3,
+  kVoteResponse = 4,
+  kAppend = 5,
+  kAppendResponse = 6,
+  kHeartbeat = 7,
+  kHeartbeatResponse = 8,
+  kTimeoutNow = 9
+};
+
+// One message for all purposes; which fields count depends on the type:
+//   kPreVote, kVote      index, log_term: the candidate's last entry; forced: leadership is being handed over
+//   kAppend              index, log_term: the entry before the first one sent; commit; entries
+//   kAppendResponse      index: matched up to here, or with `reject` the previous index that did not match;
+//                        hint_index, log_term: where the follower's log may agree
+//   kHeartbeat           commit, at most what the receiver is known to have; context comes back in the
+//   response
+struct Message {
+  MessageType type = MessageType::kHeartbeat;
+  NodeId from = kNobody;
+  NodeId to = kNobody;
+  Term term = 0;
+  Index index = 0;
+  Term log_term = 0;
+  Index commit = 0;
+  Index hint_index = 0;
+  uint64_t context = 0;
+  bool reject = false;
+  bool forced = false;
+  std::vector<Entry> entries;
+};
+
+// One atomic step of the ordered stream to storage. To be applied in this order: truncate, entries, hard
+// state.
+struct StorageBatch {
+  Ticket ticket = 0;  // 0: there is none
+  Term term = 0;      // of the node when it issued the batch
+  bool has_hard_state = false;
+  HardState hard_state;
+  Index truncate_from = 0;  // delete this index and all after it; 0: keep all
+  Index commit = 0;         // a hint, worth storing when something is written anyway
+  std::vector<Entry> entries;
+};
+
+enum class Role : uint8_t { kFollower, kPreCandidate, kCandidate, kLeader };
+
+enum class EventKind : uint8_t {
+  kRole,          // role, term, leader
+  kTruncated,     // index: the first that is gone; offset: the new end of the log
+  kCommitted,     // index, offset: one past the last committed record
+  kNeedSnapshot,  // peer needs what lies before the start of the log
+  kReadable,      // context, index: a read that waited for read_index() may be served once index is applied
+  kCheckQuorumFailed,
+  kStorageStalled,   // a leader with a stalled disk is giving leadership away to peer
+  kInconsistentPeer  // peer sent entries that contradict what is committed here, from index on; they were
+                     // refused
+};
+
+struct Event {
+  EventKind kind = EventKind::kRole;
+  Role role = Role::kFollower;
+  Term term = 0;
+  NodeId leader = kNobody;
+  NodeId peer = kNobody;
+  Index index = 0;
+  int64_t offset = 0;
+  uint64_t context = 0;
+};
+
+// Entries for a lagging peer that are no longer in memory: read [from, to), at most max_bytes but at least
+// one entry, and answer with Raft::entries_read().
+struct ReadRequest {
+  NodeId peer = kNobody;
+  Term term = 0;
+  Index from = 0;
+  Index to = 0;
+  uint64_t max_bytes = 0;
+};
+
+// All that one or more inputs caused. Handle events first, then start the storage batch, then send the
+// messages.
+struct Ready {
+  std::vector<Event> events;
+  StorageBatch storage;
+  std::vector<Message> messages;
+  std::vector<ReadRequest> reads;
+  Index apply_from = 0;  // committed and locally durable: apply [apply_from, apply_to]; 0: nothing
+  Index apply_to = 0;
+
+  void clear() {
+    events.clear();
+    storage = StorageBatch{};
+    messages.clear();
+    reads.clear();
+    apply_from = apply_to = 0;
+  }
+};
+
+struct Config {
+  NodeId self = kNobody;
+  uint64_t seed = 0;                       // of the group; mixed with the node id for the timeouts
+  uint64_t group = 0;                      // hash of the group's name
+  Nanos election_timeout = 3'000'000'000;  // T: elections start after a silence of T to 2T
+  Nanos heartbeat_interval = 150'000'000;
+  Nanos stagger = 50'000'000;  // between candidates of neighbouring rank once the leader's link is lost
+  uint64_t max_append_bytes = 1u << 20;
+  uint64_t max_inflight_bytes = 16u << 20;
+  uint32_t max_inflight_messages = 256;
+  uint64_t max_uncommitted_bytes = 64u << 20;
+  uint32_t tail_entries = 4096;  // that may stay in memory after they were applied
+};
+
+}  // namespace chronik::raft

@@ -1,0 +1,284 @@
+// Life of a group: opening, turns, roles, closing.
+#include "group/group.h"
+
+#include "wire/frame.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace chronik::raft {
+namespace {
+
+chr_state_machine_v1 copy_of(const chr_state_machine_v1& machine) {
+  chr_state_machine_v1 copy{};
+  std::memcpy(&copy, &machine, std::min<size_t>(machine.struct_size, sizeof copy));
+  return copy;
+}
+
+Membership voters_of(const chr_group_options& options) {
+  Membership membership;
+  for (uint32_t i = 0; i < options.n_voters; ++i)
+    membership.voters.push_back(static_cast<NodeId>(options.voters[i]));
+  return membership;
+}
+
+int32_t abi_node(NodeId node) { return node == kNobody ? -1 : static_cast<int32_t>(node); }
+
+}  // namespace
+
+Group::Group(Shard* shard, const chr_group_options& options, const chr_state_machine_v1& machine,
+             void* context)
+    : services_(shard->services()),
+      shard_(shard),
+      name_(from_abi(options.id.name)),
+      label_(from_abi(options.id.label)),
+      machine_(copy_of(machine)),
+      context_(context),
+      membership_(voters_of(options)),
+      sole_voter_(membership_.sole_voter(services_.self)) {
+  id_.struct_size = sizeof id_;
+  id_.partition = options.id.partition;
+  id_.topic = options.id.topic;
+  id_.name = to_abi(name_);
+  id_.label = to_abi(label_);
+}
+
+void Group::open(uint64_t token) {
+  open_token_ = token;
+  const Result<uint64_t> group = services_.store.open_group(name_);
+  if (!group) return recovered(std::unexpected(group.error()));
+  storage_group_ = *group;
+  Recovery::run(services_.store, storage_group_, sole_voter_,
+                [self = shared_from_this()](Result<Recovered> found) { self->recovered(std::move(found)); });
+}
+
+void Group::recovered(Result<Recovered> found) {
+  Status status;
+  if (!found) {
+    status = std::unexpected(found.error());
+  } else if (!closing_) {
+    status = restore(&*found);
+  }
+  if (status && !closing_) return mark();
+  state_ = State::kClosed;
+  if (!status) {
+    services_.host.error("Group " + label_ + " cannot be opened: " + status.error().message);
+    services_.host.complete(open_token_, status.error());
+  } else {
+    shard_->complete(open_token_, CHR_E_CANCELLED, "the group was closed while it opened");
+  }
+  if (close_token_ != 0) shard_->complete(close_token_, CHR_OK);
+  shard_->remove(this);
+}
+
+Status Group::restore(Recovered* found) {
+  if (found->snapshot.index > 0) {
+    std::vector<chr_slice> pieces;
+    for (const StoredValue& piece : found->pieces) pieces.push_back({piece.p, piece.n, piece.lease.get()});
+    chr_error error = make_abi_error();
+    const chr_status loaded =
+        machine_.load(context_, pieces.data(), static_cast<uint32_t>(pieces.size()), &error);
+    if (loaded < 0) return std::unexpected(from_abi(error, loaded));
+  }
+  const Settings& settings = services_.settings;
+  Config config;
+  config.self = services_.self;
+  config.seed = services_.seed;
+  config.group = hash_of(name_);
+  config.election_timeout = settings.election_timeout;
+  config.heartbeat_interval = settings.heartbeat_interval;
+  config.max_append_bytes = settings.max_append_bytes;
+  config.max_inflight_bytes = settings.max_inflight_bytes;
+  config.max_uncommitted_bytes = settings.max_uncommitted_bytes;
+  log_start_ = found->log_start;
+  snapshot_ = found->snapshot;
+  applied_ = apply_target_ = found->log.applied;
+  open_target_ = found->log.commit;
+  raft_ = std::make_unique<Raft>(config, membership_, found->hard_state, std::move(found->log));
+  terms_on_disk_ = TermsOnDisk(raft_->log());
+  visible_ = raft_->log().committed();
+  high_watermark_ = raft_->log().committed_offset();
+  told_ = {sizeof(chr_role), CHR_ROLE_FOLLOWER, raft_->term(), -1, 0};
+  state_ = State::kOpen;
+  raft_->start(shard_->now());
+  for (const NodeId voter : membership_.voters)
+    if (voter != services_.self && shard_->is_linked(voter)) raft_->link_up(shard_->now(), voter);
+  return {};
+}
+
+void Group::finish_open() {
+  if (open_token_ != 0 && applied_ >= open_target_) shard_->complete(std::exchange(open_token_, 0), CHR_OK);
+}
+
+void Group::turn() {
+  if (state_ == State::kOpen) {
+    // A refused write is dealt with before anything new is written.
+    raft_->take_ready(&ready_, !write_refused_);
+    for (const Event& event : ready_.events) handle(event);
+    if (ready_.storage.ticket != 0) write_batch(std::move(ready_.storage));
+    send(ready_.messages);
+    for (const ReadRequest& request : ready_.reads) serve_read(request);
+    if (ready_.apply_to != 0) apply_target_ = ready_.apply_to;
+    pump_apply();
+    complete_waiters();
+    finish_open();
+  }
+  if (closing_) finish_close();
+}
+
+void Group::tick(Nanos now) {
+  if (state_ != State::kOpen) return;
+  raft_->tick(now);
+  if (transfer_token_ != 0 && leading_ && raft_->transfer_target() == kNobody)
+    shard_->complete(std::exchange(transfer_token_, 0), CHR_E_TIMEOUT, "the new leader did not take over");
+  mark();
+}
+
+void Group::receive(Message message) {
+  if (state_ != State::kOpen) return;
+  raft_->step(shard_->now(), std::move(message));
+  mark();
+}
+
+void Group::link(NodeId peer, bool up) {
+  if (state_ != State::kOpen || !membership_.is_voter(peer)) return;
+  up ? raft_->link_up(shard_->now(), peer) : raft_->link_lost(shard_->now(), peer);
+  mark();
+}
+
+void Group::handle(const Event& event) {
+  switch (event.kind) {
+    case EventKind::kRole:
+      return role_changed(event);
+    case EventKind::kTruncated:
+      fail_waiters(event.index, CHR_E_NOT_LEADER, "the entry was overwritten by a new leader");
+      return machine_.truncated(context_, event.index, event.offset);
+    case EventKind::kCommitted:
+      visible_ = event.index;
+      high_watermark_ = event.offset;
+      return machine_.committed(context_, event.index, event.offset);
+    case EventKind::kReadable:
+      return waiters_.readable(event.context, event.index);
+    case EventKind::kNeedSnapshot:
+      return services_.host.warn("Node " + std::to_string(event.peer) + " is too far behind in " + label_ +
+                                 ": the log that it needs was trimmed");
+    case EventKind::kCheckQuorumFailed:
+      return services_.host.warn("Node " + std::to_string(services_.self) + " stepped down as leader of " +
+                                 label_ + ": no majority answered");
+    case EventKind::kStorageStalled:
+      return services_.host.warn("The disk is stalled: leadership of " + label_ + " goes to node " +
+                                 std::to_string(event.peer));
+    case EventKind::kInconsistentPeer:
+      return services_.host.error("Node " + std::to_string(event.peer) + " sent entries for " + label_ +
+                                  " that contradict the log from index " + std::to_string(event.index) +
+                                  " on; they were refused");
+  }
+}
+
+void Group::role_changed(const Event& event) {
+  const Metrics& metrics = services_.metrics;
+  if (event.role == Role::kLeader) {
+    services_.host.info("Node " + std::to_string(services_.self) + " became leader for " + label_ +
+                        " at term " + std::to_string(event.term));
+    services_.host.add(metrics.elections_won);
+    services_.host.add(metrics.leaders, 1);
+    leading_ = true;
+    told_usable_ = false;
+    told_ = {sizeof(chr_role), CHR_ROLE_LEADER, event.term, static_cast<int32_t>(services_.self), 0};
+    return services_.watchers.tell(id_, told_, false);
+  }
+  if (leading_) {
+    leading_ = told_usable_ = false;
+    services_.host.add(metrics.leaders, -1);
+    fail_waiters(0, CHR_E_NOT_LEADER, "leadership went to another node");
+    if (transfer_token_ != 0) shard_->complete(std::exchange(transfer_token_, 0), CHR_OK);
+  }
+  const chr_role role{sizeof(chr_role), CHR_ROLE_FOLLOWER, event.term, abi_node(event.leader), 0};
+  if (role.role == told_.role && role.term == told_.term && role.leader == told_.leader) return;
+  told_ = role;
+  machine_.role(context_, &told_);
+  services_.watchers.tell(id_, told_, false);
+}
+
+bool Group::usable() const { return leading_ && applied_ >= raft_->term_start(); }
+
+void Group::tell_if_usable() {
+  if (told_usable_ || !usable() || raft_->role() != Role::kLeader || raft_->term() != told_.term) return;
+  told_usable_ = true;
+  machine_.role(context_, &told_);
+  services_.watchers.tell(id_, told_, true);
+}
+
+void Group::introduce(chr_role_fn fn, void* context) const {
+  if (state_ == State::kOpen) services_.watchers.tell(fn, context, id_, told_, told_usable_);
+}
+
+void Group::complete_waiters() {
+  const RaftLog& log = raft_->log();
+  waiters_.reached(
+      log.stable(), log.committed(), applied_, [this](Index index) { return raft_->copies(index); },
+      [this](uint64_t token) { shard_->complete(token, CHR_OK); });
+}
+
+void Group::fail_waiters(Index from, chr_status code, std::string_view why) {
+  waiters_.fail_from(from, [&](uint64_t token) { shard_->complete(token, code, why); });
+}
+
+void Group::send(const std::vector<Message>& messages) {
+  if (services_.link == nullptr) return;
+  std::vector<chr_slice> slices;
+  for (const Message& message : messages) {
+    Payload head;
+    if (!encode_frame(services_.host, name_, message, &head, &slices)) continue;
+    // What is not sent was lost; Raft finds out by itself.
+    (void)services_.link->send(services_.host.self(), services_.channel, static_cast<int32_t>(message.to),
+                               message.type == MessageType::kAppend ? CHR_LANE_BULK : CHR_LANE_CONTROL,
+                               slices.data(), static_cast<uint32_t>(slices.size()));
+  }
+}
+
+void Group::stop_with(const Error& error) {
+  if (state_ != State::kOpen) return;
+  services_.host.error("Group " + label_ + " stopped on this node: " + error.message);
+  state_ = State::kFailed;
+  failure_ = error;
+  fail_waiters(0, static_cast<chr_status>(error.code), "the group stopped on this node, see its log");
+  if (transfer_token_ != 0)
+    shard_->complete(std::exchange(transfer_token_, 0), static_cast<chr_status>(error.code));
+  if (open_token_ != 0) services_.host.complete(std::exchange(open_token_, 0), error);
+  if (std::exchange(leading_, false)) services_.host.add(services_.metrics.leaders, -1);
+  told_usable_ = false;
+  told_ = {sizeof(chr_role), CHR_ROLE_FOLLOWER, raft_->term(), -1, 0};
+  machine_.role(context_, &told_);
+  services_.watchers.tell(id_, told_, false);
+  mark();
+}
+
+void Group::close(bool snapshot, uint64_t token) {
+  closing_ = true;
+  close_snapshot_ = snapshot;
+  snapshot_failed_ = false;
+  close_token_ = token;
+  if (state_ != State::kRecovering) mark();
+}
+
+// Called in every turn of a closing group: what is on its way is ended first.
+void Group::finish_close() {
+  if (state_ == State::kClosed || writes_in_flight_ > 0 || applying_ || snapshotting_ || trimming_) return;
+  if (state_ == State::kOpen && !write_refused_) {
+    if (raft_->wants_storage()) return mark();
+    if (applied_ < apply_target_) return;
+    if (close_snapshot_ && applied_ > snapshot_.index && !snapshot_failed_) return take_snapshot();
+  }
+  state_ = State::kClosed;
+  services_.host.cancel_timer(std::exchange(retry_timer_, 0));
+  fail_waiters(0, CHR_E_CANCELLED, "the group was closed");
+  if (transfer_token_ != 0) shard_->complete(transfer_token_, CHR_E_CANCELLED, "the group was closed");
+  if (open_token_ != 0) shard_->complete(open_token_, CHR_E_CANCELLED, "the group was closed");
+  if (leading_) services_.host.add(services_.metrics.leaders, -1);
+  if (close_token_ != 0) shard_->complete(close_token_, CHR_OK);
+  shard_->remove(this);
+}
+
+}  // namespace chronik::raft

@@ -1,0 +1,186 @@
+// One open group: the core, and everything between it and the world. Lives on one shard.
+#pragma once
+
+#include "core/raft.h"
+#include "group/services.h"
+#include "group/shard.h"
+#include "group/waiters.h"
+#include "log/recovery.h"
+#include "log/write.h"
+
+#include <chronik/draft/consensus.h>
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace chronik::raft {
+
+// Owned by its shard from open() until close() has completed; operations in flight keep it alive beyond that.
+// The functions of chr_consensus_v1 that take a chr_group are methods here; their rules stand there. Not
+// thread-safe.
+class Group : public std::enable_shared_from_this<Group> {
+ public:
+  Group(Shard* shard, const chr_group_options& options, const chr_state_machine_v1& machine, void* context);
+
+  void open(uint64_t token);
+  // token 0: nobody waits for it.
+  void close(bool snapshot, uint64_t token);
+
+  chr_status propose(uint64_t expected_term, const chr_proposal* items, uint32_t n, uint32_t until,
+                     chr_placed* placed, uint64_t token, chr_error* error);
+  chr_status read(const chr_group_read* args, chr_entries* out, uint64_t token, chr_error* error);
+  chr_status find(int32_t by, int64_t value, chr_entry_header* out, uint64_t token, chr_error* error);
+  chr_status epoch_end(uint64_t term, uint64_t* found_term, int64_t* end_offset);
+  chr_status bounds(chr_group_bounds* out);
+  chr_status trim(int64_t offset, uint64_t token, chr_error* error);
+  chr_status barrier(uint64_t token, chr_error* error);
+  chr_status transfer(int32_t to, uint64_t token, chr_error* error);
+
+  // For the shard.
+  const std::string& name() const { return name_; }
+  bool marked() const { return marked_; }
+  void set_marked(bool marked) { marked_ = marked; }
+  void turn();
+  Nanos next_deadline() const { return state_ == State::kOpen ? raft_->next_deadline() : UINT64_MAX; }
+  void tick(Nanos now);
+  void receive(Message message);
+  void link(NodeId peer, bool up);
+  // Tells a watcher how things stand; nothing while the group is not open.
+  void introduce(chr_role_fn fn, void* context) const;
+
+ private:
+  enum class State { kRecovering, kOpen, kFailed, kClosed };
+  struct Chunk {  // committed entries on their way to the state machine
+    std::vector<Entry> from_memory;
+    StoredEntries from_storage;
+    std::vector<chr_entry> entries;
+    size_t next = 0;
+    Index end = 0;
+    uint64_t bytes = 0;
+  };
+  struct ColdHint {  // where a reader that comes back will go on
+    int64_t offset;
+    Index index;
+  };
+
+  // group.cc
+  void recovered(Result<Recovered> found);
+  Status restore(Recovered* found);
+  void finish_open();
+  void mark() { shard_->mark(this); }
+  void handle(const Event& event);
+  void role_changed(const Event& event);
+  void tell_if_usable();
+  bool usable() const;
+  void complete_waiters();
+  void fail_waiters(Index from, chr_status code, std::string_view why);
+  void send(const std::vector<Message>& messages);
+  void stop_with(const Error& error);
+  void finish_close();
+
+  // apply.cc
+  void pump_apply();
+  bool load_chunk();
+  void chunk_read(Result<StoredEntries> read);
+  bool run_chunk();
+  chr_status apply_run(size_t first, size_t n);
+  void chunk_applied(chr_status status);
+  void apply_trim(const chr_entry& entry);
+  void start_log_at(int64_t offset);
+
+  // storage.cc
+  void write_batch(StorageBatch batch);
+  void batch_written(Ticket ticket, const Status& status);
+  void batches_refused();
+  void retry_batches();
+  void serve_read(const ReadRequest& request);
+  void maybe_snapshot();
+  void take_snapshot();
+  void snapshot_written(const SnapshotMeta& meta, const Status& status);
+  void pump_trim();
+  void trim_to(Index first);
+  bool storage_full() const;
+  void make_room(int64_t offset, uint64_t token);
+  void room_located(int64_t offset, uint64_t token, const Result<chr_entry_header>& header);
+
+  // proposals.cc
+  chr_status check_proposal(uint64_t expected_term, const chr_proposal* items, uint32_t n,
+                            chr_error* error) const;
+  chr_status fill_proposals(const chr_proposal* items, uint32_t n);
+  Status propose_trim(int64_t offset, uint64_t token);
+
+  // reads.cc
+  bool read_memory(const chr_group_read& args, int64_t bound, chr_entries* out);
+  void read_storage(const chr_group_read& args, Index from, bool certain, chr_entries* out, uint64_t token);
+  void locate_and_read(const chr_group_read& args, chr_entries* out, uint64_t token);
+  void storage_read(const chr_group_read& args, bool certain, chr_entries* out, uint64_t token,
+                    Result<StoredEntries> read);
+  void remember(int64_t offset, Index index);
+  void found(int32_t by, int64_t value, bool again, chr_entry_header* out, uint64_t token,
+             Result<chr_entry_header> header);
+
+  Services& services_;
+  Shard* const shard_;
+  const std::string name_;
+  const std::string label_;
+  chr_group_id id_{};
+  const chr_state_machine_v1 machine_;
+  void* const context_;
+  const Membership membership_;
+  const bool sole_voter_;
+
+  State state_ = State::kRecovering;
+  Error failure_;
+  bool marked_ = false;
+  uint64_t storage_group_ = 0;
+  uint64_t open_token_ = 0;
+  Index open_target_ = 0;
+  bool closing_ = false;
+  bool close_snapshot_ = false;
+  uint64_t close_token_ = 0;
+
+  std::unique_ptr<Raft> raft_;
+  Ready ready_;
+  Waiters waiters_;
+  bool leading_ = false;  // as the state machine and the metrics know it
+  bool told_usable_ = false;
+  chr_role told_{};
+  uint64_t transfer_token_ = 0;
+  std::vector<Proposal> proposals_;
+
+  // What the state machine was told is committed. Readers see no more, though the core may know better by
+  // then.
+  Index visible_ = 0;
+  int64_t high_watermark_ = 0;
+
+  // Log and keys.
+  TermsOnDisk terms_on_disk_;
+  int64_t log_start_ = 0;
+  std::deque<StorageBatch> writing_;
+  size_t writes_in_flight_ = 0;
+  bool write_refused_ = false;
+  Nanos full_until_ = 0;
+  uint64_t retry_timer_ = 0;
+
+  // State machine.
+  Index applied_ = 0;
+  Index apply_target_ = 0;
+  Chunk chunk_;
+  bool applying_ = false;
+  SnapshotMeta snapshot_;
+  bool snapshotting_ = false;
+  bool snapshot_failed_ = false;
+  uint64_t bytes_since_snapshot_ = 0;
+  bool trim_wanted_ = false;
+  bool trimming_ = false;
+  Index trim_limit_ = 0;  // the entry that asked for it stays
+
+  std::vector<ColdHint> hints_;
+  size_t next_hint_ = 0;
+};
+
+}  // namespace chronik::raft

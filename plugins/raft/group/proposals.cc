@@ -1,0 +1,164 @@
+// What the leader's owner asks for: proposals, trims, barriers, transfers.
+#include "group/group.h"
+
+#include <chronik/plugin.hpp>
+
+#include <cstring>
+#include <utility>
+
+namespace chronik::raft {
+namespace {
+
+constexpr uint32_t kFirstMachineKind = 16;
+
+void put_big_endian(uint8_t* p, uint64_t value, size_t bytes) {
+  for (size_t i = bytes; i-- > 0; value >>= 8) p[i] = static_cast<uint8_t>(value);
+}
+
+bool fits(int32_t at, size_t bytes, uint64_t size) {
+  return at < 0 || (size >= bytes && static_cast<uint64_t>(at) <= size - bytes);
+}
+
+}  // namespace
+
+chr_status Group::check_proposal(uint64_t expected_term, const chr_proposal* items, uint32_t n,
+                                 chr_error* error) const {
+  if (state_ == State::kRecovering) return report(error, CHR_E_UNAVAILABLE, "the group is still opening");
+  if (state_ == State::kFailed) return report(error, failure_);
+  if (closing_ || state_ == State::kClosed) return report(error, CHR_E_SHUTTING_DOWN, "the group is closing");
+  if (raft_->role() != Role::kLeader)
+    return report(error, CHR_E_NOT_LEADER, "this node does not lead the group");
+  if (expected_term != 0 && expected_term != raft_->term())
+    return report(error, CHR_E_FENCED, "the leader's term moved on since the proposal was prepared");
+  if (write_refused_ || shard_->now() < full_until_)
+    return report(error, CHR_E_NO_SPACE, "storage is full", CHR_ERROR_RETRIABLE);
+  for (uint32_t i = 0; i < n; ++i) {
+    const chr_proposal& item = items[i];
+    if (item.kind < kFirstMachineKind)
+      return report(error, CHR_E_INVALID_ARGUMENT, "kinds of entries below 16 belong to consensus");
+    if (!fits(item.offset_at, 8, item.payload.n) || !fits(item.epoch_at, 4, item.payload.n))
+      return report(error, CHR_E_INVALID_ARGUMENT, "a patch position lies outside of the payload");
+  }
+  return CHR_OK;
+}
+
+// Base offset and leader epoch are known here, and nobody else can take them: a shard does one thing at a
+// time.
+chr_status Group::fill_proposals(const chr_proposal* items, uint32_t n) {
+  proposals_.clear();
+  int64_t offset = raft_->log().end_offset();
+  for (uint32_t i = 0; i < n; ++i) {
+    const chr_proposal& item = items[i];
+    Proposal proposal;
+    proposal.kind = item.kind;
+    proposal.records = item.records;
+    proposal.max_timestamp = item.max_timestamp;
+    const bool patched = item.offset_at >= 0 || item.epoch_at >= 0;
+    if (patched && (item.flags & CHR_PROPOSAL_WRITABLE) == 0) {
+      chr_slice copy{};
+      if (services_.host.alloc(item.payload.n, &copy) != CHR_OK) return CHR_E_OVERLOADED;
+      std::memcpy(const_cast<uint8_t*>(copy.p), item.payload.p, item.payload.n);
+      copy.n = item.payload.n;
+      proposal.payload = Payload::adopt(copy);
+    } else {
+      proposal.payload = Payload::share(item.payload);
+    }
+    uint8_t* bytes = const_cast<uint8_t*>(proposal.payload.slice().p);
+    if (item.offset_at >= 0) put_big_endian(bytes + item.offset_at, static_cast<uint64_t>(offset), 8);
+    if (item.epoch_at >= 0) put_big_endian(bytes + item.epoch_at, raft_->term(), 4);
+    offset += item.records;
+    proposals_.push_back(std::move(proposal));
+  }
+  return CHR_OK;
+}
+
+chr_status Group::propose(uint64_t expected_term, const chr_proposal* items, uint32_t n, uint32_t until,
+                          chr_placed* placed, uint64_t token, chr_error* error) {
+  if (const chr_status status = check_proposal(expected_term, items, n, error); status != CHR_OK) {
+    services_.host.add(services_.metrics.proposals_refused);
+    return status;
+  }
+  if (until > CHR_UNTIL_COPIES && until - CHR_UNTIL_COPIES > membership_.voters.size())
+    return report(error, CHR_E_INVALID_ARGUMENT, "the group has fewer voters than copies are asked for");
+  if (fill_proposals(items, n) != CHR_OK) return report(error, CHR_E_OVERLOADED, "no memory for a proposal");
+  const Result<Placement> placement = raft_->propose(expected_term, proposals_);
+  if (!placement) {
+    proposals_.clear();
+    services_.host.add(services_.metrics.proposals_refused);
+    return report(error, placement.error());
+  }
+  int64_t offset = placement->base_offset;
+  for (uint32_t i = 0; i < n; ++i) {
+    placed[i] = {placement->first_index + i, placement->term, offset};
+    offset += items[i].records;
+  }
+  mark();
+  const Index last = placement->first_index + n - 1;
+  if (until == CHR_UNTIL_PLACED) return CHR_OK;
+  if (until == CHR_UNTIL_DURABLE) {
+    waiters_.until_durable(last, token);
+  } else if (until > CHR_UNTIL_COPIES) {
+    waiters_.until_copies(last, until - CHR_UNTIL_COPIES, token);
+  } else {
+    waiters_.until_committed(last, token);
+  }
+  return CHR_PENDING;
+}
+
+chr_status Group::trim(int64_t offset, uint64_t token, chr_error* error) {
+  if (state_ == State::kOpen && offset <= log_start_) return CHR_OK;
+  // A full storage must not keep the log from shrinking.
+  const Nanos full = std::exchange(full_until_, 0);
+  const chr_status status = check_proposal(0, nullptr, 0, error);
+  full_until_ = full;
+  if (status != CHR_OK) return status;
+  if (offset > high_watermark_)
+    return report(error, CHR_E_OUT_OF_RANGE, "the log cannot start above its high watermark");
+  if (sole_voter_ && !trimming_ && storage_full()) {
+    make_room(offset, token);
+    return CHR_PENDING;
+  }
+  const Status proposed = propose_trim(offset, token);
+  return proposed ? CHR_PENDING : report(error, proposed.error());
+}
+
+Status Group::propose_trim(int64_t offset, uint64_t token) {
+  if (state_ != State::kOpen) return fail(Code::kCancelled, "the group was closed");
+  const std::string bytes = encode(TrimCommand{offset, raft_->held_by_all()});
+  chr_slice payload{};
+  if (services_.host.alloc(bytes.size(), &payload) != CHR_OK)
+    return fail(Code::kOverloaded, "no memory for a proposal");
+  std::memcpy(const_cast<uint8_t*>(payload.p), bytes.data(), bytes.size());
+  payload.n = bytes.size();
+  Proposal item;
+  item.kind = CHR_ENTRY_TRIM;
+  item.payload = Payload::adopt(payload);
+  const Result<Placement> placement = raft_->propose(0, {&item, 1});
+  if (!placement) return std::unexpected(placement.error());
+  waiters_.until_applied(placement->first_index, token);
+  mark();
+  return {};
+}
+
+chr_status Group::barrier(uint64_t token, chr_error* error) {
+  if (state_ != State::kOpen) return report(error, CHR_E_UNAVAILABLE, "the group is not open");
+  const Result<uint64_t> context = raft_->read_index(shard_->now());
+  if (!context) return report(error, context.error());
+  waiters_.until_readable(*context, token);
+  mark();
+  return CHR_PENDING;
+}
+
+chr_status Group::transfer(int32_t to, uint64_t token, chr_error* error) {
+  if (state_ != State::kOpen) return report(error, CHR_E_UNAVAILABLE, "the group is not open");
+  if (transfer_token_ != 0) return report(error, CHR_E_CONFLICT, "leadership is being handed over already");
+  const NodeId target = to < 0 ? kNobody : static_cast<NodeId>(to);
+  const Status begun = raft_->transfer(shard_->now(), target);
+  if (!begun) return report(error, begun.error());
+  if (target == services_.self) return CHR_OK;
+  transfer_token_ = token;
+  mark();
+  return CHR_PENDING;
+}
+
+}  // namespace chronik::raft

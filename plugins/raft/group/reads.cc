@@ -1,0 +1,177 @@
+// Reads of the log by Kafka offset: from memory where the tail has it, from storage otherwise.
+#include "group/group.h"
+#include "log/entries_lease.h"
+
+#include <chronik/plugin.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace chronik::raft {
+namespace {
+
+constexpr size_t kHints = 16;
+
+}  // namespace
+
+chr_status Group::read(const chr_group_read* args, chr_entries* out, uint64_t token, chr_error* error) {
+  if (state_ == State::kRecovering || state_ == State::kClosed)
+    return report(error, CHR_E_UNAVAILABLE, "the group is not open");
+  if (state_ == State::kFailed) return report(error, failure_);
+  const RaftLog& log = raft_->log();
+  out->n = 0;
+  out->entries = nullptr;
+  out->lease = nullptr;
+  if (args->offset < log_start_ || args->offset > log.end_offset())
+    return report(error, CHR_E_OUT_OF_RANGE,
+                  "offset " + std::to_string(args->offset) + " is outside of the log, which holds " +
+                      std::to_string(log_start_) + " to " + std::to_string(log.end_offset()));
+  const int64_t bound = args->bound == CHR_BOUND_COMMITTED ? high_watermark_ : log.end_offset();
+  if (args->offset >= bound || read_memory(*args, bound, out)) return CHR_OK;
+  const auto hint = std::find_if(hints_.begin(), hints_.end(),
+                                 [&](const ColdHint& known) { return known.offset == args->offset; });
+  if (hint != hints_.end() && hint->index >= log.first_index()) {
+    read_storage(*args, hint->index, false, out, token);
+  } else {
+    locate_and_read(*args, out, token);
+  }
+  return CHR_PENDING;
+}
+
+bool Group::read_memory(const chr_group_read& args, int64_t bound, chr_entries* out) {
+  const RaftLog& log = raft_->log();
+  const Entry* first = log.find_offset(args.offset);
+  const bool headers_only = args.headers_only != 0;
+  if (first == nullptr || (!first->in_memory() && !headers_only)) return false;
+  EntriesLease* lease = EntriesLease::make();
+  uint64_t bytes = 0;
+  log.visit(first->header.index, [&](const Entry& entry) {
+    if (entry.header.base_offset >= bound || (!entry.in_memory() && !headers_only)) return false;
+    if (entry.header.kind != CHR_ENTRY_DATA) return true;
+    bytes += entry.header.bytes;
+    if (!lease->empty() && bytes > args.max_bytes) return false;
+    lease->add(entry, headers_only);
+    return true;
+  });
+  lease->give_to(out);
+  return true;
+}
+
+void Group::locate_and_read(const chr_group_read& args, chr_entries* out, uint64_t token) {
+  services_.store.find(storage_group_, CHR_FIND_OFFSET, args.offset,
+                       [self = shared_from_this(), args, out, token](Result<chr_entry_header> header) {
+                         if (header) return self->read_storage(args, header->index, true, out, token);
+                         // Nothing durable holds it yet: an empty answer, the reader comes back.
+                         const bool none = header.error().code == Code::kNotFound;
+                         none ? self->services_.host.complete(token, CHR_OK)
+                              : self->services_.host.complete(token, header.error());
+                       });
+}
+
+// certain: `from` is known to hold the offset; otherwise it was a guess, and an empty answer proves nothing.
+void Group::read_storage(const chr_group_read& args, Index from, bool certain, chr_entries* out,
+                         uint64_t token) {
+  const RaftLog& log = raft_->log();
+  chr_storage_read read{};
+  read.headers_only = args.headers_only;
+  read.group = storage_group_;
+  read.from = from;
+  read.to = (args.bound == CHR_BOUND_COMMITTED ? visible_ : log.last_index()) + 1;
+  read.max_bytes = args.max_bytes;
+  read.max_lease_ms = args.max_lease_ms;
+  services_.store.read(read,
+                       [self = shared_from_this(), args, certain, out, token](Result<StoredEntries> entries) {
+                         self->storage_read(args, certain, out, token, std::move(entries));
+                       });
+}
+
+void Group::storage_read(const chr_group_read& args, bool certain, chr_entries* out, uint64_t token,
+                         Result<StoredEntries> read) {
+  if (!read) return services_.host.complete(token, read.error());
+  uint32_t data = 0;
+  for (uint32_t i = 0; i < read->n; ++i) data += read->entries[i].header.kind == CHR_ENTRY_DATA;
+  if (data == 0 && read->n > 0 && !certain) return locate_and_read(args, out, token);
+  if (read->n > 0) {
+    const EntryHeader last(read->entries[read->n - 1].header);
+    remember(last.end_offset(), last.index + 1);
+  }
+  if (data == read->n) {
+    out->n = read->n;
+    out->entries = read->entries;
+    out->lease = read->lease.release();
+  } else {
+    EntriesLease* lease = EntriesLease::make();
+    for (uint32_t i = 0; i < read->n; ++i)
+      if (read->entries[i].header.kind == CHR_ENTRY_DATA) lease->add(read->entries[i]);
+    lease->hold(std::move(read->lease));
+    lease->give_to(out);
+  }
+  chr_done done{};
+  done.token = token;
+  done.u[0] = out->n;
+  services_.host.complete(&done, 1);
+}
+
+void Group::remember(int64_t offset, Index index) {
+  const ColdHint hint{offset, index};
+  if (hints_.size() < kHints) {
+    hints_.push_back(hint);
+  } else {
+    hints_[next_hint_++ % kHints] = hint;
+  }
+}
+
+chr_status Group::find(int32_t by, int64_t value, chr_entry_header* out, uint64_t token, chr_error* error) {
+  if (state_ != State::kOpen) return report(error, CHR_E_UNAVAILABLE, "the group is not open");
+  services_.store.find(storage_group_, by, value,
+                       [self = shared_from_this(), by, value, out, token](Result<chr_entry_header> header) {
+                         self->found(by, value, false, out, token, std::move(header));
+                       });
+  return CHR_PENDING;
+}
+
+void Group::found(int32_t by, int64_t value, bool again, chr_entry_header* out, uint64_t token,
+                  Result<chr_entry_header> header) {
+  if (state_ != State::kOpen) return services_.host.complete(token, CHR_E_UNAVAILABLE, "the group closed");
+  if (!header) return services_.host.complete(token, header.error());
+  const RaftLog& log = raft_->log();
+  if (header->index <= visible_) {
+    *out = *header;
+    return services_.host.complete(token, CHR_OK);
+  }
+  // The largest timestamp of all is not committed yet: look for the largest of what is.
+  const Entry* last = log.find(visible_);
+  if (by != CHR_FIND_MAX_TIMESTAMP || again || last == nullptr)
+    return services_.host.complete(token, CHR_E_NOT_FOUND, "no committed entry qualifies");
+  services_.store.find(storage_group_, CHR_FIND_TIMESTAMP, last->header.log_max_timestamp,
+                       [self = shared_from_this(), by, value, out, token](Result<chr_entry_header> found) {
+                         self->found(by, value, true, out, token, std::move(found));
+                       });
+}
+
+chr_status Group::epoch_end(uint64_t term, uint64_t* found_term, int64_t* end_offset) {
+  if (state_ != State::kOpen) return CHR_E_UNAVAILABLE;
+  const TermEnd end = raft_->log().term_end(term);
+  if (end.term == 0) return CHR_E_NOT_FOUND;
+  *found_term = end.term;
+  *end_offset = end.end_offset;
+  return CHR_OK;
+}
+
+chr_status Group::bounds(chr_group_bounds* out) {
+  if (state_ == State::kRecovering || state_ == State::kClosed) return CHR_E_UNAVAILABLE;
+  const RaftLog& log = raft_->log();
+  out->leader = told_.leader;
+  out->term = raft_->term();
+  out->log_start = log_start_;
+  out->high_watermark = high_watermark_;
+  out->log_end = log.end_offset();
+  out->bytes = services_.store.bounds(storage_group_).bytes;
+  out->commit_index = visible_;
+  out->last_index = log.last_index();
+  out->n_voters = static_cast<uint32_t>(membership_.voters.size());
+  out->usable = told_usable_ ? 1 : 0;
+  return CHR_OK;
+}
+
+}  // namespace chronik::raft

@@ -1,0 +1,74 @@
+// What every group of an instance shares: the host, storage, links, settings, watchers.
+#pragma once
+
+#include "core/types.h"
+#include "log/store.h"
+
+#include <chronik/draft/consensus.h>
+#include <chronik/draft/link.h>
+#include <chronik/host.hpp>
+
+#include <memory>
+#include <mutex>
+#include <string_view>
+#include <vector>
+
+namespace chronik::raft {
+
+struct Settings {
+  Nanos election_timeout = 0;
+  Nanos heartbeat_interval = 0;
+  uint64_t max_append_bytes = 0;
+  uint64_t max_inflight_bytes = 0;
+  uint64_t max_uncommitted_bytes = 0;  // of one group
+  uint64_t tail_cache_bytes = 0;       // of all groups of one shard
+  uint64_t snapshot_bytes = 0;         // of log between two snapshots
+};
+
+// Who is told about roles. Any thread; a callback never runs after remove() returned.
+class Watchers {
+ public:
+  void add(chr_role_fn fn, void* context);
+  void remove(chr_role_fn fn, void* context);
+  void tell(const chr_group_id& id, const chr_role& role, bool usable) const;
+  // Only one of them.
+  void tell(chr_role_fn fn, void* context, const chr_group_id& id, const chr_role& role, bool usable) const;
+
+ private:
+  struct Watcher {
+    chr_role_fn fn;
+    void* context;
+    std::mutex running;
+    bool active = true;
+  };
+  static void call(Watcher* watcher, const chr_group_id& id, const chr_role& role, bool usable);
+
+  mutable std::mutex mutex_;
+  std::vector<std::shared_ptr<Watcher>> watchers_;
+};
+
+struct Metrics {
+  uint64_t elections_won = 0;
+  uint64_t proposals_refused = 0;
+  uint64_t groups = 0;
+  uint64_t leaders = 0;
+  uint64_t write_seconds = 0;
+};
+
+struct Services {
+  Host host;
+  const chr_exec_v1* exec = nullptr;
+  Store store;
+  const chr_link_v1* link = nullptr;  // absent where there are no peers
+  uint32_t channel = 0;
+  NodeId self = kNobody;
+  uint64_t seed = 0;
+  Settings settings;
+  Metrics metrics;
+  Watchers watchers;
+};
+
+// Stable across nodes and versions: it decides on which shard a group lives, and enters its timeouts.
+uint64_t hash_of(std::string_view name);
+
+}  // namespace chronik::raft

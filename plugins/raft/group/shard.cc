@@ -1,0 +1,173 @@
+#include "group/shard.h"
+
+#include "group/group.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace chronik::raft {
+namespace {
+
+constexpr Nanos kRetryWrites = 5'000'000;      // storage's queue was full
+constexpr uint64_t kMinTailBytes = 64u << 10;  // of one group
+constexpr uint64_t kMaxTailBytes = 4u << 20;
+
+}  // namespace
+
+Shard::~Shard() = default;
+
+Group* Shard::find(std::string_view name) const {
+  const auto found = groups_.find(std::string(name));
+  return found == groups_.end() ? nullptr : found->second.get();
+}
+
+Group* Shard::add(std::shared_ptr<Group> group) {
+  Group* const raw = group.get();
+  groups_.emplace(raw->name(), std::move(group));
+  services_->host.add(services_->metrics.groups, 1);
+  return raw;
+}
+
+void Shard::remove(Group* group) {
+  if (groups_.erase(group->name()) > 0) services_->host.add(services_->metrics.groups, -1);
+  finish_stop();
+}
+
+void Shard::mark(Group* group) {
+  if (group->marked()) return;
+  group->set_marked(true);
+  marked_.push_back(group->shared_from_this());
+  schedule_turn();
+}
+
+void Shard::schedule_turn() {
+  if (turn_scheduled_) return;
+  turn_scheduled_ = true;
+  services_->host.post(index_, turn, this);
+}
+
+void Shard::turn(void* self) {
+  auto* shard = static_cast<Shard*>(self);
+  shard->turn_scheduled_ = false;
+  shard->turning_.swap(shard->marked_);
+  for (const auto& group : shard->turning_) {
+    group->set_marked(false);
+    group->turn();
+    shard->arm(group->next_deadline());
+  }
+  shard->turning_.clear();
+  shard->send_writes();
+  if (!shard->done_.empty()) {
+    const std::vector<chr_done> done = std::exchange(shard->done_, {});
+    shard->services_->host.complete(done.data(), static_cast<uint32_t>(done.size()));
+  }
+}
+
+void Shard::write(Write write, WriteDone done) {
+  writes_.push_back(std::make_unique<Pending>(Pending{this, std::move(write), std::move(done), now()}));
+  schedule_turn();
+}
+
+void Shard::send_writes() {
+  if (writes_.empty() || retry_timer_ != 0) return;
+  const Services& s = *services_;
+  calls_.clear();
+  for (const auto& pending : writes_) {
+    const std::vector<chr_storage_step>& steps = pending->write.steps();
+    const uint64_t token = s.exec->op_begin(s.host.self(), written, pending.get());
+    calls_.push_back({pending->write.group(), token, steps.data(), steps.size()});
+  }
+  chr_error error = make_abi_error();
+  const chr_status status =
+      s.store.table()->write(s.store.self(), calls_.data(), static_cast<uint32_t>(calls_.size()), &error);
+  if (status == CHR_OK || status == CHR_PENDING) {
+    for (auto& pending : writes_) (void)pending.release();  // written() owns it now
+    writes_.clear();
+    return;
+  }
+  for (const chr_storage_write& call : calls_) s.exec->op_abandon(s.host.self(), call.token);
+  if (status == CHR_E_OVERLOADED) {
+    retry_timer_ = s.host.timer(kRetryWrites, on_retry, this);
+    return;
+  }
+  const Status failed = std::unexpected(from_abi(error, status));
+  for (const auto& pending : std::exchange(writes_, {})) pending->done(failed);
+}
+
+void Shard::written(void* context, const chr_done* done) {
+  const std::unique_ptr<Pending> pending(static_cast<Pending*>(context));
+  const Services& s = *pending->shard->services_;
+  s.host.observe(s.metrics.write_seconds, static_cast<double>(pending->shard->now() - pending->since) / 1e9);
+  if (done->code == CHR_OK) return pending->done({});
+  pending->done(fail(static_cast<Code>(done->code), std::string(from_abi(done->message))));
+}
+
+void Shard::on_retry(void* self) {
+  auto* shard = static_cast<Shard*>(self);
+  shard->retry_timer_ = 0;
+  shard->send_writes();
+}
+
+void Shard::complete(uint64_t token, chr_status code, std::string_view message) {
+  chr_done done{};
+  done.token = token;
+  done.code = code;
+  done.message = to_abi(message);
+  done_.push_back(done);
+  schedule_turn();
+}
+
+void Shard::link(NodeId peer, bool up) {
+  std::erase(links_, peer);
+  if (up) links_.push_back(peer);
+  for_each([&](Group* group) { group->link(peer, up); });
+}
+
+uint64_t Shard::tail_bytes() const {
+  const uint64_t share = services_->settings.tail_cache_bytes / std::max<size_t>(groups_.size(), 1);
+  return std::clamp(share, kMinTailBytes, kMaxTailBytes);
+}
+
+// The timer only ever moves forward here: one that fires too early looks again, which is cheaper than to
+// follow every heartbeat that pushes an election away.
+void Shard::arm(Nanos due) {
+  if (due >= timer_due_) return;
+  services_->host.cancel_timer(timer_);
+  timer_due_ = due;
+  const Nanos at = now();
+  timer_ = services_->host.timer(due > at ? due - at : 0, on_timer, this);
+}
+
+void Shard::on_timer(void* self) {
+  auto* shard = static_cast<Shard*>(self);
+  shard->timer_ = 0;
+  shard->timer_due_ = UINT64_MAX;
+  shard->tick();
+}
+
+void Shard::tick() {
+  const Nanos at = now();
+  Nanos due = UINT64_MAX;
+  for_each([&](Group* group) {
+    if (group->next_deadline() <= at) group->tick(at);
+    due = std::min(due, group->next_deadline());
+  });
+  arm(due);
+}
+
+void Shard::stop(std::function<void()> done) {
+  stopped_ = std::move(done);
+  std::vector<std::shared_ptr<Group>> all;
+  for (const auto& [name, group] : groups_) all.push_back(group);
+  for (const auto& group : all) group->close(false, 0);
+  finish_stop();
+}
+
+void Shard::finish_stop() {
+  if (!stopped_ || !groups_.empty()) return;
+  services_->host.cancel_timer(std::exchange(timer_, 0));
+  // A turn may still be posted; what is posted after it is the last thing that this shard does.
+  services_->host.post(index_, [done = std::exchange(stopped_, nullptr)] { done(); });
+}
+
+}  // namespace chronik::raft

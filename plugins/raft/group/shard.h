@@ -1,0 +1,93 @@
+// The groups of one shard: their turns, timers and writes, taken together.
+//
+// An input (a proposal, a message, a completed write) only marks its group. Once per turn of the shard all
+// marked groups are served: their writes go to storage in one call, completions to the host in one call.
+#pragma once
+
+#include "core/membership.h"
+#include "group/services.h"
+#include "log/write.h"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace chronik::raft {
+
+class Group;
+
+// All functions run on the shard, except for the constructor.
+class Shard {
+ public:
+  Shard(Services* services, uint32_t index) : services_(services), index_(index) {}
+  Shard(const Shard&) = delete;
+  Shard& operator=(const Shard&) = delete;
+  ~Shard();
+
+  Services& services() { return *services_; }
+  uint32_t index() const { return index_; }
+  Nanos now() const { return services_->host.now_ns(); }
+
+  Group* find(std::string_view name) const;
+  Group* add(std::shared_ptr<Group> group);
+  void remove(Group* group);
+  size_t size() const { return groups_.size(); }
+  template <class F>
+  void for_each(F&& fn) const {
+    for (const auto& [name, group] : groups_) fn(group.get());
+  }
+
+  // The group has something to do in the next turn.
+  void mark(Group* group);
+  // Part of the next call to storage. done(Status) runs on this shard.
+  using WriteDone = std::function<void(const Status&)>;
+  void write(Write write, WriteDone done);
+  // Completed with the end of the turn. The text is static.
+  void complete(uint64_t token, chr_status code, std::string_view message = {});
+
+  void link(NodeId peer, bool up);
+  bool is_linked(NodeId peer) const { return Membership::contains(links_, peer); }
+  // What one group may keep in memory of its tail.
+  uint64_t tail_bytes() const;
+  // A group has a deadline.
+  void arm(Nanos due);
+  // Ends all groups; done runs when the last one is gone.
+  void stop(std::function<void()> done);
+
+ private:
+  struct Pending {
+    Shard* shard;
+    Write write;
+    WriteDone done;
+    Nanos since;
+  };
+
+  static void CHR_CALL turn(void* shard);
+  static void CHR_CALL written(void* pending, const chr_done* done);
+  static void CHR_CALL on_timer(void* shard);
+  static void CHR_CALL on_retry(void* shard);
+  void schedule_turn();
+  void send_writes();
+  void tick();
+  void finish_stop();
+
+  Services* const services_;
+  const uint32_t index_;
+  std::unordered_map<std::string, std::shared_ptr<Group>> groups_;
+  std::vector<std::shared_ptr<Group>> marked_;
+  std::vector<std::shared_ptr<Group>> turning_;
+  std::vector<std::unique_ptr<Pending>> writes_;
+  std::vector<chr_storage_write> calls_;
+  std::vector<chr_done> done_;
+  std::vector<NodeId> links_;
+  bool turn_scheduled_ = false;
+  uint64_t timer_ = 0;
+  Nanos timer_due_ = UINT64_MAX;
+  uint64_t retry_timer_ = 0;
+  std::function<void()> stopped_;
+};
+
+}  // namespace chronik::raft

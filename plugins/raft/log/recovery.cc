@@ -1,0 +1,144 @@
+#include "log/recovery.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace chronik::raft {
+
+void Recovery::run(const Store& store, uint64_t group, bool sole_voter, Done done) {
+  std::shared_ptr<Recovery>(new Recovery(store, group, sole_voter, std::move(done)))->read_vote();
+}
+
+void Recovery::read_vote() {
+  store_.get(group_, kVoteKey, [self = shared_from_this()](Result<StoredValue> value) {
+    if (!value) return self->finish(std::unexpected(value.error()));
+    if (value->found) {
+      auto vote = decode_vote(value->text());
+      if (!vote) return self->finish(std::unexpected(vote.error()));
+      self->found_.hard_state = vote->hard_state;
+      self->commit_ = vote->commit;
+    }
+    self->read_meta();
+  });
+}
+
+void Recovery::read_meta() {
+  store_.get(group_, kLogKey, [self = shared_from_this()](Result<StoredValue> value) {
+    if (!value) return self->finish(std::unexpected(value.error()));
+    if (value->found) {
+      auto meta = decode_log_meta(value->text());
+      if (!meta) return self->finish(std::unexpected(meta.error()));
+      self->meta_ = std::move(*meta);
+    }
+    self->read_snapshot();
+  });
+}
+
+void Recovery::read_snapshot() {
+  store_.get(group_, kSnapshotKey, [self = shared_from_this()](Result<StoredValue> value) {
+    if (!value) return self->finish(std::unexpected(value.error()));
+    if (value->found) {
+      auto snapshot = decode_snapshot(value->text());
+      if (!snapshot) return self->finish(std::unexpected(snapshot.error()));
+      self->found_.snapshot = *snapshot;
+    }
+    self->read_piece(0);
+  });
+}
+
+void Recovery::read_piece(uint32_t piece) {
+  if (piece == found_.snapshot.pieces) return read_first();
+  store_.get(group_, piece_key(found_.snapshot.generation, piece),
+             [self = shared_from_this(), piece](Result<StoredValue> value) {
+               if (!value) return self->finish(std::unexpected(value.error()));
+               if (!value->found)
+                 return self->finish(
+                     fail(Code::kCorrupt, "piece " + std::to_string(piece) + " of the snapshot is missing"));
+               self->found_.pieces.push_back(std::move(*value));
+               self->read_piece(piece + 1);
+             });
+}
+
+// A trim under a full storage may have deleted entries without a word about the start of the log.
+void Recovery::read_first() {
+  bounds_ = store_.bounds(group_);
+  if (const Status status = check(); !status) return finish(status);
+  if (bounds_.last_index == 0) return build_log({}, 1);
+  chr_storage_read args{};
+  args.headers_only = 1;
+  args.group = group_;
+  args.from = bounds_.first_index;
+  args.max_entries = 1;
+  store_.read(args, [self = shared_from_this()](Result<StoredEntries> first) {
+    if (!first) return self->finish(std::unexpected(first.error()));
+    if (first->n > 0)
+      self->meta_.log_start = std::max(self->meta_.log_start, first->entries[0].header.base_offset);
+    self->read_headers();
+  });
+}
+
+void Recovery::read_headers() {
+  commit_ = sole_voter_ ? bounds_.last_index : std::max(commit_, found_.snapshot.index);
+  commit_ = std::clamp(commit_, bounds_.first_index - 1, bounds_.last_index);
+  // What may still be truncated must be known entry by entry, and the last one that cannot.
+  chr_storage_read args{};
+  args.headers_only = 1;
+  args.group = group_;
+  args.from = std::max(commit_, bounds_.first_index);
+  args.max_bytes = UINT64_MAX;
+  store_.read(args, [self = shared_from_this(), from = args.from](Result<StoredEntries> headers) {
+    if (!headers) return self->finish(std::unexpected(headers.error()));
+    self->build_log(*headers, from);
+  });
+}
+
+Status Recovery::check() const {
+  if (found_.snapshot.index > bounds_.last_index)
+    return fail(Code::kCorrupt, "the snapshot reaches up to index " + std::to_string(found_.snapshot.index) +
+                                    ", but the log ends at " + std::to_string(bounds_.last_index));
+  if (bounds_.first_index > found_.snapshot.index + 1)
+    return fail(Code::kCorrupt, "the log starts at index " + std::to_string(bounds_.first_index) +
+                                    ", but the snapshot ends at " + std::to_string(found_.snapshot.index));
+  return {};
+}
+
+void Recovery::build_log(const StoredEntries& headers, Index from) {
+  StoredLog& log = found_.log;
+  log.first_index = std::max<Index>(bounds_.first_index, 1);
+  log.before_index = log.first_index - 1;
+  log.commit = bounds_.last_index == 0 ? 0 : commit_;
+  log.applied = std::max(found_.snapshot.index, log.first_index - 1);
+  for (const TermStart& start : meta_.terms)
+    if (start.first_index < from) log.terms.push_back(start);
+  for (uint32_t i = 0; i < headers.n; ++i) {
+    const EntryHeader header(headers.entries[i].header);
+    if (log.terms.empty() || log.terms.back().term < header.term)
+      log.terms.push_back({header.term, header.index, header.base_offset});
+    if (i == 0) {
+      log.before_end_offset = header.base_offset;
+    } else if (header.index != headers.entries[i - 1].header.index + 1) {
+      return finish(
+          fail(Code::kCorrupt, "entry " + std::to_string(header.index - 1) + " of the log is missing"));
+    }
+    if (header.index == commit_) {
+      log.before_index = commit_;
+      log.before_end_offset = header.end_offset();
+      log.before_max_timestamp = header.log_max_timestamp;
+      continue;
+    }
+    Entry entry;
+    entry.header = header;
+    log.entries.push_back(std::move(entry));
+  }
+  found_.log_start = std::max(meta_.log_start, found_.snapshot.log_start);
+  finish({});
+}
+
+void Recovery::finish(const Status& status) {
+  const Done done = std::exchange(done_, nullptr);
+  if (!status) return done(std::unexpected(status.error()));
+  done(std::move(found_));
+}
+
+}  // namespace chronik::raft

@@ -1,0 +1,54 @@
+// Brings a group back from storage: vote, log, snapshot of the state machine.
+#pragma once
+
+#include "core/raft_log.h"
+#include "log/store.h"
+#include "wire/stored.h"
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+namespace chronik::raft {
+
+struct Recovered {
+  HardState hard_state;
+  StoredLog log;
+  int64_t log_start = 0;
+  SnapshotMeta snapshot;  // index 0: there is none
+  std::vector<StoredValue> pieces;
+};
+
+// Runs by itself until it has called done once, on the shard on which it was started.
+class Recovery : public std::enable_shared_from_this<Recovery> {
+ public:
+  using Done = std::function<void(Result<Recovered>)>;
+
+  // sole_voter: all that is on disk is committed, because there is nobody else to ask.
+  static void run(const Store& store, uint64_t group, bool sole_voter, Done done);
+
+ private:
+  Recovery(const Store& store, uint64_t group, bool sole_voter, Done done)
+      : store_(store), group_(group), sole_voter_(sole_voter), done_(std::move(done)) {}
+
+  void read_vote();
+  void read_meta();
+  void read_snapshot();
+  void read_piece(uint32_t piece);
+  void read_first();
+  void read_headers();
+  void build_log(const StoredEntries& headers, Index from);
+  Status check() const;
+  void finish(const Status& status);
+
+  const Store store_;
+  const uint64_t group_;
+  const bool sole_voter_;
+  Done done_;
+  Recovered found_;
+  LogMeta meta_;
+  Index commit_ = 0;
+  chr_storage_bounds bounds_{};
+};
+
+}  // namespace chronik::raft

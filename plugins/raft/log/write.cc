@@ -1,0 +1,57 @@
+#include "log/write.h"
+
+#include <utility>
+
+namespace chronik::raft {
+
+void Write::append(const std::vector<Entry>& entries) {
+  entries_.reserve(entries.size());
+  for (const Entry& entry : entries) entries_.push_back({entry.header, entry.payload.slice()});
+  chr_storage_step* step = add(CHR_STORAGE_APPEND);
+  step->n = static_cast<uint32_t>(entries_.size());
+  step->entries = entries_.data();
+}
+
+void Write::put(std::string_view key, std::string value) {
+  const chr_str bytes = keep(std::move(value));
+  put(key, chr_slice{reinterpret_cast<const uint8_t*>(bytes.p), bytes.n, nullptr});
+}
+
+void Write::put(std::string_view key, const chr_slice& value) {
+  const chr_str name = keep(std::string(key));
+  chr_storage_step* step = add(CHR_STORAGE_PUT);
+  step->key = name;
+  step->value = value;
+}
+
+void Write::remove(std::string_view key) {
+  const chr_str name = keep(std::string(key));
+  add(CHR_STORAGE_DELETE)->key = name;
+}
+
+chr_storage_step* Write::add(uint32_t type) {
+  chr_storage_step step{};
+  step.type = type;
+  steps_.push_back(step);
+  return &steps_.back();
+}
+
+chr_str Write::keep(std::string text) {
+  const std::string& kept = texts_.emplace_front(std::move(text));
+  return {kept.data(), kept.size()};
+}
+
+Write write_of(uint64_t group, const StorageBatch& batch, const RaftLog& log, int64_t log_start,
+               TermsOnDisk* terms) {
+  Write write(group);
+  if (batch.truncate_from != 0) write.truncate(batch.truncate_from);
+  if (!batch.entries.empty()) write.append(batch.entries);
+  if (batch.has_hard_state) write.put(kVoteKey, encode(StoredVote{batch.hard_state, batch.commit}));
+  if (terms->changed(log)) {
+    *terms = TermsOnDisk(log);
+    write.put(kLogKey, encode(LogMeta{log_start, log.terms()}));
+  }
+  return write;
+}
+
+}  // namespace chronik::raft

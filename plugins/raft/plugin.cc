@@ -1,0 +1,257 @@
+// The plugin: chronik.consensus/1 on top of the groups of all shards.
+#include "group/group.h"
+#include "group/services.h"
+#include "group/shard.h"
+#include "wire/frame.h"
+
+#include <chronik/plugin.hpp>
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace chronik::raft {
+namespace {
+
+constexpr std::array kSchema = {
+    config_key("election_timeout", CHR_CONFIG_DURATION, "\"3s\"",
+               "A follower that hears nothing of its leader for this long, and up to twice as long, starts "
+               "an election.",
+               100'000'000, 600'000'000'000),
+    config_key("heartbeat_interval", CHR_CONFIG_DURATION, "\"150ms\"",
+               "How often a leader says that it is alive. Less than a third of election_timeout.", 5'000'000,
+               60'000'000'000),
+    config_key("max_append", CHR_CONFIG_SIZE, "\"1MiB\"",
+               "Payload in one message to a follower; a larger batch travels alone.", 1024, 1 << 30),
+    config_key("max_inflight", CHR_CONFIG_SIZE, "\"16MiB\"",
+               "Payload on its way to one follower before its acknowledgement is awaited.", 1024, 1 << 30),
+    config_key(
+        "max_uncommitted", CHR_CONFIG_SIZE, "\"16MiB\"",
+        "Payload of one group that is proposed and not committed; above it producers are told to wait.", 1024,
+        1 << 30),
+    config_key("tail_cache", CHR_CONFIG_SIZE, "\"64MiB\"",
+               "Memory in which all groups together keep the ends of their logs for reads at the tail.",
+               1 << 20, 1ll << 40),
+    config_key(
+        "snapshot_interval", CHR_CONFIG_SIZE, "\"64MiB\"",
+        "Log that is applied between two snapshots of a group's state; bounds what a restart applies again.",
+        1 << 16, 1ll << 40),
+};
+
+class RaftPlugin final : public Plugin {
+ public:
+  static constexpr std::string_view kId = "raft", kVersion = "0.1.0";
+  static std::span<const chr_config_key> schema() { return kSchema; }
+
+  explicit RaftPlugin(Host host) { services_.host = host; }
+
+  const void* service(std::string_view id, void** instance) override;
+  Result<Progress> start(uint64_t token) override;
+  Result<Progress> stop(uint64_t token) override;
+
+  // ---- chr_consensus_v1 ----
+  uint32_t shard_of(chr_str name);
+  chr_status open_group(const chr_group_options* options, const chr_state_machine_v1* machine, void* context,
+                        chr_group** out, uint64_t token, chr_error* error);
+  chr_status delete_group(chr_str name, uint64_t token, chr_error* error);
+  void watch(chr_role_fn fn, void* context);
+  void unwatch(chr_role_fn fn, void* context) { services_.watchers.remove(fn, context); }
+
+  // ---- chr_channel_v1 ----
+  void frame(int32_t from, chr_slice bytes);
+  void link(int32_t peer, uint32_t up);
+
+ private:
+  Status open_link();
+  void define_metrics();
+
+  Services services_;
+  std::vector<std::unique_ptr<Shard>> shards_;
+  std::atomic<size_t> shards_to_stop_{0};
+};
+
+Group* of(chr_group* group) { return reinterpret_cast<Group*>(group); }
+
+// Like thunk, for functions whose first argument is the group.
+template <auto Method>
+struct GroupThunk;
+template <class R, class... Args, R (Group::*Method)(Args...)>
+struct GroupThunk<Method> {
+  static R CHR_CALL call(chr_group* group, Args... args) noexcept {
+    try {
+      return (of(group)->*Method)(args...);
+    } catch (...) {
+      return R{CHR_E_FAILED};
+    }
+  }
+};
+
+chr_status CHR_CALL close_group(chr_group* group, uint32_t snapshot, uint64_t token,
+                                chr_error* error) noexcept {
+  return guarded(error, [&] {
+    of(group)->close(snapshot != 0, token);
+    return CHR_PENDING;
+  });
+}
+
+constexpr chr_consensus_v1 kConsensus = {
+    sizeof(chr_consensus_v1),
+    1,
+    thunk<&RaftPlugin::shard_of>,
+    thunk<&RaftPlugin::open_group>,
+    close_group,
+    thunk<&RaftPlugin::delete_group>,
+    GroupThunk<&Group::propose>::call,
+    GroupThunk<&Group::read>::call,
+    GroupThunk<&Group::find>::call,
+    GroupThunk<&Group::epoch_end>::call,
+    GroupThunk<&Group::bounds>::call,
+    GroupThunk<&Group::trim>::call,
+    GroupThunk<&Group::barrier>::call,
+    GroupThunk<&Group::transfer>::call,
+    thunk<&RaftPlugin::watch>,
+    thunk<&RaftPlugin::unwatch>,
+};
+
+constexpr chr_channel_v1 kChannel = {sizeof(chr_channel_v1), 1, thunk<&RaftPlugin::frame>,
+                                     thunk<&RaftPlugin::link>};
+
+const void* RaftPlugin::service(std::string_view id, void** instance) {
+  if (id != CHR_CONSENSUS_ID) return nullptr;
+  *instance = this;
+  return &kConsensus;
+}
+
+Result<Progress> RaftPlugin::start(uint64_t) {
+  const Host& host = services_.host;
+  void* storage = nullptr;
+  const auto* table = host.acquire<chr_storage_v1>(CHR_STORAGE_ID, &storage);
+  if (table == nullptr) return fail(Code::kUnavailable, "no plugin provides " CHR_STORAGE_ID);
+  services_.exec = host.find<chr_exec_v1>(CHR_EXEC_ID);
+  services_.store = Store(host, table, storage);
+  services_.self = static_cast<NodeId>(host.node().id);
+  services_.seed = host.random_u64();
+  const uint32_t shards = host.shard_count();
+  Settings& settings = services_.settings;
+  settings.election_timeout = static_cast<Nanos>(host.config_int("election_timeout", 3'000'000'000));
+  settings.heartbeat_interval = static_cast<Nanos>(host.config_int("heartbeat_interval", 150'000'000));
+  settings.max_append_bytes = static_cast<uint64_t>(host.config_int("max_append", 1 << 20));
+  settings.max_inflight_bytes = static_cast<uint64_t>(host.config_int("max_inflight", 16 << 20));
+  settings.max_uncommitted_bytes = static_cast<uint64_t>(host.config_int("max_uncommitted", 16 << 20));
+  settings.tail_cache_bytes = static_cast<uint64_t>(host.config_int("tail_cache", 64 << 20)) / shards;
+  settings.snapshot_bytes = static_cast<uint64_t>(host.config_int("snapshot_interval", 64 << 20));
+  if (settings.heartbeat_interval * 3 > settings.election_timeout)
+    return fail(Code::kInvalidArgument,
+                "raft.heartbeat_interval must be less than a third of raft.election_timeout");
+  define_metrics();
+  for (uint32_t i = 0; i < shards; ++i) shards_.push_back(std::make_unique<Shard>(&services_, i));
+  CHRONIK_CHECK(open_link());
+  return Progress::kDone;
+}
+
+Status RaftPlugin::open_link() {
+  const Host& host = services_.host;
+  const auto* link = host.find<chr_link_v1>(CHR_LINK_ID);
+  if (link == nullptr) return {};
+  services_.link = link;
+  chr_error error = make_abi_error();
+  const chr_status status =
+      link->open(host.self(), abi_text("raft"), &kChannel, this, &services_.channel, &error);
+  if (status < 0) return std::unexpected(from_abi(error, status));
+  return {};
+}
+
+void RaftPlugin::define_metrics() {
+  const Host& host = services_.host;
+  Metrics& m = services_.metrics;
+  m.elections_won = host.counter("chronik_raft_elections_won_total", "Elections that this node won.");
+  m.proposals_refused =
+      host.counter("chronik_raft_proposals_refused_total", "Proposals that got no place in a log.");
+  m.groups = host.gauge("chronik_raft_groups", "Groups that are open on this node.");
+  m.leaders = host.gauge("chronik_raft_leaders", "Groups that this node leads.");
+  m.write_seconds = host.histogram("chronik_raft_storage_write_seconds",
+                                   "Time from a write's request until it is durable.");
+}
+
+Result<Progress> RaftPlugin::stop(uint64_t token) {
+  if (shards_.empty()) return Progress::kDone;
+  shards_to_stop_ = shards_.size();
+  for (const auto& shard : shards_) {
+    services_.host.post(shard->index(), [this, token, s = shard.get()] {
+      s->stop([this, token] {
+        if (--shards_to_stop_ == 0) services_.host.complete(token, CHR_OK);
+      });
+    });
+  }
+  return Progress::kPending;
+}
+
+uint32_t RaftPlugin::shard_of(chr_str name) {
+  return static_cast<uint32_t>(hash_of(from_abi(name)) % services_.host.shard_count());
+}
+
+chr_status RaftPlugin::open_group(const chr_group_options* options, const chr_state_machine_v1* machine,
+                                  void* context, chr_group** out, uint64_t token, chr_error* error) {
+  const std::string_view name = from_abi(options->id.name);
+  if (name.empty() || name.size() > kMaxGroupName)
+    return report(error, CHR_E_INVALID_ARGUMENT, "a group's name has 1 to 255 bytes");
+  Shard& shard = *shards_.at(shard_of(options->id.name));
+  bool member = false;
+  for (uint32_t i = 0; i < options->n_voters; ++i)
+    member = member || options->voters[i] == services_.host.node().id;
+  if (!member) return report(error, CHR_E_INVALID_ARGUMENT, "this node is not a voter of the group");
+  if (shard.find(name) != nullptr) return report(error, CHR_E_EXISTS, "the group is open already");
+  Group* const group = shard.add(std::make_shared<Group>(&shard, *options, *machine, context));
+  *out = reinterpret_cast<chr_group*>(group);
+  group->open(token);
+  return CHR_PENDING;
+}
+
+chr_status RaftPlugin::delete_group(chr_str name, uint64_t token, chr_error* error) {
+  Shard& shard = *shards_.at(shard_of(name));
+  if (shard.find(from_abi(name)) != nullptr)
+    return report(error, CHR_E_INVALID_ARGUMENT, "the group is still open");
+  const Result<uint64_t> group = services_.store.open_group(from_abi(name));
+  if (!group) return report(error, group.error());
+  Write write(*group);
+  write.drop();
+  shard.write(std::move(write),
+              [this, token](const Status& status) { services_.host.complete(token, status); });
+  return CHR_PENDING;
+}
+
+void RaftPlugin::watch(chr_role_fn fn, void* context) {
+  services_.watchers.add(fn, context);
+  for (const auto& shard : shards_) {
+    services_.host.post(shard->index(), [s = shard.get(), fn, context] {
+      s->for_each([&](const Group* group) { group->introduce(fn, context); });
+    });
+  }
+}
+
+void RaftPlugin::frame(int32_t from, chr_slice bytes) {
+  Result<Envelope> envelope = decode_frame(bytes, static_cast<NodeId>(from), services_.self);
+  if (!envelope)
+    return services_.host.warn("A message of node " + std::to_string(from) +
+                               " was ignored: " + envelope.error().message);
+  const uint32_t at = shard_of(to_abi(envelope->group));
+  Shard* const shard = shards_.at(at).get();
+  const auto deliver = [shard, e = std::move(*envelope)]() mutable {
+    if (Group* group = shard->find(e.group)) group->receive(std::move(e.message));
+  };
+  services_.host.post(at, std::move(deliver));
+}
+
+void RaftPlugin::link(int32_t peer, uint32_t up) {
+  for (const auto& shard : shards_)
+    services_.host.post(shard->index(),
+                        [s = shard.get(), peer, up] { s->link(static_cast<NodeId>(peer), up != 0); });
+}
+
+}  // namespace
+}  // namespace chronik::raft
+
+using chronik::raft::RaftPlugin;
+CHRONIK_PLUGIN(RaftPlugin)

@@ -1,0 +1,142 @@
+#include "env.h"
+
+#include <cerrno>
+#include <cstring>
+
+namespace chronik::storage_lmdb {
+namespace {
+
+constexpr char kMagic[] = "chronik.lmdb";
+constexpr char kFormatKey[] = "format";
+
+struct FormatRecord {
+  char magic[16];
+  uint32_t format;
+  uint32_t lanes;
+};
+
+}  // namespace
+
+Error lmdb_error(int rc, const std::string& doing) {
+  Code code = Code::kIo;
+  switch (rc) {
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+    case MDB_MAP_FULL:
+      code = Code::kNoSpace;
+      break;
+    case MDB_CORRUPTED:
+    case MDB_PAGE_NOTFOUND:
+    case MDB_INVALID:
+    case MDB_VERSION_MISMATCH:
+      code = Code::kCorrupt;
+      break;
+    default:
+      break;
+  }
+  return {code, "cannot " + doing + ": " + mdb_strerror(rc)};
+}
+
+Result<std::shared_ptr<Env>> Env::open(const Options& options) {
+  std::shared_ptr<Env> env(new Env);
+  const auto check = [&options](int rc) -> Status {
+    if (rc == MDB_SUCCESS) return {};
+    return std::unexpected(lmdb_error(rc, "open the store in " + options.directory));
+  };
+  CHRONIK_CHECK(check(mdb_env_create(&env->env_)));
+  CHRONIK_CHECK(check(mdb_env_set_mapsize(env->env_, options.map_size)));
+  CHRONIK_CHECK(check(mdb_env_set_maxreaders(env->env_, options.max_readers)));
+  CHRONIK_CHECK(check(mdb_env_set_maxdbs(env->env_, 3 + kLanes)));
+  const int rc =
+      mdb_env_open(env->env_, options.directory.c_str(), MDB_NOTLS | MDB_NORDAHEAD | MDB_NOMEMINIT, 0640);
+  if (rc == MDB_INVALID || rc == MDB_VERSION_MISMATCH) {
+    return fail(Code::kCorrupt, options.directory + "/data.mdb is not a store of storage-lmdb (" +
+                                    mdb_strerror(rc) + "): move it away, or correct data_dir");
+  }
+  CHRONIK_CHECK(check(rc));
+  CHRONIK_CHECK(env->open_databases(options));
+  return env;
+}
+
+Env::~Env() {
+  if (env_ != nullptr) mdb_env_close(env_);
+}
+
+Status Env::open_databases(const Options& options) {
+  MDB_txn* txn = nullptr;
+  int rc = mdb_txn_begin(env_, nullptr, 0, &txn);
+  if (rc != MDB_SUCCESS) return std::unexpected(lmdb_error(rc, "begin a transaction"));
+  if (const Status status = check_format(txn, options); !status) {
+    mdb_txn_abort(txn);
+    return status;
+  }
+  rc = mdb_dbi_open(txn, "groups", MDB_CREATE, &groups_);
+  if (rc == MDB_SUCCESS) rc = mdb_dbi_open(txn, "keys", MDB_CREATE, &keys_);
+  for (uint32_t i = 0; i < kLanes && rc == MDB_SUCCESS; ++i) {
+    rc = mdb_dbi_open(txn, ("log" + std::to_string(i)).c_str(), MDB_CREATE, &lanes_[i]);
+  }
+  if (rc != MDB_SUCCESS) {
+    mdb_txn_abort(txn);
+    return std::unexpected(lmdb_error(rc, "open the databases of " + options.directory));
+  }
+  rc = mdb_txn_commit(txn);
+  if (rc != MDB_SUCCESS) return std::unexpected(lmdb_error(rc, "write to " + options.directory));
+  MDB_stat stat{};
+  mdb_env_stat(env_, &stat);
+  page_size_ = stat.ms_psize;
+  return {};
+}
+
+Status Env::check_format(MDB_txn* txn, const Options& options) {
+  MDB_val key{sizeof kFormatKey - 1, const_cast<char*>(kFormatKey)};
+  MDB_val value{};
+  int rc = mdb_dbi_open(txn, "meta", 0, &meta_);
+  if (rc == MDB_SUCCESS) rc = mdb_get(txn, meta_, &key, &value);
+  if (rc == MDB_SUCCESS) {
+    FormatRecord record{};
+    std::memcpy(&record, value.mv_data, std::min(value.mv_size, sizeof record));
+    if (value.mv_size < sizeof record || std::strncmp(record.magic, kMagic, sizeof record.magic) != 0)
+      return fail(Code::kCorrupt, options.directory + " holds an LMDB file whose format record is damaged");
+    if (record.format != kFormat || record.lanes != kLanes) {
+      return fail(Code::kUnsupported, "the store in " + options.directory + " has format " +
+                                          std::to_string(record.format) + "." + std::to_string(record.lanes) +
+                                          "; this storage-lmdb reads format " + std::to_string(kFormat) +
+                                          "." + std::to_string(kLanes) +
+                                          ": start the chronik that wrote it, or a newer one");
+    }
+    return {};
+  }
+  if (rc != MDB_NOTFOUND) return std::unexpected(lmdb_error(rc, "read the format of " + options.directory));
+  MDB_stat stat{};
+  MDB_dbi main = 0;
+  rc = mdb_dbi_open(txn, nullptr, 0, &main);
+  if (rc == MDB_SUCCESS) rc = mdb_stat(txn, main, &stat);
+  if (rc == MDB_SUCCESS && stat.ms_entries != 0) {
+    return fail(Code::kCorrupt,
+                options.directory + "/data.mdb is an LMDB file of another program: move it away");
+  }
+  if (rc == MDB_SUCCESS) rc = mdb_dbi_open(txn, "meta", MDB_CREATE, &meta_);
+  FormatRecord record{};
+  std::memcpy(record.magic, kMagic, sizeof kMagic);
+  record.format = kFormat;
+  record.lanes = kLanes;
+  value = {sizeof record, &record};
+  if (rc == MDB_SUCCESS) rc = mdb_put(txn, meta_, &key, &value, 0);
+  if (rc != MDB_SUCCESS) return std::unexpected(lmdb_error(rc, "write to " + options.directory));
+  return {};
+}
+
+int Env::data_file() const {
+  mdb_filehandle_t fd = -1;
+  mdb_env_get_fd(env_, &fd);
+  return fd;
+}
+
+uint64_t Env::used_end() const {
+  MDB_envinfo info{};
+  mdb_env_info(env_, &info);
+  return (info.me_last_pgno + 1) * page_size_;
+}
+
+}  // namespace chronik::storage_lmdb

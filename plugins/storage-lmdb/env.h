@@ -1,0 +1,59 @@
+// An open LMDB environment with the databases of our format, and what its error codes mean to us.
+#pragma once
+
+#include <chronik/result.hpp>
+
+#include <lmdb.h>
+
+#include <array>
+#include <memory>
+#include <string>
+
+namespace chronik::storage_lmdb {
+
+inline constexpr uint32_t kFormat = 1;
+// Groups share this many databases, under (group, index) keys; docs/decisions tells why. Part of the format.
+inline constexpr uint32_t kLanes = 128;
+
+// NO_SPACE: disk or map full; CORRUPT: the file's structure is damaged; IO: all else.
+Error lmdb_error(int rc, const std::string& doing);
+
+// Closed by the last owner: a lease that outlives the store keeps its pages mapped.
+class Env {
+ public:
+  struct Options {
+    std::string directory;  // exists
+    uint64_t map_size;      // reserved once, sparse
+    uint32_t max_readers;
+  };
+
+  // Opens or makes the store. UNSUPPORTED: a newer format; CORRUPT: data that is not ours. Blocking.
+  static Result<std::shared_ptr<Env>> open(const Options& options);
+  ~Env();
+  Env(const Env&) = delete;
+  Env& operator=(const Env&) = delete;
+
+  MDB_env* raw() const { return env_; }
+  MDB_dbi meta() const { return meta_; }
+  MDB_dbi groups() const { return groups_; }
+  MDB_dbi keys() const { return keys_; }
+  MDB_dbi lane(uint64_t group) const { return lanes_[group % kLanes]; }
+  int data_file() const;
+  uint64_t page_size() const { return page_size_; }
+  // Bytes of the file that were ever used: where the next fresh page goes.
+  uint64_t used_end() const;
+
+ private:
+  Env() = default;
+  Status open_databases(const Options& options);
+  Status check_format(MDB_txn* txn, const Options& options);
+
+  MDB_env* env_ = nullptr;
+  MDB_dbi meta_ = 0;
+  MDB_dbi groups_ = 0;
+  MDB_dbi keys_ = 0;
+  std::array<MDB_dbi, kLanes> lanes_{};
+  uint64_t page_size_ = 4096;
+};
+
+}  // namespace chronik::storage_lmdb

@@ -1,0 +1,74 @@
+#include "groups.h"
+
+namespace chronik::storage_lmdb {
+
+uint64_t GroupTable::open(std::string_view name) {
+  const std::lock_guard lock(mutex_);
+  if (const auto found = ids_.find(name); found != ids_.end()) return found->second;
+  const uint64_t id = next_id_++;
+  ids_.emplace(name, id);
+  Group& group = groups_[id];
+  group.id = id;
+  group.name = name;
+  return id;
+}
+
+bool GroupTable::log_state(uint64_t id, LogState* out) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = groups_.find(id);
+  if (found == groups_.end() || found->second.dropped) return false;
+  *out = found->second.log;
+  return true;
+}
+
+std::map<uint64_t, std::string> GroupTable::durable() const {
+  const std::lock_guard lock(mutex_);
+  std::map<uint64_t, std::string> groups;
+  for (const auto& [id, group] : groups_) {
+    if (group.durable && !group.dropped) groups.emplace(id, group.name);
+  }
+  return groups;
+}
+
+bool GroupTable::checkout(uint64_t id, Group* out) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = groups_.find(id);
+  if (found == groups_.end()) return false;
+  *out = found->second;
+  return true;
+}
+
+void GroupTable::publish(const Group& group) {
+  if (group.dropped || group.purge_below != 0) to_purge_.insert(group.id);
+  const std::lock_guard lock(mutex_);
+  Group& current = groups_[group.id];
+  if (group.dropped && !current.dropped) {
+    ids_.erase(group.name);
+    fences_.erase(group.id);
+  }
+  current = group;
+}
+
+uint64_t GroupTable::next_id() const {
+  const std::lock_guard lock(mutex_);
+  return next_id_;
+}
+
+void GroupTable::purged(const Group& group) {
+  to_purge_.erase(group.id);
+  const std::lock_guard lock(mutex_);
+  if (group.dropped) {
+    groups_.erase(group.id);
+  } else {
+    groups_[group.id].purge_below = 0;
+  }
+}
+
+void GroupTable::restore(const Group& group) {
+  restore_next_id(group.id + 1);
+  if (!group.dropped) ids_.emplace(group.name, group.id);
+  if (group.dropped || group.purge_below != 0) to_purge_.insert(group.id);
+  groups_[group.id] = group;
+}
+
+}  // namespace chronik::storage_lmdb

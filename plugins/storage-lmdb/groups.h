@@ -1,0 +1,68 @@
+// The groups of a store, in memory: names, ids and bounds. The drain keeps a working copy of a group's log
+// state while its transaction runs; what others see changes when the transaction is durable.
+#pragma once
+
+#include <chronik/storage_write.hpp>
+
+#include <map>
+#include <mutex>
+#include <set>
+#include <string>
+#include <unordered_map>
+
+namespace chronik::storage_lmdb {
+
+// First and last entry of a log; all zero where it is empty. The totals are those of the records (record.h).
+struct LogState {
+  uint64_t first = 0;
+  uint64_t last = 0;
+  uint64_t entries_before_first = 0;
+  uint64_t bytes_before_first = 0;
+  uint64_t entries_at_last = 0;
+  uint64_t bytes_at_last = 0;
+
+  uint64_t entries() const { return entries_at_last - entries_before_first; }
+  uint64_t bytes() const { return bytes_at_last - bytes_before_first; }
+};
+
+struct Group {
+  uint64_t id = 0;
+  std::string name;
+  bool durable = false;  // its record is in the file
+  bool dropped = false;
+  uint64_t purge_below = 0;  // entries below are gone but still lie in the file
+  LogState log;
+};
+
+class GroupTable {
+ public:
+  // [any] The id under this name; a new one if there is none.
+  uint64_t open(std::string_view name);
+  // [any] Copies; false: no such group.
+  bool log_state(uint64_t id, LogState* out) const;
+  // [any] Names and ids of the groups that exist durably, by id.
+  std::map<uint64_t, std::string> durable() const;
+
+  // The drain only. A group to work on, or false; publish() makes the outcome visible to all.
+  bool checkout(uint64_t id, Group* out) const;
+  void publish(const Group& group);
+  AppendFence& fence(uint64_t id) { return fences_[id]; }
+  uint64_t next_id() const;
+  // Groups of which something has to be removed from the file.
+  const std::set<uint64_t>& to_purge() const { return to_purge_; }
+  void purged(const Group& group);
+
+  // Recovery only.
+  void restore(const Group& group);
+  void restore_next_id(uint64_t next_id) { next_id_ = std::max(next_id_, next_id); }
+
+ private:
+  mutable std::mutex mutex_;  // ids_, groups_, next_id_
+  std::map<std::string, uint64_t, std::less<>> ids_;
+  std::unordered_map<uint64_t, Group> groups_;
+  uint64_t next_id_ = 1;
+  std::unordered_map<uint64_t, AppendFence> fences_;
+  std::set<uint64_t> to_purge_;
+};
+
+}  // namespace chronik::storage_lmdb

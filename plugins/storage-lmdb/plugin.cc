@@ -1,0 +1,79 @@
+// The plugin storage-lmdb: schema, life cycle and the service table.
+#include "store.h"
+
+#include <chronik/plugin.hpp>
+
+namespace chronik::storage_lmdb {
+namespace {
+
+constexpr chr_config_key kSchema[] = {
+    config_key("map_size", CHR_CONFIG_SIZE, "\"1TiB\"",
+               "Address space reserved for the store, once; the most that it can ever hold. Costs neither "
+               "memory nor disk.",
+               8 << 20, 1ll << 46),
+    config_key("max_size", CHR_CONFIG_SIZE, "\"-1\"",
+               "Size at which the data file stops growing and writes are refused until something is removed; "
+               "-1: none.",
+               -1, 1ll << 46),
+    config_key("preallocate", CHR_CONFIG_SIZE, "\"64MiB\"",
+               "Zeros kept written ahead of the used part of the data file, so that commits do not wait for "
+               "fresh blocks.",
+               0, 1ll << 36),
+    config_key("queue_bytes", CHR_CONFIG_SIZE, "\"64MiB\"",
+               "Bytes that may wait to be written; beyond them callers are told to come back.", 1 << 16,
+               1ll << 32),
+    config_key("commit_bytes", CHR_CONFIG_SIZE, "\"16MiB\"",
+               "Bytes that one transaction takes from the queue.", 1 << 16, 1ll << 30),
+    config_key("max_lease", CHR_CONFIG_DURATION, "\"2s\"",
+               "How long a reader may hold on to stored pages; while it does, freed space is not used again.",
+               10'000'000, 60'000'000'000),
+    config_key("lease_budget", CHR_CONFIG_SIZE, "\"32MiB\"",
+               "Freed bytes that readers may keep from being used again (or an eighth of the stored data, "
+               "where that is "
+               "more); beyond it reads are copied.",
+               0, 1ll << 40),
+};
+
+class StorageLmdb final : public Plugin {
+ public:
+  static constexpr std::string_view kId = "storage-lmdb", kVersion = "0.1.0";
+  static std::span<const chr_config_key> schema() { return kSchema; }
+
+  explicit StorageLmdb(Host host) : store_(host) {}
+
+  const void* service(std::string_view id, void** instance) override;
+  Result<Progress> start(uint64_t token) override {
+    store_.start(token);
+    return Progress::kPending;
+  }
+  Result<Progress> stop(uint64_t token) override {
+    return store_.stop(token) ? Progress::kDone : Progress::kPending;
+  }
+
+ private:
+  Store store_;
+};
+
+constexpr chr_storage_v1 kTable = {
+    sizeof kTable,
+    1,
+    thunk<&Store::open_group>,
+    thunk<&Store::list_groups>,
+    thunk<&Store::write>,
+    thunk<&Store::read>,
+    thunk<&Store::find>,
+    thunk<&Store::get>,
+    thunk<&Store::bounds>,
+    thunk<&Store::usage>,
+};
+
+const void* StorageLmdb::service(std::string_view id, void** instance) {
+  if (id != CHR_STORAGE_ID) return nullptr;
+  *instance = &store_;
+  return &kTable;
+}
+
+}  // namespace
+}  // namespace chronik::storage_lmdb
+
+CHRONIK_PLUGIN(chronik::storage_lmdb::StorageLmdb)

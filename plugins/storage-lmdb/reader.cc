@@ -1,0 +1,177 @@
+#include "reader.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+
+namespace chronik::storage_lmdb {
+namespace {
+
+constexpr uint64_t kAlwaysCopied = 16 << 10;   // not worth pinning pages for
+constexpr uint64_t kReadAheadFrom = 64 << 10;  // payloads from this size on are asked for ahead, in one go
+
+// What a read hands out: its entries, and a pinned generation or the buffer with the copies.
+class EntriesLease {
+ public:
+  EntriesLease(std::shared_ptr<Generations> generations, Generation* pinned, Lease copies)
+      : base_{{&kOps}, this},
+        generations_(std::move(generations)),
+        pinned_(pinned),
+        copies_(std::move(copies)) {}
+  ~EntriesLease() {
+    if (pinned_ != nullptr) generations_->unpin(pinned_);
+  }
+  EntriesLease(const EntriesLease&) = delete;
+  EntriesLease& operator=(const EntriesLease&) = delete;
+
+  void publish(const std::vector<RecordView>& records, bool headers_only, chr_entries* out) {
+    entries_.reserve(records.size());
+    for (const RecordView& record : records) {
+      chr_slice payload{record.payload, record.head.header.bytes, &base_.buf};
+      if (headers_only) payload = {nullptr, 0, nullptr};
+      entries_.push_back({record.head.header, payload});
+    }
+    out->n = static_cast<uint32_t>(entries_.size());
+    out->entries = entries_.data();
+    out->lease = &base_.buf;
+  }
+
+ private:
+  struct Base {
+    chr_buf buf;
+    EntriesLease* owner;
+  };
+  static EntriesLease* of(chr_buf* buf) { return reinterpret_cast<Base*>(buf)->owner; }
+  static void CHR_CALL retain(chr_buf* buf) { of(buf)->references_.fetch_add(1, std::memory_order_relaxed); }
+  static void CHR_CALL release(chr_buf* buf) {
+    if (of(buf)->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete of(buf);
+  }
+  static constexpr chr_buf_ops kOps = {retain, release};
+
+  Base base_;
+  std::atomic<uint64_t> references_{1};
+  std::shared_ptr<Generations> generations_;
+  Generation* pinned_;
+  Lease copies_;
+  std::vector<chr_entry> entries_;
+};
+
+// The map does no read-ahead (MDB_NORDAHEAD): a large payload would come in page by page.
+void read_ahead(const RecordView& record) {
+  const uint64_t n = record.head.header.bytes;
+  if (n < kReadAheadFrom) return;
+  const auto begin = reinterpret_cast<uintptr_t>(record.payload) & ~uintptr_t{4095};
+  const auto end = reinterpret_cast<uintptr_t>(record.payload) + n;
+  madvise(reinterpret_cast<void*>(begin), end - begin, MADV_WILLNEED);
+}
+
+}  // namespace
+
+Status Reader::read(const chr_storage_read& args, uint64_t start, chr_entries* out) const {
+  const uint64_t now = host_.now_ns();
+  const bool promises = uint64_t{args.max_lease_ms} * 1'000'000 <= generations_->max_lease_ns();
+  Generation* pinned = nullptr;
+  if (args.headers_only == 0 && promises && !generations_->wants_copy(now)) {
+    // Before the walk begins, so that what the walk finds is pinned.
+    CHRONIK_TRY(pinned, generations_->pin(now));
+  }
+  const auto unpin = [&] {
+    if (pinned != nullptr) generations_->unpin(std::exchange(pinned, nullptr));
+  };
+  const auto walk = [&]() -> Status {
+    CHRONIK_TRY(const Snapshot snapshot, Snapshot::begin(generations_->transactions()));
+    CHRONIK_TRY(Records records, collect(snapshot.txn(), args, start));
+    Lease copies;
+    uint64_t bytes = 0;
+    if (args.headers_only == 0) {
+      CHRONIK_CHECK(verify(records));
+      for (const RecordView& record : records) bytes += record.head.header.bytes;
+    }
+    if (bytes <= kAlwaysCopied) unpin();
+    if (args.headers_only == 0 && pinned == nullptr) CHRONIK_CHECK(copy(records, bytes, &copies));
+    if (records.empty()) return {};
+    auto lease =
+        std::make_unique<EntriesLease>(generations_, std::exchange(pinned, nullptr), std::move(copies));
+    lease.release()->publish(records, args.headers_only != 0, out);
+    return {};
+  };
+  const Status status = walk();
+  unpin();
+  return status;
+}
+
+Result<Reader::Records> Reader::collect(MDB_txn* txn, const chr_storage_read& args, uint64_t start) const {
+  CHRONIK_TRY(LogView log, LogView::open(txn, *env_, args.group, start));
+  Records records;
+  uint64_t bytes = 0;
+  CHRONIK_TRY(std::optional<RecordView> record, log.at_or_after(args.from));
+  while (record) {
+    const chr_entry_header& header = record->head.header;
+    if (args.to != 0 && header.index >= args.to) break;
+    if (args.max_entries != 0 && records.size() == args.max_entries) break;
+    if (args.headers_only == 0 && !records.empty() && bytes + header.bytes > args.max_bytes) break;
+    bytes += header.bytes;
+    records.push_back(*record);
+    if (args.headers_only == 0 && bytes > args.max_bytes) break;
+    auto next = log.next();
+    if (!next) break;  // damaged: whoever reads on from there is told
+    record = *next;
+  }
+  return records;
+}
+
+Status Reader::verify(Records& records) const {
+  for (const RecordView& record : records) read_ahead(record);
+  for (size_t i = 0; i < records.size(); ++i) {
+    if (payload_is_whole(records[i])) continue;
+    if (i == 0) {
+      return fail(Code::kCorrupt, "the payload of entry " + std::to_string(records[i].head.header.index) +
+                                      " is damaged on disk: restore this replica from another");
+    }
+    records.resize(i);
+  }
+  return {};
+}
+
+Status Reader::copy(Records& records, uint64_t bytes, Lease* lease) const {
+  if (bytes == 0) return {};
+  chr_slice slice{};
+  if (host_.alloc(bytes, &slice) != CHR_OK)
+    return fail(Code::kOverloaded, "the host has no memory for a read");
+  *lease = Lease::adopt(slice.lease);
+  auto* to = const_cast<uint8_t*>(slice.p);
+  for (RecordView& record : records) {
+    const uint64_t n = record.head.header.bytes;
+    std::memcpy(to, record.payload, n);
+    record.payload = std::exchange(to, to + n);
+  }
+  return {};
+}
+
+Result<std::optional<chr_entry_header>> Reader::find(uint64_t group, uint64_t start, int32_t by,
+                                                     int64_t value) const {
+  CHRONIK_TRY(const Snapshot snapshot, Snapshot::begin(generations_->transactions()));
+  CHRONIK_TRY(LogView log, LogView::open(snapshot.txn(), *env_, group, start));
+  CHRONIK_TRY(const std::optional<RecordView> found, log.find(by, value));
+  if (!found) return std::nullopt;
+  return found->head.header;
+}
+
+Result<chr_slice> Reader::get(uint64_t group, std::string_view name) const {
+  CHRONIK_TRY(const Snapshot snapshot, Snapshot::begin(generations_->transactions()));
+  std::string key(reinterpret_cast<const char*>(LogKey(group, 0).bytes()), 8);
+  key.append(name);
+  MDB_val k{key.size(), key.data()};
+  MDB_val v{};
+  const int rc = mdb_get(snapshot.txn(), env_->keys(), &k, &v);
+  if (rc == MDB_NOTFOUND) return fail(Code::kNotFound, "no such key");
+  if (rc != MDB_SUCCESS) return std::unexpected(lmdb_error(rc, "read a key"));
+  CHRONIK_TRY(const std::string_view bytes, parse_value(v));
+  chr_slice out{};
+  if (host_.alloc(bytes.size(), &out) != CHR_OK)
+    return fail(Code::kOverloaded, "the host has no memory for a read");
+  std::memcpy(const_cast<uint8_t*>(out.p), bytes.data(), bytes.size());
+  return out;
+}
+
+}  // namespace chronik::storage_lmdb

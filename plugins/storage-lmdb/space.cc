@@ -1,0 +1,118 @@
+#include "space.h"
+
+#include <sys/stat.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <array>
+
+namespace chronik::storage_lmdb {
+namespace {
+
+constexpr uint64_t kZeroBlock = 64u << 10;
+constexpr uint8_t kZeros[kZeroBlock] = {};
+// 256 KiB a call: the page cache makes folios as large as the writes, and every later write of a page looks
+// at the whole folio that it lies in. With 4 MiB a call, commits cost 1.45 CPU s/GB ever after, with this
+// 0.97.
+constexpr size_t kZeroBlocks = 4;
+
+// Writes up to n zeros at a place of the file; what pwrite returns.
+ssize_t write_zeros(int fd, uint64_t at, uint64_t n) {
+  std::array<iovec, kZeroBlocks> blocks;
+  size_t used = 0;
+  for (; used < blocks.size() && n != 0; ++used) {
+    const uint64_t block = std::min(n, kZeroBlock);
+    blocks[used] = {const_cast<uint8_t*>(kZeros), block};
+    n -= block;
+  }
+  return pwritev(fd, blocks.data(), static_cast<int>(used), static_cast<off_t>(at));
+}
+
+uint64_t pages_of(const MDB_stat& stat) {
+  return stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages;
+}
+
+}  // namespace
+
+Space::Space(Host host, std::shared_ptr<Env> env, Options options)
+    : host_(host), env_(std::move(env)), options_(options) {
+  capacity_ = options_.max_size == 0 ? options_.map_size : std::min(options_.max_size, options_.map_size);
+  struct stat status{};
+  if (fstat(env_->data_file(), &status) == 0) file_end_ = static_cast<uint64_t>(status.st_size);
+}
+
+Status Space::count_one(MDB_txn* txn, MDB_dbi dbi) {
+  MDB_stat stat{};
+  const int rc = mdb_stat(txn, dbi, &stat);
+  if (rc != MDB_SUCCESS) return std::unexpected(lmdb_error(rc, "count pages"));
+  if (pages_.size() <= dbi) pages_.resize(dbi + 1);
+  pages_[dbi] = pages_of(stat);
+  return {};
+}
+
+Status Space::count(MDB_txn* txn, const std::vector<uint64_t>& groups) {
+  for (const uint64_t group : groups) CHRONIK_CHECK(count_one(txn, env_->lane(group)));
+  for (const MDB_dbi dbi : {MDB_dbi{0}, MDB_dbi{1}, env_->groups(), env_->keys()})
+    CHRONIK_CHECK(count_one(txn, dbi));
+  uint64_t pages = 2;  // the two meta pages
+  for (const uint64_t n : pages_) pages += n;
+  live_ = pages * env_->page_size();
+  return {};
+}
+
+Status Space::count_all(MDB_txn* txn) {
+  std::vector<uint64_t> lanes(kLanes);
+  for (uint32_t i = 0; i < kLanes; ++i) lanes[i] = i;
+  return count(txn, lanes);
+}
+
+uint64_t Space::ahead() const {
+  const uint64_t used = env_->used_end();
+  return file_end_ > used ? file_end_ - used : 0;
+}
+
+uint64_t Space::wanted() const {
+  // In proportion to the store, so that a small one stays small.
+  return std::min(options_.preallocate, std::max<uint64_t>(live_bytes() / 8, 16u << 20));
+}
+
+bool Space::is_blocked() const {
+  return file_end_ >= capacity_ || (disk_full_ && host_.now_ns() < retry_at_ns_);
+}
+
+bool Space::has_room(Growth growth, uint64_t bytes, uint64_t entries) {
+  if (disk_full_ && host_.now_ns() >= retry_at_ns_) extend();
+  const uint64_t used = env_->used_end();
+  const uint64_t end = disk_full_ ? std::min(capacity_, file_bytes()) : capacity_;
+  const uint64_t free = used - std::min(used, live_bytes());
+  const uint64_t room = free + (end > used ? end - used : 0);
+  const uint64_t reserve = std::clamp<uint64_t>(end / 16, 256u << 10, 8u << 20);
+  const uint64_t need =
+      bytes + entries * env_->page_size() + (growth == Growth::kData ? reserve : reserve / 4);
+  return room >= need;
+}
+
+void Space::disk_is_full() {
+  disk_full_ = true;
+  retry_at_ns_ = host_.now_ns() + kRetryNs;
+}
+
+void Space::extend() {
+  // LMDB itself may have written past what we knew as the end.
+  struct stat status{};
+  if (fstat(env_->data_file(), &status) == 0) file_end_ = static_cast<uint64_t>(status.st_size);
+  const uint64_t from = std::max(file_bytes(), env_->used_end());
+  const uint64_t to = std::min(from + kChunk, capacity_);
+  for (uint64_t at = from; at < to;) {
+    const ssize_t n = write_zeros(env_->data_file(), at, to - at);
+    if (n <= 0) {
+      disk_is_full();
+      return;
+    }
+    at += static_cast<uint64_t>(n);
+    file_end_ = at;
+  }
+  disk_full_ = false;
+}
+
+}  // namespace chronik::storage_lmdb

@@ -1,0 +1,66 @@
+// The space of the data file: zeros written ahead of need, so that commits meet no fresh pages; how much is
+// live; and whether there is room for more. The drain's alone, except where it says [any].
+//
+// The file never shrinks; what is freed is used again. Writes that grow the store are refused when only the
+// reserve is left, which lets trims, truncations and drops pass: they need pages themselves.
+#pragma once
+
+#include "env.h"
+
+#include <chronik/storage_write.hpp>
+
+#include <atomic>
+#include <vector>
+
+namespace chronik::storage_lmdb {
+
+class Space {
+ public:
+  struct Options {
+    uint64_t map_size;
+    uint64_t max_size;     // 0: as far as the map
+    uint64_t preallocate;  // zeros kept ahead of what is used
+  };
+  Space(Host host, std::shared_ptr<Env> env, Options options);
+
+  // Counts pages. Once at the start, and within each write transaction for the lanes that it touched.
+  Status count(MDB_txn* txn, const std::vector<uint64_t>& groups);
+  Status count_all(MDB_txn* txn);
+
+  // Room for a drain that writes so many bytes of records, of this kind at most?
+  bool has_room(Growth growth, uint64_t bytes, uint64_t entries);
+  // The disk refused: only what the file has is left, until a later extension succeeds.
+  void disk_is_full();
+  // Whether commits will soon meet fresh pages; whether more zeros are wanted at all.
+  bool is_urgent() const { return ahead() < kUrgent; }
+  bool wants_more() const { return ahead() < wanted() && !is_blocked(); }
+  // Writes one chunk of zeros behind the end of the file. Must not run beside a write transaction.
+  void extend();
+
+  // [any]
+  uint64_t live_bytes() const { return live_.load(std::memory_order_relaxed); }
+  uint64_t file_bytes() const { return file_end_.load(std::memory_order_relaxed); }
+  uint64_t capacity() const { return capacity_; }
+
+ private:
+  static constexpr uint64_t kUrgent = 8u << 20;
+  static constexpr uint64_t kChunk = 4u << 20;
+  static constexpr uint64_t kRetryNs = 200'000'000;
+
+  uint64_t ahead() const;
+  uint64_t wanted() const;
+  bool is_blocked() const;
+  Status count_one(MDB_txn* txn, MDB_dbi dbi);
+
+  Host host_;
+  std::shared_ptr<Env> env_;
+  Options options_;
+  uint64_t capacity_;
+  std::vector<uint64_t> pages_;  // by database handle
+  std::atomic<uint64_t> live_{0};
+  std::atomic<uint64_t> file_end_{0};
+  bool disk_full_ = false;
+  uint64_t retry_at_ns_ = 0;
+};
+
+}  // namespace chronik::storage_lmdb

@@ -1,0 +1,96 @@
+// chronik.storage/1 on LMDB: the queue of writes, the drain, and reads. Safe to call from any thread. One
+// drain at a time runs on a blocking thread: it takes what is queued over all groups into one write
+// transaction with one sync and completes all of it in one call; between drains it purges what was dropped
+// and extends the file.
+#pragma once
+
+#include "reader.h"
+#include "space.h"
+#include "transaction.h"
+
+#include <optional>
+
+namespace chronik::storage_lmdb {
+
+class Store {
+ public:
+  explicit Store(Host host);
+
+  // [ctl] Opens and recovers on a blocking thread, then completes the token.
+  void start(uint64_t token);
+  // [ctl] Ends what is queued and in flight, then completes the token; true: there was nothing to wait for.
+  bool stop(uint64_t token);
+
+  // ---- chr_storage_v1, where the rules stand ----
+  chr_status open_group(chr_str name, uint64_t* group, chr_error* error);
+  void list_groups(void(CHR_CALL* fn)(void*, chr_str, uint64_t), void* context);
+  chr_status write(const chr_storage_write* writes, uint32_t n, chr_error* error);
+  chr_status read(const chr_storage_read* args, chr_entries* out, uint64_t token, chr_error* error);
+  chr_status find(uint64_t group, int32_t by, int64_t value, chr_entry_header* out, uint64_t token,
+                  chr_error* error);
+  chr_status get(uint64_t group, chr_str key, chr_slice* out, uint64_t token, chr_error* error);
+  chr_status bounds(uint64_t group, chr_storage_bounds* out);
+  chr_status usage(chr_storage_usage* out);
+
+ private:
+  using Batch = std::vector<OwnedWrite>;
+  struct Verdict {
+    chr_status code = CHR_OK;
+    std::string message;
+  };
+  using Verdicts = std::vector<Verdict>;
+  struct Metrics {
+    uint64_t commits, commit_seconds, written, overdue, waiting;
+  };
+
+  Status open();
+  Status recover();
+  Result<Group> recover_group(MDB_txn* txn, uint64_t id, const GroupRecord& record);
+  void define_metrics();
+
+  void drain();
+  Batch take();
+  Verdicts commit(const Batch& batch);
+  // The most that there is room for.
+  Growth allowed(const Batch& batch);
+  // One transaction over the batch; writes that need more than is allowed are refused.
+  Status attempt(const Batch& batch, Growth allowed, Verdicts& verdicts);
+  bool ripen_freed_pages();
+  void after_commit(const Batch& batch, const Transaction::Effect& effect, uint64_t started_ns);
+  void complete(const Batch& batch, const Verdicts& verdicts);
+  // Work between drains; false: there is none.
+  bool maintain();
+  Status purge();
+  void fail_store(const Error& error);
+  void note_full(bool full);
+  void note_leases();
+  // Runs fn(reader) on a blocking thread; fn completes the token.
+  template <class F>
+  chr_status on_blocking(F fn, chr_error* error);
+  // The last drain or read to end completes a stop that waits; nothing of the store may be touched after it.
+  bool end_drain(bool more);
+  void end_read();
+
+  Host host_;
+  uint64_t queue_limit_;
+  uint64_t commit_limit_;
+  GroupTable groups_;
+  Metrics metrics_{};
+  std::shared_ptr<Env> env_;
+  std::shared_ptr<Generations> generations_;
+  std::optional<Space> space_;
+  std::optional<Reader> reader_;
+  uint64_t overdue_noted_ns_ = 0;
+
+  std::mutex mutex_;  // all below
+  Batch queue_;
+  uint64_t queued_bytes_ = 0;
+  bool draining_ = false;
+  bool failed_ = false;  // the disk failed: nothing is written any more
+  bool full_ = false;
+  std::optional<Error> refuse_all_;
+  uint64_t reads_ = 0;  // on blocking threads
+  std::optional<uint64_t> stop_token_;
+};
+
+}  // namespace chronik::storage_lmdb

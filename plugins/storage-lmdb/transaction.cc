@@ -1,0 +1,313 @@
+#include "transaction.h"
+
+namespace chronik::storage_lmdb {
+namespace {
+
+constexpr uint64_t kTrimAtOnce =
+    1024;  // entries that a trim removes in its own transaction; more are purged later
+constexpr uint64_t kPathPages = 4;  // pages that a change in one place copies on write, roughly
+constexpr char kNextId[] = "next_group";
+constexpr char kTouch[] = "touch";
+
+// A cursor for one scope.
+class Cursor {
+ public:
+  Cursor(MDB_txn* txn, MDB_dbi dbi) : rc_(mdb_cursor_open(txn, dbi, &cursor_)) {}
+  ~Cursor() {
+    if (cursor_ != nullptr) mdb_cursor_close(cursor_);
+  }
+  Cursor(const Cursor&) = delete;
+  Cursor& operator=(const Cursor&) = delete;
+
+  int get(MDB_val* key, MDB_val* value, MDB_cursor_op op) {
+    return rc_ == MDB_SUCCESS ? mdb_cursor_get(cursor_, key, value, op) : rc_;
+  }
+  int remove() { return mdb_cursor_del(cursor_, 0); }
+
+ private:
+  MDB_cursor* cursor_ = nullptr;
+  int rc_;
+};
+
+bool same_group(MDB_val key, uint64_t group) { return LogKey::load(key.mv_data) == group; }
+
+}  // namespace
+
+Transaction::~Transaction() {
+  if (txn_ != nullptr) mdb_txn_abort(txn_);
+}
+
+Status Transaction::check(int rc, const char* doing) const {
+  if (rc == MDB_SUCCESS) return {};
+  return std::unexpected(lmdb_error(rc, doing));
+}
+
+Status Transaction::begin() {
+  return check(mdb_txn_begin(env_.raw(), nullptr, 0, &txn_), "begin a write transaction");
+}
+
+Status Transaction::count(Space& space) const {
+  std::vector<uint64_t> touched;
+  for (const auto& [id, working] : working_) touched.push_back(id);
+  return space.count(txn_, touched);
+}
+
+Status Transaction::commit() {
+  for (auto& [id, working] : working_) {
+    if (working.purged) CHRONIK_CHECK(finish_purge(working));
+  }
+  CHRONIK_CHECK(check(mdb_txn_commit(std::exchange(txn_, nullptr)), "commit"));
+  for (const auto& [id, working] : working_) {
+    groups_.publish(working.group);
+    if (working.purged) groups_.purged(working.group);
+  }
+  return {};
+}
+
+Group* Transaction::checkout(uint64_t id) {
+  const auto found = working_.find(id);
+  if (found != working_.end()) return &found->second.group;
+  Group group;
+  if (!groups_.checkout(id, &group)) return nullptr;
+  return &working_.emplace(id, Working{std::move(group)}).first->second.group;
+}
+
+Status Transaction::apply(const OwnedWrite& write) {
+  Group* group = checkout(write.group());
+  if (group == nullptr || group->dropped)
+    return fail(Code::kInvalidArgument,
+                "a write to group " + std::to_string(write.group()) + ", which does not exist");
+  Status trouble;
+  const Status fits = check_appends(write, [&](uint64_t limit) -> uint64_t {
+    if (limit > group->log.last) return group->log.last;
+    std::optional<RecordHead> head;
+    trouble = entry_below(*group, limit, &head);
+    return trouble && head ? head->header.index : 0;
+  });
+  CHRONIK_CHECK(trouble);
+  CHRONIK_CHECK(fits);
+  if (!group->durable) {
+    group->durable = true;
+    CHRONIK_CHECK(write_group(*group));
+    uint64_t next = groups_.next_id();
+    MDB_val key{sizeof kNextId - 1, const_cast<char*>(kNextId)};
+    MDB_val value{sizeof next, &next};
+    CHRONIK_CHECK(check(mdb_put(txn_, env_.meta(), &key, &value, 0), "write the next group id"));
+  }
+  for (const chr_storage_step& step : write.steps()) CHRONIK_CHECK(apply_step(*group, step));
+  effect_.freed += kPathPages * env_.page_size();
+  return {};
+}
+
+Status Transaction::apply_step(Group& group, const chr_storage_step& step) {
+  switch (step.type) {
+    case CHR_STORAGE_TRUNCATE:
+      return truncate(group, step.index);
+    case CHR_STORAGE_APPEND:
+      return append(group, step);
+    case CHR_STORAGE_TRIM:
+      return trim(group, step.index);
+    case CHR_STORAGE_PUT:
+      return put(group, step);
+    case CHR_STORAGE_DELETE:
+      return remove_key(group, step.key);
+    default:
+      group.dropped = true;
+      effect_.freed += group.log.bytes();
+      group.log = {};
+      return write_group(group);
+  }
+}
+
+Status Transaction::append(Group& group, const chr_storage_step& step) {
+  if (step.n == 0) return {};
+  if (step.entries[0].header.index < group.purge_below) {
+    // What waits to be purged would take the new entries with it: purge it now.
+    uint64_t all = UINT64_MAX;
+    CHRONIK_CHECK(remove_entries(group, 0, group.purge_below, &all));
+    group.purge_below = 0;
+    CHRONIK_CHECK(write_group(group));
+  }
+  for (const chr_entry& entry : std::span(step.entries, step.n)) CHRONIK_CHECK(append_one(group, entry));
+  return {};
+}
+
+Status Transaction::append_one(Group& group, const chr_entry& entry) {
+  LogState& log = group.log;
+  const uint64_t n = entry.payload.n;
+  RecordHead head{0, 0, log.entries_at_last + 1, log.bytes_at_last + n, entry.header};
+  LogKey id(group.id, entry.header.index);
+  MDB_val key = id.val();
+  MDB_val value{sizeof head + n, nullptr};
+  CHRONIK_CHECK(check(mdb_put(txn_, env_.lane(group.id), &key, &value, MDB_RESERVE), "append an entry"));
+  auto* to = static_cast<uint8_t*>(value.mv_data);
+  head.payload_crc = copy_with_crc(to + sizeof head, entry.payload.p, n);
+  head.head_crc = head_crc(head, id);
+  std::memcpy(to, &head, sizeof head);
+  if (log.last == 0) {
+    log.first = entry.header.index;
+    log.entries_before_first = log.entries_at_last;
+    log.bytes_before_first = log.bytes_at_last;
+  }
+  log.last = entry.header.index;
+  log.entries_at_last = head.total_entries;
+  log.bytes_at_last = head.total_bytes;
+  effect_.written += value.mv_size;
+  return {};
+}
+
+Status Transaction::truncate(Group& group, uint64_t index) {
+  LogState& log = group.log;
+  if (log.last == 0 || index > log.last) return {};
+  uint64_t all = UINT64_MAX;
+  CHRONIK_CHECK(remove_entries(group, index, UINT64_MAX, &all));
+  std::optional<RecordHead> last;
+  if (index > log.first) CHRONIK_CHECK(entry_below(group, index, &last));
+  if (!last) {
+    log = {};
+    return {};
+  }
+  log.last = last->header.index;
+  log.entries_at_last = last->total_entries;
+  log.bytes_at_last = last->total_bytes;
+  return {};
+}
+
+Status Transaction::trim(Group& group, uint64_t index) {
+  LogState& log = group.log;
+  if (log.last == 0 || index <= log.first) return {};
+  uint64_t budget = kTrimAtOnce;
+  CHRONIK_CHECK(remove_entries(group, log.first, index, &budget));
+  if (budget == 0) {
+    group.purge_below = std::max(group.purge_below, index);
+    CHRONIK_CHECK(write_group(group));
+  }
+  std::optional<RecordHead> first;
+  if (index <= log.last) CHRONIK_CHECK(entry_from(group, index, &first));
+  if (!first) {
+    log = {};
+    return {};
+  }
+  log.first = first->header.index;
+  log.entries_before_first = first->total_entries - 1;
+  log.bytes_before_first = first->total_bytes - first->header.bytes;
+  return {};
+}
+
+Status Transaction::put(const Group& group, const chr_storage_step& step) {
+  std::string key(reinterpret_cast<const char*>(LogKey(group.id, 0).bytes()), 8);
+  key.append(from_abi(step.key));
+  std::string value = encode_value({reinterpret_cast<const char*>(step.value.p), step.value.n});
+  MDB_val k{key.size(), key.data()};
+  MDB_val v{value.size(), value.data()};
+  effect_.written += value.size();
+  return check(mdb_put(txn_, env_.keys(), &k, &v, 0), "put a key");
+}
+
+Status Transaction::remove_key(const Group& group, chr_str name) {
+  std::string key(reinterpret_cast<const char*>(LogKey(group.id, 0).bytes()), 8);
+  key.append(from_abi(name));
+  MDB_val k{key.size(), key.data()};
+  const int rc = mdb_del(txn_, env_.keys(), &k, nullptr);
+  return rc == MDB_NOTFOUND ? Status{} : check(rc, "delete a key");
+}
+
+Status Transaction::write_group(Group& group) {
+  std::string record = encode_group(group.name, group.dropped, group.purge_below);
+  LogKey id(group.id, 0);
+  MDB_val key = id.group_val();
+  MDB_val value{record.size(), record.data()};
+  return check(mdb_put(txn_, env_.groups(), &key, &value, 0), "write a group's record");
+}
+
+Status Transaction::purge(uint64_t n) {
+  for (const uint64_t id : groups_.to_purge()) {
+    if (n == 0) break;
+    Group* group = checkout(id);
+    const uint64_t below = group->dropped ? UINT64_MAX : group->purge_below;
+    CHRONIK_CHECK(remove_entries(*group, 0, below, &n));
+    if (group->dropped && n != 0) CHRONIK_CHECK(remove_keys(*group, &n));
+    if (n != 0) working_.at(id).purged = true;
+  }
+  return {};
+}
+
+Status Transaction::touch() {
+  MDB_val key{sizeof kTouch - 1, const_cast<char*>(kTouch)};
+  uint64_t id = mdb_txn_id(txn_);
+  MDB_val value{sizeof id, &id};
+  return check(mdb_put(txn_, env_.meta(), &key, &value, 0), "touch the store");
+}
+
+Status Transaction::finish_purge(Working& working) {
+  Group& group = working.group;
+  if (!group.dropped) {
+    group.purge_below = 0;
+    return write_group(group);
+  }
+  LogKey id(group.id, 0);
+  MDB_val key = id.group_val();
+  return check(mdb_del(txn_, env_.groups(), &key, nullptr), "remove a group's record");
+}
+
+Status Transaction::remove_entries(const Group& group, uint64_t from, uint64_t to, uint64_t* n) {
+  Cursor cursor(txn_, env_.lane(group.id));
+  LogKey id(group.id, from);
+  MDB_val key = id.val();
+  MDB_val value{};
+  int rc = cursor.get(&key, &value, MDB_SET_RANGE);
+  while (rc == MDB_SUCCESS && *n != 0 && same_group(key, group.id)) {
+    if (to != UINT64_MAX && LogKey::load(static_cast<const uint8_t*>(key.mv_data) + 8) >= to) break;
+    effect_.freed += value.mv_size;
+    rc = cursor.remove();
+    if (rc != MDB_SUCCESS) break;
+    --*n;
+    // The cursor stands on the next entry, if the page still has one; NEXT knows both cases.
+    rc = cursor.get(&key, &value, MDB_NEXT);
+  }
+  return rc == MDB_NOTFOUND ? Status{} : check(rc, "remove entries");
+}
+
+Status Transaction::remove_keys(const Group& group, uint64_t* n) {
+  Cursor cursor(txn_, env_.keys());
+  LogKey id(group.id, 0);
+  MDB_val key = id.group_val();
+  MDB_val value{};
+  int rc = cursor.get(&key, &value, MDB_SET_RANGE);
+  while (rc == MDB_SUCCESS && *n != 0 && same_group(key, group.id)) {
+    rc = cursor.remove();
+    if (rc != MDB_SUCCESS) break;
+    --*n;
+    rc = cursor.get(&key, &value, MDB_NEXT);
+  }
+  return rc == MDB_NOTFOUND ? Status{} : check(rc, "remove keys");
+}
+
+Status Transaction::entry_from(const Group& group, uint64_t index, std::optional<RecordHead>* found) {
+  Cursor cursor(txn_, env_.lane(group.id));
+  LogKey id(group.id, index);
+  MDB_val key = id.val();
+  MDB_val value{};
+  const int rc = cursor.get(&key, &value, MDB_SET_RANGE);
+  if (rc == MDB_NOTFOUND || (rc == MDB_SUCCESS && !same_group(key, group.id))) return {};
+  CHRONIK_CHECK(check(rc, "look for an entry"));
+  CHRONIK_TRY(const RecordView record, parse_record(key, value));
+  *found = record.head;
+  return {};
+}
+
+Status Transaction::entry_below(const Group& group, uint64_t index, std::optional<RecordHead>* found) {
+  Cursor cursor(txn_, env_.lane(group.id));
+  LogKey id(group.id, index);
+  MDB_val key = id.val();
+  MDB_val value{};
+  int rc = cursor.get(&key, &value, MDB_SET_RANGE);
+  rc = cursor.get(&key, &value, rc == MDB_NOTFOUND ? MDB_LAST : MDB_PREV);
+  if (rc == MDB_NOTFOUND || (rc == MDB_SUCCESS && !same_group(key, group.id))) return {};
+  CHRONIK_CHECK(check(rc, "look for an entry"));
+  CHRONIK_TRY(const RecordView record, parse_record(key, value));
+  if (record.head.header.index >= group.log.first) *found = record.head;
+  return {};
+}
+
+}  // namespace chronik::storage_lmdb

@@ -1,0 +1,52 @@
+// The journal on a simulated disk (chronik.host.medium/1): every drain of the queue is one frame, written and
+// synced before its writes complete. Blocking; one thread at a time.
+//
+// The medium begins with two equal superblocks (at 0 and 4096) that say where the journal starts. At most one
+// frame is ever unsynced, so a bad frame at the end is a torn write and is cut, while a bad frame before a
+// good one is damage. Compaction writes the live state as a new journal, before or behind the old one, syncs
+// it, and only then switches the superblocks, one after the other.
+#pragma once
+
+#include "frame.h"
+#include "state.h"
+
+namespace chronik::storage_memory {
+
+class Journal {
+ public:
+  Journal(Host host, const chr_medium_v1* medium) : host_(host), medium_(medium) {}
+
+  // Reads the journal into an empty state. CORRUPT: damage that is no torn write; UNSUPPORTED: a newer
+  // format.
+  Status recover(State& state);
+  // Appends one frame and syncs it. NO_SPACE: nothing was written.
+  Status commit(FrameWriter& frame);
+  // Rewrites the journal where most of it is garbage.
+  Status compact_if_due(const State& state);
+
+  uint64_t size() const { return end_; }
+
+ private:
+  struct Superblock;
+
+  Status format();
+  Status read_superblock(Superblock* out);
+  Status write_superblocks(const Superblock& block);
+  Status scan(State& state);
+  bool read_frame(uint64_t at, uint64_t size, FrameHeader* header, std::vector<uint8_t>* payload);
+  bool good_frame_after(uint64_t at, uint64_t size);
+  Status apply(State& state, std::span<const uint8_t> payload);
+  Status cut_tail(uint64_t size);
+  Status write_snapshot(const State& state, const Superblock& block, uint64_t* end, uint64_t* sequence);
+  Status check(chr_status status, const char* what) const;
+
+  Host host_;
+  const chr_medium_v1* medium_;
+  uint64_t epoch_ = 0;
+  uint64_t start_ = 0;
+  uint64_t end_ = 0;
+  uint64_t sequence_ = 0;  // of the next frame
+  uint64_t compact_again_at_ = 0;
+};
+
+}  // namespace chronik::storage_memory

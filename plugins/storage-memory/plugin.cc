@@ -1,0 +1,60 @@
+// The plugin storage-memory: schema, life cycle and the service table.
+#include "store.h"
+
+#include <chronik/plugin.hpp>
+
+namespace chronik::storage_memory {
+namespace {
+
+constexpr chr_config_key kSchema[] = {
+    config_key(
+        "capacity", CHR_CONFIG_SIZE, "\"1GiB\"",
+        "Bytes of entries and keys that may be kept; a full store refuses writes until something is removed.",
+        1 << 20, INT64_MAX),
+    config_key("queue_bytes", CHR_CONFIG_SIZE, "\"64MiB\"",
+               "Bytes that may wait to be written; beyond them callers are told to come back.", 1 << 16,
+               1ll << 32),
+};
+
+class StorageMemory final : public Plugin {
+ public:
+  static constexpr std::string_view kId = "storage-memory", kVersion = "0.1.0";
+  static std::span<const chr_config_key> schema() { return kSchema; }
+
+  explicit StorageMemory(Host host) : store_(host) {}
+
+  const void* service(std::string_view id, void** instance) override;
+  Result<Progress> start(uint64_t token) override {
+    return store_.start(token) ? Progress::kDone : Progress::kPending;
+  }
+  Result<Progress> stop(uint64_t token) override {
+    return store_.stop(token) ? Progress::kDone : Progress::kPending;
+  }
+
+ private:
+  Store store_;
+};
+
+constexpr chr_storage_v1 kTable = {
+    sizeof kTable,
+    1,
+    thunk<&Store::open_group>,
+    thunk<&Store::list_groups>,
+    thunk<&Store::write>,
+    thunk<&Store::read>,
+    thunk<&Store::find>,
+    thunk<&Store::get>,
+    thunk<&Store::bounds>,
+    thunk<&Store::usage>,
+};
+
+const void* StorageMemory::service(std::string_view id, void** instance) {
+  if (id != CHR_STORAGE_ID) return nullptr;
+  *instance = &store_;
+  return &kTable;
+}
+
+}  // namespace
+}  // namespace chronik::storage_memory
+
+CHRONIK_PLUGIN(chronik::storage_memory::StorageMemory)

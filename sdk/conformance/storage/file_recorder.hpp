@@ -1,0 +1,60 @@
+// Records what a store does to the files below a directory. The program that links this defines write,
+// pwrite, writev, pwritev, ftruncate, fsync and fdatasync itself (and exports them), so that the store under
+// test calls them here. A store that writes through a memory map is not seen.
+#pragma once
+
+#include "trace.hpp"
+
+namespace chronik::conformance {
+
+class FileRecorder {
+ public:
+  // Starts with the files as they are now. Only one recorder at a time; not thread-safe. With stub_syncs a
+  // sync does nothing, which a crash test must notice.
+  FileRecorder(std::string directory, bool stub_syncs);
+  ~FileRecorder();
+  FileRecorder(const FileRecorder&) = delete;
+  FileRecorder& operator=(const FileRecorder&) = delete;
+
+  Trace& trace() { return trace_; }
+
+  // For the interposed functions.
+  static FileRecorder* active();
+  void on_write(int fd, uint64_t at, const void* bytes, uint64_t n);
+  void on_resize(int fd, uint64_t size);
+  void on_sync(int fd);
+  bool stubs_syncs() const { return stub_syncs_; }
+
+ private:
+  // The name below the directory, empty for other files.
+  std::string name_of(int fd) const;
+
+  std::string directory_;
+  bool stub_syncs_;
+  Trace trace_;
+};
+
+// Makes the disk below a directory fail while it lives. Only one at a time.
+class FileFaults {
+ public:
+  explicit FileFaults(std::string directory);
+  ~FileFaults();
+  FileFaults(const FileFaults&) = delete;
+  FileFaults& operator=(const FileFaults&) = delete;
+
+  bool disk_full = false;   // what would make a file longer fails with ENOSPC
+  bool syncs_fail = false;  // every sync, and every write through O_DSYNC, fails with EIO
+
+  // For the interposed functions: the errno of this call, 0 where it may go on.
+  static int of_write(int fd, uint64_t at, uint64_t n);
+  static int of_sync(int fd);
+
+ private:
+  std::string directory_;
+};
+
+// Whole files of a directory, and back. LMDB's lock file holds nothing that lasts and is left out.
+Image read_directory(const std::string& directory);
+void write_directory(const std::string& directory, const Image& image);
+
+}  // namespace chronik::conformance

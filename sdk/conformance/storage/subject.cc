@@ -1,0 +1,311 @@
+#include "subject.hpp"
+
+#include "file_recorder.hpp"
+
+#include <dlfcn.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+namespace chronik::conformance {
+
+Subject& Subject::get() {
+  static Subject subject;
+  return subject;
+}
+
+Disk::Disk() {
+  std::string path = (std::filesystem::temp_directory_path() / "chronik-conformance-XXXXXX").string();
+  if (mkdtemp(path.data()) == nullptr) throw std::runtime_error("cannot make a directory for the test");
+  directory_ = path;
+}
+
+Disk::Disk(const Image& image) : Disk() {
+  if (Subject::get().durability == Subject::Durability::kMedium) {
+    if (const auto found = image.find("medium"); found != image.end()) medium_ = found->second;
+  } else {
+    write_directory(directory_, image);
+  }
+}
+
+Disk::~Disk() { std::filesystem::remove_all(directory_); }
+
+Image Disk::image() const {
+  if (Subject::get().durability == Subject::Durability::kMedium) return {{"medium", medium_}};
+  return read_directory(directory_);
+}
+
+// chronik.host.medium/1 over a string; what is written and synced goes to the trace.
+class Store::Medium : public testing::FakeHost {
+ public:
+  Medium(std::string& content, Trace* trace) : content_(content), trace_(trace) {
+    add_service(CHR_MEDIUM_ID, &kTable);
+  }
+
+ private:
+  static Medium& of(chr_host* self) {
+    return *static_cast<Medium*>(reinterpret_cast<testing::FakeHost*>(self));
+  }
+  static uint64_t CHR_CALL size(chr_host* self) { return of(self).content_.size(); }
+  static chr_status CHR_CALL read(chr_host* self, uint64_t at, uint8_t* p, uint64_t n) {
+    const std::string& content = of(self).content_;
+    if (at + n > content.size()) return CHR_E_OUT_OF_RANGE;
+    content.copy(reinterpret_cast<char*>(p), n, at);
+    return CHR_OK;
+  }
+  static chr_status CHR_CALL write(chr_host* self, uint64_t at, const uint8_t* p, uint64_t n) {
+    std::string& content = of(self).content_;
+    if (at > content.size()) return CHR_E_OUT_OF_RANGE;
+    if (content.size() < at + n) content.resize(at + n);
+    content.replace(at, n, reinterpret_cast<const char*>(p), n);
+    if (of(self).trace_ != nullptr) of(self).trace_->wrote("medium", at, p, n);
+    return CHR_OK;
+  }
+  static chr_status CHR_CALL resize(chr_host* self, uint64_t n) {
+    of(self).content_.resize(n);
+    if (of(self).trace_ != nullptr) of(self).trace_->resized("medium", n);
+    return CHR_OK;
+  }
+  static chr_status CHR_CALL sync(chr_host* self) {
+    if (of(self).trace_ != nullptr && !Subject::get().stub_syncs) of(self).trace_->synced("medium");
+    return CHR_OK;
+  }
+  static constexpr chr_medium_v1 kTable = {sizeof(chr_medium_v1), 1, size, read, write, resize, sync};
+
+  std::string& content_;
+  Trace* trace_;
+};
+
+Store::Store(Disk& disk, Settings settings, Trace* trace) {
+  const Subject& subject = Subject::get();
+  if (subject.durability == Subject::Durability::kMedium) {
+    host_ = std::make_shared<Medium>(disk.medium(), trace);
+  } else {
+    host_ = std::make_shared<testing::FakeHost>();
+  }
+  host_->directory(disk.directory());
+  for (const auto& [key, value] : subject.settings) host_->config_int(key, value);
+  if (settings == Settings::kSmall) {
+    for (const auto& [key, value] : subject.small) host_->config_int(key, value);
+  }
+  void* file = dlopen(subject.plugin.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (file == nullptr) throw std::runtime_error(std::string("cannot load the plugin: ") + dlerror());
+  using Entry = const chr_plugin_v1*(CHR_CALL*)(const chr_offer*, chr_error*);
+  const auto entry = reinterpret_cast<Entry>(dlsym(file, "chronik_plugin_v1"));
+  if (entry == nullptr) throw std::runtime_error("the file does not export chronik_plugin_v1");
+  const chr_offer offer{sizeof offer, CHR_ABI_MAJOR, CHR_ABI_MINOR, 0, CHR_FEATURE_DRAFTS};
+  chr_error error = make_abi_error();
+  plugin_ = entry(&offer, &error);
+  if (plugin_ == nullptr)
+    throw std::runtime_error(std::string("the plugin refuses this host: ") + error.message);
+  start();
+}
+
+template <class Call>
+chr_status Store::finish(Call&& call, std::string* message) {
+  struct Outcome {
+    bool seen = false;
+    chr_status code = CHR_OK;
+    std::string message;
+  };
+  const auto outcome = std::make_shared<Outcome>();
+  chr_status status = CHR_OK;
+  host_->on_shard(0, [&] {
+    status = Host(host_->core()).async(call, [outcome](const chr_done& done) {
+      *outcome = {true, done.code, std::string(from_abi(done.message))};
+    });
+  });
+  if (status != CHR_PENDING) return status;
+  host_->run();
+  if (!outcome->seen) throw std::runtime_error("a call that returned PENDING was never completed");
+  if (message != nullptr) *message = outcome->message;
+  return outcome->code;
+}
+
+void Store::start() {
+  chr_error error = make_abi_error();
+  failure_code_ = plugin_->create(host_->core(), to_abi("{}"), &instance_, &error);
+  if (failure_code_ == CHR_OK)
+    failure_code_ =
+        finish([&](uint64_t token) { return plugin_->start(instance_, token, &error); }, &failure_);
+  if (failure_code_ != CHR_OK) {
+    if (failure_.empty()) failure_ = error.message;
+    if (failure_.empty()) failure_ = "the start failed without a message";
+    return;
+  }
+  table_ = static_cast<const chr_storage_v1*>(plugin_->service(instance_, CHR_STORAGE_ID, &self_));
+  if (table_ == nullptr) throw std::runtime_error("the plugin does not provide chronik.storage/1");
+}
+
+void Store::crash() {
+  if (instance_ != nullptr) plugin_->destroy(std::exchange(instance_, nullptr));
+}
+
+Store::~Store() {
+  if (instance_ == nullptr) return;
+  try {
+    host_->run();
+    chr_error error = make_abi_error();
+    const chr_status status = finish([&](uint64_t token) { return plugin_->stop(instance_, token, &error); });
+    EXPECT_EQ(status, CHR_OK) << "stop failed: " << error.message;
+    host_->expect_idle();
+  } catch (const std::exception& e) {
+    ADD_FAILURE() << e.what();
+  }
+  crash();
+}
+
+uint64_t Store::group(std::string_view name) {
+  uint64_t group = 0;
+  chr_error error = make_abi_error();
+  const chr_status status = table_->open_group(self_, to_abi(name), &group, &error);
+  EXPECT_EQ(status, CHR_OK) << error.message;
+  return group;
+}
+
+std::vector<std::pair<std::string, uint64_t>> Store::groups() {
+  std::vector<std::pair<std::string, uint64_t>> groups;
+  table_->list_groups(
+      self_,
+      [](void* context, chr_str name, uint64_t group) {
+        static_cast<decltype(groups)*>(context)->emplace_back(from_abi(name), group);
+      },
+      &groups);
+  return groups;
+}
+
+namespace {
+
+// The ABI structs of some writes; all of it is gone after the call, but for the leases that were retained.
+struct AbiWrites {
+  std::vector<std::vector<std::vector<chr_entry>>> entries;
+  std::vector<std::vector<chr_storage_step>> steps;
+  std::vector<chr_storage_write> writes;
+  std::vector<Lease> leases;
+
+  explicit AbiWrites(const std::vector<TestWrite>& from) {
+    for (const TestWrite& write : from) {
+      auto& own_entries = entries.emplace_back();
+      auto& own_steps = steps.emplace_back();
+      for (const TestStep& step : write.steps) {
+        auto& list = own_entries.emplace_back();
+        for (const TestEntry& entry : step.entries) list.push_back({entry.header, slice(entry.payload)});
+        own_steps.push_back({step.type, static_cast<uint32_t>(list.size()), step.index, list.data(),
+                             to_abi(step.key), slice(step.value)});
+      }
+      writes.push_back({write.group, 0, own_steps.data(), own_steps.size()});
+    }
+  }
+  chr_slice slice(const std::string& bytes) {
+    const chr_slice slice = testing::FakeBuffer::copy(bytes);
+    leases.push_back(Lease::adopt(slice.lease));
+    return slice;
+  }
+};
+
+}  // namespace
+
+chr_status Store::queue(const std::vector<TestWrite>& writes, std::vector<chr_done>* done) {
+  AbiWrites abi(writes);
+  done->assign(writes.size(), chr_done{});
+  const auto* exec = static_cast<const chr_exec_v1*>(host_->core()->query(host_->core()->self, CHR_EXEC_ID));
+  for (size_t i = 0; i < writes.size(); ++i) {
+    (*done)[i].code = CHR_PENDING;
+    abi.writes[i].token = host_->begin(&(*done)[i]);
+  }
+  chr_error error = make_abi_error();
+  const chr_status status =
+      table_->write(self_, abi.writes.data(), static_cast<uint32_t>(abi.writes.size()), &error);
+  if (status == CHR_PENDING) return status;
+  EXPECT_LT(status, 0) << "a write is always PENDING, or an error";
+  for (const chr_storage_write& write : abi.writes) exec->op_abandon(host_->core()->self, write.token);
+  return status;
+}
+
+chr_status Store::write(const TestWrite& write) {
+  std::vector<chr_done> done;
+  const chr_status status = queue({write}, &done);
+  if (status != CHR_PENDING) return status;
+  host_->run();
+  EXPECT_NE(done[0].code, CHR_PENDING) << "a write was never completed";
+  return done[0].code;
+}
+
+chr_storage_read Store::all_of(uint64_t group) const {
+  chr_storage_read args{};
+  args.struct_size = sizeof args;
+  args.group = group;
+  args.max_bytes = UINT64_MAX;
+  return args;
+}
+
+Got Store::read(const chr_storage_read& args) {
+  Got got;
+  chr_entries out{};
+  out.struct_size = sizeof out;
+  chr_error error = make_abi_error();
+  got.code = finish([&](uint64_t token) { return table_->read(self_, &args, &out, token, &error); });
+  if (got.code != CHR_OK) return got;
+  got.lease = Lease::adopt(out.lease);
+  got.raw = out.entries;
+  EXPECT_EQ(out.n == 0, out.lease == nullptr);
+  for (uint32_t i = 0; i < out.n; ++i) {
+    const chr_slice& payload = out.entries[i].payload;
+    got.entries.push_back(
+        {out.entries[i].header, std::string(reinterpret_cast<const char*>(payload.p), payload.n)});
+  }
+  return got;
+}
+
+Got Store::find(uint64_t group, int32_t by, int64_t value) {
+  Got got;
+  chr_entry_header header{};
+  chr_error error = make_abi_error();
+  got.code =
+      finish([&](uint64_t token) { return table_->find(self_, group, by, value, &header, token, &error); });
+  if (got.code == CHR_OK) got.entries.push_back({header, {}});
+  return got;
+}
+
+Got Store::get(uint64_t group, std::string_view key) {
+  Got got;
+  chr_slice out{};
+  chr_error error = make_abi_error();
+  got.code =
+      finish([&](uint64_t token) { return table_->get(self_, group, to_abi(key), &out, token, &error); });
+  if (got.code != CHR_OK) return got;
+  got.lease = Lease::adopt(out.lease);
+  got.value.assign(reinterpret_cast<const char*>(out.p), out.n);
+  return got;
+}
+
+chr_storage_bounds Store::bounds(uint64_t group) {
+  chr_storage_bounds bounds{};
+  bounds.struct_size = sizeof bounds;
+  EXPECT_EQ(table_->bounds(self_, group, &bounds), CHR_OK);
+  return bounds;
+}
+
+chr_storage_usage Store::usage() {
+  chr_storage_usage usage{};
+  usage.struct_size = sizeof usage;
+  EXPECT_EQ(table_->usage(self_, &usage), CHR_OK);
+  return usage;
+}
+
+ModelGroup Store::content(uint64_t group, const std::vector<std::string>& keys) {
+  ModelGroup content;
+  Got got = read(all_of(group));
+  EXPECT_EQ(got.code, CHR_OK);
+  for (TestEntry& entry : got.entries) content.entries[entry.header.index] = std::move(entry);
+  for (const std::string& key : keys) {
+    Got value = get(group, key);
+    if (value.code == CHR_OK) content.keys[key] = std::move(value.value);
+    EXPECT_TRUE(value.code == CHR_OK || value.code == CHR_E_NOT_FOUND) << value.code;
+  }
+  return content;
+}
+
+}  // namespace chronik::conformance

@@ -1,0 +1,111 @@
+// The storage under test: its shared object, its settings, and a running instance of it on a FakeHost.
+#pragma once
+
+#include "model.hpp"
+#include "trace.hpp"
+
+#include <chronik/plugin.h>
+#include <chronik/testing/fake_host.hpp>
+
+#include <memory>
+#include <stdexcept>
+#include <utility>
+
+namespace chronik::conformance {
+
+// What the command line says of the storage under test.
+struct Subject {
+  enum class Durability { kNone, kFiles, kMedium };
+
+  std::string plugin;                         // path of the shared object
+  Durability durability = Durability::kNone;  // where it keeps what survives a restart
+  std::vector<std::pair<std::string, int64_t>> settings;
+  std::vector<std::pair<std::string, int64_t>> small;  // settings that make it full after some MiB
+  bool stub_syncs = false;                             // the crash tests must fail then
+
+  static Subject& get();
+  bool is_durable() const { return durability != Durability::kNone; }
+};
+
+// What survives a restart: a directory of its own, or the content of a medium. Removed at the end.
+class Disk {
+ public:
+  Disk();
+  explicit Disk(const Image& image);
+  ~Disk();
+  Disk(const Disk&) = delete;
+  Disk& operator=(const Disk&) = delete;
+
+  Image image() const;
+  const std::string& directory() const { return directory_; }
+  std::string& medium() { return medium_; }
+
+ private:
+  std::string directory_;
+  std::string medium_;
+};
+
+// A read or get that returned: what it gave, and its lease.
+struct Got {
+  chr_status code = CHR_OK;
+  std::vector<TestEntry> entries;
+  const chr_entry* raw = nullptr;
+  Lease lease;
+  std::string value;
+};
+
+class Store {
+ public:
+  enum class Settings { kUsual, kSmall };
+  // Starts the plugin. Where it must be allowed to refuse, ask failure() before anything else.
+  explicit Store(Disk& disk, Settings settings = Settings::kUsual, Trace* trace = nullptr);
+  // Stops it, which must leave nothing behind.
+  ~Store();
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  // Empty when the start succeeded.
+  const std::string& failure() const { return failure_; }
+  chr_status failure_code() const { return failure_code_; }
+  testing::FakeHost& host() { return *host_; }
+  const chr_storage_v1& table() const { return *table_; }
+  void* self() const { return self_; }
+  // Destroys the instance as it is, without a stop.
+  void crash();
+
+  uint64_t group(std::string_view name);
+  std::vector<std::pair<std::string, uint64_t>> groups();
+
+  // Queues writes in one call. The status of the call; *done receives each outcome once the host has run.
+  chr_status queue(const std::vector<TestWrite>& writes, std::vector<chr_done>* done);
+  // Queues one and runs: how it ended.
+  chr_status write(const TestWrite& write);
+
+  chr_storage_read all_of(uint64_t group) const;
+  Got read(const chr_storage_read& args);
+  Got find(uint64_t group, int32_t by, int64_t value);  // the header in entries[0]
+  Got get(uint64_t group, std::string_view key);
+  chr_storage_bounds bounds(uint64_t group);
+  chr_storage_usage usage();
+  // Everything a group holds, by the keys that it might have.
+  ModelGroup content(uint64_t group, const std::vector<std::string>& keys);
+
+ private:
+  class Medium;
+
+  void start();
+  void stop();
+  // Makes a call that may answer at once or later, and waits for it.
+  template <class Call>
+  chr_status finish(Call&& call, std::string* message = nullptr);
+
+  std::shared_ptr<testing::FakeHost> host_;
+  const chr_plugin_v1* plugin_ = nullptr;
+  chr_plugin* instance_ = nullptr;
+  const chr_storage_v1* table_ = nullptr;
+  void* self_ = nullptr;
+  std::string failure_;
+  chr_status failure_code_ = CHR_OK;
+};
+
+}  // namespace chronik::conformance

@@ -1,0 +1,39 @@
+/* clang-format off */
+/* chronik draft ABI: links to the other nodes of the cluster (host service). A host without peers has none. */
+#ifndef CHRONIK_DRAFT_LINK_H_
+#define CHRONIK_DRAFT_LINK_H_
+
+#include <chronik/host.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { CHR_LANE_CONTROL = 0, CHR_LANE_BULK = 1 };
+
+/* What a plugin gets from its channel. FROZEN once stable. */
+typedef struct chr_channel_v1 {
+  uint32_t struct_size, rev;
+  /* [shard] Shard 0. A frame, contiguous; retain its lease to keep it. Frames of one lane of one peer come in order;
+   * any may be lost. The bytes are untrusted. */
+  void(CHR_CALL* frame)(void* context, int32_t from, chr_slice bytes);
+  /* [shard] Shard 0. The link to a peer is up (frames can be sent), or was lost: what was queued may be lost. */
+  void(CHR_CALL* link)(void* context, int32_t peer, uint32_t up);
+} chr_channel_v1;
+
+#define CHR_LINK_ID "chronik.host.link/1"
+typedef struct chr_link_v1 {
+  uint32_t struct_size, rev;
+  /* [ctl] Claims the channel with this name, such as "raft", on every link. Call it in start(). */
+  chr_status(CHR_CALL* open)(chr_host* self, chr_str channel, const chr_channel_v1* receiver, void* context,
+                             uint32_t* channel_id, chr_error* error);
+  /* [any] Queues one frame, gathered from n slices whose leases are retained. Never blocks and never retries:
+   * OVERLOADED when the bounded queue of the lane is full, UNAVAILABLE when the link is down; the frame is dropped. */
+  chr_status(CHR_CALL* send)(chr_host* self, uint32_t channel_id, int32_t to, uint32_t lane, const chr_slice* slices,
+                             uint32_t n);
+} chr_link_v1;
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+#endif /* CHRONIK_DRAFT_LINK_H_ */

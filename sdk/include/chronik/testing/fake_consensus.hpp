@@ -1,0 +1,255 @@
+// FakeConsensus: chronik.consensus/1 for unit tests of a plugin that stands on it. One node's view of its
+// groups, on shard 0, without elections, disks or other nodes: the test says who leads and when entries
+// commit.
+//
+//     FakeHost host;
+//     FakeConsensus consensus(&host);              // now found by acquire(CHR_CONSENSUS_ID)
+//     consensus.auto_elect(false);
+//     ...                                          // the plugin opens "__meta"
+//     consensus.elect("__meta");                   // this node leads, in the next term
+//     consensus.follow("__meta", 2, 7);            // node 2 leads, in term 7
+//     consensus.hold_commits(true);                // proposals wait for commit("__meta"), or
+//     drop_uncommitted() consensus.on_commit = [&](name, header, payload) { other.receive(name, header,
+//     payload); };
+//
+// By default each group elects this node when it is opened, and commits at once, in the next run() of the
+// host. Logs stay when a group is closed, until delete_group: a group that is opened again recovers, from its
+// snapshot where close_group was asked for one.
+#pragma once
+
+#include <chronik/draft/consensus.h>
+
+#include <algorithm>
+#include <chronik/plugin.hpp>
+#include <chronik/testing/fake_host.hpp>
+
+namespace chronik::testing {
+
+class FakeConsensus {
+ public:
+  struct Entry {
+    chr_entry_header header{};
+    std::shared_ptr<std::string> payload;
+    uint64_t token = 0;  // completed when the entry commits
+  };
+  struct Group {
+    FakeConsensus* owner = nullptr;
+    std::string name, label;
+    chr_group_id id{};
+    const chr_state_machine_v1* machine = nullptr;
+    void* context = nullptr;
+    std::vector<int32_t> voters;
+    std::vector<Entry> log;
+    uint64_t first_index = 1;
+    uint64_t term = 0, commit = 0, applied = 0;
+    int32_t leader = -1;
+    bool open = false, told = false, applying = false;
+    int64_t log_start = 0, log_end = 0;
+    std::string snapshot;
+    uint64_t snapshot_index = 0;
+  };
+
+  explicit FakeConsensus(FakeHost* host) : fake_(host), host_(host->core()) {
+    host->provide(CHR_CONSENSUS_ID, &table(), this);
+  }
+  FakeConsensus(const FakeConsensus&) = delete;
+  FakeConsensus& operator=(const FakeConsensus&) = delete;
+
+  // ---- what the test says ----
+  void auto_elect(bool on) { auto_elect_ = on; }
+  void hold_commits(bool on) { hold_commits_ = on; }
+  // What propose() answers from now on, instead of taking entries; OK: it takes them again.
+  void refuse_proposals(chr_status status) { refusal_ = status; }
+  // Called for each entry that commits.
+  std::function<void(const std::string&, const chr_entry_header&, const std::string&)> on_commit;
+  // On which shard a group lives, by its name; by default all live on shard 0.
+  std::function<uint32_t(std::string_view)> place;
+  // Reads answer later instead of at once, as from a disk.
+  void slow_reads(bool on) { slow_reads_ = on; }
+  // Proposals until DURABLE complete on commit only, as on a disk that stalls.
+  void hold_disk(bool on) { hold_disk_ = on; }
+
+  // This node leads, in `term` or the next one.
+  void elect(const std::string& name, uint64_t term = 0) {
+    Group& group = at(name);
+    change_role(&group, host_.node().id, term == 0 ? group.term + 1 : term);
+    Entry noop;
+    noop.header.kind = CHR_ENTRY_NOOP;
+    append(&group, std::move(noop));
+    if (!hold_commits_) schedule(&group, group.log.back().header.index);
+  }
+  // Another node leads, or none (-1). What is uncommitted stays until drop_uncommitted().
+  void follow(const std::string& name, int32_t leader, uint64_t term) {
+    change_role(&at(name), leader, term);
+  }
+  // Commits all that is in the log.
+  void commit(const std::string& name) {
+    Group& group = at(name);
+    schedule(&group, last_index(group));
+  }
+  // The new leader overwrote what was uncommitted: its proposals fail.
+  void drop_uncommitted(const std::string& name) {
+    Group& group = at(name);
+    const uint64_t from = group.commit + 1;
+    if (last_index(group) < from) return;
+    while (!group.log.empty() && group.log.back().header.index >= from) {
+      const Entry entry = std::move(group.log.back());
+      group.log.pop_back();
+      group.log_end = entry.header.base_offset;
+      if (entry.token != 0) host_.complete(entry.token, CHR_E_NOT_LEADER, "overwritten by a new leader");
+    }
+    fake_->on_shard(shard_of(name), [&] {
+      if (group.open) group.machine->truncated(group.context, from, group.log_end);
+    });
+  }
+  // Tells watchers about a group that this fake does not hold.
+  void tell(const chr_group_id& id, const chr_role& role, bool usable) {
+    for (const auto& [fn, context] : watchers_) fn(context, &id, &role, usable ? 1 : 0);
+  }
+  // A committed entry of the leader, as a follower gets it.
+  void receive(const std::string& name, const chr_entry_header& header, const std::string& payload) {
+    Group& group = at(name);
+    Entry entry;
+    entry.header = header;
+    entry.payload = std::make_shared<std::string>(payload);
+    group.log_end = header.base_offset + header.records;
+    group.log.push_back(std::move(entry));
+    schedule(&group, header.index);
+  }
+
+  // ---- what happened ----
+  bool has(const std::string& name) const { return groups_.contains(name); }
+  const Group& group(const std::string& name) const { return *groups_.at(name); }
+  uint64_t proposals() const { return proposals_; }
+
+ private:
+  friend struct FakeConsensusTable;
+  static const chr_consensus_v1& table();
+
+  Group& at(const std::string& name) { return *groups_.at(name); }
+  static uint64_t last_index(const Group& group) {
+    return group.log.empty() ? std::max(group.first_index - 1, group.snapshot_index)
+                             : group.log.back().header.index;
+  }
+  uint32_t shard_of(std::string_view name) const { return place ? place(name) : 0; }
+  bool leads(const Group& group) const { return group.leader == host_.node().id; }
+
+  void append(Group* group, Entry entry) {
+    entry.header.index = last_index(*group) + 1;
+    entry.header.term = group->term;
+    entry.header.base_offset = group->log_end;
+    entry.header.log_max_timestamp = std::max(
+        entry.header.max_timestamp, group->log.empty() ? -1 : group->log.back().header.log_max_timestamp);
+    if (!entry.payload) entry.payload = std::make_shared<std::string>();
+    entry.header.bytes = entry.payload->size();
+    group->log_end += entry.header.records;
+    group->log.push_back(std::move(entry));
+  }
+
+  void change_role(Group* group, int32_t leader, uint64_t term) {
+    group->leader = leader;
+    group->term = term;
+    group->told = false;
+    if (!group->open) return;
+    if (!leads(*group)) tell_machine(group);
+    tell_watchers(*group, 0);
+  }
+  chr_role role_of(const Group& group) const {
+    chr_role role{};
+    role.struct_size = sizeof role;
+    role.role = leads(group) ? CHR_ROLE_LEADER : CHR_ROLE_FOLLOWER;
+    role.term = group.term;
+    role.leader = group.leader;
+    return role;
+  }
+  void tell_machine(Group* group) {
+    const chr_role role = role_of(*group);
+    group->told = leads(*group);
+    fake_->on_shard(shard_of(group->name), [&] { group->machine->role(group->context, &role); });
+  }
+  void tell_watchers(const Group& group, uint32_t usable) {
+    const chr_role role = role_of(group);
+    for (const auto& [fn, context] : watchers_) fn(context, &group.id, &role, usable);
+  }
+
+  void schedule(Group* group, uint64_t index) {
+    host_.post(shard_of(group->name), [this, name = group->name, index] {
+      if (const auto found = groups_.find(name); found != groups_.end()) advance(found->second.get(), index);
+    });
+  }
+  void advance(Group* group, uint64_t index) {
+    if (!group->open || index <= group->commit) return;
+    for (Entry& entry : group->log) {
+      if (entry.header.index <= group->commit || entry.header.index > index) continue;
+      if (on_commit) on_commit(group->name, entry.header, *entry.payload);
+      if (entry.token != 0) host_.complete(std::exchange(entry.token, 0), CHR_OK);
+    }
+    group->commit = index;
+    int64_t offset = group->log_start;
+    for (const Entry& entry : group->log) {
+      if (entry.header.index <= index) offset = entry.header.base_offset + entry.header.records;
+    }
+    group->machine->committed(group->context, index, offset);
+    apply(group);
+  }
+  void apply(Group* group) {
+    if (group->applying || !group->open) return;
+    std::vector<chr_entry> entries;
+    std::vector<std::shared_ptr<std::string>> alive;
+    for (const Entry& entry : group->log) {
+      if (entry.header.index <= group->applied || entry.header.index > group->commit ||
+          entry.header.kind < 16)
+        continue;
+      entries.push_back(
+          {entry.header,
+           {reinterpret_cast<const uint8_t*>(entry.payload->data()), entry.payload->size(), nullptr}});
+      alive.push_back(entry.payload);
+    }
+    const uint64_t upto = group->commit;
+    chr_status status = CHR_OK;
+    if (!entries.empty()) {
+      group->applying = true;
+      status = host_.async(
+          [&](uint64_t token) {
+            return group->machine->apply(group->context, entries.data(),
+                                         static_cast<uint32_t>(entries.size()), token);
+          },
+          [this, group, upto](const chr_done&) { applied(group, upto); });
+    }
+    if (status < 0) host_.fatal("apply failed for " + group->name);
+    if (status != CHR_PENDING) applied(group, upto);
+  }
+  void applied(Group* group, uint64_t upto) {
+    group->applying = false;
+    group->applied = upto;
+    if (leads(*group) && !group->told && usable(*group)) {
+      tell_machine(group);
+      tell_watchers(*group, 1);
+    }
+    if (group->applied < group->commit) apply(group);
+  }
+  // The no-op of the present term is applied.
+  bool usable(const Group& group) const {
+    if (!leads(group)) return false;
+    for (const Entry& entry : group.log) {
+      if (entry.header.term == group.term && entry.header.kind == CHR_ENTRY_NOOP)
+        return entry.header.index <= group.applied;
+    }
+    return false;
+  }
+
+  FakeHost* const fake_;
+  const Host host_;
+  bool auto_elect_ = true;
+  bool hold_commits_ = false;
+  bool slow_reads_ = false;
+  bool hold_disk_ = false;
+  chr_status refusal_ = CHR_OK;
+  uint64_t proposals_ = 0;
+  std::map<std::string, std::unique_ptr<Group>> groups_;
+  std::vector<std::pair<chr_role_fn, void*>> watchers_;
+};
+
+}  // namespace chronik::testing
+
+#include <chronik/testing/fake_consensus_table.hpp>

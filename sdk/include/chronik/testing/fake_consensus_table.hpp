@@ -1,0 +1,281 @@
+// The function table of FakeConsensus. Included by fake_consensus.hpp.
+#pragma once
+
+#include <chronik/testing/fake_consensus.hpp>
+
+namespace chronik::testing {
+
+struct FakeConsensusTable {
+  using Group = FakeConsensus::Group;
+  using Entry = FakeConsensus::Entry;
+  static FakeConsensus* of(void* self) { return static_cast<FakeConsensus*>(self); }
+  static Group* of(chr_group* group) { return reinterpret_cast<Group*>(group); }
+
+  static uint32_t CHR_CALL shard_of(void* self, chr_str name) { return of(self)->shard_of(from_abi(name)); }
+
+  static chr_status CHR_CALL open_group(void* self, const chr_group_options* options,
+                                        const chr_state_machine_v1* machine, void* context, chr_group** out,
+                                        uint64_t token, chr_error* error) {
+    FakeConsensus* consensus = of(self);
+    const std::string name(from_abi(options->id.name));
+    std::unique_ptr<Group>& slot = consensus->groups_[name];
+    if (!slot) slot = std::make_unique<Group>();
+    Group* group = slot.get();
+    if (group->open) return report(error, CHR_E_EXISTS, "the group " + name + " is open");
+    group->owner = consensus;
+    group->name = name;
+    group->label = std::string(from_abi(options->id.label));
+    group->id = options->id;
+    group->id.name = to_abi(group->name);
+    group->id.label = to_abi(group->label);
+    group->voters.assign(options->voters, options->voters + options->n_voters);
+    group->machine = machine;
+    group->context = context;
+    group->leader = -1;
+    *out = reinterpret_cast<chr_group*>(group);
+    consensus->host_.post(consensus->shard_of(name), [group, token] { recover(group, token); });
+    return CHR_PENDING;
+  }
+  static void recover(Group* group, uint64_t token) {
+    FakeConsensus* consensus = group->owner;
+    group->open = true;
+    group->applied = 0;
+    if (group->snapshot_index > 0) {
+      // In two pieces, since a reader must not count on one.
+      const auto* bytes = reinterpret_cast<const uint8_t*>(group->snapshot.data());
+      const uint64_t half = group->snapshot.size() / 2;
+      const chr_slice pieces[] = {{bytes, half, nullptr},
+                                  {bytes + half, group->snapshot.size() - half, nullptr}};
+      chr_error error = make_abi_error();
+      const chr_status loaded = group->machine->load(group->context, pieces, 2, &error);
+      if (loaded != CHR_OK) return consensus->host_.complete(token, loaded, error.message);
+      group->applied = group->snapshot_index;
+    }
+    consensus->apply(group);
+    consensus->host_.complete(token, CHR_OK);
+    if (consensus->auto_elect_) consensus->elect(group->name);
+  }
+
+  static chr_status CHR_CALL close_group(chr_group* handle, uint32_t snapshot, uint64_t token, chr_error*) {
+    Group* group = of(handle);
+    if (snapshot != 0) {
+      std::string bytes;
+      const chr_sink sink = {&bytes, [](void* context, const uint8_t* p, uint64_t n) -> uint32_t {
+                               static_cast<std::string*>(context)->append(reinterpret_cast<const char*>(p),
+                                                                          n);
+                               return 1;
+                             }};
+      if (group->machine->save(group->context, &sink) == CHR_OK) {
+        group->snapshot = std::move(bytes);
+        group->snapshot_index = group->applied;
+      }
+    }
+    group->open = false;
+    for (Entry& entry : group->log) {
+      if (entry.token != 0)
+        group->owner->host_.complete(std::exchange(entry.token, 0), CHR_E_CANCELLED, "the group was closed");
+    }
+    group->owner->host_.complete(token, CHR_OK);
+    return CHR_PENDING;
+  }
+
+  static chr_status CHR_CALL delete_group(void* self, chr_str name, uint64_t token, chr_error*) {
+    of(self)->groups_.erase(std::string(from_abi(name)));
+    of(self)->host_.complete(token, CHR_OK);
+    return CHR_PENDING;
+  }
+
+  static chr_status CHR_CALL propose(chr_group* handle, uint64_t expected_term, const chr_proposal* items,
+                                     uint32_t n, uint32_t until, chr_placed* placed, uint64_t token,
+                                     chr_error* error) {
+    Group* group = of(handle);
+    FakeConsensus* consensus = group->owner;
+    if (consensus->refusal_ != CHR_OK) return report(error, consensus->refusal_, "proposals are refused");
+    if (!group->open || !consensus->leads(*group)) return report(error, CHR_E_NOT_LEADER, "not the leader");
+    if (expected_term != 0 && expected_term != group->term)
+      return report(error, CHR_E_FENCED, "another term");
+    for (uint32_t i = 0; i < n; ++i) {
+      Entry entry;
+      entry.header.kind = items[i].kind;
+      entry.header.records = items[i].records;
+      entry.header.max_timestamp = items[i].max_timestamp;
+      entry.payload = std::make_shared<std::string>(reinterpret_cast<const char*>(items[i].payload.p),
+                                                    items[i].payload.n);
+      if (items[i].offset_at >= 0) patch(entry.payload.get(), items[i].offset_at, group->log_end, 8);
+      if (items[i].epoch_at >= 0)
+        patch(entry.payload.get(), items[i].epoch_at, static_cast<int64_t>(group->term), 4);
+      const bool durable = until == CHR_UNTIL_DURABLE && !consensus->hold_disk_;
+      if (i + 1 == n && until != CHR_UNTIL_PLACED && !durable) entry.token = token;
+      consensus->append(group, std::move(entry));
+      const chr_entry_header& header = group->log.back().header;
+      placed[i] = {header.index, header.term, header.base_offset};
+    }
+    ++consensus->proposals_;
+    if (until == CHR_UNTIL_DURABLE && !consensus->hold_disk_) consensus->host_.complete(token, CHR_OK);
+    if (!consensus->hold_commits_) consensus->schedule(group, group->log.back().header.index);
+    return until == CHR_UNTIL_PLACED ? CHR_OK : CHR_PENDING;
+  }
+  static void patch(std::string* payload, int32_t at, int64_t value, int bytes) {
+    for (int i = bytes - 1; i >= 0; --i, value >>= 8)
+      payload->at(static_cast<size_t>(at + i)) = static_cast<char>(value & 0xFF);
+  }
+
+  // What a read hands out: the entries and what keeps their bytes alive.
+  struct ReadLease {
+    chr_buf buf;  // first, so that a chr_buf* is one of this
+    uint64_t references = 1;
+    std::vector<chr_entry> entries;
+    std::vector<std::shared_ptr<std::string>> payloads;
+    static void CHR_CALL retain(chr_buf* buf) { ++reinterpret_cast<ReadLease*>(buf)->references; }
+    static void CHR_CALL release(chr_buf* buf) {
+      auto* lease = reinterpret_cast<ReadLease*>(buf);
+      if (--lease->references == 0) delete lease;
+    }
+    static constexpr chr_buf_ops kOps = {retain, release};
+  };
+  static chr_status CHR_CALL read(chr_group* handle, const chr_group_read* args, chr_entries* out,
+                                  uint64_t token, chr_error* error) {
+    const Group* group = of(handle);
+    if (args->offset < group->log_start || args->offset > group->log_end)
+      return report(error, CHR_E_OUT_OF_RANGE, "the offset is outside of the log");
+    auto* lease = new ReadLease{{&ReadLease::kOps}, 1, {}, {}};
+    uint64_t bytes = 0;
+    for (const Entry& entry : group->log) {
+      const chr_entry_header& header = entry.header;
+      if (header.kind != CHR_ENTRY_DATA || header.base_offset + header.records <= args->offset) continue;
+      if (args->bound == CHR_BOUND_COMMITTED && header.index > group->commit) break;
+      if (!lease->entries.empty() && bytes + header.bytes > args->max_bytes) break;
+      bytes += header.bytes;
+      const uint64_t n = args->headers_only != 0 ? 0 : entry.payload->size();
+      lease->entries.push_back(
+          {header, {reinterpret_cast<const uint8_t*>(entry.payload->data()), n, nullptr}});
+      lease->payloads.push_back(entry.payload);
+    }
+    out->n = static_cast<uint32_t>(lease->entries.size());
+    out->entries = lease->entries.data();
+    out->lease = out->n == 0 ? nullptr : &lease->buf;
+    if (out->n == 0) delete lease;
+    if (!group->owner->slow_reads_) return CHR_OK;
+    group->owner->host_.complete(token, CHR_OK);
+    return CHR_PENDING;
+  }
+
+  static chr_status CHR_CALL find(chr_group* handle, int32_t by, int64_t value, chr_entry_header* out,
+                                  uint64_t, chr_error*) {
+    const Group* group = of(handle);
+    const chr_entry_header* best = nullptr;
+    for (const Entry& entry : group->log) {
+      const chr_entry_header& header = entry.header;
+      if (header.kind != CHR_ENTRY_DATA || header.records == 0 || header.index > group->commit) continue;
+      const bool hit = by == CHR_FIND_OFFSET ? header.base_offset + header.records > value
+                       : by == CHR_FIND_TIMESTAMP
+                           ? header.max_timestamp >= value
+                           : best == nullptr || header.max_timestamp > best->max_timestamp;
+      if (!hit) continue;
+      best = &header;
+      if (by != CHR_FIND_MAX_TIMESTAMP) break;
+    }
+    if (best == nullptr) return CHR_E_NOT_FOUND;
+    *out = *best;
+    return CHR_OK;
+  }
+
+  static chr_status CHR_CALL epoch_end(chr_group* handle, uint64_t term, uint64_t* found, int64_t* end) {
+    const Group* group = of(handle);
+    chr_status status = CHR_E_NOT_FOUND;
+    for (const Entry& entry : group->log) {
+      if (entry.header.term > term) break;
+      *found = entry.header.term;
+      *end = entry.header.base_offset + entry.header.records;
+      status = CHR_OK;
+    }
+    return status;
+  }
+
+  static chr_status CHR_CALL bounds(chr_group* handle, chr_group_bounds* out) {
+    const Group* group = of(handle);
+    if (!group->open) return CHR_E_UNAVAILABLE;
+    out->leader = group->leader;
+    out->term = group->term;
+    out->log_start = out->high_watermark = group->log_start;
+    out->log_end = group->log_end;
+    out->bytes = 0;
+    for (const Entry& entry : group->log) {
+      out->bytes += entry.header.bytes;
+      if (entry.header.index <= group->commit)
+        out->high_watermark = entry.header.base_offset + entry.header.records;
+    }
+    out->commit_index = group->commit;
+    out->last_index = FakeConsensus::last_index(*group);
+    out->n_voters = static_cast<uint32_t>(group->voters.size());
+    out->usable = group->owner->usable(*group) ? 1 : 0;
+    return CHR_OK;
+  }
+
+  static chr_status CHR_CALL trim(chr_group* handle, int64_t offset, uint64_t token, chr_error*) {
+    Group* group = of(handle);
+    if (offset <= group->log_start) return CHR_OK;
+    auto& log = group->log;
+    while (!log.empty() && log.front().header.index <= group->applied &&
+           log.front().header.base_offset + log.front().header.records <= offset) {
+      group->first_index = log.front().header.index + 1;
+      log.erase(log.begin());
+    }
+    group->log_start = offset;
+    group->machine->trimmed(group->context, offset);
+    group->owner->host_.complete(token, CHR_OK);
+    return CHR_PENDING;
+  }
+
+  static chr_status CHR_CALL barrier(chr_group* handle, uint64_t token, chr_error* error) {
+    Group* group = of(handle);
+    if (!group->owner->leads(*group)) return report(error, CHR_E_NOT_LEADER, "not the leader");
+    group->owner->host_.complete(token, CHR_OK);
+    return CHR_PENDING;
+  }
+
+  static chr_status CHR_CALL transfer(chr_group* handle, int32_t to, uint64_t token, chr_error* error) {
+    Group* group = of(handle);
+    if (!group->owner->leads(*group)) return report(error, CHR_E_NOT_LEADER, "not the leader");
+    for (const int32_t voter : group->voters) {
+      if (voter == group->owner->host_.node().id || (to >= 0 && voter != to)) continue;
+      group->owner->change_role(group, voter, group->term + 1);
+      group->owner->host_.complete(token, CHR_OK);
+      return CHR_PENDING;
+    }
+    return report(error, CHR_E_INVALID_ARGUMENT, "no such other voter");
+  }
+
+  static void CHR_CALL watch(void* self, chr_role_fn fn, void* context) {
+    FakeConsensus* consensus = of(self);
+    consensus->watchers_.emplace_back(fn, context);
+    for (const auto& [name, group] : consensus->groups_) {
+      const chr_role role = consensus->role_of(*group);
+      if (group->open) fn(context, &group->id, &role, consensus->usable(*group) ? 1 : 0);
+    }
+  }
+  static void CHR_CALL unwatch(void* self, chr_role_fn fn, void* context) {
+    std::erase(of(self)->watchers_, std::pair<chr_role_fn, void*>{fn, context});
+  }
+
+  static constexpr chr_consensus_v1 kTable = {sizeof(chr_consensus_v1),
+                                              1,
+                                              shard_of,
+                                              open_group,
+                                              close_group,
+                                              delete_group,
+                                              propose,
+                                              read,
+                                              find,
+                                              epoch_end,
+                                              bounds,
+                                              trim,
+                                              barrier,
+                                              transfer,
+                                              watch,
+                                              unwatch};
+};
+
+inline const chr_consensus_v1& FakeConsensus::table() { return FakeConsensusTable::kTable; }
+
+}  // namespace chronik::testing

@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+"""Real clients against a real node.
+
+Every client produces the same records with every codec it has to a topic of its own; every client that can read the codec reads
+every topic back and must see the same bytes at the same offsets: at once, and after kill -9 and restart of the node. Then the same
+on another storage. Ends with how many clients ran, and fails if one was skipped.
+"""
+import argparse
+import pathlib
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "harness"))
+import clients  # noqa: E402
+from node import Node  # noqa: E402
+
+COUNT = 120
+
+
+def records(client, codec):
+    """What a client produces: keys and values that tell where they come from, of many sizes."""
+    return [(f"key-{i}", f"{client}/{codec}/{i}/" + "abcdefghij"[i % 10] * (i * i % 1700)) for i in range(COUNT)]
+
+
+def lines(pairs):
+    return "".join(f"{key}\t{value}\n" for key, value in pairs).encode()
+
+
+def expected(pairs):
+    return "".join(f"{i}\t{key}\t{value}\n" for i, (key, value) in enumerate(pairs)).encode()
+
+
+class Run:
+    def __init__(self, arguments):
+        self.arguments = arguments
+        self.cache = pathlib.Path(arguments.cache).expanduser()
+        self.cache.mkdir(parents=True, exist_ok=True)
+        self.failures = []
+        self.checks = 0
+
+    def check(self, what, action):
+        self.checks += 1
+        try:
+            action()
+        except Exception as error:  # a client's failure is a finding; go on with the others
+            self.failures.append(what)
+            print(f"FAIL {what}: {error}", flush=True)
+
+    def installed(self):
+        wanted = [c() for c in clients.ALL if not self.arguments.only or c.name in self.arguments.only]
+        ready = []
+        for client in wanted:
+            before = len(self.failures)
+            self.check(f"install {client.name}", lambda: client.install(self.cache))
+            if len(self.failures) == before:
+                ready.append(client)
+        return wanted, ready
+
+    def read_back(self, node, ready, when):
+        for writer in ready:
+            for codec in writer.codecs:
+                want = expected(records(writer.name, codec))
+                for reader in ready:
+                    if codec not in reader.codecs:
+                        continue
+                    # Java's start costs seconds: it reads its own topics and those of one other client.
+                    if reader.name == "java" and writer.name not in ("java", "kcat"):
+                        continue
+
+                    def compare():
+                        got = reader.consume(node.bootstrap, f"{writer.name}.{codec}")
+                        if got != want:
+                            raise RuntimeError(f"read {len(got)} bytes, want {len(want)}; first lines {got[:120]!r}")
+
+                    self.check(f"{when}: {reader.name} reads {writer.name}.{codec}", compare)
+
+    def matrix(self, node, ready, kill):
+        java = next((c for c in ready if c.name == "java"), None)
+        if java:
+            for codec in java.codecs:
+                self.check(f"kafka-topics creates java.{codec}", lambda: java.tool(
+                    "TopicCommand", "--bootstrap-server", node.bootstrap, "--create", "--topic", f"java.{codec}",
+                    "--partitions", "1", "--replication-factor", "1"))
+        for client in ready:
+            for codec in client.codecs:
+                self.check(f"{client.name} produces {codec}", lambda: client.produce(
+                    node.bootstrap, f"{client.name}.{codec}", codec, lines(records(client.name, codec))))
+        self.read_back(node, ready, "at once")
+        if java:
+            self.check("kafka-topics describes every topic", lambda: self.describe(java, node, ready))
+        if kill:
+            node.kill()
+            node.start()
+            self.read_back(node, ready, "after kill -9")
+
+    def describe(self, java, node, ready):
+        text = java.tool("TopicCommand", "--bootstrap-server", node.bootstrap, "--describe").decode()
+        for client in ready:
+            for codec in client.codecs:
+                if f"Topic: {client.name}.{codec}\t" not in text:
+                    raise RuntimeError(f"{client.name}.{codec} is missing in:\n{text}")
+
+    def main(self):
+        started = time.monotonic()
+        wanted, ready = self.installed()
+        with tempfile.TemporaryDirectory(prefix="chronik-compat-") as folder:
+            for storage, kill in (("storage-lmdb", True), ("storage-memory", False)):
+                print(f"-- {storage}", flush=True)
+                with Node(self.arguments.server, f"{folder}/{storage}", storage=storage) as node:
+                    node.start()
+                    self.matrix(node, ready, kill)
+                    if node.stop() != 0:
+                        self.failures.append(f"{storage}: clean stop")
+                        print(node.log_tail())
+        print(f"{len(ready)} clients ran ({', '.join(c.name for c in ready)}), {len(wanted) - len(ready)} skipped; "
+              f"{self.checks} checks in {time.monotonic() - started:.0f} s")
+        print(f"{self.checks - len(self.failures)} passed, {len(self.failures)} failed")
+        return 1 if self.failures or len(ready) != len(wanted) else 0
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--server", required=True, help="the chronik-server to test")
+    parser.add_argument("--cache", default="~/.cache/chronik-compat", help="where clients are installed")
+    parser.add_argument("only", nargs="*", help="names of clients; all by default")
+    sys.exit(Run(parser.parse_args()).main())

@@ -1,0 +1,133 @@
+"""One chronik-server process of a test: started on free ports and a folder of its own, ended on every path out.
+
+    with Node(server, folder, storage="storage-lmdb") as node:
+        node.start()
+        ... node.bootstrap ...
+        node.kill()          # kill -9
+        node.start()         # again on its data
+"""
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+
+def free_port():
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Node:
+    def __init__(self, server, folder, storage="storage-lmdb", extra="", tables=None, environment=None):
+        self.server = str(server)
+        self.folder = pathlib.Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.kafka_port, self.http_port = free_port(), free_port()
+        self.log_path = self.folder / "node.log"
+        self.config_path = self.folder / "node.toml"
+        self.environment = dict(os.environ, **(environment or {}))
+        self.process = None
+        tables = {"kafka": "", "http": "", "storage": "", "retry": "", **(tables or {})}
+        self.config_path.write_text(
+            f'node_id = 1\ndata_dir = "{self.folder}/data"\n{extra}\n'
+            f'[kafka]\nlisten = ["127.0.0.1:{self.kafka_port}"]\n{tables["kafka"]}\n'
+            f'[http]\nlisten = "127.0.0.1:{self.http_port}"\n{tables["http"]}\n'
+            f'[storage]\nplugin = "{storage}"\n{tables["storage"]}\n'
+            f'[retry]\nplugin = "retry-exponential"\n{tables["retry"]}\n'
+        )
+
+    @property
+    def bootstrap(self):
+        return f"127.0.0.1:{self.kafka_port}"
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def start(self, timeout=30):
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(
+                [self.server, "start", "--config", str(self.config_path)],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment, start_new_session=True)
+        deadline = time.monotonic() + timeout
+        while not self.ready():
+            if self.process.poll() is not None:
+                raise RuntimeError(f"the node ended with code {self.process.returncode}:\n{self.log_tail()}")
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"the node is not ready after {timeout} s:\n{self.log_tail()}")
+            time.sleep(0.01)
+        return self
+
+    def http(self, path):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}{path}", timeout=5) as answer:
+            return answer.read().decode()
+
+    def ready(self):
+        try:
+            self.http("/readyz")
+            return True
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def metric(self, name):
+        """The sum of a metric over its labels."""
+        total = 0.0
+        for line in self.http("/metrics").splitlines():
+            if line.startswith(name) and line[len(name)] in " {":
+                total += float(line.rsplit(" ", 1)[1])
+        return total
+
+    def log(self):
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+
+    def log_tail(self, lines=30):
+        return "\n".join(self.log().splitlines()[-lines:])
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def kill(self):
+        """kill -9."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    def stop(self, timeout=20):
+        """A clean stop; its exit code."""
+        if self.process is None:
+            return None
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                self.kill()
+                raise RuntimeError(f"the node did not stop within {timeout} s:\n{self.log_tail()}") from None
+        return self.process.returncode
+
+    # ---- what the process costs, from /proc ----
+    def cpu_seconds(self):
+        fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def anonymous_bytes(self):
+        for line in pathlib.Path(f"/proc/{self.pid}/status").read_text().splitlines():
+            if line.startswith("RssAnon:"):
+                return int(line.split()[1]) * 1024
+        return 0
+
+    def store_bytes(self):
+        """Bytes that the data folder occupies on disk."""
+        return sum(p.stat().st_blocks * 512 for p in (self.folder / "data").rglob("*") if p.is_file())
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.kill()

@@ -1,0 +1,305 @@
+#include "sim/check/checker.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace chronik::sim {
+
+const EntryMeta* GroupTruth::holder_of(int64_t offset, uint64_t* index) const {
+  const auto at =
+      std::upper_bound(committed.begin(), committed.end(), offset,
+                       [](int64_t wanted, const EntryMeta& e) { return wanted < e.end_offset(); });
+  if (at == committed.end()) return nullptr;
+  *index = static_cast<uint64_t>(at - committed.begin()) + 1;
+  return &*at;
+}
+
+GroupTruth& Checker::group(std::string_view name) {
+  auto at = groups_.find(name);
+  if (at == groups_.end()) {
+    at = groups_.emplace(std::string(name), std::make_unique<GroupTruth>(world_.options.nodes)).first;
+    at->second->name = name;
+  }
+  return *at->second;
+}
+
+uint64_t Checker::elections() const {
+  uint64_t n = 0;
+  for (const auto& [name, group] : groups_) n += group->leaders.size();
+  return n;
+}
+
+// ---- storage
+// -------------------------------------------------------------------------------------------------------
+
+// Log matching: one index and one term name one entry, on whatever node.
+void Checker::check_matching(uint32_t node, GroupTruth& group, uint64_t index, const EntryMeta& entry) {
+  ++checks_;
+  if (group.first_seen.size() < index) group.first_seen.resize(index);
+  auto& [term, digest] = group.first_seen[index - 1];
+  if (term == 0) {
+    term = entry.term;
+    digest = entry.digest;
+    return;
+  }
+  const uint64_t known =
+      term == entry.term ? digest : group.others.try_emplace({index, entry.term}, entry.digest).first->second;
+  if (known != entry.digest) {
+    world_.fail("log-matching",
+                fmt::format("{}: node {} writes another entry at index {} of term {} than was seen "
+                            "before",
+                            group.name, node, index, entry.term));
+  }
+}
+
+// What is committed is never removed from a log that holds it.
+void Checker::check_truncation(uint32_t node, GroupTruth& group, uint64_t from) {
+  const LogModel& log = group.replicas[node].issued;
+  for (uint64_t index = std::max(from, log.first()); index < log.end(); ++index) {
+    const EntryMeta* const committed = group.committed_at(index);
+    if (committed == nullptr) return;
+    if (*log.find(index) == *committed) {
+      return world_.fail("committed-immutable",
+                         fmt::format("{}: node {} truncates from {} on, but {} is committed", group.name,
+                                     node, from, index));
+    }
+  }
+}
+
+void Checker::write_issued(uint32_t node, GroupTruth& group, WriteModel write) {
+  Replica& replica = group.replicas[node];
+  for (const WriteModel::Step& step : write.steps) {
+    if (step.type == CHR_STORAGE_TRUNCATE) check_truncation(node, group, step.index);
+    for (size_t i = 0; i < step.entries.size(); ++i)
+      check_matching(node, group, step.index + i, step.entries[i]);
+  }
+  if (!replica.issued.apply(write)) {
+    uint64_t index = 0;
+    for (const WriteModel::Step& step : write.steps) {
+      if (step.type == CHR_STORAGE_APPEND) index = step.index;
+    }
+    world_.fail("append-order",
+                fmt::format("{}: node {} appends {} where {} comes next ({} on its way, durable up to {})",
+                            group.name, node, index, replica.issued.end(), replica.pending.size(),
+                            replica.durable.end()));
+  }
+  replica.pending.push_back(std::move(write));
+}
+
+void Checker::write_done(uint32_t node, GroupTruth& group, uint64_t tag, chr_status status) {
+  Replica& replica = group.replicas[node];
+  const auto at = std::find_if(replica.pending.begin(), replica.pending.end(),
+                               [tag](const WriteModel& write) { return write.tag == tag; });
+  if (at == replica.pending.end()) return;
+  if (status == CHR_OK) {
+    if (at != replica.pending.begin()) {
+      return world_.fail(
+          "write-order",
+          fmt::format("{}: node {}: a write completed before an earlier one of its group", group.name, node));
+    }
+    replica.durable.apply(*at);
+    replica.pending.pop_front();
+    return;
+  }
+  replica.pending.erase(at);
+  replica.issued = replica.durable;
+  for (const WriteModel& write : replica.pending) replica.issued.apply(write);
+}
+
+bool Checker::same(const LogModel& expected, const std::vector<EntryMeta>& entries, uint64_t first,
+                   const std::map<std::string, uint64_t>& keys) const {
+  if (expected.end() - expected.first() != entries.size()) return false;
+  if (!entries.empty() && expected.first() != first) return false;
+  for (size_t i = 0; i < entries.size(); ++i) {
+    if (!(*expected.find(first + i) == entries[i])) return false;
+  }
+  for (const auto& [key, value] : keys) {
+    const auto at = expected.keys().find(key);
+    if ((at == expected.keys().end() ? 0 : at->second) != value) return false;
+  }
+  return true;
+}
+
+// A store keeps what it completed, and of what was on its way a prefix, each write whole or not at all.
+void Checker::recovered(uint32_t node, GroupTruth& group, const std::vector<EntryMeta>& entries,
+                        uint64_t first, const std::map<std::string, uint64_t>& keys) {
+  ++checks_;
+  Replica& replica = group.replicas[node];
+  bool found = same(replica.durable, entries, first, keys);
+  while (!found && !replica.pending.empty()) {
+    replica.durable.apply(replica.pending.front());
+    replica.pending.pop_front();
+    found = same(replica.durable, entries, first, keys);
+  }
+  if (!found) {
+    const LogModel& want = replica.durable;
+    world_.fail(
+        "storage-durability",
+        fmt::format(
+            "{}: after its restart the store of node {} holds {} entries from {} on, which is neither "
+            "what it had completed nor that and a part of what was on its way (up to [{}, {}))",
+            group.name, node, entries.size(), first, want.first(), want.end()));
+  }
+  replica.pending.clear();
+  replica.issued = replica.durable;
+}
+
+void Checker::node_gone(uint32_t node) {
+  for (const auto& [name, group] : groups_) {
+    Replica& replica = group->replicas[node];
+    replica.commit = 0;
+    replica.high_watermark = -1;
+    replica.applied = 0;
+    replica.open = false;
+  }
+}
+
+void Checker::node_wiped(uint32_t node) {
+  for (const auto& [name, group] : groups_) group->replicas[node] = Replica();
+}
+
+// ---- consensus
+// -----------------------------------------------------------------------------------------------------
+
+void Checker::opened(uint32_t node, GroupTruth& group, uint32_t voters) {
+  group.voters = std::max(group.voters, voters);
+  Replica& replica = group.replicas[node];
+  replica.commit = 0;
+  replica.high_watermark = -1;
+  replica.applied = 0;
+  replica.open = true;
+}
+
+void Checker::closed(uint32_t node, GroupTruth& group) { group.replicas[node].open = false; }
+
+void Checker::leads(uint32_t node, GroupTruth& group, uint64_t term) {
+  ++checks_;
+  const auto [at, added] = group.leaders.try_emplace(term, node);
+  if (!added && at->second != node) {
+    world_.fail("election-safety",
+                fmt::format("{}: nodes {} and {} both lead in term {}", group.name, at->second, node, term));
+  }
+}
+
+bool Checker::establish(uint32_t node, GroupTruth& group, uint64_t index) {
+  for (uint64_t next = group.commit_index() + 1; next <= index; ++next) {
+    ++checks_;
+    const EntryMeta* chosen = nullptr;
+    for (uint32_t holder = 1; holder < group.replicas.size() && chosen == nullptr; ++holder) {
+      const EntryMeta* const entry = group.replicas[holder].durable.find(next);
+      if (entry == nullptr) continue;
+      uint32_t copies = 0;
+      for (const Replica& replica : group.replicas) {
+        const EntryMeta* const other = replica.durable.find(next);
+        if (other != nullptr && other->term == entry->term) ++copies;
+      }
+      if (copies > group.voters / 2) chosen = entry;
+    }
+    if (chosen == nullptr) {
+      world_.fail("commit-not-durable",
+                  fmt::format("{}: node {} says that {} is committed, but no majority of {} has "
+                              "it on disk",
+                              group.name, node, next, group.voters));
+      return false;
+    }
+    if (!group.committed.empty() && chosen->base_offset != group.committed.back().end_offset()) {
+      world_.fail("offset-gap", fmt::format("{}: index {} has offset {}, but {} comes next", group.name, next,
+                                            chosen->base_offset, group.committed.back().end_offset()));
+      return false;
+    }
+    group.committed.push_back(*chosen);
+  }
+  return true;
+}
+
+void Checker::committed(uint32_t node, GroupTruth& group, uint64_t index, int64_t offset) {
+  Replica& replica = group.replicas[node];
+  if (!establish(node, group, index)) return;
+  ++checks_;
+  if (index < replica.commit || offset < replica.high_watermark) {
+    return world_.fail("high-watermark",
+                       fmt::format("{}: node {} goes back from index {} (offset {}) to {} ({})", group.name,
+                                   node, replica.commit, replica.high_watermark, index, offset));
+  }
+  const EntryMeta* const entry = group.committed_at(index);
+  if (entry != nullptr && entry->end_offset() != offset) {
+    return world_.fail("high-watermark",
+                       fmt::format("{}: node {} says that index {} ends at offset {}, it is {}", group.name,
+                                   node, index, offset, entry->end_offset()));
+  }
+  replica.commit = index;
+  replica.high_watermark = offset;
+}
+
+void Checker::applied(uint32_t node, GroupTruth& group, const chr_entry* entries, uint32_t n) {
+  Replica& replica = group.replicas[node];
+  for (uint32_t i = 0; i < n; ++i) {
+    ++checks_;
+    const uint64_t index = entries[i].header.index;
+    const EntryMeta* const truth = group.committed_at(index);
+    if (truth == nullptr || index > replica.commit) {
+      return world_.fail("apply-uncommitted",
+                         fmt::format("{}: node {} applies {}, committed is {} (here {})", group.name, node,
+                                     index, group.commit_index(), replica.commit));
+    }
+    if (!(EntryMeta::of(entries[i]) == *truth)) {
+      return world_.fail("state-machine-safety",
+                         fmt::format("{}: node {} applies another entry at {} (term {}) than "
+                                     "was committed (term {})",
+                                     group.name, node, index, entries[i].header.term, truth->term));
+    }
+    if (index <= replica.applied) {
+      return world_.fail("apply-order", fmt::format("{}: node {} applies {} after {}", group.name, node,
+                                                    index, replica.applied));
+    }
+    for (uint64_t skipped = replica.applied + 1; replica.applied != 0 && skipped < index; ++skipped) {
+      if (group.committed_at(skipped)->kind < 16) continue;
+      return world_.fail("apply-order", fmt::format("{}: node {} leaves out {}", group.name, node, skipped));
+    }
+    replica.applied = index;
+  }
+}
+
+void Checker::acknowledged(uint32_t node, GroupTruth& group, const chr_placed& placed, uint32_t until) {
+  ++checks_;
+  if (until == CHR_UNTIL_DURABLE) {
+    const Replica& replica = group.replicas[node];
+    const EntryMeta* const entry = replica.durable.find(placed.index);
+    if (entry == nullptr || entry->term != placed.term) {
+      const EntryMeta* const truth = group.committed_at(placed.index);  // trimmed since, perhaps
+      if (truth != nullptr && truth->term == placed.term && placed.index < replica.durable.first()) return;
+      world_.fail("ack-not-durable",
+                  fmt::format("{}: node {} acknowledges {} of term {} that is not on its disk", group.name,
+                              node, placed.index, placed.term));
+    }
+    return;
+  }
+  if (!establish(node, group, placed.index)) return;
+  const EntryMeta* const truth = group.committed_at(placed.index);
+  if (truth->term != placed.term || truth->base_offset != placed.base_offset) {
+    return world_.fail(
+        "lost-ack", fmt::format("{}: node {} acknowledges {} of term {} at offset {}, but committed is "
+                                "one of term {} at {}",
+                                group.name, node, placed.index, placed.term, placed.base_offset, truth->term,
+                                truth->base_offset));
+  }
+  ++group.acknowledged;
+}
+
+void Checker::was_read(uint32_t node, GroupTruth& group, const chr_entry& entry, int32_t bound) {
+  if (bound != CHR_BOUND_COMMITTED) return;
+  ++checks_;
+  if (!establish(node, group, entry.header.index)) return;
+  const EntryMeta* const truth = group.committed_at(entry.header.index);
+  EntryMeta read = EntryMeta::of(entry);
+  if (entry.payload.n == 0) read.digest = truth->digest;  // headers only
+  if (!(read == *truth)) {
+    world_.fail("offset-rebound",
+                fmt::format("{}: node {} serves another entry at index {}, offset {}, than was "
+                            "committed there",
+                            group.name, node, entry.header.index, entry.header.base_offset));
+  }
+}
+
+}  // namespace chronik::sim

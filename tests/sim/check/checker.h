@@ -1,0 +1,93 @@
+// The invariants of a replicated log, checked as events happen. It knows what every node's disk durably holds
+// and what every node said, and compares.
+#pragma once
+
+#include "sim/check/log_model.h"
+#include "sim/host/world.h"
+
+#include <chronik/draft/consensus.h>
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace chronik::sim {
+
+// One group on one node.
+struct Replica {
+  LogModel durable;                // completed writes
+  LogModel issued;                 // and those on their way
+  std::deque<WriteModel> pending;  // the ones on their way, in order
+  // Of this incarnation of the process:
+  uint64_t commit = 0;
+  int64_t high_watermark = -1;
+  uint64_t applied = 0;  // 0: nothing yet
+  bool open = false;
+};
+
+// One group, over all nodes.
+struct GroupTruth {
+  explicit GroupTruth(uint32_t nodes) : replicas(nodes + 1) {}
+  std::string name;
+  uint32_t voters = 0;
+  std::vector<EntryMeta> committed;                          // by index - 1
+  std::map<uint64_t, uint32_t> leaders;                      // by term
+  std::vector<std::pair<uint64_t, uint64_t>> first_seen;     // (term, digest) by index - 1
+  std::map<std::pair<uint64_t, uint64_t>, uint64_t> others;  // digest by (index, term)
+  std::vector<Replica> replicas;                             // by node
+  uint64_t acknowledged = 0;
+
+  uint64_t commit_index() const { return committed.size(); }
+  const EntryMeta* committed_at(uint64_t index) const {
+    return index >= 1 && index <= committed.size() ? &committed[index - 1] : nullptr;
+  }
+  // The committed entry that holds this Kafka offset; nullptr: none. *index is its index.
+  const EntryMeta* holder_of(int64_t offset, uint64_t* index) const;
+};
+
+class Checker {
+ public:
+  explicit Checker(World& world) : world_(world) {}
+
+  GroupTruth& group(std::string_view name);
+  const std::map<std::string, std::unique_ptr<GroupTruth>, std::less<>>& groups() const { return groups_; }
+
+  // ---- storage, told by StorageWatch ----
+  void write_issued(uint32_t node, GroupTruth& group, WriteModel write);
+  void write_done(uint32_t node, GroupTruth& group, uint64_t tag, chr_status status);
+  // The store of a node that starts holds this; key: the digest of a value, 0 where there is none.
+  void recovered(uint32_t node, GroupTruth& group, const std::vector<EntryMeta>& entries, uint64_t first,
+                 const std::map<std::string, uint64_t>& keys);
+  void node_gone(uint32_t node);
+  // Its disk is new: nothing is expected of it.
+  void node_wiped(uint32_t node);
+
+  // ---- consensus, told by ConsensusWatch ----
+  void opened(uint32_t node, GroupTruth& group, uint32_t voters);
+  void closed(uint32_t node, GroupTruth& group);
+  void leads(uint32_t node, GroupTruth& group, uint64_t term);
+  void committed(uint32_t node, GroupTruth& group, uint64_t index, int64_t offset);
+  void applied(uint32_t node, GroupTruth& group, const chr_entry* entries, uint32_t n);
+  void acknowledged(uint32_t node, GroupTruth& group, const chr_placed& placed, uint32_t until);
+  void was_read(uint32_t node, GroupTruth& group, const chr_entry& entry, int32_t bound);
+
+  uint64_t checks() const { return checks_; }
+  uint64_t elections() const;
+
+ private:
+  // Everything up to index is said to be committed: a majority must hold it durably.
+  bool establish(uint32_t node, GroupTruth& group, uint64_t index);
+  void check_matching(uint32_t node, GroupTruth& group, uint64_t index, const EntryMeta& entry);
+  void check_truncation(uint32_t node, GroupTruth& group, uint64_t from);
+  bool same(const LogModel& expected, const std::vector<EntryMeta>& entries, uint64_t first,
+            const std::map<std::string, uint64_t>& keys) const;
+
+  World& world_;
+  std::map<std::string, std::unique_ptr<GroupTruth>, std::less<>> groups_;
+  uint64_t checks_ = 0;
+};
+
+}  // namespace chronik::sim

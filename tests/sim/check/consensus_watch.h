@@ -1,0 +1,68 @@
+// Stands between consensus and those who use it: tells the checker who leads, what is committed, applied,
+// acknowledged and read.
+#pragma once
+
+#include "sim/check/checker.h"
+#include "sim/host/node.h"
+
+#include <map>
+#include <memory>
+
+namespace chronik::sim {
+
+class ConsensusWatch final : public Interposer {
+ public:
+  ConsensusWatch(Checker& checker, uint32_t nodes) : checker_(checker), seats_(nodes + 1) {}
+
+  const void* wrap(Node& node, std::string_view service, const void* inner, void** instance) override;
+  void node_gone(Node& node) override;
+
+  // For harness code that waits: what an open group of this node knows of itself; false where it is not open.
+  bool bounds(Node& node, std::string_view group, chr_group_bounds* out);
+  uint64_t reads() const { return reads_; }
+
+ private:
+  struct Seat;
+  // What the users of consensus hold as a chr_group.
+  struct Group {
+    Seat* seat = nullptr;
+    chr_group* inner = nullptr;
+    GroupTruth* truth = nullptr;
+    const chr_state_machine_v1* machine = nullptr;
+    void* context = nullptr;
+    uint32_t shard = 0;
+  };
+  // Something asked for, whose completion is checked.
+  struct Asked {
+    Group* group = nullptr;
+    std::vector<chr_placed> placed;
+    uint32_t until = 0;
+    const chr_entries* read = nullptr;
+    int32_t bound = 0;
+    bool close = false;
+  };
+  struct Seat final : OpObserver {
+    void on_completion(uint64_t tag, const chr_done& done) override;
+
+    ConsensusWatch* watch = nullptr;
+    Node* node = nullptr;
+    uint64_t boot = 0;
+    const chr_consensus_v1* inner = nullptr;
+    void* instance = nullptr;
+    std::vector<std::unique_ptr<Group>> groups;
+    std::map<uint64_t, Asked> asked;  // by tag
+  };
+  struct Calls;
+  struct Machine;
+
+  static void CHR_CALL on_role(void* context, const chr_group_id* id, const chr_role* role, uint32_t usable);
+  void observe(Seat& seat, uint64_t token, Asked asked);
+  void check_read(Group& group, const chr_entries& entries, int32_t bound);
+
+  Checker& checker_;
+  std::vector<Seat> seats_;
+  uint64_t next_tag_ = 1;
+  uint64_t reads_ = 0;
+};
+
+}  // namespace chronik::sim

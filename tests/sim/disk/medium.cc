@@ -1,0 +1,111 @@
+#include "sim/disk/medium.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace chronik::sim {
+namespace {
+constexpr uint64_t kSector = 512;  // what a disk writes whole or not at all
+}
+
+chr_status Medium::read(uint64_t at, uint8_t* p, uint64_t n) const {
+  if (at > bytes_.size() || n > bytes_.size() - at) return CHR_E_OUT_OF_RANGE;
+  std::memcpy(p, bytes_.data() + at, n);
+  return CHR_OK;
+}
+
+uint64_t Medium::begin(uint64_t now, uint64_t own, uint64_t* cost) {
+  const uint64_t start = std::max(now, busy_until_);
+  busy_until_ = start + own;
+  *cost += busy_until_ - now;
+  return start;
+}
+
+chr_status Medium::write(uint64_t now, uint64_t at, const uint8_t* p, uint64_t n, uint64_t* cost) {
+  if (at > bytes_.size()) return CHR_E_OUT_OF_RANGE;
+  if (at + n > capacity) return CHR_E_NO_SPACE;
+  forget_durable(now);
+  const uint64_t own = costs.call_ns + static_cast<uint64_t>(static_cast<double>(n) / costs.bytes_per_ns);
+  const uint64_t start = begin(now, own, cost);
+  const uint64_t overlap = std::min(n, bytes_.size() - at);
+  const uint64_t size = std::max<uint64_t>(bytes_.size(), at + n);
+  changes_.push_back({start, at, bytes_.size(), size, bytes_.substr(at, overlap), n, UINT64_MAX});
+  const auto* text = reinterpret_cast<const char*>(p);
+  bytes_.replace(at, overlap, text, n);
+  return CHR_OK;
+}
+
+chr_status Medium::resize(uint64_t now, uint64_t n) {
+  if (n > capacity) return CHR_E_NO_SPACE;
+  forget_durable(now);
+  std::string cut = n < bytes_.size() ? bytes_.substr(n) : std::string();
+  changes_.push_back(
+      {now, std::min<uint64_t>(n, bytes_.size()), bytes_.size(), n, std::move(cut), 0, UINT64_MAX});
+  bytes_.resize(n);
+  return CHR_OK;
+}
+
+chr_status Medium::sync(uint64_t now, uint64_t* cost) {
+  ++syncs_;
+  begin(now, costs.sync_ns / 2 + rng_.around(costs.sync_ns / 2) + (now < slow_until ? slow_ns : 0), cost);
+  if (sync_lies) return CHR_OK;
+  for (auto change = changes_.rbegin(); change != changes_.rend() && change->durable_at == UINT64_MAX;
+       ++change) {
+    change->durable_at = busy_until_;
+  }
+  return CHR_OK;
+}
+
+void Medium::forget_durable(uint64_t now) {
+  while (!changes_.empty() && changes_.front().durable_at <= now) changes_.pop_front();
+}
+
+void Medium::undo(const Change& change) {
+  bytes_.resize(change.old_size);
+  bytes_.replace(change.at, change.before.size(), change.before);
+}
+
+void Medium::crash(uint64_t now) { roll_back(now, true); }
+void Medium::kill(uint64_t now) { roll_back(now, false); }
+
+// Undoes everything that is not durable, newest first, then does again what the disk happened to keep.
+void Medium::roll_back(uint64_t now, bool power_loss) {
+  forget_durable(now);
+  size_t keep = 0;  // the last sync that ended made everything before it durable
+  for (size_t i = changes_.size(); i > 0 && keep == 0; --i) {
+    if (changes_[i - 1].durable_at <= now) keep = i;
+  }
+  std::vector<std::string> written(changes_.size());
+  for (size_t i = changes_.size(); i > keep; --i) {
+    const Change& change = changes_[i - 1];
+    written[i - 1] = bytes_.substr(change.at, change.n);
+    undo(change);
+  }
+  const bool all = !power_loss, none = power_loss && rng_.chance(0.4);
+  for (size_t i = keep; i < changes_.size(); ++i) {
+    const Change& change = changes_[i];
+    if (change.time > now) break;              // had not begun
+    if (!all && (none || rng_.chance(0.5))) {  // an unsynced write is lost whole,
+      ++lost_;
+      continue;
+    }
+    if (change.n == 0) {
+      bytes_.resize(change.new_size);
+      continue;
+    }
+    std::string text = std::move(written[i]);
+    if (!all && rng_.chance(0.3)) {  // or torn at a sector,
+      const uint64_t skew = change.at % kSector;
+      const uint64_t cut = rng_.below((skew + text.size()) / kSector + 1) * kSector;
+      text.resize(cut > skew ? std::min<uint64_t>(cut - skew, text.size()) : 0);
+      ++lost_;
+    }
+    if (bytes_.size() < change.at + text.size())
+      bytes_.resize(change.at + text.size());  // or leaves a hole of zeros
+    bytes_.replace(change.at, text.size(), text);
+  }
+  changes_.clear();
+  busy_until_ = now;
+}
+
+}  // namespace chronik::sim

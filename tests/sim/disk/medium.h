@@ -1,0 +1,76 @@
+// chronik.host.medium/1: the simulated disk of one storage plugin on one node.
+//
+// Calls take effect at once in the view of the reader (the page cache), and on the platter by sync. A
+// blocking job runs in one go, so every call carries the virtual time at which it happens in the job; a crash
+// at time C knows by it which syncs had ended, and which writes had not even begun.
+#pragma once
+
+#include "sim/base/rng.h"
+
+#include <chronik/draft/host_services.h>
+
+#include <deque>
+#include <string>
+#include <vector>
+
+namespace chronik::sim {
+
+struct MediumCosts {
+  uint64_t call_ns = 2'000;
+  uint64_t sync_ns = 200'000;  // mean
+  double bytes_per_ns = 0.5;   // 500 MB/s
+};
+
+class Medium {
+ public:
+  explicit Medium(Rng rng) : rng_(rng) {}
+
+  // A call waits for those before it, of other jobs too: there is one queue. What that and the call itself
+  // take is added to *cost, which the caller adds to the time of its job.
+  uint64_t size() const { return bytes_.size(); }
+  chr_status read(uint64_t at, uint8_t* p, uint64_t n) const;
+  chr_status write(uint64_t now, uint64_t at, const uint8_t* p, uint64_t n, uint64_t* cost);
+  chr_status resize(uint64_t now, uint64_t n);
+  chr_status sync(uint64_t now, uint64_t* cost);
+
+  // Power loss: what was not synced by `now` survives in part, or torn, or not at all.
+  void crash(uint64_t now);
+  // The process ended, the machine did not: what was written by `now` stays.
+  void kill(uint64_t now);
+
+  // ---- faults ----
+  MediumCosts costs;
+  uint64_t slow_until = 0;  // until then each sync takes `slow_ns` more
+  uint64_t slow_ns = 0;
+  uint64_t capacity = UINT64_MAX;  // NO_SPACE beyond
+  bool sync_lies = false;          // a planted bug: sync does nothing
+
+  uint64_t syncs() const { return syncs_; }
+  uint64_t lost_writes() const { return lost_; }
+
+ private:
+  struct Change {
+    uint64_t time;  // when it was made
+    uint64_t at;
+    uint64_t old_size;  // of the medium, before
+    uint64_t new_size;
+    std::string before;   // what it overwrote
+    uint64_t n;           // bytes written; 0 for a resize
+    uint64_t durable_at;  // UINT64_MAX: not synced
+  };
+  void forget_durable(uint64_t now);
+  void roll_back(uint64_t now, bool power_loss);
+  void undo(const Change& change);
+
+  // When a call made now begins; *cost and the queue grow by the wait and by `own`.
+  uint64_t begin(uint64_t now, uint64_t own, uint64_t* cost);
+
+  Rng rng_;
+  uint64_t busy_until_ = 0;
+  std::string bytes_;
+  std::deque<Change> changes_;  // not yet durable, oldest first
+  uint64_t syncs_ = 0;
+  uint64_t lost_ = 0;
+};
+
+}  // namespace chronik::sim

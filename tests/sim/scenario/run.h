@@ -1,0 +1,56 @@
+// One run of the simulator: a cluster, a workload, faults, then healing and a verdict. A pure function of its
+// options.
+#pragma once
+
+#include "sim/scenario/faults.h"
+#include "sim/workload/workload.h"
+
+#include <string>
+#include <vector>
+
+namespace chronik::sim {
+
+struct RunOptions {
+  uint64_t seed = 1;
+  uint32_t nodes = 3;
+  uint64_t duration_ns = 60 * kSecond;  // with faults; healing comes on top
+  uint32_t faults = kDefaultFaults;
+  std::string mutant;  // empty: none
+  WorkloadOptions workload;
+  std::vector<std::pair<std::string, std::string>> config;  // of plugins, by full key
+  std::string retry_plugin = "retry-exponential";
+  uint8_t fill = 0xc3;  // of fresh memory
+  bool print_logs = false;
+  bool trace = false;
+  int32_t log_level = 3;
+};
+
+struct RunReport {
+  uint64_t seed = 0;
+  uint64_t hash = 0;
+  std::string invariant;  // empty: nothing was violated
+  std::string violation;
+  uint64_t violated_at = 0;
+  std::vector<std::string> last_lines;  // of the logs
+  uint64_t virtual_ns = 0;
+  uint64_t events = 0;
+  uint64_t checks = 0;
+  uint64_t elections = 0;
+  uint64_t faults = 0;
+  uint32_t fault_kinds = 0;
+  std::string workload;  // its summary
+};
+
+// Plugins that a workload needs.
+std::vector<std::string> plugins_for(const RunOptions& options);
+
+// Shared with the scenarios.
+WorldOptions world_options(const RunOptions& options);
+std::vector<std::pair<std::string, std::string>> config_of(const RunOptions& options);
+RunReport report_of(const RunOptions& options, const World& world, const Checker& checker,
+                    std::string summary);
+
+// set holds plugins_for(options), loaded.
+RunReport run(const RunOptions& options, const host::PluginSet& set);
+
+}  // namespace chronik::sim

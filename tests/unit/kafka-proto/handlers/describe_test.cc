@@ -1,0 +1,138 @@
+// ApiVersions, DescribeCluster, DescribeConfigs and InitProducerId over the wire.
+#include <set>
+
+#include "kafka-proto/handlers/config_values.h"
+#include "server/broker_testing.h"
+
+namespace chronik::kafka::testing {
+namespace {
+
+class DescribeTest : public ::testing::Test {
+ protected:
+  DescribeConfigsResponse::Resource configs(int8_t type, std::string_view name,
+                                            std::vector<std::string_view> keys = {}, int16_t version = 4) {
+    DescribeConfigsRequest request;
+    auto& resource = request.resources.emplace_back();
+    resource.resource_type = type;
+    resource.resource_name = name;
+    if (!keys.empty()) resource.configuration_keys.emplace().assign(keys.begin(), keys.end());
+    request.include_synonyms = true;
+    request.include_documentation = true;
+    return client.call<DescribeConfigs>(version, request).results.at(0);
+  }
+
+  TestBroker broker;
+  TestClient client = broker.client();
+};
+
+TEST_F(DescribeTest, ApiVersionsIsTheTableOfHandlers) {
+  for (int16_t version = 0; version <= 4; ++version) {
+    ApiVersionsRequest request;
+    request.client_software_name = request.client_software_version = "a-1.2";
+    const ApiVersionsResponse response = client.call<ApiVersions>(version, request);
+    EXPECT_EQ(response.error_code, ErrorCode::kNone);
+    ASSERT_EQ(response.api_keys.size(), api_entries().size());
+    for (size_t i = 0; i < response.api_keys.size(); ++i) {
+      EXPECT_EQ(response.api_keys[i].api_key, static_cast<int16_t>(api_entries()[i].key));
+      EXPECT_EQ(response.api_keys[i].max_version, api_entries()[i].max_version);
+    }
+    EXPECT_EQ(response.api_keys[0].min_version, 0);  // Produce 0-2 is listed, and refused
+  }
+  for (const char* bad : {"", " ", "a b", "-a", "a-", "a_b"}) {
+    ApiVersionsRequest request;
+    request.client_software_name = bad;
+    request.client_software_version = "1";
+    EXPECT_EQ(client.call<ApiVersions>(3, request).error_code, ErrorCode::kInvalidRequest) << bad;
+  }
+}
+
+TEST_F(DescribeTest, Cluster) {
+  broker.metadata.set_broker({2, "two.example", 9093, "r"});
+  broker.metadata.set_broker({3, "", 0, ""});  // did not say yet where it is
+  broker.metadata.set_controller(2);
+  for (int16_t version = 0; version <= 2; ++version) {
+    DescribeClusterRequest request;
+    request.include_cluster_authorized_operations = version == 1;
+    const DescribeClusterResponse response = client.call<DescribeCluster>(version, request);
+    EXPECT_EQ(response.cluster_id, "fake-cluster-id-22char");
+    EXPECT_EQ(response.controller_id, 2);
+    ASSERT_EQ(response.brokers.size(), 2u);
+    EXPECT_EQ(response.brokers[1].host, "two.example");
+    EXPECT_EQ(response.brokers[1].rack, "r");
+    EXPECT_EQ(response.cluster_authorized_operations, version == 1 ? 8096 : INT32_MIN);
+  }
+  DescribeClusterRequest request;
+  request.endpoint_type = 2;
+  EXPECT_EQ(client.call<DescribeCluster>(1, request).error_code, ErrorCode::kMismatchedEndpointType);
+  request.endpoint_type = 7;
+  const DescribeClusterResponse unknown = client.call<DescribeCluster>(2, request);
+  EXPECT_EQ(unknown.error_code, ErrorCode::kUnsupportedEndpointType);
+  EXPECT_EQ(unknown.endpoint_type, 1);
+}
+
+TEST_F(DescribeTest, TopicConfigsAndWhereTheyComeFrom) {
+  broker.add_topic("t", 1, {{"retention.ms", "5000"}});
+  for (int16_t version = 1; version <= 4; ++version) {
+    const auto all = configs(2, "t", {}, version);
+    EXPECT_EQ(all.error_code, ErrorCode::kNone);
+    EXPECT_EQ(all.configs.size(), topic_config_table().size());
+  }
+  const auto some = configs(2, "t", {"retention.ms", "max.message.bytes", "no.such"});
+  ASSERT_EQ(some.configs.size(), 2u);
+  EXPECT_EQ(some.configs[0].name, "max.message.bytes");
+  EXPECT_EQ(some.configs[0].config_source, 5);
+  EXPECT_EQ(some.configs[1].value, "5000");
+  EXPECT_EQ(some.configs[1].config_source, 1);
+  EXPECT_FALSE(some.configs[1].read_only);
+  ASSERT_EQ(some.configs[1].synonyms.size(), 2u);
+  EXPECT_EQ(some.configs[1].synonyms[0].source, 1);
+  EXPECT_EQ(some.configs[1].synonyms[1].source, 5);
+  EXPECT_FALSE(some.configs[1].documentation->empty());
+}
+
+TEST_F(DescribeTest, OtherResources) {
+  EXPECT_EQ(configs(2, "x").error_code, ErrorCode::kUnknownTopicOrPartition);
+  EXPECT_EQ(configs(2, "a b").error_code, ErrorCode::kInvalidTopicException);
+  EXPECT_EQ(configs(9, "x").error_code, ErrorCode::kInvalidRequest);
+  EXPECT_EQ(configs(4, "2").error_code, ErrorCode::kInvalidRequest);
+  EXPECT_EQ(configs(4, "one").error_code, ErrorCode::kInvalidRequest);
+  EXPECT_TRUE(configs(4, "").configs.empty());
+  const auto own = configs(4, "1");
+  std::set<std::string_view> names;
+  for (const auto& config : own.configs) {
+    EXPECT_TRUE(config.read_only);
+    EXPECT_TRUE(names.insert(config.name).second) << config.name;
+  }
+  EXPECT_TRUE(names.contains("node.id"));
+  EXPECT_TRUE(names.contains("num.partitions"));
+}
+
+TEST_F(DescribeTest, ProducerIdsAreNeverGivenTwice) {
+  std::set<int64_t> ids;
+  for (int i = 0; i < 2500; ++i) {  // more than two blocks
+    InitProducerIdRequest request;
+    request.transactional_id.reset();
+    const auto got = client.call<InitProducerId>(static_cast<int16_t>(i % 6), request);
+    EXPECT_EQ(got.error_code, ErrorCode::kNone);
+    EXPECT_EQ(got.producer_epoch, 0);
+    EXPECT_TRUE(ids.insert(got.producer_id).second);
+  }
+}
+
+TEST_F(DescribeTest, ProducerIdsThatCannotBeHad) {
+  InitProducerIdRequest request;
+  request.transactional_id = "transaction";
+  EXPECT_EQ(client.call<InitProducerId>(5, request).error_code, ErrorCode::kNotCoordinator);
+  request.transactional_id = "";
+  EXPECT_EQ(client.call<InitProducerId>(5, request).error_code, ErrorCode::kInvalidRequest);
+  request.transactional_id.reset();
+  broker.metadata.answer_changes(CHR_E_UNAVAILABLE);
+  const auto none = client.call<InitProducerId>(5, request);
+  EXPECT_EQ(none.error_code, ErrorCode::kCoordinatorLoadInProgress);
+  EXPECT_EQ(none.producer_id, -1);
+  broker.metadata.answer_changes(CHR_OK);
+  EXPECT_EQ(client.call<InitProducerId>(5, request).error_code, ErrorCode::kNone);
+}
+
+}  // namespace
+}  // namespace chronik::kafka::testing

@@ -1,0 +1,242 @@
+// Produce over the wire: what it takes to be acknowledged, and what a client learns where it is not.
+#include "server/broker_testing.h"
+
+namespace chronik::kafka::testing {
+namespace {
+
+class ProduceTest : public ::testing::Test {
+ protected:
+  ProduceTest() { broker.add_topic("t", 2); }
+  ProduceResponse::Partition produce(const std::string& records, int16_t acks = -1, int16_t version = 9) {
+    response = client.call<Produce>(version, produce_request("t", 0, records, acks));
+    return only(response);
+  }
+
+  TestBroker broker;
+  TestClient client = broker.client();
+  ProduceResponse response;
+};
+
+TEST_F(ProduceTest, OffsetsCountRecordsOverAllVersions) {
+  int64_t offset = 0;
+  const chr_uuid id = broker.metadata.topic("t").id;
+  for (int16_t version = 3; version <= 13; ++version) {
+    const std::string records = broker.batch({.records = 3});
+    ProduceRequest request = produce_request("t", 0, records);
+    request.topic_data[0].topic_id = id;
+    response = client.call<Produce>(version, request);
+    EXPECT_EQ(only(response).error_code, ErrorCode::kNone) << version;
+    EXPECT_EQ(only(response).base_offset, offset) << version;
+    EXPECT_EQ(only(response).log_append_time_ms, -1);
+    offset += 3;
+  }
+}
+
+TEST_F(ProduceTest, AllWaitsForTheCommitAndOneForTheDisk) {
+  broker.consensus.hold_commits(true);
+  const std::string records = broker.batch();
+  client.send<Produce>(9, produce_request("t", 0, records, -1));
+  broker.host.run();
+  EXPECT_FALSE(client.next_frame().has_value());
+  broker.consensus.commit(broker.group("t"));
+  broker.host.run();
+  EXPECT_EQ(only(client.receive<Produce>(9)).base_offset, 0);
+
+  EXPECT_EQ(produce(broker.batch(), 1).base_offset, 1);
+  broker.consensus.hold_disk(true);
+  client.send<Produce>(9, produce_request("t", 0, records, 1));
+  broker.host.run();
+  EXPECT_FALSE(client.next_frame().has_value());
+}
+
+TEST_F(ProduceTest, NoAnswerWithoutAcksAndTheNextOneIsInOrder) {
+  const std::string records = broker.batch();
+  client.send<Produce>(9, produce_request("t", 0, records, 0));
+  EXPECT_EQ(produce(broker.batch()).base_offset, 1);
+  EXPECT_FALSE(client.next_frame().has_value());
+  EXPECT_TRUE(client.open());
+}
+
+TEST_F(ProduceTest, WithoutAcksAnErrorEndsTheConnection) {
+  client.send<Produce>(9, produce_request("nowhere", 0, broker.batch(), 0));
+  broker.host.run();
+  EXPECT_FALSE(client.open());
+}
+
+TEST_F(ProduceTest, TimesOutAndTellsWhatIsThere) {
+  broker.consensus.hold_commits(true);
+  const std::string a = broker.batch(), b = broker.batch();
+  ProduceRequest request = produce_request("t", 0, a);
+  request.timeout_ms = 100;
+  request.topic_data[0].partition_data.push_back(produce_request("t", 1, b).topic_data[0].partition_data[0]);
+  client.send<Produce>(9, request);
+  broker.host.run();
+  broker.consensus.commit(broker.group("t", 1));
+  broker.host.advance(milliseconds(99));
+  EXPECT_FALSE(client.next_frame().has_value());
+  broker.host.advance(milliseconds(1));
+  response = client.receive<Produce>(9);
+  const auto& answers = response.responses[0].partition_responses;
+  EXPECT_EQ(answers[0].error_code, ErrorCode::kRequestTimedOut);
+  EXPECT_EQ(answers[0].base_offset, -1);
+  EXPECT_EQ(answers[1].error_code, ErrorCode::kNone);
+  EXPECT_EQ(answers[1].base_offset, 0);
+  // The late commit changes nothing and breaks nothing.
+  broker.consensus.commit(broker.group("t", 0));
+  broker.host.run();
+  EXPECT_FALSE(client.next_frame().has_value());
+}
+
+TEST_F(ProduceTest, RefusalsHaveKafkasCodes) {
+  const std::string good = broker.batch();
+  const auto code = [&](std::string_view topic, int32_t partition, const std::string& records, int16_t acks) {
+    response = client.call<Produce>(9, produce_request(topic, partition, records, acks));
+    EXPECT_EQ(only(response).base_offset, -1);
+    EXPECT_EQ(only(response).log_start_offset, -1);
+    return only(response).error_code;
+  };
+  EXPECT_EQ(code("nowhere", 0, good, -1), ErrorCode::kUnknownTopicOrPartition);
+  EXPECT_EQ(code("t", 9, good, -1), ErrorCode::kUnknownTopicOrPartition);
+  EXPECT_EQ(code("t", -1, good, -1), ErrorCode::kUnknownTopicOrPartition);
+  EXPECT_EQ(code("t", 0, good, 2), ErrorCode::kInvalidRequiredAcks);
+  EXPECT_EQ(code("t", 0, "", -1), ErrorCode::kInvalidRecord);
+  EXPECT_EQ(code("t", 0, good + good, -1), ErrorCode::kInvalidRecord);
+  std::string damaged = good;
+  damaged.back() ^= 1;
+  EXPECT_EQ(code("t", 0, damaged, -1), ErrorCode::kCorruptMessage);
+  ProduceRequest by_id = produce_request("", 0, good);
+  by_id.topic_data[0].topic_id.b[3] = 7;
+  EXPECT_EQ(only(client.call<Produce>(13, by_id)).error_code, ErrorCode::kUnknownTopicId);
+  EXPECT_TRUE(client.open());
+}
+
+TEST_F(ProduceTest, AnIdempotentBatchIsStoredOnce) {
+  const BatchOptions first{.producer = 7, .epoch = 0, .sequence = 0};
+  const std::string records = broker.batch(first);
+  EXPECT_EQ(produce(records).base_offset, 0);
+  EXPECT_EQ(produce(records).base_offset, 0);
+  EXPECT_EQ(produce(broker.batch({.producer = 7, .epoch = 0, .sequence = 5})).error_code,
+            ErrorCode::kOutOfOrderSequenceNumber);
+  EXPECT_EQ(produce(broker.batch({.producer = 7, .epoch = 0, .sequence = 1})).base_offset, 1);
+  EXPECT_EQ(produce(broker.batch({.producer = 7, .epoch = 1, .sequence = 0})).base_offset, 2);
+  EXPECT_EQ(produce(broker.batch({.producer = 7, .epoch = 0, .sequence = 2})).error_code,
+            ErrorCode::kInvalidProducerEpoch);
+  EXPECT_EQ(produce(broker.batch({.producer = 8, .epoch = 0, .sequence = 70})).base_offset, 3);
+}
+
+TEST_F(ProduceTest, ARetryInFlightWaitsForTheOriginal) {
+  broker.consensus.hold_commits(true);
+  const std::string records = broker.batch({.producer = 7, .epoch = 0, .sequence = 0});
+  TestClient other = broker.client();
+  client.send<Produce>(9, produce_request("t", 0, records));
+  other.send<Produce>(9, produce_request("t", 0, records));
+  broker.host.run();
+  EXPECT_FALSE(client.next_frame().has_value());
+  EXPECT_FALSE(other.next_frame().has_value());
+  broker.consensus.commit(broker.group("t"));
+  broker.host.run();
+  EXPECT_EQ(only(client.receive<Produce>(9)).base_offset, 0);
+  const ProduceResponse again = other.receive<Produce>(9);
+  EXPECT_EQ(only(again).base_offset, 0);
+  EXPECT_EQ(only(again).error_code, ErrorCode::kNone);
+}
+
+TEST_F(ProduceTest, ARetryOfWhatWasTruncatedIsStoredAnew) {
+  broker.consensus.hold_commits(true);
+  const std::string records = broker.batch({.producer = 7, .epoch = 0, .sequence = 0});
+  TestClient other = broker.client();
+  client.send<Produce>(9, produce_request("t", 0, records));
+  other.send<Produce>(9, produce_request("t", 0, records));
+  broker.host.run();
+  broker.consensus.follow(broker.group("t"), 2, 2);
+  broker.consensus.drop_uncommitted(broker.group("t"));
+  broker.host.run();
+  EXPECT_EQ(only(client.receive<Produce>(9)).error_code, ErrorCode::kNotLeaderOrFollower);
+  EXPECT_EQ(only(other.receive<Produce>(9)).error_code, ErrorCode::kNotLeaderOrFollower);
+  broker.consensus.hold_commits(false);
+  broker.consensus.elect(broker.group("t"));
+  broker.host.run();
+  EXPECT_EQ(produce(records).base_offset, 0);
+}
+
+TEST_F(ProduceTest, TellsTheNewLeader) {
+  broker.metadata.set_broker({2, "other.example", 9094, "r2"});
+  broker.consensus.follow(broker.group("t"), 2, 5);
+  broker.host.run();
+  const std::string records = broker.batch();
+  response = client.call<Produce>(10, produce_request("t", 0, records));
+  EXPECT_EQ(only(response).error_code, ErrorCode::kNotLeaderOrFollower);
+  EXPECT_EQ(only(response).current_leader.leader_id, 2);
+  EXPECT_EQ(only(response).current_leader.leader_epoch, 5);
+  ASSERT_EQ(response.node_endpoints.size(), 1u);
+  EXPECT_EQ(response.node_endpoints[0].host, "other.example");
+  EXPECT_EQ(response.node_endpoints[0].port, 9094);
+  EXPECT_EQ(response.node_endpoints[0].rack, "r2");
+}
+
+TEST_F(ProduceTest, LogAppendTimeComesFromTheBroker) {
+  broker.add_topic("stamped", 1, {{"message.timestamp.type", "LogAppendTime"}});
+  const std::string records = broker.batch({.timestamp = 1'600'000'000'000});
+  response = client.call<Produce>(9, produce_request("stamped", 0, records));
+  const int64_t now = broker.host.unix_start_ms + static_cast<int64_t>(broker.host.now_ns() / 1'000'000);
+  EXPECT_EQ(only(response).log_append_time_ms, now);
+  const FetchResponse fetched = client.call<Fetch>(11, fetch_request("stamped", 0, 0));
+  const auto header = decode_batch_header(only(fetched).records.bytes());
+  EXPECT_EQ(header->max_timestamp, now);
+}
+
+TEST_F(ProduceTest, TheTopicsCodecRewritesWhatComesInAnother) {
+  broker.add_topic("packed", 1, {{"compression.type", "lz4"}});
+  const std::string records = broker.batch({.records = 20, .value_size = 200});
+  response = client.call<Produce>(9, produce_request("packed", 0, records));
+  EXPECT_EQ(only(response).error_code, ErrorCode::kNone);
+  const FetchResponse fetched = client.call<Fetch>(11, fetch_request("packed", 0, 0));
+  const auto header = decode_batch_header(only(fetched).records.bytes());
+  EXPECT_EQ(header->compression(), Compression::kLz4);
+  EXPECT_EQ(header->record_count, 20);
+  EXPECT_LT(only(fetched).records.size(), records.size());
+}
+
+TEST_F(ProduceTest, TooFewReplicasForAllAndEnoughForOne) {
+  broker.add_topic("safe", 1, {{"min.insync.replicas", "2"}});
+  const std::string records = broker.batch();
+  EXPECT_EQ(only(client.call<Produce>(9, produce_request("safe", 0, records))).error_code,
+            ErrorCode::kNotEnoughReplicas);
+  EXPECT_EQ(only(client.call<Produce>(9, produce_request("safe", 0, records, 1))).error_code,
+            ErrorCode::kNone);
+}
+
+TEST_F(ProduceTest, AFullDiskIsAStorageErrorThatPasses) {
+  broker.consensus.refuse_proposals(CHR_E_NO_SPACE);
+  EXPECT_EQ(produce(broker.batch()).error_code, ErrorCode::kKafkaStorageError);
+  broker.consensus.refuse_proposals(CHR_OK);
+  EXPECT_EQ(produce(broker.batch()).error_code, ErrorCode::kNone);
+}
+
+TEST(ProduceShardsTest, OneRequestOverManyShards) {
+  TestBroker broker({.shards = 4, .start = false});
+  broker.consensus.place = [](std::string_view name) { return static_cast<uint32_t>(name.back() - '0') % 4; };
+  broker.start();
+  broker.add_topic("wide", 8);
+  std::vector<TestClient> clients;
+  for (uint32_t shard = 0; shard < 4; ++shard) clients.push_back(broker.client(shard));
+  for (int64_t round = 0; round < 3; ++round) {
+    for (size_t c = 0; c < clients.size(); ++c) {
+      const std::string records = broker.batch({.records = 2});
+      ProduceRequest request = produce_request("wide", 0, records);
+      for (int32_t p = 1; p < 8; ++p) {
+        request.topic_data[0].partition_data.push_back(request.topic_data[0].partition_data[0]);
+        request.topic_data[0].partition_data.back().index = p;
+      }
+      const ProduceResponse response = clients[c].call<Produce>(9, request);
+      ASSERT_EQ(response.responses[0].partition_responses.size(), 8u);
+      for (const auto& partition : response.responses[0].partition_responses) {
+        EXPECT_EQ(partition.error_code, ErrorCode::kNone);
+        EXPECT_EQ(partition.base_offset, (round * 4 + static_cast<int64_t>(c)) * 2);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace chronik::kafka::testing

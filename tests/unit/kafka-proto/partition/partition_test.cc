@@ -1,0 +1,241 @@
+// Partitions in virtual time: retention, expiry of producers, restart from a snapshot, deletion, metrics.
+#include "kafka-proto/partition/fetch_sessions.h"
+#include "kafka-proto/partition/offsets.h"
+#include "server/broker_testing.h"
+
+namespace chronik::kafka::testing {
+namespace {
+
+class PartitionTest : public ::testing::Test {
+ protected:
+  ErrorCode produce(std::string_view topic, BatchOptions options = {}) {
+    const std::string records = broker.batch(options);
+    return only(client.call<Produce>(9, produce_request(topic, 0, records))).error_code;
+  }
+  int64_t offset(std::string_view topic, int64_t which) {
+    ListOffsetsRequest request;
+    auto& t = request.topics.emplace_back();
+    t.name = topic;
+    t.partitions.emplace_back().timestamp = which;
+    return client.call<ListOffsets>(5, request).topics.at(0).partitions.at(0).offset;
+  }
+
+  TestBroker broker;
+  TestClient client = broker.client();
+};
+
+TEST_F(PartitionTest, OldBatchesGoWithinASecond) {
+  broker.add_topic("t", 1, {{"retention.ms", "60000"}});
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(produce("t", {.records = 3}), ErrorCode::kNone);
+    broker.host.advance(seconds(10));
+  }
+  // The batch of second s is too old from s + 60 on, and gone one second later.
+  for (int64_t now = 100; now < 160; ++now) {
+    const int64_t gone_at_least = std::clamp<int64_t>((now - 61) / 10, 0, 10) * 3;
+    const int64_t gone_at_most = std::clamp<int64_t>((now - 60 + 9) / 10, 0, 10) * 3;
+    const int64_t start = offset("t", kEarliest);
+    EXPECT_GE(start, gone_at_least) << now;
+    EXPECT_LE(start, gone_at_most) << now;
+    broker.host.advance(seconds(1));
+  }
+  EXPECT_EQ(offset("t", kEarliest), 30);
+  EXPECT_EQ(offset("t", kLatest), 30);
+  EXPECT_EQ(only(client.call<Fetch>(11, fetch_request("t", 0, 0))).error_code, ErrorCode::kOffsetOutOfRange);
+}
+
+TEST_F(PartitionTest, TooManyBytesGoWhetherOldOrNot) {
+  broker.add_topic("t", 1, {{"retention.bytes", "100000"}, {"retention.ms", "-1"}});
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(produce("t", {.value_size = 10'000}), ErrorCode::kNone);
+  broker.host.advance(seconds(1));
+  const int64_t left = offset("t", kLatest) - offset("t", kEarliest);
+  EXPECT_EQ(left, 10);  // the fewest batches that still hold retention.bytes
+  broker.host.advance(seconds(10));
+  EXPECT_EQ(offset("t", kLatest) - offset("t", kEarliest), left);
+}
+
+TEST_F(PartitionTest, ManyBytesAreNotWaitedFor) {
+  broker.add_topic("t", 1, {{"retention.bytes", "1000000"}, {"max.message.bytes", "2000000"}});
+  for (int i = 0; i < 40; ++i) {  // no time passes
+    EXPECT_EQ(produce("t", {.value_size = 1'000'000}), ErrorCode::kNone);
+    EXPECT_LE(offset("t", kLatest) - offset("t", kEarliest), 16);
+  }
+}
+
+TEST_F(PartitionTest, ForEverIsForEver) {
+  broker.add_topic("t", 1, {{"retention.ms", "-1"}});
+  EXPECT_EQ(produce("t"), ErrorCode::kNone);
+  broker.host.advance(std::chrono::hours(24 * 2));
+  EXPECT_EQ(offset("t", kEarliest), 0);
+}
+
+TEST_F(PartitionTest, AFollowerTrimsNothing) {
+  broker.add_topic("t", 1, {{"retention.ms", "1000"}});
+  EXPECT_EQ(produce("t"), ErrorCode::kNone);
+  broker.consensus.follow(broker.group("t"), 2, 2);
+  broker.host.advance(seconds(10));
+  EXPECT_EQ(broker.consensus.group(broker.group("t")).log_start, 0);
+}
+
+TEST_F(PartitionTest, IdleProducersAreForgottenByAnEntry) {
+  broker.add_topic("t");
+  EXPECT_EQ(produce("t", {.producer = 7, .epoch = 0, .sequence = 0}), ErrorCode::kNone);
+  broker.host.advance(std::chrono::hours(23));
+  EXPECT_EQ(produce("t", {.producer = 7, .epoch = 0, .sequence = 9}), ErrorCode::kOutOfOrderSequenceNumber);
+  broker.host.advance(std::chrono::hours(6));
+  EXPECT_EQ(produce("t", {.producer = 7, .epoch = 0, .sequence = 9}), ErrorCode::kNone);
+  EXPECT_EQ(offset("t", kLatest), 2);  // the commands took no offsets
+}
+
+TEST_F(PartitionTest, ANewLeaderKnowsTheProducers) {
+  broker.add_topic("t");
+  EXPECT_EQ(produce("t", {.producer = 7, .epoch = 0, .sequence = 0}), ErrorCode::kNone);
+  broker.consensus.follow(broker.group("t"), 2, 2);
+  broker.consensus.elect(broker.group("t"), 3);
+  broker.host.run();
+  EXPECT_EQ(produce("t", {.producer = 7, .epoch = 0, .sequence = 4}), ErrorCode::kOutOfOrderSequenceNumber);
+  EXPECT_EQ(produce("t", {.producer = 7, .epoch = 0, .sequence = 1}), ErrorCode::kNone);
+}
+
+// save() and load() as consensus calls them, over every piece size.
+TEST_F(PartitionTest, TheStateSurvivesInASnapshot) {
+  broker.add_topic("t");
+  for (int i = 0; i < 3; ++i)
+    EXPECT_EQ(produce("t", {.producer = 7 + i, .epoch = 0, .sequence = 0}), ErrorCode::kNone);
+  const FakeConsensus::Group& group = broker.consensus.group(broker.group("t"));
+  std::string saved;
+  const chr_sink sink = {&saved, [](void* out, const uint8_t* p, uint64_t n) -> uint32_t {
+                           static_cast<std::string*>(out)->append(reinterpret_cast<const char*>(p), n);
+                           return 1;
+                         }};
+  ASSERT_EQ(group.machine->save(group.context, &sink), CHR_OK);
+  for (size_t piece = 1; piece <= saved.size(); ++piece) {
+    std::vector<chr_slice> pieces;
+    for (size_t at = 0; at < saved.size(); at += piece)
+      pieces.push_back(
+          {reinterpret_cast<const uint8_t*>(saved.data()) + at, std::min(piece, saved.size() - at), nullptr});
+    ASSERT_EQ(
+        group.machine->load(group.context, pieces.data(), static_cast<uint32_t>(pieces.size()), nullptr),
+        CHR_OK);
+  }
+  EXPECT_EQ(produce("t", {.producer = 8, .epoch = 0, .sequence = 5}), ErrorCode::kOutOfOrderSequenceNumber);
+  EXPECT_EQ(produce("t", {.producer = 8, .epoch = 0, .sequence = 1}), ErrorCode::kNone);
+  // A sink that is full ends the snapshot; a damaged one is refused.
+  const chr_sink full = {nullptr, [](void*, const uint8_t*, uint64_t) -> uint32_t { return 0; }};
+  EXPECT_NE(group.machine->save(group.context, &full), CHR_OK);
+  const chr_slice half = {reinterpret_cast<const uint8_t*>(saved.data()), saved.size() / 2, nullptr};
+  EXPECT_EQ(group.machine->load(group.context, &half, 1, nullptr), CHR_E_CORRUPT);
+}
+
+TEST_F(PartitionTest, ADeletedTopicLeavesNoGroup) {
+  broker.add_topic("t", 3);
+  EXPECT_EQ(produce("t"), ErrorCode::kNone);
+  const std::string group = broker.group("t", 1);
+  EXPECT_TRUE(broker.consensus.has(group));
+  DeleteTopicsRequest request;
+  request.topic_names = {"t"};
+  request.timeout_ms = 1000;
+  EXPECT_EQ(client.call<DeleteTopics>(5, request).responses.at(0).error_code, ErrorCode::kNone);
+  EXPECT_FALSE(broker.consensus.has(group));
+  EXPECT_EQ(produce("t"), ErrorCode::kUnknownTopicOrPartition);
+  broker.add_topic("t");
+  EXPECT_EQ(offset("t", kLatest), 0);  // another topic of the same name
+}
+
+TEST_F(PartitionTest, StoppingWhileTopicsOpenAndClose) {
+  for (int i = 0; i < 5; ++i) broker.metadata.add_topic("t" + std::to_string(i), 4);
+  broker.metadata.remove_topic("t1");
+  broker.begin_stop();
+  broker.host.run();
+  broker.host.advance(milliseconds(5));
+  EXPECT_TRUE(broker.stopped());
+}
+
+TEST_F(PartitionTest, ShowsKafkaExportersMetrics) {
+  broker.add_topic("t", 2);
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(produce("t", {.records = 5}), ErrorCode::kNone);
+  EXPECT_NE(only(client.call<Fetch>(11, fetch_request("t", 0, 0))).records.size(), 0u);
+  broker.host.advance(seconds(1));
+  const auto metric = [&](const std::string& name) { return broker.host.metric(name); };
+  EXPECT_EQ(metric("kafka_brokers"), 1);
+  EXPECT_EQ(metric("kafka_topic_partitions{topic=\"t\"}"), 2);
+  EXPECT_EQ(metric("kafka_topic_partition_current_offset{topic=\"t\",partition=\"0\"}"), 20);
+  EXPECT_EQ(metric("kafka_topic_partition_oldest_offset{topic=\"t\",partition=\"0\"}"), 0);
+  EXPECT_EQ(metric("kafka_topic_partition_leader{topic=\"t\",partition=\"1\"}"), 1);
+  EXPECT_GT(metric("chronik_topic_bytes_total{topic=\"t\",direction=\"in\"}"), 200);
+  EXPECT_EQ(metric("chronik_topic_bytes_total{topic=\"t\",direction=\"out\"}"),
+            metric("chronik_topic_bytes_total{topic=\"t\",direction=\"in\"}"));
+  EXPECT_EQ(metric("chronik_kafka_request_duration_seconds{api=\"Produce\"}"), 4);
+  broker.consensus.follow(broker.group("t"), 2, 2);
+  broker.host.advance(seconds(1));
+  EXPECT_EQ(metric("kafka_topic_partition_current_offset{topic=\"t\",partition=\"0\"}"), 0);
+}
+
+TEST(PartitionHealthTest, ReadyOnceThePartitionsAreOpen) {
+  TestBroker broker({.start = false});
+  broker.metadata.set_cluster_id("");
+  broker.start();
+  EXPECT_EQ(broker.host.health("partitions"), CHR_HEALTH_NOT_READY);
+  broker.metadata.set_cluster_id("known");
+  broker.host.run();
+  EXPECT_EQ(broker.host.health("partitions"), CHR_HEALTH_READY);
+}
+
+// ---- the cache of fetch sessions by itself ----
+
+FetchRequest wanting(std::vector<std::string>& names, size_t n, int32_t id, int32_t epoch) {
+  names.clear();
+  for (size_t i = 0; i < n; ++i) names.push_back("topic-" + std::to_string(i));
+  FetchRequest request;
+  request.session_id = id;
+  request.session_epoch = epoch;
+  for (const std::string& name : names) {
+    request.topics.emplace_back().topic = name;
+    request.topics.back().partitions.emplace_back();
+  }
+  return request;
+}
+
+TEST(FetchSessionsTest, IdleSessionsMakeRoomAndBusyOnesDoNot) {
+  FetchSessions cache(2);
+  std::vector<std::string> names;
+  const int32_t a = cache.begin(wanting(names, 1, 0, 0), 11, 0, 5).session_id;
+  const int32_t b = cache.begin(wanting(names, 1, 0, 0), 11, 0, 5).session_id;
+  EXPECT_NE(a, b);
+  EXPECT_EQ(cache.begin(wanting(names, 1, 0, 0), 11, 100'000, 6).session_id, 0);
+  EXPECT_EQ(cache.begin(wanting(names, 0, a, 1), 11, 100'000, 0).error, ErrorCode::kNone);
+  const int32_t c = cache.begin(wanting(names, 1, 0, 0), 11, 130'000, 99).session_id;
+  EXPECT_NE(c, 0);
+  EXPECT_EQ(cache.begin(wanting(names, 0, b, 1), 11, 130'000, 0).error, ErrorCode::kFetchSessionIdNotFound);
+  EXPECT_EQ(cache.begin(wanting(names, 0, a, 2), 11, 130'000, 0).error, ErrorCode::kNone);
+  EXPECT_EQ(cache.size(), 2u);
+}
+
+TEST(FetchSessionsTest, PartitionsAreBoundedOverAll) {
+  FetchSessions cache(1000);
+  std::vector<std::string> names;
+  const size_t most = FetchSessions::kMostTargets;
+  const int32_t a = cache.begin(wanting(names, most - 10, 0, 0), 11, 0, 5).session_id;
+  EXPECT_NE(a, 0);
+  EXPECT_EQ(cache.begin(wanting(names, 11, 0, 0), 11, 0, 6).session_id, 0);
+  const int32_t b = cache.begin(wanting(names, 5, 0, 0), 11, 0, 6).session_id;
+  EXPECT_NE(b, 0);
+  // One that grows beyond the bound ends; its room is free again.
+  EXPECT_EQ(cache.begin(wanting(names, 20, b, 1), 11, 0, 0).error, ErrorCode::kFetchSessionIdNotFound);
+  EXPECT_NE(cache.begin(wanting(names, 9, 0, 0), 11, 0, 6).session_id, 0);
+}
+
+TEST(FetchSessionsTest, EpochsRise) {
+  FetchSessions cache(10);
+  std::vector<std::string> names;
+  const int32_t id = cache.begin(wanting(names, 3, 0, 0), 11, 0, 5).session_id;
+  for (int32_t epoch = 1; epoch < 50; ++epoch) {
+    const FetchScope scope = cache.begin(wanting(names, 0, id, epoch), 11, 0, 0);
+    EXPECT_EQ(scope.error, ErrorCode::kNone);
+    EXPECT_EQ(scope.targets.size(), 3u);
+    EXPECT_TRUE(scope.incremental);
+  }
+}
+
+}  // namespace
+}  // namespace chronik::kafka::testing

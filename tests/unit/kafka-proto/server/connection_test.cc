@@ -1,0 +1,256 @@
+// Connections: order of answers, backpressure, what hostile clients get, and the stop.
+#include <fmt/format.h>
+
+#include "server/broker_testing.h"
+
+namespace chronik::kafka::testing {
+namespace {
+
+std::string be(uint64_t value, int bytes) {
+  std::string out;
+  for (int i = bytes - 1; i >= 0; --i) out.push_back(static_cast<char>(value >> (8 * i)));
+  return out;
+}
+std::string frame(const std::string& body) { return be(body.size(), 4) + body; }
+std::string header(int16_t key, int16_t version, int32_t correlation_id) {
+  return be(static_cast<uint16_t>(key), 2) + be(static_cast<uint16_t>(version), 2) +
+         be(static_cast<uint32_t>(correlation_id), 4) + be(1, 2) + "x";
+}
+
+class ConnectionTest : public ::testing::Test {
+ protected:
+  ConnectionTest() { broker.add_topic("t"); }
+  bool warned(std::string_view part) {
+    for (const FakeHost::LogLine& line : broker.host.logs()) {
+      if (line.level <= CHR_LOG_WARN && line.message.find(part) != std::string::npos &&
+          line.fields.find("peer=192.0.2.7:50123") != std::string::npos)
+        return true;
+    }
+    return false;
+  }
+  // A connection that sends these bytes is closed, with the reason in the log.
+  void expect_refused(const std::string& bytes, std::string_view reason) {
+    broker.host.clear_logs();
+    TestClient client = broker.client();
+    client.wire().send(bytes);
+    broker.host.run();
+    EXPECT_FALSE(client.open()) << reason;
+    EXPECT_TRUE(warned(reason)) << reason;
+    last = client.wire().received;
+  }
+
+  TestBroker broker;
+  std::string last;
+};
+
+TEST_F(ConnectionTest, AnswersComeInTheOrderOfRequests) {
+  TestClient client = broker.client();
+  broker.consensus.hold_commits(true);
+  const std::string records = broker.batch();
+  const int32_t first = client.send<Produce>(9, produce_request("t", 0, records));
+  const int32_t second = client.send<ApiVersions>(0, {});
+  const int32_t third = client.send<Metadata>(1, {});
+  broker.host.run();
+  EXPECT_TRUE(client.wire().received.empty());
+  broker.consensus.commit(broker.group("t"));
+  broker.host.run();
+  client.receive<Produce>(9, first);
+  client.receive<ApiVersions>(0, second);
+  client.receive<Metadata>(1, third);
+}
+
+TEST_F(ConnectionTest, ByteByByte) {
+  TestClient client = broker.client();
+  const std::string all = to_text(encode_request(0, 9, "c", ApiVersionsRequest{})) +
+                          to_text(encode_request(1, 10, "c", MetadataRequest{}));
+  for (const char c : all) client.wire().send(std::string(1, c));
+  broker.host.run();
+  client.receive<ApiVersions>(0, 9);
+  client.receive<Metadata>(1, 10);
+}
+
+TEST_F(ConnectionTest, ALargeRequestThenSmallOnesWhileMuchIsUnderWay) {
+  broker.add_topic("big", 1, {{"max.message.bytes", "20000000"}});
+  broker.consensus.hold_commits(true);
+  TestClient client = broker.client();
+  const std::string large = broker.batch({.value_size = Connection::kMaxBytesUnderWay});
+  const std::string small = broker.batch();
+  client.send<Produce>(9, produce_request("big", 0, large));
+  for (int i = 0; i < 3; ++i) client.send<Produce>(9, produce_request("big", 0, small));
+  broker.host.run();
+  EXPECT_TRUE(client.wire().paused());
+  EXPECT_NE(client.wire().unconsumed(), 0u);
+  broker.consensus.hold_commits(false);
+  broker.consensus.commit(broker.group("big"));
+  broker.host.run();
+  for (int64_t i = 0; i < 4; ++i) EXPECT_EQ(only(client.receive<Produce>(9)).base_offset, i);
+  EXPECT_FALSE(client.wire().paused());
+}
+
+TEST_F(ConnectionTest, SoManyRequestsAndNoMoreAreUnderWay) {
+  broker.consensus.hold_commits(true);
+  TestClient client = broker.client();
+  const std::string records = broker.batch();
+  const size_t many = Connection::kMaxRequestsUnderWay + 50;
+  for (size_t i = 0; i < many; ++i) client.send<Produce>(9, produce_request("t", 0, records));
+  broker.host.run();
+  EXPECT_EQ(broker.consensus.group(broker.group("t")).log_end,
+            static_cast<int64_t>(Connection::kMaxRequestsUnderWay));
+  broker.consensus.hold_commits(false);
+  broker.consensus.commit(broker.group("t"));
+  broker.host.run();
+  for (size_t i = 0; i < many; ++i)
+    EXPECT_EQ(only(client.receive<Produce>(9)).base_offset, static_cast<int64_t>(i));
+}
+
+TEST_F(ConnectionTest, AClientThatDoesNotReadIsNotServedWithoutBound) {
+  broker.add_topic("wide", 500);
+  TestClient client = broker.client();
+  client.wire().reads = false;
+  MetadataRequest all;
+  all.topics.reset();
+  for (int i = 0; i < 200; ++i) client.send<Metadata>(1, all);
+  broker.host.run();
+  EXPECT_TRUE(client.wire().paused());
+  EXPECT_LT(client.wire().queued(), Connection::kMaxBytesUnread + (64 << 10));
+  client.wire().reads = true;
+  client.wire().read_all();
+  broker.host.run();
+  for (int i = 0; i < 200; ++i) client.receive<Metadata>(1);
+}
+
+TEST_F(ConnectionTest, AFetchIsUnderWayAlone) {
+  TestClient client = broker.client();
+  client.send<Fetch>(11, fetch_request("t", 0, 0));
+  client.send<Fetch>(11, fetch_request("t", 0, 0));
+  client.send<ApiVersions>(0, {});
+  broker.host.advance(milliseconds(500));
+  client.receive<Fetch>(11);
+  EXPECT_FALSE(client.next_frame().has_value());
+  broker.host.advance(milliseconds(500));
+  client.receive<Fetch>(11);
+  client.receive<ApiVersions>(0);
+}
+
+TEST_F(ConnectionTest, UnknownApisAndVersionsAreAnswered) {
+  TestClient client = broker.client();
+  const auto answer = [&](const std::string& request) {
+    client.wire().send(frame(request));
+    broker.host.run();
+    return client.next_frame().value_or("none");
+  };
+  EXPECT_EQ(answer(header(999, 0, 5)), be(5, 4) + be(35, 2));
+  EXPECT_EQ(answer(header(-1, -1, 6)), be(6, 4) + be(35, 2));
+  EXPECT_EQ(answer(header(3, 99, 7)), be(7, 4) + be(35, 2));
+  EXPECT_EQ(answer(header(0, 2, 8)), be(8, 4) + be(35, 2));  // listed, and refused
+  EXPECT_EQ(answer(header(1, 3, 9)), be(9, 4) + be(35, 2));
+  // ApiVersions in version 0, which every client reads, with the versions to use.
+  const std::string probe = answer(header(18, 99, 10));
+  EXPECT_EQ(probe, be(10, 4) + be(35, 2) + be(1, 4) + be(18, 2) + be(0, 2) + be(4, 2));
+  EXPECT_TRUE(client.open());
+  size_t lines = 0;
+  for (const auto& line : broker.host.logs()) lines += line.message.find("not served") != std::string::npos;
+  EXPECT_EQ(lines, 1u);  // a flood of them does not flood the log
+}
+
+TEST_F(ConnectionTest, HostileLengths) {
+  for (const uint32_t size : {0u, 1u, 9u, (100u << 20) + 1, 0x7fffffffu, 0x80000000u, 0xffffffffu})
+    expect_refused(be(size, 4), "a request of");
+  // A large one that is allowed costs nothing before its bytes come.
+  TestClient client = broker.client();
+  client.wire().send(be(90 << 20, 4) + "xyz");
+  EXPECT_TRUE(client.open());
+  EXPECT_EQ(client.wire().unconsumed(), 7u);
+}
+
+TEST_F(ConnectionTest, HttpAndTls) {
+  expect_refused("GET / HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP");
+  EXPECT_EQ(last.substr(0, 12), "HTTP/1.1 400");
+  for (const char* verb : {"POST / HTTP", "PUT /x HTTP", "HEAD / HTTP", "OPTIONS *", "DELETE /"})
+    expect_refused(verb, "HTTP");
+  expect_refused(std::string("\x16\x03\x01\x02\x00\x01", 6), "TLS");
+}
+
+TEST_F(ConnectionTest, TruncatedBodies) {
+  std::string request = to_text(encode_request(9, 1, "c", produce_request("t", 0, broker.batch())));
+  request = request.substr(4);
+  // A frame that ends before its body does. What happens to decode all the same is answered.
+  for (size_t n = 10; n < request.size(); ++n) {
+    TestClient client = broker.client();
+    client.wire().send(frame(request.substr(0, n)));
+    broker.host.run();
+    EXPECT_TRUE(!client.open() || !client.wire().received.empty()) << n;
+  }
+  EXPECT_EQ(broker.consensus.group(broker.group("t")).log_end, 0);
+}
+
+TEST_F(ConnectionTest, CountsThatLie) {
+  // A Metadata request that announces 2^31 - 1 topics.
+  expect_refused(frame(header(3, 1, 1) + be(0x7fffffff, 4) + "x"), "topics");
+  // A Produce whose records field is longer than the frame.
+  expect_refused(frame(header(0, 3, 1) + be(0xffff, 2) + be(1, 2) + be(1000, 4) + be(1, 4) + be(1, 2) + "t" +
+                       be(1, 4) + be(0, 4) + be(1 << 30, 4) + "abc"),
+                 "records");
+}
+
+TEST_F(ConnectionTest, DecompressionBombs) {
+  TestClient client = broker.client();
+  for (const Compression codec : {Compression::kGzip, Compression::kZstd}) {
+    const std::string bomb = broker.batch({.codec = codec, .value_size = 65 << 20});
+    ASSERT_LT(bomb.size(), 1u << 20);
+    const auto answer = client.call<Produce>(9, produce_request("t", 0, bomb));
+    EXPECT_EQ(only(answer).error_code, ErrorCode::kMessageTooLarge);
+  }
+  EXPECT_TRUE(client.open());
+}
+
+TEST_F(ConnectionTest, TheStopAnswersWhatIsUnderWay) {
+  TestClient waiting = broker.client(), producing = broker.client(), idle = broker.client();
+  FetchRequest request = fetch_request("t", 0, 0);
+  request.max_wait_ms = 60'000;
+  waiting.send<Fetch>(11, request);
+  broker.host.run();
+  broker.consensus.hold_commits(true);
+  producing.send<Produce>(9, produce_request("t", 0, broker.batch()));
+  broker.host.run();
+  broker.begin_stop();
+  broker.host.advance(milliseconds(10));
+  EXPECT_TRUE(broker.stopped());
+  EXPECT_EQ(only(waiting.receive<Fetch>(11)).error_code, ErrorCode::kNotLeaderOrFollower);
+  EXPECT_NE(only(producing.receive<Produce>(9)).error_code, ErrorCode::kNone);
+  for (TestClient* client : {&waiting, &producing, &idle}) EXPECT_FALSE(client->open());
+  EXPECT_EQ(broker.net.connect(), nullptr);
+}
+
+TEST_F(ConnectionTest, TheStopWaitsForChangesOfTheCatalog) {
+  TestClient client = broker.client();
+  broker.metadata.hold_changes(true);
+  CreateTopicsRequest request;
+  request.timeout_ms = 1000;
+  request.topics.emplace_back().name = "later";
+  request.topics[0].num_partitions = request.topics[0].replication_factor = 1;
+  client.send<CreateTopics>(5, request);
+  broker.host.run();
+  broker.begin_stop();
+  broker.host.advance(milliseconds(50));
+  EXPECT_FALSE(broker.stopped());
+  broker.metadata.hold_changes(false);
+  broker.host.advance(milliseconds(5));
+  EXPECT_TRUE(broker.stopped());
+  EXPECT_EQ(client.receive<CreateTopics>(5).topics.at(0).error_code, ErrorCode::kNone);
+}
+
+TEST_F(ConnectionTest, HangingUpInTheMiddleOfEverything) {
+  broker.consensus.hold_commits(true);
+  TestClient client = broker.client();
+  client.send<Produce>(9, produce_request("t", 0, broker.batch()));
+  client.send<Metadata>(1, {});
+  client.wire().hang_up();
+  broker.host.run();
+  broker.consensus.commit(broker.group("t"));
+  broker.host.run();
+  EXPECT_EQ(broker.host.metric("chronik_kafka_connections"), 0);
+}
+
+}  // namespace
+}  // namespace chronik::kafka::testing

@@ -1,0 +1,310 @@
+// Three nodes, each in its own virtual time, stepped together; the test carries frames and committed entries.
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "node.h"
+#include "wire/codec.h"
+
+namespace chronik::metadata::test {
+namespace {
+
+class Cluster : public ::testing::Test {
+ protected:
+  Cluster() {
+    for (const int32_t id : {1, 2, 3}) {
+      nodes_.push_back(std::make_unique<TestNode>(id, std::vector<int32_t>{1, 2, 3}));
+      node(id).start();
+    }
+    for (const int32_t a : {1, 2, 3}) {
+      node(a).consensus.on_commit = [this, a](const std::string& name, const chr_entry_header& header,
+                                              const std::string& payload) {
+        if (a == leader_) replicate(name, header, payload);
+      };
+      for (const int32_t b : {1, 2, 3}) {
+        if (a != b) node(a).host.set_link("metadata", b, true);
+      }
+    }
+  }
+
+  TestNode& node(int32_t id) { return *nodes_[static_cast<size_t>(id - 1)]; }
+  void replicate(const std::string& name, const chr_entry_header& header, const std::string& payload) {
+    for (const int32_t id : {1, 2, 3}) {
+      if (id != leader_ && !cut_off_.contains(id)) node(id).consensus.receive(name, header, payload);
+    }
+  }
+  void elect(int32_t id) {
+    leader_ = id;
+    ++term_;
+    for (const int32_t other : {1, 2, 3}) {
+      if (other != id) node(other).consensus.follow("__meta", id, term_);
+    }
+    node(id).consensus.elect("__meta", term_);
+    step();
+  }
+  void no_leader() {
+    leader_ = -1;
+    ++term_;
+    for (const int32_t id : {1, 2, 3}) node(id).consensus.follow("__meta", -1, term_);
+    step();
+  }
+  // Carries frames until there are none.
+  void step() {
+    for (bool going = true; going;) {
+      going = false;
+      for (const auto& from : nodes_) from->host.run();
+      for (const int32_t from : {1, 2, 3}) {
+        for (const FakeHost::Frame& frame : std::exchange(node(from).host.frames(), {})) {
+          going = true;
+          ++frames_;
+          if (frame.bytes.size() > 0 && !losing_) node(frame.to).host.deliver("metadata", from, frame.bytes);
+        }
+      }
+    }
+  }
+  void advance(std::chrono::milliseconds time) {
+    const auto turn = time > 5s ? 50ms : 1ms;
+    for (; time > 0ms; time -= turn) {
+      for (const auto& each : nodes_) each->host.advance(turn);
+      step();
+    }
+  }
+  // Node 2 takes over from node 1. Node 3, which was cut off, asks it at once, and only then catches up.
+  void hand_over_unseen() {
+    cut_off_.clear();
+    const uint64_t seen = node(3).consensus.group("__meta").log.back().header.index;
+    std::vector<std::pair<chr_entry_header, std::string>> late;
+    for (const auto& entry : node(1).consensus.group("__meta").log) {
+      if (entry.header.index > seen) late.emplace_back(entry.header, *entry.payload);
+    }
+    leader_ = 2;
+    ++term_;
+    node(2).consensus.on_commit = [&](const std::string& name, const chr_entry_header& header,
+                                      const std::string& payload) {
+      for (const auto& [h, p] : std::exchange(late, {})) held_.emplace_back(h, p);
+      held_.emplace_back(header, payload);
+      if (node(1).consensus.group(name).log.back().header.index < header.index)
+        node(1).consensus.receive(name, header, payload);
+    };
+    node(1).consensus.follow("__meta", 2, term_);
+    node(2).consensus.elect("__meta", term_);
+    node(2).host.run();
+    node(3).consensus.follow("__meta", 2, term_);
+    step();  // asked, and answered
+    for (const auto& [header, payload] : std::exchange(held_, {}))
+      node(3).consensus.receive("__meta", header, payload);
+    advance(100ms);
+    for (const auto& [header, payload] : std::exchange(held_, {}))
+      node(3).consensus.receive("__meta", header, payload);
+    advance(5ms);
+  }
+  void settle() {
+    elect(1);
+    advance(20ms);
+  }
+
+  std::vector<std::unique_ptr<TestNode>> nodes_;
+  std::vector<std::pair<chr_entry_header, std::string>> held_;
+  std::set<int32_t> cut_off_;
+  int32_t leader_ = -1;
+  uint64_t term_ = 0;
+  uint64_t frames_ = 0;
+  bool losing_ = false;
+};
+
+TEST_F(Cluster, AllAgreeOnIdNodesAndController) {
+  settle();
+  for (const int32_t id : {1, 2, 3}) {
+    EXPECT_EQ(node(id).cluster_id(), node(1).cluster_id());
+    EXPECT_EQ(node(id).cluster_id().size(), 22u);
+    EXPECT_EQ(node(id).host.cluster_id(), node(1).cluster_id());
+    EXPECT_EQ(node(id).table->controller(node(id).self), 1);
+    EXPECT_EQ(node(id).host.health("catalog"), CHR_HEALTH_READY);
+    chr_catalog* image = node(id).table->catalog(node(id).self);
+    EXPECT_EQ(node(id).table->n_brokers(node(id).self, image), 3u);
+    node(id).table->release(node(id).self, image);
+  }
+}
+
+TEST_F(Cluster, AChangeIsForwardedAndVisibleWhereItWasAskedForWhenItCompletes) {
+  settle();
+  const auto made = node(3).create("orders", 6, 3);
+  for (int i = 0; i < 100 && !made->done; ++i) {
+    advance(1ms);
+    EXPECT_EQ(made->done, made->done && node(3).topic("orders").has_value());
+  }
+  ASSERT_EQ(made->code(), CHR_OK);
+  advance(5ms);
+  for (const int32_t id : {1, 2, 3}) {
+    EXPECT_EQ(node(id).topic("orders")->n_partitions, 6u);
+    EXPECT_EQ(node(id).replicas("orders", 4), node(1).replicas("orders", 4));
+  }
+  const auto again = node(2).create("orders", 6, 3),
+             valid = node(2).create({TestNode::new_topic("t", 2, 3)}, true);
+  advance(5ms);
+  EXPECT_EQ(again->code(), CHR_E_EXISTS);
+  EXPECT_EQ(valid->code(), CHR_OK);
+}
+
+TEST_F(Cluster, NothingIsForwardedTwice) {
+  settle();
+  // Node 3 believes that node 2 leads, node 2 that node 1 does.
+  node(3).consensus.follow("__meta", 2, term_);
+  const auto made = node(3).create("orders", 1, 1);
+  const uint64_t before = frames_;
+  advance(40ms);
+  EXPECT_FALSE(made->done);
+  EXPECT_EQ(frames_ - before, 2u);  // asked node 2, which refused
+  EXPECT_FALSE(node(1).topic("orders").has_value());
+  node(3).consensus.follow("__meta", 1, term_);
+  advance(100ms);
+  EXPECT_EQ(made->code(), CHR_OK);
+}
+
+TEST_F(Cluster, LostFramesCostATryNotTheChange) {
+  settle();
+  losing_ = true;
+  const auto made = node(2).create("orders", 1, 3);
+  advance(20ms);
+  losing_ = false;
+  EXPECT_FALSE(made->done);
+  advance(1000ms);
+  EXPECT_EQ(made->code(), CHR_OK);
+}
+
+TEST_F(Cluster, AChangeThatTheOldLeaderCommittedIsNotRefusedByTheNewOne) {
+  settle();
+  cut_off_ = {3};  // the asking node does not see the commit
+  const auto made = node(3).create("orders", 1, 1);
+  advance(5ms);
+  ASSERT_TRUE(node(2).topic("orders").has_value());
+  EXPECT_FALSE(made->done);
+  hand_over_unseen();
+  ASSERT_TRUE(made->done);
+  EXPECT_EQ(made->code(), CHR_OK) << made->message();
+}
+
+TEST_F(Cluster, ADeletionThatTheOldLeaderCommittedIsNotRefusedByTheNewOne) {
+  settle();
+  const auto made = node(3).create("orders", 1, 1);
+  advance(5ms);
+  cut_off_ = {3};
+  const auto gone = node(3).remove({node(3).topic("orders")->id});
+  advance(5ms);
+  ASSERT_FALSE(node(2).topic("orders").has_value());
+  EXPECT_FALSE(gone->done);
+  hand_over_unseen();
+  ASSERT_TRUE(gone->done);
+  EXPECT_EQ(gone->code(), CHR_OK) << gone->message();
+}
+
+TEST_F(Cluster, ANodeThatLeadsTellsTheLeaderOfMeta) {
+  settle();
+  const auto made = node(1).create("test", 1, 3);
+  advance(10ms);
+  no_leader();
+  node(2).role("test", 0, 1, 2);
+  advance(250ms);
+  EXPECT_TRUE(
+      node(2).host.logged("Failed to update partition assignment (attempt 2): No leader elected yet."));
+  elect(3);
+  advance(20ms);
+  EXPECT_TRUE(node(2).host.logged("Updated partition assignment: test/0 leader is now node 2 (attempt 3)"));
+  for (const int32_t id : {1, 2, 3}) EXPECT_EQ(node(id).leader("test"), (std::pair<int32_t, uint64_t>{2, 1}));
+}
+
+TEST_F(Cluster, TwentyTopicsOfFivePartitionsCostAHandfulOfProposals) {
+  settle();
+  for (int i = 0; i < 20; ++i) node(1).create("topic-" + std::to_string(i), 5, 3);
+  advance(50ms);
+  const uint64_t before = node(1).consensus.proposals();
+  for (int i = 0; i < 20; ++i) {
+    const std::string topic = "topic-" + std::to_string(i);
+    for (int32_t p = 0; p < 5; ++p) {
+      const int32_t leader = 1 + (i + p) % 3;
+      for (const int32_t id : {1, 2, 3}) node(id).role(topic, p, 1, leader);
+    }
+    if (i % 4 == 0) advance(1ms);
+  }
+  advance(50ms);
+  for (const int32_t id : {1, 2, 3}) EXPECT_EQ(node(id).host.metric("chronik_meta_sync_intents"), 0);
+  EXPECT_EQ(node(3).leader("topic-19", 4).first, 1 + (19 + 4) % 3);
+  EXPECT_LE(node(1).consensus.proposals() - before, 9u);  // three nodes, three waves at most
+}
+
+TEST_F(Cluster, ALinkThatComesBackWakesTheSync) {
+  settle();
+  const auto made = node(1).create("test", 1, 3);
+  advance(10ms);
+  losing_ = true;
+  node(2).role("test", 0, 1, 2);
+  advance(10ms);
+  node(2).host.set_link("metadata", 1, false);
+  advance(10ms);
+  EXPECT_TRUE(node(2).host.logged("(attempt 1): The link to node 1 was lost. Retrying in 100ms..."));
+  losing_ = false;
+  node(2).host.set_link("metadata", 1, true);
+  advance(10ms);
+  EXPECT_TRUE(node(2).host.logged("Updated partition assignment: test/0 leader is now node 2 (attempt 2)"));
+}
+
+TEST_F(Cluster, ASilentLeaderTimesOut) {
+  settle();
+  const auto made = node(1).create("test", 1, 3);
+  advance(10ms);
+  losing_ = true;
+  node(2).role("test", 0, 1, 2);
+  advance(1010ms);
+  losing_ = false;
+  EXPECT_TRUE(node(2).host.logged("(attempt 1): Node 1 did not answer in time. Retrying in 100ms..."));
+  advance(110ms);
+  EXPECT_TRUE(node(2).host.logged("(attempt 2)"));
+  EXPECT_EQ(node(3).leader("test"), (std::pair<int32_t, uint64_t>{2, 1}));
+}
+
+TEST_F(Cluster, HostileFramesAreDropped) {
+  settle();
+  const auto made = node(1).create("test", 1, 3);
+  advance(10ms);
+  const Uuid topic = Uuid::from_abi(node(1).topic("test")->id);
+  const std::string spoof = encode(Frame{SyncFrame{1, {{{topic, 0, 9, 3}}, {}}}});
+  node(1).host.deliver("metadata", 2, spoof);  // node 2 speaks for node 3
+  const std::string foreign = encode(Frame{ChangeFrame{{{3, 1, 1}, DeleteTopics{{{{}, topic}}}}, 2, false}});
+  node(1).host.deliver("metadata", 2, foreign);
+  std::mt19937_64 random(7);
+  for (int i = 0; i < 2'000; ++i) {
+    std::string bytes(random() % 64, '\0');
+    for (char& c : bytes) c = static_cast<char>(random());
+    node(1).host.deliver("metadata", 2, bytes);
+  }
+  advance(50ms);
+  EXPECT_EQ(node(1).leader("test"), (std::pair<int32_t, uint64_t>{-1, 0}));
+  EXPECT_TRUE(node(1).topic("test").has_value());
+  EXPECT_TRUE(node(1).host.logged("A frame of metadata was dropped"));
+  EXPECT_TRUE(node(1).host.fatals().empty());
+  const auto after = node(2).create("after", 1, 3);
+  advance(10ms);
+  EXPECT_EQ(after->code(), CHR_OK);
+}
+
+TEST_F(Cluster, DigestsAgreeAndADifferenceIsTold) {
+  settle();
+  const auto made = node(2).create("orders", 6, 3);
+  advance(10ms);
+  const uint64_t before = frames_;
+  advance(31s);
+  EXPECT_GE(frames_ - before, 6u);
+  for (const int32_t id : {1, 2, 3}) EXPECT_EQ(node(id).host.metric("chronik_meta_digest_mismatch_total"), 0);
+  // The next entry says something else on node 3.
+  cut_off_ = {3};
+  const auto first = node(1).create("a", 1, 1);
+  advance(5ms);
+  chr_entry_header header = node(1).consensus.group("__meta").log.back().header;
+  node(3).consensus.receive("__meta", header, encode(Command{{}, AllocateProducerIds{}}));
+  advance(31s);
+  EXPECT_GE(node(1).host.metric("chronik_meta_digest_mismatch_total"), 1);
+  EXPECT_TRUE(node(1).host.logged("CRITICAL: The catalog of node 3 differs from this one at entry"));
+}
+
+}  // namespace
+}  // namespace chronik::metadata::test

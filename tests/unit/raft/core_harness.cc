@@ -1,0 +1,243 @@
+#include "core_harness.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+
+namespace chronik::raft::test {
+
+void Disk::write(const StorageBatch& batch) {
+  if (batch.truncate_from != 0) entries.erase(entries.lower_bound(batch.truncate_from), entries.end());
+  for (const Entry& entry : batch.entries) entries[entry.header.index] = entry;
+  if (batch.has_hard_state) hard_state = batch.hard_state;
+  commit = std::max(commit, batch.commit);
+}
+
+void Disk::trim(Index first) {
+  for (auto it = entries.begin(); it != entries.end() && it->first < first; it = entries.erase(it)) {
+    if (terms_before.empty() || terms_before.back().term != it->second.header.term)
+      terms_before.push_back({it->second.header.term, it->first, it->second.header.base_offset});
+    start_offset = it->second.header.end_offset();
+  }
+  first_index = std::max(first_index, first);
+}
+
+StoredLog Disk::load(size_t entries_in_memory) const {
+  StoredLog log;
+  log.first_index = first_index;
+  log.before_index = first_index - 1;
+  log.before_end_offset = start_offset;
+  log.commit = std::min(commit, entries.empty() ? first_index - 1 : entries.rbegin()->first);
+  log.applied = first_index - 1;
+  log.terms = terms_before;
+  size_t left = entries.size();
+  for (const auto& [index, entry] : entries) {
+    if (log.terms.empty() || log.terms.back().term != entry.header.term)
+      log.terms.push_back({entry.header.term, index, entry.header.base_offset});
+    log.entries.push_back(entry);
+    if (left-- > entries_in_memory) log.entries.back().payload = Payload();
+  }
+  return log;
+}
+
+Harness::Harness(uint32_t nodes, const Config& config) : config_(config), nodes_(nodes) {
+  for (NodeId id = 1; id <= nodes; ++id) boot(id);
+}
+
+void Harness::boot(NodeId id) {
+  SimNode& n = node(id);
+  Config config = config_;
+  config.self = id;
+  Membership membership;
+  for (NodeId voter = 1; voter <= nodes_.size(); ++voter) membership.voters.push_back(voter);
+  n.applied.clear();
+  n.raft = std::make_unique<Raft>(config, membership, n.disk.hard_state, n.disk.load(2));
+  n.raft->start(n.now);
+}
+
+void Harness::crash(NodeId id, size_t keep) {
+  SimNode& n = node(id);
+  for (size_t i = 0; i < keep && i < n.writing.size(); ++i) n.disk.write(n.writing[i]);
+  n.writing.clear();
+  n.reads.clear();
+  n.raft.reset();
+}
+
+Payload Harness::payload(const std::string& text) {
+  texts_.push_back(text);
+  return Payload::share({reinterpret_cast<const uint8_t*>(texts_.back().data()), text.size(), nullptr});
+}
+
+Result<Placement> Harness::propose(NodeId id, Term expected, const std::vector<Proposal>& items) {
+  std::vector<Proposal> copy = items;
+  return node(id).raft->propose(expected, copy);
+}
+
+Ready Harness::take(NodeId id) {
+  SimNode& n = node(id);
+  Ready ready;
+  n.raft->take_ready(&ready);
+  if (ready.storage.ticket != 0) n.writing.push_back(ready.storage);
+  for (const Message& message : ready.messages) network_.push_back(message);
+  for (const ReadRequest& request : ready.reads) n.reads.push_back(request);
+  apply(&n, ready);
+  return ready;
+}
+
+void Harness::apply(SimNode* n, const Ready& ready) {
+  if (ready.apply_to == 0) return;
+  for (auto it = n->disk.entries.lower_bound(ready.apply_from);
+       it != n->disk.entries.end() && it->first <= ready.apply_to; ++it) {
+    const EntryHeader& header = it->second.header;
+    n->applied.push_back({header.index, header.term, header.base_offset, text_of(it->second)});
+  }
+  n->raft->apply_done(ready.apply_to, UINT64_MAX);
+}
+
+bool Harness::write_one(NodeId id) {
+  SimNode& n = node(id);
+  if (n.writing.empty()) return false;
+  const StorageBatch batch = std::move(n.writing.front());
+  n.writing.pop_front();
+  n.disk.write(batch);
+  n.raft->storage_done(n.now, batch.ticket);
+  return true;
+}
+
+void Harness::serve_read(NodeId id) {
+  SimNode& n = node(id);
+  const ReadRequest request = n.reads.front();
+  n.reads.pop_front();
+  std::vector<Entry> entries;
+  uint64_t bytes = 0;
+  for (auto it = n.disk.entries.lower_bound(request.from);
+       it != n.disk.entries.end() && it->first < request.to && bytes < request.max_bytes; ++it) {
+    entries.push_back(it->second);
+    bytes += it->second.header.bytes;
+  }
+  n.raft->entries_read(request, std::move(entries));
+}
+
+std::string text_of(const Entry& entry) {
+  const chr_slice& slice = entry.payload.slice();
+  return {reinterpret_cast<const char*>(slice.p), slice.n};
+}
+
+std::string describe(const Entry& entry) {
+  const EntryHeader& header = entry.header;
+  std::string out = fmt::format("{}/{}", header.index, header.term);
+  if (header.kind == CHR_ENTRY_NOOP) return out + " noop";
+  out += fmt::format(" @{}+{}", header.base_offset, header.records);
+  if (header.max_timestamp != kNoTimestamp)
+    out += fmt::format(" ts={}/{}", header.max_timestamp, header.log_max_timestamp);
+  return out + fmt::format(" {}", entry.in_memory() ? text_of(entry) : "(on disk)");
+}
+
+namespace {
+
+const char* name_of(MessageType type) {
+  switch (type) {
+    case MessageType::kPreVote:
+      return "pre-vote";
+    case MessageType::kPreVoteResponse:
+      return "pre-vote-response";
+    case MessageType::kVote:
+      return "vote";
+    case MessageType::kVoteResponse:
+      return "vote-response";
+    case MessageType::kAppend:
+      return "append";
+    case MessageType::kAppendResponse:
+      return "append-response";
+    case MessageType::kHeartbeat:
+      return "heartbeat";
+    case MessageType::kHeartbeatResponse:
+      return "heartbeat-response";
+    case MessageType::kTimeoutNow:
+      return "timeout-now";
+  }
+  return "?";
+}
+
+std::string join(const std::vector<Entry>& entries) {
+  std::string out;
+  for (const Entry& entry : entries) out += (out.empty() ? "" : ", ") + describe(entry);
+  return "[" + out + "]";
+}
+
+}  // namespace
+
+const char* name_of(Role role) {
+  switch (role) {
+    case Role::kFollower:
+      return "follower";
+    case Role::kPreCandidate:
+      return "pre-candidate";
+    case Role::kCandidate:
+      return "candidate";
+    case Role::kLeader:
+      return "leader";
+  }
+  return "?";
+}
+
+std::string describe(const Message& m) {
+  std::string out = fmt::format("{}->{} {} term={}", m.from, m.to, name_of(m.type), m.term);
+  switch (m.type) {
+    case MessageType::kPreVote:
+    case MessageType::kVote:
+      out += fmt::format(" last={}/{}{}", m.index, m.log_term, m.forced ? " forced" : "");
+      break;
+    case MessageType::kPreVoteResponse:
+    case MessageType::kVoteResponse:
+      out += m.reject ? " refused" : " granted";
+      break;
+    case MessageType::kAppend:
+      out += fmt::format(" after={}/{} commit={} {}", m.index, m.log_term, m.commit, join(m.entries));
+      break;
+    case MessageType::kAppendResponse:
+      out += m.reject ? fmt::format(" refused={} hint={}/{}", m.index, m.hint_index, m.log_term)
+                      : fmt::format(" matched={}", m.index);
+      break;
+    case MessageType::kHeartbeat:
+      out += fmt::format(" commit={}", m.commit);
+      break;
+    default:
+      break;
+  }
+  return out;
+}
+
+std::string describe(const StorageBatch& batch) {
+  std::string out = fmt::format("write #{}", batch.ticket);
+  if (batch.has_hard_state)
+    out += fmt::format(" term={} vote={}", batch.hard_state.term, batch.hard_state.vote);
+  if (batch.truncate_from != 0) out += fmt::format(" truncate={}", batch.truncate_from);
+  if (!batch.entries.empty()) out += " " + join(batch.entries);
+  return out;
+}
+
+std::string describe(const Event& event) {
+  switch (event.kind) {
+    case EventKind::kRole:
+      return fmt::format("{} at term {}, leader {}", name_of(event.role), event.term,
+                         event.leader == kNobody ? "unknown" : std::to_string(event.leader));
+    case EventKind::kTruncated:
+      return fmt::format("truncated from {}, log end {}", event.index, event.offset);
+    case EventKind::kCommitted:
+      return fmt::format("committed {}, high watermark {}", event.index, event.offset);
+    case EventKind::kNeedSnapshot:
+      return fmt::format("{} needs a snapshot", event.peer);
+    case EventKind::kReadable:
+      return fmt::format("read {} may see up to {}", event.context, event.index);
+    case EventKind::kCheckQuorumFailed:
+      return "no quorum answered";
+    case EventKind::kStorageStalled:
+      return fmt::format("disk stalled, handing over to {}", event.peer);
+    case EventKind::kInconsistentPeer:
+      return fmt::format("{} contradicts the log from {} on", event.peer, event.index);
+  }
+  return "?";
+}
+
+}  // namespace chronik::raft::test

@@ -1,0 +1,85 @@
+// A few Raft cores with a make-believe disk and network, driven step by step. Shared by the script runner and
+// the property test.
+#pragma once
+
+#include "core/raft.h"
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace chronik::raft::test {
+
+inline constexpr Nanos kMillisecond = 1'000'000;
+
+// What one node would find after a power loss: batches that were done, nothing of those that were not.
+struct Disk {
+  HardState hard_state;
+  Index commit = 0;
+  Index first_index = 1;
+  std::vector<TermStart> terms_before;  // boundaries of what was trimmed
+  int64_t start_offset = 0;
+  std::map<Index, Entry> entries;
+
+  void write(const StorageBatch& batch);
+  void trim(Index first);
+  StoredLog load(size_t entries_in_memory) const;
+};
+
+struct Applied {
+  Index index;
+  Term term;
+  int64_t offset;
+  std::string text;
+  bool operator==(const Applied&) const = default;
+};
+
+struct SimNode {
+  std::unique_ptr<Raft> raft;  // empty while crashed
+  Disk disk;
+  std::deque<StorageBatch> writing;
+  std::deque<ReadRequest> reads;
+  std::vector<Applied> applied;
+  Nanos now = 0;
+};
+
+// Owns nodes 1..n and the messages between them.
+class Harness {
+ public:
+  Harness(uint32_t nodes, const Config& config);
+
+  SimNode& node(NodeId id) { return nodes_.at(id - 1); }
+  uint32_t size() const { return static_cast<uint32_t>(nodes_.size()); }
+  std::deque<Message>& network() { return network_; }
+  const Config& config() const { return config_; }
+
+  void boot(NodeId id);
+  // Loses what is not on disk, except for the first `keep` batches on their way.
+  void crash(NodeId id, size_t keep);
+  Result<Placement> propose(NodeId id, Term expected, const std::vector<Proposal>& items);
+  Payload payload(const std::string& text);
+
+  // Takes the node's output: storage joins its queue, messages the network, applies are done at once.
+  Ready take(NodeId id);
+  bool write_one(NodeId id);
+  void serve_read(NodeId id);
+
+ private:
+  void apply(SimNode* node, const Ready& ready);
+
+  Config config_;
+  std::vector<SimNode> nodes_;
+  std::deque<Message> network_;
+  std::deque<std::string> texts_;
+};
+
+std::string text_of(const Entry& entry);
+std::string describe(const Message& message);
+std::string describe(const StorageBatch& batch);
+std::string describe(const Event& event);
+std::string describe(const Entry& entry);
+const char* name_of(Role role);
+
+}  // namespace chronik::raft::test

@@ -1,0 +1,283 @@
+// Random runs of 3 and 5 cores over a network that loses, doubles and reorders, with crashes that lose what
+// was not yet on disk. After every step: election safety, log matching, leader completeness, durability and
+// immutability of what is committed. Planted bugs must be caught.
+#include "core_harness.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <random>
+#include <set>
+
+namespace chronik::raft::test {
+namespace {
+
+enum class Bug { kNone, kVoteNotPersisted, kAcknowledgedBeforeSync };
+
+struct Known {  // what an (index, term) must look like everywhere
+  Term previous_term;
+  int64_t offset;
+  std::string text;
+  bool operator==(const Known&) const = default;
+};
+
+Config small_limits(uint64_t seed) {
+  Config config;
+  config.seed = seed;
+  config.max_append_bytes = 40;
+  config.max_inflight_messages = 4;
+  config.max_uncommitted_bytes = 2000;
+  config.tail_entries = 6;
+  return config;
+}
+
+class Run {
+ public:
+  Run(uint32_t nodes, uint64_t seed, Bug bug)
+      : bug_(bug), random_(seed), cluster_(nodes, small_limits(seed)), checked_(nodes + 1, 0) {
+    // Every run has its own mix of faults.
+    loss_ = pick(4) == 0 ? 0 : pick(20);
+    doubling_ = pick(3) == 0 ? 0 : pick(20);
+    crash_ = pick(3) == 0 ? 0 : pick(12);
+  }
+
+  // Empty, or what went wrong.
+  std::string chaos(int steps) {
+    for (int i = 0; i < steps && violation_.empty(); ++i) {
+      const NodeId id = static_cast<NodeId>(1 + pick(cluster_.size()));
+      act(id);
+      settle_outputs();
+    }
+    return violation_;
+  }
+
+  // Everybody is up and every message arrives: one leader, equal logs, new entries commit.
+  std::string heal() {
+    for (NodeId id = 1; id <= cluster_.size(); ++id)
+      if (!cluster_.node(id).raft) cluster_.boot(id);
+    for (int round = 0; round < 600 && violation_.empty(); ++round) {
+      for (NodeId id = 1; id <= cluster_.size(); ++id) tick(id, 50);
+      for (int hop = 0; hop < 6; ++hop) {
+        for (NodeId id = 1; id <= cluster_.size(); ++id) {
+          while (cluster_.write_one(id)) settle_outputs();
+          while (!cluster_.node(id).reads.empty()) cluster_.serve_read(id);
+        }
+        settle_outputs();
+        for (size_t n = cluster_.network().size(); n > 0; --n) deliver(0, false);
+      }
+      if (round == 500) propose_on_leader();
+    }
+    return violation_.empty() ? converged() : violation_;
+  }
+
+  size_t committed() const { return committed_.size(); }
+
+ private:
+  uint64_t pick(uint64_t n) { return random_() % n; }
+  void fail(std::string what) {
+    if (violation_.empty()) violation_ = std::move(what);
+  }
+
+  void act(NodeId id) {
+    SimNode& n = cluster_.node(id);
+    if (!n.raft) {
+      if (pick(8) == 0) cluster_.boot(id);
+      return;
+    }
+    const uint64_t what = pick(100);
+    if (what < 45) return deliver(pick(std::max<size_t>(cluster_.network().size(), 1)), true);
+    if (what < 62) return write(id);
+    if (what < 80) return tick(id, pick(40) == 0 ? 2000 : pick(120));
+    if (what < 90) return propose(id);
+    if (what < 93 && !n.reads.empty()) return cluster_.serve_read(id);
+    const NodeId other = static_cast<NodeId>(1 + pick(cluster_.size()));
+    if (what < 94) return n.raft->link_lost(n.now, other);
+    if (what < 95) return n.raft->link_up(n.now, other);
+    if (what < 96 && n.raft->role() == Role::kLeader) {
+      (void)n.raft->transfer(n.now, other);
+      return;
+    }
+    if (what >= 97 && pick(12) < crash_) crash(id);
+  }
+
+  void crash(NodeId id) {
+    SimNode& n = cluster_.node(id);
+    const Disk before = n.disk;
+    cluster_.crash(id, pick(n.writing.size() + 1));
+    if (bug_ == Bug::kVoteNotPersisted) n.disk.hard_state.vote = kNobody;
+  }
+
+  void write(NodeId id) {
+    SimNode& n = cluster_.node(id);
+    if (bug_ == Bug::kAcknowledgedBeforeSync && !n.writing.empty()) {
+      n.raft->storage_done(n.now, n.writing.back().ticket);  // says so, while only the first one is written
+      n.disk.write(n.writing.front());
+      n.writing.pop_front();
+      return;
+    }
+    cluster_.write_one(id);
+  }
+
+  void tick(NodeId id, uint64_t ms) {
+    SimNode& n = cluster_.node(id);
+    n.now += ms * kMillisecond;
+    n.raft->tick(n.now);
+  }
+
+  void propose(NodeId id) {
+    std::vector<Proposal> items(1 + pick(3));
+    for (Proposal& item : items) {
+      item.records = static_cast<uint32_t>(1 + pick(5));
+      item.payload = cluster_.payload(fmt::format("e{}", ++proposed_));
+    }
+    (void)cluster_.propose(id, 0, items);
+  }
+
+  void propose_on_leader() {
+    for (NodeId id = 1; id <= cluster_.size(); ++id) propose(id);
+    last_proposed_ = fmt::format("e{}", proposed_);
+  }
+
+  void deliver(size_t at, bool faulty) {
+    std::deque<Message>& network = cluster_.network();
+    if (at >= network.size()) return;
+    if (faulty && pick(2) == 0) at = 0;  // mostly in order
+    const Message message = network[at];
+    const bool doubled = faulty && pick(100) < doubling_;
+    if (!doubled) network.erase(network.begin() + static_cast<std::ptrdiff_t>(at));
+    SimNode& n = cluster_.node(message.to);
+    if (!n.raft || (faulty && pick(100) < loss_)) return;
+    n.raft->step(n.now, message);
+  }
+
+  void settle_outputs() {
+    for (NodeId id = 1; id <= cluster_.size(); ++id) {
+      SimNode& n = cluster_.node(id);
+      if (!n.raft) {
+        checked_[id] = 0;
+        continue;
+      }
+      check_leader(id);
+      cluster_.take(id);
+      check_log(id);
+    }
+  }
+
+  // Election safety, and leader completeness at the moment of the election.
+  void check_leader(NodeId id) {
+    const Raft& raft = *cluster_.node(id).raft;
+    if (raft.role() != Role::kLeader) return;
+    const auto [leader, first] = leaders_.emplace(raft.term(), id);
+    if (leader->second != id) fail(fmt::format("{} and {} lead term {}", id, leader->second, raft.term()));
+    if (!first) return;
+    for (const auto& [index, term] : committed_)
+      if (raft.log().term(index) != std::optional<Term>(term))
+        return fail(fmt::format("leader {} of term {} lacks committed {}/{}", id, raft.term(), index, term));
+  }
+
+  void check_log(NodeId id) {
+    const SimNode& n = cluster_.node(id);
+    const RaftLog& log = n.raft->log();
+    int64_t offset = -1;
+    for (const Entry& entry : log.tail()) {
+      const EntryHeader& header = entry.header;
+      if (offset >= 0 && header.base_offset != offset) fail(fmt::format("offsets of {} have a gap", id));
+      offset = header.end_offset();
+      if (!entry.in_memory()) continue;
+      const Known seen{log.term(header.index - 1).value_or(0), header.base_offset, text_of(entry)};
+      const auto [known, first] = entries_.emplace(std::pair(header.index, header.term), seen);
+      if (known->second != seen) fail(fmt::format("two entries are {}/{}", header.index, header.term));
+    }
+    for (Index index = checked_[id] + 1; index <= log.committed(); ++index) check_committed(id, index);
+    checked_[id] = log.committed();
+    for (; !n.applied.empty() && applied_.size() < n.applied.size();)
+      applied_.push_back(n.applied[applied_.size()]);
+    if (!n.applied.empty() && n.applied.back() != applied_[n.applied.size() - 1])
+      fail(fmt::format("{} applied something else", id));
+  }
+
+  void check_committed(NodeId id, Index index) {
+    const std::optional<Term> term = cluster_.node(id).raft->log().term(index);
+    const auto [known, first] = committed_.emplace(index, term.value_or(0));
+    if (known->second != term) return fail(fmt::format("{} commits another entry at {}", id, index));
+    if (!first) return;
+    uint32_t copies = 0;
+    for (NodeId other = 1; other <= cluster_.size(); ++other) {
+      const auto& entries = cluster_.node(other).disk.entries;
+      const auto entry = entries.find(index);
+      copies += entry != entries.end() && entry->second.header.term == *term;
+    }
+    if (copies * 2 <= cluster_.size())
+      fail(fmt::format("{}/{} is committed on {} disks", index, *term, copies));
+  }
+
+  std::string converged() {
+    uint32_t leaders = 0;
+    for (NodeId id = 1; id <= cluster_.size(); ++id) {
+      const SimNode& n = cluster_.node(id);
+      leaders += n.raft->role() == Role::kLeader;
+      if (n.applied != cluster_.node(1).applied) return fmt::format("{} and 1 applied different things", id);
+    }
+    if (leaders != 1) return fmt::format("{} leaders after everything healed", leaders);
+    const auto& applied = cluster_.node(1).applied;
+    const auto last = std::find_if(applied.begin(), applied.end(), [&](const Applied& a) {
+      return a.text[0] == 'e' && std::stoull(a.text.substr(1)) + 20 > proposed_;
+    });
+    return last == applied.end() ? "nothing commits after everything healed" : "";
+  }
+
+  const Bug bug_;
+  std::mt19937_64 random_;
+  Harness cluster_;
+  uint64_t loss_ = 0;
+  uint64_t doubling_ = 0;
+  uint64_t crash_ = 0;
+  uint64_t proposed_ = 0;
+  std::string last_proposed_;
+  std::string violation_;
+  std::map<Term, NodeId> leaders_;
+  std::map<Index, Term> committed_;
+  std::map<std::pair<Index, Term>, Known> entries_;
+  std::vector<Index> checked_;
+  std::vector<Applied> applied_;
+};
+
+uint64_t first_seed() {
+  const char* seed = std::getenv("CHRONIK_SEED");
+  return seed == nullptr ? 1 : std::strtoull(seed, nullptr, 10);
+}
+
+uint64_t seeds(uint64_t otherwise) { return std::getenv("CHRONIK_SEED") == nullptr ? otherwise : 1; }
+
+void expect_safe(uint32_t nodes, uint64_t runs) {
+  size_t committed = 0;
+  for (uint64_t seed = first_seed(); seed < first_seed() + seeds(runs); ++seed) {
+    Run run(nodes, seed, Bug::kNone);
+    ASSERT_EQ(run.chaos(4000), "") << nodes << " nodes, replay with CHRONIK_SEED=" << seed;
+    ASSERT_EQ(run.heal(), "") << nodes << " nodes, replay with CHRONIK_SEED=" << seed;
+    committed += run.committed();
+  }
+  EXPECT_GT(committed, 20 * seeds(runs)) << "hardly anything was committed: the runs prove little";
+  std::printf("%u nodes: %zu entries committed in seeds %llu..%llu\n", nodes, committed,
+              static_cast<unsigned long long>(first_seed()),
+              static_cast<unsigned long long>(first_seed() + seeds(runs) - 1));
+}
+
+TEST(CoreProperty, ThreeNodesStaySafe) { expect_safe(3, 150); }
+TEST(CoreProperty, FiveNodesStaySafe) { expect_safe(5, 60); }
+
+uint64_t seeds_until_caught(uint32_t nodes, Bug bug, uint64_t limit) {
+  for (uint64_t seed = 1; seed <= limit; ++seed)
+    if (Run run(nodes, seed, bug); !run.chaos(4000).empty()) return seed;
+  return 0;
+}
+
+TEST(CoreProperty, CatchesVotesThatAreNotPersisted) {
+  EXPECT_NE(seeds_until_caught(3, Bug::kVoteNotPersisted, 1000), 0u);
+}
+TEST(CoreProperty, CatchesAcknowledgementsBeforeTheSync) {
+  EXPECT_NE(seeds_until_caught(3, Bug::kAcknowledgedBeforeSync, 1000), 0u);
+}
+
+}  // namespace
+}  // namespace chronik::raft::test

@@ -1,0 +1,311 @@
+// Runs the scenario scripts of tests/golden/raft. A script is a series of commands, each followed by "----"
+// and what it prints, up to an empty line. CHRONIK_UPDATE_GOLDEN=1 rewrites the expectations.
+#include "core_harness.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <sstream>
+
+namespace chronik::raft::test {
+namespace {
+
+using Words = std::vector<std::string>;
+
+Words split(const std::string& line) {
+  std::istringstream in(line);
+  return {std::istream_iterator<std::string>(in), {}};
+}
+
+// The value of key=value among the words, or the default.
+std::string option(const Words& words, const std::string& key, const std::string& otherwise) {
+  for (const std::string& word : words)
+    if (word.starts_with(key + "=")) return word.substr(key.size() + 1);
+  return otherwise;
+}
+
+bool flag(const Words& words, const std::string& name) {
+  return std::find(words.begin(), words.end(), name) != words.end();
+}
+
+class Script {
+ public:
+  std::string run(const std::string& line);
+
+ private:
+  NodeId id(const std::string& word) const { return static_cast<NodeId>(std::stoul(word)); }
+  std::vector<NodeId> ids(const Words& words) const;
+  void start(const Words& words);
+  void node_command(const Words& words);
+  void propose(const Words& words);
+  void show_ready(NodeId node);
+  void write(NodeId node, uint64_t n);
+  void deliver(const Words& words);
+  void settle(const std::vector<NodeId>& nodes);
+  bool settle_once(const std::vector<NodeId>& nodes);
+  void status();
+  void show_log(NodeId node);
+  void reorder(NodeId to);
+  template <class... Args>
+  void print(fmt::format_string<Args...> format, Args&&... args) {
+    out_ += fmt::format(format, std::forward<Args>(args)...) + "\n";
+  }
+
+  std::unique_ptr<Harness> cluster_;
+  std::string out_;
+};
+
+std::vector<NodeId> Script::ids(const Words& words) const {
+  std::vector<NodeId> nodes;
+  for (size_t i = 1; i < words.size(); ++i)
+    if (std::isdigit(static_cast<unsigned char>(words[i][0]))) nodes.push_back(id(words[i]));
+  if (nodes.empty())
+    for (NodeId node = 1; node <= cluster_->size(); ++node) nodes.push_back(node);
+  return nodes;
+}
+
+std::string Script::run(const std::string& line) {
+  out_.clear();
+  const Words words = split(line);
+  const std::string& command = words[0];
+  if (command == "nodes") {
+    start(words);
+  } else if (command == "settle" || command == "stabilize") {
+    settle(ids(words));
+    if (command == "settle") out_.clear();
+  } else if (command == "status") {
+    status();
+  } else if (command == "tick") {
+    const Nanos ms = std::stoull(option(words, "ms", "0"));
+    for (NodeId node : ids(words)) {
+      SimNode& n = cluster_->node(node);
+      n.now += ms * kMillisecond;
+      n.raft->tick(n.now);
+    }
+  } else {
+    node_command(words);
+  }
+  if (out_.empty()) out_ = "ok\n";
+  return out_;
+}
+
+void Script::start(const Words& words) {
+  Config config;
+  config.seed = std::stoull(option(words, "seed", "1"));
+  config.max_inflight_messages = static_cast<uint32_t>(std::stoul(option(words, "inflight", "256")));
+  config.max_inflight_bytes = std::stoull(option(words, "inflight-bytes", "1000000"));
+  config.max_append_bytes = std::stoull(option(words, "append-bytes", "1000"));
+  config.max_uncommitted_bytes = std::stoull(option(words, "uncommitted-bytes", "1000000"));
+  config.tail_entries = static_cast<uint32_t>(std::stoul(option(words, "tail", "1000")));
+  cluster_ = std::make_unique<Harness>(static_cast<uint32_t>(std::stoul(words[1])), config);
+}
+
+void Script::node_command(const Words& words) {
+  const std::string& command = words[0];
+  const NodeId on = id(words[1]);
+  SimNode& n = cluster_->node(on);
+  const NodeId other =
+      words.size() > 2 && std::isdigit(static_cast<unsigned char>(words[2][0])) ? id(words[2]) : 0;
+  if (command == "campaign") return n.raft->campaign(n.now);
+  if (command == "propose") return propose(words);
+  if (command == "ready") return show_ready(on);
+  if (command == "disk") return write(on, other == 0 ? UINT64_MAX : other);
+  if (command == "deliver" || command == "drop") return deliver(words);
+  if (command == "reorder") return reorder(on);
+  if (command == "link-lost") return n.raft->link_lost(n.now, other);
+  if (command == "link-up") return n.raft->link_up(n.now, other);
+  if (command == "forget") return n.raft->forget_leader(n.now);
+  if (command == "crash") return cluster_->crash(on, std::stoul(option(words, "keep", "0")));
+  if (command == "restart") return cluster_->boot(on);
+  if (command == "log") return show_log(on);
+  if (command == "transfer") {
+    if (auto begun = n.raft->transfer(n.now, other); !begun) print("refused: {}", begun.error().message);
+    return;
+  }
+  if (command == "read-index") {
+    if (auto read = n.raft->read_index(n.now); !read) print("refused: {}", read.error().message);
+    return;
+  }
+  if (command == "trim") {
+    n.raft->trim(other);
+    return n.disk.trim(other);
+  }
+  if (command == "epoch-end") {
+    const TermEnd end = n.raft->log().term_end(other);
+    return print("epoch {} ends at {}", end.term, end.end_offset);
+  }
+  if (command == "copies") return print("{} copies", n.raft->copies(other));
+  FAIL() << "unknown command " << command;
+}
+
+void Script::propose(const Words& words) {
+  std::vector<Proposal> items;
+  for (size_t i = 2; i < words.size(); ++i) {
+    if (words[i].find('=') != std::string::npos) continue;
+    Proposal item;
+    const size_t at = words[i].find('@');  // text@records
+    item.records = at == std::string::npos ? 1 : static_cast<uint32_t>(std::stoul(words[i].substr(at + 1)));
+    item.max_timestamp = std::stoll(option(words, "ts", "-1"));
+    item.payload = cluster_->payload(words[i].substr(0, at));
+    items.push_back(item);
+  }
+  const auto placed = cluster_->propose(id(words[1]), std::stoull(option(words, "term", "0")), items);
+  if (!placed) return print("refused: {}", placed.error().message);
+  print("placed at {}/{}, offset {}", placed->first_index, placed->term, placed->base_offset);
+}
+
+void Script::show_ready(NodeId node) {
+  const Ready ready = cluster_->take(node);
+  for (const Event& event : ready.events) print("{}: {}", node, describe(event));
+  if (ready.storage.ticket != 0) print("{}: {}", node, describe(ready.storage));
+  for (const Message& message : ready.messages) print("{}", describe(message));
+  for (const ReadRequest& read : ready.reads)
+    print("{}: read [{}, {}) for {}", node, read.from, read.to, read.peer);
+  if (ready.apply_to != 0) print("{}: apply {}..{}", node, ready.apply_from, ready.apply_to);
+}
+
+void Script::write(NodeId node, uint64_t n) {
+  for (uint64_t i = 0; i < n && !cluster_->node(node).writing.empty(); ++i) {
+    print("{}: done #{}", node, cluster_->node(node).writing.front().ticket);
+    cluster_->write_one(node);
+  }
+  show_ready(node);
+}
+
+// deliver TO [from=N] [n=N] [dup]; drop TO ...: hands messages over in the order in which they were sent.
+void Script::deliver(const Words& words) {
+  const NodeId to = id(words[1]);
+  const NodeId from = id(option(words, "from", "0"));
+  uint64_t n = std::stoull(option(words, "n", "1000000"));
+  const size_t times = words[0] == "drop" ? 0 : flag(words, "dup") ? 2 : 1;
+  std::deque<Message> kept;
+  std::deque<Message> network = std::exchange(cluster_->network(), {});
+  for (Message& message : network) {
+    if (message.to != to || (from != 0 && message.from != from) || n == 0) {
+      kept.push_back(std::move(message));
+      continue;
+    }
+    --n;
+    print("{}{}", times == 0 ? "lost " : "", describe(message));
+    SimNode& target = cluster_->node(to);
+    for (size_t i = 0; i < times && target.raft; ++i) target.raft->step(target.now, message);
+  }
+  cluster_->network() = std::move(kept);
+  if (times > 0 && cluster_->node(to).raft) show_ready(to);
+}
+
+void Script::reorder(NodeId to) {
+  std::deque<Message>& network = cluster_->network();
+  const auto first = std::stable_partition(network.begin(), network.end(),
+                                           [&](const Message& message) { return message.to != to; });
+  std::reverse(first, network.end());
+}
+
+bool Script::settle_once(const std::vector<NodeId>& nodes) {
+  bool busy = false;
+  for (NodeId node : nodes) {
+    SimNode& n = cluster_->node(node);
+    if (!n.raft) continue;
+    const size_t before = out_.size();
+    while (!n.reads.empty()) cluster_->serve_read(node);
+    write(node, UINT64_MAX);
+    busy = busy || out_.size() != before || !n.reads.empty();
+  }
+  for (NodeId node : nodes) {
+    const auto waiting = std::count_if(cluster_->network().begin(), cluster_->network().end(),
+                                       [&](const Message& m) { return m.to == node; });
+    if (waiting > 0) {
+      deliver({"deliver", std::to_string(node)});
+      busy = true;
+    }
+  }
+  return busy;
+}
+
+void Script::settle(const std::vector<NodeId>& nodes) {
+  for (int i = 0; i < 200 && settle_once(nodes); ++i) {
+  }
+}
+
+void Script::status() {
+  for (NodeId node = 1; node <= cluster_->size(); ++node) {
+    const SimNode& n = cluster_->node(node);
+    if (!n.raft) {
+      print("{}: down", node);
+      continue;
+    }
+    const RaftLog& log = n.raft->log();
+    print("{}: {} term={} vote={} leader={} last={} commit={} stable={} end={} hw={}", node,
+          name_of(n.raft->role()), n.raft->term(), n.raft->vote(), n.raft->leader(), log.last_index(),
+          log.committed(), log.stable(), log.end_offset(), log.committed_offset());
+    for (const PeerProgress& p : n.raft->peers())
+      print("   {}: {} match={} next={}{} inflight={}", p.id,
+            p.state == ProgressState::kProbe       ? "probe"
+            : p.state == ProgressState::kReplicate ? "replicate"
+                                                   : "snapshot",
+            p.match, p.next, p.waiting ? " waiting" : "", p.inflights.messages());
+  }
+}
+
+void Script::show_log(NodeId node) {
+  const RaftLog& log = cluster_->node(node).raft->log();
+  print("from {} to {}, in memory from {}", log.first_index(), log.last_index(), log.window_start());
+  for (const TermStart& start : log.terms())
+    print("term {} from {} at offset {}", start.term, start.first_index, start.base_offset);
+  for (const Entry& entry : log.tail()) print("{}", describe(entry));
+}
+
+// The whole file with fresh outputs.
+std::string replay(std::istream& in) {
+  Script script;
+  std::string result;
+  std::string line;
+  while (std::getline(in, line)) {
+    if (line.empty() || line[0] == '#') {
+      result += line + "\n";
+      continue;
+    }
+    result += line + "\n----\n" + script.run(line);
+    while (std::getline(in, line) && line != "") {
+    }
+    result += "\n";
+  }
+  return result;
+}
+
+class CoreScript : public testing::TestWithParam<std::filesystem::path> {};
+
+TEST_P(CoreScript, PrintsWhatIsExpected) {
+  std::ifstream in(GetParam());
+  std::stringstream expected;
+  expected << in.rdbuf();
+  const std::string actual = replay(expected);
+  if (std::getenv("CHRONIK_UPDATE_GOLDEN") != nullptr) {
+    std::ofstream(GetParam()) << actual;
+    return;
+  }
+  EXPECT_EQ(actual, expected.str()) << "CHRONIK_UPDATE_GOLDEN=1 rewrites it; look at the difference first";
+}
+
+std::vector<std::filesystem::path> scripts() {
+  std::vector<std::filesystem::path> files;
+  for (const auto& file : std::filesystem::directory_iterator(CHRONIK_SOURCE_DIR "/tests/golden/raft"))
+    if (file.path().extension() == ".txt") files.push_back(file.path());
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+INSTANTIATE_TEST_SUITE_P(Golden, CoreScript, testing::ValuesIn(scripts()), [](const auto& script) {
+  std::string name = script.param.stem().string();
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+});
+
+TEST(CoreScripts, AreThere) { EXPECT_GE(scripts().size(), 12u); }
+
+}  // namespace
+}  // namespace chronik::raft::test

@@ -1,0 +1,115 @@
+// What scripts cannot say: hand-made messages to a single core, hostile ones too.
+#include "core_harness.h"
+
+#include <gtest/gtest.h>
+
+namespace chronik::raft::test {
+namespace {
+
+Entry entry(Index index, Term term, int64_t offset, uint32_t records) {
+  Entry e;
+  e.header.index = index;
+  e.header.term = term;
+  e.header.base_offset = offset;
+  e.header.records = records;
+  e.header.kind = records == 0 ? CHR_ENTRY_NOOP : CHR_ENTRY_DATA;
+  return e;
+}
+
+Message append(Term term, Index previous, Term previous_term, std::vector<Entry> entries) {
+  Message m;
+  m.type = MessageType::kAppend;
+  m.from = 1;
+  m.to = 3;
+  m.term = term;
+  m.index = previous;
+  m.log_term = previous_term;
+  m.entries = std::move(entries);
+  return m;
+}
+
+class Follower : public testing::Test {
+ protected:
+  Follower() {
+    Config config;
+    config.self = 3;
+    raft_ = std::make_unique<Raft>(config, Membership{{1, 2, 3}, {}, {}}, HardState{}, StoredLog{});
+    raft_->start(0);
+  }
+
+  Ready step(Message m) {
+    raft_->step(0, std::move(m));
+    return take();
+  }
+  Ready take() {
+    Ready ready;
+    raft_->take_ready(&ready);
+    return ready;
+  }
+
+  std::unique_ptr<Raft> raft_;
+};
+
+TEST_F(Follower, AcknowledgesAnEntryThatCameBackOnlyWhenItsLastWriteIsDone) {
+  const Ticket first = step(append(1, 0, 0, {entry(1, 1, 0, 0), entry(2, 1, 0, 1)})).storage.ticket;
+  Message other = append(2, 1, 1, {entry(2, 2, 0, 0)});
+  other.from = 2;
+  const Ticket second = step(other).storage.ticket;
+  const Ticket third = step(append(3, 1, 1, {entry(2, 1, 0, 1), entry(3, 3, 1, 0)})).storage.ticket;
+
+  raft_->storage_done(0, first);
+  EXPECT_EQ(raft_->log().stable(), 1u);
+  EXPECT_TRUE(take().messages.empty());
+  raft_->storage_done(0, second);
+  EXPECT_EQ(raft_->log().stable(), 1u);
+  EXPECT_TRUE(take().messages.empty());
+  raft_->storage_done(0, third);
+  EXPECT_EQ(raft_->log().stable(), 3u);
+  const Ready ready = take();
+  ASSERT_EQ(ready.messages.size(), 1u);
+  EXPECT_EQ(describe(ready.messages[0]), "3->1 append-response term=3 matched=3");
+}
+
+TEST_F(Follower, IgnoresMalformedAppends) {
+  const Message bad[] = {
+      append(1, 0, 0, {entry(1, 2, 0, 0)}),                     // of a later term than its message
+      append(1, 0, 0, {entry(2, 1, 0, 0)}),                     // a gap above what is committed
+      append(1, 0, 0, {entry(1, 1, 0, 1), entry(1, 1, 1, 1)}),  // twice the same index
+      append(1, 0, 0, {entry(1, 1, 0, 1), entry(2, 1, 5, 1)}),  // offsets with a gap
+      append(1, 0, 0, {entry(1, 1, -4, 1)}),                    // below zero
+      append(1, 0, 0, {entry(1, 1, 7, 1)}),                     // does not follow the log's end
+  };
+  for (const Message& message : bad) step(message);
+  EXPECT_EQ(raft_->log().last_index(), 0u);
+  Message absent = append(1, 0, 0, {entry(1, 1, 0, 1)});
+  absent.entries[0].header.bytes = 10;  // without the payload that its header promises
+  step(absent);
+  EXPECT_EQ(raft_->log().last_index(), 0u);
+}
+
+TEST_F(Follower, TakesCompactedLogsWithGaps) {
+  Message gaps = append(1, 0, 0, {entry(1, 1, 0, 0), entry(5, 1, 9, 2), entry(6, 1, 11, 1)});
+  gaps.commit = 5;
+  const Ready ready = step(gaps);
+  EXPECT_EQ(ready.storage.entries.size(), 3u);
+  EXPECT_EQ(raft_->log().last_index(), 6u);
+  EXPECT_EQ(raft_->log().committed(), 5u);
+  EXPECT_EQ(raft_->log().committed_offset(), 11);
+  EXPECT_EQ(raft_->log().find_offset(10)->header.index, 5u);
+  EXPECT_EQ(raft_->log().find_offset(4), nullptr);
+  EXPECT_EQ(raft_->log().term(3), std::optional<Term>(1));
+}
+
+TEST_F(Follower, KeepsWhatIsCommittedAgainstALeaderThatContradicts) {
+  Message good = append(1, 0, 0, {entry(1, 1, 0, 0), entry(2, 1, 0, 1)});
+  good.commit = 2;
+  raft_->storage_done(0, step(good).storage.ticket);
+  take();
+  Message bad = append(2, 1, 1, {entry(2, 2, 0, 1), entry(3, 2, 5, 1)});
+  step(bad);
+  EXPECT_EQ(raft_->log().term(2), std::optional<Term>(1));
+  EXPECT_EQ(raft_->log().last_index(), 2u);
+}
+
+}  // namespace
+}  // namespace chronik::raft::test

@@ -1,0 +1,188 @@
+// Three nodes over recorded links.
+#include "glue_fixture.h"
+
+#include <chronik/plugin.hpp>
+
+namespace chronik::raft::test {
+namespace {
+
+using Texts = std::vector<std::string>;
+
+void connect_all(Cluster* cluster) {
+  cluster->link(1, 2, true);
+  cluster->link(1, 3, true);
+  cluster->link(2, 3, true);
+}
+
+TEST(ThreeNodes, ElectThePreferredOneAsSoonAsAQuorumIsConnected) {
+  Cluster cluster(3);
+  cluster.open("test/0");
+  cluster.run(50);
+  EXPECT_EQ(cluster.leader("test/0"), 0);
+  connect_all(&cluster);
+  cluster.run(50);
+  EXPECT_EQ(cluster.leader("test/0"), 1);
+  EXPECT_EQ(cluster.journal(2).roles.back(), "follower 1 1");
+}
+
+TEST(ThreeNodes, ReplicateAndApplyTheSame) {
+  Cluster cluster(3);
+  connect_all(&cluster);
+  cluster.open("test/0");
+  cluster.run(100);
+  Node& leader = cluster.node(cluster.leader("test/0"));
+  for (const char* text : {"a", "b", "c"}) ASSERT_EQ(leader.propose("test/0", text, 2), CHR_PENDING);
+  cluster.run(50);
+  EXPECT_EQ(leader.last.code, CHR_OK);
+  for (int32_t id = 1; id <= 3; ++id) {
+    EXPECT_EQ(cluster.journal(id).applied, (Texts{"a", "b", "c"})) << id;
+    EXPECT_EQ(cluster.node(id).read("test/0", 2), (Texts{"2/1:b", "4/1:c"})) << id;
+  }
+  EXPECT_EQ(cluster.node(2).propose("test/0", "d"), CHR_E_NOT_LEADER);
+}
+
+TEST(ThreeNodes, GoOnWithinMillisecondsWhenTheLeadersLinksBreak) {
+  Cluster cluster(3);
+  connect_all(&cluster);
+  cluster.open("test/0");
+  cluster.run(100);
+  ASSERT_EQ(cluster.leader("test/0"), 1);
+  Node& old_leader = cluster.node(1);
+  cluster.isolate(1, true);
+  old_leader.propose("test/0", "lost");
+  cluster.run(50);
+  EXPECT_EQ(cluster.node(2).bounds("test/0").usable, 1u);
+  cluster.node(2).propose("test/0", "kept");
+  cluster.run(8000);
+  EXPECT_EQ(old_leader.last.code, CHR_E_NOT_LEADER);  // check-quorum made it step down
+  cluster.isolate(1, false);
+  cluster.run(1000);
+  for (int32_t id = 1; id <= 3; ++id) EXPECT_EQ(cluster.journal(id).applied, Texts{"kept"}) << id;
+  EXPECT_TRUE(cluster.journal(1).truncated.has_value());
+}
+
+TEST(ThreeNodes, BringUpAFollowerFromStorage) {
+  Cluster cluster(3);
+  connect_all(&cluster);
+  cluster.open("test/0");
+  cluster.run(100);
+  const int32_t lead = cluster.leader("test/0");
+  const int32_t away = lead == 3 ? 2 : 3;
+  cluster.isolate(away, true);
+  Texts expected;
+  for (int i = 0; i < 30; ++i) {  // more than the tail cache keeps
+    expected.push_back(std::to_string(i) + std::string(400'000, 'x'));
+    ASSERT_EQ(cluster.node(lead).propose("test/0", expected.back()), CHR_PENDING);
+    cluster.run(10);
+  }
+  cluster.isolate(away, false);
+  cluster.run(3000);
+  EXPECT_EQ(cluster.journal(away).applied, expected);
+}
+
+TEST(ThreeNodes, KeepWhatAFollowerThatIsAwayStillNeeds) {
+  Cluster cluster(3);
+  connect_all(&cluster);
+  cluster.open("test/0");
+  cluster.run(100);
+  Node& leader = cluster.node(1);
+  cluster.isolate(3, true);
+  for (const char* text : {"a", "b", "c"}) leader.propose("test/0", text);
+  cluster.run(50);
+  chr_done done{};
+  done.code = 99;
+  leader.host.on_shard(0, [&] {
+    EXPECT_EQ(leader.consensus->trim(leader.group("test/0"), 3, leader.host.begin(&done), nullptr),
+              CHR_PENDING);
+  });
+  cluster.run(50);
+  EXPECT_EQ(done.code, CHR_OK);
+  EXPECT_EQ(leader.read("test/0", 2), Texts{"error -16"});
+  cluster.isolate(3, false);
+  cluster.run(500);
+  EXPECT_EQ(cluster.journal(3).applied, (Texts{"a", "b", "c"}));
+  EXPECT_EQ(cluster.journal(3).trimmed, 3);
+}
+
+TEST(ThreeNodes, HandLeadershipOver) {
+  Cluster cluster(3);
+  connect_all(&cluster);
+  cluster.open("test/0");
+  cluster.run(100);
+  ASSERT_EQ(cluster.leader("test/0"), 1);
+  chr_done done{};
+  done.code = 99;
+  chr_error error = make_abi_error();
+  cluster.node(1).host.on_shard(0, [&] {
+    EXPECT_EQ(cluster.node(1).consensus->transfer(cluster.node(1).group("test/0"), 3,
+                                                  cluster.node(1).host.begin(&done), &error),
+              CHR_PENDING);
+  });
+  cluster.run(50);
+  EXPECT_EQ(done.code, CHR_OK);
+  EXPECT_EQ(cluster.leader("test/0"), 3);
+}
+
+TEST(ThreeNodes, ConfirmABarrierWithAMajority) {
+  Cluster cluster(3);
+  connect_all(&cluster);
+  cluster.open("test/0");
+  cluster.run(100);
+  chr_done done{};
+  chr_error error = make_abi_error();
+  const auto barrier = [&] {
+    done = {};
+    done.code = 99;
+    cluster.node(1).host.on_shard(0, [&] {
+      EXPECT_EQ(cluster.node(1).consensus->barrier(cluster.node(1).group("test/0"),
+                                                   cluster.node(1).host.begin(&done), &error),
+                CHR_PENDING);
+    });
+    cluster.run(20);
+    return done.code;
+  };
+  EXPECT_EQ(barrier(), CHR_OK);
+  cluster.isolate(1, true);
+  EXPECT_EQ(barrier(), 99);
+  cluster.run(8000);
+  EXPECT_EQ(done.code, CHR_E_NOT_LEADER);
+}
+
+TEST(ThreeNodes, WaitForTheNumberOfCopiesAskedFor) {
+  Cluster cluster(3);
+  connect_all(&cluster);
+  cluster.open("test/0");
+  cluster.run(100);
+  Node& leader = cluster.node(1);
+  cluster.isolate(3, true);
+  ASSERT_EQ(leader.propose("test/0", "a", 1, CHR_UNTIL_COPIES + 3), CHR_PENDING);
+  cluster.run(200);
+  EXPECT_EQ(leader.last.code, 99);
+  EXPECT_EQ(leader.bounds("test/0").high_watermark, 1);
+  cluster.isolate(3, false);
+  cluster.run(500);
+  EXPECT_EQ(leader.last.code, CHR_OK);
+}
+
+TEST(ThreeNodes, IgnoreFramesThatAreGarbage) {
+  Cluster cluster(3);
+  connect_all(&cluster);
+  cluster.open("test/0");
+  cluster.run(100);
+  Node& node = cluster.node(2);
+  const std::string garbage[] = {"",
+                                 "x",
+                                 std::string(4, '\xff'),
+                                 std::string("\x02\0\0\0zz", 6),
+                                 std::string("\0\0\0\0", 4),
+                                 std::string(1000, '\7')};
+  for (const std::string& bytes : garbage) node.host.deliver("raft", 1, bytes);
+  node.host.run();
+  EXPECT_TRUE(node.host.logged("A message of node 1 was ignored"));
+  cluster.node(1).propose("test/0", "still fine");
+  cluster.run(50);
+  EXPECT_EQ(cluster.journal(2).applied, Texts{"still fine"});
+}
+
+}  // namespace
+}  // namespace chronik::raft::test

@@ -1,0 +1,257 @@
+#include "glue_fixture.h"
+
+#include "store.h"
+
+#include <fmt/format.h>
+
+#include <chronik/plugin.hpp>
+
+namespace chronik::raft::test {
+namespace {
+
+Journal* of(void* context) { return static_cast<Journal*>(context); }
+
+std::string text_of(const chr_slice& payload) {
+  return {reinterpret_cast<const char*>(payload.p), payload.n};
+}
+
+chr_status CHR_CALL apply(void* context, const chr_entry* entries, uint32_t n, uint64_t token) {
+  for (uint32_t i = 0; i < n; ++i) {
+    const std::string text = text_of(entries[i].payload);
+    of(context)->applied.push_back(text.size() > 12 ? text.substr(12) : text);
+  }
+  if (!of(context)->hold_applies) return CHR_OK;
+  of(context)->held_token = token;
+  return CHR_PENDING;
+}
+void CHR_CALL role(void* context, const chr_role* role) {
+  of(context)->roles.push_back(fmt::format("{} {} {}", role->role == CHR_ROLE_LEADER ? "leader" : "follower",
+                                           role->term, role->leader));
+}
+void CHR_CALL committed(void* context, uint64_t, int64_t offset) { of(context)->high_watermark = offset; }
+void CHR_CALL truncated(void* context, uint64_t index, int64_t offset) {
+  of(context)->truncated = {index, offset};
+}
+void CHR_CALL trimmed(void* context, int64_t offset) { of(context)->trimmed = offset; }
+chr_status CHR_CALL save(void* context, const chr_sink* sink) {
+  for (const std::string& text : of(context)->applied) {
+    const std::string line = text + "\n";
+    if (sink->write(sink->context, reinterpret_cast<const uint8_t*>(line.data()), line.size()) == 0)
+      return CHR_E_FAILED;
+  }
+  return CHR_OK;
+}
+chr_status CHR_CALL load(void* context, const chr_slice* pieces, uint32_t n, chr_error*) {
+  std::string all;
+  for (uint32_t i = 0; i < n; ++i) all += text_of(pieces[i]);
+  of(context)->applied.clear();
+  for (size_t at = 0; at < all.size();) {
+    const size_t end = all.find('\n', at);
+    of(context)->applied.push_back(all.substr(at, end - at));
+    at = end + 1;
+  }
+  ++of(context)->loads;
+  return CHR_OK;
+}
+
+constexpr chr_state_machine_v1 kMachine = {sizeof kMachine, 1,       apply, role, committed,
+                                           truncated,       trimmed, save,  load};
+
+using MemoryStore = storage_memory::Store;
+
+constexpr chr_storage_v1 kStorage = {
+    sizeof kStorage,
+    1,
+    thunk<&MemoryStore::open_group>,
+    thunk<&MemoryStore::list_groups>,
+    thunk<&MemoryStore::write>,
+    thunk<&MemoryStore::read>,
+    thunk<&MemoryStore::find>,
+    thunk<&MemoryStore::get>,
+    thunk<&MemoryStore::bounds>,
+    thunk<&MemoryStore::usage>,
+};
+
+}  // namespace
+
+struct Node::Storage {
+  explicit Storage(Host host) : store(host) {}
+  MemoryStore store;
+};
+
+Node::Node(int32_t id, const std::vector<int32_t>& peers, int64_t capacity)
+    : host(id, 1, static_cast<uint64_t>(id), FakeHost::Link::kRecorded) {
+  host.peers(peers);
+  host.config_int("capacity", capacity);
+  host.config_int("queue_bytes", 64 << 20);
+  storage_ = std::make_unique<Storage>(Host(host.core()));
+  storage_->store.start(0);
+  host.provide(CHR_STORAGE_ID, &kStorage, &storage_->store);
+  start();
+}
+
+Node::~Node() {
+  if (plugin_ != nullptr) stop();
+}
+
+void Node::start() {
+  chr_offer offer{sizeof offer, CHR_ABI_MAJOR, CHR_ABI_MINOR, 0, CHR_FEATURE_DRAFTS};
+  chr_error error = make_abi_error();
+  table_ = chronik_plugin_v1(&offer, &error);
+  EXPECT_EQ(table_->create(host.core(), to_abi("{}"), &plugin_, &error), CHR_OK) << error.message;
+  EXPECT_EQ(table_->start(plugin_, 0, &error), CHR_OK) << error.message;
+  consensus = static_cast<const chr_consensus_v1*>(table_->service(plugin_, CHR_CONSENSUS_ID, &instance));
+}
+
+void Node::stop(bool clean) {
+  if (clean) {
+    EXPECT_EQ(wait([&](uint64_t token, chr_error* error) { return table_->stop(plugin_, token, error); }),
+              CHR_OK);
+  }
+  table_->destroy(plugin_);
+  plugin_ = nullptr;
+  groups_.clear();
+}
+
+void Node::open(const std::string& name, Journal* journal) {
+  std::vector<int32_t> voters;
+  for (uint32_t i = 0; i < Host(host.core()).node().n_peers; ++i)
+    voters.push_back(Host(host.core()).node().peers[i].id);
+  chr_group_options options{};
+  options.struct_size = sizeof options;
+  options.id.struct_size = sizeof options.id;
+  options.id.name = options.id.label = to_abi(name);
+  options.n_voters = static_cast<uint32_t>(voters.size());
+  options.voters = voters.data();
+  chr_group* handle = nullptr;
+  EXPECT_EQ(wait([&](uint64_t token, chr_error* error) {
+              return consensus->open_group(instance, &options, &kMachine, journal, &handle, token, error);
+            }),
+            CHR_OK);
+  groups_[name] = handle;
+}
+
+chr_status Node::close(const std::string& name, bool snapshot) {
+  chr_group* handle = groups_.at(name);
+  groups_.erase(name);
+  return wait([&](uint64_t token, chr_error* error) {
+    return consensus->close_group(handle, snapshot ? 1 : 0, token, error);
+  });
+}
+
+chr_status Node::wait(const std::function<chr_status(uint64_t, chr_error*)>& call) {
+  chr_done done{};
+  done.code = 99;
+  chr_error error = make_abi_error();
+  chr_status status = CHR_OK;
+  host.on_shard(0, [&] { status = call(host.begin(&done), &error); });
+  if (status != CHR_PENDING) return status;
+  host.run();
+  return done.code;
+}
+
+chr_status Node::propose(const std::string& name, const std::string& text, uint32_t records, uint32_t until,
+                         int64_t timestamp, uint64_t term) {
+  chr_proposal proposal{};
+  proposal.kind = CHR_ENTRY_DATA;
+  proposal.flags = CHR_PROPOSAL_WRITABLE;
+  proposal.records = records;
+  proposal.offset_at = 0;
+  proposal.epoch_at = 8;
+  proposal.max_timestamp = timestamp;
+  proposal.payload = FakeBuffer::copy(std::string(12, '?') + text);
+  const Lease lease = Lease::adopt(proposal.payload.lease);
+  last = {};
+  last.code = 99;
+  chr_error error = make_abi_error();
+  chr_status status = CHR_OK;
+  host.on_shard(0, [&] {
+    status = consensus->propose(group(name), term, &proposal, 1, until, &placed, host.begin(&last), &error);
+  });
+  return status;
+}
+
+std::vector<std::string> Node::read(const std::string& name, int64_t offset, uint64_t max_bytes,
+                                    int32_t bound) {
+  chr_group_read args{};
+  args.struct_size = sizeof args;
+  args.bound = bound;
+  args.offset = offset;
+  args.max_bytes = max_bytes;
+  chr_entries out{};
+  out.struct_size = sizeof out;
+  const chr_status status = wait([&](uint64_t token, chr_error* error) {
+    return consensus->read(group(name), &args, &out, token, error);
+  });
+  if (status != CHR_OK) return {fmt::format("error {}", status)};
+  const Lease lease = Lease::adopt(out.lease);
+  std::vector<std::string> texts;
+  for (uint32_t i = 0; i < out.n; ++i) {
+    const std::string text = text_of(out.entries[i].payload);
+    uint64_t base = 0;
+    uint32_t epoch = 0;
+    for (size_t k = 0; k < 8; ++k) base = base << 8 | static_cast<uint8_t>(text[k]);
+    for (size_t k = 8; k < 12; ++k) epoch = epoch << 8 | static_cast<uint8_t>(text[k]);
+    texts.push_back(fmt::format("{}/{}:{}", base, epoch, text.substr(12)));
+  }
+  return texts;
+}
+
+chr_group_bounds Node::bounds(const std::string& name) {
+  chr_group_bounds bounds{};
+  bounds.struct_size = sizeof bounds;
+  host.on_shard(0, [&] { EXPECT_EQ(consensus->bounds(group(name), &bounds), CHR_OK); });
+  return bounds;
+}
+
+Cluster::Cluster(int32_t n) : journals_(static_cast<size_t>(n)) {
+  std::vector<int32_t> peers;
+  for (int32_t id = 1; id <= n; ++id) peers.push_back(id);
+  for (int32_t id = 1; id <= n; ++id) nodes_.push_back(std::make_unique<Node>(id, peers));
+}
+
+void Cluster::open(const std::string& name) {
+  for (int32_t id = 1; id <= static_cast<int32_t>(nodes_.size()); ++id) node(id).open(name, &journal(id));
+}
+
+void Cluster::link(int32_t a, int32_t b, bool up) {
+  if (std::exchange(up_[{a, b}], up) == up) return;
+  up_[{b, a}] = up;
+  node(a).host.set_link("raft", b, up);
+  node(b).host.set_link("raft", a, up);
+}
+
+void Cluster::isolate(int32_t id, bool isolated) {
+  for (int32_t other = 1; other <= static_cast<int32_t>(nodes_.size()); ++other)
+    if (other != id) link(id, other, !isolated);
+}
+
+void Cluster::carry() {
+  for (bool busy = true; busy;) {
+    busy = false;
+    for (auto& from : nodes_) {
+      from->host.run();
+      const int32_t id = Host(from->host.core()).node().id;
+      for (const FakeHost::Frame& frame : std::exchange(from->host.frames(), {})) {
+        busy = true;
+        if (up_[{id, frame.to}]) node(frame.to).host.deliver("raft", id, frame.bytes);
+      }
+    }
+  }
+}
+
+void Cluster::run(uint64_t milliseconds) {
+  carry();
+  for (uint64_t passed = 0; passed < milliseconds; passed += 10) {
+    for (auto& each : nodes_) each->host.advance(std::chrono::milliseconds(10));
+    carry();
+  }
+}
+
+int32_t Cluster::leader(const std::string& name) {
+  for (int32_t id = 1; id <= static_cast<int32_t>(nodes_.size()); ++id)
+    if (node(id).bounds(name).usable != 0) return id;
+  return 0;
+}
+
+}  // namespace chronik::raft::test

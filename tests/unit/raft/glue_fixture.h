@@ -1,0 +1,92 @@
+// The raft plugin over the memory storage on fake hosts: one node, or a few with links between them.
+#pragma once
+
+#include <chronik/draft/consensus.h>
+#include <chronik/plugin.h>
+#include <gtest/gtest.h>
+
+#include <chronik/testing/fake_host.hpp>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace chronik::raft::test {
+
+using testing::FakeBuffer;
+using testing::FakeHost;
+
+// A state machine that writes down what it is told. Its state is the texts of all applied entries.
+struct Journal {
+  std::vector<std::string> applied;
+  std::vector<std::string> roles;
+  int64_t high_watermark = -1;
+  int64_t trimmed = -1;
+  std::optional<std::pair<uint64_t, int64_t>> truncated;
+  int loads = 0;
+  bool hold_applies = false;
+  uint64_t held_token = 0;
+};
+
+// Storage that is left behind when a node is destroyed, and the host that it was made for.
+class Node {
+ public:
+  explicit Node(int32_t id = 1, const std::vector<int32_t>& peers = {1}, int64_t capacity = 1 << 30);
+  ~Node();
+
+  void start();
+  // A clean stop; false in the simulator's manner of a crash.
+  void stop(bool clean = true);
+  void open(const std::string& name, Journal* journal);
+  chr_status close(const std::string& name, bool snapshot);
+  chr_group* group(const std::string& name) { return groups_.at(name); }
+
+  // Proposes one batch of `records` records; the first 12 bytes of the payload are offset and epoch.
+  chr_status propose(const std::string& name, const std::string& text, uint32_t records = 1,
+                     uint32_t until = CHR_UNTIL_COMMITTED, int64_t timestamp = -1, uint64_t term = 0);
+  // Entries from offset on: "base_offset/epoch:text" as the payload has them, or the error.
+  std::vector<std::string> read(const std::string& name, int64_t offset, uint64_t max_bytes = 1 << 20,
+                                int32_t bound = CHR_BOUND_COMMITTED);
+  chr_group_bounds bounds(const std::string& name);
+  // Runs a call to its end: its status, or that of its completion.
+  chr_status wait(const std::function<chr_status(uint64_t token, chr_error* error)>& call);
+
+  FakeHost host;
+  const chr_consensus_v1* consensus = nullptr;
+  void* instance = nullptr;
+  chr_done last{};      // completion of the last propose()
+  chr_placed placed{};  // of the last propose()
+
+ private:
+  struct Storage;
+  std::unique_ptr<Storage> storage_;
+  const chr_plugin_v1* table_ = nullptr;
+  chr_plugin* plugin_ = nullptr;
+  std::map<std::string, chr_group*> groups_;
+};
+
+// Nodes 1..n, each with every group that is opened.
+class Cluster {
+ public:
+  explicit Cluster(int32_t n);
+
+  Node& node(int32_t id) { return *nodes_.at(static_cast<size_t>(id - 1)); }
+  Journal& journal(int32_t id) { return journals_.at(static_cast<size_t>(id - 1)); }
+  void open(const std::string& name);
+  void link(int32_t a, int32_t b, bool up);
+  void isolate(int32_t id, bool isolated);
+  // Lets virtual time pass everywhere, carrying frames along links that are up.
+  void run(uint64_t milliseconds);
+  // The node that leads and is usable, or 0.
+  int32_t leader(const std::string& name);
+
+ private:
+  void carry();
+
+  std::vector<std::unique_ptr<Node>> nodes_;
+  std::vector<Journal> journals_;
+  std::map<std::pair<int32_t, int32_t>, bool> up_;
+};
+
+}  // namespace chronik::raft::test

@@ -1,0 +1,113 @@
+// Frames: what goes in comes out, and nothing hostile gets through.
+#include "wire/frame.h"
+#include "wire/stored.h"
+
+#include <gtest/gtest.h>
+
+#include <chronik/testing/fake_host.hpp>
+
+namespace chronik::raft::test {
+namespace {
+
+Message append_message() {
+  Message m;
+  m.type = MessageType::kAppend;
+  m.term = 7;
+  m.index = 41;
+  m.log_term = 6;
+  m.commit = 40;
+  m.context = 9;
+  for (uint64_t i = 0; i < 3; ++i) {
+    Entry entry;
+    entry.header.index = 42 + i;
+    entry.header.term = 7;
+    entry.header.kind = CHR_ENTRY_DATA;
+    entry.header.base_offset = static_cast<int64_t>(100 + i);
+    entry.header.records = 1;
+    entry.header.max_timestamp = -1;
+    entry.header.bytes = i * 5;  // the first one is empty
+    const chr_slice bytes = testing::FakeBuffer::copy(std::string(i * 5, static_cast<char>('a' + i)));
+    entry.payload = Payload::adopt({bytes.p, i * 5, bytes.lease});
+    m.entries.push_back(std::move(entry));
+  }
+  return m;
+}
+
+std::string encoded(const Message& message) {
+  testing::FakeHost host;
+  Payload head;
+  std::vector<chr_slice> slices;
+  EXPECT_TRUE(encode_frame(Host(host.core()), "orders/3", message, &head, &slices));
+  std::string bytes;
+  for (const chr_slice& slice : slices) bytes.append(reinterpret_cast<const char*>(slice.p), slice.n);
+  return bytes;
+}
+
+Result<Envelope> decoded(const std::string& bytes) {
+  const chr_slice slice = testing::FakeBuffer::copy(bytes);
+  const Lease lease = Lease::adopt(slice.lease);
+  return decode_frame(slice, 2, 1);
+}
+
+TEST(Frame, ComesOutAsItWentIn) {
+  const Message m = append_message();
+  const Result<Envelope> envelope = decoded(encoded(m));
+  ASSERT_TRUE(envelope) << envelope.error().message;
+  EXPECT_EQ(envelope->group, "orders/3");
+  const Message& out = envelope->message;
+  EXPECT_EQ(out.from, 2u);
+  EXPECT_EQ(out.to, 1u);
+  EXPECT_EQ(out.type, m.type);
+  EXPECT_EQ(out.term, m.term);
+  EXPECT_EQ(out.index, m.index);
+  EXPECT_EQ(out.log_term, m.log_term);
+  EXPECT_EQ(out.commit, m.commit);
+  EXPECT_EQ(out.context, m.context);
+  ASSERT_EQ(out.entries.size(), 3u);
+  EXPECT_EQ(out.entries[2].header.base_offset, 102);
+  EXPECT_EQ(out.entries[2].header.max_timestamp, -1);
+  const chr_slice& payload = out.entries[2].payload.slice();
+  EXPECT_EQ(std::string(reinterpret_cast<const char*>(payload.p), payload.n), "cccccccccc");
+}
+
+TEST(Frame, CutAnywhereIsRefused) {
+  const std::string whole = encoded(append_message());
+  for (size_t n = 0; n < whole.size(); ++n) EXPECT_FALSE(decoded(whole.substr(0, n))) << n;
+  EXPECT_FALSE(decoded(whole + "x"));
+}
+
+TEST(Frame, DamagedAnywhereNeverReadsOutside) {
+  const std::string whole = encoded(append_message());
+  for (size_t at = 0; at < whole.size(); ++at) {
+    for (const int flip : {1, 0x80, 0xff}) {
+      std::string damaged = whole;
+      damaged[at] = static_cast<char>(damaged[at] ^ flip);
+      const Result<Envelope> envelope = decoded(damaged);
+      if (!envelope) continue;
+      uint64_t bytes = 0;
+      for (const Entry& entry : envelope->message.entries) bytes += entry.payload.size();
+      EXPECT_LE(bytes, damaged.size());
+    }
+  }
+}
+
+TEST(Stored, KeysComeBack) {
+  const auto vote = decode_vote(encode(StoredVote{{5, 2}, 77}));
+  ASSERT_TRUE(vote);
+  EXPECT_EQ(vote->hard_state, (HardState{5, 2}));
+  EXPECT_EQ(vote->commit, 77u);
+  const auto meta = decode_log_meta(encode(LogMeta{9, {{1, 1, 0}, {3, 8, 40}}}));
+  ASSERT_TRUE(meta);
+  EXPECT_EQ(meta->log_start, 9);
+  ASSERT_EQ(meta->terms.size(), 2u);
+  EXPECT_EQ(meta->terms[1].base_offset, 40);
+  EXPECT_FALSE(decode_log_meta(encode(LogMeta{0, {{3, 8, 40}, {1, 1, 0}}})));
+  EXPECT_FALSE(decode_vote("\xff\xff\xff"));
+  const auto snapshot = decode_snapshot(encode(SnapshotMeta{4, 100, 3, 7, 2, 600'000}));
+  ASSERT_TRUE(snapshot);
+  EXPECT_EQ(snapshot->pieces, 2u);
+  EXPECT_EQ(snapshot->log_start, 7);
+}
+
+}  // namespace
+}  // namespace chronik::raft::test

@@ -1,0 +1,174 @@
+// storage-lmdb: format checks, work left over by a crash, generations of leases, the size limit.
+#include "file_recorder.hpp"
+#include "lease.h"
+#include "subject.hpp"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace chronik::conformance {
+namespace {
+
+using storage_lmdb::Env;
+using storage_lmdb::Generation;
+using storage_lmdb::Generations;
+
+class LmdbStore : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    Subject::get() = {STORAGE_LMDB, Subject::Durability::kFiles, {{"preallocate", 65536}}, {}, false};
+  }
+  std::string file() const { return disk_.directory() + "/data.mdb"; }
+  // Changes the store behind the plugin's back.
+  void edit(const char* database, std::string key, std::string value) {
+    MDB_env* env = nullptr;
+    MDB_txn* txn = nullptr;
+    MDB_dbi dbi = 0;
+    ASSERT_EQ(mdb_env_create(&env), 0);
+    mdb_env_set_maxdbs(env, 200);
+    ASSERT_EQ(mdb_env_open(env, disk_.directory().c_str(), 0, 0640), 0);
+    ASSERT_EQ(mdb_txn_begin(env, nullptr, 0, &txn), 0);
+    ASSERT_EQ(mdb_dbi_open(txn, database, MDB_CREATE, &dbi), 0);
+    MDB_val k{key.size(), key.data()};
+    MDB_val v{value.size(), value.data()};
+    ASSERT_EQ(mdb_put(txn, dbi, &k, &v, 0), 0);
+    ASSERT_EQ(mdb_txn_commit(txn), 0);
+    mdb_env_close(env);
+  }
+  Disk disk_;
+};
+
+TEST_F(LmdbStore, RefusesANewerFormatByName) {
+  {
+    Store store(disk_);
+  }
+  std::string record("chronik.lmdb\0\0\0\0\2\0\0\0\200\0\0\0", 24);
+  edit("meta", "format", record);
+  Store store(disk_);
+  EXPECT_EQ(store.failure_code(), CHR_E_UNSUPPORTED);
+  EXPECT_NE(store.failure().find("has format 2.128"), std::string::npos) << store.failure();
+  EXPECT_NE(store.failure().find(disk_.directory()), std::string::npos) << store.failure();
+}
+
+TEST_F(LmdbStore, RefusesFilesThatAreNotItsOwn) {
+  const std::string text(100'000, 'x');
+  std::ofstream(file()) << text;
+  {
+    Store store(disk_);
+    EXPECT_EQ(store.failure_code(), CHR_E_CORRUPT);
+    EXPECT_NE(store.failure().find("data.mdb is not a store"), std::string::npos) << store.failure();
+  }
+  EXPECT_EQ(disk_.image().at("data.mdb"), text) << "not a byte of it may change";
+  std::filesystem::remove(file());
+  edit("another", "program", "owns this");
+  const Image before = disk_.image();
+  {
+    Store store(disk_);
+    EXPECT_EQ(store.failure_code(), CHR_E_CORRUPT);
+    EXPECT_NE(store.failure().find("another program"), std::string::npos) << store.failure();
+  }
+  EXPECT_EQ(disk_.image().at("data.mdb"), before.at("data.mdb"));
+}
+
+TEST_F(LmdbStore, GoesOnRemovingADroppedGroupAfterACrash) {
+  EntryMaker maker(1);
+  Trace trace;
+  size_t dropped_at = 0;
+  {
+    {
+      Store store(disk_);
+    }
+    FileRecorder recorder(disk_.directory(), false);
+    Store store(disk_);
+    const uint64_t g = store.group("large");
+    for (int i = 0; i < 8; ++i)
+      ASSERT_EQ(store.write(TestWrite{g, {}}.append(maker.batch(1000, 600))), CHR_OK);
+    ASSERT_EQ(store.write(TestWrite{store.group("other"), {}}.put("k", "v")), CHR_OK);
+    dropped_at = recorder.trace().events().size();
+    ASSERT_EQ(store.write(TestWrite{g, {}}.drop()), CHR_OK);
+    trace = recorder.trace();
+    EXPECT_LT(store.usage().used_bytes, 1'000'000u);
+  }
+  std::mt19937_64 random(1);
+  size_t unfinished = 0;
+  size_t seen = 0;
+  for (const size_t end : trace.boundaries()) {
+    if (end < dropped_at + 6 || seen++ % 3 != 0)
+      continue;  // the commit of the drop itself, and a little of what follows
+    Disk image(trace.image(end, Survivors::kNone, random));
+    if (image.image().at("data.mdb").empty()) continue;
+    Store store(image);
+    ASSERT_EQ(store.failure(), "");
+    const auto groups = store.groups();
+    if (groups.size() != 1) continue;  // the drop was not durable yet
+    ++unfinished;
+    EXPECT_EQ(groups[0].first, "other");
+    EXPECT_LT(store.usage().used_bytes, 1'000'000u) << "nothing went on removing it";
+  }
+  EXPECT_GT(unfinished, 4u) << "it was removed in one go, not in bounded steps";
+}
+
+TEST_F(LmdbStore, StopsGrowingAtItsSizeLimit) {
+  Subject::get().settings.push_back({"max_size", 6 << 20});
+  Store store(disk_);
+  ASSERT_EQ(store.failure(), "");
+  EntryMaker maker(1);
+  const uint64_t g = store.group("g");
+  chr_status status = CHR_OK;
+  for (int i = 0; i < 1000 && status == CHR_OK; ++i)
+    status = store.write(TestWrite{g, {}}.append({maker.next(30'000)}));
+  EXPECT_EQ(status, CHR_E_NO_SPACE);
+  EXPECT_LE(std::filesystem::file_size(file()), 6u << 20);
+  EXPECT_EQ(store.usage().capacity_bytes, 6u << 20);
+  EXPECT_TRUE(store.host().logged("store is full"));
+  EXPECT_EQ(store.host().health("space"), CHR_HEALTH_DEGRADED);
+}
+
+class LeaseGenerations : public LmdbStore {
+ protected:
+  void SetUp() override {
+    auto env = Env::open({disk_.directory(), 64 << 20, 64});
+    ASSERT_TRUE(env);
+    env_ = *env;
+    generations_ = std::make_unique<Generations>(env_, Generations::Options{kAge, 1000});
+  }
+  Generation* pin(uint64_t now) {
+    auto pinned = generations_->pin(now);
+    EXPECT_TRUE(pinned);
+    return *pinned;
+  }
+  static constexpr uint64_t kAge = 1'600'000'000;  // handed out for a sixteenth of it
+  std::shared_ptr<Env> env_;
+  std::unique_ptr<Generations> generations_;
+};
+
+TEST_F(LeaseGenerations, AreSharedForAWhileThenLeftAlone) {
+  Generation* first = pin(0);
+  for (int i = 0; i < 500; ++i) EXPECT_EQ(pin(99'000'000), first) << "many leases, one reader";
+  Generation* second = pin(100'000'000);
+  EXPECT_NE(second, first) << "old enough not to be handed out again";
+  EXPECT_EQ(generations_->pressure(100'000'000).leases, 502u);
+  EXPECT_EQ(generations_->pressure(100'000'000).overdue, 0u);
+  EXPECT_EQ(generations_->pressure(kAge + 150'000'000).overdue, 501u);
+  for (int i = 0; i < 501; ++i) generations_->unpin(first);
+  EXPECT_EQ(generations_->pressure(kAge + 150'000'000).leases, 1u);
+  generations_->unpin(second);
+}
+
+TEST_F(LeaseGenerations, GiveWayToCopiesWhenWritersFreeMuch) {
+  EXPECT_FALSE(generations_->wants_copy(0));
+  Generation* pinned = pin(0);
+  generations_->freed(500, 0, 300'000'000);
+  EXPECT_EQ(generations_->pressure(300'000'000).waiting_bytes, 500u);
+  generations_->freed(600, 0, 310'000'000);
+  EXPECT_TRUE(generations_->wants_copy(310'000'000)) << "1100 bytes wait already, 1000 may";
+  generations_->unpin(pinned);
+  EXPECT_EQ(generations_->pressure(310'000'000).waiting_bytes, 0u);
+  EXPECT_TRUE(generations_->wants_copy(310'000'000)) << "at this rate a lease would keep 5000 bytes";
+  EXPECT_FALSE(generations_->wants_copy(30'000'000'000)) << "nothing was freed for a long time";
+}
+
+}  // namespace
+}  // namespace chronik::conformance
