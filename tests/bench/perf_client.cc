@@ -1,9 +1,14 @@
 // A librdkafka client for the benchmarks: the same load on any broker, one JSON line as the result.
-//   perf_client produce BOOTSTRAP TOPIC PARTITIONS WARMUP_S SECONDS          flat out: MB/s once it is steady
-//   perf_client latency BOOTSTRAP TOPIC PARTITIONS WARMUP_S SECONDS RATE     RATE records/s, linger 0: time
-//   to the acknowledgement perf_client consume BOOTSTRAP TOPIC PARTITIONS everything that is there, from the
-//   beginning perf_client first   BOOTSTRAP TOPIC                                      one record; ends when
-//   it is acknowledged
+//
+//   perf_client produce BOOTSTRAP TOPIC PARTITIONS WARMUP_S SECONDS [WARMUP_MB]
+//       flat out: MB/s once it is steady, that is after so many seconds and so many acknowledged MB
+//   perf_client latency BOOTSTRAP TOPIC PARTITIONS WARMUP_S SECONDS RATE
+//       RATE records/s, linger 0: time to the acknowledgement
+//   perf_client consume BOOTSTRAP TOPIC PARTITIONS
+//       everything that is there, from the beginning
+//   perf_client first BOOTSTRAP TOPIC
+//       one record; ends when it is acknowledged
+//
 // 1 KiB records, acks=all.
 #include <librdkafka/rdkafka.h>
 #include <sys/resource.h>
@@ -43,6 +48,7 @@ double cpu_seconds() {
 
 struct Counters {
   bool measuring = false;
+  uint64_t warm = 0;  // acknowledged before
   uint64_t acknowledged = 0;
   uint64_t failed = 0;
   std::vector<double> latencies_ms;
@@ -54,7 +60,10 @@ void delivered(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
     ++counters.failed;
     return;
   }
-  if (!counters.measuring) return;
+  if (!counters.measuring) {
+    ++counters.warm;
+    return;
+  }
   ++counters.acknowledged;
   if (message->_private == nullptr) return;
   const auto sent_ns = reinterpret_cast<intptr_t>(message->_private);
@@ -80,6 +89,7 @@ rd_kafka_t* make(rd_kafka_type_t type, const char* bootstrap, Counters* counters
   } else {
     set(conf, "group.id", "unused");
     set(conf, "enable.auto.commit", "false");
+    set(conf, "auto.offset.reset", "earliest");  // retention may have moved the beginning meanwhile
     set(conf, "fetch.message.max.bytes", "4000000");
     set(conf, "queued.max.messages.kbytes", "200000");
   }
@@ -108,7 +118,8 @@ std::string payload() {
   return bytes;
 }
 
-int produce(const char* bootstrap, const char* topic, int partitions, double warmup_s, double run_s) {
+int produce(const char* bootstrap, const char* topic, int partitions, double warmup_s, double run_s,
+            double warmup_mb) {
   Counters counters;
   rd_kafka_t* rk = make(RD_KAFKA_PRODUCER, bootstrap, &counters, "5");
   const std::string value = payload();
@@ -120,7 +131,8 @@ int produce(const char* bootstrap, const char* topic, int partitions, double war
     send(rk, topic, static_cast<int>(i / 64 % static_cast<uint64_t>(partitions)), value.data(), nullptr);
     if (i % 64 != 0) continue;
     rd_kafka_poll(rk, 0);
-    if (!counters.measuring && seconds_since(start) >= warmup_s) {
+    if (!counters.measuring && seconds_since(start) >= warmup_s &&
+        static_cast<double>(counters.warm * kRecordBytes) >= warmup_mb * kMb) {
       counters.measuring = true;
       measured_from = Clock::now();
       cpu_from = cpu_seconds();
@@ -177,13 +189,15 @@ int consume(const char* bootstrap, const char* topic, int partitions) {
   rd_kafka_topic_partition_list_t* assigned = rd_kafka_topic_partition_list_new(partitions);
   for (int p = 0; p < partitions; ++p)
     rd_kafka_topic_partition_list_add(assigned, topic, p)->offset = RD_KAFKA_OFFSET_BEGINNING;
-  int64_t end = 0;
+  std::vector<int64_t> last(static_cast<size_t>(partitions));  // the last offset of each
+  int left = 0;                                                // partitions
   for (int p = 0; p < partitions; ++p) {
     int64_t low = 0;
     int64_t high = 0;
     if (rd_kafka_query_watermark_offsets(rk, topic, p, &low, &high, 30'000) != RD_KAFKA_RESP_ERR_NO_ERROR)
       die("no offsets of the topic");
-    end += high - low;
+    last[static_cast<size_t>(p)] = high - 1;
+    if (high > low) ++left;
   }
   const Clock::time_point start = Clock::now();
   rd_kafka_assign(rk, assigned);
@@ -191,14 +205,14 @@ int consume(const char* bootstrap, const char* topic, int partitions) {
   rd_kafka_queue_t* queue = rd_kafka_queue_get_consumer(rk);
   std::vector<rd_kafka_message_t*> messages(1000);
   uint64_t bytes = 0;
-  for (int64_t left = end; left > 0;) {
+  while (left > 0) {
     const ssize_t n = rd_kafka_consume_batch_queue(queue, 30'000, messages.data(), messages.size());
     if (n <= 0) die("nothing for 30 s");
     for (ssize_t i = 0; i < n; ++i) {
       rd_kafka_message_t* message = messages[static_cast<size_t>(i)];
       if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) die(rd_kafka_message_errstr(message));
       bytes += message->len;
-      --left;
+      if (message->offset == last[static_cast<size_t>(message->partition)]) --left;
       rd_kafka_message_destroy(message);
     }
   }
@@ -227,8 +241,9 @@ int first(const char* bootstrap, const char* topic) {
 
 int main(int argc, char** argv) {
   const std::string verb = argc > 1 ? argv[1] : "";
-  if (verb == "produce" && argc == 7)
-    return produce(argv[2], argv[3], std::atoi(argv[4]), std::atof(argv[5]), std::atof(argv[6]));
+  if (verb == "produce" && (argc == 7 || argc == 8))
+    return produce(argv[2], argv[3], std::atoi(argv[4]), std::atof(argv[5]), std::atof(argv[6]),
+                   argc == 8 ? std::atof(argv[7]) : 0);
   if (verb == "latency" && argc == 8)
     return latency(argv[2], argv[3], std::atoi(argv[4]), std::atof(argv[5]), std::atof(argv[6]),
                    std::atof(argv[7]));
