@@ -9,10 +9,13 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "harness
 from node import Node, free_port  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
+# As bin/kafka-server-start.sh sets them.
+JAVA_FLAGS = ["-Xmx1g", "-Xms1g", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:InitiatingHeapOccupancyPercent=35"]
 
 
 def install(cache):
     jars = pathlib.Path(cache) / "kafka"
+    jars.parent.mkdir(parents=True, exist_ok=True)
     if not (jars / ".complete").exists():
         subprocess.run(["mvn", "-q", "-B", "-f", HERE / "kafka/pom.xml", "dependency:copy-dependencies",
                         f"-DoutputDirectory={jars}"], check=True, stdout=sys.stderr)
@@ -20,8 +23,20 @@ def install(cache):
     return jars
 
 
+def wait_for_port(node, timeout):
+    """Until a started node accepts connections."""
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", node.kafka_port), 1).close()
+        except OSError:
+            if node.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"{type(node).__name__} did not start:\n{node.log_tail()}") from None
+            time.sleep(0.02)
+
+
 class Kafka(Node):
-    def __init__(self, jars, folder):
+    def __init__(self, jars, folder, properties=""):
         self.jars = jars
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -36,7 +51,7 @@ class Kafka(Node):
             f"advertised.listeners=PLAINTEXT://127.0.0.1:{self.kafka_port}\n"
             f"listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT\n"
             f"controller.listener.names=CONTROLLER\ninter.broker.listener.name=PLAINTEXT\n"
-            f"log.dirs={self.folder}/data\noffsets.topic.replication.factor=1\n")
+            f"log.dirs={self.folder}/data\noffsets.topic.replication.factor=1\n{properties}")
 
     def java(self, *arguments, **options):
         return ["java", *options.get("flags", []), "-cp", f"{self.jars}/*", *map(str, arguments)]
@@ -47,22 +62,10 @@ class Kafka(Node):
                 subprocess.run(self.java("kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qg", "-c",
                                          self.folder / "server.properties"), check=True, stdout=log, stderr=log)
                 self.formatted = True
-            flags = ["-Xmx1g", "-Xms1g", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:InitiatingHeapOccupancyPercent=35"]
-            self.process = subprocess.Popen(self.java("kafka.Kafka", self.folder / "server.properties", flags=flags),
+            self.process = subprocess.Popen(self.java("kafka.Kafka", self.folder / "server.properties", flags=JAVA_FLAGS),
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
-        deadline = time.monotonic() + timeout
-        while not self.ready():
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"Kafka did not start:\n{self.log_tail()}")
-            time.sleep(0.02)
+        wait_for_port(self, timeout)
         return self
-
-    def ready(self):
-        try:
-            socket.create_connection(("127.0.0.1", self.kafka_port), 1).close()
-            return True
-        except OSError:
-            return False
 
     def resident_bytes(self):
         for line in pathlib.Path(f"/proc/{self.pid}/status").read_text().splitlines():

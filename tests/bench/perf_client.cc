@@ -205,9 +205,13 @@ int consume(const char* bootstrap, const char* topic, int partitions) {
   rd_kafka_queue_t* queue = rd_kafka_queue_get_consumer(rk);
   std::vector<rd_kafka_message_t*> messages(1000);
   uint64_t bytes = 0;
+  Clock::time_point last_came = start;
   while (left > 0) {
-    const ssize_t n = rd_kafka_consume_batch_queue(queue, 30'000, messages.data(), messages.size());
-    if (n <= 0) die("nothing for 30 s");
+    // The call returns when it has a full batch or its time is over: a short one, or the last batch waits for
+    // more.
+    const ssize_t n = rd_kafka_consume_batch_queue(queue, 10, messages.data(), messages.size());
+    if (n < 0 || seconds_since(last_came) > 30) die("nothing for 30 s");
+    if (n > 0) last_came = Clock::now();
     for (ssize_t i = 0; i < n; ++i) {
       rd_kafka_message_t* message = messages[static_cast<size_t>(i)];
       if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) die(rd_kafka_message_errstr(message));

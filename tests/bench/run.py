@@ -1,15 +1,20 @@
 #!/usr/bin/env python3
-"""Named workloads on chronik and on Apache Kafka 4.3.1 (its defaults, no fsync), in turn, with the same librdkafka client: ratios of
-medians. One node each, 1 KiB records, acks=all, 6 partitions.
+"""Named workloads on chronik (fsync before each acknowledgement), on Apache Kafka 4.3.1 (its defaults, no fsync) and on a bare sink
+(bare_sink.cc, fsync), in turn, with the same librdkafka client: medians and ratios. One node each, 1 KiB records, acks=all, 6
+partitions.
 
-  produce   flat out: MB/s, server CPU s/GB, anonymous memory; then catch-up fetch from the beginning: MB/s, server CPU s/GB
+  produce   flat out into a store that stands at retention: MB/s, server CPU s/GB, peak anonymous memory; then catch-up fetch
+  growing   the same into a store that grows: retention is unlimited
   latency   2,000 records/s, linger 0: time to the acknowledgement
-  start     from nothing to the first acknowledged record; memory of an idle node
+  start     from an empty folder to the first acknowledged record; memory of an idle node
+  sim       simulated hours a CPU minute: 3 nodes, 300 records/s in 10 Produce/s, no faults
 """
 import argparse
+import contextlib
 import json
 import pathlib
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -21,123 +26,225 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "harness"))
 sys.path.insert(0, str(HERE))
 import kafka_peer  # noqa: E402
-from node import Node  # noqa: E402
+from node import Node, free_port  # noqa: E402
 
 PARTITIONS = 6
+TOPIC = "bench"
+SEGMENT_BYTES = 64 << 20
+# Kafka looks at retention every 5 minutes, 30 s after its start for the first time: never within a run.
+KAFKA_RETENTION = "log.retention.check.interval.ms=1000\nlog.initial.task.delay.ms=1000\n"
+SIM = ["--minutes", "60", "--faults", "none", "--nodes", "3", "--rate", "10", "--records", "30"]
+# Which systems a workload runs on; ratios are ours to each of the others.
+KINDS = {"produce": ["chronik", "kafka", "sink"], "growing": ["chronik", "kafka", "sink"],
+         "latency": ["chronik", "kafka", "sink"], "start": ["chronik", "kafka"], "sim": ["chronik"]}
+NOT_COMPARED = {"bytes", "seconds", "failed"}
+
+
+class Sink(Node):
+    """bare_sink where the benchmarks expect a node. Its one topic is there from the start."""
+
+    def __init__(self, program, folder, retention):
+        super().__init__(program, folder)
+        self.retention = retention
+
+    def start(self, timeout=10):
+        data = self.folder / "data"
+        data.mkdir()
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(
+                [self.server, str(self.kafka_port), str(data), TOPIC, str(PARTITIONS), str(self.retention)],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        kafka_peer.wait_for_port(self, timeout)
+        return self
 
 
 class Bench:
     def __init__(self, arguments):
         self.arguments = arguments
-        self.client = pathlib.Path(arguments.client) if arguments.client else pathlib.Path(arguments.server).resolve().parent.parent / "tests" / "perf_client"
-        cache = pathlib.Path(arguments.cache).expanduser()
-        cache.mkdir(parents=True, exist_ok=True)
-        self.jars = kafka_peer.install(cache)
+        self.bin = pathlib.Path(arguments.server).resolve().parent
+        self.programs = self.bin.parent / "tests"
+        self.kinds = arguments.kinds.split(",")
+        self.jars = None
 
-    def node(self, kind, folder):
+    def node(self, kind, folder, retention=0):
+        if kind == "sink":
+            return Sink(self.programs / "bare_sink", folder, retention)
         if kind == "kafka":
-            return kafka_peer.Kafka(self.jars, folder)
-        # As Kafka keeps it: the whole run stays on disk.
+            self.jars = self.jars or kafka_peer.install(pathlib.Path(self.arguments.cache).expanduser())
+            return kafka_peer.Kafka(self.jars, folder, KAFKA_RETENTION if retention else "")
         return Node(self.arguments.server, folder, tables={"kafka": f"default_partitions = {PARTITIONS}"})
 
     def run_client(self, *arguments):
-        done = subprocess.run([str(self.client), *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        done = subprocess.run([str(self.programs / "perf_client"), *map(str, arguments)], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True)
         if done.returncode != 0:
             raise RuntimeError(f"the client failed: {done.stderr[-500:]}")
         return json.loads(done.stdout)
 
-    def create(self, node, topic):
-        """One topic with 6 partitions, the same way on both."""
-        subprocess.run([str(self.client.parent / "history_client"), "create", node.bootstrap, topic, str(PARTITIONS)], check=True)
+    def create(self, kind, node, retention=0):
+        """The topic with 6 partitions, the same way on both; Kafka deletes whole segments, never the last one."""
+        if kind == "sink":
+            return
+        config = [f"retention.bytes={retention}"] if retention else []
+        if retention and kind == "kafka":
+            config.append(f"segment.bytes={SEGMENT_BYTES}")
+        subprocess.run([str(self.programs / "history_client"), "create", node.bootstrap, TOPIC, str(PARTITIONS), *config], check=True)
 
-    def create_by_use(self, node, topic):
-        self.run_client("first", node.bootstrap, topic)
-
-    def measured_produce(self, node, topic):
-        """CPU of the server between the client's two marks."""
-        process = subprocess.Popen([str(self.client), "produce", node.bootstrap, topic, str(PARTITIONS),
-                                    str(self.arguments.warmup), str(self.arguments.seconds)],
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        marks = {}
-        peak = [0]
+    @contextlib.contextmanager
+    def peak_memory(self, node, out, key):
         over = threading.Event()
+        peak = [0]
 
-        def watch_memory():
+        def watch():
             while not over.wait(0.1):
                 peak[0] = max(peak[0], node.anonymous_bytes())
 
-        watcher = threading.Thread(target=watch_memory)
+        watcher = threading.Thread(target=watch)
         watcher.start()
-        for line in process.stderr:
-            marks[line.strip()] = node.cpu_seconds()
-        result = process.stdout.read()
-        over.set()
-        watcher.join()
+        try:
+            yield
+        finally:
+            over.set()
+            watcher.join()
+            out[key] = peak[0] / 1e6
+
+    def measured_produce(self, node, warmup_mb):
+        """CPU of the server between the client's two marks."""
+        process = subprocess.Popen([str(self.programs / "perf_client"), "produce", node.bootstrap, TOPIC, str(PARTITIONS),
+                                    str(self.arguments.warmup), str(self.arguments.seconds), str(warmup_mb)],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        marks = {}
+        memory = {}
+        with self.peak_memory(node, memory, "anonymous_mb"):
+            for line in process.stderr:
+                marks[line.strip()] = node.cpu_seconds()
+            result = process.stdout.read()
         if process.wait() != 0:
             raise RuntimeError(f"the client failed: {marks}")
         out = json.loads(result)
         out["server_cpu_s_per_gb"] = (marks["measured"] - marks["measuring"]) / (out["bytes"] / 1e9)
-        out["anonymous_mb"] = peak[0] / 1e6
-        return out
+        return {**out, **memory, "store_mb": node.store_bytes() / 1e6}
+
+    def measured_fetch(self, node, out):
+        with self.peak_memory(node, out, "fetch_anonymous_mb"):
+            before = node.cpu_seconds()
+            fetched = self.run_client("consume", node.bootstrap, TOPIC, PARTITIONS)
+            cpu = node.cpu_seconds() - before
+        out["fetched_mb"] = fetched["bytes"] / 1e6
+        out["fetch_mb_per_s"] = fetched["mb_per_s"]
+        out["fetch_cpu_s_per_gb"] = cpu / (float(fetched["bytes"]) / 1e9)
 
     def produce(self, kind, folder):
+        retention = self.arguments.retention_mib << 20
+        with self.node(kind, folder, retention) as node:
+            node.start()
+            self.create(kind, node, retention)
+            # Half as much again as is kept: by then pages are used again, and Kafka has deleted its first segments.
+            out = self.measured_produce(node, 1.5 * PARTITIONS * retention / 1e6)
+            if kind != "sink":
+                self.run_client("consume", node.bootstrap, TOPIC, PARTITIONS)  # steady: a JVM compiles first
+                self.measured_fetch(node, out)
+            return out
+
+    def growing(self, kind, folder):
         with self.node(kind, folder) as node:
             node.start()
-            self.create_by_use(node, "warm")
-            self.create(node, "bench")
-            out = self.measured_produce(node, "bench")
-            before = node.cpu_seconds()
-            fetched = self.run_client("consume", node.bootstrap, "bench", PARTITIONS)
-            out["fetch_mb_per_s"] = fetched["mb_per_s"]
-            out["fetch_cpu_s_per_gb"] = (node.cpu_seconds() - before) / (float(fetched["bytes"]) / 1e9)
+            self.create(kind, node)
+            out = self.measured_produce(node, 0)
+            if kind != "sink":
+                self.measured_fetch(node, out)
             return out
 
     def latency(self, kind, folder):
         with self.node(kind, folder) as node:
             node.start()
-            self.create(node, "bench")
-            return self.run_client("latency", node.bootstrap, "bench", PARTITIONS, self.arguments.warmup,
+            self.create(kind, node)
+            return self.run_client("latency", node.bootstrap, TOPIC, PARTITIONS, self.arguments.warmup,
                                    self.arguments.seconds, 2000)
 
     def start(self, kind, folder):
         with self.node(kind, folder) as node:
             began = time.monotonic()
             node.start()
-            self.create_by_use(node, "bench")
+            self.run_client("first", node.bootstrap, TOPIC)
             took = time.monotonic() - began
             memory = node.resident_bytes() if kind == "kafka" else node.anonymous_bytes()
             return {"first_ack_s": took, "idle_mb": memory / 1e6}
 
+    def sim(self, _kind, _folder):
+        done = subprocess.run([str(self.bin / "chronik-sim"), *SIM], check=True, stdout=subprocess.PIPE, text=True)
+        found = re.search(r"\(([0-9.]+) hours per CPU minute\)", done.stdout)
+        return {"hours_per_cpu_minute": float(found.group(1))}
+
+    def explain(self, name):
+        print(f"\n{name}: " + re.search(rf"^  {name} +(.*)$", __doc__, re.M).group(1))
+        if name == "produce":
+            keep = self.arguments.retention_mib
+            print(f"  retention.bytes of {keep} MiB a partition on all, {PARTITIONS * keep * 1.5:.0f} MiB produced before the measurement. "
+                  f"Kafka needs\n  segment.bytes={SEGMENT_BYTES >> 20} MiB and {KAFKA_RETENTION.strip().replace(chr(10), ', ')} to act on it "
+                  "at all; it keeps\n  deleted segments for another minute (its default), which its store_mb shows. Fetch is the second one.")
+        if name == "start":
+            print("  idle_mb: our anonymous memory against Kafka's resident memory; formatting the folder is within first_ack_s")
+        if name == "sim":
+            print("  chronik-sim " + " ".join(SIM))
+
     def compare(self, name):
+        self.explain(name)
         action = getattr(self, name)
-        results = {"chronik": [], "kafka": []}
+        kinds = [kind for kind in KINDS[name] if kind in self.kinds]
+        results = {kind: [] for kind in kinds}
         for i in range(self.arguments.runs):
-            for kind in ("chronik", "kafka") if i % 2 == 0 else ("kafka", "chronik"):
+            turn = i % len(kinds)
+            for kind in kinds[turn:] + kinds[:turn]:
                 with tempfile.TemporaryDirectory(prefix=f"chronik-bench-{kind}-") as folder:
                     results[kind].append(action(kind, folder))
                 print(f"   {kind} {i + 1}: " + ", ".join(f"{k} {v:.2f}" for k, v in results[kind][-1].items()), flush=True)
-        for key in results["chronik"][0]:
-            ours = statistics.median(r[key] for r in results["chronik"])
-            theirs = statistics.median(r[key] for r in results["kafka"])
-            ratio = f"{ours / theirs:.2f}" if theirs else "-"
-            print(f"{name:8} {key:22} chronik {ours:10.2f}   kafka {theirs:10.2f}   ratio {ratio}", flush=True)
+        self.print_medians(name, results)
+
+    @staticmethod
+    def print_medians(name, results):
+        keys = dict.fromkeys(key for runs in results.values() for key in runs[0] if key not in NOT_COMPARED)
+        for key in keys:
+            medians = {kind: statistics.median(r[key] for r in runs) for kind, runs in results.items() if key in runs[0]}
+            line = f"{name:8} {key:22}" + "".join(f" {kind} {value:9.2f} " for kind, value in medians.items())
+            for kind, value in medians.items():
+                if kind != "chronik" and value and "chronik" in medians:
+                    line += f"  chronik/{kind} {medians['chronik'] / value:.2f}"
+            print(line, flush=True)
+
+
+def print_header(server):
+    info = pathlib.Path("/proc/cpuinfo").read_text()
+    cpu = re.search(r"model name\s*: (.*)", info)
+    memory = re.search(r"MemTotal:\s*(\d+)", pathlib.Path("/proc/meminfo").read_text())
+    print(f"machine: {cpu.group(1) if cpu else platform.machine()}, {len(re.findall('^processor', info, re.M))} cores, "
+          f"{int(memory.group(1)) / 1e6:.0f} GB, Linux {platform.release()}")
+    print(f"command: {' '.join(sys.argv)}")
+    cache = pathlib.Path(server).resolve().parent.parent / "CMakeCache.txt"
+    built = dict(re.findall(r"^(\w+):\w+=(.*)$", cache.read_text(), re.M)) if cache.exists() else {}
+    kind = built.get("CMAKE_BUILD_TYPE", "unknown")
+    flags = f"{built.get('CMAKE_CXX_FLAGS', '')} {built.get('CMAKE_CXX_FLAGS_' + kind.upper(), '')}".strip()
+    version = subprocess.run([server, "version", "--verbose"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    compiler = re.search(r"compiler\s+(.*)", version)
+    print(f"flags:   {kind} {flags}, {compiler.group(1) if compiler else ''}; Kafka: java {' '.join(kafka_peer.JAVA_FLAGS)}", flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--server", required=True)
-    parser.add_argument("--client", help="perf_client; default: of the same build")
+    parser.add_argument("--server", required=True, help="perf_client, bare_sink and chronik-sim are taken from the same build")
     parser.add_argument("--cache", default="~/.cache/chronik-bench", help="where Kafka is installed")
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--warmup", type=float, default=10)
+    parser.add_argument("--warmup", type=float, default=10, help="seconds, at least")
     parser.add_argument("--seconds", type=float, default=15)
-    parser.add_argument("workload", nargs="*", help="produce, latency, start; all by default")
+    parser.add_argument("--retention-mib", type=int, default=256, help="what a partition keeps in `produce`")
+    parser.add_argument("--kinds", default="chronik,kafka,sink", help="leave some out, to look at one thing alone")
+    parser.add_argument("workload", nargs="*", help=", ".join(KINDS) + "; all by default")
     arguments = parser.parse_args()
-    cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
-    print(f"machine: {cpu}, {len([l for l in open('/proc/cpuinfo') if l.startswith('processor')])} cores, {platform.release()}")
-    print(f"command: {' '.join(sys.argv)}", flush=True)
+    if unknown := set(arguments.workload) - set(KINDS):
+        parser.error(f"unknown workload {sorted(unknown)}; known: {', '.join(KINDS)}")
+    print_header(arguments.server)
     bench = Bench(arguments)
-    for name in arguments.workload or ["produce", "latency", "start"]:
+    for name in arguments.workload or KINDS:
         bench.compare(name)
     return 0
 
