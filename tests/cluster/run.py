@@ -109,12 +109,16 @@ class Suite:
             self.client("create", node.bootstrap, "churn", partitions, f"retention.bytes={keep}")
             # Fill it once, so that it stands at retention.
             self.perf(node, partitions, 1, 8)
+            filled = node.store_bytes()
             sockets = [self.stall(node, i % partitions) for i in range(readers)]
             result = self.perf(node, partitions, 1, seconds)
             live = partitions * keep
             used = node.store_bytes()
             print(f"     {readers} stalled readers, {seconds} s of produce at {result}; live {live / 1e6:.0f} MB, "
-                  f"store {used / 1e6:.0f} MB")
+                  f"store {filled / 1e6:.0f} MB before, {used / 1e6:.0f} MB after")
+            waiting = node.metric("chronik_storage_waiting_bytes")
+            print(f"     pages that wait for readers: {waiting / 1e6:.1f} MB; "
+                  f"leases over their age: {node.metric('chronik_storage_overdue_leases'):.0f}")
             self.expect(used <= 1.5 * live, f"the store is {used / live:.2f} times the live data, the limit is 1.5")
             self.expect(node.process.poll() is None, "the node goes on")
             for s in sockets:
