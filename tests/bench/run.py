@@ -33,7 +33,10 @@ TOPIC = "bench"
 SEGMENT_BYTES = 64 << 20
 # Kafka looks at retention every 5 minutes, 30 s after its start for the first time: never within a run.
 KAFKA_RETENTION = "log.retention.check.interval.ms=1000\nlog.initial.task.delay.ms=1000\n"
-SIM = ["--minutes", "60", "--faults", "none", "--nodes", "3", "--rate", "10", "--records", "30"]
+SIM = ["--faults", "none", "--nodes", "3", "--groups", "2", "--rate", "10", "--records", "30"]
+# Everything that is produced stays in the memory of three nodes, so 1 KiB records get a shorter run.
+SIM_SIZES = {"hours_per_cpu_minute": ["--record-bytes", "100", "--minutes", "60"],
+             "the_same_1kib": ["--record-bytes", "1024", "--minutes", "10"]}
 # Which systems a workload runs on; ratios are ours to each of the others.
 KINDS = {"produce": ["chronik", "kafka", "sink"], "growing": ["chronik", "kafka", "sink"],
          "latency": ["chronik", "kafka", "sink"], "start": ["chronik", "kafka"], "sim": ["chronik"]}
@@ -172,9 +175,11 @@ class Bench:
             return {"first_ack_s": took, "idle_mb": memory / 1e6}
 
     def sim(self, _kind, _folder):
-        done = subprocess.run([str(self.bin / "chronik-sim"), *SIM], check=True, stdout=subprocess.PIPE, text=True)
-        found = re.search(r"\(([0-9.]+) hours per CPU minute\)", done.stdout)
-        return {"hours_per_cpu_minute": float(found.group(1))}
+        out = {}
+        for key, size in SIM_SIZES.items():
+            done = subprocess.run([str(self.bin / "chronik-sim"), *SIM, *size], check=True, stdout=subprocess.PIPE, text=True)
+            out[key] = float(re.search(r"\(([0-9.]+) hours per CPU minute\)", done.stdout).group(1))
+        return out
 
     def explain(self, name):
         print(f"\n{name}: " + re.search(rf"^  {name} +(.*)$", __doc__, re.M).group(1))
@@ -186,7 +191,8 @@ class Bench:
         if name == "start":
             print("  idle_mb: our anonymous memory against Kafka's resident memory; formatting the folder is within first_ack_s")
         if name == "sim":
-            print("  chronik-sim " + " ".join(SIM))
+            for size in SIM_SIZES.values():
+                print("  chronik-sim " + " ".join([*SIM, *size]))
 
     def compare(self, name):
         self.explain(name)
