@@ -202,19 +202,11 @@ chr_status Metadata::create_partitions(const chr_more_partitions* items, uint32_
                                        uint64_t timeout_ns, chr_change_result* results, uint64_t token,
                                        chr_error* error) {
   CreatePartitions body;
-  const ImageRef image = service_->views().current();
   for (uint32_t i = 0; i < n; ++i) {
     MorePartitions item;
     item.name = std::string(from_abi(items[i].topic).substr(0, 2 * kMaxNameBytes));
     item.total = items[i].total;
-    const size_t at = image->find(item.name);
-    if (items[i].assignment != nullptr && at < image->topics.size() && item.total <= kMaxPartitions) {
-      // How long the caller's array is follows from the topic as this node sees it, as the caller did.
-      const Topic& topic = *image->topics[at];
-      const int64_t more = item.total - static_cast<int64_t>(topic.partitions.size());
-      if (more > 0)
-        item.replicas.assign(items[i].assignment, items[i].assignment + more * topic.replication_factor);
-    }
+    item.replicas.assign(items[i].assignment, items[i].assignment + items[i].n_assignment);
     body.items.push_back(std::move(item));
   }
   return submit({std::move(body), validate_only != 0, timeout_ns, results, token}, n, error);

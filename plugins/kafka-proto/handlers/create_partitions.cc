@@ -53,6 +53,7 @@ Problem read_assignment(const Request::Topic& topic, const chr_topic& present, c
       ids.push_back(id);
     }
   }
+  out.n_assignment = static_cast<uint32_t>(ids.size());
   out.assignment = ids.data();
   return {};
 }

@@ -77,6 +77,21 @@ TEST_F(OneNode, ValidateOnlyAndHopelessChangesProposeNothing) {
   EXPECT_FALSE(node_.topic("orders").has_value());
 }
 
+TEST_F(OneNode, MorePartitionsTakeAnAssignmentOfTheRightLengthOnly) {
+  node_.create("orders", 2);
+  node_.host.run();
+  const auto too_short = node_.extend("orders", 5, {1, 1});
+  const auto too_long = node_.extend("orders", 5, {1, 1, 1, 1});
+  const auto stranger = node_.extend("orders", 3, {7});
+  const auto right = node_.extend("orders", 4, {1, 1});
+  node_.host.run();
+  EXPECT_EQ(too_short->code(), CHR_E_INVALID_ARGUMENT);
+  EXPECT_EQ(too_long->code(), CHR_E_INVALID_ARGUMENT);
+  EXPECT_EQ(stranger->code(), CHR_E_INVALID_ARGUMENT);
+  EXPECT_EQ(right->code(), CHR_OK);
+  EXPECT_EQ(node_.topic("orders")->n_partitions, 4u);
+}
+
 TEST_F(OneNode, ConfigsAndAssignmentsAreKept) {
   const chr_config_entry configs[] = {{to_abi("retention.ms"), to_abi("1000")}, {to_abi("a"), to_abi("b")}};
   const int32_t assignment[] = {1, 1};

@@ -108,9 +108,10 @@ class TestNode {
     return changed;
   }
   std::shared_ptr<Changed> extend(std::string_view topic, int32_t total,
-                                  const int32_t* assignment = nullptr) {
+                                  const std::vector<int32_t>& assignment = {}) {
     auto changed = expect(1);
-    const chr_more_partitions item{to_abi(topic), total, 0, assignment};
+    const chr_more_partitions item{to_abi(topic), total, static_cast<uint32_t>(assignment.size()),
+                                   assignment.data()};
     host.on_shard(0, [&] {
       table->create_partitions(self, &item, 1, 0, 5 * kSecond, changed->results.data(), token(changed),
                                nullptr);

@@ -61,8 +61,8 @@ typedef struct chr_new_topic {
 typedef struct chr_more_partitions { /* FROZEN */
   chr_str topic;
   int32_t total;                 /* the new number of partitions */
-  int32_t reserved;
-  const int32_t* assignment;     /* NULL, or (total - present) * replication_factor node ids */
+  uint32_t n_assignment;         /* 0: the catalog chooses; otherwise (total - present) * replication_factor */
+  const int32_t* assignment;     /* that many node ids, partition by partition; borrowed for the call */
 } chr_more_partitions;
 
 /* How one item of a change ended; owned by the caller, filled before the completion. FROZEN. */
