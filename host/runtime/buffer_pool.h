@@ -72,7 +72,7 @@ class BufferPool {
   void recycle(Buffer* buffer);
   static void CHR_CALL retain(chr_buf* lease);
   static void CHR_CALL release(chr_buf* lease);
-  static constexpr chr_buf_ops kOps = {retain, release};
+  static constexpr chr_buf_ops kOps = {retain, release, nullptr};
 
   const uint64_t max_cached_bytes_;
   std::array<Class, kClasses> classes_;

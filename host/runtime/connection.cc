@@ -248,17 +248,18 @@ void Connection::sweep(uint64_t now_ns) {
   if (now_ns >= deadline_ns_) return finish(CHR_E_TIMEOUT);
   if (!was_read_) input_.rest(true);
   was_read_ = false;
-  end_old_leases(now_ns);
 }
 
 // What others lease may pin a read transaction, so the reader's pace must not decide how long; nor how long
 // much memory of the host's own is held.
 void Connection::end_old_leases(uint64_t now_ns) {
+  if (state_ == State::kClosed || queue_.empty()) return;
   Runtime& runtime = set_.shard().runtime();
   const auto age = static_cast<uint64_t>(runtime.options().lease_age.count());
   const uint64_t idle = now_ns - std::min(now_ns, progress_ns_);
   const uint64_t oldest = queue_.oldest_foreign_ns();
-  const bool is_old = oldest != UINT64_MAX && now_ns - std::min(now_ns, oldest) >= age;
+  const bool is_old =
+      oldest != UINT64_MAX && (now_ns - std::min(now_ns, oldest) >= age || queue_.is_recalled());
   const uint64_t own_share = runtime.options().slow_reader_bytes;
   bool keep = queue_.bytes() <= own_share || idle < kStalledAges * age;
   const uint64_t bytes = is_old ? queue_.foreign_bytes() : 0;

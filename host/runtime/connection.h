@@ -51,8 +51,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   // Hands what is queued to the kernel, once per turn of the loop.
   void flush();
-  // Called a few times per lease age: ends leases that are too old, and what has taken too long.
+  // Called a few times a second: ends what has taken too long, gives back what is not used.
   void sweep(uint64_t now_ns);
+  // Called more often than that: ends leases that are too old, or that their owner wants back.
+  void end_old_leases(uint64_t now_ns);
   // Ends it at once; closed() follows through ConnectionSet.
   void finish(chr_status reason);
 
@@ -74,7 +76,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void deliver_rest();
   void wait_writable();
   void after_write(uint64_t before, uint64_t sent);
-  void end_old_leases(uint64_t now_ns);
   int fd() { return socket_.native_handle(); }
 
   ConnectionSet& set_;

@@ -48,7 +48,7 @@ class ConnectionSet {
   const NetCounts& counts() const { return counts_; }
 
  private:
-  static void CHR_CALL sweep(void* context);
+  static void CHR_CALL look(void* context);
   static void CHR_CALL bury(void* context);
 
   Shard& shard_;
@@ -56,7 +56,8 @@ class ConnectionSet {
   std::vector<std::shared_ptr<Connection>> to_flush_;
   std::vector<std::shared_ptr<Connection>> flushing_;  // recycled
   std::vector<std::shared_ptr<Connection>> dead_;
-  bool sweeping_ = false;
+  bool looking_ = false;
+  uint32_t looks_ = 0;
   NetCounts counts_;
 };
 

@@ -59,11 +59,22 @@ void WriteQueue::clear() {
   bytes_ = 0;
 }
 
-uint64_t WriteQueue::oldest_foreign_ns() const {
+const WriteQueue::Item* WriteQueue::oldest_foreign() const {
   for (size_t i = head_; i < items_.size(); ++i) {
-    if (is_foreign(items_[i])) return items_[i].at_ns;
+    if (is_foreign(items_[i])) return &items_[i];
   }
-  return UINT64_MAX;
+  return nullptr;
+}
+
+uint64_t WriteQueue::oldest_foreign_ns() const {
+  const Item* oldest = oldest_foreign();
+  return oldest == nullptr ? UINT64_MAX : oldest->at_ns;
+}
+
+bool WriteQueue::is_recalled() const {
+  const Item* oldest = oldest_foreign();
+  return oldest != nullptr && oldest->lease->ops->is_recalled != nullptr &&
+         oldest->lease->ops->is_recalled(oldest->lease) != 0;
 }
 
 uint64_t WriteQueue::foreign_bytes() const {

@@ -31,6 +31,8 @@ class WriteQueue {
   // When the oldest slice that is leased by somebody else than the host was queued; UINT64_MAX: none is.
   uint64_t oldest_foreign_ns() const;
   uint64_t foreign_bytes() const;
+  // Whether the owner of the oldest such slice wants its memory back.
+  bool is_recalled() const;
   // Copies what others lease, and releases it. False when the system has no memory.
   bool copy_foreign();
 
@@ -44,6 +46,7 @@ class WriteQueue {
   static bool is_foreign(const Item& item) {
     return item.lease != nullptr && !BufferPool::is_ours(item.lease);
   }
+  const Item* oldest_foreign() const;
   static void drop(const Item& item) {
     if (item.lease != nullptr) item.lease->ops->release(item.lease);
   }

@@ -50,6 +50,11 @@ void Generations::unpin(Generation* generation) {
   std::erase_if(generations_, [generation](const auto& g) { return g.get() == generation; });
 }
 
+bool Generations::is_recalled(const Generation* generation) {
+  const std::lock_guard lock(mutex_);
+  return freed_ - generation->freed_at > std::max(budget_, options_.min_budget);
+}
+
 void Generations::freed(uint64_t bytes, uint64_t live, uint64_t now_ns) {
   constexpr uint64_t kWindowNs = 250'000'000;
   const std::lock_guard lock(mutex_);

@@ -5,7 +5,7 @@
 // A pinned generation keeps every page that was freed since from being used again: the file grows by as much.
 // So a generation is handed out for a short time only, readers promise to give leases back within
 // max_lease_ns, and when writers free pages faster than the budget allows, reads are copied instead
-// (wants_copy).
+// (wants_copy) and what is leased already is called back (is_recalled).
 #pragma once
 
 #include "env.h"
@@ -74,6 +74,8 @@ class Generations {
   // One more lease on the pages as they are now.
   Result<Generation*> pin(uint64_t now_ns);
   void unpin(Generation* generation);
+  // Whether more was freed since than leases may keep from use: those who hold one are to copy and release.
+  bool is_recalled(const Generation* generation);
 
   // A drain freed so many bytes; live is what the store holds then.
   void freed(uint64_t bytes, uint64_t live, uint64_t now_ns);

@@ -41,12 +41,16 @@ class EntriesLease {
     chr_buf buf;
     EntriesLease* owner;
   };
-  static EntriesLease* of(chr_buf* buf) { return reinterpret_cast<Base*>(buf)->owner; }
+  static EntriesLease* of(const chr_buf* buf) { return reinterpret_cast<const Base*>(buf)->owner; }
   static void CHR_CALL retain(chr_buf* buf) { of(buf)->references_.fetch_add(1, std::memory_order_relaxed); }
   static void CHR_CALL release(chr_buf* buf) {
     if (of(buf)->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete of(buf);
   }
-  static constexpr chr_buf_ops kOps = {retain, release};
+  static int32_t CHR_CALL is_recalled(const chr_buf* buf) {
+    const EntriesLease* lease = of(buf);
+    return lease->pinned_ != nullptr && lease->generations_->is_recalled(lease->pinned_) ? 1 : 0;
+  }
+  static constexpr chr_buf_ops kOps = {retain, release, is_recalled};
 
   Base base_;
   std::atomic<uint64_t> references_{1};

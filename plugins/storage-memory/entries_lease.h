@@ -40,7 +40,7 @@ class EntriesLease {
   static void CHR_CALL release(chr_buf* buf) {
     if (of(buf)->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete of(buf);
   }
-  static constexpr chr_buf_ops kOps = {retain, release};
+  static constexpr chr_buf_ops kOps = {retain, release, nullptr};
 
   Base base_;
   std::atomic<uint64_t> references_{1};

@@ -185,7 +185,7 @@ class ThreadHost {
     buffer->~Buffer();
     std::free(buffer);
   }
-  static constexpr chr_buf_ops kOps = {retain, release};
+  static constexpr chr_buf_ops kOps = {retain, release, nullptr};
   static chr_status CHR_CALL alloc(chr_host*, uint64_t n, chr_slice* out) {
     void* memory = std::malloc(sizeof(Buffer) + n);
     auto* buffer = new (memory) Buffer{{&kOps}, 1};

@@ -86,7 +86,7 @@ struct Writer::Block : chr_buf {
   std::atomic<uint32_t> count;
 };
 
-constinit const chr_buf_ops Writer::Block::kOps = {&Block::retain_one, &Block::release_one};
+constinit const chr_buf_ops Writer::Block::kOps = {&Block::retain_one, &Block::release_one, nullptr};
 
 Writer::Writer(size_t expected_size)
     : bytes_(std::make_unique_for_overwrite<uint8_t[]>(std::max<size_t>(expected_size, 16))),

@@ -83,6 +83,9 @@ typedef struct chr_buf chr_buf;
 typedef struct chr_buf_ops {
   void(CHR_CALL* retain)(chr_buf* self);  /* [any] */
   void(CHR_CALL* release)(chr_buf* self); /* [any] the last release may free or unpin the memory */
+  /* [any] Non-zero: the memory holds up its owner; copy what is still needed and release soon. Whoever keeps a lease for
+   * longer than a call looks at it now and then, the host for all that it is to write. NULL: never. */
+  int32_t(CHR_CALL* is_recalled)(const chr_buf* self);
 } chr_buf_ops;
 struct chr_buf {
   const chr_buf_ops* ops;

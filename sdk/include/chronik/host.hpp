@@ -65,6 +65,10 @@ class Lease {
   }
   chr_buf* get() const { return buf_; }
   chr_buf* release() { return std::exchange(buf_, nullptr); }
+  // Whether its owner wants the memory back.
+  bool is_recalled() const {
+    return buf_ != nullptr && buf_->ops->is_recalled != nullptr && buf_->ops->is_recalled(buf_) != 0;
+  }
 
  private:
   explicit Lease(chr_buf* buf) : buf_(buf) {}

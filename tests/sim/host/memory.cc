@@ -7,7 +7,7 @@
 
 namespace chronik::sim {
 
-const chr_buf_ops Memory::kOps = {&Memory::retain, &Memory::release};
+const chr_buf_ops Memory::kOps = {&Memory::retain, &Memory::release, nullptr};
 
 chr_slice Memory::alloc(uint64_t n) {
   const uint32_t size_class = static_cast<uint32_t>(std::bit_width(n | 63));

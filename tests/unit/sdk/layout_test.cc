@@ -49,6 +49,7 @@ std::string layout() {
   out << head<chr_buf_ops>("chr_buf_ops");
   out << FIELD(chr_buf_ops, retain);
   out << FIELD(chr_buf_ops, release);
+  out << FIELD(chr_buf_ops, is_recalled);
   out << head<chr_slice>("chr_slice");
   out << FIELD(chr_slice, p);
   out << FIELD(chr_slice, n);

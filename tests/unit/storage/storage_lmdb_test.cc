@@ -170,5 +170,17 @@ TEST_F(LeaseGenerations, GiveWayToCopiesWhenWritersFreeMuch) {
   EXPECT_FALSE(generations_->wants_copy(30'000'000'000)) << "nothing was freed for a long time";
 }
 
+TEST_F(LeaseGenerations, AreRecalledWhenABurstFreesWhatTheyPin) {
+  Generation* old = pin(0);
+  generations_->freed(900, 0, 300'000'000);
+  Generation* young = pin(310'000'000);
+  EXPECT_FALSE(generations_->is_recalled(old)) << "within the budget of 1000";
+  generations_->freed(200, 0, 320'000'000);
+  EXPECT_TRUE(generations_->is_recalled(old)) << "long before its age";
+  EXPECT_FALSE(generations_->is_recalled(young));
+  generations_->unpin(old);
+  generations_->unpin(young);
+}
+
 }  // namespace
 }  // namespace chronik::conformance

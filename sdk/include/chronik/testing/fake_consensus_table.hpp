@@ -131,7 +131,7 @@ struct FakeConsensusTable {
       auto* lease = reinterpret_cast<ReadLease*>(buf);
       if (--lease->references == 0) delete lease;
     }
-    static constexpr chr_buf_ops kOps = {retain, release};
+    static constexpr chr_buf_ops kOps = {retain, release, nullptr};
   };
   static chr_status CHR_CALL read(chr_group* handle, const chr_group_read* args, chr_entries* out,
                                   uint64_t token, chr_error* error) {

@@ -47,7 +47,7 @@ class FakeBuffer {
   static void CHR_CALL release(chr_buf* buf) {
     if (--of(buf)->references_ == 0) delete of(buf);
   }
-  static constexpr chr_buf_ops kOps = {retain, release};
+  static constexpr chr_buf_ops kOps = {retain, release, nullptr};
 
   Base base_;
   uint64_t references_ = 1;

@@ -85,7 +85,11 @@ struct CountedLease {
   static void CHR_CALL release(chr_buf* buf) {
     if (of(buf)->references.fetch_sub(1) == 2) of(buf)->released.set_value();
   }
-  static constexpr chr_buf_ops kOps = {retain, release};
+  static int32_t CHR_CALL is_recalled(const chr_buf* buf) {
+    return reinterpret_cast<const CountedLease*>(buf)->recalled.load() ? 1 : 0;
+  }
+  static constexpr chr_buf_ops kOps = {retain, release, is_recalled};
+  std::atomic<bool> recalled{false};
 };
 
 // A protocol whose behaviour is lambdas; they run on the shard of the connection.

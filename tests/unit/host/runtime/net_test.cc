@@ -338,6 +338,23 @@ TEST_F(Net, ASlowReadersLeaseIsCopiedWhenItIsOld) {
   EXPECT_NE(metrics_.expose().find("chronik_net_slow_reader_copied_bytes_total 900000\n"), std::string::npos);
 }
 
+TEST_F(Net, ARecalledLeaseIsCopiedLongBeforeItIsOld) {
+  RuntimeOptions options;
+  options.lease_age = std::chrono::hours(1);
+  options.slow_reader_bytes = 64 << 20;
+  start(std::move(options));
+  Stalled stalled;
+  protocol_.on_accept = [&](TestProtocol::Session& session) {
+    write(session, stalled.filler, &stalled.lease.base);
+    return CHR_OK;
+  };
+  Client client(listen(), 4096);
+  client.read(1);  // the rest does not fit into the sockets' buffers
+  stalled.lease.recalled = true;
+  stalled.lease.released.get_future().wait();
+  EXPECT_TRUE(client.read(stalled.filler.size() - 1) == stalled.filler.substr(1));
+}
+
 TEST_F(Net, ASlowReaderOfMoreThanItsShareIsClosed) {
   start(short_leases());
   Stalled stalled;

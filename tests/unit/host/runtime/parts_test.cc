@@ -240,7 +240,7 @@ struct Foreign {
   int references = 1;
   static void CHR_CALL retain(chr_buf* buf) { ++reinterpret_cast<Foreign*>(buf)->references; }
   static void CHR_CALL release(chr_buf* buf) { --reinterpret_cast<Foreign*>(buf)->references; }
-  static constexpr chr_buf_ops kOps = {retain, release};
+  static constexpr chr_buf_ops kOps = {retain, release, nullptr};
 };
 
 std::string gathered(const WriteQueue& queue) {

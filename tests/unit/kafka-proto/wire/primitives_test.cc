@@ -24,7 +24,7 @@ struct CountedLease : chr_buf {
   CountedLease() : chr_buf{&kOps} {}
   static void CHR_CALL retain(chr_buf* self) { ++static_cast<CountedLease*>(self)->references; }
   static void CHR_CALL release(chr_buf* self) { --static_cast<CountedLease*>(self)->references; }
-  static constexpr chr_buf_ops kOps = {&retain, &release};
+  static constexpr chr_buf_ops kOps = {&retain, &release, nullptr};
   int references = 1;
 };
 
