@@ -224,7 +224,7 @@ Status DataDir::write_identity() const {
 }
 
 Result<fs::path> DataDir::plugin_directory(const std::string& plugin_id) const {
-  const fs::path directory = path_ / plugin_id;
+  fs::path directory = path_ / plugin_id;
   std::error_code error;
   fs::create_directories(directory, error);
   if (error) {

@@ -63,7 +63,7 @@ int64_t integer_of(const Settings& settings, std::string_view name, int64_t fall
 
 std::filesystem::path path_of(const Settings& settings, std::string_view name,
                               const std::filesystem::path& file) {
-  const std::filesystem::path path = text_of(settings, name);
+  std::filesystem::path path = text_of(settings, name);
   if (path.empty() || path.is_absolute()) return path;
   const bool from_file = settings.find(name)->origin == Origin::kFile;
   return std::filesystem::absolute(from_file ? std::filesystem::absolute(file).parent_path() / path : path)

@@ -114,7 +114,7 @@ class Session : public std::enable_shared_from_this<Session> {
       if (error) return;
       if (keep_alive) return self->read();
       error_code ignored;
-      self->stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+      (void)self->stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
     });
   }
 

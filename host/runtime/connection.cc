@@ -232,7 +232,7 @@ void Connection::finish(chr_status reason) {
   state_ = State::kClosed;
   reason_ = reason;
   boost::system::error_code ignored;
-  socket_.close(ignored);
+  (void)socket_.close(ignored);
   queue_.clear();
   set_.shard().runtime().return_slow_budget(std::exchange(shared_copied_, 0));
   if (!delivering_) input_.drop();  // data() may be looking at it; then it goes with this object

@@ -43,7 +43,7 @@ class Listener::Loop : public std::enable_shared_from_this<Loop> {
   void close() {
     runtime_.timer_cancel(std::exchange(retry_, 0));
     boost::system::error_code ignored;
-    socket_.close(ignored);
+    (void)socket_.close(ignored);
   }
 
  private:

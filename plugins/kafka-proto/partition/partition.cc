@@ -39,7 +39,7 @@ const chr_state_machine_v1& Partition::machine() {
   return kTable;
 }
 
-void Partition::open(std::function<void(const Status&)> done) {
+void Partition::open(const std::function<void(const Status&)>& done) {
   life_ = Life::kOpening;
   chr_group_options options{};
   options.struct_size = sizeof options;
@@ -85,7 +85,7 @@ void Partition::close(bool remove, std::function<void()> done) {
   });
 }
 
-void Partition::close_group(bool remove, std::function<void()> done) {
+void Partition::close_group(bool remove, const std::function<void()>& done) {
   chr_group* const group = std::exchange(group_, nullptr);
   if (group == nullptr) return done();
   const chr_status status = broker_.host.async(

@@ -64,7 +64,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
 
   // ---- life, on the shard ----
   // Opens the group; done(status) once the log is recovered. Once in the life of a Partition.
-  void open(std::function<void(const Status&)> done);
+  void open(const std::function<void(const Status&)>& done);
   // Closes the group and, where asked, removes its log; done() once no callback can come any more.
   void close(bool remove, std::function<void()> done);
   // What time does: retention, expiry of producers, metrics. Called twice a second.
@@ -127,7 +127,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   static const chr_state_machine_v1& machine();
 
   void opened(chr_status code);
-  void close_group(bool remove, std::function<void()> done);
+  void close_group(bool remove, const std::function<void()>& done);
   void remove_group(const std::function<void()>& done);
   void propose(const AdmittedBatch& batch, const Lease& frame, int16_t acks,
                std::function<void(Appended)> done);

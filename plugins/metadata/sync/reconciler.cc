@@ -132,7 +132,7 @@ void Reconciler::settle() {
     detach(&*node_schedule_);
     node_schedule_.reset();
   } else if (!shown && !node_schedule_) {
-    node_schedule_.emplace();
+    node_schedule_ = Schedule{};
     node_schedule_->raised_ns = node_schedule_->due_ns = host_.now_ns();
   }
 }
