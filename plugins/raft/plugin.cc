@@ -113,6 +113,8 @@ constexpr chr_consensus_v1 kConsensus = {
     GroupThunk<&Group::transfer>::call,
     thunk<&RaftPlugin::watch>,
     thunk<&RaftPlugin::unwatch>,
+    GroupThunk<&Group::status>::call,
+    GroupThunk<&Group::change_members>::call,
 };
 
 constexpr chr_channel_v1 kChannel = {sizeof(chr_channel_v1), 1, thunk<&RaftPlugin::frame>,

@@ -57,7 +57,20 @@ struct PeerProgress {
   Index sent_commit = 0;
   uint64_t read_context = 0;  // the newest read that it confirmed
   Nanos heard = 0;            // when its last response came
+  Nanos caught_up = 0;        // when it last had all that the log held
+  Index goal = 0;             // the end of the log at goal_set; having it means to be caught up as of then
+  Nanos goal_set = 0;
   Inflights inflights;
+
+  // Its match moved, or it said again where it is; the log ends at last.
+  void note_progress(Nanos now, Index last) {
+    if (match >= goal) {
+      caught_up = goal_set;
+      goal = last;
+      goal_set = now;
+    }
+    if (match >= last) caught_up = now;
+  }
 
   void probe() {
     state = ProgressState::kProbe;

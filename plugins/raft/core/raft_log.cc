@@ -49,6 +49,12 @@ const Entry* RaftLog::find_offset(int64_t offset) const {
   return after != tail_.end() && after->header.base_offset <= offset ? &*after : nullptr;
 }
 
+std::optional<int64_t> RaftLog::end_offset_at(Index index) const {
+  if (index == before_index_) return before_end_offset_;
+  const Entry* entry = find(index);
+  return entry == nullptr ? std::nullopt : std::optional(entry->header.end_offset());
+}
+
 std::optional<Term> RaftLog::term(Index index) const {
   if (index > last_index() || index + 1 < first_index_) return std::nullopt;
   for (size_t i = terms_.size(); i-- > 0;)

@@ -57,6 +57,8 @@ class RaftLog {
   Index applied() const { return applied_; }
   Index stable() const { return stable_; }
   int64_t committed_offset() const { return committed_offset_; }
+  // The offset after the entry at `index`, where memory holds that.
+  std::optional<int64_t> end_offset_at(Index index) const;
 
   // The term of the entry at `index`; nothing if it was trimmed or does not exist yet. Index 0 has term 0.
   std::optional<Term> term(Index index) const;

@@ -253,6 +253,7 @@ void Raft::on_append_response(const Message& m) {
   const bool moved = m.index > from->match;
   from->match = std::max(from->match, m.index);
   from->next = std::max(from->next, from->match + 1);
+  from->note_progress(now_, log_.last_index());
   if (from->state == ProgressState::kProbe && !from->reading) {
     from->replicate();
   } else if (from->state == ProgressState::kReplicate) {
@@ -302,6 +303,7 @@ void Raft::on_heartbeat_response(const Message& m) {
   }
   // A lost append shows in nothing but this: ask where the follower stands.
   if (from->match < log_.last_index()) from->ask = true;
+  from->note_progress(now_, log_.last_index());
 }
 
 Result<uint64_t> Raft::read_index(Nanos now) {

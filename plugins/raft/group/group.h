@@ -39,6 +39,8 @@ class Group : public std::enable_shared_from_this<Group> {
   chr_status trim(int64_t offset, uint64_t token, chr_error* error);
   chr_status barrier(uint64_t token, chr_error* error);
   chr_status transfer(int32_t to, uint64_t token, chr_error* error);
+  chr_status status(chr_group_status* out);
+  chr_status change_members(const chr_members_change* change, uint64_t token, chr_error* error);
 
   // For the shard.
   const std::string& name() const { return name_; }

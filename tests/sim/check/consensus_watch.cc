@@ -131,6 +131,13 @@ struct ConsensusWatch::Calls {
   static void CHR_CALL unwatch(void* self, chr_role_fn fn, void* context) {
     seat(self).inner->unwatch(seat(self).instance, fn, context);
   }
+  static chr_status CHR_CALL status(chr_group* handle, chr_group_status* out) {
+    return group(handle).seat->inner->status(group(handle).inner, out);
+  }
+  static chr_status CHR_CALL change_members(chr_group* handle, const chr_members_change* change,
+                                            uint64_t token, chr_error* error) {
+    return group(handle).seat->inner->change_members(group(handle).inner, change, token, error);
+  }
   static constexpr chr_consensus_v1 kTable = {sizeof(chr_consensus_v1),
                                               1,
                                               shard_of,
@@ -146,7 +153,9 @@ struct ConsensusWatch::Calls {
                                               barrier,
                                               transfer,
                                               watch,
-                                              unwatch};
+                                              unwatch,
+                                              status,
+                                              change_members};
 };
 
 const void* ConsensusWatch::wrap(Node& node, std::string_view service, const void* inner, void** instance) {

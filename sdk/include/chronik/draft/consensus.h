@@ -67,7 +67,8 @@ typedef struct chr_state_machine_v1 {
   void(CHR_CALL* trimmed)(void* context, int64_t offset);
   /* Writes the whole state as of the last applied entry. */
   chr_status(CHR_CALL* save)(void* context, const chr_sink* sink);
-  /* Replaces the whole state by what save() wrote, in n pieces; before any apply(). */
+  /* Replaces the whole state by what save() wrote, here or on another member, in n pieces. When the group opens, before
+   * any apply(); and again at any time between two calls of apply(), on a follower that was too far behind. */
   chr_status(CHR_CALL* load)(void* context, const chr_slice* pieces, uint32_t n, chr_error* error);
 } chr_state_machine_v1;
 
@@ -75,7 +76,10 @@ typedef struct chr_group_options { /* GROWS */
   uint32_t struct_size;
   uint32_t n_voters;
   chr_group_id id;
-  const int32_t* voters;         /* used where the log has no configuration yet; the first is the preferred leader */
+  /* The members that the group is created with, the same on each, this node among them; the first is the preferred
+   * leader. A replica whose log has a configuration ignores it. n_voters 0: this node joins a group that others have; it
+   * waits for the leader to find it. */
+  const int32_t* voters;
 } chr_group_options;
 
 /* What is proposed as one entry. FROZEN. */
@@ -131,6 +135,35 @@ typedef struct chr_group_bounds { /* GROWS */
   uint32_t usable;               /* 1: this node leads, and the no-op of its term is applied */
 } chr_group_bounds;
 
+/* Who takes part in a group, as this node knows. FROZEN. */
+enum {
+  CHR_MEMBER_VOTER = 1u,
+  CHR_MEMBER_OUTGOING = 2u,      /* voter of the configuration that is being left */
+  CHR_MEMBER_LEARNER = 4u        /* follows, has no vote; only the leader knows of them */
+};
+typedef struct chr_member {
+  int32_t id;
+  uint32_t flags;                /* CHR_MEMBER_* */
+  uint64_t match_index;          /* durable there, as the leader knows; of itself every member knows; 0: unknown */
+  int64_t match_offset;          /* Kafka offset after match_index; -1: unknown */
+  uint64_t heard_ns;             /* monotonic time of its last answer to this leader; 0: none */
+  uint64_t caught_up_ns;         /* monotonic time when it last had all that the leader's log held; 0: never */
+} chr_member;
+
+typedef struct chr_group_status { /* GROWS; members is the caller's array */
+  uint32_t struct_size;
+  uint32_t n_members;            /* in: room in members; out: how many there are, perhaps more than that */
+  chr_member* members;           /* voters in the order of preference, then those that leave, then learners */
+  uint64_t config_index;         /* of the configuration in force; 0: the one that the group was created with */
+  uint32_t joint;                /* 1: a change of members is under way */
+  uint32_t reserved;
+} chr_group_status;
+
+typedef struct chr_members_change { /* GROWS */
+  uint32_t struct_size;
+  uint32_t n_voters;
+  const int32_t* voters;         /* the whole target, the preferred leader first */
+} chr_members_change;
 
 /* A group's role, told to watchers. [shard] of the group. usable as in chr_group_bounds. */
 typedef void(CHR_CALL* chr_role_fn)(void* context, const chr_group_id* id, const chr_role* role, uint32_t usable);
@@ -189,6 +222,17 @@ typedef struct chr_consensus_v1 {
    * watcher per (fn, context); ends with unwatch(), after which fn does not run. */
   void(CHR_CALL* watch)(void* self, chr_role_fn fn, void* context);
   void(CHR_CALL* unwatch)(void* self, chr_role_fn fn, void* context);
+
+  /* [shard] From memory. */
+  chr_status(CHR_CALL* status)(chr_group* group, chr_group_status* out);
+
+  /* [shard] Leader only. Makes `voters` the members: new ones follow as learners until they have caught up, then joint
+   * consensus, then the target alone. Call it again with the same target after a change of leader. A change to what is
+   * there already is OK at once; else PENDING, and OK once the final configuration is committed. NOT_LEADER; UNAVAILABLE:
+   * nothing of this leader's term is committed yet; CONFLICT: another change can no longer be stopped; INVALID_ARGUMENT.
+   * While new members still catch up, a call with another target replaces the change, whose token completes with
+   * CANCELLED. A leader outside of the target hands leadership to a member of it: its token completes with NOT_LEADER. */
+  chr_status(CHR_CALL* change_members)(chr_group* group, const chr_members_change* change, uint64_t token, chr_error* error);
 } chr_consensus_v1;
 
 #ifdef __cplusplus

@@ -22,6 +22,7 @@
 #include <algorithm>
 #include <chronik/plugin.hpp>
 #include <chronik/testing/fake_host.hpp>
+#include <optional>
 
 namespace chronik::testing {
 
@@ -32,13 +33,21 @@ class FakeConsensus {
     std::shared_ptr<std::string> payload;
     uint64_t token = 0;  // completed when the entry commits
   };
+  struct Change {  // of members, under way
+    std::vector<int32_t> target;
+    std::vector<uint64_t> tokens;
+    bool joint = false;  // else its new members still catch up
+  };
   struct Group {
     FakeConsensus* owner = nullptr;
     std::string name, label;
     chr_group_id id{};
     const chr_state_machine_v1* machine = nullptr;
     void* context = nullptr;
-    std::vector<int32_t> voters;
+    std::vector<int32_t> voters, outgoing;
+    uint64_t config_index = 0;
+    std::optional<Change> change;
+    std::map<int32_t, chr_member> members;  // what the test says of them
     std::vector<Entry> log;
     uint64_t first_index = 1;
     uint64_t term = 0, commit = 0, applied = 0;
@@ -68,6 +77,19 @@ class FakeConsensus {
   void slow_reads(bool on) { slow_reads_ = on; }
   // Proposals until DURABLE complete on commit only, as on a disk that stalls.
   void hold_disk(bool on) { hold_disk_ = on; }
+
+  // What change_members() answers from now on, instead of beginning one; OK: it begins them again.
+  void refuse_changes(chr_status status) { changes_refused_ = status; }
+  // Changes of members wait for step_change(), which first makes them joint, then ends them; by default both
+  // happen in the next run() of the host.
+  void hold_changes(bool on) { hold_changes_ = on; }
+  void step_change(const std::string& name);
+  // The change ends with an error.
+  void fail_change(const std::string& name, chr_status code) {
+    end_change(&at(name), code, "the test says so");
+  }
+  // What status() says of a member from now on, but for its flags.
+  void set_member(const std::string& name, const chr_member& member) { at(name).members[member.id] = member; }
 
   // This node leads, in `term` or the next one.
   void elect(const std::string& name, uint64_t term = 0) {
@@ -124,6 +146,7 @@ class FakeConsensus {
 
  private:
   friend struct FakeConsensusTable;
+  friend struct FakeMembers;
   static const chr_consensus_v1& table();
 
   Group& at(const std::string& name) { return *groups_.at(name); }
@@ -133,6 +156,13 @@ class FakeConsensus {
   }
   uint32_t shard_of(std::string_view name) const { return place ? place(name) : 0; }
   bool leads(const Group& group) const { return group.leader == host_.node().id; }
+  static int64_t committed_offset(const Group& group) {
+    int64_t offset = group.log_start;
+    for (const Entry& entry : group.log)
+      if (entry.header.index <= group.commit) offset = entry.header.base_offset + entry.header.records;
+    return offset;
+  }
+  static void end_change(Group* group, chr_status code, std::string_view why);
 
   void append(Group* group, Entry entry) {
     entry.header.index = last_index(*group) + 1;
@@ -150,6 +180,7 @@ class FakeConsensus {
     group->leader = leader;
     group->term = term;
     group->told = false;
+    end_change(group, CHR_E_NOT_LEADER, "leadership went to another node");
     if (!group->open) return;
     if (!leads(*group)) tell_machine(group);
     tell_watchers(*group, 0);
@@ -185,11 +216,7 @@ class FakeConsensus {
       if (entry.token != 0) host_.complete(std::exchange(entry.token, 0), CHR_OK);
     }
     group->commit = index;
-    int64_t offset = group->log_start;
-    for (const Entry& entry : group->log) {
-      if (entry.header.index <= index) offset = entry.header.base_offset + entry.header.records;
-    }
-    group->machine->committed(group->context, index, offset);
+    group->machine->committed(group->context, index, committed_offset(*group));
     apply(group);
   }
   void apply(Group* group) {
@@ -244,7 +271,9 @@ class FakeConsensus {
   bool hold_commits_ = false;
   bool slow_reads_ = false;
   bool hold_disk_ = false;
+  bool hold_changes_ = false;
   chr_status refusal_ = CHR_OK;
+  chr_status changes_refused_ = CHR_OK;
   uint64_t proposals_ = 0;
   std::map<std::string, std::unique_ptr<Group>> groups_;
   std::vector<std::pair<chr_role_fn, void*>> watchers_;
@@ -252,4 +281,5 @@ class FakeConsensus {
 
 }  // namespace chronik::testing
 
+#include <chronik/testing/fake_consensus_members.hpp>
 #include <chronik/testing/fake_consensus_table.hpp>

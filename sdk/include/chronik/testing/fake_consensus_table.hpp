@@ -28,7 +28,7 @@ struct FakeConsensusTable {
     group->id = options->id;
     group->id.name = to_abi(group->name);
     group->id.label = to_abi(group->label);
-    group->voters.assign(options->voters, options->voters + options->n_voters);
+    if (group->config_index == 0) group->voters.assign(options->voters, options->voters + options->n_voters);
     group->machine = machine;
     group->context = context;
     group->leader = -1;
@@ -71,6 +71,7 @@ struct FakeConsensusTable {
       }
     }
     group->open = false;
+    FakeConsensus::end_change(group, CHR_E_CANCELLED, "the group was closed");
     for (Entry& entry : group->log) {
       if (entry.token != 0)
         group->owner->host_.complete(std::exchange(entry.token, 0), CHR_E_CANCELLED, "the group was closed");
@@ -197,14 +198,11 @@ struct FakeConsensusTable {
     if (!group->open) return CHR_E_UNAVAILABLE;
     out->leader = group->leader;
     out->term = group->term;
-    out->log_start = out->high_watermark = group->log_start;
+    out->log_start = group->log_start;
+    out->high_watermark = FakeConsensus::committed_offset(*group);
     out->log_end = group->log_end;
     out->bytes = 0;
-    for (const Entry& entry : group->log) {
-      out->bytes += entry.header.bytes;
-      if (entry.header.index <= group->commit)
-        out->high_watermark = entry.header.base_offset + entry.header.records;
-    }
+    for (const Entry& entry : group->log) out->bytes += entry.header.bytes;
     out->commit_index = group->commit;
     out->last_index = FakeConsensus::last_index(*group);
     out->n_voters = static_cast<uint32_t>(group->voters.size());
@@ -273,7 +271,9 @@ struct FakeConsensusTable {
                                               barrier,
                                               transfer,
                                               watch,
-                                              unwatch};
+                                              unwatch,
+                                              FakeMembers::status,
+                                              FakeMembers::change_members};
 };
 
 inline const chr_consensus_v1& FakeConsensus::table() { return FakeConsensusTable::kTable; }
