@@ -106,6 +106,8 @@ class Node {
   Rng& random() { return random_; }
   Net& net() { return net_; }
   Links& links() { return links_; }
+  const std::vector<chr_peer>& peers() const { return options_.peers; }
+  const chr_uuid& incarnation() const { return incarnation_; }
   chr_status adopt_cluster(std::string_view cluster_id, chr_error* error);
 
   // Monotonic time on this node, whose clock may run fast or slow.

@@ -20,7 +20,8 @@ Links::Links(World& world, uint32_t nodes)
 // ---------------------------------------------------------------------------------------------------
 
 void Links::node_up(Node& node) {
-  sides_[node.id()] = {&node, {}};
+  sides_[node.id()] = {&node, {}, {}};
+  for (const chr_peer& peer : node.peers()) sides_[node.id()].peers[static_cast<uint32_t>(peer.id)] = {};
   for (uint32_t peer = 1; peer <= n_; ++peer) {
     if (peer != node.id()) connect_later(node.id(), peer);
   }
@@ -49,10 +50,44 @@ void Links::connect_later(uint32_t a, uint32_t b) {
 void Links::connect(uint32_t a, uint32_t b) {
   if (sides_[a].node == nullptr || sides_[b].node == nullptr) return;
   if (pair(a, b).blocked || pair(b, a).blocked) return;  // the end of the block tries again
+  if (!accepts(a, b) || !accepts(b, a)) return;          // set_peer tries again
   for (const auto& [at, peer] : {std::pair(a, b), std::pair(b, a)}) {
     if (pair(peer, at).up) tell(at, peer, false);  // the connection before this one
   }
   for (const auto& [at, peer] : {std::pair(a, b), std::pair(b, a)}) tell(at, peer, true);
+}
+
+bool Links::accepts(uint32_t at, uint32_t peer) const {
+  const auto found = sides_[at].peers.find(peer);
+  if (found == sides_[at].peers.end()) return false;
+  const chr_uuid& wanted = found->second;
+  const chr_uuid is = sides_[peer].node->incarnation();
+  return std::ranges::all_of(wanted.b, [](uint8_t byte) { return byte == 0; }) ||
+         std::ranges::equal(wanted.b, is.b);
+}
+
+chr_status Links::set_peer(Node& node, int32_t peer, const chr_uuid& incarnation) {
+  const auto id = static_cast<uint32_t>(peer);
+  if (peer < 1 || id > n_ || id == node.id()) return CHR_E_INVALID_ARGUMENT;
+  sides_[node.id()].peers[id] = incarnation;
+  if (sides_[id].node == nullptr) return CHR_OK;
+  if (!pair(id, node.id()).up) connect_later(node.id(), id);
+  if (!accepts(node.id(), id)) remove_links(node.id(), id);
+  return CHR_OK;
+}
+
+void Links::remove_peer(Node& node, int32_t peer) {
+  const auto id = static_cast<uint32_t>(peer);
+  if (sides_[node.id()].peers.erase(id) != 0) remove_links(node.id(), id);
+}
+
+void Links::remove_links(uint32_t at, uint32_t peer) {
+  if (pair(peer, at).up) tell(at, peer, false);
+  if (pair(at, peer).up) notice_loss(peer, at, transit(0));
+}
+
+bool Links::is_up(const Node& node, int32_t peer) const {
+  return peer >= 1 && static_cast<uint32_t>(peer) <= n_ && pair(static_cast<uint32_t>(peer), node.id()).up;
 }
 
 void Links::notice_loss(uint32_t at, uint32_t peer, uint64_t delay) {
@@ -233,8 +268,18 @@ chr_status CHR_CALL link_send(chr_host* self, uint32_t channel, int32_t to, uint
                               const chr_slice* slices, uint32_t n) {
   return self->node->links().send(*self->node, channel, to, lane, slices, n);
 }
+chr_status CHR_CALL link_set_peer(chr_host* self, int32_t peer, chr_str, const chr_uuid* incarnation) {
+  return self->node->links().set_peer(*self->node, peer, *incarnation);
+}
+void CHR_CALL link_remove_peer(chr_host* self, int32_t peer) {
+  self->node->links().remove_peer(*self->node, peer);
+}
+uint32_t CHR_CALL link_is_up(chr_host* self, int32_t peer) {
+  return self->node->links().is_up(*self->node, peer) ? 1 : 0;
+}
 }  // namespace
 
-const chr_link_v1 kLinkTable = {sizeof(chr_link_v1), 1, link_open, link_send};
+const chr_link_v1 kLinkTable = {sizeof(chr_link_v1), 1,         link_open, link_send, link_set_peer,
+                                link_remove_peer,    link_is_up};
 
 }  // namespace chronik::sim

@@ -6,6 +6,7 @@
 
 #include <chronik/draft/link.h>
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,9 @@ class Links {
                   void* context, uint32_t* id);
   chr_status send(Node& from, uint32_t channel, int32_t to, uint32_t lane, const chr_slice* slices,
                   uint32_t n);
+  chr_status set_peer(Node& node, int32_t peer, const chr_uuid& incarnation);
+  void remove_peer(Node& node, int32_t peer);
+  bool is_up(const Node& node, int32_t peer) const;
 
   // ---- faults ----
   LinkFaults faults;
@@ -63,6 +67,7 @@ class Links {
   struct Side {
     Node* node = nullptr;  // null: down
     std::vector<Channel> channels;
+    std::map<uint32_t, chr_uuid> peers;  // whom this node links with; all zero: whatever its incarnation
   };
   // One direction between two nodes, as the receiver sees it.
   struct Pair {
@@ -87,6 +92,10 @@ class Links {
   // After a while: both ends are told that they are connected, if they then can be.
   void connect_later(uint32_t a, uint32_t b);
   void connect(uint32_t a, uint32_t b);
+  // Whether `at` links with `peer`, as it now is.
+  bool accepts(uint32_t at, uint32_t peer) const;
+  // `at` does not want a link with `peer` any more.
+  void remove_links(uint32_t at, uint32_t peer);
   // After `delay`: `at` is told that its link to `peer` is lost.
   void notice_loss(uint32_t at, uint32_t peer, uint64_t delay);
   void tell(uint32_t at, uint32_t peer, bool up);

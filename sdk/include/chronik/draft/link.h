@@ -1,5 +1,6 @@
 /* clang-format off */
-/* chronik draft ABI: links to the other nodes of the cluster (host service). A host without peers has none. */
+/* chronik draft ABI: links to the other nodes of the cluster (host service). A server always has it, even while it
+ * has no peer yet. */
 #ifndef CHRONIK_DRAFT_LINK_H_
 #define CHRONIK_DRAFT_LINK_H_
 
@@ -31,6 +32,15 @@ typedef struct chr_link_v1 {
    * OVERLOADED when the bounded queue of the lane is full, UNAVAILABLE when the link is down; the frame is dropped. */
   chr_status(CHR_CALL* send)(chr_host* self, uint32_t channel_id, int32_t to, uint32_t lane, const chr_slice* slices,
                              uint32_t n);
+  /* [any] Adds a peer, or changes what is known of it; the peers of chr_node_info are there from the start. address:
+   * "host:port", or empty: this node waits for the peer to connect. incarnation: a peer that says another one is
+   * refused, as it lost its disk; all zero: not known yet, the first one that connects is taken while it stays
+   * connected. INVALID_ARGUMENT: this node itself, a negative ID, or no address. */
+  chr_status(CHR_CALL* set_peer)(chr_host* self, int32_t peer, chr_str address, const chr_uuid* incarnation);
+  /* [any] Ends the links with this peer; it is refused until set_peer names it again. */
+  void(CHR_CALL* remove_peer)(chr_host* self, int32_t peer);
+  /* [any] 1 while the link is up. */
+  uint32_t(CHR_CALL* is_up)(chr_host* self, int32_t peer);
 } chr_link_v1;
 
 #ifdef __cplusplus

@@ -18,6 +18,7 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <set>
 #include <stdexcept>
 #include <vector>
 
@@ -68,6 +69,15 @@ class FakeHost {
     int32_t to;
     uint32_t lane;
     std::string bytes;
+  };
+  struct LinkPeer {
+    std::string address;
+    chr_uuid incarnation;
+  };
+  struct Response {
+    int32_t status;
+    std::string content_type;
+    std::string body;
   };
   enum class Link { kNone, kRecorded };  // kRecorded: a link service whose frames stand in frames()
 
@@ -190,8 +200,35 @@ class FakeHost {
     on_shard(0, [&] { c.receiver->frame(c.context, from, slice); });
   }
   void set_link(std::string_view channel, int32_t peer, bool up) {
+    up ? static_cast<void>(links_up_.insert(peer)) : static_cast<void>(links_up_.erase(peer));
     const Channel& c = channels_.at(std::string(channel));
     on_shard(0, [&] { c.receiver->link(c.context, peer, up ? 1 : 0); });
+  }
+  // What the plugin told the link service: peers set and not removed since.
+  const std::map<int32_t, LinkPeer>& link_peers() const { return link_peers_; }
+
+  // An HTTP request to the longest route of the plugin that takes it; throws when none does. run() it, then
+  // look for the response.
+  uint64_t request(std::string_view method, std::string_view path, std::string_view body = {},
+                   std::string_view query = {}) {
+    const Route* route = nullptr;
+    for (const auto& [prefix, candidate] : routes_) {
+      const bool below =
+          path.size() == prefix.size() || (path.size() > prefix.size() && path[prefix.size()] == '/');
+      if (path.starts_with(prefix) && below) route = &candidate;  // sorted: the longest comes last
+    }
+    if (route == nullptr) throw std::logic_error("no route takes " + std::string(path));
+    const chr_slice slice = FakeBuffer::copy(body);
+    const Lease lease = Lease::adopt(slice.lease);
+    const chr_admin_request request{sizeof request, 1, to_abi(method), to_abi(path), to_abi(query), slice};
+    const uint64_t id = ++next_request_;
+    on_shard(static_cast<uint32_t>(route->shard), [&] { route->fn(route->context, id, &request); });
+    return id;
+  }
+  // Null: not answered yet.
+  const Response* response(uint64_t request) const {
+    const auto found = responses_.find(request);
+    return found == responses_.end() ? nullptr : &found->second;
   }
 
  private:
@@ -208,6 +245,11 @@ class FakeHost {
   struct Channel {
     const chr_channel_v1* receiver;
     void* context;
+  };
+  struct Route {
+    chr_admin_fn fn;
+    void* context;
+    int32_t shard;
   };
   struct Service {
     const void* table;
@@ -310,6 +352,11 @@ class FakeHost {
   std::map<std::string, const void*> host_services_;
   std::map<std::string, Channel> channels_;
   std::vector<std::string> channel_names_;
+  std::map<int32_t, LinkPeer> link_peers_;
+  std::set<int32_t> links_up_;
+  std::map<std::string, Route> routes_;
+  std::map<uint64_t, Response> responses_;
+  uint64_t next_request_ = 0;
   std::map<std::string, int64_t> integers_;
   std::map<std::string, std::vector<std::string>> strings_;
   std::map<std::string, uint64_t> metric_ids_;

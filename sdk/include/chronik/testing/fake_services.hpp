@@ -136,7 +136,29 @@ struct FakeServices {
     host->frames_.push_back(std::move(frame));
     return CHR_OK;
   }
-  static constexpr chr_link_v1 kLink = {sizeof(chr_link_v1), 1, open, send};
+  static chr_status CHR_CALL set_peer(chr_host* self, int32_t peer, chr_str address,
+                                      const chr_uuid* incarnation) {
+    of(self)->link_peers_[peer] = {std::string(from_abi(address)), *incarnation};
+    return CHR_OK;
+  }
+  static void CHR_CALL remove_peer(chr_host* self, int32_t peer) { of(self)->link_peers_.erase(peer); }
+  static uint32_t CHR_CALL is_up(chr_host* self, int32_t peer) {
+    return of(self)->links_up_.contains(peer) ? 1 : 0;
+  }
+  static constexpr chr_link_v1 kLink = {sizeof(chr_link_v1), 1, open, send, set_peer, remove_peer, is_up};
+
+  // ---- admin ----
+  static chr_status CHR_CALL route(chr_host* self, chr_str prefix, chr_admin_fn fn, void* context,
+                                   chr_error* error) {
+    const FakeHost::Route route{fn, context, of(self)->current_};
+    if (!of(self)->routes_.try_emplace(std::string(from_abi(prefix)), route).second)
+      return report(error, CHR_E_EXISTS, "the route is taken");
+    return CHR_OK;
+  }
+  static void CHR_CALL respond(chr_host* self, uint64_t request, int32_t status, chr_str type, chr_str body) {
+    of(self)->responses_[request] = {status, std::string(from_abi(type)), std::string(from_abi(body))};
+  }
+  static constexpr chr_admin_v1 kAdmin = {sizeof(chr_admin_v1), 1, route, respond};
 };
 
 inline const void* CHR_CALL FakeHost::query(chr_host* self, const char* service_id) {
@@ -151,6 +173,7 @@ inline const void* CHR_CALL FakeHost::query(chr_host* self, const char* service_
   if (id == CHR_CONFIG_ID) return &FakeServices::kConfig;
   if (id == CHR_NODE_ID) return &FakeServices::kNode;
   if (id == CHR_HEALTH_ID) return &FakeServices::kHealth;
+  if (id == CHR_ADMIN_ID) return &FakeServices::kAdmin;
   if (id == CHR_LINK_ID && of(self)->link_ == Link::kRecorded) return &FakeServices::kLink;
   return nullptr;
 }
