@@ -90,6 +90,7 @@ Server::Server(const NodePlan& plan) : plan_(plan) {
 
 Server::~Server() {
   if (instances_) instances_->destroy_all();
+  if (links_) links_->stop();
   if (runtime_) runtime_->stop();
 }
 
@@ -105,8 +106,10 @@ Status Server::start() {
   runtime_->start();
   watch_shards(health_, *runtime_);
   CHRONIK_CHECK(start_http());
+  CHRONIK_CHECK(open_links());
   CHRONIK_CHECK(make_hosts());
   CHRONIK_CHECK(start_plugins());
+  links_->start();
   health_.forget(kComponent);
   return {};
 }
@@ -140,6 +143,29 @@ Status Server::open_data() {
   return {};
 }
 
+Status Server::open_links() {
+  const HostConfig& config = plan_.config();
+  LinkOptions options;
+  options.node = config.node_id;
+  options.incarnation = data_.incarnation();
+  options.cluster_id = data_.cluster_id();
+  for (const ConfiguredPeer& peer : config.peers) {
+    if (peer.id == config.node_id) {
+      options.listen = peer.raft;
+    } else {
+      options.peers.push_back({peer.id, peer.raft});
+    }
+  }
+  links_ = std::make_unique<Links>(*runtime_, std::move(options));
+  return links_->listen();
+}
+
+Status Server::adopt_cluster(std::string_view id) {
+  CHRONIK_CHECK(data_.adopt_cluster(id));
+  links_->set_cluster_id(std::string(id));
+  return {};
+}
+
 NodeIdentity Server::identity(const std::string& directory) const {
   const HostConfig& config = plan_.config();
   NodeIdentity node;
@@ -167,7 +193,8 @@ Status Server::make_hosts() {
     options.resolve = [this, i](std::string_view service, void** instance) {
       return instances_->acquire(i, service, instance);
     };
-    options.adopt_cluster = [this](std::string_view id) { return data_.adopt_cluster(id); };
+    options.adopt_cluster = [this](std::string_view id) { return adopt_cluster(id); };
+    options.links = links_.get();
     hosts_.push_back(std::make_unique<PluginHost>(*runtime_, health_, std::move(options)));
     CHRONIK_CHECK(instances_->create(i, hosts_.back()->core(), plan_.plugin(i).json));
     const uint64_t info =
@@ -232,6 +259,7 @@ Status Server::stop() {
   if (!status) return status;
   if (instances_) instances_->destroy_all();
   if (http_) http_->stop();
+  if (links_) links_->stop();
   if (runtime_) runtime_->stop();
   for (const auto& host : hosts_) {
     if (const int64_t buffers = host->live_buffers(); buffers > 0) {

@@ -8,6 +8,7 @@
 #include "host/observe/http_server.h"
 #include "host/observe/logger.h"
 #include "host/observe/metrics.h"
+#include "host/runtime/links.h"
 #include "host/runtime/plugin_host.h"
 
 #include <memory>
@@ -36,9 +37,11 @@ class Server {
 
   void log_beginning();
   Status open_data();
+  Status open_links();
   Status make_hosts();
   Status start_plugins();
   Status start_http();
+  Status adopt_cluster(std::string_view id);
   NodeIdentity identity(const std::string& directory) const;
   Status await(size_t i, const Runtime::Call& call);
 
@@ -48,6 +51,7 @@ class Server {
   Health health_;
   DataDir data_;
   std::unique_ptr<Runtime> runtime_;
+  std::unique_ptr<Links> links_;
   std::vector<std::unique_ptr<Values>> values_;
   std::vector<std::unique_ptr<PluginHost>> hosts_;
   std::unique_ptr<Instances> instances_;

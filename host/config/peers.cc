@@ -29,7 +29,6 @@ class PeerReader {
     }
     check_unique();
     check_self();
-    check_count();
     std::vector<ConfiguredPeer> peers;
     for (const Entry& entry : entries_) peers.push_back(entry.peer);
     return peers;
@@ -170,14 +169,6 @@ class PeerReader {
           entries_[0],
           fmt::format("no [[peer]] has the id of this node ({}); its own entry says where it listens", self));
     }
-  }
-
-  void check_count() {
-    if (entries_.size() < 2) return;
-    error(entries_[1],
-          fmt::format("{} [[peer]] entries, but this version of chronik runs one node: clusters come with "
-                      "a later release. Remove the entries of the other nodes",
-                      entries_.size()));
   }
 
   Settings& settings_;

@@ -15,32 +15,6 @@
 namespace chronik::host {
 namespace {
 
-struct HostPort {
-  std::string host;
-  uint16_t port = 0;
-};
-
-Result<HostPort> parse(std::string_view address, std::string_view what) {
-  const auto refuse = [&] {
-    return fail(
-        Code::kInvalidArgument,
-        fmt::format("{}: \"{}\" is not an address; write host:port, such as 127.0.0.1:9092", what, address));
-  };
-  const size_t colon = address.rfind(':');
-  if (colon == std::string_view::npos) return refuse();
-  std::string_view host = address.substr(0, colon);
-  if (host.starts_with('[') && host.ends_with(']')) {
-    host = host.substr(1, host.size() - 2);
-  } else if (host.find(':') != std::string_view::npos) {
-    return refuse();
-  }
-  HostPort out{std::string(host), 0};
-  const std::string_view port = address.substr(colon + 1);
-  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), out.port);
-  if (error != std::errc() || end != port.data() + port.size()) return refuse();
-  return out;
-}
-
 std::string advice(int error, uint16_t port) {
   switch (error) {
     case EADDRINUSE:
@@ -80,8 +54,29 @@ int open_on(const addrinfo& info) {
 
 }  // namespace
 
+Result<HostPort> parse_host_port(std::string_view address, std::string_view what) {
+  const auto refuse = [&] {
+    return fail(
+        Code::kInvalidArgument,
+        fmt::format("{}: \"{}\" is not an address; write host:port, such as 127.0.0.1:9092", what, address));
+  };
+  const size_t colon = address.rfind(':');
+  if (colon == std::string_view::npos) return refuse();
+  std::string_view host = address.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']')) {
+    host = host.substr(1, host.size() - 2);
+  } else if (host.find(':') != std::string_view::npos) {
+    return refuse();
+  }
+  HostPort out{std::string(host), 0};
+  const std::string_view port = address.substr(colon + 1);
+  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), out.port);
+  if (error != std::errc() || end != port.data() + port.size()) return refuse();
+  return out;
+}
+
 Result<BoundSocket> listen_tcp(std::string_view address, std::string_view what) {
-  CHRONIK_TRY(const HostPort target, parse(address, what));
+  CHRONIK_TRY(const HostPort target, parse_host_port(address, what));
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;

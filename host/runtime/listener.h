@@ -10,6 +10,7 @@
 
 namespace chronik::host {
 
+class AcceptLoop;
 class Runtime;
 struct ListenTarget;
 
@@ -31,12 +32,11 @@ class Listener {
   void refuse_late();
 
  private:
-  class Loop;
   Listener(Runtime& runtime, std::shared_ptr<ListenTarget> target, uint16_t port);
 
   Runtime& runtime_;
   std::shared_ptr<ListenTarget> target_;
-  std::shared_ptr<Loop> loop_;
+  std::shared_ptr<AcceptLoop> loop_;
   uint16_t port_;
 };
 

@@ -5,6 +5,7 @@
 #include "host/runtime/buffer_pool.h"
 #include "host/runtime/connection.h"
 #include "host/runtime/connection_set.h"
+#include "host/runtime/links.h"
 #include "host/runtime/listener.h"
 #include "host/runtime/plugin_services.h"
 #include "host/runtime/shard.h"
@@ -52,6 +53,7 @@ void PluginHost::close_listeners() {
 }
 
 void PluginHost::close_connections() {
+  if (options_.links != nullptr) options_.links->close_channels(this);
   for (const auto& listener : listeners_) listener->refuse_late();
   if (listeners_.empty() || !runtime_.is_running()) return;
   for (uint32_t i = 0; i < runtime_.shard_count(); ++i)

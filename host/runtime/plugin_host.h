@@ -10,8 +10,8 @@
 //     ...
 //     host.close_listeners();               // stop begins: no new connections
 //     s = runtime.call([&](uint64_t token, chr_error* e) { return table->stop(instance, token, e); },
-//     patience); host.close_connections();             // what the plugin left open; returns when closed()
-//     was called for each table->destroy(instance);
+//     patience); host.close_connections();             // and channels: what the plugin left open; returns
+//     when closed() was called for each; table->destroy(instance);
 //
 // A PluginHost lives until Runtime::stop() has returned: completions still on their way name it.
 #pragma once
@@ -29,6 +29,7 @@
 namespace chronik::host {
 
 class Health;
+class Links;
 class Listener;
 
 // Values of one plugin's configuration table, defaults filled in. Keys are as in the plugin's schema (dots
@@ -68,6 +69,7 @@ struct PluginHostOptions {
   std::function<const void*(std::string_view service, void** instance)> resolve;
   // adopt_cluster(): binds the data directory; any thread, may block. Absent: UNSUPPORTED.
   std::function<Status(std::string_view cluster_id)> adopt_cluster;
+  Links* links = nullptr;  // null: this host has no links
 };
 
 class PluginHost {

@@ -5,6 +5,7 @@
 #include "host/observe/metrics.h"
 #include "host/runtime/buffer_pool.h"
 #include "host/runtime/connection.h"
+#include "host/runtime/links.h"
 
 #include <fmt/format.h>
 #include <sys/random.h>
@@ -30,7 +31,7 @@ bool PluginServices::on_shard(chr_host* self, const char* what) {
 
 // ---- chr_host_v1 ----
 
-const void* CHR_CALL PluginServices::query(chr_host*, const char* service_id) {
+const void* CHR_CALL PluginServices::query(chr_host* self, const char* service_id) {
   const std::string_view id = service_id;
   if (id == CHR_EXEC_ID) return &kExec;
   if (id == CHR_CLOCK_ID) return &kClock;
@@ -41,6 +42,7 @@ const void* CHR_CALL PluginServices::query(chr_host*, const char* service_id) {
   if (id == CHR_NODE_ID) return &kNode;
   if (id == CHR_HEALTH_ID) return &kHealth;
   if (id == CHR_NET_ID) return &kNet;
+  if (id == CHR_LINK_ID && of(self)->options_.links != nullptr) return &kLink;
   return nullptr;
 }
 
@@ -214,6 +216,33 @@ void CHR_CALL PluginServices::net_close(chr_host*, chr_conn* conn, uint32_t flus
   Connection::of(conn)->close(flush != 0);
 }
 
+// ---- link ----
+
+chr_status CHR_CALL PluginServices::link_open(chr_host* self, chr_str channel, const chr_channel_v1* receiver,
+                                              void* context, uint32_t* channel_id, chr_error* error) {
+  PluginHost* const host = of(self);
+  const Status status = host->options_.links->open(host, from_abi(channel), receiver, context, channel_id);
+  return status ? CHR_OK : report(error, status.error());
+}
+
+chr_status CHR_CALL PluginServices::link_send(chr_host* self, uint32_t channel_id, int32_t to, uint32_t lane,
+                                              const chr_slice* slices, uint32_t n) {
+  return of(self)->options_.links->send(channel_id, to, lane, slices, n);
+}
+
+chr_status CHR_CALL PluginServices::link_set_peer(chr_host* self, int32_t peer, chr_str address,
+                                                  const chr_uuid* incarnation) {
+  return of(self)->options_.links->set_peer(peer, from_abi(address), *incarnation);
+}
+
+void CHR_CALL PluginServices::link_remove_peer(chr_host* self, int32_t peer) {
+  of(self)->options_.links->remove_peer(peer);
+}
+
+uint32_t CHR_CALL PluginServices::link_is_up(chr_host* self, int32_t peer) {
+  return of(self)->options_.links->is_up(peer) ? 1 : 0;
+}
+
 // ---- tables ----
 
 const chr_exec_v1 PluginServices::kExec = {
@@ -230,5 +259,7 @@ const chr_node_v1 PluginServices::kNode = {sizeof(chr_node_v1), 1, node_info, ad
 const chr_health_v1 PluginServices::kHealth = {sizeof(chr_health_v1), 1, health_set};
 const chr_net_v1 PluginServices::kNet = {sizeof(chr_net_v1), 1,         listen,     net_write,
                                          net_queued,         net_pause, net_resume, net_close};
+const chr_link_v1 PluginServices::kLink = {
+    sizeof(chr_link_v1), 1, link_open, link_send, link_set_peer, link_remove_peer, link_is_up};
 
 }  // namespace chronik::host

@@ -3,6 +3,8 @@
 
 #include "host/runtime/plugin_host.h"
 
+#include <chronik/draft/link.h>
+
 namespace chronik::host {
 
 struct PluginServices {
@@ -57,6 +59,15 @@ struct PluginServices {
   static void CHR_CALL net_resume(chr_host* self, chr_conn* conn);
   static void CHR_CALL net_close(chr_host* self, chr_conn* conn, uint32_t flush);
 
+  static chr_status CHR_CALL link_open(chr_host* self, chr_str channel, const chr_channel_v1* receiver,
+                                       void* context, uint32_t* channel_id, chr_error* error);
+  static chr_status CHR_CALL link_send(chr_host* self, uint32_t channel_id, int32_t to, uint32_t lane,
+                                       const chr_slice* slices, uint32_t n);
+  static chr_status CHR_CALL link_set_peer(chr_host* self, int32_t peer, chr_str address,
+                                           const chr_uuid* incarnation);
+  static void CHR_CALL link_remove_peer(chr_host* self, int32_t peer);
+  static uint32_t CHR_CALL link_is_up(chr_host* self, int32_t peer);
+
   static const chr_exec_v1 kExec;
   static const chr_clock_v1 kClock;
   static const chr_random_v1 kRandom;
@@ -66,6 +77,7 @@ struct PluginServices {
   static const chr_node_v1 kNode;
   static const chr_health_v1 kHealth;
   static const chr_net_v1 kNet;
+  static const chr_link_v1 kLink;
 };
 
 }  // namespace chronik::host

@@ -19,6 +19,13 @@ void WriteQueue::push(const chr_slice* slices, uint32_t n, uint64_t now_ns) {
   }
 }
 
+void WriteQueue::adopt(const chr_slice* slices, uint32_t n, uint64_t now_ns) {
+  for (uint32_t i = 0; i < n; ++i) {
+    items_.push_back({slices[i].p, slices[i].n, slices[i].lease, now_ns});
+    bytes_ += slices[i].n;
+  }
+}
+
 uint32_t WriteQueue::gather(iovec* out, uint32_t n, uint64_t* bytes) const {
   uint32_t count = 0;
   *bytes = 0;

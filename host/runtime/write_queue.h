@@ -19,6 +19,8 @@ class WriteQueue {
 
   // Retains the leases.
   void push(const chr_slice* slices, uint32_t n, uint64_t now_ns);
+  // Takes over a reference of each lease.
+  void adopt(const chr_slice* slices, uint32_t n, uint64_t now_ns);
   uint64_t bytes() const { return bytes_; }
   bool empty() const { return bytes_ == 0; }
 

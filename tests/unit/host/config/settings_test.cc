@@ -164,7 +164,17 @@ TEST(Peers, WhatIsWrong) {
       Fixture("node_id = 1\n[[peer]]\nid = 1\nraft = \"a:1\"\n[[peer]]\nid = 1\nraft = \"a:1\"\n").messages();
   EXPECT_NE(two.find("two peers have the id 1"), std::string::npos);
   EXPECT_NE(two.find("have the same address a:1"), std::string::npos);
-  EXPECT_NE(two.find("2 [[peer]] entries, but this version of chronik runs one node"), std::string::npos);
+}
+
+TEST(Peers, AClusterOfThree) {
+  Fixture f(
+      "node_id = 2\n[[peer]]\nid = 1\nraft = \"a:9093\"\n[[peer]]\nid = 2\nraft = \"b:9093\"\n"
+      "[[peer]]\nid = 3\nraft = \"[::1]:9093\"\n");
+  EXPECT_EQ(f.errors(), "0 errors, 0 warnings.\n");
+  ASSERT_EQ(f.config().peers.size(), 3u);
+  EXPECT_EQ(f.config().node_id, 2);
+  EXPECT_EQ(f.config().peers[2].id, 3);
+  EXPECT_EQ(f.config().peers[2].raft, "[::1]:9093");
 }
 
 TEST(Peers, FromTheEnvironment) {
