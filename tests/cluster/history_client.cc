@@ -1,5 +1,5 @@
 // A librdkafka client that leaves a history to be checked: what was acknowledged, and what is in the log.
-//   history_client create  BOOTSTRAP TOPIC PARTITIONS [key=value...]
+//   history_client create  BOOTSTRAP TOPIC PARTITIONS [replicas=N] [key=value...]
 //   history_client produce BOOTSTRAP TOPIC PARTITIONS      idempotent, acks=all, until SIGTERM; prints
 //   "partition sequence offset"
 //                                                          for each acknowledged record
@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <string>
 #include <vector>
 
@@ -96,8 +97,17 @@ int dump(const char* bootstrap, const char* topic, int partitions) {
   for (int p = 0; p < partitions; ++p) {
     int64_t low = 0;
     int64_t high = 0;
-    if (rd_kafka_query_watermark_offsets(rk, topic, p, &low, &high, 30'000) != RD_KAFKA_RESP_ERR_NO_ERROR)
-      die("no offsets of the topic");
+    // The leader may just have gone, which the client learns by asking it.
+    rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR__TRANSPORT;
+    const std::time_t deadline = std::time(nullptr) + 30;
+    while (error != RD_KAFKA_RESP_ERR_NO_ERROR && std::time(nullptr) < deadline) {
+      error = rd_kafka_query_watermark_offsets(rk, topic, p, &low, &high, 5'000);
+      const rd_kafka_metadata_t* fresh = nullptr;  // what the client has cached may be older than that
+      if (error != RD_KAFKA_RESP_ERR_NO_ERROR && rd_kafka_metadata(rk, 1, nullptr, &fresh, 5'000) == 0)
+        rd_kafka_metadata_destroy(fresh);
+    }
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
+      die(std::string("no offsets of the topic: ") + rd_kafka_err2str(error));
     left += high - low;
     if (high > low) rd_kafka_topic_partition_list_add(assigned, topic, p)->offset = low;
   }
@@ -119,11 +129,16 @@ int dump(const char* bootstrap, const char* topic, int partitions) {
 int create(const char* bootstrap, const char* topic, int partitions, char** configs, int n) {
   rd_kafka_t* rk = make(RD_KAFKA_PRODUCER, configured(bootstrap));
   char why[256];
-  rd_kafka_NewTopic_t* wanted = rd_kafka_NewTopic_new(topic, partitions, 1, why, sizeof why);
+  int replicas = 1;
+  for (int i = 0; i < n; ++i) {
+    if (std::sscanf(configs[i], "replicas=%d", &replicas) == 1) break;
+  }
+  rd_kafka_NewTopic_t* wanted = rd_kafka_NewTopic_new(topic, partitions, replicas, why, sizeof why);
   if (wanted == nullptr) die(why);
   for (int i = 0; i < n; ++i) {
     const std::string text = configs[i];
     const size_t equals = text.find('=');
+    if (text.starts_with("replicas=")) continue;
     rd_kafka_NewTopic_set_config(wanted, text.substr(0, equals).c_str(), text.substr(equals + 1).c_str());
   }
   rd_kafka_queue_t* queue = rd_kafka_queue_new(rk);

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Real processes in trouble.
 
+  form     three nodes from empty folders: a topic of replication factor 3, and all that was acknowledged after kill -9 of any one
   kill     kill -9 under idempotent acks=all load, again and again: every acknowledged record is there once, in order, at its offset
   stalled  consumers stalled in the middle of a response while produce goes on at retention: the store stays within 1.5 times the
            live data, and produce goes on
@@ -18,6 +19,7 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "harness"))
+from cluster import Cluster  # noqa: E402
 from node import Node  # noqa: E402
 
 
@@ -36,6 +38,52 @@ class Suite:
 
     def client(self, *arguments, **options):
         return subprocess.run([str(self.tests / "history_client"), *map(str, arguments)], check=True, **options)
+
+    # ---- three nodes ----
+    def form(self):
+        partitions, records = 3, 3000
+        with tempfile.TemporaryDirectory(prefix="chronik-form-") as folder, Cluster(self.arguments.server, folder) as cluster:
+            begin = time.monotonic()
+            cluster.start()
+            self.client("create", cluster.bootstrap, "formed", partitions, "replicas=3")
+            sent = self.produce_some(cluster, "formed", partitions, records)
+            print(f"     {time.monotonic() - begin:.2f} s from the start of three nodes to {len(sent)} acknowledged records")
+            self.expect(len(sent) >= records, f"records acknowledged by three nodes: {len(sent)}")
+            for victim in cluster.nodes:
+                victim.kill()
+                dump = self.client("dump", cluster.bootstrap, "formed", partitions, stdout=subprocess.PIPE).stdout
+                missing = sent - set(dump.decode().splitlines())
+                self.expect(not missing, f"acknowledged records that are lost without node {victim.id}: {len(missing)}")
+                victim.start()
+                self.await_links(cluster)
+            self.expect(all(node.metric("chronik_wire_decode_errors_total") == 0 for node in cluster.nodes),
+                        "no node sent what another could not read")
+            codes = cluster.stop()
+            self.expect(codes == [0, 0, 0], f"all stop cleanly: {codes}")
+
+    def produce_some(self, cluster, topic, partitions, count):
+        """At least so many records with acks=all; the lines "partition sequence offset" of those acknowledged."""
+        path = cluster.folder / "acknowledged"
+        with open(path, "wb") as out:
+            producer = subprocess.Popen([str(self.tests / "history_client"), "produce", cluster.bootstrap, topic, str(partitions)],
+                                        stdout=out)
+            try:
+                self.wait_for_growth(path, count * 12)
+                producer.send_signal(signal.SIGTERM)
+                self.expect(producer.wait(90) == 0, "the producer ended without an error")
+            finally:
+                producer.kill()
+                producer.wait()
+        return {line for line in path.read_text().splitlines() if not line.startswith("error")}
+
+    @staticmethod
+    def await_links(cluster, timeout=30):
+        """Until each node is linked with each other."""
+        deadline = time.monotonic() + timeout
+        while any(node.metric("chronik_link_up") < len(cluster.nodes) - 1 for node in cluster.nodes):
+            if time.monotonic() > deadline:
+                raise RuntimeError("the nodes do not link up:\n" + cluster.nodes[0].log_tail())
+            time.sleep(0.01)
 
     # ---- kill -9 ----
     def kill(self):
@@ -170,7 +218,7 @@ class Suite:
             self.expect(node.process.poll() is None, "the node goes on")
 
     def main(self):
-        for name in self.arguments.only or ["announce", "kill", "stalled"]:
+        for name in self.arguments.only or ["announce", "form", "kill", "stalled"]:
             print(f"-- {name}", flush=True)
             getattr(self, name)()
         print(f"{self.checks - len(self.failures)} passed, {len(self.failures)} failed")
@@ -181,5 +229,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--server", required=True)
     parser.add_argument("--bounded", action="store_true", help="fewer kills, shorter runs: for CI")
-    parser.add_argument("only", nargs="*", help="kill, stalled, announce; all by default")
+    parser.add_argument("only", nargs="*", help="announce, form, kill, stalled; all by default")
     sys.exit(Suite(parser.parse_args()).main())

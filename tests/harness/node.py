@@ -24,8 +24,12 @@ def free_port():
 
 
 class Node:
-    def __init__(self, server, folder, storage="storage-lmdb", extra="", tables=None, environment=None):
+    TABLES = ("kafka", "http", "storage", "retry")  # that it writes itself
+
+    def __init__(self, server, folder, storage="storage-lmdb", extra="", tables=None, environment=None, node_id=1,
+                 peers=None):
         self.server = str(server)
+        self.id = node_id
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.kafka_port, self.http_port = free_port(), free_port()
@@ -33,13 +37,15 @@ class Node:
         self.config_path = self.folder / "node.toml"
         self.environment = dict(os.environ, **(environment or {}))
         self.process = None
-        tables = {"kafka": "", "http": "", "storage": "", "retry": "", **(tables or {})}
+        tables = {**dict.fromkeys(self.TABLES, ""), **(tables or {})}
         self.config_path.write_text(
-            f'node_id = 1\ndata_dir = "{self.folder}/data"\n{extra}\n'
+            f'node_id = {node_id}\ndata_dir = "{self.folder}/data"\n{extra}\n'
             f'[kafka]\nlisten = ["127.0.0.1:{self.kafka_port}"]\n{tables["kafka"]}\n'
             f'[http]\nlisten = "127.0.0.1:{self.http_port}"\n{tables["http"]}\n'
             f'[storage]\nplugin = "{storage}"\n{tables["storage"]}\n'
             f'[retry]\nplugin = "retry-exponential"\n{tables["retry"]}\n'
+            + "".join(f"[{name}]\n{text}\n" for name, text in tables.items() if name not in self.TABLES)
+            + "".join(f'[[peer]]\nid = {peer}\nraft = "{address}"\n' for peer, address in (peers or {}).items())
         )
 
     @property
@@ -51,10 +57,17 @@ class Node:
         return self.process.pid
 
     def start(self, timeout=30):
+        self.launch()
+        return self.await_ready(timeout)
+
+    def launch(self):
+        """Starts the process, and does not wait until it is ready."""
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 [self.server, "start", "--config", str(self.config_path)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment, start_new_session=True)
+
+    def await_ready(self, timeout=30):
         deadline = time.monotonic() + timeout
         while not self.ready():
             if self.process.poll() is not None:

@@ -1,0 +1,54 @@
+"""A cluster of chronik-server processes, each with a folder and free ports of its own.
+
+    with Cluster(server, folder, size=3) as cluster:
+        cluster.start()                     # all at once; returns when each is ready
+        ... cluster.bootstrap ...
+        cluster.node(1).kill()              # kill -9
+        cluster.node(1).start()
+"""
+import pathlib
+
+from node import Node, free_port
+
+
+class Cluster:
+    def __init__(self, server, folder, size=3, **options):
+        """options: as for Node. `tables` may have a callable per table: what it returns for a node's id."""
+        self.folder = pathlib.Path(folder)
+        self.raft_addresses = {node_id: f"127.0.0.1:{free_port()}" for node_id in range(1, size + 1)}
+        extra = options.pop("extra", "")
+        tables = options.pop("tables", None) or {}
+        self.nodes = []
+        for node_id in self.raft_addresses:
+            own = {name: text(node_id) if callable(text) else text for name, text in tables.items()}
+            self.nodes.append(Node(server, self.folder / f"node{node_id}", extra=extra, tables=own, node_id=node_id,
+                                   peers=self.raft_addresses, **options))
+
+    @property
+    def bootstrap(self):
+        return ",".join(node.bootstrap for node in self.nodes)
+
+    def node(self, node_id):
+        return next(node for node in self.nodes if node.id == node_id)
+
+    def start(self, timeout=60):
+        for node in self.nodes:
+            node.launch()
+        for node in self.nodes:
+            node.await_ready(timeout)
+        return self
+
+    def stop(self):
+        """A clean stop of all; their exit codes."""
+        return [node.stop() for node in self.nodes]
+
+    def log(self):
+        """All logs together, each line with the node's id."""
+        return "\n".join(f"{node.id}: {line}" for node in self.nodes for line in node.log().splitlines())
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for node in self.nodes:
+            node.kill()
