@@ -200,7 +200,7 @@ chr_status RaftPlugin::open_group(const chr_group_options* options, const chr_st
   if (name.empty() || name.size() > kMaxGroupName)
     return report(error, CHR_E_INVALID_ARGUMENT, "a group's name has 1 to 255 bytes");
   Shard& shard = *shards_.at(shard_of(options->id.name));
-  bool member = false;
+  bool member = options->n_voters == 0;
   for (uint32_t i = 0; i < options->n_voters; ++i)
     member = member || options->voters[i] == services_.host.node().id;
   if (!member) return report(error, CHR_E_INVALID_ARGUMENT, "this node is not a voter of the group");

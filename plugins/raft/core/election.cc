@@ -32,8 +32,18 @@ void Raft::retry_election_timer() {
   election_deadline_ = now_ + 3 * config_.stagger + rank_ * config_.stagger * 7 / 5;
 }
 
+// A configuration without this node may never be committed unless this node, which has it, brings it to the
+// others.
+bool Raft::may_campaign() const {
+  for (size_t at = configs_.size(); at-- > 0;) {
+    if (configs_[at].members.is_voter(config_.self)) return true;
+    if (configs_[at].index <= log_.committed()) return false;
+  }
+  return false;
+}
+
 void Raft::campaign_soon(NodeId lost_leader) {
-  if (!membership_.is_voter(config_.self)) return;
+  if (!may_campaign()) return;
   rank_ = 0;
   for (NodeId node : membership_.voters) {
     if (node == config_.self) break;
@@ -46,7 +56,7 @@ void Raft::campaign_soon(NodeId lost_leader) {
 
 void Raft::campaign(Nanos now) {
   now_ = now;
-  if (role_ != Role::kLeader && membership_.is_voter(config_.self)) pre_campaign();
+  if (role_ != Role::kLeader && may_campaign()) pre_campaign();
 }
 
 void Raft::pre_campaign() {
@@ -183,7 +193,7 @@ void Raft::check_quorum() {
 }
 
 void Raft::on_timeout_now() {
-  if (role_ == Role::kLeader || role_ == Role::kCandidate || !membership_.is_voter(config_.self)) return;
+  if (role_ == Role::kLeader || role_ == Role::kCandidate || !may_campaign()) return;
   begin_election(true);
 }
 
@@ -192,20 +202,27 @@ Status Raft::transfer(Nanos now, NodeId to) {
   if (role_ != Role::kLeader) return fail(Code::kNotLeader, "only the leader can hand leadership over");
   if (to == config_.self) return {};
   if (to == kNobody) {
-    const PeerProgress* best = nullptr;
-    for (const PeerProgress& progress : peers_)
-      if (membership_.is_voter(progress.id) && (best == nullptr || progress.match > best->match))
-        best = &progress;
+    const PeerProgress* best = best_voter();
     if (best == nullptr) return fail(Code::kUnavailable, "the group has no other voter");
     to = best->id;
   }
-  if (!membership_.is_voter(to))
+  if (!Membership::contains(membership_.voters, to))
     return fail(Code::kInvalidArgument, "the target is not a voter of the group");
   transfer_to_ = to;
   transfer_deadline_ = now_ + config_.election_timeout;
   peer(to)->ask = peer(to)->match < log_.last_index();
   check_transfer();
   return {};
+}
+
+// The one among those to come that has most of the log; of equals the preferred one.
+PeerProgress* Raft::best_voter() {
+  PeerProgress* best = nullptr;
+  for (NodeId node : membership_.voters) {
+    PeerProgress* progress = peer(node);
+    if (progress != nullptr && (best == nullptr || progress->match > best->match)) best = progress;
+  }
+  return best;
 }
 
 void Raft::check_transfer() {

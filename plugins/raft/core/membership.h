@@ -1,10 +1,12 @@
-// Who takes part in a group, and what a majority of them is. Ready for joint consensus: while `outgoing` is
-// not empty, every decision needs a majority of both sets.
+// Who takes part in a group, and what a majority of them is. Joint consensus: while `outgoing` is not empty,
+// every decision needs a majority of both sets.
 #pragma once
 
 #include "core/types.h"
 
 #include <algorithm>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace chronik::raft {
@@ -14,8 +16,11 @@ enum class VoteOutcome : uint8_t { kPending, kWon, kLost };
 struct Membership {
   std::vector<NodeId> voters;    // in order of preference for leadership
   std::vector<NodeId> outgoing;  // voters of the configuration being left
-  std::vector<NodeId> learners;  // receive the log, have no vote
+  // Receive the log, have no vote. Only a leader knows of them: they are no part of what the log says.
+  std::vector<NodeId> learners;
 
+  bool operator==(const Membership&) const = default;
+  bool joint() const { return !outgoing.empty(); }
   bool is_voter(NodeId node) const { return contains(voters, node) || contains(outgoing, node); }
   bool sole_voter(NodeId node) const {
     return voters.size() == 1 && voters.front() == node && outgoing.empty();
@@ -78,5 +83,17 @@ struct Membership {
     return set.size() - refused < majority ? VoteOutcome::kLost : VoteOutcome::kPending;
   }
 };
+
+// A membership and the entry that brought it.
+struct ConfigEntry {
+  Index index = 0;  // 0: the one that the group was created with
+  Term term = 0;
+  Membership members;
+};
+
+// The payload of an entry of the kind CHR_ENTRY_CONFIG: voters, then outgoing, each a count and ids.
+std::string encode_members(const Membership& membership);
+// The bytes are untrusted. False: they are no membership.
+bool decode_members(std::string_view bytes, Membership* membership);
 
 }  // namespace chronik::raft

@@ -3,7 +3,10 @@
 
 #include <chronik/abi.h>
 
+#include <atomic>
 #include <cstdint>
+#include <string>
+#include <string_view>
 #include <utility>
 
 namespace chronik::raft {
@@ -19,6 +22,13 @@ class Payload {
     payload.slice_ = slice;
     payload.retain();
     return payload;
+  }
+  // Bytes of our own.
+  static Payload own(std::string bytes) {
+    auto* owned = new Owned{{{&Owned::kOps}, nullptr}, {1}, std::move(bytes)};
+    owned->base.owner = owned;
+    return adopt(
+        {reinterpret_cast<const uint8_t*>(owned->bytes.data()), owned->bytes.size(), &owned->base.buf});
   }
   // Takes over the reference that the caller owns.
   static Payload adopt(const chr_slice& slice) {
@@ -38,8 +48,26 @@ class Payload {
 
   const chr_slice& slice() const { return slice_; }
   uint64_t size() const { return slice_.n; }
+  std::string_view text() const { return {reinterpret_cast<const char*>(slice_.p), slice_.n}; }
 
  private:
+  struct Owned {  // counted atomically: storage and links give it back on any thread
+    struct Base {
+      chr_buf buf;
+      Owned* owner;
+    };
+    static Owned* of(chr_buf* buf) { return reinterpret_cast<Base*>(buf)->owner; }
+    static void CHR_CALL retain(chr_buf* buf) { of(buf)->references.fetch_add(1, std::memory_order_relaxed); }
+    static void CHR_CALL release(chr_buf* buf) {
+      if (of(buf)->references.fetch_sub(1, std::memory_order_acq_rel) == 1) delete of(buf);
+    }
+    static constexpr chr_buf_ops kOps = {retain, release, nullptr};
+
+    Base base;
+    std::atomic<uint32_t> references;
+    std::string bytes;
+  };
+
   void retain() {
     if (slice_.lease != nullptr) slice_.lease->ops->retain(slice_.lease);
   }

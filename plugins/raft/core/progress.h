@@ -54,6 +54,13 @@ struct PeerProgress {
   bool ask = false;      // send an empty append to learn where the follower is
   bool reading = false;  // older entries are being read from storage for it
   bool recently_active = false;
+  bool learner = false;
+  bool ready = false;    // a learner that may become a voter
+  bool leaving = false;  // no member any more; it is told so, then forgotten
+  Nanos left = 0;
+  Index round_end = 0;  // of a learner: where the log ended when its round of catching up began
+  Nanos round_began = 0;
+  Index commit = 0;  // as it said
   Index sent_commit = 0;
   uint64_t read_context = 0;  // the newest read that it confirmed
   Nanos heard = 0;            // when its last response came

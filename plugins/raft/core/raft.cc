@@ -9,7 +9,7 @@ namespace chronik::raft {
 
 Raft::Raft(const Config& config, Membership membership, HardState hard_state, StoredLog log)
     : config_(config),
-      membership_(std::move(membership)),
+      configs_(std::move(log.configs)),
       log_(std::move(log)),
       hard_state_(hard_state),
       persist_next_(log_.last_index() + 1),
@@ -17,6 +17,8 @@ Raft::Raft(const Config& config, Membership membership, HardState hard_state, St
       apply_handed_out_(log_.applied()) {
   RAFT_INVARIANT(config_.self != kNobody);
   RAFT_INVARIANT(log_.last_term() <= hard_state_.term);
+  if (configs_.empty()) configs_.push_back({0, 0, std::move(membership)});
+  enter_config();
 }
 
 void Raft::start(Nanos now) {
@@ -29,7 +31,7 @@ void Raft::tick(Nanos now) {
   now_ = now;
   if (role_ != Role::kLeader) {
     if (now_ < election_deadline_) return;
-    if (membership_.is_voter(config_.self)) return pre_campaign();
+    if (may_campaign()) return pre_campaign();
     return reset_election_timer();
   }
   check_storage_stall();
@@ -41,6 +43,7 @@ void Raft::tick(Nanos now) {
     heartbeat_due_ += config_.heartbeat_interval;
     if (heartbeat_due_ <= now_) heartbeat_due_ = now_ + config_.heartbeat_interval;
   }
+  settle();
 }
 
 Nanos Raft::next_deadline() const {
@@ -55,6 +58,11 @@ void Raft::step(Nanos now, Message message) {
   now_ = now;
   if (message.from == config_.self || message.to != config_.self) return;
   if (!take_term(message)) return;
+  handle(message);
+  settle();
+}
+
+void Raft::handle(Message& message) {
   switch (message.type) {
     case MessageType::kPreVote:
     case MessageType::kVote:
@@ -88,10 +96,12 @@ void Raft::storage_done(Nanos now, Ticket ticket) {
     if (role_ == Role::kLeader) maybe_commit();
   }
   release_held();
+  settle();
 }
 
 bool Raft::storage_refused(const StorageBatch& batch) {
   if (role_ != Role::kLeader || !membership_.sole_voter(config_.self) || batch.entries.empty()) return false;
+  if (!peers_.empty()) return false;  // learners may have them
   const Index from = batch.entries.front().header.index;
   if (from <= term_start_ || written_.empty() || written_.front().ticket != batch.ticket) return false;
   drop_from(from);
@@ -105,6 +115,7 @@ bool Raft::storage_refused(const StorageBatch& batch) {
 
 void Raft::apply_done(Index index, uint64_t tail_bytes) {
   log_.applied_to(index);
+  prune_configs();
   log_.evict(tail_bytes, config_.tail_entries);
 }
 
@@ -127,7 +138,9 @@ void Raft::link_lost(Nanos now, NodeId id) {
   std::erase(linked_, id);
   if (role_ == Role::kLeader) {
     PeerProgress* to = peer(id);
-    if (to != nullptr && to->state == ProgressState::kReplicate) to->probe();
+    if (to == nullptr) return;
+    to->ready = false;
+    if (to->state == ProgressState::kReplicate) to->probe();
     return;
   }
   if (id == leader_) forget_leader(now);
@@ -157,6 +170,8 @@ void Raft::become_follower(Term term, NodeId leader) {
   leader_ = leader;
   votes_.clear();
   peers_.clear();
+  membership_.learners.clear();
+  target_.clear();
   pending_reads_.clear();
   transfer_to_ = kNobody;
   uncommitted_bytes_ = 0;
@@ -172,7 +187,10 @@ void Raft::become_leader() {
   leader_ = config_.self;
   quick_attempts_ = 0;
   votes_.clear();
-  reset_peers();
+  peers_.clear();
+  enter_config();
+  hand_over_tried_ = false;
+  settled_config_ = configs_.back().index <= log_.committed() ? configs_.back().index : 0;
   heartbeat_due_ = now_ + config_.heartbeat_interval;  // the no-op goes out at once
   quorum_check_due_ = now_ + config_.election_timeout;
   uncommitted_bytes_ = log_.bytes_between(log_.committed(), log_.last_index());
@@ -180,18 +198,6 @@ void Raft::become_leader() {
   Proposal noop;
   noop.kind = CHR_ENTRY_NOOP;
   term_start_ = place(noop);
-}
-
-void Raft::reset_peers() {
-  peers_.clear();
-  for (NodeId node : membership_.members()) {
-    if (node == config_.self) continue;
-    PeerProgress progress;
-    progress.id = node;
-    progress.next = log_.last_index() + 1;
-    progress.heard = now_;
-    peers_.push_back(std::move(progress));
-  }
 }
 
 void Raft::set_hard_state(Term term, NodeId vote) {
@@ -310,7 +316,8 @@ uint32_t Raft::copies(Index index) const {
 
 Index Raft::held_by_all() const {
   Index held = log_.stable();
-  for (const PeerProgress& progress : peers_) held = std::min(held, progress.match);
+  for (const PeerProgress& progress : peers_)
+    if (!progress.leaving) held = std::min(held, progress.match);
   return held;
 }
 

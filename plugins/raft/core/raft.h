@@ -2,10 +2,10 @@
 // same order give the same outputs.
 //
 // In: start, tick, step (a message), propose, storage_done, apply_done, entries_read, link_up, link_lost,
-// transfer. Out: take_ready() after one or more inputs. The caller applies `storage` batches in the order of
-// their tickets and reports each with storage_done() once it is durable. Whatever depends on durability
-// (votes, acknowledgements, the leader's own share of a majority) is kept back until then, so everything in
-// Ready::messages may be sent at once.
+// transfer, change_members. Out: take_ready() after one or more inputs. The caller applies `storage` batches
+// in the order of their tickets and reports each with storage_done() once it is durable. Whatever depends on
+// durability (votes, acknowledgements, the leader's own share of a majority) is kept back until then, so
+// everything in Ready::messages may be sent at once.
 #pragma once
 
 #include "core/membership.h"
@@ -23,6 +23,7 @@ namespace chronik::raft {
 
 class Raft {
  public:
+  // membership: what the group was created with; counts where the log knows no other.
   Raft(const Config& config, Membership membership, HardState hard_state, StoredLog log);
 
   // Takes part from now on. A sole voter leads at once.
@@ -60,6 +61,12 @@ class Raft {
   // kNobody: the voter that is furthest. OK: begun, the outcome shows in a role event.
   Status transfer(Nanos now, NodeId to);
 
+  // Makes the target the voters: new ones become learners, then comes joint consensus, then the target alone.
+  // kBegun replaces a change whose learners still caught up. NOT_LEADER, UNAVAILABLE, CONFLICT or
+  // INVALID_ARGUMENT.
+  enum class ChangeStart : uint8_t { kThereAlready, kBegun, kUnderWay };
+  Result<ChangeStart> change_members(Nanos now, std::vector<NodeId> target);
+
   // The log starts at `first`; at most one past what is applied and durable.
   void trim(Index first) { log_.trim(first); }
   // A snapshot that reaches up to `index` was (not) installed on the peer.
@@ -78,6 +85,10 @@ class Raft {
   Index term_start() const { return term_start_; }
   const RaftLog& log() const { return log_; }
   const Membership& membership() const { return membership_; }
+  // Those that the log may still fall back to, and the one in force, the last one.
+  const std::vector<ConfigEntry>& configs() const { return configs_; }
+  // The membership as of an applied index, not below the last one that was applied before.
+  const ConfigEntry& config_at(Index index) const;
   const Config& config() const { return config_; }
   const std::vector<PeerProgress>& peers() const { return peers_; }
   // How many voters have the entry at index durably, as the leader knows.
@@ -103,10 +114,10 @@ class Raft {
   };
 
   // raft.cc
+  void handle(Message& message);
   void become_follower(Term term, NodeId leader);
   void become_leader();
   void set_hard_state(Term term, NodeId vote);
-  void reset_peers();
   void announce_role();
   void send(Message message);
   void send_after(Ticket ticket, Message message);
@@ -122,6 +133,7 @@ class Raft {
   void campaign_soon(NodeId lost_leader);
   void pre_campaign();
   void begin_election(bool forced);
+  bool may_campaign() const;
   bool leader_is_alive() const;
   bool take_term(const Message& message);
   void on_vote_request(const Message& message);
@@ -130,7 +142,21 @@ class Raft {
   void check_quorum();
   void on_timeout_now();
   void check_transfer();
+  PeerProgress* best_voter();
   void check_storage_stall();
+
+  // change.cc
+  void append_entry(Entry entry);
+  void revert_configs(Index from);
+  void prune_configs();
+  void enter_config();
+  void update_peers();
+  void place_config(const Membership& members);
+  void settle();
+  void join();
+  void leave_joint();
+  void leave_group();
+  void note_learner(PeerProgress* learner);
 
   // replication.cc
   Index place(Proposal& item);
@@ -153,7 +179,8 @@ class Raft {
   void confirm_reads();
 
   const Config config_;
-  Membership membership_;
+  Membership membership_;  // in force
+  std::vector<ConfigEntry> configs_;
   RaftLog log_;
   HardState hard_state_;
 
@@ -182,6 +209,9 @@ class Raft {
   uint64_t next_read_ = 0;
   NodeId transfer_to_ = kNobody;
   Nanos transfer_deadline_ = 0;
+  std::vector<NodeId> target_;  // of a change whose learners catch up; empty: none
+  bool hand_over_tried_ = false;
+  Index settled_config_ = 0;
 
   // Towards storage.
   Ticket next_ticket_ = 1;

@@ -1,7 +1,7 @@
 // The log of one group as far as the core needs it: all term boundaries, and a window of entries at its end.
 #pragma once
 
-#include "core/types.h"
+#include "core/membership.h"
 
 #include <deque>
 #include <optional>
@@ -21,10 +21,11 @@ struct TermStart {
 // What was found in storage at start. Everything after `commit` must be among the entries; their payload may
 // be missing, their size not.
 struct StoredLog {
-  Index first_index = 1;         // the log starts here; lower indexes are trimmed
-  Index commit = 0;              // known to be committed, or first_index - 1
-  Index applied = 0;             // what the state machine has, from its snapshot
-  std::vector<TermStart> terms;  // ascending; covers first_index - 1 if that is not 0
+  Index first_index = 1;             // the log starts here; lower indexes are trimmed
+  Index commit = 0;                  // known to be committed, or first_index - 1
+  Index applied = 0;                 // what the state machine has, from its snapshot
+  std::vector<TermStart> terms;      // ascending; covers first_index - 1 if that is not 0
+  std::vector<ConfigEntry> configs;  // ascending; empty: nothing but what the group was created with
   // State just before `entries`: the last index there, one past its last record, the largest timestamp so
   // far.
   Index before_index = 0;

@@ -36,7 +36,7 @@ Index Raft::place(Proposal& item) {
   entry.header.bytes = item.payload.size();
   entry.payload = std::move(item.payload);
   const Index index = entry.header.index;
-  log_.append(std::move(entry));
+  append_entry(std::move(entry));
   return index;
 }
 
@@ -168,6 +168,7 @@ void Raft::on_append(Message& m) {
   answer.to = m.from;
   answer.term = term();
   answer.index = last;
+  answer.commit = log_.committed();
   send_after(last <= log_.stable() ? hard_state_ticket() : log_ticket(), std::move(answer));
 }
 
@@ -183,6 +184,8 @@ bool Raft::well_formed(const Message& m) const {
     if (header.term < before || header.term > m.term) return false;
     const bool gap = header.index > index + 1;
     if (header.base_offset < offset || !entry.in_memory()) return false;
+    Membership members;
+    if (header.kind == CHR_ENTRY_CONFIG && !decode_members(entry.payload.text(), &members)) return false;
     if (!gap && &entry != &m.entries.front() && header.base_offset != offset) return false;
     index = header.index;
     before = header.term;
@@ -217,12 +220,13 @@ bool Raft::append_new(Message& m, Index* last) {
     events_.push_back(event);
     return false;
   }
-  for (; entry != m.entries.end(); ++entry) log_.append(std::move(*entry));
+  for (; entry != m.entries.end(); ++entry) append_entry(std::move(*entry));
   return true;
 }
 
 void Raft::drop_from(Index from) {
   log_.truncate(from);
+  revert_configs(from);
   for (Written& written : written_) written.claim = std::min(written.claim, from - 1);
   Event event;
   event.kind = EventKind::kTruncated;
@@ -252,8 +256,10 @@ void Raft::on_append_response(const Message& m) {
   if (m.index > log_.last_index()) return;  // never sent by this leader
   const bool moved = m.index > from->match;
   from->match = std::max(from->match, m.index);
+  from->commit = std::max(from->commit, m.commit);
   from->next = std::max(from->next, from->match + 1);
   from->note_progress(now_, log_.last_index());
+  note_learner(from);
   if (from->state == ProgressState::kProbe && !from->reading) {
     from->replicate();
   } else if (from->state == ProgressState::kReplicate) {

@@ -76,7 +76,7 @@ enum class MessageType : uint8_t {
 //   kPreVote, kVote      index, log_term: the candidate's last entry; forced: leadership is being handed over
 //   kAppend              index, log_term: the entry before the first one sent; commit; entries
 //   kAppendResponse      index: matched up to here, or with `reject` the previous index that did not match;
-//                        hint_index, log_term: where the follower's log may agree
+//                        commit; hint_index, log_term: where the follower's log may agree
 //   kHeartbeat           commit, at most what the receiver is known to have; context comes back in the
 //   response
 struct Message {
@@ -116,6 +116,7 @@ enum class EventKind : uint8_t {
   kReadable,      // context, index: a read that waited for read_index() may be served once index is applied
   kCheckQuorumFailed,
   kStorageStalled,   // a leader with a stalled disk is giving leadership away to peer
+  kMembersChanged,   // the change of members is committed; index: its last entry
   kInconsistentPeer  // peer sent entries that contradict what is committed here, from index on; they were
                      // refused
 };

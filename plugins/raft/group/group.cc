@@ -35,8 +35,7 @@ Group::Group(Shard* shard, const chr_group_options& options, const chr_state_mac
       label_(from_abi(options.id.label)),
       machine_(copy_of(machine)),
       context_(context),
-      membership_(voters_of(options)),
-      sole_voter_(membership_.sole_voter(services_.self)) {
+      initial_(voters_of(options)) {
   id_.struct_size = sizeof id_;
   id_.partition = options.id.partition;
   id_.topic = options.id.topic;
@@ -49,7 +48,7 @@ void Group::open(uint64_t token) {
   const Result<uint64_t> group = services_.store.open_group(name_);
   if (!group) return recovered(std::unexpected(group.error()));
   storage_group_ = *group;
-  Recovery::run(services_.store, storage_group_, sole_voter_,
+  Recovery::run(services_.store, storage_group_, services_.self, initial_,
                 [self = shared_from_this()](Result<Recovered> found) { self->recovered(std::move(found)); });
 }
 
@@ -95,15 +94,15 @@ Status Group::restore(Recovered* found) {
   snapshot_ = found->snapshot;
   applied_ = apply_target_ = found->log.applied;
   open_target_ = found->log.commit;
-  raft_ = std::make_unique<Raft>(config, membership_, found->hard_state, std::move(found->log));
-  terms_on_disk_ = TermsOnDisk(raft_->log());
+  raft_ = std::make_unique<Raft>(config, initial_, found->hard_state, std::move(found->log));
+  meta_on_disk_ = MetaOnDisk(*raft_);
+  if (raft_->configs().back().index == 0) meta_on_disk_ = MetaOnDisk();
   visible_ = raft_->log().committed();
   high_watermark_ = raft_->log().committed_offset();
   told_ = {sizeof(chr_role), CHR_ROLE_FOLLOWER, raft_->term(), -1, 0};
   state_ = State::kOpen;
   raft_->start(shard_->now());
-  for (const NodeId voter : membership_.voters)
-    if (voter != services_.self && shard_->is_linked(voter)) raft_->link_up(shard_->now(), voter);
+  for (const NodeId peer : shard_->links()) raft_->link_up(shard_->now(), peer);
   return {};
 }
 
@@ -142,7 +141,7 @@ void Group::receive(Message message) {
 }
 
 void Group::link(NodeId peer, bool up) {
-  if (state_ != State::kOpen || !membership_.is_voter(peer)) return;
+  if (state_ != State::kOpen) return;
   up ? raft_->link_up(shard_->now(), peer) : raft_->link_lost(shard_->now(), peer);
   mark();
 }
@@ -169,6 +168,8 @@ void Group::handle(const Event& event) {
     case EventKind::kStorageStalled:
       return services_.host.warn("The disk is stalled: leadership of " + label_ + " goes to node " +
                                  std::to_string(event.peer));
+    case EventKind::kMembersChanged:
+      return complete_change(CHR_OK);
     case EventKind::kInconsistentPeer:
       return services_.host.error("Node " + std::to_string(event.peer) + " sent entries for " + label_ +
                                   " that contradict the log from index " + std::to_string(event.index) +
@@ -193,6 +194,7 @@ void Group::role_changed(const Event& event) {
     services_.host.add(metrics.leaders, -1);
     fail_waiters(0, CHR_E_NOT_LEADER, "leadership went to another node");
     if (transfer_token_ != 0) shard_->complete(std::exchange(transfer_token_, 0), CHR_OK);
+    complete_change(CHR_E_NOT_LEADER, "leadership went to another node");
   }
   const chr_role role{sizeof(chr_role), CHR_ROLE_FOLLOWER, event.term, abi_node(event.leader), 0};
   if (role.role == told_.role && role.term == told_.term && role.leader == told_.leader) return;
@@ -246,6 +248,7 @@ void Group::stop_with(const Error& error) {
   fail_waiters(0, static_cast<chr_status>(error.code), "the group stopped on this node, see its log");
   if (transfer_token_ != 0)
     shard_->complete(std::exchange(transfer_token_, 0), static_cast<chr_status>(error.code));
+  complete_change(static_cast<chr_status>(error.code), "the group stopped on this node, see its log");
   if (open_token_ != 0) services_.host.complete(std::exchange(open_token_, 0), error);
   if (std::exchange(leading_, false)) services_.host.add(services_.metrics.leaders, -1);
   told_usable_ = false;
@@ -275,6 +278,7 @@ void Group::finish_close() {
   services_.host.cancel_timer(std::exchange(retry_timer_, 0));
   fail_waiters(0, CHR_E_CANCELLED, "the group was closed");
   if (transfer_token_ != 0) shard_->complete(transfer_token_, CHR_E_CANCELLED, "the group was closed");
+  complete_change(CHR_E_CANCELLED, "the group was closed");
   if (open_token_ != 0) shard_->complete(open_token_, CHR_E_CANCELLED, "the group was closed");
   if (leading_) services_.host.add(services_.metrics.leaders, -1);
   if (close_token_ != 0) shard_->complete(close_token_, CHR_OK);

@@ -115,6 +115,9 @@ class Group : public std::enable_shared_from_this<Group> {
   chr_status fill_proposals(const chr_proposal* items, uint32_t n);
   Status propose_trim(int64_t offset, uint64_t token);
 
+  // members.cc
+  void complete_change(chr_status code, std::string_view why = {});
+
   // reads.cc
   bool read_memory(const chr_group_read& args, int64_t bound, chr_entries* out);
   void read_storage(const chr_group_read& args, Index from, bool certain, chr_entries* out, uint64_t token);
@@ -132,8 +135,7 @@ class Group : public std::enable_shared_from_this<Group> {
   chr_group_id id_{};
   const chr_state_machine_v1 machine_;
   void* const context_;
-  const Membership membership_;
-  const bool sole_voter_;
+  const Membership initial_;  // what the owner says that the group was created with
 
   State state_ = State::kRecovering;
   Error failure_;
@@ -152,6 +154,7 @@ class Group : public std::enable_shared_from_this<Group> {
   bool told_usable_ = false;
   chr_role told_{};
   uint64_t transfer_token_ = 0;
+  std::vector<uint64_t> change_tokens_;
   std::vector<Proposal> proposals_;
 
   // What the state machine was told is committed. Readers see no more, though the core may know better by
@@ -160,7 +163,7 @@ class Group : public std::enable_shared_from_this<Group> {
   int64_t high_watermark_ = 0;
 
   // Log and keys.
-  TermsOnDisk terms_on_disk_;
+  MetaOnDisk meta_on_disk_;
   int64_t log_start_ = 0;
   std::deque<StorageBatch> writing_;
   size_t writes_in_flight_ = 0;

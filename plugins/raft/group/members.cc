@@ -4,6 +4,8 @@
 #include <chronik/plugin.hpp>
 
 #include <algorithm>
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace chronik::raft {
@@ -30,18 +32,32 @@ chr_status Group::status(chr_group_status* out) {
     ++n;
   }
   out->n_members = n;
-  out->config_index = 0;
+  out->config_index = raft_->configs().back().index;
   out->joint = membership.outgoing.empty() ? 0 : 1;
   return CHR_OK;
 }
 
-chr_status Group::change_members(const chr_members_change* change, uint64_t, chr_error* error) {
-  if (state_ != State::kOpen) return report(error, CHR_E_UNAVAILABLE, "the group is not open");
-  if (raft_->role() != Role::kLeader)
-    return report(error, CHR_E_NOT_LEADER, "this node does not lead the group");
-  const std::vector<NodeId> target(change->voters, change->voters + change->n_voters);
-  if (target == raft_->membership().voters) return CHR_OK;
-  return report(error, CHR_E_UNSUPPORTED, "the members of a group cannot be changed");
+chr_status Group::change_members(const chr_members_change* change, uint64_t token, chr_error* error) {
+  if (state_ != State::kOpen || closing_) return report(error, CHR_E_UNAVAILABLE, "the group is not open");
+  std::vector<NodeId> target;
+  for (uint32_t i = 0; i < change->n_voters; ++i) {
+    if (change->voters[i] <= 0)
+      return report(error, CHR_E_INVALID_ARGUMENT,
+                    "node " + std::to_string(change->voters[i]) + " cannot be a member; ids begin at 1");
+    target.push_back(static_cast<NodeId>(change->voters[i]));
+  }
+  const auto started = raft_->change_members(shard_->now(), std::move(target));
+  if (!started) return report(error, started.error());
+  mark();
+  if (*started != Raft::ChangeStart::kUnderWay)
+    complete_change(CHR_E_CANCELLED, "another change of members replaced it");
+  if (*started == Raft::ChangeStart::kThereAlready) return CHR_OK;
+  change_tokens_.push_back(token);
+  return CHR_PENDING;
+}
+
+void Group::complete_change(chr_status code, std::string_view why) {
+  for (const uint64_t token : std::exchange(change_tokens_, {})) shard_->complete(token, code, why);
 }
 
 }  // namespace chronik::raft

@@ -78,7 +78,7 @@ chr_status Group::propose(uint64_t expected_term, const chr_proposal* items, uin
     services_.host.add(services_.metrics.proposals_refused);
     return status;
   }
-  if (until > CHR_UNTIL_COPIES && until - CHR_UNTIL_COPIES > membership_.voters.size())
+  if (until > CHR_UNTIL_COPIES && until - CHR_UNTIL_COPIES > raft_->membership().voters.size())
     return report(error, CHR_E_INVALID_ARGUMENT, "the group has fewer voters than copies are asked for");
   if (fill_proposals(items, n) != CHR_OK) return report(error, CHR_E_OVERLOADED, "no memory for a proposal");
   const Result<Placement> placement = raft_->propose(expected_term, proposals_);
@@ -114,7 +114,8 @@ chr_status Group::trim(int64_t offset, uint64_t token, chr_error* error) {
   if (status != CHR_OK) return status;
   if (offset > high_watermark_)
     return report(error, CHR_E_OUT_OF_RANGE, "the log cannot start above its high watermark");
-  if (sole_voter_ && !trimming_ && storage_full()) {
+  if (raft_->membership().sole_voter(services_.self) && raft_->peers().empty() && !trimming_ &&
+      storage_full()) {
     make_room(offset, token);
     return CHR_PENDING;
   }

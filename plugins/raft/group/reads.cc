@@ -169,7 +169,7 @@ chr_status Group::bounds(chr_group_bounds* out) {
   out->bytes = services_.store.bounds(storage_group_).bytes;
   out->commit_index = visible_;
   out->last_index = log.last_index();
-  out->n_voters = static_cast<uint32_t>(membership_.voters.size());
+  out->n_voters = static_cast<uint32_t>(raft_->membership().voters.size());
   out->usable = told_usable_ ? 1 : 0;
   return CHR_OK;
 }

@@ -49,7 +49,8 @@ class Shard {
   void complete(uint64_t token, chr_status code, std::string_view message = {});
 
   void link(NodeId peer, bool up);
-  bool is_linked(NodeId peer) const { return Membership::contains(links_, peer); }
+  // The peers whose link is up.
+  const std::vector<NodeId>& links() const { return links_; }
   // What one group may keep in memory of its tail.
   uint64_t tail_bytes() const;
   // A group has a deadline.

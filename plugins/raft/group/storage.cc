@@ -17,7 +17,7 @@ void Group::write_batch(StorageBatch batch) {
   writing_.push_back(std::move(batch));
   const StorageBatch& kept = writing_.back();
   ++writes_in_flight_;
-  shard_->write(write_of(storage_group_, kept, raft_->log(), log_start_, &terms_on_disk_),
+  shard_->write(write_of(storage_group_, kept, *raft_, log_start_, &meta_on_disk_),
                 [self = shared_from_this(), ticket = kept.ticket](const Status& status) {
                   self->batch_written(ticket, status);
                 });
@@ -43,7 +43,7 @@ void Group::batch_written(Ticket ticket, const Status& status) {
 
 void Group::batches_refused() {
   full_until_ = shard_->now() + kRetryWhenFull;
-  terms_on_disk_ = TermsOnDisk();
+  meta_on_disk_ = MetaOnDisk();
   if (raft_->storage_refused(writing_.front())) {
     fail_waiters(writing_.front().entries.front().header.index, CHR_E_NO_SPACE, "storage is full");
     writing_.clear();
@@ -161,12 +161,12 @@ void Group::trim_to(Index first) {
   raft_->trim(first);
   Write write(storage_group_);
   write.trim(first);
-  terms_on_disk_ = TermsOnDisk(raft_->log());
-  write.put(kLogKey, encode(LogMeta{log_start_, raft_->log().terms()}));
+  meta_on_disk_ = MetaOnDisk(*raft_);
+  write.put(kLogKey, encode(meta_of(*raft_, log_start_)));
   trimming_ = true;
   shard_->write(std::move(write), [self = shared_from_this()](const Status& status) {
     self->trimming_ = false;
-    if (!status) self->terms_on_disk_ = TermsOnDisk();
+    if (!status) self->meta_on_disk_ = MetaOnDisk();
     if (!status && self->state_ == State::kOpen)
       self->services_.host.warn("The log of " + self->label_ +
                                 " could not be trimmed: " + status.error().message);

@@ -6,8 +6,8 @@
 
 namespace chronik::raft {
 
-void Recovery::run(const Store& store, uint64_t group, bool sole_voter, Done done) {
-  std::shared_ptr<Recovery>(new Recovery(store, group, sole_voter, std::move(done)))->read_vote();
+void Recovery::run(const Store& store, uint64_t group, NodeId self, const Membership& initial, Done done) {
+  std::shared_ptr<Recovery>(new Recovery(store, group, self, initial, std::move(done)))->read_vote();
 }
 
 void Recovery::read_vote() {
@@ -78,8 +78,15 @@ void Recovery::read_first() {
   });
 }
 
+// All that is on disk is committed then, because there is nobody else to ask.
+bool Recovery::sole_voter() const {
+  const Membership& last = meta_.configs.empty() ? initial_ : meta_.configs.back().members;
+  return last.sole_voter(self_);
+}
+
 void Recovery::read_headers() {
-  commit_ = sole_voter_ ? bounds_.last_index : std::max(commit_, found_.snapshot.index);
+  std::erase_if(meta_.configs, [&](const ConfigEntry& config) { return config.index > bounds_.last_index; });
+  commit_ = sole_voter() ? bounds_.last_index : std::max(commit_, found_.snapshot.index);
   commit_ = std::clamp(commit_, bounds_.first_index - 1, bounds_.last_index);
   // What may still be truncated must be known entry by entry, and the last one that cannot.
   chr_storage_read args{};
@@ -132,7 +139,52 @@ void Recovery::build_log(const StoredEntries& headers, Index from) {
     log.entries.push_back(std::move(entry));
   }
   found_.log_start = std::max(meta_.log_start, found_.snapshot.log_start);
-  finish({});
+  find_configs(headers, from);
+}
+
+// What raft/log says of configurations can be newer than the log where a write behind it was lost.
+void Recovery::find_configs(const StoredEntries& headers, Index from) {
+  std::vector<ConfigEntry>& configs = found_.log.configs;
+  for (ConfigEntry& config : meta_.configs)
+    if (config.index < from || config.index == 0) configs.push_back(std::move(config));
+  for (uint32_t i = 0; i < headers.n; ++i) {
+    const chr_entry_header& header = headers.entries[i].header;
+    if (header.kind != CHR_ENTRY_CONFIG) continue;
+    const auto known =
+        std::find_if(meta_.configs.begin(), meta_.configs.end(), [&](const ConfigEntry& config) {
+          return config.index == header.index && config.term == header.term;
+        });
+    if (known == meta_.configs.end()) {
+      unread_configs_.push_back(header.index);
+    } else {
+      configs.push_back(std::move(*known));
+    }
+  }
+  read_configs();
+}
+
+void Recovery::read_configs() {
+  if (unread_configs_.empty()) {
+    std::sort(found_.log.configs.begin(), found_.log.configs.end(),
+              [](const ConfigEntry& a, const ConfigEntry& b) { return a.index < b.index; });
+    return finish({});
+  }
+  chr_storage_read args{};
+  args.group = group_;
+  args.from = unread_configs_.back();
+  args.max_entries = 1;
+  unread_configs_.pop_back();
+  store_.read(args, [self = shared_from_this()](Result<StoredEntries> read) {
+    if (!read) return self->finish(std::unexpected(read.error()));
+    if (read->n == 0) return self->finish(fail(Code::kCorrupt, "an entry with the members is missing"));
+    const chr_entry& entry = read->entries[0];
+    ConfigEntry config{entry.header.index, entry.header.term, {}};
+    if (!decode_members({reinterpret_cast<const char*>(entry.payload.p), entry.payload.n}, &config.members))
+      return self->finish(
+          fail(Code::kCorrupt, "entry " + std::to_string(config.index) + " names no members"));
+    self->found_.log.configs.push_back(std::move(config));
+    self->read_configs();
+  });
 }
 
 void Recovery::finish(const Status& status) {

@@ -24,12 +24,12 @@ class Recovery : public std::enable_shared_from_this<Recovery> {
  public:
   using Done = std::function<void(Result<Recovered>)>;
 
-  // sole_voter: all that is on disk is committed, because there is nobody else to ask.
-  static void run(const Store& store, uint64_t group, bool sole_voter, Done done);
+  // initial: what the group was created with, where the log knows no other configuration.
+  static void run(const Store& store, uint64_t group, NodeId self, const Membership& initial, Done done);
 
  private:
-  Recovery(const Store& store, uint64_t group, bool sole_voter, Done done)
-      : store_(store), group_(group), sole_voter_(sole_voter), done_(std::move(done)) {}
+  Recovery(const Store& store, uint64_t group, NodeId self, const Membership& initial, Done done)
+      : store_(store), group_(group), self_(self), initial_(initial), done_(std::move(done)) {}
 
   void read_vote();
   void read_meta();
@@ -37,17 +37,22 @@ class Recovery : public std::enable_shared_from_this<Recovery> {
   void read_piece(uint32_t piece);
   void read_first();
   void read_headers();
+  bool sole_voter() const;
   void build_log(const StoredEntries& headers, Index from);
+  void find_configs(const StoredEntries& headers, Index from);
+  void read_configs();
   Status check() const;
   void finish(const Status& status);
 
   const Store store_;
   const uint64_t group_;
-  const bool sole_voter_;
+  const NodeId self_;
+  const Membership initial_;
   Done done_;
   Recovered found_;
   LogMeta meta_;
   Index commit_ = 0;
+  std::vector<Index> unread_configs_;
   chr_storage_bounds bounds_{};
 };
 

@@ -41,15 +41,19 @@ chr_str Write::keep(std::string text) {
   return {kept.data(), kept.size()};
 }
 
-Write write_of(uint64_t group, const StorageBatch& batch, const RaftLog& log, int64_t log_start,
-               TermsOnDisk* terms) {
+LogMeta meta_of(const Raft& raft, int64_t log_start) {
+  return {log_start, raft.log().terms(), raft.configs()};
+}
+
+Write write_of(uint64_t group, const StorageBatch& batch, const Raft& raft, int64_t log_start,
+               MetaOnDisk* on_disk) {
   Write write(group);
   if (batch.truncate_from != 0) write.truncate(batch.truncate_from);
   if (!batch.entries.empty()) write.append(batch.entries);
   if (batch.has_hard_state) write.put(kVoteKey, encode(StoredVote{batch.hard_state, batch.commit}));
-  if (terms->changed(log)) {
-    *terms = TermsOnDisk(log);
-    write.put(kLogKey, encode(LogMeta{log_start, log.terms()}));
+  if (const MetaOnDisk now(raft); now != *on_disk) {
+    *on_disk = now;
+    write.put(kLogKey, encode(meta_of(raft, log_start)));
   }
   return write;
 }

@@ -1,8 +1,7 @@
 // One atomic write of a group on its way to storage: its steps, and what they point to.
 #pragma once
 
-#include "core/raft_log.h"
-#include "core/types.h"
+#include "core/raft.h"
 #include "wire/stored.h"
 
 #include <chronik/draft/storage.h>
@@ -46,20 +45,29 @@ class Write {
   std::forward_list<std::string> texts_;
 };
 
-// What of the term boundaries is on disk; they are written with the batch that changes them.
-class TermsOnDisk {
+// What of the term boundaries and configurations is on disk; they are written with the batch that changes
+// them.
+class MetaOnDisk {
  public:
-  TermsOnDisk() = default;
-  explicit TermsOnDisk(const RaftLog& log) : terms_(log.terms().size()), last_(log.last_term()) {}
-  bool changed(const RaftLog& log) const { return log.last_term() != last_ || log.terms().size() != terms_; }
+  MetaOnDisk() = default;
+  explicit MetaOnDisk(const Raft& raft)
+      : terms_(raft.log().terms().size()),
+        last_term_(raft.log().last_term()),
+        configs_(raft.configs().size()),
+        last_config_(raft.configs().back().index) {}
+  bool operator==(const MetaOnDisk&) const = default;
 
  private:
   size_t terms_ = 0;
-  Term last_ = 0;
+  Term last_term_ = 0;
+  size_t configs_ = 0;
+  Index last_config_ = 0;
 };
 
+LogMeta meta_of(const Raft& raft, int64_t log_start);
+
 // The write of a batch of the core.
-Write write_of(uint64_t group, const StorageBatch& batch, const RaftLog& log, int64_t log_start,
-               TermsOnDisk* terms);
+Write write_of(uint64_t group, const StorageBatch& batch, const Raft& raft, int64_t log_start,
+               MetaOnDisk* on_disk);
 
 }  // namespace chronik::raft

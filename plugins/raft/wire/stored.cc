@@ -11,6 +11,20 @@ Status parse(std::string_view bytes, std::string_view key, Proto* proto) {
   return fail(Code::kCorrupt, "the stored key " + std::string(key) + " cannot be parsed");
 }
 
+void put_config(const ConfigEntry& config, wire::Config* to) {
+  to->set_index(config.index);
+  to->set_term(config.term);
+  for (const NodeId node : config.members.voters) to->add_voters(node);
+  for (const NodeId node : config.members.outgoing) to->add_outgoing(node);
+}
+
+ConfigEntry config_of(const wire::Config& from) {
+  return {
+      from.index(),
+      from.term(),
+      {{from.voters().begin(), from.voters().end()}, {from.outgoing().begin(), from.outgoing().end()}, {}}};
+}
+
 }  // namespace
 
 std::string piece_key(uint64_t generation, uint32_t piece) {
@@ -40,6 +54,7 @@ std::string encode(const LogMeta& meta) {
     to->set_first_index(start.first_index);
     to->set_base_offset(start.base_offset);
   }
+  for (const ConfigEntry& config : meta.configs) put_config(config, proto.add_configs());
   return proto.SerializeAsString();
 }
 
@@ -54,6 +69,12 @@ Result<LogMeta> decode_log_meta(std::string_view bytes) {
         (start.term <= meta.terms.back().term || start.first_index <= meta.terms.back().first_index))
       return fail(Code::kCorrupt, "the terms stored in raft/log do not ascend");
     meta.terms.push_back(start);
+  }
+  for (const wire::Config& from : proto.configs()) {
+    ConfigEntry config = config_of(from);
+    if (!meta.configs.empty() && config.index <= meta.configs.back().index)
+      return fail(Code::kCorrupt, "the configurations stored in raft/log do not ascend");
+    meta.configs.push_back(std::move(config));
   }
   return meta;
 }

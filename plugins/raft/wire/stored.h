@@ -27,6 +27,7 @@ Result<StoredVote> decode_vote(std::string_view bytes);
 struct LogMeta {
   int64_t log_start = 0;  // Kafka offset; may lie inside the first entry
   std::vector<TermStart> terms;
+  std::vector<ConfigEntry> configs;  // ascending; those that may come to be in force
 };
 std::string encode(const LogMeta& meta);
 Result<LogMeta> decode_log_meta(std::string_view bytes);

@@ -6,6 +6,16 @@
 
 namespace chronik::raft::test {
 
+namespace {
+
+ConfigEntry config_of(const Entry& entry) {
+  ConfigEntry config{entry.header.index, entry.header.term, {}};
+  (void)decode_members(entry.payload.text(), &config.members);
+  return config;
+}
+
+}  // namespace
+
 void Disk::write(const StorageBatch& batch) {
   if (batch.truncate_from != 0) entries.erase(entries.lower_bound(batch.truncate_from), entries.end());
   for (const Entry& entry : batch.entries) entries[entry.header.index] = entry;
@@ -17,12 +27,13 @@ void Disk::trim(Index first) {
   for (auto it = entries.begin(); it != entries.end() && it->first < first; it = entries.erase(it)) {
     if (terms_before.empty() || terms_before.back().term != it->second.header.term)
       terms_before.push_back({it->second.header.term, it->first, it->second.header.base_offset});
+    if (it->second.header.kind == CHR_ENTRY_CONFIG) config_before = {config_of(it->second)};
     start_offset = it->second.header.end_offset();
   }
   first_index = std::max(first_index, first);
 }
 
-StoredLog Disk::load(size_t entries_in_memory) const {
+StoredLog Disk::load(size_t entries_in_memory, const Membership& initial) const {
   StoredLog log;
   log.first_index = first_index;
   log.before_index = first_index - 1;
@@ -30,17 +41,23 @@ StoredLog Disk::load(size_t entries_in_memory) const {
   log.commit = std::min(commit, entries.empty() ? first_index - 1 : entries.rbegin()->first);
   log.applied = first_index - 1;
   log.terms = terms_before;
+  log.configs = config_before;
   size_t left = entries.size();
   for (const auto& [index, entry] : entries) {
     if (log.terms.empty() || log.terms.back().term != entry.header.term)
       log.terms.push_back({entry.header.term, index, entry.header.base_offset});
+    if (entry.header.kind == CHR_ENTRY_CONFIG && !forget_configs) {
+      if (log.configs.empty()) log.configs.push_back({0, 0, initial});
+      log.configs.push_back(config_of(entry));
+    }
     log.entries.push_back(entry);
     if (left-- > entries_in_memory) log.entries.back().payload = Payload();
   }
   return log;
 }
 
-Harness::Harness(uint32_t nodes, const Config& config) : config_(config), nodes_(nodes) {
+Harness::Harness(uint32_t nodes, const Config& config, uint32_t voters)
+    : config_(config), voters_(voters), nodes_(nodes) {
   for (NodeId id = 1; id <= nodes; ++id) boot(id);
 }
 
@@ -49,9 +66,9 @@ void Harness::boot(NodeId id) {
   Config config = config_;
   config.self = id;
   Membership membership;
-  for (NodeId voter = 1; voter <= nodes_.size(); ++voter) membership.voters.push_back(voter);
+  for (NodeId voter = 1; voter <= voters_ && id <= voters_; ++voter) membership.voters.push_back(voter);
   n.applied.clear();
-  n.raft = std::make_unique<Raft>(config, membership, n.disk.hard_state, n.disk.load(2));
+  n.raft = std::make_unique<Raft>(config, membership, n.disk.hard_state, n.disk.load(2, membership));
   n.raft->start(n.now);
 }
 
@@ -123,10 +140,18 @@ std::string text_of(const Entry& entry) {
   return {reinterpret_cast<const char*>(slice.p), slice.n};
 }
 
+std::string describe(const Membership& membership) {
+  std::string out = fmt::format("{}", fmt::join(membership.voters, ","));
+  if (!membership.outgoing.empty()) out += fmt::format(" leaving {}", fmt::join(membership.outgoing, ","));
+  if (!membership.learners.empty()) out += fmt::format(" learning {}", fmt::join(membership.learners, ","));
+  return out;
+}
+
 std::string describe(const Entry& entry) {
   const EntryHeader& header = entry.header;
   std::string out = fmt::format("{}/{}", header.index, header.term);
   if (header.kind == CHR_ENTRY_NOOP) return out + " noop";
+  if (header.kind == CHR_ENTRY_CONFIG) return out + " members " + describe(config_of(entry).members);
   out += fmt::format(" @{}+{}", header.base_offset, header.records);
   if (header.max_timestamp != kNoTimestamp)
     out += fmt::format(" ts={}/{}", header.max_timestamp, header.log_max_timestamp);
@@ -197,7 +222,7 @@ std::string describe(const Message& m) {
       break;
     case MessageType::kAppendResponse:
       out += m.reject ? fmt::format(" refused={} hint={}/{}", m.index, m.hint_index, m.log_term)
-                      : fmt::format(" matched={}", m.index);
+                      : fmt::format(" matched={} commit={}", m.index, m.commit);
       break;
     case MessageType::kHeartbeat:
       out += fmt::format(" commit={}", m.commit);
@@ -234,6 +259,8 @@ std::string describe(const Event& event) {
       return "no quorum answered";
     case EventKind::kStorageStalled:
       return fmt::format("disk stalled, handing over to {}", event.peer);
+    case EventKind::kMembersChanged:
+      return fmt::format("members changed at {}", event.index);
     case EventKind::kInconsistentPeer:
       return fmt::format("{} contradicts the log from {} on", event.peer, event.index);
   }

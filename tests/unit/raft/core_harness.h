@@ -19,13 +19,15 @@ struct Disk {
   HardState hard_state;
   Index commit = 0;
   Index first_index = 1;
-  std::vector<TermStart> terms_before;  // boundaries of what was trimmed
+  std::vector<TermStart> terms_before;     // boundaries of what was trimmed
+  std::vector<ConfigEntry> config_before;  // the last one that was trimmed
   int64_t start_offset = 0;
   std::map<Index, Entry> entries;
+  bool forget_configs = false;  // a planted bug
 
   void write(const StorageBatch& batch);
   void trim(Index first);
-  StoredLog load(size_t entries_in_memory) const;
+  StoredLog load(size_t entries_in_memory, const Membership& initial) const;
 };
 
 struct Applied {
@@ -45,10 +47,10 @@ struct SimNode {
   Nanos now = 0;
 };
 
-// Owns nodes 1..n and the messages between them.
+// Owns nodes 1..n and the messages between them. Nodes above `voters` join a group that the others made.
 class Harness {
  public:
-  Harness(uint32_t nodes, const Config& config);
+  Harness(uint32_t nodes, const Config& config, uint32_t voters);
 
   SimNode& node(NodeId id) { return nodes_.at(id - 1); }
   uint32_t size() const { return static_cast<uint32_t>(nodes_.size()); }
@@ -70,6 +72,7 @@ class Harness {
   void apply(SimNode* node, const Ready& ready);
 
   Config config_;
+  const uint32_t voters_;
   std::vector<SimNode> nodes_;
   std::deque<Message> network_;
   std::deque<std::string> texts_;
@@ -80,6 +83,7 @@ std::string describe(const Message& message);
 std::string describe(const StorageBatch& batch);
 std::string describe(const Event& event);
 std::string describe(const Entry& entry);
+std::string describe(const Membership& membership);
 const char* name_of(Role role);
 
 }  // namespace chronik::raft::test

@@ -42,6 +42,7 @@ class Script {
   void start(const Words& words);
   void node_command(const Words& words);
   void propose(const Words& words);
+  void change(const Words& words);
   void show_ready(NodeId node);
   void write(NodeId node, uint64_t n);
   void deliver(const Words& words);
@@ -101,7 +102,8 @@ void Script::start(const Words& words) {
   config.max_append_bytes = std::stoull(option(words, "append-bytes", "1000"));
   config.max_uncommitted_bytes = std::stoull(option(words, "uncommitted-bytes", "1000000"));
   config.tail_entries = static_cast<uint32_t>(std::stoul(option(words, "tail", "1000")));
-  cluster_ = std::make_unique<Harness>(static_cast<uint32_t>(std::stoul(words[1])), config);
+  const auto voters = static_cast<uint32_t>(std::stoul(option(words, "voters", words[1])));
+  cluster_ = std::make_unique<Harness>(static_cast<uint32_t>(std::stoul(words[1])), config, voters);
 }
 
 void Script::node_command(const Words& words) {
@@ -122,6 +124,8 @@ void Script::node_command(const Words& words) {
   if (command == "crash") return cluster_->crash(on, std::stoul(option(words, "keep", "0")));
   if (command == "restart") return cluster_->boot(on);
   if (command == "log") return show_log(on);
+  if (command == "change") return change(words);
+  if (command == "members") return print("{}", describe(n.raft->membership()));
   if (command == "transfer") {
     if (auto begun = n.raft->transfer(n.now, other); !begun) print("refused: {}", begun.error().message);
     return;
@@ -156,6 +160,18 @@ void Script::propose(const Words& words) {
   const auto placed = cluster_->propose(id(words[1]), std::stoull(option(words, "term", "0")), items);
   if (!placed) return print("refused: {}", placed.error().message);
   print("placed at {}/{}, offset {}", placed->first_index, placed->term, placed->base_offset);
+}
+
+// change NODE VOTER...
+void Script::change(const Words& words) {
+  SimNode& n = cluster_->node(id(words[1]));
+  std::vector<NodeId> target;
+  for (size_t i = 2; i < words.size(); ++i) target.push_back(id(words[i]));
+  const auto started = n.raft->change_members(n.now, std::move(target));
+  if (!started) return print("refused: {}", started.error().message);
+  print("{}", *started == Raft::ChangeStart::kBegun      ? "begun"
+              : *started == Raft::ChangeStart::kUnderWay ? "under way"
+                                                         : "there already");
 }
 
 void Script::show_ready(NodeId node) {
@@ -243,11 +259,14 @@ void Script::status() {
           name_of(n.raft->role()), n.raft->term(), n.raft->vote(), n.raft->leader(), log.last_index(),
           log.committed(), log.stable(), log.end_offset(), log.committed_offset());
     for (const PeerProgress& p : n.raft->peers())
-      print("   {}: {} match={} next={}{} inflight={}", p.id,
+      print("   {}: {} match={} next={}{} inflight={}{}", p.id,
             p.state == ProgressState::kProbe       ? "probe"
             : p.state == ProgressState::kReplicate ? "replicate"
                                                    : "snapshot",
-            p.match, p.next, p.waiting ? " waiting" : "", p.inflights.messages());
+            p.match, p.next, p.waiting ? " waiting" : "", p.inflights.messages(),
+            p.leaving   ? " leaving"
+            : p.learner ? p.ready ? " ready" : " learner"
+                        : "");
   }
 }
 
@@ -305,7 +324,7 @@ INSTANTIATE_TEST_SUITE_P(Golden, CoreScript, testing::ValuesIn(scripts()), [](co
   return name;
 });
 
-TEST(CoreScripts, AreThere) { EXPECT_GE(scripts().size(), 12u); }
+TEST(CoreScripts, AreThere) { EXPECT_GE(scripts().size(), 30u); }
 
 }  // namespace
 }  // namespace chronik::raft::test

@@ -67,7 +67,7 @@ TEST_F(Follower, AcknowledgesAnEntryThatCameBackOnlyWhenItsLastWriteIsDone) {
   EXPECT_EQ(raft_->log().stable(), 3u);
   const Ready ready = take();
   ASSERT_EQ(ready.messages.size(), 1u);
-  EXPECT_EQ(describe(ready.messages[0]), "3->1 append-response term=3 matched=3");
+  EXPECT_EQ(describe(ready.messages[0]), "3->1 append-response term=3 matched=3 commit=0");
 }
 
 TEST_F(Follower, IgnoresMalformedAppends) {

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <chronik/plugin.hpp>
 
 namespace chronik::raft::test {
@@ -113,9 +115,10 @@ void Node::stop(bool clean) {
   groups_.clear();
 }
 
-void Node::open(const std::string& name, Journal* journal) {
-  std::vector<int32_t> voters;
-  for (uint32_t i = 0; i < Host(host.core()).node().n_peers; ++i)
+void Node::open(const std::string& name, Journal* journal,
+                const std::optional<std::vector<int32_t>>& created_with) {
+  std::vector<int32_t> voters = created_with.value_or(std::vector<int32_t>());
+  for (uint32_t i = 0; i < Host(host.core()).node().n_peers && !created_with; ++i)
     voters.push_back(Host(host.core()).node().peers[i].id);
   chr_group_options options{};
   options.struct_size = sizeof options;
@@ -204,14 +207,44 @@ chr_group_bounds Node::bounds(const std::string& name) {
   return bounds;
 }
 
+std::string Node::members(const std::string& name) {
+  std::array<chr_member, 8> members{};
+  chr_group_status status{sizeof status, members.size(), members.data(), 0, 0, 0};
+  host.on_shard(0, [&] { EXPECT_EQ(consensus->status(group(name), &status), CHR_OK); });
+  std::string out;
+  for (uint32_t i = 0; i < status.n_members; ++i) {
+    out += fmt::format("{}{}{}{}={} ", members[i].id, (members[i].flags & CHR_MEMBER_VOTER) != 0 ? "v" : "",
+                       (members[i].flags & CHR_MEMBER_OUTGOING) != 0 ? "o" : "",
+                       (members[i].flags & CHR_MEMBER_LEARNER) != 0 ? "l" : "", members[i].match_index);
+  }
+  return out + (status.joint != 0 ? "joint" : fmt::format("since {}", status.config_index));
+}
+
+chr_status Node::change(const std::string& name, const std::vector<int32_t>& voters, chr_done* done) {
+  const chr_members_change change{sizeof change, static_cast<uint32_t>(voters.size()), voters.data()};
+  chr_error error = make_abi_error();
+  done->code = 99;
+  chr_status status = CHR_OK;
+  host.on_shard(0,
+                [&] { status = consensus->change_members(group(name), &change, host.begin(done), &error); });
+  return status;
+}
+
 Cluster::Cluster(int32_t n) : journals_(static_cast<size_t>(n)) {
   std::vector<int32_t> peers;
   for (int32_t id = 1; id <= n; ++id) peers.push_back(id);
   for (int32_t id = 1; id <= n; ++id) nodes_.push_back(std::make_unique<Node>(id, peers));
 }
 
-void Cluster::open(const std::string& name) {
-  for (int32_t id = 1; id <= static_cast<int32_t>(nodes_.size()); ++id) node(id).open(name, &journal(id));
+void Cluster::open(const std::string& name, const std::vector<int32_t>& voters) {
+  for (int32_t id = 1; id <= static_cast<int32_t>(nodes_.size()); ++id) {
+    const bool voter = std::find(voters.begin(), voters.end(), id) != voters.end();
+    if (voters.empty()) {
+      node(id).open(name, &journal(id));
+    } else {
+      node(id).open(name, &journal(id), voter ? voters : std::vector<int32_t>());
+    }
+  }
 }
 
 void Cluster::link(int32_t a, int32_t b, bool up) {

@@ -38,7 +38,9 @@ class Node {
   void start();
   // A clean stop; false in the simulator's manner of a crash.
   void stop(bool clean = true);
-  void open(const std::string& name, Journal* journal);
+  // voters: what the group was created with, by default all nodes; none: this node joins.
+  void open(const std::string& name, Journal* journal,
+            const std::optional<std::vector<int32_t>>& voters = std::nullopt);
   chr_status close(const std::string& name, bool snapshot);
   chr_group* group(const std::string& name) { return groups_.at(name); }
 
@@ -49,6 +51,10 @@ class Node {
   std::vector<std::string> read(const std::string& name, int64_t offset, uint64_t max_bytes = 1 << 20,
                                 int32_t bound = CHR_BOUND_COMMITTED);
   chr_group_bounds bounds(const std::string& name);
+  // "1v=5 2vo=5 4l=0 joint": who takes part, with match indexes.
+  std::string members(const std::string& name);
+  // Asks for other voters; *done gets the completion, 99 until then.
+  chr_status change(const std::string& name, const std::vector<int32_t>& voters, chr_done* done);
   // Runs a call to its end: its status, or that of its completion.
   chr_status wait(const std::function<chr_status(uint64_t token, chr_error* error)>& call);
 
@@ -73,7 +79,8 @@ class Cluster {
 
   Node& node(int32_t id) { return *nodes_.at(static_cast<size_t>(id - 1)); }
   Journal& journal(int32_t id) { return journals_.at(static_cast<size_t>(id - 1)); }
-  void open(const std::string& name);
+  // On all of the voters, by default on all nodes; the others join.
+  void open(const std::string& name, const std::vector<int32_t>& voters = {});
   void link(int32_t a, int32_t b, bool up);
   void isolate(int32_t id, bool isolated);
   // Lets virtual time pass everywhere, carrying frames along links that are up.

@@ -96,17 +96,35 @@ TEST(Stored, KeysComeBack) {
   ASSERT_TRUE(vote);
   EXPECT_EQ(vote->hard_state, (HardState{5, 2}));
   EXPECT_EQ(vote->commit, 77u);
-  const auto meta = decode_log_meta(encode(LogMeta{9, {{1, 1, 0}, {3, 8, 40}}}));
+  const auto meta = decode_log_meta(
+      encode(LogMeta{9, {{1, 1, 0}, {3, 8, 40}}, {{0, 0, {{1, 2}, {}, {}}}, {9, 3, {{2, 3}, {1, 2}, {}}}}}));
   ASSERT_TRUE(meta);
   EXPECT_EQ(meta->log_start, 9);
   ASSERT_EQ(meta->terms.size(), 2u);
   EXPECT_EQ(meta->terms[1].base_offset, 40);
-  EXPECT_FALSE(decode_log_meta(encode(LogMeta{0, {{3, 8, 40}, {1, 1, 0}}})));
+  EXPECT_FALSE(decode_log_meta(encode(LogMeta{0, {{3, 8, 40}, {1, 1, 0}}, {}})));
+  ASSERT_EQ(meta->configs.size(), 2u);
+  EXPECT_EQ(meta->configs[1].index, 9u);
+  EXPECT_EQ(meta->configs[1].members, (Membership{{2, 3}, {1, 2}, {}}));
   EXPECT_FALSE(decode_vote("\xff\xff\xff"));
   const auto snapshot = decode_snapshot(encode(SnapshotMeta{4, 100, 3, 7, 2, 600'000}));
   ASSERT_TRUE(snapshot);
   EXPECT_EQ(snapshot->pieces, 2u);
   EXPECT_EQ(snapshot->log_start, 7);
+}
+
+TEST(Members, ComeBackAndNothingElsePasses) {
+  const Membership members{{3, 1, 2}, {1, 2, 4}, {}};
+  const std::string bytes = encode_members(members);
+  Membership out;
+  ASSERT_TRUE(decode_members(bytes, &out));
+  EXPECT_EQ(out, members);
+  for (size_t n = 0; n < bytes.size(); ++n) EXPECT_FALSE(decode_members(bytes.substr(0, n), &out)) << n;
+  EXPECT_FALSE(decode_members(bytes + "x", &out));
+  EXPECT_FALSE(decode_members(encode_members({}), &out));                      // nobody
+  EXPECT_FALSE(decode_members(encode_members({{1, 1}, {}, {}}), &out));        // twice the same
+  EXPECT_FALSE(decode_members(encode_members({{1, kNobody}, {}, {}}), &out));  // no node
+  EXPECT_FALSE(decode_members(std::string(8, '\xff'), &out));
 }
 
 }  // namespace
