@@ -64,7 +64,10 @@ class Run {
           while (!cluster_.node(id).reads.empty()) cluster_.serve_read(id);
         }
         settle_outputs();
-        for (size_t n = cluster_.network().size(); n > 0; --n) deliver(0, false);
+        for (size_t n = cluster_.network().size(); n > 0; --n) {
+          deliver(0, false);
+          settle_outputs();
+        }
       }
       if (round == 500) propose_on_leader();
     }
