@@ -20,9 +20,10 @@ constexpr std::array kSchema = {
                "A follower that hears nothing of its leader for this long, and up to twice as long, starts "
                "an election.",
                100'000'000, 600'000'000'000),
-    config_key("heartbeat_interval", CHR_CONFIG_DURATION, "\"150ms\"",
-               "How often a leader says that it is alive. Less than a third of election_timeout.", 5'000'000,
-               60'000'000'000),
+    config_key(
+        "heartbeat_interval", CHR_CONFIG_DURATION, "\"150ms\"",
+        "How often a node tells each other one that it is alive. Less than a third of election_timeout.",
+        5'000'000, 60'000'000'000),
     config_key("max_append", CHR_CONFIG_SIZE, "\"1MiB\"",
                "Payload in one message to a follower; a larger batch travels alone.", 1024, 1 << 30),
     config_key("max_inflight", CHR_CONFIG_SIZE, "\"16MiB\"",
@@ -65,6 +66,7 @@ class RaftPlugin final : public Plugin {
 
  private:
   Status open_link();
+  void spread(const ClaimNews& news);
   void define_metrics();
 
   Services services_;
@@ -149,7 +151,9 @@ Result<Progress> RaftPlugin::start(uint64_t) {
                 "raft.heartbeat_interval must be less than a third of raft.election_timeout");
   define_metrics();
   for (uint32_t i = 0; i < shards; ++i) shards_.push_back(std::make_unique<Shard>(&services_, i));
+  services_.beats.start({host.random_u64() | 1, shards, 4 * settings.heartbeat_interval});
   CHRONIK_CHECK(open_link());
+  for (const auto& shard : shards_) host.post(shard->index(), [s = shard.get()] { s->start(); });
   return Progress::kDone;
 }
 
@@ -168,7 +172,14 @@ Status RaftPlugin::open_link() {
 void RaftPlugin::define_metrics() {
   const Host& host = services_.host;
   Metrics& m = services_.metrics;
-  m.elections_won = host.counter("chronik_raft_elections_won_total", "Elections that this node won.");
+  m.elections = host.counter("chronik_raft_elections_total",
+                             "Elections that this node won, but for those that a leader's hand-over led to.");
+  m.leader_transfers = host.counter("chronik_raft_leader_transfers_total",
+                                    "Leaderships that this node handed to another one.");
+  m.lower_term =
+      host.counter("chronik_raft_lower_term_total", "Messages that came in of a term that was over.");
+  m.decode_errors = host.counter("chronik_wire_decode_errors_total",
+                                 "Frames of other nodes that could not be read.", "source=\"raft\"");
   m.proposals_refused =
       host.counter("chronik_raft_proposals_refused_total", "Proposals that got no place in a log.");
   m.groups = host.gauge("chronik_raft_groups", "Groups that are open on this node.");
@@ -234,19 +245,39 @@ void RaftPlugin::watch(chr_role_fn fn, void* context) {
 }
 
 void RaftPlugin::frame(int32_t from, chr_slice bytes) {
-  Result<Envelope> envelope = decode_frame(bytes, static_cast<NodeId>(from), services_.self);
-  if (!envelope)
+  const auto peer = static_cast<NodeId>(from);
+  Result<Frame> frame = decode_frame(bytes, peer, services_.self);
+  if (!frame) {
+    services_.host.add(services_.metrics.decode_errors);
     return services_.host.warn("A message of node " + std::to_string(from) +
-                               " was ignored: " + envelope.error().message);
-  const uint32_t at = shard_of(to_abi(envelope->group));
-  Shard* const shard = shards_.at(at).get();
-  const auto deliver = [shard, e = std::move(*envelope)]() mutable {
-    if (Group* group = shard->find(e.group)) group->receive(std::move(e.message));
-  };
-  services_.host.post(at, std::move(deliver));
+                               " was ignored: " + frame.error().message);
+  }
+  if (frame->beat) spread(services_.beats.received(peer, *frame->beat, services_.host.now_ns()));
+  std::vector<std::vector<Envelope>> by_shard(shards_.size());
+  for (Envelope& each : frame->messages) by_shard[each.group % shards_.size()].push_back(std::move(each));
+  for (const auto& shard : shards_) {
+    if (by_shard[shard->index()].empty()) continue;
+    services_.host.post(shard->index(),
+                        [s = shard.get(), messages = std::move(by_shard[shard->index()])]() mutable {
+                          s->receive(std::move(messages));
+                        });
+  }
+}
+
+// To each shard what concerns its groups.
+void RaftPlugin::spread(const ClaimNews& news) {
+  if (news.empty()) return;
+  for (const auto& shard : shards_) {
+    const auto others = [&](const Claim& claim) { return claim.group % shards_.size() != shard->index(); };
+    ClaimNews part = news;
+    for (ClaimNews::Stream& stream : part.streams) std::erase_if(stream.claims, others);
+    std::erase_if(part.exceptions, others);
+    services_.host.post(shard->index(), [s = shard.get(), part = std::move(part)] { s->claimed(part); });
+  }
 }
 
 void RaftPlugin::link(int32_t peer, uint32_t up) {
+  services_.beats.link(static_cast<NodeId>(peer), up != 0);
   for (const auto& shard : shards_)
     services_.host.post(shard->index(),
                         [s = shard.get(), peer, up] { s->link(static_cast<NodeId>(peer), up != 0); });

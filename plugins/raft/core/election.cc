@@ -19,10 +19,19 @@ uint64_t mix(uint64_t x) {  // splitmix64
 
 }  // namespace
 
-void Raft::reset_election_timer() {
+void Raft::reset_election_timer(Nanos silent_since) {
   // Node and group go into the draw: nodes that share a seed, or groups of one node, must not draw alike.
   const uint64_t draw = mix(mix(mix(config_.seed) ^ config_.self) ^ mix(config_.group) ^ ++timer_count_);
-  election_deadline_ = now_ + config_.election_timeout + draw % config_.election_timeout;
+  // A timer may come late, but not after more than 2T.
+  const Nanos spread = config_.election_timeout - config_.election_timeout / 32;
+  election_deadline_ = silent_since + config_.election_timeout + draw % spread;
+}
+
+void Raft::leader_heard(Nanos at) {
+  if (role_ != Role::kFollower || leader_ == kNobody || at <= heard_leader_) return;
+  heard_leader_ = at;
+  quick_attempts_ = 0;
+  reset_election_timer(at);
 }
 
 void Raft::retry_election_timer() {
@@ -177,14 +186,22 @@ void Raft::record_vote(NodeId from, bool granted) {
   become_leader();
 }
 
+// When the peer was last known to follow. That its node is alive is not enough where the log owes an answer:
+// what is sent to it may get lost, or its disk may stall.
+Nanos Raft::followed(const PeerProgress& progress) const {
+  const bool settled = progress.settled(log_.last_index(), log_.committed());
+  const Nanos log = settled ? progress.heard : progress.responded + config_.election_timeout;
+  return std::max(std::min(progress.heard, log), leads_since_);
+}
+
+// Due when the last answer of a majority may be too old, by what is known when the deadline is set.
 void Raft::check_quorum() {
-  quorum_check_due_ = now_ + config_.election_timeout;
-  const VoteOutcome active = membership_.tally([&](NodeId node) {
+  const Nanos heard = membership_.quorum_index([&](NodeId node) {
     const PeerProgress* progress = peer(node);
-    return node == config_.self || (progress != nullptr && progress->recently_active) ? 1 : -1;
+    return node == config_.self ? now_ : progress == nullptr ? 0 : followed(*progress);
   });
-  for (PeerProgress& progress : peers_) progress.recently_active = false;
-  if (active == VoteOutcome::kWon) return;
+  quorum_check_due_ = heard + config_.election_timeout;
+  if (now_ < quorum_check_due_) return;
   Event event;
   event.kind = EventKind::kCheckQuorumFailed;
   event.term = term();
@@ -210,6 +227,7 @@ Status Raft::transfer(Nanos now, NodeId to) {
     return fail(Code::kInvalidArgument, "the target is not a voter of the group");
   transfer_to_ = to;
   transfer_deadline_ = now_ + config_.election_timeout;
+  retry_due_ = now_ + config_.retry_interval;
   peer(to)->ask = peer(to)->match < log_.last_index();
   check_transfer();
   return {};
@@ -235,17 +253,18 @@ void Raft::check_transfer() {
   send(std::move(message));
 }
 
+// Others may still commit without this disk, but not while this node leads by being alone alive.
 void Raft::check_storage_stall() {
   if (peers_.empty() || written_.empty() || transfer_to_ != kNobody) return;
   if (now_ < written_.front().issued + config_.election_timeout) return;
-  // Others may still commit without this disk, but not while this node leads on heartbeats alone.
   written_.front().issued = now_;
-  if (!transfer(now_, kNobody)) return;
   Event event;
   event.kind = EventKind::kStorageStalled;
   event.term = term();
-  event.peer = transfer_to_;
+  // When nobody took over the first time, the others are to find a leader by themselves.
+  if (!std::exchange(stall_told_, true) && transfer(now_, kNobody)) event.peer = transfer_to_;
   events_.push_back(event);
+  if (event.peer == kNobody) become_follower(term(), kNobody);
 }
 
 }  // namespace chronik::raft

@@ -53,7 +53,6 @@ struct PeerProgress {
   bool waiting = false;  // a probe is on its way
   bool ask = false;      // send an empty append to learn where the follower is
   bool reading = false;  // older entries are being read from storage for it
-  bool recently_active = false;
   bool learner = false;
   bool ready = false;    // a learner that may become a voter
   bool leaving = false;  // no member any more; it is told so, then forgotten
@@ -63,12 +62,16 @@ struct PeerProgress {
   Index commit = 0;  // as it said
   Index sent_commit = 0;
   uint64_t read_context = 0;  // the newest read that it confirmed
-  Nanos heard = 0;            // when its last response came
+  Nanos heard = 0;            // when it, or its node, last answered
+  Nanos responded = 0;        // when its log last answered, or an answer became due
   Nanos caught_up = 0;        // when it last had all that the log held
   Index goal = 0;             // the end of the log at goal_set; having it means to be caught up as of then
   Nanos goal_set = 0;
   Inflights inflights;
 
+  bool settled(Index last, Index committed) const {
+    return state == ProgressState::kReplicate && match >= last && commit >= committed;
+  }
   // Its match moved, or it said again where it is; the log ends at last.
   void note_progress(Nanos now, Index last) {
     if (match >= goal) {

@@ -35,22 +35,20 @@ void Raft::tick(Nanos now) {
     return reset_election_timer();
   }
   check_storage_stall();
-  if (now_ >= quorum_check_due_) check_quorum();
+  if (role_ == Role::kLeader && now_ >= quorum_check_due_) check_quorum();
   if (role_ != Role::kLeader) return;
   if (transfer_to_ != kNobody && now_ >= transfer_deadline_) transfer_to_ = kNobody;
-  if (now_ >= heartbeat_due_) {
-    send_heartbeats();
-    heartbeat_due_ += config_.heartbeat_interval;
-    if (heartbeat_due_ <= now_) heartbeat_due_ = now_ + config_.heartbeat_interval;
-  }
+  if (now_ >= retry_due_) retry();
   settle();
 }
 
 Nanos Raft::next_deadline() const {
   if (role_ != Role::kLeader) return election_deadline_;
   if (peers_.empty()) return UINT64_MAX;  // alone there is nothing to wait for
-  Nanos next = std::min(heartbeat_due_, quorum_check_due_);
-  if (transfer_to_ != kNobody) next = std::min(next, transfer_deadline_);
+  Nanos next = quorum_check_due_;
+  if (unsettled()) next = std::min(next, retry_due_);
+  if (transfer_to_ != kNobody) return std::min(next, transfer_deadline_);
+  if (!written_.empty()) next = std::min(next, written_.front().issued + config_.election_timeout);
   return next;
 }
 
@@ -91,6 +89,7 @@ void Raft::storage_done(Nanos now, Ticket ticket) {
     written_.pop_front();
   }
   done_ticket_ = std::max(done_ticket_, ticket);
+  stall_told_ = false;
   if (stable > log_.stable()) {
     log_.stable_to(stable);
     if (role_ == Role::kLeader) maybe_commit();
@@ -191,7 +190,9 @@ void Raft::become_leader() {
   enter_config();
   hand_over_tried_ = false;
   settled_config_ = configs_.back().index <= log_.committed() ? configs_.back().index : 0;
-  heartbeat_due_ = now_ + config_.heartbeat_interval;  // the no-op goes out at once
+  leads_since_ = now_;
+  stall_told_ = false;
+  retry_due_ = now_ + config_.retry_interval;  // the no-op goes out at once
   quorum_check_due_ = now_ + config_.election_timeout;
   uncommitted_bytes_ = log_.bytes_between(log_.committed(), log_.last_index());
   announce_role();

@@ -2,10 +2,10 @@
 // same order give the same outputs.
 //
 // In: start, tick, step (a message), propose, storage_done, apply_done, entries_read, link_up, link_lost,
-// transfer, change_members. Out: take_ready() after one or more inputs. The caller applies `storage` batches
-// in the order of their tickets and reports each with storage_done() once it is durable. Whatever depends on
-// durability (votes, acknowledgements, the leader's own share of a majority) is kept back until then, so
-// everything in Ready::messages may be sent at once.
+// leader_heard, peer_heard, transfer, change_members. Out: take_ready() after one or more inputs. The caller
+// applies `storage` batches in the order of their tickets and reports each with storage_done() once it is
+// durable. Whatever depends on durability (votes, acknowledgements, the leader's own share of a majority) is
+// kept back until then, so everything in Ready::messages may be sent at once.
 #pragma once
 
 #include "core/membership.h"
@@ -29,13 +29,13 @@ class Raft {
   // Takes part from now on. A sole voter leads at once.
   void start(Nanos now);
   void tick(Nanos now);
-  // When tick() has something to do next; calling it earlier does no harm.
+  // When tick() has something to do next; calling it earlier does no harm. After a tick it lies ahead.
   Nanos next_deadline() const;
 
   void step(Nanos now, Message message);
   // All or none. expected_term 0: any. NOT_LEADER, FENCED, OVERLOADED, or UNAVAILABLE while leadership is
   // handed over.
-  Result<Placement> propose(Term expected_term, std::span<Proposal> items);
+  Result<Placement> propose(Nanos now, Term expected_term, std::span<Proposal> items);
   // Batches complete in the order of their tickets; a ticket stands for all before it.
   void storage_done(Nanos now, Ticket ticket);
   // This batch and all later ones were refused for lack of space, nothing of them was applied. A sole voter
@@ -50,6 +50,13 @@ class Raft {
   Result<uint64_t> read_index(Nanos now);
   // The answer to a ReadRequest; empty: it failed, and is asked for again later.
   void entries_read(const ReadRequest& request, std::vector<Entry> entries);
+
+  // That a leader is alive, and that its peers are, is told by nodes for all their groups at once, not by
+  // messages of each group. To be called before tick() and before a step() with a vote, where something newer
+  // is known: when the leader that this node follows was heard, and when a peer was sent what it is known to
+  // have got.
+  void leader_heard(Nanos at);
+  void peer_heard(Nanos now, NodeId peer, Nanos at);
 
   // The transport to a peer came up or broke; what was queued may be lost. Losing the leader's link forgets
   // the leader, and candidates follow one another in the order of their rank instead of after a timeout.
@@ -128,7 +135,8 @@ class Raft {
   PeerProgress* peer(NodeId id);
 
   // election.cc
-  void reset_election_timer();
+  void reset_election_timer() { reset_election_timer(now_); }
+  void reset_election_timer(Nanos silent_since);
   void retry_election_timer();
   void campaign_soon(NodeId lost_leader);
   void pre_campaign();
@@ -139,6 +147,7 @@ class Raft {
   void on_vote_request(const Message& message);
   void on_vote_response(const Message& message);
   void record_vote(NodeId from, bool granted);
+  Nanos followed(const PeerProgress& progress) const;
   void check_quorum();
   void on_timeout_now();
   void check_transfer();
@@ -166,6 +175,9 @@ class Raft {
   bool send_append(PeerProgress* to);
   void send_entries(PeerProgress* to, std::vector<Entry> entries);
   void send_heartbeats();
+  void heard_from(PeerProgress* peer, Nanos at);
+  bool unsettled() const;
+  void retry();
   void hear_leader(NodeId from);
   void on_append(Message& message);
   bool well_formed(const Message& message) const;
@@ -199,8 +211,10 @@ class Raft {
   std::vector<PeerProgress> peers_;
   Index term_start_ = 0;
   uint64_t uncommitted_bytes_ = 0;
-  Nanos heartbeat_due_ = 0;
+  Nanos leads_since_ = 0;
+  Nanos retry_due_ = 0;
   Nanos quorum_check_due_ = 0;
+  bool stall_told_ = false;
   struct Read {
     uint64_t context;
     Index index;

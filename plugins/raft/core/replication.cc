@@ -7,7 +7,8 @@
 
 namespace chronik::raft {
 
-Result<Placement> Raft::propose(Term expected_term, std::span<Proposal> items) {
+Result<Placement> Raft::propose(Nanos now, Term expected_term, std::span<Proposal> items) {
+  now_ = now;
   if (role_ != Role::kLeader) return fail(Code::kNotLeader, "this node does not lead the group");
   if (expected_term != 0 && expected_term != term())
     return fail(Code::kFenced, "the leader's term moved on since the proposal was prepared");
@@ -19,6 +20,9 @@ Result<Placement> Raft::propose(Term expected_term, std::span<Proposal> items) {
   if (uncommitted_bytes_ > 0 && uncommitted_bytes_ + bytes > config_.max_uncommitted_bytes)
     return fail(Code::kOverloaded, "too much is proposed and not yet committed, try again");
   Placement placement{term(), log_.last_index() + 1, log_.end_offset()};
+  if (!unsettled()) retry_due_ = now_ + config_.retry_interval;
+  for (PeerProgress& progress : peers_)
+    if (progress.settled(log_.last_index(), log_.committed())) progress.responded = now_;
   for (Proposal& item : items) place(item);
   uncommitted_bytes_ += bytes;
   return placement;
@@ -136,10 +140,39 @@ void Raft::send_heartbeats() {
     message.type = MessageType::kHeartbeat;
     message.to = to.id;
     message.term = term();
-    message.commit = std::min(to.match, log_.committed());
     message.context = next_read_;
     send(std::move(message));
   }
+}
+
+bool Raft::unsettled() const {
+  if (!pending_reads_.empty() || transfer_to_ != kNobody) return true;
+  return std::any_of(peers_.begin(), peers_.end(), [&](const PeerProgress& progress) {
+    return !progress.settled(log_.last_index(), log_.committed()) &&
+           now_ < std::max(progress.heard, leads_since_) + config_.election_timeout;
+  });
+}
+
+void Raft::retry() {
+  retry_due_ += config_.retry_interval;
+  if (retry_due_ <= now_) retry_due_ = now_ + config_.retry_interval;
+  if (!pending_reads_.empty()) send_heartbeats();
+  check_transfer();
+}
+
+// A lost message shows in nothing but this: ask where the follower stands.
+void Raft::heard_from(PeerProgress* from, Nanos at) {
+  if (at <= from->heard) return;
+  from->heard = at;
+  from->waiting = false;
+  if (!from->settled(log_.last_index(), log_.committed())) from->ask = true;
+  if (from->match >= log_.last_index()) from->caught_up = at;
+}
+
+void Raft::peer_heard(Nanos now, NodeId id, Nanos at) {
+  now_ = now;
+  PeerProgress* from = role_ == Role::kLeader ? peer(id) : nullptr;
+  if (from != nullptr) heard_from(from, at);
 }
 
 void Raft::hear_leader(NodeId from) {
@@ -250,8 +283,7 @@ void Raft::refuse_append(const Message& m) {
 void Raft::on_append_response(const Message& m) {
   PeerProgress* from = role_ == Role::kLeader ? peer(m.from) : nullptr;
   if (from == nullptr) return;
-  from->recently_active = true;
-  from->heard = now_;
+  from->heard = from->responded = now_;
   if (m.reject) return on_append_refused(from, m);
   if (m.index > log_.last_index()) return;  // never sent by this leader
   const bool moved = m.index > from->match;
@@ -288,7 +320,6 @@ void Raft::on_append_refused(PeerProgress* from, const Message& m) {
 
 void Raft::on_heartbeat(const Message& m) {
   hear_leader(m.from);
-  if (m.commit > log_.committed()) commit_to(std::min(m.commit, log_.last_index()));
   Message answer;
   answer.type = MessageType::kHeartbeatResponse;
   answer.to = m.from;
@@ -300,16 +331,11 @@ void Raft::on_heartbeat(const Message& m) {
 void Raft::on_heartbeat_response(const Message& m) {
   PeerProgress* from = role_ == Role::kLeader ? peer(m.from) : nullptr;
   if (from == nullptr) return;
-  from->recently_active = true;
-  from->heard = now_;
-  from->waiting = false;
+  heard_from(from, now_);
   if (m.context > from->read_context) {
     from->read_context = m.context;
     confirm_reads();
   }
-  // A lost append shows in nothing but this: ask where the follower stands.
-  if (from->match < log_.last_index()) from->ask = true;
-  from->note_progress(now_, log_.last_index());
 }
 
 Result<uint64_t> Raft::read_index(Nanos now) {

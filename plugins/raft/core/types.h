@@ -77,8 +77,7 @@ enum class MessageType : uint8_t {
 //   kAppend              index, log_term: the entry before the first one sent; commit; entries
 //   kAppendResponse      index: matched up to here, or with `reject` the previous index that did not match;
 //                        commit; hint_index, log_term: where the follower's log may agree
-//   kHeartbeat           commit, at most what the receiver is known to have; context comes back in the
-//   response
+//   kHeartbeat           this node leads; context comes back in the response
 struct Message {
   MessageType type = MessageType::kHeartbeat;
   NodeId from = kNobody;
@@ -166,7 +165,7 @@ struct Config {
   uint64_t seed = 0;                       // of the group; mixed with the node id for the timeouts
   uint64_t group = 0;                      // hash of the group's name
   Nanos election_timeout = 3'000'000'000;  // T: elections start after a silence of T to 2T
-  Nanos heartbeat_interval = 150'000'000;
+  Nanos retry_interval = 150'000'000;      // between attempts to find out where a silent peer is
   Nanos stagger = 50'000'000;  // between candidates of neighbouring rank once the leader's link is lost
   uint64_t max_append_bytes = 1u << 20;
   uint64_t max_inflight_bytes = 16u << 20;

@@ -1,8 +1,6 @@
 // Life of a group: opening, turns, roles, closing.
 #include "group/group.h"
 
-#include "wire/frame.h"
-
 #include <algorithm>
 #include <cstring>
 #include <utility>
@@ -32,6 +30,7 @@ Group::Group(Shard* shard, const chr_group_options& options, const chr_state_mac
     : services_(shard->services()),
       shard_(shard),
       name_(from_abi(options.id.name)),
+      hash_(hash_of(name_)),
       label_(from_abi(options.id.label)),
       machine_(copy_of(machine)),
       context_(context),
@@ -84,9 +83,9 @@ Status Group::restore(Recovered* found) {
   Config config;
   config.self = services_.self;
   config.seed = services_.seed;
-  config.group = hash_of(name_);
+  config.group = hash_;
   config.election_timeout = settings.election_timeout;
-  config.heartbeat_interval = settings.heartbeat_interval;
+  config.retry_interval = settings.heartbeat_interval;
   config.max_append_bytes = settings.max_append_bytes;
   config.max_inflight_bytes = settings.max_inflight_bytes;
   config.max_uncommitted_bytes = settings.max_uncommitted_bytes;
@@ -103,6 +102,7 @@ Status Group::restore(Recovered* found) {
   state_ = State::kOpen;
   raft_->start(shard_->now());
   for (const NodeId peer : shard_->links()) raft_->link_up(shard_->now(), peer);
+  shard_->claims().visit(hash_, [&](NodeId peer, const Claims::Known& known) { claimed(peer, known.term); });
   return {};
 }
 
@@ -116,18 +116,21 @@ void Group::turn() {
     raft_->take_ready(&ready_, !write_refused_);
     for (const Event& event : ready_.events) handle(event);
     if (ready_.storage.ticket != 0) write_batch(std::move(ready_.storage));
-    send(ready_.messages);
+    send(&ready_.messages);
     for (const ReadRequest& request : ready_.reads) serve_read(request);
     if (ready_.apply_to != 0) apply_target_ = ready_.apply_to;
     pump_apply();
     complete_waiters();
     finish_open();
+    update_claims(raft_->role() == Role::kLeader ? raft_->term() : 0);
   }
   if (closing_) finish_close();
 }
 
 void Group::tick(Nanos now) {
   if (state_ != State::kOpen) return;
+  refresh();
+  if (raft_->next_deadline() > now) return;
   raft_->tick(now);
   if (transfer_token_ != 0 && leading_ && raft_->transfer_target() == kNobody)
     shard_->complete(std::exchange(transfer_token_, 0), CHR_E_TIMEOUT, "the new leader did not take over");
@@ -136,6 +139,8 @@ void Group::tick(Nanos now) {
 
 void Group::receive(Message message) {
   if (state_ != State::kOpen) return;
+  if (message.term < raft_->term()) services_.host.add(services_.metrics.lower_term);
+  if (message.type == MessageType::kPreVote || message.type == MessageType::kVote) refresh();
   raft_->step(shard_->now(), std::move(message));
   mark();
 }
@@ -146,11 +151,75 @@ void Group::link(NodeId peer, bool up) {
   mark();
 }
 
+void Group::refresh() {
+  if (state_ != State::kOpen) return;
+  const Claims& claims = shard_->claims();
+  if (raft_->role() == Role::kLeader) {
+    for (const NodeId peer : claimed_to_)
+      if (!claims.excepted(peer, hash_))
+        raft_->peer_heard(shard_->now(), peer, services_.beats.answered(peer));
+    return;
+  }
+  const Claims::Known* claim = claims.find(raft_->leader(), hash_);
+  if (claim != nullptr && claim->term == raft_->term())
+    raft_->leader_heard(services_.beats.heard(raft_->leader(), claim->stream));
+}
+
+bool Group::claimed(NodeId peer, Term term) {
+  if (state_ != State::kOpen) return false;
+  if (term < raft_->term()) return false;
+  Message beat;
+  beat.type = MessageType::kHeartbeat;
+  beat.from = peer;
+  beat.to = services_.self;
+  beat.term = term;
+  raft_->step(shard_->now(), std::move(beat));
+  mark();
+  return true;
+}
+
+void Group::abandoned(NodeId peer, Term term) {
+  if (state_ != State::kOpen || raft_->leader() != peer || raft_->term() != term) return;
+  raft_->forget_leader(shard_->now());
+  mark();
+}
+
+void Group::rejected(NodeId peer, Term term) {
+  if (state_ != State::kOpen || raft_->role() != Role::kLeader || term <= raft_->term()) return;
+  Message answer;
+  answer.type = MessageType::kHeartbeatResponse;
+  answer.from = peer;
+  answer.to = services_.self;
+  answer.term = term;
+  answer.reject = true;
+  raft_->step(shard_->now(), std::move(answer));
+  mark();
+}
+
+// term 0: this node leads no more.
+void Group::update_claims(Term term) {
+  const std::vector<PeerProgress>& peers = raft_->peers();
+  const bool same =
+      term == claimed_term_ &&
+      (term == 0 || std::equal(peers.begin(), peers.end(), claimed_to_.begin(), claimed_to_.end(),
+                               [](const PeerProgress& peer, NodeId id) { return peer.id == id; }));
+  if (same || services_.link == nullptr) return;
+  std::vector<NodeId> to;
+  if (term != 0)
+    for (const PeerProgress& peer : peers) to.push_back(peer.id);
+  for (const NodeId peer : claimed_to_)
+    if (!Membership::contains(to, peer)) services_.beats.claim(shard_->index(), peer, hash_, 0);
+  for (const NodeId peer : to) services_.beats.claim(shard_->index(), peer, hash_, term);
+  claimed_term_ = term;
+  claimed_to_ = std::move(to);
+}
+
 void Group::handle(const Event& event) {
   switch (event.kind) {
     case EventKind::kRole:
       return role_changed(event);
     case EventKind::kTruncated:
+      hints_.clear();
       fail_waiters(event.index, CHR_E_NOT_LEADER, "the entry was overwritten by a new leader");
       return machine_.truncated(context_, event.index, event.offset);
     case EventKind::kCommitted:
@@ -179,10 +248,14 @@ void Group::handle(const Event& event) {
 
 void Group::role_changed(const Event& event) {
   const Metrics& metrics = services_.metrics;
+  // Who still claims to lead in an older term is to learn of this one.
+  shard_->claims().visit(hash_, [&](NodeId peer, const Claims::Known& known) {
+    if (known.term < event.term) shard_->claims().contest(peer, hash_);
+  });
   if (event.role == Role::kLeader) {
     services_.host.info("Node " + std::to_string(services_.self) + " became leader for " + label_ +
                         " at term " + std::to_string(event.term));
-    services_.host.add(metrics.elections_won);
+    services_.host.add(metrics.elections);
     services_.host.add(metrics.leaders, 1);
     leading_ = true;
     told_usable_ = false;
@@ -227,17 +300,8 @@ void Group::fail_waiters(Index from, chr_status code, std::string_view why) {
   waiters_.fail_from(from, [&](uint64_t token) { shard_->complete(token, code, why); });
 }
 
-void Group::send(const std::vector<Message>& messages) {
-  if (services_.link == nullptr) return;
-  std::vector<chr_slice> slices;
-  for (const Message& message : messages) {
-    Payload head;
-    if (!encode_frame(services_.host, name_, message, &head, &slices)) continue;
-    // What is not sent was lost; Raft finds out by itself.
-    (void)services_.link->send(services_.host.self(), services_.channel, static_cast<int32_t>(message.to),
-                               message.type == MessageType::kAppend ? CHR_LANE_BULK : CHR_LANE_CONTROL,
-                               slices.data(), static_cast<uint32_t>(slices.size()));
-  }
+void Group::send(std::vector<Message>* messages) {
+  for (Message& message : *messages) shard_->send(hash_, std::move(message));
 }
 
 void Group::stop_with(const Error& error) {
@@ -252,6 +316,9 @@ void Group::stop_with(const Error& error) {
   if (open_token_ != 0) services_.host.complete(std::exchange(open_token_, 0), error);
   if (std::exchange(leading_, false)) services_.host.add(services_.metrics.leaders, -1);
   told_usable_ = false;
+  update_claims(0);
+  shard_->claims().visit(hash_,
+                         [&](NodeId peer, const Claims::Known&) { shard_->claims().contest(peer, hash_); });
   told_ = {sizeof(chr_role), CHR_ROLE_FOLLOWER, raft_->term(), -1, 0};
   machine_.role(context_, &told_);
   services_.watchers.tell(id_, told_, false);
@@ -275,6 +342,7 @@ void Group::finish_close() {
     if (close_snapshot_ && applied_ > snapshot_.index && !snapshot_failed_) return take_snapshot();
   }
   state_ = State::kClosed;
+  if (raft_ != nullptr) update_claims(0);
   services_.host.cancel_timer(std::exchange(retry_timer_, 0));
   fail_waiters(0, CHR_E_CANCELLED, "the group was closed");
   if (transfer_token_ != 0) shard_->complete(transfer_token_, CHR_E_CANCELLED, "the group was closed");

@@ -44,6 +44,10 @@ class Group : public std::enable_shared_from_this<Group> {
 
   // For the shard.
   const std::string& name() const { return name_; }
+  uint64_t hash() const { return hash_; }
+  Term term() const { return state_ == State::kOpen ? raft_->term() : 0; }
+  Nanos armed() const { return armed_; }
+  void set_armed(Nanos due) { armed_ = due; }
   bool marked() const { return marked_; }
   void set_marked(bool marked) { marked_ = marked; }
   void turn();
@@ -51,6 +55,13 @@ class Group : public std::enable_shared_from_this<Group> {
   void tick(Nanos now);
   void receive(Message message);
   void link(NodeId peer, bool up);
+  // The peer claims to lead in this term; false: it is not followed. It does not any more. It says that this
+  // node is not followed there, for a higher term if that is not 0.
+  bool claimed(NodeId peer, Term term);
+  void abandoned(NodeId peer, Term term);
+  void rejected(NodeId peer, Term term);
+  // Takes over what the node knows of its peers' lives.
+  void refresh();
   // Tells a watcher how things stand; nothing while the group is not open.
   void introduce(chr_role_fn fn, void* context) const;
 
@@ -80,7 +91,8 @@ class Group : public std::enable_shared_from_this<Group> {
   bool usable() const;
   void complete_waiters();
   void fail_waiters(Index from, chr_status code, std::string_view why);
-  void send(const std::vector<Message>& messages);
+  void send(std::vector<Message>* messages);
+  void update_claims(Term term);
   void stop_with(const Error& error);
   void finish_close();
 
@@ -131,6 +143,7 @@ class Group : public std::enable_shared_from_this<Group> {
   Services& services_;
   Shard* const shard_;
   const std::string name_;
+  const uint64_t hash_;
   const std::string label_;
   chr_group_id id_{};
   const chr_state_machine_v1 machine_;
@@ -140,6 +153,9 @@ class Group : public std::enable_shared_from_this<Group> {
   State state_ = State::kRecovering;
   Error failure_;
   bool marked_ = false;
+  Nanos armed_ = UINT64_MAX;
+  Term claimed_term_ = 0;  // towards these peers
+  std::vector<NodeId> claimed_to_;
   uint64_t storage_group_ = 0;
   uint64_t open_token_ = 0;
   Index open_target_ = 0;

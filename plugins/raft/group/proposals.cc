@@ -81,7 +81,7 @@ chr_status Group::propose(uint64_t expected_term, const chr_proposal* items, uin
   if (until > CHR_UNTIL_COPIES && until - CHR_UNTIL_COPIES > raft_->membership().voters.size())
     return report(error, CHR_E_INVALID_ARGUMENT, "the group has fewer voters than copies are asked for");
   if (fill_proposals(items, n) != CHR_OK) return report(error, CHR_E_OVERLOADED, "no memory for a proposal");
-  const Result<Placement> placement = raft_->propose(expected_term, proposals_);
+  const Result<Placement> placement = raft_->propose(shard_->now(), expected_term, proposals_);
   if (!placement) {
     proposals_.clear();
     services_.host.add(services_.metrics.proposals_refused);
@@ -134,7 +134,7 @@ Status Group::propose_trim(int64_t offset, uint64_t token) {
   Proposal item;
   item.kind = CHR_ENTRY_TRIM;
   item.payload = Payload::adopt(payload);
-  const Result<Placement> placement = raft_->propose(0, {&item, 1});
+  const Result<Placement> placement = raft_->propose(shard_->now(), 0, {&item, 1});
   if (!placement) return std::unexpected(placement.error());
   waiters_.until_applied(placement->first_index, token);
   mark();

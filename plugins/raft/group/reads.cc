@@ -76,7 +76,8 @@ void Group::read_storage(const chr_group_read& args, Index from, bool certain, c
   read.headers_only = args.headers_only;
   read.group = storage_group_;
   read.from = from;
-  read.to = (args.bound == CHR_BOUND_COMMITTED ? visible_ : log.last_index()) + 1;
+  // Above what is durable, storage may still hold entries that were truncated.
+  read.to = std::min(args.bound == CHR_BOUND_COMMITTED ? visible_ : log.last_index(), log.stable()) + 1;
   read.max_bytes = args.max_bytes;
   read.max_lease_ms = args.max_lease_ms;
   services_.store.read(read,
@@ -135,7 +136,7 @@ void Group::found(int32_t by, int64_t value, bool again, chr_entry_header* out, 
   if (state_ != State::kOpen) return services_.host.complete(token, CHR_E_UNAVAILABLE, "the group closed");
   if (!header) return services_.host.complete(token, header.error());
   const RaftLog& log = raft_->log();
-  if (header->index <= visible_) {
+  if (header->index <= std::min(visible_, log.stable())) {
     *out = *header;
     return services_.host.complete(token, CHR_OK);
   }

@@ -52,10 +52,4 @@ void Watchers::call(Watcher* watcher, const chr_group_id& id, const chr_role& ro
   if (watcher->active) watcher->fn(watcher->context, &id, &role, usable ? 1 : 0);
 }
 
-uint64_t hash_of(std::string_view name) {  // FNV-1a
-  uint64_t hash = 0xcbf29ce484222325u;
-  for (const char c : name) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3u;
-  return hash;
-}
-
 }  // namespace chronik::raft

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/types.h"
+#include "group/beats.h"
 #include "log/store.h"
 
 #include <chronik/draft/consensus.h>
@@ -48,7 +49,10 @@ class Watchers {
 };
 
 struct Metrics {
-  uint64_t elections_won = 0;
+  uint64_t elections = 0;
+  uint64_t leader_transfers = 0;
+  uint64_t lower_term = 0;
+  uint64_t decode_errors = 0;
   uint64_t proposals_refused = 0;
   uint64_t groups = 0;
   uint64_t leaders = 0;
@@ -66,9 +70,7 @@ struct Services {
   Settings settings;
   Metrics metrics;
   Watchers watchers;
+  Beats beats;
 };
-
-// Stable across nodes and versions: it decides on which shard a group lives, and enters its timeouts.
-uint64_t hash_of(std::string_view name);
 
 }  // namespace chronik::raft

@@ -9,6 +9,8 @@ namespace chronik::raft {
 namespace {
 
 constexpr Nanos kRetryWrites = 5'000'000;      // storage's queue was full
+constexpr Nanos kFar = 250'000'000;            // deadlines as far away come together
+constexpr Nanos kTogether = 16'000'000;        // within so much
 constexpr uint64_t kMinTailBytes = 64u << 10;  // of one group
 constexpr uint64_t kMaxTailBytes = 4u << 20;
 
@@ -16,20 +18,22 @@ constexpr uint64_t kMaxTailBytes = 4u << 20;
 
 Shard::~Shard() = default;
 
-Group* Shard::find(std::string_view name) const {
-  const auto found = groups_.find(std::string(name));
+Group* Shard::find(uint64_t group) const {
+  const auto found = groups_.find(group);
   return found == groups_.end() ? nullptr : found->second.get();
 }
 
 Group* Shard::add(std::shared_ptr<Group> group) {
   Group* const raw = group.get();
-  groups_.emplace(raw->name(), std::move(group));
+  groups_.emplace(raw->hash(), std::move(group));
   services_->host.add(services_->metrics.groups, 1);
   return raw;
 }
 
 void Shard::remove(Group* group) {
-  if (groups_.erase(group->name()) > 0) services_->host.add(services_->metrics.groups, -1);
+  const uint64_t hash = group->hash();
+  if (groups_.erase(hash) > 0) services_->host.add(services_->metrics.groups, -1);
+  claims_.visit(hash, [&](NodeId peer, const Claims::Known&) { claims_.contest(peer, hash); });
   finish_stop();
 }
 
@@ -53,9 +57,10 @@ void Shard::turn(void* self) {
   for (const auto& group : shard->turning_) {
     group->set_marked(false);
     group->turn();
-    shard->arm(group->next_deadline());
+    shard->arm(group.get(), group->next_deadline());
   }
   shard->turning_.clear();
+  shard->send_messages();
   shard->send_writes();
   if (!shard->done_.empty()) {
     const std::vector<chr_done> done = std::exchange(shard->done_, {});
@@ -120,6 +125,8 @@ void Shard::complete(uint64_t token, chr_status code, std::string_view message) 
 void Shard::link(NodeId peer, bool up) {
   std::erase(links_, peer);
   if (up) links_.push_back(peer);
+  claims_.forget(peer);
+  if (up && index_ == 0) send_beat(peer);
   for_each([&](Group* group) { group->link(peer, up); });
 }
 
@@ -128,13 +135,21 @@ uint64_t Shard::tail_bytes() const {
   return std::clamp(share, kMinTailBytes, kMaxTailBytes);
 }
 
-// The timer only ever moves forward here: one that fires too early looks again, which is cheaper than to
-// follow every heartbeat that pushes an election away.
-void Shard::arm(Nanos due) {
+void Shard::arm(Group* group, Nanos due) {
+  if (due >= group->armed()) return;
+  group->set_armed(due);
+  deadlines_.emplace(due, group->hash());
+  start_timer();
+}
+
+void Shard::start_timer() {
+  if (deadlines_.empty()) return;
+  const Nanos at = now();
+  Nanos due = deadlines_.top().first;
+  if (due > at + kFar) due = (due / kTogether + 1) * kTogether;
   if (due >= timer_due_) return;
   services_->host.cancel_timer(timer_);
   timer_due_ = due;
-  const Nanos at = now();
   timer_ = services_->host.timer(due > at ? due - at : 0, on_timer, this);
 }
 
@@ -147,12 +162,17 @@ void Shard::on_timer(void* self) {
 
 void Shard::tick() {
   const Nanos at = now();
-  Nanos due = UINT64_MAX;
-  for_each([&](Group* group) {
-    if (group->next_deadline() <= at) group->tick(at);
-    due = std::min(due, group->next_deadline());
-  });
-  arm(due);
+  std::vector<Group*> due;
+  for (; !deadlines_.empty() && deadlines_.top().first <= at; deadlines_.pop()) {
+    Group* const group = find(deadlines_.top().second);
+    if (group != nullptr && group->armed() == deadlines_.top().first) due.push_back(group);
+  }
+  for (Group* group : due) {
+    group->set_armed(UINT64_MAX);
+    group->tick(at);
+    arm(group, group->next_deadline());
+  }
+  start_timer();
 }
 
 void Shard::stop(std::function<void()> done) {
@@ -166,6 +186,7 @@ void Shard::stop(std::function<void()> done) {
 void Shard::finish_stop() {
   if (!stopped_ || !groups_.empty()) return;
   services_->host.cancel_timer(std::exchange(timer_, 0));
+  services_->host.cancel_timer(std::exchange(beat_timer_, 0));
   // A turn may still be posted; what is posted after it is the last thing that this shard does.
   services_->host.post(index_, [done = std::exchange(stopped_, nullptr)] { done(); });
 }

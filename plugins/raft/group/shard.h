@@ -1,18 +1,22 @@
 // The groups of one shard: their turns, timers and writes, taken together.
 //
 // An input (a proposal, a message, a completed write) only marks its group. Once per turn of the shard all
-// marked groups are served: their writes go to storage in one call, completions to the host in one call.
+// marked groups are served: their messages go to each peer in as few frames as fit, their writes to storage
+// in one call, completions to the host in one call. What does not change costs nothing: a group whose peers
+// are up to date looks at what its node knows of others when a timeout is due, and not otherwise.
 #pragma once
 
 #include "core/membership.h"
+#include "group/claims.h"
 #include "group/services.h"
 #include "log/write.h"
 
 #include <functional>
 #include <memory>
-#include <string>
+#include <queue>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace chronik::raft {
@@ -31,7 +35,8 @@ class Shard {
   uint32_t index() const { return index_; }
   Nanos now() const { return services_->host.now_ns(); }
 
-  Group* find(std::string_view name) const;
+  Group* find(uint64_t group) const;
+  Group* find(std::string_view name) const { return find(hash_of(name)); }
   Group* add(std::shared_ptr<Group> group);
   void remove(Group* group);
   size_t size() const { return groups_.size(); }
@@ -40,6 +45,8 @@ class Shard {
     for (const auto& [name, group] : groups_) fn(group.get());
   }
 
+  // Begins to tell others that this shard is alive.
+  void start();
   // The group has something to do in the next turn.
   void mark(Group* group);
   // Part of the next call to storage. done(Status) runs on this shard.
@@ -48,13 +55,19 @@ class Shard {
   // Completed with the end of the turn. The text is static.
   void complete(uint64_t token, chr_status code, std::string_view message = {});
 
+  // Leaves with the end of the turn.
+  void send(uint64_t group, Message message);
+  void receive(std::vector<Envelope> messages);
+
   void link(NodeId peer, bool up);
+  void claimed(const ClaimNews& news);
+  Claims& claims() { return claims_; }
   // The peers whose link is up.
   const std::vector<NodeId>& links() const { return links_; }
   // What one group may keep in memory of its tail.
   uint64_t tail_bytes() const;
-  // A group has a deadline.
-  void arm(Nanos due);
+  // The group is to be ticked then, or when a deadline before that is due.
+  void arm(Group* group, Nanos due);
   // Ends all groups; done runs when the last one is gone.
   void stop(std::function<void()> done);
 
@@ -70,23 +83,42 @@ class Shard {
   static void CHR_CALL written(void* pending, const chr_done* done);
   static void CHR_CALL on_timer(void* shard);
   static void CHR_CALL on_retry(void* shard);
+  static void CHR_CALL on_beat(void* shard);
   void schedule_turn();
+  void send_messages();
+  void send_frame(NodeId to, uint32_t lane, std::span<const Envelope> messages);
+  void beat();
+  void send_beat(NodeId peer);
+  void start_timer();
   void send_writes();
   void tick();
   void finish_stop();
 
   Services* const services_;
   const uint32_t index_;
-  std::unordered_map<std::string, std::shared_ptr<Group>> groups_;
+  std::unordered_map<uint64_t, std::shared_ptr<Group>> groups_;
+  Claims claims_;
   std::vector<std::shared_ptr<Group>> marked_;
   std::vector<std::shared_ptr<Group>> turning_;
   std::vector<std::unique_ptr<Pending>> writes_;
   std::vector<chr_storage_write> calls_;
   std::vector<chr_done> done_;
+  struct Outbox {
+    NodeId to;
+    uint32_t lane;
+    std::vector<Envelope> messages;
+  };
+  std::vector<Outbox> outboxes_;
+  std::vector<chr_slice> slices_;
   std::vector<NodeId> links_;
   bool turn_scheduled_ = false;
+  // Deadlines, with the groups that they are of. One that moved later stays until it is due.
+  using Deadline = std::pair<Nanos, uint64_t>;
+  std::priority_queue<Deadline, std::vector<Deadline>, std::greater<>> deadlines_;
   uint64_t timer_ = 0;
   Nanos timer_due_ = UINT64_MAX;
+  uint64_t beat_timer_ = 0;
+  Nanos beat_due_ = 0;
   uint64_t retry_timer_ = 0;
   std::function<void()> stopped_;
 };

@@ -2,7 +2,7 @@
 
 #include "wire/raft.pb.h"
 
-#include <cstring>
+#include <string>
 #include <utility>
 
 namespace chronik::raft {
@@ -20,8 +20,8 @@ uint32_t get_length(const uint8_t* p) {
   return n;
 }
 
-void fill_head(const Message& m, std::string_view group, wire::Message* head) {
-  head->set_group(group.data(), group.size());
+void fill_message(const Message& m, uint64_t group, wire::Message* head) {
+  head->set_group(group);
   head->set_type(static_cast<uint32_t>(m.type));
   head->set_term(m.term);
   head->set_index(m.index);
@@ -44,11 +44,14 @@ void fill_head(const Message& m, std::string_view group, wire::Message* head) {
   }
 }
 
-// The payloads must fill the rest of the frame exactly.
-Status read_entries(const wire::Message& head, chr_slice rest, std::vector<Entry>* entries) {
+// A small entry in a frame of many is copied: kept in a tail it would keep the whole frame.
+constexpr uint64_t kSmallEntry = 4096;
+
+// Takes the payloads of the message from the front of *rest.
+Status read_entries(const wire::Message& head, chr_slice* rest, std::vector<Entry>* entries) {
   entries->reserve(static_cast<size_t>(head.entries_size()));
   for (const wire::EntryHeader& from : head.entries()) {
-    if (from.bytes() > rest.n) return fail(Code::kCorrupt, "an entry is larger than its frame");
+    if (from.bytes() > rest->n) return fail(Code::kCorrupt, "an entry is larger than its frame");
     Entry entry;
     entry.header.index = from.index();
     entry.header.term = from.term();
@@ -58,52 +61,24 @@ Status read_entries(const wire::Message& head, chr_slice rest, std::vector<Entry
     entry.header.records = from.records();
     entry.header.kind = from.kind();
     entry.header.bytes = from.bytes();
-    if (from.bytes() > 0) entry.payload = Payload::share({rest.p, from.bytes(), rest.lease});
-    rest.p += from.bytes();
-    rest.n -= from.bytes();
+    const auto* bytes = reinterpret_cast<const char*>(rest->p);
+    if (from.bytes() > 0 && from.bytes() < kSmallEntry && rest->n > 2 * kSmallEntry) {
+      entry.payload = Payload::own(std::string(bytes, from.bytes()));
+    } else if (from.bytes() > 0) {
+      entry.payload = Payload::share({rest->p, from.bytes(), rest->lease});
+    }
+    rest->p += from.bytes();
+    rest->n -= from.bytes();
     entries->push_back(std::move(entry));
   }
-  if (rest.n != 0) return fail(Code::kCorrupt, "a frame has bytes that belong to no entry");
   return {};
 }
 
-}  // namespace
-
-Status encode_frame(const Host& host, std::string_view group, const Message& message, Payload* head,
-                    std::vector<chr_slice>* slices) {
-  wire::Message proto;
-  fill_head(message, group, &proto);
-  const size_t size = proto.ByteSizeLong();
-  if (size > kMaxFrameHead)
-    return fail(Code::kInvalidArgument, "a message has too many entries for one frame");
-  chr_slice slice{};
-  if (host.alloc(kLengthBytes + size, &slice) != CHR_OK)
-    return fail(Code::kOverloaded, "no memory for a frame");
-  *head = Payload::adopt(slice);
-  uint8_t* p = const_cast<uint8_t*>(slice.p);
-  put_length(p, static_cast<uint32_t>(size));
-  if (!proto.SerializeToArray(p + kLengthBytes, static_cast<int>(size)))
-    return fail(Code::kFailed, "a message could not be written as a frame");
-  slices->clear();
-  slices->push_back(slice);
-  for (const Entry& entry : message.entries)
-    if (entry.payload.size() > 0) slices->push_back(entry.payload.slice());
-  return {};
-}
-
-Result<Envelope> decode_frame(const chr_slice& frame, NodeId from, NodeId to) {
-  if (frame.n < kLengthBytes) return fail(Code::kCorrupt, "a frame is shorter than its length field");
-  const uint32_t size = get_length(frame.p);
-  if (size > kMaxFrameHead || size > frame.n - kLengthBytes)
-    return fail(Code::kCorrupt, "the head of a frame is longer than the frame");
-  wire::Message head;
-  if (!head.ParseFromArray(frame.p + kLengthBytes, static_cast<int>(size)))
-    return fail(Code::kCorrupt, "the head of a frame cannot be parsed");
-  if (head.group().empty() || head.group().size() > kMaxGroupName)
-    return fail(Code::kCorrupt, "the group's name in a frame is empty or too long");
+Result<Envelope> message_of(const wire::Message& head, NodeId from, NodeId to, chr_slice* rest) {
+  if (head.group() == 0) return fail(Code::kCorrupt, "a message is for no group");
   if (head.type() < static_cast<uint32_t>(MessageType::kPreVote) ||
       head.type() > static_cast<uint32_t>(MessageType::kTimeoutNow))
-    return fail(Code::kUnsupported, "a frame is of a type that this version does not know");
+    return fail(Code::kUnsupported, "a message is of a type that this version does not know");
   Envelope envelope;
   envelope.group = head.group();
   Message& m = envelope.message;
@@ -118,9 +93,125 @@ Result<Envelope> decode_frame(const chr_slice& frame, NodeId from, NodeId to) {
   m.context = head.context();
   m.reject = head.reject();
   m.forced = head.forced();
-  CHRONIK_CHECK(read_entries(
-      head, {frame.p + kLengthBytes + size, frame.n - kLengthBytes - size, frame.lease}, &m.entries));
+  CHRONIK_CHECK(read_entries(head, rest, &m.entries));
   return envelope;
+}
+
+Status encode(const Host& host, const wire::Frame& proto, Payload* head) {
+  const size_t size = proto.ByteSizeLong();
+  if (size > kMaxFrameHead)
+    return fail(Code::kInvalidArgument, "a frame has too many entries, or a beat too many groups");
+  chr_slice slice{};
+  if (host.alloc(kLengthBytes + size, &slice) != CHR_OK)
+    return fail(Code::kOverloaded, "no memory for a frame");
+  slice.n = kLengthBytes + size;
+  *head = Payload::adopt(slice);
+  uint8_t* p = const_cast<uint8_t*>(slice.p);
+  put_length(p, static_cast<uint32_t>(size));
+  if (!proto.SerializeToArray(p + kLengthBytes, static_cast<int>(size)))
+    return fail(Code::kFailed, "a message could not be written as a frame");
+  return {};
+}
+
+Result<Beat> beat_of(const wire::Beat& from) {
+  Beat beat;
+  beat.session = from.session();
+  beat.seq = from.seq();
+  beat.sent = from.sent_ns();
+  for (const wire::Stream& stream : from.streams()) {
+    BeatStream& to = beat.streams.emplace_back();
+    to.id = stream.id();
+    to.base = stream.base();
+    to.version = stream.version();
+    to.digest = stream.digest();
+    if (stream.groups_size() != stream.terms_size() || to.base > to.version)
+      return fail(Code::kCorrupt, "a stream of a beat does not fit together");
+    for (int i = 0; i < stream.groups_size(); ++i) to.claims.push_back({stream.groups(i), stream.terms(i)});
+  }
+  beat.heard_session = from.heard_session();
+  beat.heard_sent = from.heard_sent_ns();
+  if (from.have_ids_size() != from.have_versions_size() ||
+      from.except_groups_size() != from.except_terms_size() || beat.session == 0)
+    return fail(Code::kCorrupt, "a beat does not fit together");
+  for (int i = 0; i < from.have_ids_size(); ++i)
+    beat.have.push_back({from.have_ids(i), from.have_versions(i)});
+  for (int i = 0; i < from.except_groups_size(); ++i)
+    beat.exceptions.push_back({from.except_groups(i), from.except_terms(i)});
+  return beat;
+}
+
+}  // namespace
+
+uint64_t hash_of(std::string_view name) {  // FNV-1a
+  uint64_t hash = 0xcbf29ce484222325u;
+  for (const char c : name) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3u;
+  return hash;
+}
+
+Status encode_messages(const Host& host, std::span<const Envelope> messages, Payload* head,
+                       std::vector<chr_slice>* slices) {
+  wire::Frame proto;
+  for (const Envelope& each : messages) fill_message(each.message, each.group, proto.add_messages());
+  CHRONIK_CHECK(encode(host, proto, head));
+  slices->assign(1, head->slice());
+  for (const Envelope& each : messages)
+    for (const Entry& entry : each.message.entries)
+      if (entry.payload.size() > 0) slices->push_back(entry.payload.slice());
+  return {};
+}
+
+Status encode_beat(const Host& host, const Beat& beat, Payload* head) {
+  wire::Frame proto;
+  wire::Beat* to = proto.mutable_beat();
+  to->set_session(beat.session);
+  to->set_seq(beat.seq);
+  to->set_sent_ns(beat.sent);
+  for (const BeatStream& stream : beat.streams) {
+    wire::Stream* out = to->add_streams();
+    out->set_id(stream.id);
+    out->set_base(stream.base);
+    out->set_version(stream.version);
+    out->set_digest(stream.digest);
+    for (const Claim& claim : stream.claims) {
+      out->add_groups(claim.group);
+      out->add_terms(claim.term);
+    }
+  }
+  to->set_heard_session(beat.heard_session);
+  to->set_heard_sent_ns(beat.heard_sent);
+  for (const Beat::Have& have : beat.have) {
+    to->add_have_ids(have.stream);
+    to->add_have_versions(have.version);
+  }
+  for (const Claim& exception : beat.exceptions) {
+    to->add_except_groups(exception.group);
+    to->add_except_terms(exception.term);
+  }
+  return encode(host, proto, head);
+}
+
+Result<Frame> decode_frame(const chr_slice& frame, NodeId from, NodeId to) {
+  if (frame.n < kLengthBytes) return fail(Code::kCorrupt, "a frame is shorter than its length field");
+  const uint32_t size = get_length(frame.p);
+  if (size > kMaxFrameHead || size > frame.n - kLengthBytes)
+    return fail(Code::kCorrupt, "the head of a frame is longer than the frame");
+  wire::Frame head;
+  if (!head.ParseFromArray(frame.p + kLengthBytes, static_cast<int>(size)))
+    return fail(Code::kCorrupt, "the head of a frame cannot be parsed");
+  if (head.messages_size() == 0 && !head.has_beat()) return fail(Code::kCorrupt, "a frame is empty");
+  chr_slice rest{frame.p + kLengthBytes + size, frame.n - kLengthBytes - size, frame.lease};
+  Frame out;
+  for (const wire::Message& message : head.messages()) {
+    auto envelope = message_of(message, from, to, &rest);
+    if (!envelope) return std::unexpected(envelope.error());
+    out.messages.push_back(std::move(*envelope));
+  }
+  if (rest.n != 0) return fail(Code::kCorrupt, "a frame has bytes that belong to no entry");
+  if (!head.has_beat()) return out;
+  auto beat = beat_of(head.beat());
+  if (!beat) return std::unexpected(beat.error());
+  out.beat = std::move(*beat);
+  return out;
 }
 
 }  // namespace chronik::raft

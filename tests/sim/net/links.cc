@@ -176,7 +176,7 @@ chr_status Links::send(Node& from, uint32_t channel, int32_t to, uint32_t lane, 
     if (slices[i].n != 0) std::memcpy(at, slices[i].p, slices[i].n);
     at += slices[i].n;
   }
-  if (filter && !filter(from.id(), peer, name, frame.bytes.p, bytes)) {
+  if (filter && !filter(from.id(), peer, name, const_cast<uint8_t*>(frame.bytes.p), bytes)) {
     frame.bytes.lease->ops->release(frame.bytes.lease);
     ++lost_;
     return CHR_OK;

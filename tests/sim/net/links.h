@@ -51,8 +51,8 @@ class Links {
   bool blocked(uint32_t from, uint32_t to) const { return pair(from, to).blocked; }
   // The power went off, or the network: peers are not told at once of a node that goes down.
   bool silent_death = false;
-  // Called for every frame; false: it vanishes. For scenarios.
-  std::function<bool(uint32_t from, uint32_t to, std::string_view channel, const uint8_t* bytes, uint64_t n)>
+  // Called for every frame, whose bytes it may change; false: it vanishes. For scenarios.
+  std::function<bool(uint32_t from, uint32_t to, std::string_view channel, uint8_t* bytes, uint64_t n)>
       filter;
 
   uint64_t frames() const { return frames_; }

@@ -37,6 +37,19 @@ struct Said {
   }
 };
 
+// Frames hold what many groups have to say, under the hashes of their names. What __meta says is for a group
+// that nobody has, and that nobody has it comes back to __meta.
+void rename_meta(uint8_t* frame, uint64_t n) {
+  const uint64_t meta = raft::hash_of("__meta");
+  for (uint64_t at = 0; at + sizeof meta <= n; ++at) {
+    uint64_t hash = 0;
+    for (size_t i = 0; i < sizeof hash; ++i) hash |= static_cast<uint64_t>(frame[at + i]) << (8 * i);
+    if ((hash | 1) != (meta | 1)) continue;
+    frame[at] ^= 1;
+    at += sizeof hash - 1;
+  }
+}
+
 class MetaStalled {
  public:
   MetaStalled(const RunOptions& options, const host::PluginSet& set)
@@ -50,11 +63,9 @@ class MetaStalled {
       said_.lines.push_back({world_.now(), node, level, std::string(text)});
     };
     cluster_.links().faults.delay_ns = 500 * kMicrosecond;
-    cluster_.links().filter = [this](uint32_t from, uint32_t to, std::string_view, const uint8_t* p,
-                                     uint64_t n) {
-      if (!stalled_) return true;
-      const auto frame = raft::decode_frame({p, n, nullptr}, from, to);
-      return !frame || frame->group != "__meta";
+    cluster_.links().filter = [this](uint32_t, uint32_t, std::string_view, uint8_t* p, uint64_t n) {
+      if (stalled_) rename_meta(p, n);
+      return true;
     };
   }
 
@@ -68,6 +79,7 @@ class MetaStalled {
   bool stall();
   bool release();
   bool create_topic();
+  bool ask_for_topic(std::string_view name, chr_change_result* result, chr_done_fn done);
   // The partition's leader as every running node tells it; -1 where they differ or do not know.
   int32_t leader_everywhere(uint64_t* term);
   bool check_times(const std::vector<uint64_t>& times);
@@ -87,6 +99,7 @@ class MetaStalled {
   bool stalled_ = false;
   int created_ = 0;  // 1: the topic exists, -1: it was refused
   chr_change_result result_{};
+  chr_change_result never_{};  // of a topic that __meta cannot agree on
   uint32_t leader_ = 0;
 };
 
@@ -105,28 +118,31 @@ bool MetaStalled::prepare() {
 
 bool MetaStalled::create_topic() {
   if (created_ == 1) return true;
-  Node& node = cluster_.node(1);
-  if (created_ == 2 || !node.running()) return false;
-  created_ = 2;
-  const Enter enter(world_, node.at_shard(0));
-  void* self = nullptr;
-  const auto* metadata = static_cast<const chr_metadata_v1*>(node.service(CHR_METADATA_ID, &self, true));
-  chr_new_topic topic{};
-  topic.name = to_abi(kTopic);
-  topic.partitions = 1;
-  topic.replication_factor = static_cast<int32_t>(std::min<uint32_t>(3, options_.nodes));
+  if (created_ == 2 || !cluster_.node(1).running()) return false;
   const auto done = [](void* context, const chr_done* answer) {
     auto& here = *static_cast<MetaStalled*>(context);
     const bool exists =
         answer->code == CHR_OK && (here.result_.code == CHR_OK || here.result_.code == CHR_E_EXISTS);
     here.created_ = exists ? 1 : 0;
   };
+  created_ = ask_for_topic(kTopic, &result_, done) ? 2 : 0;
+  return false;
+}
+
+bool MetaStalled::ask_for_topic(std::string_view name, chr_change_result* result, chr_done_fn done) {
+  Node& node = cluster_.node(1);
+  const Enter enter(world_, node.at_shard(0));
+  void* self = nullptr;
+  const auto* metadata = static_cast<const chr_metadata_v1*>(node.service(CHR_METADATA_ID, &self, true));
+  chr_new_topic topic{};
+  topic.name = to_abi(name);
+  topic.partitions = 1;
+  topic.replication_factor = static_cast<int32_t>(std::min<uint32_t>(3, options_.nodes));
   const uint64_t token = node.ops().begin(&node.harness(), 0, done, this);
   chr_error error = make_abi_error();
-  if (metadata->create_topics(self, &topic, 1, 0, 5 * kSecond, &result_, token, &error) != CHR_PENDING) {
-    node.ops().abandon(token);
-    created_ = 0;
-  }
+  if (metadata->create_topics(self, &topic, 1, 0, 5 * kSecond, result, token, &error) == CHR_PENDING)
+    return true;
+  node.ops().abandon(token);
   return false;
 }
 
@@ -154,10 +170,12 @@ int32_t MetaStalled::leader_everywhere(uint64_t* term) {
   return leader;
 }
 
-// Frames of __meta do not get through, all others do: soon it has no leader. Then the partition's leader
-// dies.
+// Frames of __meta do not get through, all others do: it has no leader any more once it was to agree on
+// something. Then the partition's leader dies.
 bool MetaStalled::stall() {
   stalled_ = true;
+  if (!ask_for_topic("never", &never_, [](void*, const chr_done*) {}))
+    return broken("node 1 takes no change of the catalog");
   if (!cluster_.run_for(15 * kSecond)) return false;
   uint64_t term = 0;
   const int32_t before = leader_everywhere(&term);

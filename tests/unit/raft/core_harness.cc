@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cstring>
+#include <stdexcept>
 
 namespace chronik::raft::test {
 
@@ -87,12 +88,33 @@ Payload Harness::payload(const std::string& text) {
 
 Result<Placement> Harness::propose(NodeId id, Term expected, const std::vector<Proposal>& items) {
   std::vector<Proposal> copy = items;
-  return node(id).raft->propose(expected, copy);
+  return node(id).raft->propose(node(id).now, expected, copy);
+}
+
+void Harness::tick(NodeId id, Nanos passed) {
+  SimNode& n = node(id);
+  n.now += passed;
+  n.raft->tick(n.now);
+  if (n.raft->next_deadline() <= n.now) throw std::logic_error("a tick left something to do at once");
+  if (n.raft->role() != Role::kLeader || n.beats_of != n.raft->term() || n.now < n.next_beat) return;
+  n.next_beat = n.now + config_.retry_interval;
+  for (const PeerProgress& peer : n.raft->peers()) {
+    Message beat;
+    beat.type = MessageType::kHeartbeat;
+    beat.from = id;
+    beat.to = peer.id;
+    beat.term = n.raft->term();
+    network_.push_back(beat);
+  }
 }
 
 Ready Harness::take(NodeId id) {
   SimNode& n = node(id);
   Ready ready;
+  if (n.raft->role() == Role::kLeader && n.beats_of != n.raft->term()) {
+    n.beats_of = n.raft->term();
+    n.next_beat = n.now + config_.retry_interval;
+  }
   n.raft->take_ready(&ready);
   if (ready.storage.ticket != 0) n.writing.push_back(ready.storage);
   for (const Message& message : ready.messages) network_.push_back(message);
@@ -225,7 +247,8 @@ std::string describe(const Message& m) {
                       : fmt::format(" matched={} commit={}", m.index, m.commit);
       break;
     case MessageType::kHeartbeat:
-      out += fmt::format(" commit={}", m.commit);
+    case MessageType::kHeartbeatResponse:
+      if (m.context != 0) out += fmt::format(" read={}", m.context);
       break;
     default:
       break;

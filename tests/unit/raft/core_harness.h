@@ -45,6 +45,8 @@ struct SimNode {
   std::deque<ReadRequest> reads;
   std::vector<Applied> applied;
   Nanos now = 0;
+  Term beats_of = 0;  // the term in which it beats
+  Nanos next_beat = 0;
 };
 
 // Owns nodes 1..n and the messages between them. Nodes above `voters` join a group that the others made.
@@ -63,6 +65,8 @@ class Harness {
   Result<Placement> propose(NodeId id, Term expected, const std::vector<Proposal>& items);
   Payload payload(const std::string& text);
 
+  // A leader tells its peers that it is alive, every interval, as a node does it for all of its groups.
+  void tick(NodeId id, Nanos passed);
   // Takes the node's output: storage joins its queue, messages the network, applies are done at once.
   Ready take(NodeId id);
   bool write_one(NodeId id);

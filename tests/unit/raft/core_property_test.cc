@@ -135,11 +135,7 @@ class Run {
     cluster_.write_one(id);
   }
 
-  void tick(NodeId id, uint64_t ms) {
-    SimNode& n = cluster_.node(id);
-    n.now += ms * kMillisecond;
-    n.raft->tick(n.now);
-  }
+  void tick(NodeId id, uint64_t ms) { cluster_.tick(id, ms * kMillisecond); }
 
   void propose(NodeId id) {
     std::vector<Proposal> items(1 + pick(3));

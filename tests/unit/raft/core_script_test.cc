@@ -82,11 +82,7 @@ std::string Script::run(const std::string& line) {
     status();
   } else if (command == "tick") {
     const Nanos ms = std::stoull(option(words, "ms", "0"));
-    for (NodeId node : ids(words)) {
-      SimNode& n = cluster_->node(node);
-      n.now += ms * kMillisecond;
-      n.raft->tick(n.now);
-    }
+    for (NodeId node : ids(words)) cluster_->tick(node, ms * kMillisecond);
   } else {
     node_command(words);
   }
@@ -120,6 +116,10 @@ void Script::node_command(const Words& words) {
   if (command == "reorder") return reorder(on);
   if (command == "link-lost") return n.raft->link_lost(n.now, other);
   if (command == "link-up") return n.raft->link_up(n.now, other);
+  // As of so many milliseconds ago.
+  const Nanos ago = std::stoull(option(words, "ms", "0")) * kMillisecond;
+  if (command == "leader-heard") return n.raft->leader_heard(n.now - ago);
+  if (command == "peer-heard") return n.raft->peer_heard(n.now, other, n.now - ago);
   if (command == "forget") return n.raft->forget_leader(n.now);
   if (command == "crash") return cluster_->crash(on, std::stoul(option(words, "keep", "0")));
   if (command == "restart") return cluster_->boot(on);

@@ -80,6 +80,74 @@ TEST(ThreeNodes, BringUpAFollowerFromStorage) {
   EXPECT_EQ(cluster.journal(away).applied, expected);
 }
 
+// Storage still holds what the new leader replaced as long as its write is on its way.
+TEST(ThreeNodes, NeverReadWhatIsAboutToBeOverwritten) {
+  Cluster cluster(3);
+  connect_all(&cluster);
+  cluster.open("test/0");
+  cluster.run(100);
+  ASSERT_EQ(cluster.leader("test/0"), 1);
+  Node& old_leader = cluster.node(1);
+  for (int i = 0; i < 15; ++i) {  // more than the tail keeps
+    old_leader.propose("test/0", std::to_string(i) + std::string(400'000, 'x'));
+    cluster.run(10);
+  }
+  cluster.isolate(1, true);
+  old_leader.propose("test/0", "lost");
+  cluster.run(50);
+  ASSERT_EQ(cluster.node(2).bounds("test/0").usable, 1u);
+  cluster.node(2).propose("test/0", "kept");
+  cluster.run(50);
+  old_leader.host.hold_blocking(true);
+  cluster.isolate(1, false);
+  cluster.run(500);
+  EXPECT_EQ(old_leader.bounds("test/0").high_watermark, 16);
+  const auto last_of = [](const Texts& texts) { return texts.empty() ? "" : texts.back().substr(0, 8); };
+  EXPECT_NE(last_of(old_leader.read("test/0", 2, 8 << 20)), "15/1:los");
+  old_leader.host.hold_blocking(false);
+  cluster.run(500);
+  EXPECT_EQ(last_of(old_leader.read("test/0", 2, 8 << 20)), "15/2:kep");
+}
+
+// Whatever the number of groups, and whatever they do.
+TEST(ThreeNodes, BeatOncePerIntervalAndPair) {
+  Cluster cluster(3);
+  connect_all(&cluster);
+  for (int i = 0; i < 20; ++i) cluster.open("test/" + std::to_string(i));
+  cluster.run(3000);
+  cluster.count(true);
+  cluster.run(15'000);
+  for (int32_t from = 1; from <= 3; ++from)
+    for (int32_t to = 1; to <= 3; ++to)
+      EXPECT_EQ(cluster.frames(from, to), from == to ? 0u : 100u) << from << " to " << to;
+}
+
+TEST(ThreeNodes, ElectAtOnceWhenALeaderGivesItsGroupUp) {
+  Cluster cluster(3);
+  connect_all(&cluster);
+  cluster.open("test/0");
+  cluster.run(1000);
+  ASSERT_EQ(cluster.leader("test/0"), 1);
+  EXPECT_EQ(cluster.node(1).close("test/0", false), CHR_OK);
+  cluster.run(300);
+  EXPECT_EQ(cluster.node(2).bounds("test/0").usable, 1u);
+}
+
+TEST(ThreeNodes, DoNotCountANodeThatDoesNotHaveTheGroup) {
+  Cluster cluster(3);
+  connect_all(&cluster);
+  cluster.open("test/0");
+  cluster.run(1000);
+  ASSERT_EQ(cluster.leader("test/0"), 1);
+  EXPECT_EQ(cluster.node(2).close("test/0", false), CHR_OK);
+  EXPECT_EQ(cluster.node(3).close("test/0", false), CHR_OK);
+  cluster.run(4000);
+  EXPECT_EQ(cluster.node(1).bounds("test/0").leader, -1);
+  cluster.node(2).open("test/0", &cluster.journal(2));
+  cluster.run(8000);
+  EXPECT_EQ(cluster.node(1).bounds("test/0").usable + cluster.node(2).bounds("test/0").usable, 1u);
+}
+
 TEST(ThreeNodes, KeepWhatAFollowerThatIsAwayStillNeeds) {
   Cluster cluster(3);
   connect_all(&cluster);

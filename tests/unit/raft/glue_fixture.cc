@@ -267,10 +267,16 @@ void Cluster::carry() {
       const int32_t id = Host(from->host.core()).node().id;
       for (const FakeHost::Frame& frame : std::exchange(from->host.frames(), {})) {
         busy = true;
+        if (counting_) ++counts_[{id, frame.to}];
         if (up_[{id, frame.to}]) node(frame.to).host.deliver("raft", id, frame.bytes);
       }
     }
   }
+}
+
+void Cluster::count(bool on) {
+  counting_ = on;
+  counts_.clear();
 }
 
 void Cluster::run(uint64_t milliseconds) {

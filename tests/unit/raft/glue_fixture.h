@@ -85,6 +85,9 @@ class Cluster {
   void isolate(int32_t id, bool isolated);
   // Lets virtual time pass everywhere, carrying frames along links that are up.
   void run(uint64_t milliseconds);
+  // Counts the frames that are carried from now on.
+  void count(bool on);
+  uint64_t frames(int32_t from, int32_t to) { return counts_[{from, to}]; }
   // The node that leads and is usable, or 0.
   int32_t leader(const std::string& name);
 
@@ -94,6 +97,8 @@ class Cluster {
   std::vector<std::unique_ptr<Node>> nodes_;
   std::vector<Journal> journals_;
   std::map<std::pair<int32_t, int32_t>, bool> up_;
+  std::map<std::pair<int32_t, int32_t>, uint64_t> counts_;
+  bool counting_ = false;
 };
 
 }  // namespace chronik::raft::test

@@ -33,17 +33,37 @@ Message append_message() {
   return m;
 }
 
-std::string encoded(const Message& message) {
+std::string encoded(const std::vector<Envelope>& messages) {
   testing::FakeHost host;
   Payload head;
   std::vector<chr_slice> slices;
-  EXPECT_TRUE(encode_frame(Host(host.core()), "orders/3", message, &head, &slices));
+  EXPECT_TRUE(encode_messages(Host(host.core()), messages, &head, &slices));
   std::string bytes;
   for (const chr_slice& slice : slices) bytes.append(reinterpret_cast<const char*>(slice.p), slice.n);
   return bytes;
 }
 
-Result<Envelope> decoded(const std::string& bytes) {
+std::string encoded(const Beat& beat) {
+  testing::FakeHost host;
+  Payload head;
+  EXPECT_TRUE(encode_beat(Host(host.core()), beat, &head));
+  return std::string(head.text());
+}
+
+Beat beat_message() {
+  Beat beat;
+  beat.session = 77;
+  beat.seq = 3;
+  beat.sent = 1'000'000'000;
+  beat.streams = {{0, 0, 2, 99, {{11, 4}, {12, 1}}}, {1, 5, 6, 98, {{13, 0}}}};
+  beat.heard_session = 78;
+  beat.heard_sent = 999;
+  beat.have = {{0, 9}, {1, 0}};
+  beat.exceptions = {{14, 0}, {15, 8}};
+  return beat;
+}
+
+Result<Frame> decoded(const std::string& bytes) {
   const chr_slice slice = testing::FakeBuffer::copy(bytes);
   const Lease lease = Lease::adopt(slice.lease);
   return decode_frame(slice, 2, 1);
@@ -51,10 +71,18 @@ Result<Envelope> decoded(const std::string& bytes) {
 
 TEST(Frame, ComesOutAsItWentIn) {
   const Message m = append_message();
-  const Result<Envelope> envelope = decoded(encoded(m));
-  ASSERT_TRUE(envelope) << envelope.error().message;
-  EXPECT_EQ(envelope->group, "orders/3");
-  const Message& out = envelope->message;
+  Message vote;
+  vote.type = MessageType::kVote;
+  vote.term = 9;
+  vote.forced = true;
+  const Result<Frame> frame = decoded(encoded(std::vector<Envelope>{{5, m}, {6, vote}, {7, m}}));
+  ASSERT_TRUE(frame) << frame.error().message;
+  EXPECT_FALSE(frame->beat);
+  ASSERT_EQ(frame->messages.size(), 3u);
+  EXPECT_EQ(frame->messages[1].group, 6u);
+  EXPECT_TRUE(frame->messages[1].message.forced);
+  EXPECT_EQ(frame->messages[2].group, 7u);
+  const Message& out = frame->messages[2].message;
   EXPECT_EQ(out.from, 2u);
   EXPECT_EQ(out.to, 1u);
   EXPECT_EQ(out.type, m.type);
@@ -66,27 +94,69 @@ TEST(Frame, ComesOutAsItWentIn) {
   ASSERT_EQ(out.entries.size(), 3u);
   EXPECT_EQ(out.entries[2].header.base_offset, 102);
   EXPECT_EQ(out.entries[2].header.max_timestamp, -1);
-  const chr_slice& payload = out.entries[2].payload.slice();
-  EXPECT_EQ(std::string(reinterpret_cast<const char*>(payload.p), payload.n), "cccccccccc");
+  EXPECT_EQ(out.entries[2].payload.text(), "cccccccccc");
+}
+
+TEST(Frame, SmallEntriesOfALargeFrameStandAlone) {
+  std::vector<Envelope> messages;
+  for (uint64_t i = 0; i < 100; ++i) messages.push_back({i + 1, append_message()});
+  Message large;
+  large.type = MessageType::kAppend;
+  large.entries.resize(1);
+  large.entries[0].header.bytes = 50'000;
+  large.entries[0].payload = Payload::own(std::string(50'000, 'x'));
+  messages.push_back({101, large});
+  const Result<Frame> frame = decoded(encoded(messages));
+  ASSERT_TRUE(frame) << frame.error().message;
+  EXPECT_EQ(frame->messages[3].message.entries[1].payload.text(), "bbbbb");
+  EXPECT_EQ(frame->messages[100].message.entries[0].payload.size(), 50'000u);
+}
+
+TEST(Frame, CarriesABeat) {
+  const Beat beat = beat_message();
+  const Result<Frame> frame = decoded(encoded(beat));
+  ASSERT_TRUE(frame) << frame.error().message;
+  ASSERT_TRUE(frame->beat);
+  const Beat& out = *frame->beat;
+  EXPECT_EQ(out.session, beat.session);
+  EXPECT_EQ(out.seq, beat.seq);
+  EXPECT_EQ(out.sent, beat.sent);
+  ASSERT_EQ(out.streams.size(), 2u);
+  EXPECT_EQ(out.streams[0].claims, beat.streams[0].claims);
+  EXPECT_EQ(out.streams[1].base, 5u);
+  EXPECT_EQ(out.streams[1].version, 6u);
+  EXPECT_EQ(out.streams[1].digest, 98u);
+  EXPECT_EQ(out.heard_session, beat.heard_session);
+  EXPECT_EQ(out.heard_sent, beat.heard_sent);
+  ASSERT_EQ(out.have.size(), 2u);
+  EXPECT_EQ(out.have[0].version, 9u);
+  EXPECT_EQ(out.exceptions, beat.exceptions);
 }
 
 TEST(Frame, CutAnywhereIsRefused) {
-  const std::string whole = encoded(append_message());
-  for (size_t n = 0; n < whole.size(); ++n) EXPECT_FALSE(decoded(whole.substr(0, n))) << n;
-  EXPECT_FALSE(decoded(whole + "x"));
+  for (const std::string& whole :
+       {encoded(std::vector<Envelope>{{5, append_message()}, {6, append_message()}}),
+        encoded(beat_message())}) {
+    for (size_t n = 0; n < whole.size(); ++n) EXPECT_FALSE(decoded(whole.substr(0, n))) << n;
+    EXPECT_FALSE(decoded(whole + "x"));
+  }
 }
 
 TEST(Frame, DamagedAnywhereNeverReadsOutside) {
-  const std::string whole = encoded(append_message());
-  for (size_t at = 0; at < whole.size(); ++at) {
-    for (const int flip : {1, 0x80, 0xff}) {
-      std::string damaged = whole;
-      damaged[at] = static_cast<char>(damaged[at] ^ flip);
-      const Result<Envelope> envelope = decoded(damaged);
-      if (!envelope) continue;
-      uint64_t bytes = 0;
-      for (const Entry& entry : envelope->message.entries) bytes += entry.payload.size();
-      EXPECT_LE(bytes, damaged.size());
+  for (const std::string& whole :
+       {encoded(std::vector<Envelope>{{5, append_message()}, {6, append_message()}}),
+        encoded(beat_message())}) {
+    for (size_t at = 0; at < whole.size(); ++at) {
+      for (const int flip : {1, 0x80, 0xff}) {
+        std::string damaged = whole;
+        damaged[at] = static_cast<char>(damaged[at] ^ flip);
+        const Result<Frame> frame = decoded(damaged);
+        if (!frame) continue;
+        uint64_t bytes = 0;
+        for (const Envelope& each : frame->messages)
+          for (const Entry& entry : each.message.entries) bytes += entry.payload.size();
+        EXPECT_LE(bytes, damaged.size());
+      }
     }
   }
 }

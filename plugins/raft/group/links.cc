@@ -1,0 +1,116 @@
+// What a shard sends to other nodes and gets from them: messages of its groups, and beats.
+#include "group/group.h"
+#include "group/shard.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace chronik::raft {
+namespace {
+
+// A frame of several messages is small: what is kept of it in the tail of one group keeps all of it.
+constexpr uint64_t kSharedPayload = 64u << 10;
+constexpr size_t kSharedMessages = 512;
+
+uint64_t payload_of(const Message& message) {
+  uint64_t bytes = 0;
+  for (const Entry& entry : message.entries) bytes += entry.payload.size();
+  return bytes;
+}
+
+}  // namespace
+
+void Shard::send(uint64_t group, Message message) {
+  if (services_->link == nullptr) return;
+  const uint32_t lane = message.type == MessageType::kAppend ? CHR_LANE_BULK : CHR_LANE_CONTROL;
+  auto box = std::find_if(outboxes_.begin(), outboxes_.end(),
+                          [&](const Outbox& each) { return each.to == message.to && each.lane == lane; });
+  if (box == outboxes_.end()) box = outboxes_.insert(outboxes_.end(), Outbox{message.to, lane, {}});
+  box->messages.push_back({group, std::move(message)});
+}
+
+void Shard::send_messages() {
+  for (Outbox& box : outboxes_) {
+    const std::vector<Envelope> messages = std::exchange(box.messages, {});
+    for (size_t first = 0; first < messages.size();) {
+      uint64_t bytes = payload_of(messages[first].message);
+      size_t end = first + 1;
+      for (; end < messages.size() && end - first < kSharedMessages; ++end) {
+        bytes += payload_of(messages[end].message);
+        if (bytes > kSharedPayload) break;
+      }
+      send_frame(box.to, box.lane, std::span(messages).subspan(first, end - first));
+      first = end;
+    }
+  }
+}
+
+// What is not sent was lost; Raft finds out by itself.
+void Shard::send_frame(NodeId to, uint32_t lane, std::span<const Envelope> messages) {
+  const Services& s = *services_;
+  Payload head;
+  if (!encode_messages(s.host, messages, &head, &slices_)) return;
+  (void)s.link->send(s.host.self(), s.channel, static_cast<int32_t>(to), lane, slices_.data(),
+                     static_cast<uint32_t>(slices_.size()));
+}
+
+void Shard::receive(std::vector<Envelope> messages) {
+  for (Envelope& each : messages)
+    if (Group* group = find(each.group)) group->receive(std::move(each.message));
+}
+
+void Shard::claimed(const ClaimNews& news) {
+  claims_.take(news, [&](uint64_t hash, Term term, const Claims::Known& before) {
+    Group* const group = find(hash);
+    if (group != nullptr && term == 0) group->abandoned(news.peer, before.term);
+    if (term != 0 && (group == nullptr || !group->claimed(news.peer, term))) claims_.contest(news.peer, hash);
+  });
+  if (news.has_exceptions) {
+    claims_.except(news.peer, news.exceptions);
+    for (const Claim& exception : news.exceptions)
+      if (Group* group = find(exception.group)) group->rejected(news.peer, exception.term);
+  }
+  if (news.returned) for_each([](Group* group) { group->refresh(); });
+}
+
+void Shard::start() {
+  if (services_->link == nullptr) return;
+  beat_due_ = now();
+  beat();
+}
+
+void Shard::on_beat(void* self) {
+  auto* shard = static_cast<Shard*>(self);
+  shard->beat_timer_ = 0;
+  shard->beat();
+}
+
+// The rhythm is absolute: a beat that comes late does not make the next one late.
+void Shard::beat() {
+  const Nanos interval = services_->settings.heartbeat_interval;
+  const Nanos at = now();
+  beat_due_ += interval;
+  if (beat_due_ <= at) beat_due_ += (at - beat_due_) / interval * interval + interval;
+  beat_timer_ = services_->host.timer(beat_due_ - at, on_beat, this);
+  services_->beats.shard_alive(index_, at);
+  claims_.review(&services_->beats, index_,
+                 [&](NodeId peer, uint64_t hash, const Claims::Known& known, Term* term) {
+                   Group* const group = find(hash);
+                   if (group == nullptr) return false;
+                   const bool follows = group->claimed(peer, known.term);
+                   *term = group->term();
+                   return follows;
+                 });
+  if (index_ != 0) return;
+  for (const NodeId peer : links_) send_beat(peer);
+}
+
+void Shard::send_beat(NodeId peer) {
+  const Services& s = *services_;
+  Payload head;
+  if (!encode_beat(s.host, services_->beats.next(peer, now()), &head)) return;
+  (void)s.link->send(s.host.self(), s.channel, static_cast<int32_t>(peer), CHR_LANE_CONTROL, &head.slice(),
+                     1);
+}
+
+}  // namespace chronik::raft
