@@ -6,6 +6,7 @@
 #include "kafka-proto/partition/fetch_sessions.h"
 #include "kafka-proto/server/api_entry.h"
 #include "kafka-proto/server/connection.h"
+#include "kafka-proto/server/elections.h"
 #include "kafka-proto/server/listen.h"
 #include "kafka-proto/server/producer_ids.h"
 
@@ -76,6 +77,9 @@ std::span<const chr_config_key> KafkaPlugin::schema() {
                  1'000'000),
       config_key("producer_id_expiration", CHR_CONFIG_DURATION, "\"1d\"",
                  "How long an idle idempotent producer is remembered.", kSecond, 365 * 86'400 * kSecond),
+      config_key("replica_lag_time_max", CHR_CONFIG_DURATION, "\"30s\"",
+                 "A replica that had not all of its leader's log for longer is not in sync.", kSecond / 100,
+                 3'600 * kSecond),
   };
   return kKeys;
 }
@@ -89,6 +93,7 @@ const void* KafkaPlugin::service(std::string_view id, void** instance) {
 Result<Progress> KafkaPlugin::start(uint64_t) {
   const Host& host = broker_.host;
   broker_.net = host.find<chr_net_v1>(CHR_NET_ID);
+  broker_.link = host.find<chr_link_v1>(CHR_LINK_ID);
   broker_.metadata.table = host.acquire<chr_metadata_v1>(CHR_METADATA_ID, &broker_.metadata.self);
   broker_.consensus.table = host.acquire<chr_consensus_v1>(CHR_CONSENSUS_ID, &broker_.consensus.self);
   if (broker_.net == nullptr || broker_.metadata.table == nullptr || broker_.consensus.table == nullptr)
@@ -105,6 +110,8 @@ Result<Progress> KafkaPlugin::start(uint64_t) {
   broker_.partitions = std::make_unique<PartitionDirectory>(broker_);
   broker_.fetch_sessions = std::make_unique<FetchSessions>(broker_.config.max_fetch_sessions);
   broker_.producer_ids = std::make_unique<ProducerIds>(broker_);
+  broker_.elections = std::make_unique<Elections>(broker_);
+  CHRONIK_CHECK(broker_.elections->open());
   CHRONIK_CHECK(listen());
   host.post(0, [this] { broker_.partitions->start(); });
   return Progress::kDone;
@@ -136,7 +143,10 @@ Result<Progress> KafkaPlugin::stop(uint64_t token) {
   broker_.stopping.store(true, std::memory_order_relaxed);
   for (uint32_t shard = 0; shard < broker_.host.shard_count(); ++shard)
     broker_.host.post(shard, [this, shard] { broker_.connections[shard]->wind_down(); });
-  broker_.host.post(0, [this] { broker_.partitions->stop([this] { drain(); }); });
+  broker_.host.post(0, [this] {
+    broker_.elections->stop();
+    broker_.partitions->stop([this] { drain(); });
+  });
   return Progress::kPending;
 }
 

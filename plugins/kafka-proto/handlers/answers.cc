@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "kafka-proto/partition/directory.h"
+
 namespace chronik::kafka {
 
 ErrorCode change_error(chr_status code, ErrorCode exists, ErrorCode invalid) {
@@ -35,6 +39,32 @@ LeaderHint leader_in_catalog(const Catalog& catalog, const chr_topic& topic, int
   const std::optional<chr_partition> partition = catalog.partition(topic, index);
   if (!partition.has_value() || partition->leader < 0) return {};
   return {partition->leader, static_cast<int32_t>(partition->term)};
+}
+
+ReplicaStates replica_states(const Broker& broker, const chr_topic& topic, int32_t index,
+                             const chr_partition& partition) {
+  ReplicaStates out;
+  std::shared_ptr<const std::vector<int32_t>> seen;  // by the leader, where that is this node
+  const std::shared_ptr<const PartitionMap> map = broker.partitions->map();
+  const HostedTopic* hosted = map->find(topic.id);
+  if (hosted != nullptr && hosted->has(index) && hosted->partitions[static_cast<size_t>(index)] != nullptr)
+    seen = hosted->partitions[static_cast<size_t>(index)]->in_sync();
+  for (uint32_t i = 0; i < partition.n_replicas; ++i) {
+    const int32_t replica = partition.replicas[i];
+    const bool up = broker.is_up(replica);
+    if (!up) out.offline.push_back(replica);
+    if (up && (seen == nullptr || std::ranges::find(*seen, replica) != seen->end()))
+      out.in_sync.push_back(replica);
+  }
+  return out;
+}
+
+std::vector<chr_broker> usable_brokers(const Broker& broker, const Catalog& catalog) {
+  std::vector<chr_broker> out = catalog.brokers();
+  const bool sees_cluster = catalog.controller() >= 0;
+  std::erase_if(out,
+                [&](const chr_broker& b) { return b.host.n == 0 || (sees_cluster && !broker.is_up(b.id)); });
+  return out;
 }
 
 std::string topic_name_problem(std::string_view name) {

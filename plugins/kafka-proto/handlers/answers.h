@@ -76,9 +76,23 @@ inline uint64_t timeout_ns(int32_t timeout_ms) {
   return static_cast<uint64_t>(timeout_ms < kShortest ? kShortest : timeout_ms) * 1'000'000;
 }
 
-// One partition as Metadata and DescribeTopicPartitions describe it.
+// Which replicas of a partition are in sync, and which are offline, in the order of the replicas.
+struct ReplicaStates {
+  std::vector<int32_t> in_sync;
+  std::vector<int32_t> offline;
+};
+ReplicaStates replica_states(const Broker& broker, const chr_topic& topic, int32_t index,
+                             const chr_partition& partition);
+
+// The brokers that clients are told of: those that said where they are and that are up. A node that sees no
+// leader of __meta may be the one that is cut off, and tells of all.
+std::vector<chr_broker> usable_brokers(const Broker& broker, const Catalog& catalog);
+
+// One partition as Metadata and DescribeTopicPartitions describe it. A leader that is down is none: better
+// that than a broker that does not answer.
 template <class Partition>
-Partition describe_partition(const Catalog& catalog, const chr_topic& topic, int32_t index) {
+Partition describe_partition(const Broker& broker, const Catalog& catalog, const chr_topic& topic,
+                             int32_t index) {
   Partition out;
   out.partition_index = index;
   const std::optional<chr_partition> partition = catalog.partition(topic, index);
@@ -86,11 +100,14 @@ Partition describe_partition(const Catalog& catalog, const chr_topic& topic, int
     out.error_code = ErrorCode::kUnknownTopicOrPartition;
     return out;
   }
-  out.leader_id = partition->leader;
-  out.leader_epoch = partition->leader < 0 ? -1 : static_cast<int32_t>(partition->term);
-  out.error_code = partition->leader < 0 ? ErrorCode::kLeaderNotAvailable : ErrorCode::kNone;
+  const bool led = partition->leader >= 0 && broker.is_up(partition->leader);
+  out.leader_id = led ? partition->leader : -1;
+  out.leader_epoch = led ? static_cast<int32_t>(partition->term) : -1;
+  out.error_code = led ? ErrorCode::kNone : ErrorCode::kLeaderNotAvailable;
   out.replica_nodes.assign(partition->replicas, partition->replicas + partition->n_replicas);
-  out.isr_nodes = out.replica_nodes;
+  ReplicaStates states = replica_states(broker, topic, index, *partition);
+  out.isr_nodes = std::move(states.in_sync);
+  out.offline_replicas = std::move(states.offline);
   return out;
 }
 

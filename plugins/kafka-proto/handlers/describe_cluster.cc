@@ -1,4 +1,6 @@
 // DescribeCluster (60): the brokers (KIP-700, KIP-919).
+#include <algorithm>
+
 #include "kafka-proto/handlers/answers.h"
 #include "kafka-proto/handlers/handlers.h"
 
@@ -21,11 +23,13 @@ void handle_describe_cluster(Broker& broker, Call<DescribeCluster> call) {
   const Catalog catalog(broker);
   response.cluster_id = catalog.cluster_id();
   response.controller_id = catalog.controller();
-  const std::vector<chr_broker> brokers = catalog.brokers();
-  for (const chr_broker& b : brokers) {
-    if (b.host.n == 0) continue;
+  const std::vector<chr_broker> usable = usable_brokers(broker, catalog);
+  for (const chr_broker& b : catalog.brokers()) {
+    const bool fenced = std::ranges::find(usable, b.id, &chr_broker::id) == usable.end();
+    if (b.host.n == 0 || (fenced && !request.include_fenced_brokers)) continue;
     DescribeClusterResponse::Broker out;
     out.broker_id = b.id;
+    out.is_fenced = fenced;
     out.host = from_abi(b.host);
     out.port = b.port;
     if (b.rack.n != 0) out.rack = from_abi(b.rack);

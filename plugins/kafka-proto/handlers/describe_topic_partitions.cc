@@ -37,8 +37,9 @@ Response::Topic head(const chr_topic& topic) {
   return out;
 }
 
-Response::Partition describe_one(const Catalog& catalog, const chr_topic& topic, int32_t index) {
-  Response::Partition out = describe_partition<Response::Partition>(catalog, topic, index);
+Response::Partition describe_one(const Broker& broker, const Catalog& catalog, const chr_topic& topic,
+                                 int32_t index) {
+  Response::Partition out = describe_partition<Response::Partition>(broker, catalog, topic, index);
   // Null is legal here, and Java's client falls over it.
   out.eligible_leader_replicas.emplace();
   out.last_known_elr.emplace();
@@ -90,7 +91,7 @@ void handle_describe_topic_partitions(Broker& broker, Call<DescribeTopicPartitio
     const auto count = static_cast<int32_t>(topic->n_partitions);
     if (room > 0) response.topics.push_back(head(*topic));
     for (; next < count && room > 0; ++next, --room)
-      response.topics.back().partitions.push_back(describe_one(catalog, *topic, next));
+      response.topics.back().partitions.push_back(describe_one(broker, catalog, *topic, next));
     if (next < count) {
       response.next_cursor.emplace();
       response.next_cursor->topic_name = name;

@@ -13,7 +13,8 @@ namespace {
 constexpr uint64_t kCreateTimeoutNs = 5'000'000'000;
 constexpr uint32_t kMostLooks = 250;  // for leaders of what was created: half a second
 
-MetadataResponse::Topic describe(const Catalog& catalog, const chr_topic& topic, bool with_operations) {
+MetadataResponse::Topic describe(const Broker& broker, const Catalog& catalog, const chr_topic& topic,
+                                 bool with_operations) {
   MetadataResponse::Topic out;
   out.name = from_abi(topic.name);
   out.topic_id = topic.id;
@@ -21,7 +22,7 @@ MetadataResponse::Topic describe(const Catalog& catalog, const chr_topic& topic,
   out.topic_authorized_operations = with_operations ? kTopicOperations : kOperationsNotAsked;
   for (uint32_t i = 0; i < topic.n_partitions; ++i)
     out.partitions.push_back(
-        describe_partition<MetadataResponse::Partition>(catalog, topic, static_cast<int32_t>(i)));
+        describe_partition<MetadataResponse::Partition>(broker, catalog, topic, static_cast<int32_t>(i)));
   return out;
 }
 
@@ -38,12 +39,13 @@ bool asks_for_all(const Call<Metadata>& call) {
   return !call.request().topics.has_value() || (call.version() == 0 && call.request().topics->empty());
 }
 
-MetadataResponse::Topic describe_asked(const Catalog& catalog, const MetadataRequest::Topic& asked,
-                                       int16_t version, bool with_operations) {
+MetadataResponse::Topic describe_asked(const Broker& broker, const Catalog& catalog,
+                                       const MetadataRequest::Topic& asked, int16_t version,
+                                       bool with_operations) {
   const bool by_id = version >= 12 && !is_zero(asked.topic_id);
   if (by_id) {
     const std::optional<chr_topic> topic = catalog.topic(asked.topic_id);
-    if (topic.has_value()) return describe(catalog, *topic, with_operations);
+    if (topic.has_value()) return describe(broker, catalog, *topic, with_operations);
     MetadataResponse::Topic out = unknown(asked, ErrorCode::kUnknownTopicId);
     out.name.reset();
     return out;
@@ -51,7 +53,7 @@ MetadataResponse::Topic describe_asked(const Catalog& catalog, const MetadataReq
   const std::string_view name = asked.name.value_or(std::string_view());
   if (!topic_name_problem(name).empty()) return unknown(asked, ErrorCode::kInvalidTopicException);
   const std::optional<chr_topic> topic = catalog.topic(name);
-  if (topic.has_value()) return describe(catalog, *topic, with_operations);
+  if (topic.has_value()) return describe(broker, catalog, *topic, with_operations);
   return unknown(asked, ErrorCode::kUnknownTopicOrPartition);
 }
 
@@ -59,9 +61,7 @@ void answer(Broker& broker, Call<Metadata>& call) {
   const Catalog catalog(broker);
   const MetadataRequest& request = call.request();
   MetadataResponse response;
-  const std::vector<chr_broker> brokers = catalog.brokers();
-  for (const chr_broker& b : brokers) {
-    if (b.host.n == 0) continue;
+  for (const chr_broker& b : usable_brokers(broker, catalog)) {
     MetadataResponse::Broker out;
     out.node_id = b.id;
     out.host = from_abi(b.host);
@@ -74,13 +74,13 @@ void answer(Broker& broker, Call<Metadata>& call) {
   const bool with_operations = request.include_topic_authorized_operations;
   if (asks_for_all(call)) {
     for (uint32_t i = 0; i < catalog.topic_count(); ++i)
-      response.topics.push_back(describe(catalog, *catalog.topic_at(i), with_operations));
+      response.topics.push_back(describe(broker, catalog, *catalog.topic_at(i), with_operations));
   } else {
     std::set<std::pair<std::string_view, std::string_view>> told;
     for (const MetadataRequest::Topic& asked : *request.topics) {
       const std::string_view id(reinterpret_cast<const char*>(asked.topic_id.b), sizeof asked.topic_id.b);
       if (told.emplace(asked.name.value_or(std::string_view()), id).second)
-        response.topics.push_back(describe_asked(catalog, asked, call.version(), with_operations));
+        response.topics.push_back(describe_asked(broker, catalog, asked, call.version(), with_operations));
     }
   }
   if (request.include_cluster_authorized_operations)

@@ -51,6 +51,16 @@ void PartitionDirectory::stop(std::function<void()> done) {
   }
 }
 
+void PartitionDirectory::links_changed() {
+  if (stopping_) return;
+  for (uint32_t shard = 0; shard < shards_.size(); ++shard) {
+    broker_.host.post(shard, [this, shard] {
+      for (const std::shared_ptr<Partition>& partition : shards_[shard].partitions)
+        partition->links_changed();
+    });
+  }
+}
+
 // Shard 0. A stop waits for deletions that were under way, too.
 void PartitionDirectory::one_closed() {
   if (--closing_ == 0 && stopped_ != nullptr) std::exchange(stopped_, nullptr)();

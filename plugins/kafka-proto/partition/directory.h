@@ -72,6 +72,8 @@ class PartitionDirectory {
 
   // Shard 0. Follows the catalog from now on.
   void start();
+  // Shard 0. A link to another node came or went: the leaders here look at who is in sync.
+  void links_changed();
   // Shard 0. Closes every partition; done() on shard 0 once none has a callback any more.
   void stop(std::function<void()> done);
 

@@ -78,6 +78,7 @@ void Partition::close(bool remove, std::function<void()> done) {
   life_ = Life::kClosed;
   leader_ = false;
   metrics_.reset();
+  look_at_replicas();
   settle_duplicates(UINT64_MAX, ErrorCode::kNotLeaderOrFollower);
   wake_waiters();
   close_group(remove, [self = shared_from_this(), remove, done = std::move(done)] {
@@ -137,12 +138,11 @@ void Partition::append(const AdmittedBatch& batch, const Lease& frame, int16_t a
   Appended out;
   out.error = leads(-1);
   if (out.error != ErrorCode::kNone) return done(std::move(out));
-  const chr_group_bounds now = bounds();
-  out.log_start = now.log_start;
-  if (acks == -1 && now.n_voters < static_cast<uint32_t>(config()->min_insync_replicas)) {
+  if (acks == -1 && !has_enough_in_sync()) {
     out.error = ErrorCode::kNotEnoughReplicas;
     return done(std::move(out));
   }
+  out.log_start = bounds().log_start;
   const auto checked = producers_.check(batch.header);
   if (!checked) {
     out.error = checked.error().error;
@@ -168,34 +168,34 @@ void Partition::propose(const AdmittedBatch& batch, const Lease& frame, int16_t 
   item.max_timestamp = batch.header.max_timestamp;
   item.payload = {batch.bytes.data(), batch.bytes.size(), frame.get()};
 
-  const auto min_copies = static_cast<uint32_t>(config()->min_insync_replicas);
-  uint32_t until = CHR_UNTIL_COPIES + min_copies;
+  const auto copies = static_cast<uint32_t>(config()->min_insync_replicas);
+  uint32_t until = copies > 1 ? CHR_UNTIL_COPIES + copies : static_cast<uint32_t>(CHR_UNTIL_COMMITTED);
   if (acks == 0) until = CHR_UNTIL_PLACED;
   if (acks == 1) until = CHR_UNTIL_DURABLE;
-  Appended out;
-  out.log_append_time_ms = batch.log_append_time_ms;
-  out.log_start = bounds().log_start;
+  const chr_group_bounds now = bounds();
   chr_placed placed{};
   chr_error error = make_abi_error();
-  const auto shared =
-      std::make_shared<std::pair<std::function<void(Appended)>, Appended>>(std::move(done), std::move(out));
+  const auto append = std::make_shared<Append>(std::move(done));
+  append->answer.log_append_time_ms = batch.log_append_time_ms;
+  append->answer.log_start = now.log_start;
   const chr_status status = broker_.host.async(
       [&](uint64_t token) {
         return broker_.consensus.table->propose(group_, 0, &item, 1, until, &placed, token, &error);
       },
-      [shared](const chr_done& d) {
+      [append](const chr_done& d) {
         if (d.code != CHR_OK) {
-          shared->second.error = append_error(d.code);
-          shared->second.base_offset = -1;
+          append->answer.error = append_error(d.code);
+          append->answer.base_offset = -1;
         }
-        shared->first(std::move(shared->second));
+        append->finish();
       });
   if (status != CHR_PENDING && status != CHR_OK) {
-    shared->second.error = append_error(status);
-    shared->second.message = error.message;
-    return shared->first(std::move(shared->second));
+    append->answer.error = append_error(status);
+    append->answer.message = error.message;
+    return append->finish();
   }
-  shared->second.base_offset = placed.base_offset;
+  append->answer.base_offset = placed.base_offset;
+  if (acks == -1 && copies > now.n_voters / 2 + 1) short_of_copies_.push_back({placed.index, append});
   producers_.placed(placed.index, placed.base_offset, batch.header);
   appended_bytes_ += batch.bytes.size();
   appended_since_upkeep_ += batch.bytes.size();
@@ -203,7 +203,7 @@ void Partition::propose(const AdmittedBatch& batch, const Lease& frame, int16_t 
     appended_since_upkeep_ = 0;
     broker_.host.post(shard_, [self = shared_from_this()] { self->upkeep(); });
   }
-  if (status == CHR_OK) shared->first(std::move(shared->second));
+  if (status == CHR_OK) append->finish();
 }
 
 void Partition::read(int64_t offset, uint64_t max_bytes, std::function<void(ReadResult)> done) {
@@ -291,11 +291,15 @@ void Partition::role(const chr_role* role) {
   leader_ = leads_now;
   term_ = role->term;
   known_leader_ = role->leader;
+  if (leads_now) leading_since_ns_ = broker_.host.now_ns();
+  look_at_replicas();
   if (lost) settle_duplicates(UINT64_MAX, ErrorCode::kNotLeaderOrFollower);
   wake_waiters();
 }
 
-void Partition::committed(uint64_t, int64_t offset) {
+void Partition::committed(uint64_t index, int64_t offset) {
+  commit_index_ = index;
+  if (!short_of_copies_.empty()) settle_short_of_copies();
   if (offset <= high_watermark_) return;
   high_watermark_ = offset;
   wake_waiters();

@@ -59,6 +59,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   // The configs of the topic as of the last change; any shard.
   std::shared_ptr<const TopicConfig> config() const { return config_.load(); }
   void set_config(std::shared_ptr<const TopicConfig> config) { config_.store(std::move(config)); }
+  // Any shard: the replicas in sync, as of the leader's last look; null where this replica does not lead.
+  std::shared_ptr<const std::vector<int32_t>> in_sync() const { return in_sync_.load(); }
   // Any shard: bytes that went out to clients.
   void count_fetched(uint64_t bytes) { fetched_bytes_.fetch_add(bytes, std::memory_order_relaxed); }
 
@@ -69,6 +71,14 @@ class Partition : public std::enable_shared_from_this<Partition> {
   void close(bool remove, std::function<void()> done);
   // What time does: retention, expiry of producers, metrics. Called twice a second.
   void upkeep();
+
+  // A link to another node came or went.
+  void links_changed() {
+    if (leader_) look_at_replicas();
+  }
+  int32_t preferred() const { return id_.replicas.empty() ? -1 : id_.replicas[0]; }
+  // Hands leadership to another replica; done(code) as consensus says.
+  void hand_over(int32_t to, std::function<void(chr_status)> done);
 
   // ---- the leader's answers, on the shard ----
   // NONE, or why this replica does not answer for clients now. current_epoch -1: not checked.
@@ -109,6 +119,17 @@ class Partition : public std::enable_shared_from_this<Partition> {
     std::function<void(Appended)> done;
     Appended answer;
   };
+  struct Append {                        // a batch on its way
+    std::function<void(Appended)> done;  // null once it was answered
+    Appended answer;
+    void finish() {
+      if (done != nullptr) std::exchange(done, nullptr)(std::move(answer));
+    }
+  };
+  struct CopiesWait {
+    uint64_t index;
+    std::shared_ptr<Append> append;
+  };
   // The oldest batch, as retention saw it last; valid while the log starts at its offset.
   struct Oldest {
     int64_t offset = -1;
@@ -136,6 +157,12 @@ class Partition : public std::enable_shared_from_this<Partition> {
   void locate_in_batch(const chr_entry_header& header, int64_t timestamp,
                        std::function<void(FoundOffset)> done);
 
+  // ---- replicas.cc ----
+  std::vector<int32_t> find_in_sync() const;
+  bool has_enough_in_sync() const;  // for acks=all
+  void look_at_replicas();
+  void settle_short_of_copies();
+
   // ---- upkeep.cc ----
   void retain();
   void look_at_head(const chr_group_bounds& now, uint64_t max_bytes);
@@ -160,7 +187,11 @@ class Partition : public std::enable_shared_from_this<Partition> {
   bool leader_ = false;
   uint64_t term_ = 0;
   int32_t known_leader_ = -1;
+  uint64_t leading_since_ns_ = 0;
   int64_t high_watermark_ = 0;
+  uint64_t commit_index_ = 0;
+  std::atomic<std::shared_ptr<const std::vector<int32_t>>> in_sync_;
+  std::vector<CopiesWait> short_of_copies_;  // appends that want more copies than a majority
   ProducerStates producers_;
   std::multimap<uint64_t, Duplicate> duplicates_;  // by the index of the original
   std::vector<std::shared_ptr<FetchWait>> waiters_;

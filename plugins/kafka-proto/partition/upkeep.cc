@@ -21,6 +21,7 @@ void Partition::upkeep() {
   appended_since_upkeep_ = 0;
   report_metrics();
   if (group_ == nullptr || !leader_) return;
+  look_at_replicas();
   retain();
   expire_producers();
 }

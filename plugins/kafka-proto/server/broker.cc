@@ -3,6 +3,7 @@
 #include "kafka-proto/partition/directory.h"
 #include "kafka-proto/partition/fetch_sessions.h"
 #include "kafka-proto/server/connection.h"
+#include "kafka-proto/server/elections.h"
 #include "kafka-proto/server/producer_ids.h"
 
 namespace chronik::kafka {
@@ -14,7 +15,8 @@ BrokerConfig::BrokerConfig(const Host& host)
       default_replication_factor(static_cast<int32_t>(host.config_int("default_replication_factor"))),
       fetch_max_bytes(static_cast<uint32_t>(host.config_int("fetch_max_bytes"))),
       max_fetch_sessions(static_cast<uint32_t>(host.config_int("max_fetch_sessions"))),
-      producer_id_expiration_ms(host.config_int("producer_id_expiration") / 1'000'000) {}
+      producer_id_expiration_ms(host.config_int("producer_id_expiration") / 1'000'000),
+      replica_lag_time_max_ns(static_cast<uint64_t>(host.config_int("replica_lag_time_max"))) {}
 
 Broker::Broker(const Host& h) : host(h), config(h), metrics(h) {}
 Broker::~Broker() = default;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chronik/draft/consensus.h>
+#include <chronik/draft/link.h>
 #include <chronik/draft/metadata.h>
 #include <chronik/draft/net.h>
 #include <chronik/host.hpp>
@@ -20,6 +21,7 @@
 namespace chronik::kafka {
 
 class ConnectionSet;
+class Elections;
 class FetchSessions;
 class PartitionDirectory;
 class ProducerIds;
@@ -36,6 +38,7 @@ struct BrokerConfig {
   uint32_t fetch_max_bytes;  // the most that one Fetch answers, whatever the client asks
   uint32_t max_fetch_sessions;
   int64_t producer_id_expiration_ms;
+  uint64_t replica_lag_time_max_ns;
   TopicConfig topic_defaults;
 };
 
@@ -50,12 +53,18 @@ struct Broker {
   explicit Broker(const Host& host);
   ~Broker();
 
+  // Any shard: whether the link to a node is up; this node is, and on a host without links all are.
+  bool is_up(int32_t node) const {
+    return node == host.node().id || link == nullptr || link->is_up(host.self(), node) != 0;
+  }
+
   Host host;
   BrokerConfig config;
   ServerMetrics metrics;
   std::atomic<uint32_t> open_calls{0};
   std::atomic<bool> stopping{false};
   const chr_net_v1* net = nullptr;
+  const chr_link_v1* link = nullptr;  // absent where there are no peers
   Service<chr_metadata_v1> metadata;
   Service<chr_consensus_v1> consensus;
   // One per shard, each touched on its shard only.
@@ -64,6 +73,7 @@ struct Broker {
   std::unique_ptr<PartitionDirectory> partitions;
   std::unique_ptr<FetchSessions> fetch_sessions;
   std::unique_ptr<ProducerIds> producer_ids;
+  std::unique_ptr<Elections> elections;
 };
 
 // An image of the catalog, held for as long as this lives.

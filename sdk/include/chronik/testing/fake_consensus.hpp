@@ -32,6 +32,7 @@ class FakeConsensus {
     chr_entry_header header{};
     std::shared_ptr<std::string> payload;
     uint64_t token = 0;  // completed when the entry commits
+    uint32_t copies = 0;
   };
   struct Change {  // of members, under way
     std::vector<int32_t> target;
@@ -77,6 +78,8 @@ class FakeConsensus {
   void slow_reads(bool on) { slow_reads_ = on; }
   // Proposals until DURABLE complete on commit only, as on a disk that stalls.
   void hold_disk(bool on) { hold_disk_ = on; }
+  // Proposals that want more copies than a majority never get them.
+  void hold_copies(bool on) { hold_copies_ = on; }
 
   // What change_members() answers from now on, instead of beginning one; OK: it begins them again.
   void refuse_changes(chr_status status) { changes_refused_ = status; }
@@ -177,6 +180,7 @@ class FakeConsensus {
   }
 
   void change_role(Group* group, int32_t leader, uint64_t term) {
+    if (leads(*group) && leader != host_.node().id) fail_waiting(group);
     group->leader = leader;
     group->term = term;
     group->told = false;
@@ -184,6 +188,13 @@ class FakeConsensus {
     if (!group->open) return;
     if (!leads(*group)) tell_machine(group);
     tell_watchers(*group, 0);
+  }
+  // Leadership went: whoever waits learns that the outcome is unknown.
+  void fail_waiting(Group* group) {
+    for (Entry& entry : group->log) {
+      if (entry.token != 0)
+        host_.complete(std::exchange(entry.token, 0), CHR_E_NOT_LEADER, "leadership went to another node");
+    }
   }
   chr_role role_of(const Group& group) const {
     chr_role role{};
@@ -213,6 +224,7 @@ class FakeConsensus {
     for (Entry& entry : group->log) {
       if (entry.header.index <= group->commit || entry.header.index > index) continue;
       if (on_commit) on_commit(group->name, entry.header, *entry.payload);
+      if (hold_copies_ && entry.copies > group->voters.size() / 2 + 1) continue;
       if (entry.token != 0) host_.complete(std::exchange(entry.token, 0), CHR_OK);
     }
     group->commit = index;
@@ -272,6 +284,7 @@ class FakeConsensus {
   bool slow_reads_ = false;
   bool hold_disk_ = false;
   bool hold_changes_ = false;
+  bool hold_copies_ = false;
   chr_status refusal_ = CHR_OK;
   chr_status changes_refused_ = CHR_OK;
   uint64_t proposals_ = 0;

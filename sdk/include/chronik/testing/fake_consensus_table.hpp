@@ -107,6 +107,7 @@ struct FakeConsensusTable {
         patch(entry.payload.get(), items[i].epoch_at, static_cast<int64_t>(group->term), 4);
       const bool durable = until == CHR_UNTIL_DURABLE && !consensus->hold_disk_;
       if (i + 1 == n && until != CHR_UNTIL_PLACED && !durable) entry.token = token;
+      if (until >= CHR_UNTIL_COPIES) entry.copies = until - CHR_UNTIL_COPIES;
       consensus->append(group, std::move(entry));
       const chr_entry_header& header = group->log.back().header;
       placed[i] = {header.index, header.term, header.base_offset};

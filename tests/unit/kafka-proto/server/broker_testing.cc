@@ -36,7 +36,11 @@ std::optional<std::string> TestClient::next_frame() {
 }
 
 TestBroker::TestBroker(Options options)
-    : host(options.node, options.shards, options.seed), net(&host), consensus(&host), metadata(&host) {
+    : host(options.node, options.shards, options.seed,
+           options.links ? FakeHost::Link::kRecorded : FakeHost::Link::kNone),
+      net(&host),
+      consensus(&host),
+      metadata(&host) {
   host.config_list("listen", {"127.0.0.1:9092"});
   host.config_int("max_request_size", 100 << 20);
   host.config_int("auto_create_topics", 1);
@@ -45,6 +49,7 @@ TestBroker::TestBroker(Options options)
   host.config_int("fetch_max_bytes", 55 << 20);
   host.config_int("max_fetch_sessions", 1000);
   host.config_int("producer_id_expiration", 86'400'000'000'000);
+  host.config_int("replica_lag_time_max", 30'000'000'000);
   if (options.start) start();
 }
 
@@ -85,8 +90,8 @@ TestClient TestBroker::client(uint32_t shard) {
 }
 
 chr_uuid TestBroker::add_topic(const std::string& name, int32_t partitions,
-                               std::map<std::string, std::string> configs) {
-  const chr_uuid id = metadata.add_topic(name, partitions, 1, std::move(configs));
+                               std::map<std::string, std::string> configs, int32_t factor) {
+  const chr_uuid id = metadata.add_topic(name, partitions, factor, std::move(configs));
   host.run();
   return id;
 }

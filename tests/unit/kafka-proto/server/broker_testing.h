@@ -102,6 +102,7 @@ class TestBroker {
     uint32_t shards = 1;
     uint64_t seed = 1;
     bool start = true;
+    bool links = false;  // whether the host has links to other nodes
   };
   TestBroker() : TestBroker(Options{}) {}
   explicit TestBroker(Options options);
@@ -115,7 +116,12 @@ class TestBroker {
   TestClient client(uint32_t shard = 0);
   // Creates a topic in the catalog and lets its partitions open.
   chr_uuid add_topic(const std::string& name, int32_t partitions = 1,
-                     std::map<std::string, std::string> configs = {});
+                     std::map<std::string, std::string> configs = {}, int32_t factor = 1);
+  // The link to another node comes or goes.
+  void set_link(int32_t node, bool up) {
+    host.set_link("kafka", node, up);
+    host.run();
+  }
   std::string group(const std::string& topic, int32_t partition = 0) const;
   std::string batch(BatchOptions options = {});
 

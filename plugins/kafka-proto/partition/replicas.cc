@@ -1,0 +1,81 @@
+// Which replicas of a partition are in sync, as its leader sees them, and what that means for appends that
+// want more copies than a majority.
+#include <algorithm>
+#include <array>
+
+#include "kafka-proto/partition/partition.h"
+
+namespace chronik::kafka {
+namespace {
+
+constexpr uint32_t kMostMembers = 128;  // of a group that is being moved: those it leaves and those it gets
+
+}  // namespace
+
+void Partition::hand_over(int32_t to, std::function<void(chr_status)> done) {
+  if (group_ == nullptr || !leader_) return done(CHR_E_NOT_LEADER);
+  const chr_status status = broker_.host.async(
+      [&](uint64_t token) { return broker_.consensus.table->transfer(group_, to, token, nullptr); },
+      [done](const chr_done& d) { done(d.code); });
+  if (status != CHR_PENDING) done(status);
+}
+
+// In sync is who has everything that is committed, or had the whole log a short while ago. A new leader knows
+// nothing of the others yet and counts those whose link is up as Kafka's does, until that while is over.
+std::vector<int32_t> Partition::find_in_sync() const {
+  std::array<chr_member, kMostMembers> members;
+  chr_group_status status{};
+  status.struct_size = sizeof status;
+  status.members = members.data();
+  status.n_members = kMostMembers;
+  std::vector<int32_t> out;
+  const int32_t self = broker_.host.node().id;
+  if (group_ == nullptr || broker_.consensus.table->status(group_, &status) != CHR_OK) return {self};
+  const uint64_t now = broker_.host.now_ns();
+  const uint64_t lag = broker_.config.replica_lag_time_max_ns;
+  for (uint32_t i = 0; i < std::min(status.n_members, kMostMembers); ++i) {
+    const chr_member& member = members[i];
+    const bool votes = (member.flags & (CHR_MEMBER_VOTER | CHR_MEMBER_OUTGOING)) != 0;
+    if (!votes || (member.id != self && !broker_.is_up(member.id))) continue;
+    const uint64_t caught_up = std::max(member.caught_up_ns, leading_since_ns_);
+    if (member.id == self || member.match_offset >= high_watermark_ || now - std::min(now, caught_up) <= lag)
+      out.push_back(member.id);
+  }
+  return out;
+}
+
+bool Partition::has_enough_in_sync() const {
+  const auto wanted = static_cast<size_t>(config()->min_insync_replicas);
+  return wanted <= 1 || find_in_sync().size() >= wanted;
+}
+
+// Called on the leader, and where it leads no more.
+void Partition::look_at_replicas() {
+  if (!leader_) {
+    in_sync_.store(nullptr);
+    return;
+  }
+  std::vector<int32_t> now = find_in_sync();
+  const std::shared_ptr<const std::vector<int32_t>> before = in_sync_.load();
+  if (before == nullptr || *before != now)
+    in_sync_.store(std::make_shared<const std::vector<int32_t>>(std::move(now)));
+  settle_short_of_copies();
+}
+
+// An append that is committed, and will not get the copies that it wants while replicas are missing, ends as
+// Kafka's do: it stands in the log, and the producer learns that it is not as safe as it asked for.
+void Partition::settle_short_of_copies() {
+  std::erase_if(short_of_copies_, [](const auto& wait) { return wait.append->done == nullptr; });
+  if (short_of_copies_.empty() || has_enough_in_sync()) return;
+  for (const CopiesWait& wait : std::exchange(short_of_copies_, {})) {
+    if (wait.index > commit_index_) {
+      short_of_copies_.push_back(wait);
+      continue;
+    }
+    wait.append->answer.error = ErrorCode::kNotEnoughReplicasAfterAppend;
+    wait.append->answer.base_offset = -1;
+    wait.append->finish();
+  }
+}
+
+}  // namespace chronik::kafka

@@ -1,0 +1,72 @@
+// Elections: hands leadership of partitions to their preferred replica. Only a leader can do that, so the
+// node that a client asked asks the nodes that lead, over the link channel "kafka", one hop and no further;
+// the channel also tells when links come and go. Everything on shard 0.
+#pragma once
+
+#include <chronik/draft/link.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "kafka-proto/server/broker.h"
+#include "kafka-proto/wire/errors.h"
+#include "kafka-proto/wire/types.h"
+
+namespace chronik::kafka {
+
+class Elections {
+ public:
+  struct Item {
+    chr_uuid topic{};
+    int32_t partition = 0;
+  };
+  // One code for each item, in their order.
+  using Done = std::function<void(const std::vector<ErrorCode>&)>;
+
+  explicit Elections(Broker& broker) : broker_(broker) {}
+  Elections(const Elections&) = delete;
+  Elections& operator=(const Elections&) = delete;
+
+  // [ctl] Opens the channel, where the host has links.
+  Status open();
+  // done() once each item was dealt with, or time is up.
+  void elect(std::vector<Item> items, uint64_t timeout_ns, Done done);
+  // Ends what waits; nothing comes after it.
+  void stop();
+
+  // The callbacks of chr_channel_v1.
+  void frame(int32_t from, chr_slice bytes);
+  void link(int32_t peer, uint32_t up);
+
+ private:
+  struct Round {  // one call of elect()
+    Elections* owner = nullptr;
+    uint64_t number = 0;
+    std::vector<ErrorCode> codes;
+    std::vector<int32_t> asked;  // the node that each item went to; -1: its code stands
+    size_t left = 0;
+    uint64_t timer = 0;
+    Done done;
+  };
+  using Places = std::vector<uint32_t>;  // of items in their round
+
+  // NONE: the leader to ask is in *leader. Otherwise what the item comes to.
+  ErrorCode look_at(const Catalog& catalog, const Item& item, int32_t* leader) const;
+  void ask(Round& round, int32_t node, const std::vector<Item>& items, const Places& places);
+  void settle(uint64_t number, const Places& places, const std::vector<ErrorCode>& codes);
+  void finish(uint64_t number);
+  void elect_here(const std::vector<Item>& items, std::function<void(std::vector<ErrorCode>)> done);
+  void asked(int32_t from, int64_t number, const std::vector<Item>& items);
+  void answered(int32_t from, int64_t number, const std::vector<ErrorCode>& codes);
+  Status send(int32_t to, std::vector<uint8_t> bytes);
+
+  Broker& broker_;
+  uint32_t channel_ = 0;
+  bool stopped_ = false;
+  uint64_t last_number_ = 0;
+  std::map<uint64_t, std::unique_ptr<Round>> rounds_;
+};
+
+}  // namespace chronik::kafka

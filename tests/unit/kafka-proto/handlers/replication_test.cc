@@ -1,0 +1,214 @@
+// A partition with three replicas as clients see it: who is in sync, what acks=all asks for, and how requests
+// that wait learn that leadership went.
+#include "server/broker_testing.h"
+
+namespace chronik::kafka::testing {
+namespace {
+
+class ReplicationTest : public ::testing::Test {
+ protected:
+  ReplicationTest() {
+    broker.metadata.set_broker({2, "two.example", 9094, "r2"});
+    broker.metadata.set_broker({3, "three.example", 9096, ""});
+    for (const int32_t peer : {2, 3}) broker.set_link(peer, true);
+    broker.host.run();
+  }
+  void add(const std::string& topic, const std::string& min_in_sync = "1") {
+    broker.add_topic(topic, 1, {{"min.insync.replicas", min_in_sync}}, 3);
+  }
+  ErrorCode produce(std::string_view topic, int16_t acks = -1) {
+    const std::string records = broker.batch();
+    return only(client.call<Produce>(9, produce_request(topic, 0, records, acks))).error_code;
+  }
+  // A replica that has nothing, and last had everything at a time.
+  void lag(const std::string& topic, int32_t replica, uint64_t caught_up_ns = 0) {
+    broker.consensus.set_member(broker.group(topic), {replica, 0, 1, 0, caught_up_ns, caught_up_ns});
+  }
+  MetadataResponse::Partition partition(std::string_view topic) {
+    MetadataRequest request;
+    request.topics.emplace().emplace_back().name = topic;
+    metadata = client.call<Metadata>(12, request);
+    return metadata.topics.at(0).partitions.at(0);
+  }
+  void look_again() { broker.host.advance(milliseconds(600)); }
+
+  TestBroker broker{{.links = true}};
+  TestClient client = broker.client();
+  MetadataResponse metadata;
+};
+
+using Ids = std::vector<int32_t>;
+
+TEST_F(ReplicationTest, TheLeaderKnowsWhoIsInSync) {
+  add("t");
+  EXPECT_EQ(partition("t").isr_nodes, (Ids{1, 2, 3}));
+  EXPECT_EQ(produce("t"), ErrorCode::kNone);
+  lag("t", 2);
+  broker.host.advance(seconds(29));  // a new leader gives the others replica_lag_time_max
+  EXPECT_EQ(partition("t").isr_nodes, (Ids{1, 2, 3}));
+  broker.host.advance(seconds(2));
+  EXPECT_EQ(partition("t").isr_nodes, (Ids{1, 3}));
+  EXPECT_EQ(partition("t").offline_replicas, Ids{});
+  lag("t", 2, broker.host.now_ns());
+  look_again();
+  EXPECT_EQ(partition("t").isr_nodes, (Ids{1, 2, 3}));
+}
+
+TEST_F(ReplicationTest, WhoIsDownIsOfflineAndNotInSync) {
+  add("t");
+  broker.set_link(3, false);
+  EXPECT_EQ(partition("t").isr_nodes, (Ids{1, 2}));
+  EXPECT_EQ(partition("t").offline_replicas, Ids{3});
+  EXPECT_EQ(partition("t").replica_nodes, (Ids{1, 2, 3}));
+  // Another node than the leader goes by its links.
+  broker.consensus.follow(broker.group("t"), 2, 2);
+  broker.metadata.set_leader("t", 0, 2, 2);
+  broker.host.run();
+  EXPECT_EQ(partition("t").leader_id, 2);
+  EXPECT_EQ(partition("t").isr_nodes, (Ids{1, 2}));
+  EXPECT_EQ(partition("t").offline_replicas, Ids{3});
+}
+
+TEST_F(ReplicationTest, ALeaderThatIsDownIsNoLeader) {
+  add("t");
+  broker.consensus.follow(broker.group("t"), 2, 2);
+  broker.metadata.set_leader("t", 0, 2, 2);
+  EXPECT_EQ(partition("t").error_code, ErrorCode::kNone);
+  EXPECT_EQ(metadata.brokers.size(), 3u);
+  broker.set_link(2, false);
+  EXPECT_EQ(partition("t").error_code, ErrorCode::kLeaderNotAvailable);
+  EXPECT_EQ(partition("t").leader_id, -1);
+  EXPECT_EQ(metadata.brokers.size(), 2u);
+  // Who sees no leader of __meta may be the one that is cut off.
+  broker.metadata.set_controller(-1);
+  EXPECT_EQ(partition("t").leader_id, -1);
+  EXPECT_EQ(metadata.brokers.size(), 3u);
+}
+
+TEST_F(ReplicationTest, FencedBrokersAreShownOnRequest) {
+  broker.set_link(3, false);
+  DescribeClusterRequest request;
+  EXPECT_EQ(client.call<DescribeCluster>(2, request).brokers.size(), 2u);
+  request.include_fenced_brokers = true;
+  const DescribeClusterResponse all = client.call<DescribeCluster>(2, request);
+  ASSERT_EQ(all.brokers.size(), 3u);
+  EXPECT_FALSE(all.brokers[1].is_fenced);
+  EXPECT_TRUE(all.brokers[2].is_fenced);
+}
+
+TEST_F(ReplicationTest, TooFewInSyncAreRefusedBeforeAnythingIsAppended) {
+  add("t", "2");
+  EXPECT_EQ(produce("t"), ErrorCode::kNone);
+  for (const int32_t peer : {2, 3}) broker.set_link(peer, false);
+  EXPECT_EQ(produce("t"), ErrorCode::kNotEnoughReplicas);
+  EXPECT_EQ(broker.consensus.group(broker.group("t")).log_end, 1);
+  EXPECT_EQ(produce("t", 1), ErrorCode::kNone);
+  broker.set_link(2, true);
+  EXPECT_EQ(produce("t"), ErrorCode::kNone);
+  lag("t", 2);
+  broker.host.advance(seconds(31));
+  EXPECT_EQ(produce("t"), ErrorCode::kNotEnoughReplicas);
+}
+
+TEST_F(ReplicationTest, MoreThanAMajorityIsWaitedForUntilAReplicaIsMissing) {
+  add("t", "3");
+  broker.consensus.hold_copies(true);
+  const std::string records = broker.batch();
+  client.send<Produce>(9, produce_request("t", 0, records));
+  look_again();
+  EXPECT_FALSE(client.next_frame().has_value());
+  broker.set_link(3, false);
+  EXPECT_EQ(only(client.receive<Produce>(9)).error_code, ErrorCode::kNotEnoughReplicasAfterAppend);
+  EXPECT_EQ(broker.consensus.group(broker.group("t")).log_end, 1);
+}
+
+TEST_F(ReplicationTest, MoreThanAMajorityTimesOutWhileAllAreThere) {
+  add("t", "3");
+  broker.consensus.hold_copies(true);
+  const std::string records = broker.batch();
+  ProduceRequest request = produce_request("t", 0, records);
+  request.timeout_ms = 200;
+  client.send<Produce>(9, request);
+  broker.host.advance(milliseconds(200));
+  EXPECT_EQ(only(client.receive<Produce>(9)).error_code, ErrorCode::kRequestTimedOut);
+}
+
+TEST_F(ReplicationTest, AProduceThatWaitsEndsWithTheLeadership) {
+  for (const int16_t acks : {int16_t{-1}, int16_t{1}}) {
+    const std::string topic = "t" + std::to_string(acks);
+    add(topic);
+    broker.consensus.hold_commits(true);
+    broker.consensus.hold_disk(true);
+    const std::string records = broker.batch();
+    client.send<Produce>(10, produce_request(topic, 0, records, acks));
+    broker.host.run();
+    EXPECT_FALSE(client.next_frame().has_value());
+    broker.consensus.follow(broker.group(topic), 3, 7);
+    broker.host.run();  // no time passes
+    const ProduceResponse response = client.receive<Produce>(10);
+    EXPECT_EQ(only(response).error_code, ErrorCode::kNotLeaderOrFollower) << acks;
+    EXPECT_EQ(only(response).base_offset, -1);
+    EXPECT_EQ(only(response).current_leader.leader_id, 3);
+    EXPECT_EQ(only(response).current_leader.leader_epoch, 7);
+    ASSERT_EQ(response.node_endpoints.size(), 1u);
+    EXPECT_EQ(response.node_endpoints[0].host, "three.example");
+    broker.consensus.hold_commits(false);
+    broker.consensus.hold_disk(false);
+  }
+}
+
+TEST_F(ReplicationTest, AFetchThatWaitsEndsWithTheLeadership) {
+  add("t");
+  FetchRequest request = fetch_request(broker.metadata.topic("t").id, 0, 0);
+  request.max_wait_ms = 60'000;
+  client.send<Fetch>(16, request);
+  broker.host.run();
+  EXPECT_FALSE(client.next_frame().has_value());
+  broker.consensus.follow(broker.group("t"), 2, 4);
+  broker.host.run();  // no time passes
+  const FetchResponse response = client.receive<Fetch>(16);
+  EXPECT_EQ(only(response).error_code, ErrorCode::kNotLeaderOrFollower);
+  EXPECT_EQ(only(response).current_leader.leader_id, 2);
+  EXPECT_EQ(only(response).current_leader.leader_epoch, 4);
+  ASSERT_EQ(response.node_endpoints.size(), 1u);
+  EXPECT_EQ(response.node_endpoints[0].port, 9094);
+}
+
+// What a follower is told while it follows is what it goes on with as leader.
+TEST_F(ReplicationTest, AFollowerTakesOverWithProducersAndBounds) {
+  add("t");
+  const std::string group = broker.group("t");
+  EXPECT_EQ(produce("t"), ErrorCode::kNone);
+  broker.consensus.hold_commits(true);
+  const std::string lost = broker.batch({.producer = 5, .epoch = 0, .sequence = 0});
+  client.send<Produce>(9, produce_request("t", 0, lost));
+  broker.host.run();
+  broker.consensus.follow(group, 2, 2);
+  broker.consensus.drop_uncommitted(group);
+  broker.host.run();
+  EXPECT_EQ(only(client.receive<Produce>(9)).error_code, ErrorCode::kNotLeaderOrFollower);
+  // The new leader got the batch of another producer instead.
+  const std::string kept = broker.batch({.producer = 6, .epoch = 0, .sequence = 0});
+  chr_entry_header header{};
+  header.kind = CHR_ENTRY_DATA;
+  header.term = 2;
+  header.index = broker.consensus.group(group).log.back().header.index + 1;
+  header.base_offset = 1;
+  header.records = 1;
+  header.bytes = kept.size();
+  broker.consensus.receive(group, header, kept);
+  broker.host.run();
+  broker.consensus.hold_commits(false);
+  broker.consensus.elect(group, 3);
+  broker.host.run();
+  const auto again = [&](int64_t producer, int32_t sequence) {
+    const std::string records = broker.batch({.producer = producer, .epoch = 0, .sequence = sequence});
+    return client.call<Produce>(9, produce_request("t", 0, records)).responses[0].partition_responses[0];
+  };
+  EXPECT_EQ(again(6, 0).base_offset, 1);  // known
+  EXPECT_EQ(again(6, 1).base_offset, 2);
+  EXPECT_EQ(again(5, 0).base_offset, 3);  // never there
+}
+
+}  // namespace
+}  // namespace chronik::kafka::testing
