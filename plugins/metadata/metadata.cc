@@ -26,6 +26,12 @@ chr_status describe(const Image& image, size_t at, chr_topic* out) {
   return CHR_OK;
 }
 
+// Enough of it to be refused.
+std::vector<int32_t> target_of(const chr_reassignment& from) {
+  const uint32_t n = std::min(from.n_replicas, static_cast<uint32_t>(kMaxReplicationFactor) + 1);
+  return {from.replicas, from.replicas + n};
+}
+
 class Metadata final : public Plugin {
  public:
   static constexpr std::string_view kId = "metadata";
@@ -72,6 +78,14 @@ class Metadata final : public Plugin {
                                uint64_t timeout_ns, chr_change_result* results, uint64_t token,
                                chr_error* error);
   chr_status allocate_producer_ids(uint64_t timeout_ns, uint64_t token, chr_error* error);
+  chr_status alter_reassignments(const chr_reassignment* items, uint32_t n, uint64_t timeout_ns,
+                                 chr_change_result* results, uint64_t token, chr_error* error);
+  chr_status finish_reassignments(const chr_reassignment* items, uint32_t n, uint64_t timeout_ns,
+                                  chr_change_result* results, uint64_t token, chr_error* error);
+  chr_status describe_quorum(uint64_t timeout_ns, chr_quorum* out, uint64_t token, chr_error*) {
+    service_->describe_quorum(timeout_ns, out, token);
+    return CHR_PENDING;
+  }
   void announce(chr_str host, uint16_t port) { service_->announce(std::string(from_abi(host)), port); }
 
  private:
@@ -104,6 +118,9 @@ constexpr chr_metadata_v1 kTable = {
     thunk<&Metadata::create_partitions>,
     thunk<&Metadata::allocate_producer_ids>,
     thunk<&Metadata::announce>,
+    thunk<&Metadata::alter_reassignments>,
+    thunk<&Metadata::finish_reassignments>,
+    thunk<&Metadata::describe_quorum>,
 };
 
 const void* Metadata::service(std::string_view id, void** instance) {
@@ -138,8 +155,14 @@ chr_status Metadata::partition(chr_catalog* catalog, uint32_t handle, int32_t pa
   const PartitionState state = service_->leader_of(topic, partition);
   out->leader = state.leader;
   out->term = state.term;
-  out->replicas = topic.replicas_of(static_cast<size_t>(partition));
-  out->n_replicas = static_cast<uint32_t>(topic.replication_factor);
+  const std::span<const int32_t> replicas = topic.replicas_of(static_cast<size_t>(partition));
+  out->replicas = replicas.data();
+  out->n_replicas = static_cast<uint32_t>(replicas.size());
+  const Move* move = topic.move_of(partition);
+  out->target = move == nullptr ? nullptr : move->target.data();
+  out->n_target = move == nullptr ? 0 : static_cast<uint32_t>(move->target.size());
+  out->others = move == nullptr ? nullptr : move->others.data();
+  out->n_others = move == nullptr ? 0 : static_cast<uint32_t>(move->others.size());
   return CHR_OK;
 }
 
@@ -159,6 +182,8 @@ chr_status Metadata::broker_at(chr_catalog* catalog, uint32_t i, chr_broker* out
   out->host = to_abi(nodes[i].host);
   out->port = nodes[i].port;
   out->rack = to_abi(nodes[i].rack);
+  out->raft = to_abi(nodes[i].raft);
+  out->leaving = nodes[i].leaving ? 1 : 0;
   return CHR_OK;
 }
 
@@ -210,6 +235,30 @@ chr_status Metadata::create_partitions(const chr_more_partitions* items, uint32_
     body.items.push_back(std::move(item));
   }
   return submit({std::move(body), validate_only != 0, timeout_ns, results, token}, n, error);
+}
+
+chr_status Metadata::alter_reassignments(const chr_reassignment* items, uint32_t n, uint64_t timeout_ns,
+                                         chr_change_result* results, uint64_t token, chr_error* error) {
+  AlterReassignments body;
+  for (uint32_t i = 0; i < n; ++i) {
+    const chr_reassignment& from = items[i];
+    Reassignment item;
+    item.id = Uuid::from_abi(from.topic);
+    item.partition = from.partition;
+    item.cancel = (from.flags & CHR_REASSIGN_CANCEL) != 0;
+    item.same_factor = (from.flags & CHR_REASSIGN_SAME_FACTOR) != 0;
+    item.replicas = target_of(from);
+    body.items.push_back(std::move(item));
+  }
+  return submit({std::move(body), false, timeout_ns, results, token}, n, error);
+}
+
+chr_status Metadata::finish_reassignments(const chr_reassignment* items, uint32_t n, uint64_t timeout_ns,
+                                          chr_change_result* results, uint64_t token, chr_error* error) {
+  FinishReassignments body;
+  for (uint32_t i = 0; i < n; ++i)
+    body.items.push_back({{}, Uuid::from_abi(items[i].topic), items[i].partition, target_of(items[i])});
+  return submit({std::move(body), false, timeout_ns, results, token}, n, error);
 }
 
 chr_status Metadata::allocate_producer_ids(uint64_t timeout_ns, uint64_t token, chr_error* error) {

@@ -24,6 +24,13 @@ ItemResult done(const Topic& topic) {
   return {CHR_OK, {}, topic.id, static_cast<uint32_t>(topic.partitions.size())};
 }
 
+uint64_t digest_of_removed(const std::set<int32_t>& nodes) {
+  uint64_t sum = 0;
+  for (const int32_t node : nodes)
+    sum += Digest("removed").number(static_cast<uint64_t>(static_cast<int64_t>(node))).value();
+  return sum;
+}
+
 }  // namespace
 
 Result<Outcome> Catalog::apply(const Command& command) {
@@ -63,7 +70,7 @@ void Catalog::apply(const AllocateProducerIds&, Outcome* out) {
 }
 
 Status Catalog::apply(const SyncBatch& command, Outcome* out) {
-  if (command.node) set_node(*command.node, out);
+  for (const Node& node : command.nodes) set_node(node, out);
   for (const Assignment& assignment : command.assignments) CHRONIK_CHECK(assign(assignment, out));
   return {};
 }
@@ -110,7 +117,7 @@ ItemResult Catalog::extend(const MorePartitions& item, Outcome* out) {
   Topic& topic = edit(by_id_.at(item.id));
   parts_digest_ -= topic.digest;
   partitions_ += static_cast<uint64_t>(item.total) - topic.partitions.size();
-  topic.replicas.insert(topic.replicas.end(), item.replicas.begin(), item.replicas.end());
+  topic.append_replicas(item.replicas, static_cast<size_t>(topic.factor()));
   topic.partitions.resize(static_cast<size_t>(item.total));
   topic.digest = digest_of(topic);
   parts_digest_ += topic.digest;
@@ -145,22 +152,6 @@ Status Catalog::assign(const Assignment& assignment, Outcome* out) {
   parts_digest_ += change;
   out->changed = true;
   return {};
-}
-
-void Catalog::set_node(const Node& node, Outcome* out) {
-  const auto found = nodes_.find(node.id);
-  if (found != nodes_.end()) {
-    if (found->second.incarnation != node.incarnation) {  // a node that lost its disk needs an id of its own
-      ++out->fenced;
-      return;
-    }
-    if (found->second == node) return;
-    parts_digest_ -= digest_of(found->second);
-  }
-  nodes_[node.id] = node;
-  parts_digest_ += digest_of(node);
-  published_nodes_.reset();
-  out->changed = true;
 }
 
 void Catalog::insert(Topic topic) {
@@ -211,14 +202,16 @@ ImageRef Catalog::publish() {
 }
 
 uint64_t Catalog::digest() const {
-  return parts_digest_ + Digest("catalog")
-                             .text(cluster_id_)
-                             .number(version_)
-                             .number(static_cast<uint64_t>(next_producer_id_))
-                             .number(by_name_.size())
-                             .number(deleted_.size())
-                             .id(deleted_.empty() ? Uuid{} : deleted_.back())
-                             .value();
+  return parts_digest_ +
+         Digest("catalog")
+             .text(cluster_id_)
+             .number(version_)
+             .number(static_cast<uint64_t>(next_producer_id_))
+             .number(by_name_.size())
+             .number(deleted_.size())
+             .id(deleted_.empty() ? Uuid{} : deleted_.back())
+             .value() +
+         digest_of_removed(removed_nodes_);
 }
 
 const Topic* Catalog::find(std::string_view name) const {
@@ -241,7 +234,7 @@ bool Catalog::was_deleted(const Uuid& id) const {
 }
 
 Catalog::Scalars Catalog::scalars() const {
-  return {cluster_id_, version_, next_producer_id_, {deleted_.begin(), deleted_.end()}};
+  return {cluster_id_, version_, next_producer_id_, {deleted_.begin(), deleted_.end()}, removed_nodes_};
 }
 
 void Catalog::restore(Scalars scalars) {
@@ -249,6 +242,7 @@ void Catalog::restore(Scalars scalars) {
   version_ = scalars.version;
   next_producer_id_ = scalars.next_producer_id;
   deleted_.assign(scalars.deleted.begin(), scalars.deleted.end());
+  removed_nodes_ = std::move(scalars.removed_nodes);
 }
 
 Status Catalog::restore(Topic topic) {

@@ -7,6 +7,7 @@
 
 #include <deque>
 #include <map>
+#include <set>
 
 #include "catalog/image.h"
 
@@ -37,6 +38,10 @@ class Catalog {
   // Whether a topic of this id was deleted, as far back as the catalog remembers.
   bool was_deleted(const Uuid& id) const;
   const std::map<int32_t, Node>& nodes() const { return nodes_; }
+  // Nodes that were removed, and may not come back by themselves.
+  const std::set<int32_t>& removed_nodes() const { return removed_nodes_; }
+  // How many partitions have, or may have, a replica on a node.
+  uint64_t replicas_on(int32_t node) const;
   size_t topics() const { return by_name_.size(); }
   uint64_t partitions() const { return partitions_; }
 
@@ -47,6 +52,7 @@ class Catalog {
     uint64_t version = 0;
     int64_t next_producer_id = 0;
     std::vector<Uuid> deleted;
+    std::set<int32_t> removed_nodes;
   };
   Scalars scalars() const;
   void restore(Scalars scalars);
@@ -65,12 +71,19 @@ class Catalog {
   void apply(const DeleteTopics& command, Outcome* out);
   void apply(const CreatePartitions& command, Outcome* out);
   void apply(const AllocateProducerIds& command, Outcome* out);
+  void apply(const AlterReassignments& command, Outcome* out);
+  void apply(const FinishReassignments& command, Outcome* out);
+  void apply(const ChangeNodes& command, Outcome* out);
   Status apply(const SyncBatch& command, Outcome* out);
   Status assign(const Assignment& assignment, Outcome* out);
   void set_node(const Node& node, Outcome* out);
   ItemResult create(const NewTopic& item, Outcome* out);
   ItemResult remove(const DeletedTopic& item, Outcome* out);
   ItemResult extend(const MorePartitions& item, Outcome* out);
+  ItemResult reassign(const Reassignment& item, Outcome* out);
+  ItemResult finish(const FinishedReassignment& item, Outcome* out);
+  ItemResult change(const NodeChange& item, Outcome* out);
+  void put_node(Node node, Outcome* out);
   void insert(Topic topic);
   // The topic, copied first if a published image holds it.
   Topic& edit(ByName::iterator topic);
@@ -79,6 +92,7 @@ class Catalog {
   std::map<Uuid, ByName::iterator> by_id_;
   std::map<std::string, std::string> normalized_;  // name with '.' as '_' -> name
   std::map<int32_t, Node> nodes_;
+  std::set<int32_t> removed_nodes_;
   std::deque<Uuid> deleted_;  // the newest last; a late second attempt must not bring a topic back
   std::string cluster_id_;
   uint64_t version_ = 0;

@@ -4,7 +4,6 @@
 
 #include "catalog/uuid.h"
 
-#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -22,6 +21,8 @@ inline constexpr size_t kMaxConfigs = 256;
 inline constexpr size_t kMaxConfigKeyBytes = 256;
 inline constexpr size_t kMaxConfigValueBytes = 32 * 1024;
 inline constexpr size_t kMaxHostBytes = 255;
+inline constexpr size_t kMaxRaftBytes = kMaxHostBytes + 8;  // with its port
+inline constexpr size_t kMaxNodes = 10'000;
 inline constexpr size_t kMaxAssignments = 2'000;
 inline constexpr size_t kMaxCommandBytes = 4 * 1024 * 1024;
 inline constexpr int64_t kProducerIdBlock = 1'000;
@@ -72,6 +73,37 @@ struct MorePartitions {
   bool operator==(const MorePartitions&) const = default;
 };
 
+// Where the replicas of a partition shall be: sets a target, which its leader pursues, or takes one back.
+struct Reassignment {
+  Verdict verdict;
+  Uuid id;  // of the topic
+  int32_t partition = 0;
+  bool cancel = false;
+  bool same_factor = false;       // a target of another size is refused
+  std::vector<int32_t> replicas;  // the whole target, the preferred leader first; empty where it is cancelled
+  bool operator==(const Reassignment&) const = default;
+};
+
+// The leader of a partition says that these are its members now.
+struct FinishedReassignment {
+  Verdict verdict;
+  Uuid id;  // of the topic
+  int32_t partition = 0;
+  std::vector<int32_t> replicas;
+  bool operator==(const FinishedReassignment&) const = default;
+};
+
+// What an operator does with the nodes. A node leaves in two steps: first nothing new is placed on it, and
+// once nothing is on it, it goes.
+enum class NodeAction : int32_t { kAdd = 1, kLeave = 2, kRemove = 3 };
+struct NodeChange {
+  Verdict verdict;
+  int32_t node = -1;
+  NodeAction action = NodeAction::kAdd;
+  std::string raft;  // "host:port" of a node that is added
+  bool operator==(const NodeChange&) const = default;
+};
+
 // A partition's leader in a term, as that leader itself reports it.
 struct Assignment {
   Uuid topic;
@@ -86,8 +118,15 @@ struct Node {
   std::string host;  // what clients are told; empty before the node announced itself
   uint16_t port = 0;
   std::string rack;
-  Uuid incarnation;
+  Uuid incarnation;    // zero before the node itself was heard of
+  std::string raft{};  // "host:port" of its links; empty: not known
+  bool leaving = false;
   bool operator==(const Node&) const = default;
+  // Whether the catalog's record shows what this node says of itself.
+  bool is_shown_by(const Node& record) const {
+    return id == record.id && host == record.host && port == record.port && rack == record.rack &&
+           incarnation == record.incarnation && (raft.empty() || raft == record.raft);
+  }
 };
 
 struct InitCluster {
@@ -106,18 +145,30 @@ struct CreatePartitions {
   std::vector<MorePartitions> items;
   bool operator==(const CreatePartitions&) const = default;
 };
+struct AlterReassignments {
+  std::vector<Reassignment> items;
+  bool operator==(const AlterReassignments&) const = default;
+};
+struct FinishReassignments {
+  std::vector<FinishedReassignment> items;
+  bool operator==(const FinishReassignments&) const = default;
+};
+struct ChangeNodes {
+  std::vector<NodeChange> items;
+  bool operator==(const ChangeNodes&) const = default;
+};
 struct AllocateProducerIds {
   bool operator==(const AllocateProducerIds&) const = default;
 };
-// What one node knows better than the catalog: who it is, and what it leads.
+// What nodes know better than the catalog: who they are, and what they lead.
 struct SyncBatch {
   std::vector<Assignment> assignments;
-  std::optional<Node> node;
+  std::vector<Node> nodes;
   bool operator==(const SyncBatch&) const = default;
 };
 
-using Body =
-    std::variant<InitCluster, CreateTopics, DeleteTopics, CreatePartitions, AllocateProducerIds, SyncBatch>;
+using Body = std::variant<InitCluster, CreateTopics, DeleteTopics, CreatePartitions, AllocateProducerIds,
+                          SyncBatch, AlterReassignments, FinishReassignments, ChangeNodes>;
 
 struct Command {
   RequestId request;

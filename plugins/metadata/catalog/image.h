@@ -4,7 +4,9 @@
 #include "catalog/command.h"
 
 #include <atomic>
+#include <map>
 #include <memory>
+#include <span>
 #include <string_view>
 
 namespace chronik::metadata {
@@ -15,19 +17,43 @@ struct PartitionState {
   bool operator==(const PartitionState&) const = default;
 };
 
+// A partition on its way to other replicas. Whoever may be a member of its group is among its replicas, the
+// target or the others.
+struct Move {
+  std::vector<int32_t> target;  // the preferred leader first; the replicas themselves where it was taken back
+  std::vector<int32_t> others;  // were in a target before, and may have to be removed again
+  bool operator==(const Move&) const = default;
+};
+
 struct Topic {
   Uuid id;
   std::string name;
   int32_t replication_factor = 0;
   std::vector<int32_t> replicas;  // partition by partition, the preferred leader first
+  std::vector<uint32_t> ends;     // where each partition's replicas end; empty: each has replication_factor
+  std::map<int32_t, Move> moves;  // by partition
   std::vector<PartitionState> partitions;
   Configs configs;          // what was set explicitly, by key
   uint64_t digest = 0;      // of all of the above
   uint64_t generation = 0;  // of the catalog that may still edit it in place
 
-  const int32_t* replicas_of(size_t partition) const {
-    return replicas.data() + partition * static_cast<size_t>(replication_factor);
+  std::span<const int32_t> replicas_of(size_t partition) const {
+    const auto factor = static_cast<size_t>(replication_factor);
+    if (ends.empty()) return {replicas.data() + partition * factor, factor};
+    const size_t begin = partition == 0 ? 0 : ends[partition - 1];
+    return {replicas.data() + begin, ends[partition] - begin};
   }
+  // How many replicas a new partition gets.
+  int32_t factor() const { return static_cast<int32_t>(replicas_of(0).size()); }
+  void set_replicas(size_t partition, std::span<const int32_t> now);
+  void append_replicas(std::span<const int32_t> more, size_t each);
+  // The move of a partition, or nullptr.
+  const Move* move_of(int32_t partition) const {
+    const auto found = moves.find(partition);
+    return found == moves.end() ? nullptr : &found->second;
+  }
+  // Whether a node holds, or may hold, a replica of this partition.
+  bool may_be_on(int32_t partition, int32_t node) const;
 };
 
 // Reference-counted by hand, because its pointer crosses the ABI.

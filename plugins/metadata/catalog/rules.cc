@@ -17,15 +17,22 @@ Verdict check_replicas(const Catalog& catalog, const std::vector<int32_t>& repli
   for (size_t at = 0; at < replicas.size(); ++at) {
     const size_t begin = at - at % static_cast<size_t>(factor);
     const size_t partition = static_cast<size_t>(first) + at / static_cast<size_t>(factor);
-    if (!catalog.nodes().contains(replicas[at]))
-      return invalid(
-          fmt::format("partition {} is assigned to node {}, which is not known", partition, replicas[at]));
+    const auto node = catalog.nodes().find(replicas[at]);
+    if (node == catalog.nodes().end() || node->second.leaving)
+      return invalid(fmt::format("partition {} is assigned to node {}, which is {}", partition, replicas[at],
+                                 node == catalog.nodes().end() ? "not known" : "leaving the cluster"));
     if (std::find(replicas.begin() + static_cast<std::ptrdiff_t>(begin),
                   replicas.begin() + static_cast<std::ptrdiff_t>(at),
                   replicas[at]) != replicas.begin() + static_cast<std::ptrdiff_t>(at))
       return invalid(fmt::format("partition {} is assigned to node {} twice", partition, replicas[at]));
   }
   return {};
+}
+
+// Nodes that new replicas may be placed on.
+size_t staying_nodes(const Catalog& catalog) {
+  return static_cast<size_t>(std::count_if(catalog.nodes().begin(), catalog.nodes().end(),
+                                           [](const auto& node) { return !node.second.leaving; }));
 }
 
 Verdict check_configs(const Configs& configs) {
@@ -48,7 +55,7 @@ Verdict check_shape(const Catalog& catalog, const NewTopic& item) {
   if (item.partitions < 1 || item.partitions > kMaxPartitions)
     return invalid(
         fmt::format("the number of partitions is {}, not within 1 and {}", item.partitions, kMaxPartitions));
-  const size_t nodes = catalog.nodes().size();
+  const size_t nodes = staying_nodes(catalog);
   if (item.replication_factor < 1)
     return {CHR_E_OUT_OF_RANGE,
             fmt::format("the replication factor is {}, not 1 or more", item.replication_factor)};
@@ -77,12 +84,42 @@ Verdict check_growth(const Catalog& catalog, const Topic* topic, const MoreParti
   if (item.total > kMaxPartitions)
     return invalid(
         fmt::format("the number of partitions is {}, not within 1 and {}", item.total, kMaxPartitions));
-  if (static_cast<size_t>(topic->replication_factor) > catalog.nodes().size())
+  if (static_cast<size_t>(topic->factor()) > staying_nodes(catalog))
     return {CHR_E_OUT_OF_RANGE, "fewer nodes are known than the replication factor"};
   return {};
 }
 
-void resolve(const Catalog& catalog, CreateTopics* body) {
+// The nodes that new replicas are placed on: not those that leave, and those that are down only where the
+// others are too few. What is placed on a node that is down has a majority as long as most are up.
+std::map<int32_t, Node> candidates(const Catalog& catalog, const Surroundings& around, int32_t factor) {
+  std::map<int32_t, Node> staying, live;
+  for (const auto& [id, node] : catalog.nodes()) {
+    if (node.leaving) continue;
+    staying.emplace(id, node);
+    if (around.live.empty() || around.live.contains(id)) live.emplace(id, node);
+  }
+  return live.size() >= static_cast<size_t>(factor) ? live : staying;
+}
+
+// Where a topic fits once the nodes that are expected have registered, the caller may want to wait for them.
+Verdict may_fit_later(const Catalog& catalog, const Surroundings& around, const NewTopic& item,
+                      Verdict verdict) {
+  std::set<int32_t> coming;
+  for (const int32_t node : around.expected)
+    if (!catalog.nodes().contains(node) && !catalog.removed_nodes().contains(node)) coming.insert(node);
+  if (coming.empty()) return verdict;
+  const bool factor_fits =
+      verdict.code == CHR_E_OUT_OF_RANGE && item.replication_factor >= 1 &&
+      static_cast<size_t>(item.replication_factor) <= staying_nodes(catalog) + coming.size();
+  const bool named = verdict.code == CHR_E_INVALID_ARGUMENT &&
+                     std::any_of(item.replicas.begin(), item.replicas.end(),
+                                 [&](int32_t node) { return coming.contains(node); });
+  if (!factor_fits && !named) return verdict;
+  return {CHR_E_UNAVAILABLE,
+          fmt::format("{}; node {} is expected, and did not register yet", verdict.message, *coming.begin())};
+}
+
+void resolve(const Catalog& catalog, const Surroundings& around, CreateTopics* body) {
   std::set<std::string_view> names;
   uint64_t start = catalog.partitions();
   int64_t left = kMaxPartitions;
@@ -96,22 +133,25 @@ void resolve(const Catalog& catalog, CreateTopics* body) {
     item.verdict =
         names.insert(item.name).second ? check_shape(catalog, item) : invalid("the topic is given twice");
     if (item.verdict.code == CHR_OK) item.verdict = take(item.partitions, &left);
-    if (item.verdict.code != CHR_OK) continue;
-    if (item.replicas.empty()) {
-      item.replicas = place(catalog.nodes(), start, 0, item.partitions, item.replication_factor);
-      start += static_cast<uint64_t>(item.partitions);
+    if (item.verdict.code == CHR_OK) {
+      if (item.replicas.empty()) {
+        item.replicas = place(candidates(catalog, around, item.replication_factor), start, 0, item.partitions,
+                              item.replication_factor);
+        start += static_cast<uint64_t>(item.partitions);
+      }
+      item.verdict = check(catalog, item);
     }
-    item.verdict = check(catalog, item);
+    item.verdict = may_fit_later(catalog, around, item, std::move(item.verdict));
   }
 }
 
-void resolve(const Catalog& catalog, DeleteTopics* body) {
+void resolve(const Catalog& catalog, const Surroundings&, DeleteTopics* body) {
   for (DeletedTopic& item : body->items) {
     if (catalog.find(item.id) == nullptr) item.verdict = {CHR_E_NOT_FOUND, "this topic does not exist"};
   }
 }
 
-void resolve(const Catalog& catalog, CreatePartitions* body) {
+void resolve(const Catalog& catalog, const Surroundings& around, CreatePartitions* body) {
   std::set<std::string_view> names;
   int64_t left = kMaxPartitions;
   for (MorePartitions& item : body->items) {
@@ -125,18 +165,30 @@ void resolve(const Catalog& catalog, CreatePartitions* body) {
     if (item.verdict.code != CHR_OK) continue;
     if (item.replicas.empty()) {
       // Goes on where the rotation of the present partitions stands.
-      const auto first = catalog.nodes().find(topic->replicas.front());
-      const auto start = static_cast<uint64_t>(std::distance(catalog.nodes().begin(), first));
-      item.replicas =
-          place(catalog.nodes(), start, item.present, item.total - item.present, topic->replication_factor);
+      const std::map<int32_t, Node> nodes = candidates(catalog, around, topic->factor());
+      const auto first = nodes.lower_bound(topic->replicas.front());
+      const auto start = static_cast<uint64_t>(std::distance(nodes.begin(), first));
+      item.replicas = place(nodes, start, item.present, item.total - item.present, topic->factor());
     }
     item.verdict = check(catalog, item);
   }
 }
 
-void resolve(const Catalog&, InitCluster*) {}
-void resolve(const Catalog&, AllocateProducerIds*) {}
-void resolve(const Catalog&, SyncBatch*) {}
+template <class Items>
+void check_items(const Catalog& catalog, Items* body) {
+  for (auto& item : body->items) item.verdict = check(catalog, item);
+}
+void resolve(const Catalog& catalog, const Surroundings&, AlterReassignments* body) {
+  check_items(catalog, body);
+}
+void resolve(const Catalog& catalog, const Surroundings&, FinishReassignments* body) {
+  check_items(catalog, body);
+}
+void resolve(const Catalog& catalog, const Surroundings&, ChangeNodes* body) { check_items(catalog, body); }
+
+void resolve(const Catalog&, const Surroundings&, InitCluster*) {}
+void resolve(const Catalog&, const Surroundings&, AllocateProducerIds*) {}
+void resolve(const Catalog&, const Surroundings&, SyncBatch*) {}
 
 }  // namespace
 
@@ -169,26 +221,39 @@ Verdict check(const Catalog& catalog, const MorePartitions& item) {
   if (const Verdict verdict = check_growth(catalog, topic, item); verdict.code != CHR_OK) return verdict;
   if (item.present != static_cast<int32_t>(topic->partitions.size()))
     return {CHR_E_CONFLICT, "the number of partitions was changed at the same time; try again"};
-  if (item.replicas.size() != replicas_wanted(item.total - item.present, topic->replication_factor))
+  if (item.replicas.size() != replicas_wanted(item.total - item.present, topic->factor()))
     return invalid("the assignment does not name replication factor nodes for every new partition");
-  return check_replicas(catalog, item.replicas, topic->replication_factor, item.present);
+  return check_replicas(catalog, item.replicas, topic->factor(), item.present);
 }
 
-void resolve(const Catalog& catalog, Body* body) {
-  std::visit([&](auto& b) { resolve(catalog, &b); }, *body);
+void resolve(const Catalog& catalog, const Surroundings& around, Body* body) {
+  std::visit([&](auto& b) { resolve(catalog, around, &b); }, *body);
 }
 
-bool any_accepted(const Body& body) {
+namespace {
+
+template <class F>
+bool any_verdict(const Body& body, bool without_items, F&& matches) {
   return std::visit(
-      [](const auto& b) {
+      [&](const auto& b) {
         if constexpr (requires { b.items; }) {
           return std::any_of(b.items.begin(), b.items.end(),
-                             [](const auto& item) { return item.verdict.code == CHR_OK; });
+                             [&](const auto& item) { return matches(item.verdict.code); });
         } else {
-          return true;
+          return without_items;
         }
       },
       body);
+}
+
+}  // namespace
+
+bool any_accepted(const Body& body) {
+  return any_verdict(body, true, [](chr_status code) { return code == CHR_OK; });
+}
+
+bool any_early(const Body& body) {
+  return any_verdict(body, false, [](chr_status code) { return code == CHR_E_UNAVAILABLE; });
 }
 
 std::vector<ItemResult> verdicts(const Body& body) {
@@ -197,8 +262,9 @@ std::vector<ItemResult> verdicts(const Body& body) {
       [&](const auto& b) {
         if constexpr (requires { b.items; }) {
           for (const auto& item : b.items) {
-            ItemResult result{item.verdict.code, item.verdict.message, item.id, 0};
-            if constexpr (requires { item.partitions; })
+            ItemResult result{item.verdict.code, item.verdict.message, {}, 0};
+            if constexpr (requires { item.id; }) result.topic = item.id;
+            if constexpr (requires { item.configs; })
               result.partitions = static_cast<uint32_t>(item.partitions);
             if constexpr (requires { item.total; }) result.partitions = static_cast<uint32_t>(item.total);
             out.push_back(std::move(result));

@@ -20,8 +20,12 @@ void fill(const ItemResult& from, chr_change_result* to) {
 
 }  // namespace
 
-Changes::Changes(Host host, Replica* replica, Peers* peers)
-    : host_(host), replica_(replica), peers_(peers), session_(host.random_u64()) {}
+Changes::Changes(Host host, Replica* replica, Peers* peers, std::function<Surroundings()> around)
+    : host_(host),
+      replica_(replica),
+      peers_(peers),
+      around_(std::move(around)),
+      session_(host.random_u64()) {}
 
 // ---- the asking side ----
 
@@ -32,7 +36,10 @@ void Changes::submit(Request request) {
   }
   const uint64_t now = host_.now_ns();
   Pending pending;
-  pending.deadline_ns = now + std::min(request.timeout_ns, kLongestTimeoutNs);
+  const uint64_t timeout = std::min(request.timeout_ns, kLongestTimeoutNs);
+  pending.deadline_ns = now + timeout;
+  // The refusal must still reach who waits for it.
+  pending.patient_until_ns = pending.deadline_ns - std::min(timeout / 4, kLastWordNs);
   pending.request = std::move(request);
   pending.next_ns = now;
   pending_.emplace(++last_number_, std::move(pending));
@@ -47,10 +54,12 @@ void Changes::attempt(uint64_t number, Pending* pending) {
     return;
   }
   const uint32_t n = ++pending->attempts;
-  ChangeFrame frame{
-      {{host_.node().id, session_, number}, pending->request.body}, n, pending->request.validate_only};
+  ChangeFrame frame{{{host_.node().id, session_, number}, pending->request.body},
+                    n,
+                    pending->request.validate_only,
+                    now < pending->patient_until_ns};
   pending->asked = leader;
-  pending->next_ns = now + (kAnswerNs << std::min(n - 1, 3u));
+  pending->next_ns = now + (kAnswerNs << std::min(pending->unanswered++, 3u));
   if (leader == host_.node().id) {
     decide(std::move(frame), [this](const ReplyFrame& reply) { replied(reply); });
   } else if (!peers_->send(leader, frame)) {
@@ -88,6 +97,7 @@ void Changes::replied(const ReplyFrame& reply) {
     published();
   } else {
     found->second.asked = -1;
+    found->second.unanswered = 0;
     found->second.next_ns = host_.now_ns() + kRefusedNs;
   }
   arm();
@@ -187,7 +197,9 @@ void Changes::decide(ChangeFrame frame, const Reply& reply) {
     reply(refusal);
   };
   if (!replica_->leads()) return refuse({Code::kNotLeader, "this node does not lead __meta"});
-  resolve(replica_->catalog(), &frame.command.body);
+  resolve(replica_->catalog(), around_(), &frame.command.body);
+  if (frame.patient && any_early(frame.command.body))
+    return refuse({Code::kUnavailable, "nodes that it needs did not register yet"});
   const bool proposes = !frame.validate_only && (frame.attempt > 1 || any_accepted(frame.command.body));
   if (!proposes) {
     answer.items = verdicts(frame.command.body);

@@ -7,8 +7,10 @@
 
 #include <chronik/draft/metadata.h>
 
+#include <functional>
 #include <map>
 
+#include "catalog/rules.h"
 #include "service/peers.h"
 #include "service/replica.h"
 
@@ -24,7 +26,8 @@ struct Request {
 
 class Changes {
  public:
-  Changes(Host host, Replica* replica, Peers* peers);
+  // around: what the leader knows of nodes beside the catalog.
+  Changes(Host host, Replica* replica, Peers* peers, std::function<Surroundings()> around);
   Changes(const Changes&) = delete;
   Changes& operator=(const Changes&) = delete;
 
@@ -48,7 +51,9 @@ class Changes {
     uint64_t deadline_ns = 0;
     uint64_t next_ns = 0;  // of the next attempt
     uint32_t attempts = 0;
-    int32_t asked = -1;  // the node that the last attempt went to; -1: it is known to have failed
+    uint32_t unanswered = 0;        // of these, one after the other
+    uint64_t patient_until_ns = 0;  // until then it is asked again while nodes are expected
+    int32_t asked = -1;             // the node that the last attempt went to; -1: it is known to have failed
   };
   using Reply = std::function<void(ReplyFrame)>;
 
@@ -64,11 +69,13 @@ class Changes {
 
   static constexpr uint64_t kAnswerNs = 1'000'000'000;  // for the first attempt; doubles with each
   static constexpr uint64_t kRefusedNs = 50'000'000;
+  static constexpr uint64_t kLastWordNs = 1'000'000'000;
   static constexpr size_t kMaxPending = 10'000;
 
   const Host host_;
   Replica* const replica_;
   Peers* const peers_;
+  const std::function<Surroundings()> around_;
   const uint64_t session_;
   uint64_t last_number_ = 0;
   std::map<uint64_t, Pending> pending_;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chronik/plugin.hpp>
 
 #include "wire/codec.h"
@@ -12,6 +13,7 @@ namespace {
 
 constexpr std::string_view kName = "__meta";
 constexpr size_t kRememberedDigests = 1'024;
+constexpr size_t kMostMembers = 1'024;
 
 constexpr chr_state_machine_v1 kMachine = {
     sizeof kMachine,
@@ -106,6 +108,35 @@ Status Replica::propose(const Command& command, Done done) {
       [done = std::move(done)](const chr_done& result) { done(to_status(result)); });
   if (status < 0) return std::unexpected(from_abi(error, status));
   host_.add(proposals_metric_);
+  return {};
+}
+
+Status Replica::describe(QuorumReplyFrame* out) const {
+  std::vector<chr_member> members(kMostMembers);
+  chr_group_status status{};
+  status.struct_size = sizeof status;
+  status.members = members.data();
+  status.n_members = static_cast<uint32_t>(members.size());
+  chr_group_bounds bounds{};
+  bounds.struct_size = sizeof bounds;
+  if (group_ == nullptr || consensus_->status(group_, &status) != CHR_OK ||
+      consensus_->bounds(group_, &bounds) != CHR_OK)
+    return fail(Code::kUnavailable, "__meta is not open on this node");
+  out->leader = bounds.leader;
+  out->term = bounds.term;
+  out->commit_index = bounds.commit_index;
+  const uint64_t now = host_.now_ns();
+  const int64_t unix_ms = host_.unix_ms();
+  const auto to_unix = [&](uint64_t ns) {
+    return ns == 0 ? int64_t{-1} : unix_ms - static_cast<int64_t>((now - std::min(now, ns)) / 1'000'000);
+  };
+  members.resize(std::min<size_t>(status.n_members, members.size()));
+  for (const chr_member& member : members) {
+    const bool self = member.id == host_.node().id;
+    const bool voter = (member.flags & (CHR_MEMBER_VOTER | CHR_MEMBER_OUTGOING)) != 0;
+    out->members.push_back({member.id, voter, member.match_index, self ? unix_ms : to_unix(member.heard_ns),
+                            self ? unix_ms : to_unix(member.caught_up_ns)});
+  }
   return {};
 }
 

@@ -7,8 +7,10 @@
 #include <chronik/host.hpp>
 #include <deque>
 #include <functional>
+#include <optional>
 
 #include "catalog/catalog.h"
+#include "wire/frame.h"
 
 namespace chronik::metadata {
 
@@ -43,6 +45,9 @@ class Replica {
   // The digest of the catalog right after an entry; nothing for entries that were not applied one by one
   // lately.
   std::optional<uint64_t> digest_at(uint64_t index) const;
+
+  // On the leader: who takes part, and how far they are.
+  Status describe(QuorumReplyFrame* out) const;
 
   // Proposes on the leader. An error: not proposed, and done is dropped. Otherwise done tells whether it was
   // committed; where not, the outcome may be unknown.

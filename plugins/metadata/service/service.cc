@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace chronik::metadata {
@@ -19,7 +20,12 @@ Service::Service(Host host, Needs needs, uint32_t home_shard)
       views_(host, &home_),
       peers_(host, &home_, this),
       replica_(host, this, needs.consensus, needs.consensus_instance),
-      changes_(host, &replica_, &peers_),
+      gather_(host, &home_,
+              [this](SyncBatch what, Gather::Done done) {
+                return replica_.propose(Command{{}, std::move(what)}, std::move(done));
+              }),
+      changes_(host, &replica_, &peers_, [this] { return around(); }),
+      quorum_(host, &replica_, &peers_),
       reconciler_(host, this, needs.retry),
       topics_metric_(host.gauge("chronik_metadata_topics", "Topics in the catalog.")),
       partitions_metric_(host.gauge("chronik_metadata_partitions", "Partitions in the catalog.")),
@@ -30,6 +36,8 @@ Service::Service(Host host, Needs needs, uint32_t home_shard)
   own_.id = node.id;
   own_.rack = std::string(from_abi(node.rack));
   own_.incarnation = Uuid::from_abi(node.incarnation);
+  for (uint32_t i = 0; i < node.n_peers; ++i)
+    if (node.peers[i].id == node.id) own_.raft = std::string(from_abi(node.peers[i].address));
   views_.publish(replica_.catalog().publish());
 }
 
@@ -60,7 +68,9 @@ void Service::stop(uint64_t token) {
     peers_.close();
     reconciler_.stop();
     host_.cancel_timer(std::exchange(housekeeping_timer_, 0));
+    gather_.give_up({Code::kShuttingDown, "this node stops"});
     changes_.stop(CHR_E_SHUTTING_DOWN, "this node stops");
+    quorum_.stop(CHR_E_SHUTTING_DOWN, "this node stops");
     replica_.close([this, token](const Status& closed) {
       if (!closed) host_.warn("__meta was not closed cleanly: " + closed.error().message);
       home_.finish(token);
@@ -112,9 +122,18 @@ int32_t Service::meta_leader() const {
 Status Service::send(uint64_t batch, const SyncBatch& what) {
   const int32_t leader = meta_leader();
   if (leader != own_.id) return peers_.send(leader, SyncFrame{batch, what});
-  return replica_.propose(Command{{}, what}, [this, batch](const Status& committed) {
-    if (!committed && !stopping_) reconciler_.batch_failed(batch, committed.error());
+  gather_.add(what, [this, batch](const Error& error) {
+    if (!stopping_) reconciler_.batch_failed(batch, error);
   });
+  return {};
+}
+
+Surroundings Service::around() const {
+  Surroundings out{peers_.up(), {}};
+  out.live.insert(own_.id);
+  const chr_node_info& node = host_.node();
+  for (uint32_t i = 0; i < node.n_peers; ++i) out.expected.insert(node.peers[i].id);
+  return out;
 }
 
 // ---- what __meta says ----
@@ -138,9 +157,11 @@ void Service::catalog_changed() {
 
 void Service::role_changed() {
   controller_.store(meta_leader(), std::memory_order_relaxed);
+  if (!replica_.leads()) gather_.give_up({Code::kNotLeader, "this node does not lead __meta"});
   if (stopping_) return;
   name_cluster();
   changes_.leader_changed();
+  quorum_.leader_changed();
   take_early_batches();
   reconciler_.meta_leader_changed();
   show_health();
@@ -206,15 +227,20 @@ void Service::frame_received(int32_t from, Frame frame) {
                              {static_cast<Code>(refused->verdict.code), refused->verdict.message});
   } else if (const auto* digest = std::get_if<DigestFrame>(&frame)) {
     digest_received(from, *digest);
+  } else if (const auto* asked = std::get_if<QuorumRequestFrame>(&frame)) {
+    quorum_.requested(from, *asked);
+  } else if (const auto* told = std::get_if<QuorumReplyFrame>(&frame)) {
+    quorum_.replied(*told);
   }
 }
 
 void Service::sync_requested(int32_t from, const SyncFrame& frame) {
-  for (const Assignment& assignment : frame.what.assignments) {
-    if (assignment.leader != from || (frame.what.node && frame.what.node->id != from)) {
-      host_.warn("A node speaks for another one; its batch was dropped", fmt::format("from={}", from));
-      return;
-    }
+  const auto foreign = [from](const auto& items, auto member) {
+    return std::ranges::any_of(items, [&](const auto& item) { return item.*member != from; });
+  };
+  if (foreign(frame.what.assignments, &Assignment::leader) || foreign(frame.what.nodes, &Node::id)) {
+    host_.warn("A node speaks for another one; its batch was dropped", fmt::format("from={}", from));
+    return;
   }
   // A follower learns of its leader before the leader may propose: what it sends meanwhile waits.
   if (!replica_.leads() && (replica_.leader() < 0 || replica_.leader() == own_.id)) {
@@ -224,10 +250,8 @@ void Service::sync_requested(int32_t from, const SyncFrame& frame) {
   const auto refuse = [this, from, batch = frame.batch](const Error& error) {
     peers_.tell(from, SyncRefusedFrame{batch, {static_cast<chr_status>(error.code), error.message}});
   };
-  const Status proposed = replica_.propose(Command{{}, frame.what}, [refuse](const Status& committed) {
-    if (!committed) refuse(committed.error());
-  });
-  if (!proposed) refuse(proposed.error());
+  if (!replica_.leads()) return refuse({Code::kNotLeader, "this node does not lead __meta"});
+  gather_.add(frame.what, refuse);
 }
 
 void Service::take_early_batches() {
@@ -246,6 +270,7 @@ void Service::digest_received(int32_t from, const DigestFrame& frame) {
 
 void Service::link_changed(int32_t peer, bool up) {
   changes_.link_changed(peer, up);
+  quorum_.link_changed(peer, up);
   reconciler_.link_changed(peer, up);
 }
 
@@ -255,6 +280,13 @@ void Service::submit(Request request) {
   home_.post([this, request = std::move(request)]() mutable {
     if (stopping_) return host_.complete(request.token, CHR_E_SHUTTING_DOWN, "this node stops");
     changes_.submit(std::move(request));
+  });
+}
+
+void Service::describe_quorum(uint64_t timeout_ns, chr_quorum* out, uint64_t token) {
+  home_.post([this, timeout_ns, out, token] {
+    if (stopping_) return host_.complete(token, CHR_E_SHUTTING_DOWN, "this node stops");
+    quorum_.submit(timeout_ns, out, token);
   });
 }
 

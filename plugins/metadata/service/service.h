@@ -3,6 +3,8 @@
 #pragma once
 
 #include "service/changes.h"
+#include "service/gather.h"
+#include "service/quorum.h"
 #include "service/views.h"
 #include "sync/hints.h"
 #include "sync/reconciler.h"
@@ -31,6 +33,7 @@ class Service final : SyncPort, Replica::Owner, Peers::Owner {
   // Who leads a partition: the newer of catalog and consensus, by term; -1 rather than a stale leader.
   PartitionState leader_of(const Topic& topic, int32_t partition) const;
   void submit(Request request);
+  void describe_quorum(uint64_t timeout_ns, chr_quorum* out, uint64_t token);
   void announce(std::string host, uint16_t port);
   Uuid new_id() const;
 
@@ -48,6 +51,7 @@ class Service final : SyncPort, Replica::Owner, Peers::Owner {
   void link_changed(int32_t peer, bool up) override;
 
   static void CHR_CALL role_event(void* self, const chr_group_id* id, const chr_role* role, uint32_t usable);
+  Surroundings around() const;
   void drain_hints();
   void sync_requested(int32_t from, const SyncFrame& frame);
   void take_early_batches();
@@ -68,7 +72,9 @@ class Service final : SyncPort, Replica::Owner, Peers::Owner {
   Hints hints_;
   Peers peers_;
   Replica replica_;
+  Gather gather_;
   Changes changes_;
+  Quorum quorum_;
   Reconciler reconciler_;
   Node own_;
   std::atomic<int32_t> controller_{-1};

@@ -127,7 +127,7 @@ void Reconciler::settle() {
   if (!node_) return;
   const auto& nodes = port_->catalog().nodes();
   const auto found = nodes.find(node_->id);
-  const bool shown = found != nodes.end() && found->second == *node_;
+  const bool shown = found != nodes.end() && node_->is_shown_by(found->second);
   if (shown && node_schedule_) {
     detach(&*node_schedule_);
     node_schedule_.reset();
@@ -162,7 +162,10 @@ void Reconciler::meta_leader_changed() {
     if (node_schedule_) node_schedule_->batch = 0;
   }
   settle();
-  leader < 0 ? poll() : wake(host_.now_ns());
+  if (leader < 0) return poll();
+  // All nodes hear of a new leader at once, and shall not all ask it at once.
+  const uint64_t jitter = leader == host_.node().id ? 0 : host_.random_u64() % (kJitterNs + 1);
+  wake(host_.now_ns() + jitter);
 }
 
 void Reconciler::link_changed(int32_t peer, bool up) {
@@ -237,7 +240,7 @@ void Reconciler::send_batch(uint64_t now) {
   }
   const bool with_node = node_schedule_ && node_schedule_->due_ns <= now;
   if (chosen.empty() && !with_node) return;
-  if (with_node) batch.node = node_;
+  if (with_node) batch.nodes = {*node_};
   in_flight_ =
       InFlight{++last_batch_, port_->meta_leader(), now + kAnswerNs, chosen.size() + (with_node ? 1 : 0)};
   for (Intent* intent : chosen) begin(&intent->schedule, now);

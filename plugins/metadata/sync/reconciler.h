@@ -112,6 +112,7 @@ class Reconciler {
   static void CHR_CALL anti_entropy_fired(void* self);
 
   static constexpr uint64_t kCoalesceNs = 5'000'000;
+  static constexpr uint64_t kJitterNs = 20'000'000;
   static constexpr uint64_t kAnswerNs = 1'000'000'000;  // how long a batch may take
   static constexpr uint64_t kAntiEntropyNs = 5'000'000'000;
   static constexpr uint64_t kLongestDelayNs = 5'000'000'000;

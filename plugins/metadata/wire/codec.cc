@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "wire/convert.h"
 
 namespace chronik::metadata {
@@ -16,6 +18,7 @@ void to_wire(const ChangeFrame& from, wire::Frame* to) {
   convert::to_wire(from.command, change->mutable_command());
   change->set_attempt(from.attempt);
   change->set_validate_only(from.validate_only);
+  change->set_patient(from.patient);
 }
 
 void to_wire(const ReplyFrame& from, wire::Frame* to) {
@@ -47,6 +50,60 @@ void to_wire(const DigestFrame& from, wire::Frame* to) {
   to->mutable_digest()->set_digest(from.digest);
 }
 
+void to_wire(const QuorumRequestFrame& from, wire::Frame* to) {
+  to->mutable_quorum_request()->set_number(from.number);
+}
+
+void to_wire(const QuorumReplyFrame& from, wire::Frame* to) {
+  wire::QuorumReply* reply = to->mutable_quorum_reply();
+  reply->set_number(from.number);
+  convert::to_wire(from.verdict, reply->mutable_verdict());
+  reply->set_leader(from.leader);
+  reply->set_term(from.term);
+  reply->set_commit_index(from.commit_index);
+  for (const QuorumMember& member : from.members) {
+    wire::QuorumMember* out = reply->add_members();
+    out->set_id(member.id);
+    out->set_voter(member.voter);
+    out->set_match_index(member.match_index);
+    out->set_heard_ms(member.heard_ms);
+    out->set_caught_up_ms(member.caught_up_ms);
+  }
+}
+
+// The lowest version that has all of what the frame holds.
+uint32_t version_of(const wire::Frame& frame) {
+  switch (frame.what_case()) {
+    case wire::Frame::kChange:
+      return frame.change().patient() ? 2 : frame.change().command().version();
+    case wire::Frame::kSync:
+      return std::any_of(frame.sync().what().nodes().begin(), frame.sync().what().nodes().end(),
+                         [](const wire::Node& node) { return !node.raft().empty(); })
+                 ? 2
+                 : 1;
+    case wire::Frame::kQuorumRequest:
+    case wire::Frame::kQuorumReply:
+      return 2;
+    default:
+      return 1;
+  }
+}
+
+Result<Frame> quorum_reply(const wire::QuorumReply& from) {
+  QuorumReplyFrame out;
+  out.number = from.number();
+  CHRONIK_TRY(out.verdict, convert::from_wire(from.verdict()));
+  out.leader = from.leader();
+  out.term = from.term();
+  out.commit_index = from.commit_index();
+  if (static_cast<size_t>(from.members_size()) > kMaxNodes)
+    return std::unexpected(corrupt("a quorum of too many members"));
+  for (const wire::QuorumMember& member : from.members())
+    out.members.push_back(
+        {member.id(), member.voter(), member.match_index(), member.heard_ms(), member.caught_up_ms()});
+  return out;
+}
+
 Result<Frame> change_frame(const wire::Change& from) {
   ChangeFrame out;
   CHRONIK_TRY(out.command, convert::from_wire(from.command()));
@@ -55,6 +112,7 @@ Result<Frame> change_frame(const wire::Change& from) {
     return std::unexpected(corrupt("a change that only the leader of __meta may make"));
   out.attempt = from.attempt();
   out.validate_only = from.validate_only();
+  out.patient = from.patient();
   return out;
 }
 
@@ -85,9 +143,9 @@ Result<Frame> frame_of(std::string_view bytes) {
   wire::Frame message;
   if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
     return std::unexpected(corrupt("bytes that are no frame"));
-  if (message.version() != 1)
-    return fail(Code::kUnsupported,
-                fmt::format("a frame of version {}, this node knows version 1", message.version()));
+  if (message.version() < 1 || message.version() > convert::kNewest)
+    return fail(Code::kUnsupported, fmt::format("a frame of version {}, this node knows up to {}",
+                                                message.version(), convert::kNewest));
   switch (message.what_case()) {
     case wire::Frame::kChange:
       return change_frame(message.change());
@@ -105,6 +163,10 @@ Result<Frame> frame_of(std::string_view bytes) {
     }
     case wire::Frame::kDigest:
       return DigestFrame{message.digest().index(), message.digest().digest()};
+    case wire::Frame::kQuorumRequest:
+      return QuorumRequestFrame{message.quorum_request().number()};
+    case wire::Frame::kQuorumReply:
+      return quorum_reply(message.quorum_reply());
     case wire::Frame::WHAT_NOT_SET:
       break;
   }
@@ -133,8 +195,8 @@ Result<Command> decode_command(std::string_view bytes) {
 
 std::string encode(const Frame& frame) {
   wire::Frame message;
-  message.set_version(1);
   std::visit([&](const auto& what) { to_wire(what, &message); }, frame);
+  message.set_version(version_of(message));
   return bytes_of(message);
 }
 

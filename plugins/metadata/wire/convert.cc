@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace chronik::metadata::convert {
 namespace {
 
@@ -58,6 +60,40 @@ Result<MorePartitions> from_wire(const wire::MorePartitions& from) {
   return out;
 }
 
+template <class Out, class Message>
+Result<Out> partition_item(const Message& from) {
+  Out out;
+  CHRONIK_TRY(out.verdict, convert::from_wire(from.verdict()));
+  CHRONIK_TRY(out.id, id(from.id()));
+  CHRONIK_TRY(out.replicas, node_ids(from.replicas()));
+  out.partition = from.partition();
+  return out;
+}
+
+Result<Reassignment> from_wire(const wire::Reassignment& from) {
+  CHRONIK_TRY(Reassignment out, partition_item<Reassignment>(from));
+  out.cancel = from.cancel();
+  out.same_factor = from.same_factor();
+  return out;
+}
+
+Result<FinishedReassignment> from_wire(const wire::FinishedReassignment& from) {
+  return partition_item<FinishedReassignment>(from);
+}
+
+Result<NodeChange> from_wire(const wire::NodeChange& from) {
+  NodeChange out;
+  CHRONIK_TRY(out.verdict, convert::from_wire(from.verdict()));
+  CHRONIK_CHECK(bounded(from.raft().size(), kMaxRaftBytes, "bytes of an address"));
+  if (from.action() < static_cast<int32_t>(NodeAction::kAdd) ||
+      from.action() > static_cast<int32_t>(NodeAction::kRemove))
+    return std::unexpected(corrupt(fmt::format("a change {} of a node", from.action())));
+  out.node = from.node();
+  out.action = static_cast<NodeAction>(from.action());
+  out.raft = from.raft();
+  return out;
+}
+
 Result<Assignment> from_wire(const wire::Assignment& from) {
   Assignment out;
   CHRONIK_TRY(out.topic, id(from.topic()));
@@ -105,6 +141,43 @@ void items_to_wire(const MorePartitions& from, wire::MorePartitions* to) {
   to->mutable_replicas()->Add(from.replicas.begin(), from.replicas.end());
 }
 
+template <class Item, class Message>
+void partition_item(const Item& from, Message* to) {
+  convert::to_wire(from.verdict, to->mutable_verdict());
+  to->set_id(id(from.id));
+  to->set_partition(from.partition);
+  to->mutable_replicas()->Add(from.replicas.begin(), from.replicas.end());
+}
+
+void items_to_wire(const Reassignment& from, wire::Reassignment* to) {
+  partition_item(from, to);
+  to->set_cancel(from.cancel);
+  to->set_same_factor(from.same_factor);
+}
+
+void items_to_wire(const FinishedReassignment& from, wire::FinishedReassignment* to) {
+  partition_item(from, to);
+}
+
+void items_to_wire(const NodeChange& from, wire::NodeChange* to) {
+  convert::to_wire(from.verdict, to->mutable_verdict());
+  to->set_node(from.node);
+  to->set_action(static_cast<int32_t>(from.action));
+  to->set_raft(from.raft);
+}
+
+void body_to_wire(const AlterReassignments& from, wire::Command* to) {
+  auto* body = to->mutable_alter_reassignments();
+  for (const Reassignment& item : from.items) items_to_wire(item, body->add_items());
+}
+void body_to_wire(const FinishReassignments& from, wire::Command* to) {
+  auto* body = to->mutable_finish_reassignments();
+  for (const FinishedReassignment& item : from.items) items_to_wire(item, body->add_items());
+}
+void body_to_wire(const ChangeNodes& from, wire::Command* to) {
+  auto* body = to->mutable_change_nodes();
+  for (const NodeChange& item : from.items) items_to_wire(item, body->add_items());
+}
 void body_to_wire(const InitCluster& from, wire::Command* to) {
   to->mutable_init_cluster()->set_cluster_id(from.cluster_id);
 }
@@ -150,10 +223,45 @@ Result<Body> body_from_wire(const wire::Command& from) {
       CHRONIK_TRY(SyncBatch batch, convert::from_wire(from.sync()));
       return batch;
     }
+    case wire::Command::kAlterReassignments:
+      return items_body<AlterReassignments>(from.alter_reassignments());
+    case wire::Command::kFinishReassignments:
+      return items_body<FinishReassignments>(from.finish_reassignments());
+    case wire::Command::kChangeNodes:
+      return items_body<ChangeNodes>(from.change_nodes());
     case wire::Command::BODY_NOT_SET:
       break;
   }
   return std::unexpected(corrupt("a command without a body"));
+}
+
+// The lowest version that has all of what the command holds.
+uint32_t version_of(const Body& body) {
+  if (const auto* sync = std::get_if<SyncBatch>(&body))
+    return std::any_of(sync->nodes.begin(), sync->nodes.end(),
+                       [](const Node& node) { return !node.raft.empty() || node.leaving; })
+               ? 2
+               : 1;
+  const bool newer = std::holds_alternative<AlterReassignments>(body) ||
+                     std::holds_alternative<FinishReassignments>(body) ||
+                     std::holds_alternative<ChangeNodes>(body);
+  return newer ? 2 : 1;
+}
+
+// Whether the replicas, where they end and the moves belong to the partitions that there are.
+bool fits_together(const Topic& topic) {
+  if (topic.replication_factor < 1 || topic.partitions.empty()) return false;
+  for (const auto& [partition, move] : topic.moves)
+    if (partition < 0 || static_cast<size_t>(partition) >= topic.partitions.size() || move.target.empty())
+      return false;
+  if (topic.ends.empty())
+    return topic.replicas.size() == topic.partitions.size() * static_cast<size_t>(topic.replication_factor);
+  uint32_t before = 0;
+  for (const uint32_t end : topic.ends) {
+    if (end <= before) return false;
+    before = end;
+  }
+  return topic.ends.size() == topic.partitions.size() && before == topic.replicas.size();
 }
 
 }  // namespace
@@ -191,6 +299,8 @@ void to_wire(const Node& from, wire::Node* to) {
   to->set_port(from.port);
   to->set_rack(from.rack);
   to->set_incarnation(id(from.incarnation));
+  to->set_raft(from.raft);
+  to->set_leaving(from.leaving);
 }
 
 void to_wire(const SyncBatch& from, wire::SyncBatch* to) {
@@ -201,11 +311,11 @@ void to_wire(const SyncBatch& from, wire::SyncBatch* to) {
     out->set_term(assignment.term);
     out->set_leader(assignment.leader);
   }
-  if (from.node) to_wire(*from.node, to->mutable_node());
+  for (const Node& node : from.nodes) to_wire(node, to->add_nodes());
 }
 
 void to_wire(const Command& from, wire::Command* to) {
-  to->set_version(1);
+  to->set_version(version_of(from.body));
   to->mutable_request()->set_node(from.request.node);
   to->mutable_request()->set_session(from.request.session);
   to->mutable_request()->set_number(from.request.number);
@@ -221,6 +331,13 @@ void to_wire(const Topic& from, wire::Topic* to) {
     wire::PartitionLeader* leader = to->add_partitions();
     leader->set_leader(state.leader);
     leader->set_term(state.term);
+  }
+  to->mutable_ends()->Add(from.ends.begin(), from.ends.end());
+  for (const auto& [partition, move] : from.moves) {
+    wire::Move* out = to->add_moves();
+    out->set_partition(partition);
+    out->mutable_target()->Add(move.target.begin(), move.target.end());
+    out->mutable_others()->Add(move.others.begin(), move.others.end());
   }
   to_wire(from.configs, to->mutable_configs());
 }
@@ -243,6 +360,7 @@ Result<Configs> from_wire(const google::protobuf::RepeatedPtrField<wire::Config>
 Result<Node> from_wire(const wire::Node& from) {
   CHRONIK_CHECK(bounded(from.host().size(), kMaxHostBytes, "bytes of a host"));
   CHRONIK_CHECK(bounded(from.rack().size(), kMaxNameBytes, "bytes of a rack"));
+  CHRONIK_CHECK(bounded(from.raft().size(), kMaxRaftBytes, "bytes of an address"));
   if (from.id() < 0 || from.port() > 65'535)
     return std::unexpected(corrupt(fmt::format("node {} on port {}", from.id(), from.port())));
   Node out;
@@ -250,6 +368,8 @@ Result<Node> from_wire(const wire::Node& from) {
   out.host = from.host();
   out.port = static_cast<uint16_t>(from.port());
   out.rack = from.rack();
+  out.raft = from.raft();
+  out.leaving = from.leaving();
   CHRONIK_TRY(out.incarnation, id(from.incarnation()));
   return out;
 }
@@ -262,18 +382,19 @@ Result<SyncBatch> from_wire(const wire::SyncBatch& from) {
     CHRONIK_TRY(Assignment value, from_wire(assignment));
     out.assignments.push_back(value);
   }
-  if (from.has_node()) {
-    CHRONIK_TRY(Node node, from_wire(from.node()));
-    out.node = std::move(node);
+  CHRONIK_CHECK(bounded(static_cast<size_t>(from.nodes_size()), kMaxNodes, "nodes"));
+  for (const wire::Node& node : from.nodes()) {
+    CHRONIK_TRY(Node value, from_wire(node));
+    out.nodes.push_back(std::move(value));
   }
   return out;
 }
 
 Result<Command> from_wire(const wire::Command& from) {
-  if (from.version() != 1)
-    return fail(
-        Code::kUnsupported,
-        fmt::format("a command of version {}, this node knows version 1; upgrade it", from.version()));
+  if (from.version() < 1 || from.version() > kNewest)
+    return fail(Code::kUnsupported,
+                fmt::format("a command of version {}, this node knows up to {}; upgrade it", from.version(),
+                            kNewest));
   Command out;
   out.request = {from.request().node(), from.request().session(), from.request().number()};
   CHRONIK_TRY(out.body, body_from_wire(from));
@@ -290,9 +411,13 @@ Result<Topic> from_wire(const wire::Topic& from) {
   for (const wire::PartitionLeader& leader : from.partitions()) {
     out.partitions.push_back({leader.leader(), leader.term()});
   }
-  if (out.id.zero() || out.name.empty() || out.name.size() > kMaxNameBytes || out.replication_factor < 1 ||
-      out.partitions.empty() ||
-      out.replicas.size() != out.partitions.size() * static_cast<size_t>(out.replication_factor))
+  out.ends.assign(from.ends().begin(), from.ends().end());
+  for (const wire::Move& move : from.moves()) {
+    Move& to = out.moves[move.partition()];
+    CHRONIK_TRY(to.target, node_ids(move.target()));
+    CHRONIK_TRY(to.others, node_ids(move.others()));
+  }
+  if (out.id.zero() || out.name.empty() || out.name.size() > kMaxNameBytes || !fits_together(out))
     return std::unexpected(corrupt("a topic whose parts do not fit together"));
   return out;
 }

@@ -9,6 +9,8 @@
 
 namespace chronik::metadata::convert {
 
+inline constexpr uint32_t kNewest = 2;  // version of commands and frames
+
 inline Error corrupt(std::string what) { return {Code::kCorrupt, std::move(what)}; }
 
 // An id of 16 bytes; empty stands for zero.

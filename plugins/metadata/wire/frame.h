@@ -12,6 +12,7 @@ struct ChangeFrame {
   Command command;
   uint32_t attempt = 1;
   bool validate_only = false;
+  bool patient = false;  // better asked again than refused for nodes that are expected
   bool operator==(const ChangeFrame&) const = default;
 };
 // OK: the change ended without an entry, items hold the results. Otherwise the attempt failed and may be
@@ -39,6 +40,30 @@ struct DigestFrame {
   uint64_t digest = 0;
   bool operator==(const DigestFrame&) const = default;
 };
-using Frame = std::variant<ChangeFrame, ReplyFrame, SyncFrame, SyncRefusedFrame, DigestFrame>;
+// The leader of __meta is asked for its quorum; and what it says. Times are in milliseconds of Unix, -1:
+// never.
+struct QuorumRequestFrame {
+  uint64_t number = 0;
+  bool operator==(const QuorumRequestFrame&) const = default;
+};
+struct QuorumMember {
+  int32_t id = -1;
+  bool voter = false;
+  uint64_t match_index = 0;
+  int64_t heard_ms = -1;
+  int64_t caught_up_ms = -1;
+  bool operator==(const QuorumMember&) const = default;
+};
+struct QuorumReplyFrame {
+  uint64_t number = 0;
+  Verdict verdict;
+  int32_t leader = -1;
+  uint64_t term = 0;
+  uint64_t commit_index = 0;
+  std::vector<QuorumMember> members;
+  bool operator==(const QuorumReplyFrame&) const = default;
+};
+using Frame = std::variant<ChangeFrame, ReplyFrame, SyncFrame, SyncRefusedFrame, DigestFrame,
+                           QuorumRequestFrame, QuorumReplyFrame>;
 
 }  // namespace chronik::metadata

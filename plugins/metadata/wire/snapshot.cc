@@ -8,7 +8,7 @@ namespace chronik::metadata {
 namespace {
 
 constexpr std::string_view kMagic = "CMET";
-constexpr uint32_t kFormat = 1;
+constexpr uint32_t kFormat = 2;  // 1 had no moves, no nodes that were removed
 
 void put_u32(uint32_t value, std::string* out) {
   for (int shift = 0; shift < 32; shift += 8) out->push_back(static_cast<char>(value >> shift & 0xFF));
@@ -54,7 +54,7 @@ Status check_format(Reader* reader) {
   CHRONIK_TRY(const std::string_view magic, reader->take(kMagic.size()));
   if (magic != kMagic) return fail(Code::kCorrupt, "the snapshot is none of metadata");
   CHRONIK_TRY(const uint32_t format, reader->u32());
-  if (format != kFormat)
+  if (format < 1 || format > kFormat)
     return fail(Code::kUnsupported,
                 fmt::format("the snapshot has format {}, this node knows {}; upgrade it", format, kFormat));
   return {};
@@ -69,6 +69,7 @@ Status save_snapshot(const Catalog& catalog, const std::function<bool(std::strin
   head.set_catalog_version(scalars.version);
   head.set_next_producer_id(scalars.next_producer_id);
   for (const Uuid& deleted : scalars.deleted) head.add_deleted(convert::id(deleted));
+  head.mutable_removed_nodes()->Add(scalars.removed_nodes.begin(), scalars.removed_nodes.end());
   head.set_nodes(catalog.nodes().size());
   head.set_topics(catalog.topics());
   head.set_digest(catalog.digest());
@@ -99,7 +100,11 @@ Result<Catalog> load_snapshot(std::string_view bytes) {
   CHRONIK_CHECK(check_format(&reader));
   CHRONIK_TRY(const wire::SnapshotHead head, reader.message<wire::SnapshotHead>());
   Catalog catalog;
-  Catalog::Scalars scalars{head.cluster_id(), head.catalog_version(), head.next_producer_id(), {}};
+  Catalog::Scalars scalars{head.cluster_id(),
+                           head.catalog_version(),
+                           head.next_producer_id(),
+                           {},
+                           {head.removed_nodes().begin(), head.removed_nodes().end()}};
   for (const std::string& deleted : head.deleted()) {
     CHRONIK_TRY(const Uuid id, convert::id(deleted));
     scalars.deleted.push_back(id);

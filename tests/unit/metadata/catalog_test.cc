@@ -29,10 +29,10 @@ class CatalogTest : public ::testing::Test {
  protected:
   CatalogTest() {
     for (const int32_t id : {1, 2, 3})
-      run(SyncBatch{{}, Node{id, "h", 9092, "", id_of(static_cast<uint8_t>(id))}});
+      run(SyncBatch{{}, {Node{id, "h", 9092, "", id_of(static_cast<uint8_t>(id))}}});
   }
   Outcome run(Body body) {
-    resolve(catalog_, &body);
+    resolve(catalog_, {}, &body);
     Result<Outcome> out = catalog_.apply(Command{{}, std::move(body)});
     EXPECT_TRUE(out.has_value());
     return out.value_or(Outcome{});
@@ -111,8 +111,8 @@ TEST_F(CatalogTest, ASecondAttemptIsTheSameTopicAndNeverBringsItBack) {
 
 TEST_F(CatalogTest, OnlyTheFirstOfTwoProposalsCounts) {
   Body first = CreateTopics{{topic("t", 10)}}, second = CreateTopics{{topic("t", 11)}};
-  resolve(catalog_, &first);
-  resolve(catalog_, &second);  // both passed on the leader, before either was applied
+  resolve(catalog_, {}, &first);
+  resolve(catalog_, {}, &second);  // both passed on the leader, before either was applied
   EXPECT_EQ(catalog_.apply({{}, first})->items.at(0).code, CHR_OK);
   EXPECT_EQ(catalog_.apply({{}, second})->items.at(0).code, CHR_E_EXISTS);
   EXPECT_EQ(catalog_.find("t")->id, id_of(10));
@@ -140,9 +140,9 @@ TEST_F(CatalogTest, FencesByTermWithinTopicIdAndPartition) {
 }
 
 TEST_F(CatalogTest, ANodeIsFencedByItsIncarnation) {
-  EXPECT_EQ(run(SyncBatch{{}, Node{2, "elsewhere", 1, "", id_of(99)}}).fenced, 1u);
+  EXPECT_EQ(run(SyncBatch{{}, {Node{2, "elsewhere", 1, "", id_of(99)}}}).fenced, 1u);
   EXPECT_EQ(catalog_.nodes().at(2).host, "h");
-  EXPECT_TRUE(run(SyncBatch{{}, Node{2, "moved", 1, "", id_of(2)}}).changed);
+  EXPECT_TRUE(run(SyncBatch{{}, {Node{2, "moved", 1, "", id_of(2)}}}).changed);
   EXPECT_EQ(catalog_.nodes().at(2).host, "moved");
 }
 
@@ -184,7 +184,7 @@ TEST_F(CatalogTest, TheDigestIsThatOfTheStateNotOfItsParts) {
   // The same history in another catalog, published at other times, has the same digest at each step.
   Catalog other;
   const auto both = [&](Body body) {
-    resolve(catalog_, &body);
+    resolve(catalog_, {}, &body);
     const Command command{{}, body};
     const bool ok = catalog_.apply(command).has_value() && other.apply(command).has_value();
     EXPECT_TRUE(ok);
@@ -195,7 +195,7 @@ TEST_F(CatalogTest, TheDigestIsThatOfTheStateNotOfItsParts) {
   Catalog fresh;
   std::swap(catalog_, fresh);
   std::set<uint64_t> digests{other.digest()};
-  digests.insert(both(SyncBatch{{}, Node{1, "h", 1, "r", id_of(1)}}));
+  digests.insert(both(SyncBatch{{}, {Node{1, "h", 1, "r", id_of(1)}}}));
   digests.insert(both(InitCluster{"c"}));
   digests.insert(both(CreateTopics{{topic("t", 10, 3)}}));
   digests.insert(both(SyncBatch{{{id_of(10), 1, 4, 1}}, {}}));

@@ -219,7 +219,7 @@ TEST_F(OneNode, LeadersAreTheNewerOfCatalogAndConsensus) {
   node_.host.run();
   EXPECT_EQ(node_.leader("t"), (std::pair<int32_t, uint64_t>{-1, 0}));
   node_.role("t", 0, 3, 1);
-  node_.host.advance(10ms);
+  node_.host.advance(30ms);
   EXPECT_EQ(node_.leader("t"), (std::pair<int32_t, uint64_t>{1, 3}));
   // Consensus knows a newer term whose leader it does not know: better none than the old one.
   node_.role("t", 0, 4, -1);
@@ -334,7 +334,7 @@ TEST_F(Hostile, AnotherIncarnationOfThisNodeStopsIt) {
   header.index = 1;
   header.term = 1;
   header.kind = CHR_ENTRY_COMMAND;
-  late.consensus.receive("__meta", header, encode(Command{{}, SyncBatch{{}, Node{2, "h", 1, "", Uuid{}}}}));
+  late.consensus.receive("__meta", header, encode(Command{{}, SyncBatch{{}, {Node{2, "h", 1, "", Uuid{}}}}}));
   late.host.run();
   ASSERT_FALSE(late.host.fatals().empty());
   EXPECT_NE(late.host.fatals()[0].find("give this one an id of its own"), std::string::npos);

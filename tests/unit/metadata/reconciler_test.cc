@@ -180,7 +180,7 @@ TEST_F(Many, GoInBatchesOfTwoThousandOneAtATime) {
   EXPECT_EQ(node_.lines("(attempt 1)", since_).size(), 1u);  // one line for all of them
   const uint64_t before = node_.consensus.proposals();
   node_.elect();
-  node_.host.advance(20ms);
+  node_.host.advance(100ms);
   EXPECT_EQ(node_.consensus.proposals() - before, 3u);
   EXPECT_EQ(intents(), 0);
   EXPECT_EQ(node_.leader("test", 4'999), (std::pair<int32_t, uint64_t>{1, 1}));

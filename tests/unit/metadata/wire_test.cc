@@ -32,7 +32,15 @@ std::vector<Command> commands() {
       {request, CreatePartitions{{{{}, id_of(1), "orders", 2, 4, {1, 2}}}}},
       {request, AllocateProducerIds{}},
       {{}, SyncBatch{{{id_of(1), 0, 1, 1}, {id_of(1), INT32_MAX, UINT64_MAX, INT32_MAX}}, {}}},
-      {{}, SyncBatch{{}, Node{1, "broker.example", 65'535, "rack", id_of(9)}}},
+      {{}, SyncBatch{{}, {Node{1, "broker.example", 65'535, "rack", id_of(9)}}}},
+      {{},
+       SyncBatch{{{id_of(1), 0, 1, 1}},
+                 {Node{1, "a", 1, "", id_of(9), "b:7"}, Node{2, "", 0, "", {}, "c:8", true}}}},
+      {request, AlterReassignments{{{{}, id_of(1), 3, false, true, {4, 2}},
+                                    {refused, id_of(2), -1, true, false, {}}}}},
+      {request, FinishReassignments{{{{}, id_of(1), 0, {3, 1}}, {refused, {}, 7, {}}}}},
+      {request, ChangeNodes{{{{}, 4, NodeAction::kAdd, "node4.example:9093"},
+                             {refused, -1, NodeAction::kRemove, ""}}}},
   };
 }
 
@@ -50,6 +58,11 @@ std::vector<Frame> frames() {
   out.push_back(ReplyFrame{1, 2, 3, {}, {{CHR_OK, "", id_of(4), 6}, {CHR_E_EXISTS, "there", {}, 0}}});
   out.push_back(SyncRefusedFrame{9, {CHR_E_OVERLOADED, "full"}});
   out.push_back(DigestFrame{100, 0x0123'4567'89AB'CDEFu});
+  out.push_back(ChangeFrame{{{3, 1, 1}, AllocateProducerIds{}}, 1, false, true});
+  out.push_back(QuorumRequestFrame{7});
+  out.push_back(QuorumReplyFrame{7, {CHR_E_NOT_LEADER, "elsewhere"}, -1, 0, 0, {}});
+  out.push_back(
+      QuorumReplyFrame{8, {}, 2, 9, 100, {{1, true, 99, 1'700'000'000'000, -1}, {4, false, 0, -1, -1}}});
   return out;
 }
 
@@ -89,7 +102,7 @@ TEST(Wire, RefusesWhatItDoesNotKnow) {
   const std::string command = encode(Command{{}, InitCluster{"c"}});
   EXPECT_EQ(command.substr(0, 2), std::string("\x08\x01"));  // the version
   std::string newer = command;
-  newer[1] = 2;
+  newer[1] = 3;
   EXPECT_EQ(decode_command(newer).error().code, Code::kUnsupported);
   EXPECT_NE(decode_command(newer).error().message.find("upgrade"), std::string::npos);
   EXPECT_EQ(decode_command(command + std::string("\xF8\x01\x01")).error().code, Code::kCorrupt);  // field 31
@@ -112,8 +125,11 @@ TEST(Wire, RefusesValuesOutOfRange) {
   EXPECT_TRUE(refused(SyncBatch{{{Uuid{}, 0, 1, 1}}, {}}));
   EXPECT_TRUE(refused(SyncBatch{std::vector<Assignment>(kMaxAssignments + 1, {id_of(1), 0, 1, 1}), {}}));
   EXPECT_FALSE(refused(SyncBatch{std::vector<Assignment>(kMaxAssignments, {id_of(1), 0, 1, 1}), {}}));
-  EXPECT_TRUE(refused(SyncBatch{{}, Node{1, std::string(256, 'h'), 1, "", {}}}));
-  EXPECT_TRUE(refused(SyncBatch{{}, Node{-1, "h", 1, "", {}}}));
+  EXPECT_TRUE(refused(SyncBatch{{}, {Node{1, std::string(256, 'h'), 1, "", {}}}}));
+  EXPECT_TRUE(refused(SyncBatch{{}, {Node{-1, "h", 1, "", {}}}}));
+  EXPECT_TRUE(refused(SyncBatch{{}, {Node{1, "h", 1, "", {}, std::string(264, 'r')}}}));
+  EXPECT_TRUE(refused(ChangeNodes{{{{}, 1, static_cast<NodeAction>(4), ""}}}));
+  EXPECT_TRUE(refused(FinishReassignments{{{{}, id_of(1), 0, {-1}}}}));
   EXPECT_TRUE(refused(CreateTopics{{{{}, id_of(1), "t", 1, 1, {-1}, {}}}}));
   EXPECT_TRUE(refused(DeleteTopics{std::vector<DeletedTopic>(kMaxItems + 1)}));
 }
@@ -155,17 +171,24 @@ class SnapshotTest : public testing::Test {
   SnapshotTest() {
     run(InitCluster{"cluster"});
     for (const int32_t id : {1, 2, 3})
-      run(SyncBatch{{}, Node{id, "h" + std::to_string(id), 9092, "r", id_of(1)}});
+      run(SyncBatch{{}, {Node{id, "h" + std::to_string(id), 9092, "r", id_of(1), "h:1"}}});
     for (uint8_t i = 1; i <= 40; ++i)
       run(CreateTopics{
           {{{}, id_of(i), "topic-" + std::to_string(i), i, 3, {}, {{"k", std::string(i, 'v')}}}}});
     run(SyncBatch{{{id_of(7), 3, 12, 2}, {id_of(8), 0, 1, 1}}, {}});
     run(DeleteTopics{{{{}, id_of(9)}}});
     run(AllocateProducerIds{});
+    run(AlterReassignments{
+        {{{}, id_of(20), 4, false, false, {2, 3}}, {{}, id_of(21), 0, false, false, {3, 1}}}});
+    run(FinishReassignments{{{{}, id_of(20), 4, {2, 3}}}});
+    run(AlterReassignments{{{{}, id_of(21), 0, true, false, {}}}});
+    run(ChangeNodes{{{{}, 5, NodeAction::kAdd, "h5:1"}}});
+    run(ChangeNodes{{{{}, 5, NodeAction::kLeave, ""}}});
+    run(ChangeNodes{{{{}, 5, NodeAction::kRemove, ""}}});
     EXPECT_EQ(catalog_.topics(), 39u);
   }
   void run(Body body) {
-    resolve(catalog_, &body);
+    resolve(catalog_, {}, &body);
     EXPECT_TRUE(catalog_.apply(Command{{}, std::move(body)}).has_value());
   }
   std::string saved() const {
@@ -188,6 +211,9 @@ TEST_F(SnapshotTest, RoundTripsToTheSameState) {
   EXPECT_EQ(loaded->partitions(), catalog_.partitions());
   EXPECT_EQ(loaded->find("topic-7")->partitions[3], (PartitionState{2, 12}));
   EXPECT_TRUE(loaded->was_deleted(id_of(9)));
+  EXPECT_EQ(loaded->find("topic-20")->replicas_of(4).size(), 2u);
+  EXPECT_EQ(loaded->find("topic-21")->moves, catalog_.find("topic-21")->moves);
+  EXPECT_EQ(loaded->removed_nodes(), std::set<int32_t>{5});
   // And goes on as the original does.
   const Command next{{}, AllocateProducerIds{}};
   EXPECT_EQ(loaded->apply(next)->first_producer_id, catalog_.apply(next)->first_producer_id);
@@ -202,9 +228,9 @@ TEST_F(SnapshotTest, DamageIsFound) {
     EXPECT_FALSE(load_snapshot(std::string_view(bytes).substr(0, n)).has_value());
   EXPECT_FALSE(load_snapshot(bytes + "x").has_value());
   std::string newer = bytes;
-  newer[4] = 2;
+  newer[4] = 3;
   EXPECT_EQ(load_snapshot(newer).error().code, Code::kUnsupported);
-  EXPECT_NE(load_snapshot(newer).error().message.find("format 2"), std::string::npos);
+  EXPECT_NE(load_snapshot(newer).error().message.find("format 3"), std::string::npos);
   for (size_t at = 0; at < bytes.size(); ++at) {
     std::string flipped = bytes;
     flipped[at] = static_cast<char>(flipped[at] ^ 0x10);

@@ -31,6 +31,10 @@ typedef struct chr_partition { /* GROWS */
   uint64_t term;                 /* of that leader; Kafka's leader epoch */
   const int32_t* replicas;       /* node ids, the preferred leader first */
   uint32_t n_replicas;
+  uint32_t n_target;             /* 0: no reassignment is in progress */
+  const int32_t* target;         /* where the replicas shall be; the replicas themselves where that was taken back */
+  const int32_t* others;         /* neither, but of a target before: may be members of the group still */
+  uint32_t n_others;
   uint32_t reserved;
 } chr_partition;
 
@@ -39,8 +43,10 @@ typedef struct chr_broker { /* GROWS */
   int32_t id;
   chr_str host;                  /* what clients are told; empty before it announced itself */
   uint16_t port;
-  uint16_t reserved[3];
+  uint16_t leaving;              /* 1: nothing new is placed on it */
+  uint16_t reserved[2];
   chr_str rack;
+  chr_str raft;                  /* "host:port" of its links; empty: not known */
 } chr_broker;
 
 typedef struct chr_config_entry { /* FROZEN */
@@ -65,9 +71,41 @@ typedef struct chr_more_partitions { /* FROZEN */
   const int32_t* assignment;     /* that many node ids, partition by partition; borrowed for the call */
 } chr_more_partitions;
 
+enum {
+  CHR_REASSIGN_CANCEL = 1u,      /* takes a reassignment back */
+  CHR_REASSIGN_SAME_FACTOR = 2u  /* refuses another number of replicas, OUT_OF_RANGE */
+};
+typedef struct chr_reassignment { /* FROZEN */
+  chr_uuid topic;
+  int32_t partition;
+  uint32_t flags;                /* CHR_REASSIGN_* */
+  const int32_t* replicas;       /* the whole target, the preferred leader first; borrowed for the call */
+  uint32_t n_replicas;
+  uint32_t reserved;
+} chr_reassignment;
+
+/* A member of __meta, as its leader knows. FROZEN. */
+typedef struct chr_quorum_member {
+  int32_t id;
+  uint32_t voter;                /* 0: it follows without a vote */
+  uint64_t match_index;          /* of the last entry that it has */
+  int64_t heard_ms;              /* Unix time of its last answer, -1: none */
+  int64_t caught_up_ms;          /* Unix time when it last had all that the leader had, -1: never */
+  chr_uuid incarnation;          /* zero: not known */
+} chr_quorum_member;
+typedef struct chr_quorum { /* GROWS; members is the caller's array, filled before the completion */
+  uint32_t struct_size;
+  uint32_t n_members;            /* in: room in members; out: how many there are, perhaps more than that */
+  chr_quorum_member* members;
+  int32_t leader;
+  uint32_t reserved;
+  uint64_t term;
+  uint64_t commit_index;
+} chr_quorum;
+
 /* How one item of a change ended; owned by the caller, filled before the completion. FROZEN. */
 typedef struct chr_change_result {
-  chr_status code;               /* OK, EXISTS, NOT_FOUND, INVALID_ARGUMENT, UNAVAILABLE (no leader in time), ... */
+  chr_status code;               /* OK, EXISTS, NOT_FOUND, INVALID_ARGUMENT, UNAVAILABLE (nodes did not register in time), ... */
   uint32_t n_partitions;
   chr_uuid topic;
   char message[112];
@@ -122,6 +160,17 @@ typedef struct chr_metadata_v1 {
 
   /* [any] The address that clients are told for this node; kept in the catalog in the background, for ever. */
   void(CHR_CALL* announce)(void* self, chr_str host, uint16_t port);
+
+  /* As the changes above. Sets where the replicas of partitions shall be, or takes that back (CONFLICT: nothing is in
+   * progress). The leaders of the partitions pursue it. */
+  chr_status(CHR_CALL* alter_reassignments)(void* self, const chr_reassignment* items, uint32_t n, uint64_t timeout_ns,
+                                            chr_change_result* results, uint64_t token, chr_error* error);
+  /* As the changes above; flags are 0. Says that the replicas are the members of the partition's group now. CONFLICT:
+   * they are not its target (any more). */
+  chr_status(CHR_CALL* finish_reassignments)(void* self, const chr_reassignment* items, uint32_t n, uint64_t timeout_ns,
+                                             chr_change_result* results, uint64_t token, chr_error* error);
+  /* [shard] PENDING; *out is filled when the token completes with OK. UNAVAILABLE: no leader of __meta answered. */
+  chr_status(CHR_CALL* describe_quorum)(void* self, uint64_t timeout_ns, chr_quorum* out, uint64_t token, chr_error* error);
 } chr_metadata_v1;
 
 #ifdef __cplusplus

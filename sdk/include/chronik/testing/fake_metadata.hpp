@@ -22,21 +22,24 @@ namespace chronik::testing {
 
 class FakeMetadata {
  public:
+  using Nodes = std::vector<int32_t>;
+  struct Move {  // of a partition, to other replicas
+    Nodes target, others;
+  };
   struct Topic {
     chr_uuid id{};
     std::string name;
-    int32_t factor = 1;
-    std::vector<int32_t> replicas;  // partition by partition
+    std::vector<Nodes> replicas;  // by partition
+    std::map<int32_t, Move> moves;
     std::map<std::string, std::string> configs;
-    uint32_t partitions() const {
-      return static_cast<uint32_t>(replicas.size() / static_cast<size_t>(factor));
-    }
+    uint32_t partitions() const { return static_cast<uint32_t>(replicas.size()); }
   };
   struct Broker {
     int32_t id;
     std::string host;
     uint16_t port;
     std::string rack;
+    std::string raft{};
   };
   struct Announced {
     std::string host;
@@ -55,7 +58,7 @@ class FakeMetadata {
   // ---- what the test says ----
   chr_uuid add_topic(const std::string& name, int32_t partitions = 1, int32_t factor = 1,
                      std::map<std::string, std::string> configs = {}) {
-    return put(name, spread(partitions, factor), factor, std::move(configs));
+    return put(name, spread(partitions, factor), std::move(configs));
   }
   void remove_topic(const std::string& name) {
     const chr_uuid id = state_.topics.at(name)->id;
@@ -81,6 +84,8 @@ class FakeMetadata {
   void set_controller(int32_t id) { controller_ = id; }
   // What changes complete with from now on; OK: they apply again.
   void answer_changes(chr_status status) { answer_ = status; }
+  // What topics that are to be created come to from now on; OK: they are created again.
+  void answer_items(chr_status status) { items_ = status; }
   // Changes wait (and do not apply) until released.
   void hold_changes(bool held) {
     held_ = held;
@@ -127,8 +132,16 @@ class FakeMetadata {
     const auto found = leaders_.find(key(topic.id, partition));
     out->leader = found == leaders_.end() ? -1 : found->second.first;
     out->term = found == leaders_.end() ? 0 : found->second.second;
-    out->replicas = topic.replicas.data() + partition * topic.factor;
-    out->n_replicas = static_cast<uint32_t>(topic.factor);
+    const auto give = [](const Nodes& nodes, const int32_t** to, uint32_t* n) {
+      *to = nodes.data();
+      *n = static_cast<uint32_t>(nodes.size());
+    };
+    const auto move = topic.moves.find(partition);
+    static const Move kNone;
+    const Move& moving = move == topic.moves.end() ? kNone : move->second;
+    give(topic.replicas[static_cast<size_t>(partition)], &out->replicas, &out->n_replicas);
+    give(moving.target, &out->target, &out->n_target);
+    give(moving.others, &out->others, &out->n_others);
     return CHR_OK;
   }
   chr_status config_at(chr_catalog* catalog, uint32_t handle, uint32_t i, chr_config_entry* out) {
@@ -149,6 +162,8 @@ class FakeMetadata {
     out->host = to_abi(broker.host);
     out->port = broker.port;
     out->rack = to_abi(broker.rack);
+    out->raft = to_abi(broker.raft);
+    out->leaving = 0;
     return CHR_OK;
   }
   void watch(chr_catalog_fn fn, void* context) {
@@ -193,6 +208,34 @@ class FakeMetadata {
       done->u[1] = 1'000;
     });
   }
+  chr_status alter_reassignments(const chr_reassignment* items, uint32_t n, uint64_t,
+                                 chr_change_result* results, uint64_t token, chr_error*) {
+    return change(token, [this, wanted = copy(items, n), results](chr_done*) {
+      for (size_t i = 0; i < wanted.size(); ++i) results[i] = reassign(wanted[i]);
+    });
+  }
+  chr_status finish_reassignments(const chr_reassignment* items, uint32_t n, uint64_t,
+                                  chr_change_result* results, uint64_t token, chr_error*) {
+    return change(token, [this, done = copy(items, n), results](chr_done*) {
+      for (size_t i = 0; i < done.size(); ++i) results[i] = finish(done[i]);
+    });
+  }
+  chr_status describe_quorum(uint64_t, chr_quorum* out, uint64_t token, chr_error*) {
+    return change(token, [this, out](chr_done*) {
+      out->leader = controller_;
+      out->term = quorum_term;
+      out->commit_index = quorum_commit;
+      const size_t room = std::min<size_t>(out->n_members, quorum.size());
+      std::copy_n(quorum.begin(), room, out->members);
+      out->n_members = static_cast<uint32_t>(quorum.size());
+    });
+  }
+  // Called once, right after the next watcher was told of a change.
+  std::function<void()> on_told;
+  // What describe_quorum() says, beside the controller.
+  std::vector<chr_quorum_member> quorum;
+  uint64_t quorum_term = 1, quorum_commit = 0;
+
   void announce(chr_str host, uint16_t port) {
     announced_ = Announced{std::string(from_abi(host)), port};
     set_broker({host_.node().id, announced_->host, port, ""});
@@ -219,7 +262,7 @@ class FakeMetadata {
   struct New {
     std::string name;
     int32_t partitions, factor;
-    std::vector<int32_t> replicas;
+    std::vector<Nodes> replicas;
     std::map<std::string, std::string> configs;
   };
 
@@ -260,9 +303,10 @@ class FakeMetadata {
   }
   void tell(const std::shared_ptr<Watcher>& watcher) {
     if (std::exchange(watcher->told, true)) return;
-    host_.post(watcher->shard, [watcher] {
+    host_.post(watcher->shard, [this, watcher] {
       watcher->told = false;
       if (watcher->active) watcher->fn(watcher->context);
+      if (on_told) std::exchange(on_told, nullptr)();
     });
   }
   template <class F>
@@ -278,22 +322,21 @@ class FakeMetadata {
     held_ ? waiting_.push_back(std::move(run)) : run();
     return CHR_PENDING;
   }
-  std::vector<int32_t> spread(int32_t partitions, int32_t factor) const {
-    std::vector<int32_t> out;
+  std::vector<Nodes> spread(int32_t partitions, int32_t factor) const {
+    std::vector<Nodes> out(static_cast<size_t>(partitions));
     for (int32_t p = 0; p < partitions; ++p) {
       for (int32_t k = 0; k < factor; ++k)
-        out.push_back(
+        out[static_cast<size_t>(p)].push_back(
             std::next(state_.brokers.begin(), (p + k) % static_cast<int32_t>(state_.brokers.size()))->first);
     }
     return out;
   }
-  chr_uuid put(const std::string& name, std::vector<int32_t> replicas, int32_t factor,
+  chr_uuid put(const std::string& name, std::vector<Nodes> replicas,
                std::map<std::string, std::string> configs) {
     auto topic = std::make_shared<Topic>();
     topic->id.b[15] = ++last_id_;
     topic->id.b[0] = 0xFA;
     topic->name = name;
-    topic->factor = factor;
     topic->replicas = std::move(replicas);
     topic->configs = std::move(configs);
     lead(*topic, 0);
@@ -317,18 +360,25 @@ class FakeMetadata {
     out.topic = topic.id;
     return out;
   }
-  static New copy(const chr_new_topic& from) {
-    New out{std::string(from_abi(from.name)), from.partitions, from.replication_factor, {}, {}};
-    if (from.assignment != nullptr) {
-      const auto n = static_cast<std::ptrdiff_t>(from.partitions) * from.replication_factor;
-      out.replicas.assign(from.assignment, from.assignment + n);
-    }
-    for (uint64_t i = 0; i < from.n_configs; ++i)
-      out.configs.emplace(from_abi(from.configs[i].key), from_abi(from.configs[i].value));
-    return out;
-  }
+  static New copy(const chr_new_topic& from);
   chr_change_result create(const New& item, bool validate_only);
   chr_change_result erase(const chr_uuid& id);
+  struct Reassigned {
+    chr_uuid topic;
+    int32_t partition;
+    uint32_t flags;
+    Nodes replicas;
+  };
+  static std::vector<Reassigned> copy(const chr_reassignment* items, uint32_t n) {
+    std::vector<Reassigned> out;
+    for (const chr_reassignment* item = items; item != items + n; ++item)
+      out.push_back(
+          {item->topic, item->partition, item->flags, {item->replicas, item->replicas + item->n_replicas}});
+    return out;
+  }
+  chr_change_result reassign(const Reassigned& item);
+  chr_change_result finish(const Reassigned& item);
+  std::optional<Topic> partition_of(const Reassigned& item) const;
   chr_change_result extend(const std::string& name, int32_t total, bool validate_only);
 
   const Host host_;
@@ -339,7 +389,7 @@ class FakeMetadata {
   std::vector<std::shared_ptr<Watcher>> watchers_;
   std::vector<std::function<void()>> waiting_;
   std::optional<Announced> announced_;
-  chr_status answer_ = CHR_OK;
+  chr_status answer_ = CHR_OK, items_ = CHR_OK;
   bool held_ = false, lead_new_topics_ = true;
   uint8_t last_id_ = 0;
   uint64_t next_producer_id_ = 0, open_images_ = 0, changes_ = 0;

@@ -5,18 +5,33 @@
 
 namespace chronik::testing {
 
+inline FakeMetadata::New FakeMetadata::copy(const chr_new_topic& from) {
+  New out{std::string(from_abi(from.name)), from.partitions, from.replication_factor, {}, {}};
+  if (from.assignment != nullptr) {
+    for (const int32_t* at = from.assignment; out.replicas.size() < static_cast<size_t>(from.partitions);
+         at += from.replication_factor)
+      out.replicas.emplace_back(at, at + from.replication_factor);
+  }
+  for (uint64_t i = 0; i < from.n_configs; ++i)
+    out.configs.emplace(from_abi(from.configs[i].key), from_abi(from.configs[i].value));
+  return out;
+}
+
 inline chr_change_result FakeMetadata::create(const New& item, bool validate_only) {
+  if (items_ != CHR_OK) return result(items_, "the test says so");
   if (has_topic(item.name)) return result(CHR_E_EXISTS, "a topic of this name already exists");
   if (item.partitions < 1) return result(CHR_E_INVALID_ARGUMENT, "the number of partitions is less than 1");
   if (item.factor < 1 || static_cast<size_t>(item.factor) > state_.brokers.size())
     return result(CHR_E_OUT_OF_RANGE, "the replication factor does not fit the number of nodes");
+  for (const Nodes& nodes : item.replicas)
+    for (const int32_t node : nodes)
+      if (!state_.brokers.contains(node)) return result(CHR_E_INVALID_ARGUMENT, "a node is not known");
   if (validate_only) {
     chr_change_result out = result(CHR_OK);
     out.n_partitions = static_cast<uint32_t>(item.partitions);
     return out;
   }
-  put(item.name, item.replicas.empty() ? spread(item.partitions, item.factor) : item.replicas, item.factor,
-      item.configs);
+  put(item.name, item.replicas.empty() ? spread(item.partitions, item.factor) : item.replicas, item.configs);
   return result(topic(item.name));
 }
 
@@ -36,13 +51,61 @@ inline chr_change_result FakeMetadata::extend(const std::string& name, int32_t t
   const uint32_t before = grown.partitions();
   if (total <= static_cast<int32_t>(before))
     return result(CHR_E_INVALID_ARGUMENT, "the topic has as many partitions");
-  const std::vector<int32_t> all = spread(total, grown.factor);
+  const std::vector<Nodes> all = spread(total, static_cast<int32_t>(grown.replicas[0].size()));
   grown.replicas.insert(grown.replicas.end(),
                         all.begin() + static_cast<std::ptrdiff_t>(grown.replicas.size()), all.end());
   const chr_change_result out = result(grown);
   if (validate_only) return out;
   lead(grown, before);
   state_.topics[name] = std::make_shared<const Topic>(std::move(grown));
+  changed();
+  return out;
+}
+
+inline std::optional<FakeMetadata::Topic> FakeMetadata::partition_of(const Reassigned& item) const {
+  for (const auto& [name, topic] : state_.topics) {
+    if (std::memcmp(topic->id.b, item.topic.b, 16) == 0 && item.partition >= 0 &&
+        static_cast<uint32_t>(item.partition) < topic->partitions())
+      return *topic;
+  }
+  return std::nullopt;
+}
+
+inline chr_change_result FakeMetadata::reassign(const Reassigned& item) {
+  std::optional<Topic> topic = partition_of(item);
+  if (!topic) return result(CHR_E_NOT_FOUND, "there is no such partition");
+  const Nodes& replicas = topic->replicas[static_cast<size_t>(item.partition)];
+  const bool cancel = (item.flags & CHR_REASSIGN_CANCEL) != 0;
+  if (cancel && !topic->moves.contains(item.partition))
+    return result(CHR_E_CONFLICT, "nothing is in progress");
+  if ((item.flags & CHR_REASSIGN_SAME_FACTOR) != 0 && item.replicas.size() != replicas.size())
+    return result(CHR_E_OUT_OF_RANGE, "the replication factor would change");
+  for (const int32_t node : item.replicas)
+    if (!state_.brokers.contains(node)) return result(CHR_E_INVALID_ARGUMENT, "a node is not known");
+  Move& move = topic->moves[item.partition];
+  const Nodes before = std::exchange(move.target, cancel ? replicas : item.replicas);
+  for (const int32_t node : before) {
+    const auto is_in = [node](const Nodes& nodes) {
+      return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
+    };
+    if (!is_in(replicas) && !is_in(move.target) && !is_in(move.others)) move.others.push_back(node);
+  }
+  const chr_change_result out = result(*topic);
+  state_.topics[topic->name] = std::make_shared<const Topic>(*topic);
+  changed();
+  return out;
+}
+
+inline chr_change_result FakeMetadata::finish(const Reassigned& item) {
+  std::optional<Topic> topic = partition_of(item);
+  if (!topic) return result(CHR_E_NOT_FOUND, "there is no such partition");
+  const auto move = topic->moves.find(item.partition);
+  if (move == topic->moves.end() || move->second.target != item.replicas)
+    return result(CHR_E_CONFLICT, "the reassignment was changed meanwhile");
+  topic->replicas[static_cast<size_t>(item.partition)] = item.replicas;
+  topic->moves.erase(move);
+  const chr_change_result out = result(*topic);
+  state_.topics[topic->name] = std::make_shared<const Topic>(*topic);
   changed();
   return out;
 }
@@ -72,6 +135,9 @@ inline const chr_metadata_v1& FakeMetadata::table() {
       thunk<&M::create_partitions>,
       thunk<&M::allocate_producer_ids>,
       thunk<&M::announce>,
+      thunk<&M::alter_reassignments>,
+      thunk<&M::finish_reassignments>,
+      thunk<&M::describe_quorum>,
   };
   return kTable;
 }

@@ -1,0 +1,102 @@
+// Nodes that come and go: Catalog's part that deals with them, and its rules.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "catalog/catalog.h"
+#include "catalog/digest.h"
+#include "catalog/rules.h"
+
+namespace chronik::metadata {
+
+uint64_t Catalog::replicas_on(int32_t node) const {
+  uint64_t count = 0;
+  for (const auto& [name, topic] : by_name_) {
+    for (size_t p = 0; p < topic->partitions.size(); ++p)
+      count += topic->may_be_on(static_cast<int32_t>(p), node) ? 1 : 0;
+  }
+  return count;
+}
+
+Verdict check(const Catalog& catalog, const NodeChange& item) {
+  const auto found = catalog.nodes().find(item.node);
+  const bool known = found != catalog.nodes().end();
+  if (item.node < 0) return {CHR_E_INVALID_ARGUMENT, fmt::format("{} is no node id", item.node)};
+  if (item.action == NodeAction::kAdd) {
+    if (known && !found->second.leaving)
+      return {CHR_E_EXISTS, fmt::format("node {} is a member already", item.node)};
+    if (!known && item.raft.empty())
+      return {CHR_E_INVALID_ARGUMENT, fmt::format("node {} needs the address of its raft port", item.node)};
+    return {};
+  }
+  if (!known) return {CHR_E_NOT_FOUND, fmt::format("node {} is not a member", item.node)};
+  if (item.action == NodeAction::kLeave) {
+    const auto staying = std::count_if(catalog.nodes().begin(), catalog.nodes().end(), [&](const auto& node) {
+      return !node.second.leaving && node.first != item.node;
+    });
+    if (staying == 0) return {CHR_E_INVALID_ARGUMENT, "the last node of a cluster cannot leave it"};
+    return {};
+  }
+  if (!found->second.leaving)
+    return {CHR_E_CONFLICT, fmt::format("node {} was not told to leave", item.node)};
+  if (const uint64_t left = catalog.replicas_on(item.node); left > 0)
+    return {CHR_E_CONFLICT, fmt::format("node {} still has {} replicas", item.node, left)};
+  return {};
+}
+
+void Catalog::apply(const ChangeNodes& command, Outcome* out) {
+  for (const NodeChange& item : command.items) out->items.push_back(change(item, out));
+}
+
+ItemResult Catalog::change(const NodeChange& item, Outcome* out) {
+  Verdict verdict = item.verdict;
+  if (verdict.code == CHR_OK) verdict = check(*this, item);
+  if (verdict.code != CHR_OK) return {verdict.code, verdict.message, {}, 0};
+  const auto found = nodes_.find(item.node);
+  if (item.action == NodeAction::kRemove) {
+    parts_digest_ -= digest_of(found->second);
+    nodes_.erase(found);
+    removed_nodes_.insert(item.node);
+    published_nodes_.reset();
+    out->changed = true;
+    return {};
+  }
+  Node node = found != nodes_.end() ? found->second : Node{};
+  node.id = item.node;
+  node.leaving = item.action == NodeAction::kLeave;
+  if (!item.raft.empty()) node.raft = item.raft;
+  removed_nodes_.erase(item.node);
+  put_node(std::move(node), out);
+  return {};
+}
+
+// What a node says of itself. One that lost its disk needs an id of its own, and one that was removed must be
+// added first.
+void Catalog::set_node(const Node& node, Outcome* out) {
+  const auto found = nodes_.find(node.id);
+  const bool stranger = found != nodes_.end() && !found->second.incarnation.zero() &&
+                        found->second.incarnation != node.incarnation;
+  if (stranger || removed_nodes_.contains(node.id)) {
+    ++out->fenced;
+    return;
+  }
+  Node now = node;
+  now.leaving = found != nodes_.end() && found->second.leaving;
+  if (now.raft.empty() && found != nodes_.end()) now.raft = found->second.raft;
+  put_node(std::move(now), out);
+}
+
+void Catalog::put_node(Node node, Outcome* out) {
+  const auto found = nodes_.find(node.id);
+  if (found != nodes_.end()) {
+    if (found->second == node) return;
+    parts_digest_ -= digest_of(found->second);
+  }
+  parts_digest_ += digest_of(node);
+  nodes_[node.id] = std::move(node);
+  published_nodes_.reset();
+  out->changed = true;
+}
+
+}  // namespace chronik::metadata

@@ -1,0 +1,136 @@
+// Partitions on their way to other replicas: Catalog's part that deals with Move, and its rules.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "catalog/catalog.h"
+#include "catalog/digest.h"
+#include "catalog/rules.h"
+
+namespace chronik::metadata {
+namespace {
+
+using Nodes = std::vector<int32_t>;
+
+bool contains(std::span<const int32_t> nodes, int32_t node) {
+  return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
+}
+
+// Whoever was in the move so far and is neither a replica nor in the new target.
+Nodes others_of(const Topic& topic, int32_t partition, const Nodes& target) {
+  Nodes out;
+  const Move* before = topic.move_of(partition);
+  if (before == nullptr) return out;
+  const std::span<const int32_t> replicas = topic.replicas_of(static_cast<size_t>(partition));
+  for (const Nodes* nodes : {&before->others, &before->target}) {
+    for (const int32_t node : *nodes) {
+      if (!contains(replicas, node) && !contains(target, node) && !contains(out, node)) out.push_back(node);
+    }
+  }
+  return out;
+}
+
+Verdict check_target(const Catalog& catalog, const Nodes& target) {
+  if (target.empty()) return {CHR_E_INVALID_ARGUMENT, "a partition needs at least one replica"};
+  if (target.size() > static_cast<size_t>(kMaxReplicationFactor))
+    return {CHR_E_INVALID_ARGUMENT,
+            fmt::format("{} replicas, the limit is {}", target.size(), kMaxReplicationFactor)};
+  for (auto it = target.begin(); it != target.end(); ++it) {
+    const auto node = catalog.nodes().find(*it);
+    if (node == catalog.nodes().end())
+      return {CHR_E_INVALID_ARGUMENT, fmt::format("node {} is not known", *it)};
+    if (node->second.leaving)
+      return {CHR_E_INVALID_ARGUMENT, fmt::format("node {} is leaving the cluster", *it)};
+    if (std::find(target.begin(), it, *it) != it)
+      return {CHR_E_INVALID_ARGUMENT, fmt::format("node {} stands twice in the target", *it)};
+  }
+  return {};
+}
+
+Verdict find_partition(const Catalog& catalog, const Uuid& id, int32_t partition, const Topic** topic) {
+  *topic = catalog.find(id);
+  if (*topic == nullptr) return {CHR_E_NOT_FOUND, "this topic does not exist"};
+  if (partition < 0 || static_cast<size_t>(partition) >= (*topic)->partitions.size())
+    return {CHR_E_NOT_FOUND, fmt::format("the topic has no partition {}", partition)};
+  return {};
+}
+
+bool equal(std::span<const int32_t> a, const Nodes& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end());
+}
+
+}  // namespace
+
+Verdict check(const Catalog& catalog, const Reassignment& item) {
+  const Topic* topic = nullptr;
+  if (Verdict verdict = find_partition(catalog, item.id, item.partition, &topic); verdict.code != CHR_OK)
+    return verdict;
+  const std::span<const int32_t> replicas = topic->replicas_of(static_cast<size_t>(item.partition));
+  if (item.cancel) {
+    const Move* move = topic->move_of(item.partition);
+    if (move != nullptr && !equal(replicas, move->target)) return {};
+    return {CHR_E_CONFLICT, "no reassignment of this partition is in progress"};
+  }
+  if (Verdict verdict = check_target(catalog, item.replicas); verdict.code != CHR_OK) return verdict;
+  if (item.same_factor && item.replicas.size() != replicas.size())
+    return {CHR_E_OUT_OF_RANGE, fmt::format("the replication factor would change from {} to {}",
+                                            replicas.size(), item.replicas.size())};
+  return {};
+}
+
+Verdict check(const Catalog& catalog, const FinishedReassignment& item) {
+  const Topic* topic = nullptr;
+  if (Verdict verdict = find_partition(catalog, item.id, item.partition, &topic); verdict.code != CHR_OK)
+    return verdict;
+  const Move* move = topic->move_of(item.partition);
+  const bool done =
+      move == nullptr && equal(topic->replicas_of(static_cast<size_t>(item.partition)), item.replicas);
+  if (done || (move != nullptr && move->target == item.replicas)) return {};
+  return {CHR_E_CONFLICT, "the reassignment was changed meanwhile"};
+}
+
+void Catalog::apply(const AlterReassignments& command, Outcome* out) {
+  for (const Reassignment& item : command.items) out->items.push_back(reassign(item, out));
+}
+
+void Catalog::apply(const FinishReassignments& command, Outcome* out) {
+  for (const FinishedReassignment& item : command.items) out->items.push_back(finish(item, out));
+}
+
+ItemResult Catalog::reassign(const Reassignment& item, Outcome* out) {
+  Verdict verdict = item.verdict;
+  if (verdict.code == CHR_OK) verdict = check(*this, item);
+  if (verdict.code != CHR_OK) return {verdict.code, verdict.message, item.id, 0};
+  const Topic& before = *find(item.id);
+  const ItemResult done{CHR_OK, {}, item.id, static_cast<uint32_t>(before.partitions.size())};
+  const std::span<const int32_t> replicas = before.replicas_of(static_cast<size_t>(item.partition));
+  const Nodes target = item.cancel ? Nodes(replicas.begin(), replicas.end()) : item.replicas;
+  Move move{target, others_of(before, item.partition, target)};
+  const Move* present = before.move_of(item.partition);
+  if (present != nullptr ? *present == move : equal(replicas, target)) return done;
+  Topic& topic = edit(by_id_.at(item.id));
+  parts_digest_ -= topic.digest;
+  topic.moves[item.partition] = std::move(move);
+  topic.digest = digest_of(topic);
+  parts_digest_ += topic.digest;
+  out->changed = true;
+  return done;
+}
+
+ItemResult Catalog::finish(const FinishedReassignment& item, Outcome* out) {
+  Verdict verdict = item.verdict;
+  if (verdict.code == CHR_OK) verdict = check(*this, item);
+  if (verdict.code != CHR_OK) return {verdict.code, verdict.message, item.id, 0};
+  const ItemResult done{CHR_OK, {}, item.id, static_cast<uint32_t>(find(item.id)->partitions.size())};
+  if (find(item.id)->move_of(item.partition) == nullptr) return done;
+  Topic& topic = edit(by_id_.at(item.id));
+  parts_digest_ -= topic.digest;
+  topic.set_replicas(static_cast<size_t>(item.partition), item.replicas);
+  topic.moves.erase(item.partition);
+  topic.digest = digest_of(topic);
+  parts_digest_ += topic.digest;
+  out->changed = true;
+  return done;
+}
+
+}  // namespace chronik::metadata

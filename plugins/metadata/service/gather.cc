@@ -1,0 +1,106 @@
+#include "service/gather.h"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <utility>
+
+namespace chronik::metadata {
+namespace {
+
+// The newest of what several batches say of one partition. Two leaders in one term are no matter of taste:
+// both go on, and the catalog stops the node.
+SyncBatch merge(const auto& batches) {
+  SyncBatch out;
+  std::map<std::pair<Uuid, int32_t>, size_t> places;
+  for (const auto& batch : batches) {
+    out.nodes.insert(out.nodes.end(), batch.what.nodes.begin(), batch.what.nodes.end());
+    for (const Assignment& assignment : batch.what.assignments) {
+      const auto [place, is_new] =
+          places.try_emplace({assignment.topic, assignment.partition}, out.assignments.size());
+      Assignment* present = is_new ? nullptr : &out.assignments[place->second];
+      if (present != nullptr && present->term > assignment.term) continue;
+      if (present != nullptr && (present->term < assignment.term || present->leader == assignment.leader)) {
+        *present = assignment;
+      } else {
+        out.assignments.push_back(assignment);
+      }
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+void Gather::add(SyncBatch what, Failed failed) {
+  waiting_.push_back({std::move(what), std::move(failed)});
+  pump();
+}
+
+bool Gather::is_urgent() const {
+  size_t assignments = 0;
+  for (const Waiting& batch : waiting_) {
+    if (!batch.what.nodes.empty()) return true;
+    assignments += batch.what.assignments.size();
+  }
+  return assignments >= kMaxAssignments;
+}
+
+// As many of the oldest as one entry holds.
+std::vector<Gather::Waiting> Gather::take() {
+  size_t assignments = 0;
+  auto end = waiting_.begin();
+  for (; end != waiting_.end(); ++end) {
+    assignments += end->what.assignments.size();
+    if (end != waiting_.begin() && assignments > kMaxAssignments) break;
+  }
+  std::vector<Waiting> out(std::make_move_iterator(waiting_.begin()), std::make_move_iterator(end));
+  waiting_.erase(waiting_.begin(), end);
+  return out;
+}
+
+void Gather::pump() {
+  if (in_flight_ || waiting_.empty()) return;
+  const uint64_t now = host_.now_ns();
+  if (now - last_ns_ > kQuietNs) spacing_ns_ = 0;
+  if (now < last_ns_ + spacing_ns_ && !is_urgent()) {
+    if (timer_ == 0) timer_ = host_.timer(last_ns_ + spacing_ns_ - now, timer_fired, this);
+    return;
+  }
+  host_.cancel_timer(std::exchange(timer_, 0));
+  last_ns_ = now;
+  spacing_ns_ = std::clamp(2 * spacing_ns_, kShortestNs, kLongestNs);
+  const auto batches = std::make_shared<std::vector<Waiting>>(take());
+  in_flight_ = true;
+  const Status proposed = propose_(merge(*batches), [this, batches](const Status& committed) {
+    in_flight_ = false;
+    if (!committed) fail(std::move(*batches), committed.error());
+    pump();
+  });
+  if (proposed) return;
+  in_flight_ = false;
+  fail(std::move(*batches), proposed.error());
+  pump();
+}
+
+void Gather::give_up(const Error& reason) {
+  host_.cancel_timer(std::exchange(timer_, 0));
+  spacing_ns_ = 0;
+  fail(std::exchange(waiting_, {}), reason);
+}
+
+// Later, since who added a batch may be in the middle of something.
+void Gather::fail(std::vector<Waiting> batches, const Error& reason) {
+  if (batches.empty()) return;
+  home_->post([batches = std::move(batches), reason] {
+    for (const Waiting& batch : batches) batch.failed(reason);
+  });
+}
+
+void Gather::timer_fired(void* self) {
+  auto* gather = static_cast<Gather*>(self);
+  gather->timer_ = 0;
+  gather->pump();
+}
+
+}  // namespace chronik::metadata

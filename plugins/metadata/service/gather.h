@@ -1,0 +1,58 @@
+// Gather: what the leader of __meta does with the batches of all nodes, its own among them. One entry of them
+// is on its way at a time; what comes meanwhile goes into the next one together. In a burst entries are
+// spaced out, further and further, so that the elections of many groups after the loss of a node cost a
+// handful of entries; what comes after a quiet time goes at once, as do full batches and records of nodes.
+//
+// Home shard only.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "catalog/command.h"
+#include "service/home.h"
+
+namespace chronik::metadata {
+
+class Gather {
+ public:
+  using Failed = std::function<void(const Error&)>;
+  using Done = std::function<void(const Status&)>;
+  // Proposes one batch on this node. An error: it was not, and done is dropped.
+  using Propose = std::function<Status(SyncBatch, Done)>;
+
+  Gather(Host host, Home* home, Propose propose) : host_(host), home_(home), propose_(std::move(propose)) {}
+  Gather(const Gather&) = delete;
+  Gather& operator=(const Gather&) = delete;
+
+  // failed: called, later, where the batch did not become committed. That it did is seen in the catalog.
+  void add(SyncBatch what, Failed failed);
+  // This node leads no more: what waits fails.
+  void give_up(const Error& reason);
+
+ private:
+  struct Waiting {
+    SyncBatch what;
+    Failed failed;
+  };
+  void pump();
+  std::vector<Waiting> take();
+  bool is_urgent() const;
+  void fail(std::vector<Waiting> batches, const Error& reason);
+  static void CHR_CALL timer_fired(void* self);
+
+  static constexpr uint64_t kQuietNs = 500'000'000;
+  static constexpr uint64_t kShortestNs = 20'000'000;
+  static constexpr uint64_t kLongestNs = 320'000'000;
+
+  const Host host_;
+  Home* const home_;
+  const Propose propose_;
+  std::vector<Waiting> waiting_;
+  bool in_flight_ = false;
+  uint64_t last_ns_ = 0;
+  uint64_t spacing_ns_ = 0;  // to the next entry
+  uint64_t timer_ = 0;
+};
+
+}  // namespace chronik::metadata

@@ -1,0 +1,209 @@
+// The catalog's part in moving partitions and in nodes that come and go.
+#include <gtest/gtest.h>
+
+#include "catalog/catalog.h"
+#include "catalog/rules.h"
+
+namespace chronik::metadata {
+namespace {
+
+using Ids = std::vector<int32_t>;
+
+Uuid id_of(uint8_t n) {
+  Uuid id;
+  id.bytes[15] = n;
+  return id;
+}
+
+class ReassignmentTest : public ::testing::Test {
+ protected:
+  ReassignmentTest() {
+    for (const int32_t id : {1, 2, 3, 4, 5}) add(id);
+    run(CreateTopics{{{{}, id_of(10), "t", 3, 2, {1, 2, 2, 3, 3, 1}, {}}}});
+  }
+  void add(int32_t id) {
+    run(SyncBatch{{}, {Node{id, "h", 9092, "", id_of(static_cast<uint8_t>(id)), "r:1", false}}});
+  }
+  Outcome run(Body body, const Surroundings& around = {}) {
+    resolve(catalog_, around, &body);
+    const uint64_t before = catalog_.version();
+    Result<Outcome> out = catalog_.apply(Command{{}, std::move(body)});
+    EXPECT_TRUE(out.has_value());
+    EXPECT_EQ(out->changed, catalog_.version() != before);
+    return out.value_or(Outcome{});
+  }
+  chr_status reassign(int32_t partition, Ids target, bool same_factor = false) {
+    return run(AlterReassignments{{{{}, id_of(10), partition, false, same_factor, std::move(target)}}})
+        .items[0]
+        .code;
+  }
+  chr_status cancel(int32_t partition) {
+    return run(AlterReassignments{{{{}, id_of(10), partition, true, false, {}}}}).items[0].code;
+  }
+  chr_status finish(int32_t partition, Ids replicas) {
+    return run(FinishReassignments{{{{}, id_of(10), partition, std::move(replicas)}}}).items[0].code;
+  }
+  chr_status change(int32_t node, NodeAction action, std::string raft = "") {
+    return run(ChangeNodes{{{{}, node, action, std::move(raft)}}}).items[0].code;
+  }
+  const Topic& topic() { return *catalog_.find(id_of(10)); }
+  Ids replicas(size_t partition) {
+    const auto nodes = topic().replicas_of(partition);
+    return {nodes.begin(), nodes.end()};
+  }
+  const Move& move(int32_t partition) { return *topic().move_of(partition); }
+
+  Catalog catalog_;
+};
+
+TEST_F(ReassignmentTest, ATargetIsKeptUntilItsLeaderSaysThatItIsReached) {
+  EXPECT_EQ(reassign(1, {4, 5, 2}), CHR_OK);
+  EXPECT_EQ(replicas(1), (Ids{2, 3}));
+  EXPECT_EQ(move(1), (Move{{4, 5, 2}, {}}));
+  EXPECT_TRUE(topic().may_be_on(1, 5));
+  EXPECT_EQ(finish(1, {4, 5}), CHR_E_CONFLICT);  // not the target
+  EXPECT_EQ(finish(0, {4, 5}), CHR_E_CONFLICT);  // not moving
+  EXPECT_EQ(finish(1, {4, 5, 2}), CHR_OK);
+  EXPECT_EQ(finish(1, {4, 5, 2}), CHR_OK);  // a second attempt
+  EXPECT_EQ(replicas(0), (Ids{1, 2}));
+  EXPECT_EQ(replicas(1), (Ids{4, 5, 2}));
+  EXPECT_EQ(replicas(2), (Ids{3, 1}));
+  EXPECT_TRUE(topic().moves.empty());
+  EXPECT_FALSE(topic().may_be_on(1, 3));
+  // New partitions have as many replicas as the first one.
+  MorePartitions more;
+  more.name = "t";
+  more.total = 5;
+  EXPECT_EQ(run(CreatePartitions{{more}}).items[0].code, CHR_OK);
+  EXPECT_EQ(replicas(4).size(), 2u);
+  EXPECT_EQ(replicas(1).size(), 3u);
+  // Uniform again, it is kept as if nothing had been.
+  EXPECT_EQ(reassign(1, {4, 5}), CHR_OK);
+  EXPECT_EQ(finish(1, {4, 5}), CHR_OK);
+  EXPECT_TRUE(topic().ends.empty());
+  EXPECT_EQ(replicas(4).size(), 2u);
+}
+
+TEST_F(ReassignmentTest, WhoeverMayBeAMemberIsNeverForgotten) {
+  EXPECT_EQ(cancel(0), CHR_E_CONFLICT);
+  EXPECT_EQ(reassign(0, {3, 4}), CHR_OK);
+  EXPECT_EQ(reassign(0, {4, 5}), CHR_OK);
+  EXPECT_EQ(move(0), (Move{{4, 5}, {3}}));
+  EXPECT_EQ(cancel(0), CHR_OK);
+  EXPECT_EQ(move(0), (Move{{1, 2}, {3, 4, 5}}));
+  EXPECT_EQ(cancel(0), CHR_E_CONFLICT);
+  EXPECT_EQ(reassign(0, {2, 3}), CHR_OK);
+  EXPECT_EQ(move(0), (Move{{2, 3}, {4, 5}}));
+  EXPECT_EQ(cancel(0), CHR_OK);
+  EXPECT_EQ(finish(0, {1, 2}), CHR_OK);
+  EXPECT_EQ(replicas(0), (Ids{1, 2}));
+  EXPECT_TRUE(topic().moves.empty());
+}
+
+TEST_F(ReassignmentTest, AnotherOrderIsAMoveAndTheSameIsNone) {
+  const uint64_t before = topic().digest, digest = catalog_.digest();
+  EXPECT_EQ(reassign(0, {1, 2}), CHR_OK);
+  EXPECT_EQ(catalog_.digest(), digest);
+  EXPECT_EQ(reassign(0, {2, 1}), CHR_OK);
+  EXPECT_EQ(move(0), (Move{{2, 1}, {}}));
+  EXPECT_EQ(finish(0, {2, 1}), CHR_OK);
+  EXPECT_EQ(replicas(0), (Ids{2, 1}));
+  EXPECT_NE(topic().digest, before);
+  EXPECT_EQ(reassign(0, {1, 2}), CHR_OK);
+  EXPECT_EQ(finish(0, {1, 2}), CHR_OK);
+  EXPECT_EQ(topic().digest, before);
+}
+
+TEST_F(ReassignmentTest, Refusals) {
+  EXPECT_EQ(reassign(3, {1}), CHR_E_NOT_FOUND);
+  EXPECT_EQ(reassign(-1, {1}), CHR_E_NOT_FOUND);
+  EXPECT_EQ(reassign(0, {}), CHR_E_INVALID_ARGUMENT);
+  EXPECT_EQ(reassign(0, {1, 1}), CHR_E_INVALID_ARGUMENT);
+  EXPECT_EQ(reassign(0, {1, 9}), CHR_E_INVALID_ARGUMENT);
+  EXPECT_EQ(reassign(0, Ids(33, 1)), CHR_E_INVALID_ARGUMENT);
+  EXPECT_EQ(reassign(0, {1}, true), CHR_E_OUT_OF_RANGE);
+  EXPECT_EQ(reassign(0, {3, 4}, true), CHR_OK);
+  const auto missing = run(AlterReassignments{{{{}, id_of(77), 0, false, false, {1}}}});
+  EXPECT_EQ(missing.items[0].code, CHR_E_NOT_FOUND);
+}
+
+TEST_F(ReassignmentTest, ANodeIsAddedWithItsAddressAndRegistersItself) {
+  EXPECT_EQ(change(6, NodeAction::kAdd), CHR_E_INVALID_ARGUMENT);  // where is it?
+  EXPECT_EQ(change(6, NodeAction::kAdd, "six:9"), CHR_OK);
+  EXPECT_EQ(change(6, NodeAction::kAdd, "six:9"), CHR_E_EXISTS);
+  EXPECT_TRUE(catalog_.nodes().at(6).incarnation.zero());
+  run(SyncBatch{{}, {Node{6, "six", 1, "", id_of(6), "", false}}});
+  EXPECT_EQ(catalog_.nodes().at(6).incarnation, id_of(6));
+  EXPECT_EQ(catalog_.nodes().at(6).raft, "six:9");
+  EXPECT_EQ(run(SyncBatch{{}, {Node{6, "six", 1, "", id_of(66), "", false}}}).fenced, 1u);
+}
+
+TEST_F(ReassignmentTest, ANodeLeavesOnceNothingIsOnIt) {
+  EXPECT_EQ(catalog_.replicas_on(3), 2u);
+  EXPECT_EQ(change(3, NodeAction::kRemove), CHR_E_CONFLICT);  // was not told to leave
+  EXPECT_EQ(change(9, NodeAction::kLeave), CHR_E_NOT_FOUND);
+  EXPECT_EQ(change(3, NodeAction::kLeave), CHR_OK);
+  EXPECT_EQ(change(3, NodeAction::kRemove), CHR_E_CONFLICT);
+  EXPECT_EQ(reassign(1, {3, 4}), CHR_E_INVALID_ARGUMENT);  // nothing new is placed on it
+  add(3);                                                  // what it says of itself changes nothing of that
+  EXPECT_TRUE(catalog_.nodes().at(3).leaving);
+  NewTopic wide{{}, id_of(11), "wide", 40, 4, {}, {}};
+  EXPECT_EQ(run(CreateTopics{{wide}}).items[0].code, CHR_OK);
+  for (const int32_t node : catalog_.find("wide")->replicas) EXPECT_NE(node, 3);
+  wide = {{}, id_of(12), "wider", 1, 5, {}, {}};
+  EXPECT_EQ(run(CreateTopics{{wide}}).items[0].code, CHR_E_OUT_OF_RANGE);
+  EXPECT_EQ(reassign(1, {2, 4}), CHR_OK);
+  EXPECT_EQ(finish(1, {2, 4}), CHR_OK);
+  EXPECT_EQ(reassign(2, {4, 1}), CHR_OK);
+  EXPECT_EQ(change(3, NodeAction::kRemove), CHR_E_CONFLICT);  // may still be a member
+  EXPECT_EQ(finish(2, {4, 1}), CHR_OK);
+  EXPECT_EQ(change(3, NodeAction::kRemove), CHR_OK);
+  EXPECT_FALSE(catalog_.nodes().contains(3));
+  EXPECT_EQ(run(SyncBatch{{}, {Node{3, "h", 9092, "", id_of(3), "r:1", false}}}).fenced, 1u);
+  EXPECT_EQ(change(3, NodeAction::kAdd, "r:3"), CHR_OK);  // may come back with another disk
+  run(SyncBatch{{}, {Node{3, "h", 9092, "", id_of(33), "", false}}});
+  EXPECT_EQ(catalog_.nodes().at(3).incarnation, id_of(33));
+}
+
+TEST_F(ReassignmentTest, LeavingIsTakenBackByAddingAgain) {
+  EXPECT_EQ(change(3, NodeAction::kLeave), CHR_OK);
+  EXPECT_EQ(change(3, NodeAction::kAdd), CHR_OK);
+  EXPECT_FALSE(catalog_.nodes().at(3).leaving);
+  for (const int32_t node : {1, 2, 3, 4}) EXPECT_EQ(change(node, NodeAction::kLeave), CHR_OK);
+  EXPECT_EQ(change(5, NodeAction::kLeave), CHR_E_INVALID_ARGUMENT);  // the last one
+}
+
+TEST_F(ReassignmentTest, WhatIsDownIsUsedOnlyWhereTheOthersAreTooFew) {
+  const Surroundings around{{1, 2, 4}, {}};
+  NewTopic item{{}, id_of(11), "a", 30, 3, {}, {}};
+  EXPECT_EQ(run(CreateTopics{{item}}, around).items[0].code, CHR_OK);
+  for (const int32_t node : catalog_.find("a")->replicas) EXPECT_TRUE(around.live.contains(node));
+  item = {{}, id_of(12), "b", 30, 4, {}, {}};
+  EXPECT_EQ(run(CreateTopics{{item}}, around).items[0].code, CHR_OK);
+  EXPECT_EQ(
+      std::set<int32_t>(catalog_.find("b")->replicas.begin(), catalog_.find("b")->replicas.end()).size(), 5u);
+}
+
+TEST_F(ReassignmentTest, WhoIsExpectedMayBeWaitedFor) {
+  const Surroundings around{{1, 2, 3, 4, 5}, {5, 6, 7}};
+  const auto verdict = [&](int32_t factor, Ids assignment = {}) {
+    Body body = CreateTopics{{{{}, id_of(11), "a", 1, factor, std::move(assignment), {}}}};
+    resolve(catalog_, around, &body);
+    return std::get<CreateTopics>(body).items[0].verdict;
+  };
+  EXPECT_EQ(verdict(5).code, CHR_OK);
+  EXPECT_EQ(verdict(6).code, CHR_E_UNAVAILABLE);
+  EXPECT_EQ(verdict(6).message,
+            "the replication factor is 6, but only 5 nodes are known; node 6 is expected, and did not "
+            "register yet");
+  EXPECT_EQ(verdict(7).code, CHR_E_UNAVAILABLE);
+  EXPECT_EQ(verdict(8).code, CHR_E_OUT_OF_RANGE);
+  EXPECT_EQ(verdict(0).code, CHR_E_OUT_OF_RANGE);
+  EXPECT_EQ(verdict(2, {1, 7}).code, CHR_E_UNAVAILABLE);
+  EXPECT_EQ(verdict(2, {1, 8}).code, CHR_E_INVALID_ARGUMENT);
+  EXPECT_EQ(change(6, NodeAction::kAdd, "six:9"), CHR_OK);
+  EXPECT_EQ(verdict(6).code, CHR_OK);
+}
+
+}  // namespace
+}  // namespace chronik::metadata
