@@ -69,8 +69,10 @@ std::span<const chr_config_key> KafkaPlugin::schema() {
                  "Whether asking for the metadata of an unknown topic creates it."),
       config_key("default_partitions", CHR_CONFIG_INT, "1",
                  "Partitions of a topic that is created without a number.", 1, 10'000),
-      config_key("default_replication_factor", CHR_CONFIG_INT, "1",
-                 "Replicas of a topic that is created without a number.", 1, 100),
+      config_key("default_replication_factor", CHR_CONFIG_INT, "0",
+                 "Replicas of a topic that is created without a number. 0: 3, or as many as there are nodes "
+                 "where those are fewer.",
+                 0, 32),
       config_key("fetch_max_bytes", CHR_CONFIG_SIZE, "\"8MiB\"", "The most that one Fetch answers.", 1024,
                  1024 * kMiB),
       config_key("max_fetch_sessions", CHR_CONFIG_INT, "1000", "How many fetch sessions are remembered.", 0,

@@ -42,15 +42,14 @@ LeaderHint leader_in_catalog(const Catalog& catalog, const chr_topic& topic, int
 }
 
 ReplicaStates replica_states(const Broker& broker, const chr_topic& topic, int32_t index,
-                             const chr_partition& partition) {
+                             const std::vector<int32_t>& replicas) {
   ReplicaStates out;
   std::shared_ptr<const std::vector<int32_t>> seen;  // by the leader, where that is this node
   const std::shared_ptr<const PartitionMap> map = broker.partitions->map();
   const HostedTopic* hosted = map->find(topic.id);
   if (hosted != nullptr && hosted->has(index) && hosted->partitions[static_cast<size_t>(index)] != nullptr)
     seen = hosted->partitions[static_cast<size_t>(index)]->in_sync();
-  for (uint32_t i = 0; i < partition.n_replicas; ++i) {
-    const int32_t replica = partition.replicas[i];
+  for (const int32_t replica : replicas) {
     const bool up = broker.is_up(replica);
     if (!up) out.offline.push_back(replica);
     if (up && (seen == nullptr || std::ranges::find(*seen, replica) != seen->end()))
@@ -65,6 +64,13 @@ std::vector<chr_broker> usable_brokers(const Broker& broker, const Catalog& cata
   std::erase_if(out,
                 [&](const chr_broker& b) { return b.host.n == 0 || (sees_cluster && !broker.is_up(b.id)); });
   return out;
+}
+
+int32_t default_replicas(const Broker& broker, const Catalog& catalog) {
+  constexpr size_t kEnough = 3;
+  if (broker.config.default_replication_factor > 0) return broker.config.default_replication_factor;
+  const size_t nodes = std::max<size_t>(broker.host.node().n_peers, catalog.brokers().size());
+  return static_cast<int32_t>(std::clamp<size_t>(nodes, 1, kEnough));
 }
 
 std::string topic_name_problem(std::string_view name) {

@@ -82,18 +82,21 @@ struct ReplicaStates {
   std::vector<int32_t> offline;
 };
 ReplicaStates replica_states(const Broker& broker, const chr_topic& topic, int32_t index,
-                             const chr_partition& partition);
+                             const std::vector<int32_t>& replicas);
 
 // The brokers that clients are told of: those that said where they are and that are up. A node that sees no
 // leader of __meta may be the one that is cut off, and tells of all.
 std::vector<chr_broker> usable_brokers(const Broker& broker, const Catalog& catalog);
 
+// How many replicas a topic gets that is created without a number.
+int32_t default_replicas(const Broker& broker, const Catalog& catalog);
+
 // One partition as Metadata and DescribeTopicPartitions describe it. A leader that is down is none: better
 // that than a broker that does not answer.
-template <class Partition>
-Partition describe_partition(const Broker& broker, const Catalog& catalog, const chr_topic& topic,
+template <class Described>
+Described describe_partition(const Broker& broker, const Catalog& catalog, const chr_topic& topic,
                              int32_t index) {
-  Partition out;
+  Described out;
   out.partition_index = index;
   const std::optional<chr_partition> partition = catalog.partition(topic, index);
   if (!partition.has_value()) {
@@ -104,8 +107,8 @@ Partition describe_partition(const Broker& broker, const Catalog& catalog, const
   out.leader_id = led ? partition->leader : -1;
   out.leader_epoch = led ? static_cast<int32_t>(partition->term) : -1;
   out.error_code = led ? ErrorCode::kNone : ErrorCode::kLeaderNotAvailable;
-  out.replica_nodes.assign(partition->replicas, partition->replicas + partition->n_replicas);
-  ReplicaStates states = replica_states(broker, topic, index, *partition);
+  out.replica_nodes = Partition::Members::of(*partition).all();
+  ReplicaStates states = replica_states(broker, topic, index, out.replica_nodes);
   out.isr_nodes = std::move(states.in_sync);
   out.offline_replicas = std::move(states.offline);
   return out;

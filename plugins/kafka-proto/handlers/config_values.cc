@@ -41,7 +41,8 @@ std::vector<ConfigValue> broker_config_values(const Broker& broker, Texts& texts
       "Whether asking for the metadata of an unknown topic creates it (kafka.auto_create_topics).");
   add("num.partitions", std::to_string(config.default_partitions), ConfigType::kInt,
       "Partitions of a topic that is created without a number (kafka.default_partitions).");
-  add("default.replication.factor", std::to_string(config.default_replication_factor), ConfigType::kInt,
+  add("default.replication.factor", std::to_string(default_replicas(broker, Catalog(broker))),
+      ConfigType::kInt,
       "Replicas of a topic that is created without a number (kafka.default_replication_factor).");
   add("socket.request.max.bytes", std::to_string(config.max_request_bytes), ConfigType::kInt,
       "The largest request that is accepted (kafka.max_request_size).");

@@ -78,7 +78,9 @@ void finish(Growth& growth, chr_status overall) {
   for (size_t i = 0; i < growth.places.size(); ++i) {
     Response::Topic& out = growth.response.results[growth.places[i]];
     const chr_status code = overall == CHR_OK ? growth.results[i].code : overall;
-    out.error_code = change_error(code, ErrorCode::kInvalidPartitions, ErrorCode::kInvalidPartitions);
+    out.error_code = overall == CHR_OK && code == CHR_E_OUT_OF_RANGE
+                         ? ErrorCode::kInvalidReplicationFactor
+                         : change_error(code, ErrorCode::kInvalidPartitions, ErrorCode::kInvalidPartitions);
     if (overall == CHR_OK && code != CHR_OK) out.error_message = growth.texts.keep(growth.results[i].message);
   }
   growth.call.answer(growth.response);

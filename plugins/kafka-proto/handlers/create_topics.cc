@@ -87,11 +87,8 @@ Problem read_assignment(const Request::Topic& topic, std::vector<int32_t>& out) 
   return {};
 }
 
-Problem check_assignment(const std::vector<int32_t>& ids, size_t replicas,
-                         const std::vector<chr_broker>& brokers) {
+Problem check_assignment(const std::vector<int32_t>& ids, size_t replicas) {
   for (size_t i = 0; i < ids.size(); ++i) {
-    const bool known = std::ranges::any_of(brokers, [&](const chr_broker& b) { return b.id == ids[i]; });
-    if (!known) return {ErrorCode::kInvalidReplicaAssignment, fmt::format("there is no broker {}", ids[i])};
     for (size_t j = i - i % replicas; j < i; ++j) {
       if (ids[j] == ids[i])
         return {ErrorCode::kInvalidReplicaAssignment,
@@ -101,9 +98,9 @@ Problem check_assignment(const std::vector<int32_t>& ids, size_t replicas,
   return {};
 }
 
+// Whether the nodes are there is what the catalog's leader says: some may be about to register.
 Problem read_size(const Broker& broker, const Request::Topic& topic, const Catalog& catalog,
                   Creation& creation, chr_new_topic& out) {
-  const std::vector<chr_broker> brokers = catalog.brokers();
   if (!topic.assignments.empty()) {
     if (topic.num_partitions != -1 || topic.replication_factor != -1)
       return {ErrorCode::kInvalidRequest,
@@ -111,7 +108,7 @@ Problem read_size(const Broker& broker, const Request::Topic& topic, const Catal
     std::vector<int32_t>& ids = creation.assignments.emplace_back();
     Problem problem = read_assignment(topic, ids);
     const size_t replicas = topic.assignments[0].broker_ids.size();
-    if (problem.code == ErrorCode::kNone) problem = check_assignment(ids, replicas, brokers);
+    if (problem.code == ErrorCode::kNone) problem = check_assignment(ids, replicas);
     out.partitions = static_cast<int32_t>(topic.assignments.size());
     out.replication_factor = static_cast<int32_t>(replicas);
     out.assignment = ids.data();
@@ -119,17 +116,13 @@ Problem read_size(const Broker& broker, const Request::Topic& topic, const Catal
   }
   out.partitions = topic.num_partitions == -1 ? broker.config.default_partitions : topic.num_partitions;
   out.replication_factor =
-      topic.replication_factor == -1 ? broker.config.default_replication_factor : topic.replication_factor;
+      topic.replication_factor == -1 ? default_replicas(broker, catalog) : topic.replication_factor;
   constexpr int32_t kMostPartitions = 10'000;
   if (out.partitions < 1 || out.partitions > kMostPartitions)
     return {ErrorCode::kInvalidPartitions,
             fmt::format("the number of partitions must be 1 to {}, not {}", kMostPartitions, out.partitions)};
   if (out.replication_factor < 1)
     return {ErrorCode::kInvalidReplicationFactor, "the replication factor must be at least 1"};
-  if (static_cast<size_t>(out.replication_factor) > brokers.size())
-    return {ErrorCode::kInvalidReplicationFactor,
-            fmt::format("the replication factor is {}, and there are {} brokers", out.replication_factor,
-                        brokers.size())};
   return {};
 }
 
@@ -187,7 +180,14 @@ void finish(Creation& creation, chr_status overall) {
     Response::Topic& out = creation.response.topics[creation.places[i]];
     const chr_change_result& result = creation.results[i];
     const chr_status code = overall == CHR_OK ? result.code : overall;
-    out.error_code = change_error(code, ErrorCode::kTopicAlreadyExists, ErrorCode::kInvalidTopicException);
+    out.error_code =
+        change_error(code, ErrorCode::kTopicAlreadyExists,
+                     creation.topics[i].assignment != nullptr ? ErrorCode::kInvalidReplicaAssignment
+                                                              : ErrorCode::kInvalidTopicException);
+    const bool too_few = overall == CHR_OK && (code == CHR_E_OUT_OF_RANGE || code == CHR_E_UNAVAILABLE);
+    if (too_few)
+      out.error_code = creation.topics[i].assignment != nullptr ? ErrorCode::kInvalidReplicaAssignment
+                                                                : ErrorCode::kInvalidReplicationFactor;
     if (code == CHR_OK) {
       describe_created(creation, creation.topics[i], result, out);
     } else if (overall == CHR_OK) {

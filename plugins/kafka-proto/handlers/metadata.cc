@@ -158,12 +158,13 @@ void handle_metadata(Broker& broker, Call<Metadata> call) {
   if (asks_by_id_too_early(call)) return refuse(call);
   const std::set<std::string_view> missing = missing_topics(broker, call);
   if (missing.empty()) return answer(broker, call);
+  const int32_t factor = default_replicas(broker, Catalog(broker));
   std::vector<chr_new_topic> topics;
   for (const std::string_view name : missing) {
     chr_new_topic topic{};
     topic.name = to_abi(name);
     topic.partitions = broker.config.default_partitions;
-    topic.replication_factor = broker.config.default_replication_factor;
+    topic.replication_factor = factor;
     topics.push_back(topic);
   }
   const auto creation = std::make_shared<Creation>(

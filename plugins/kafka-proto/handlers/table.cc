@@ -20,6 +20,10 @@ constexpr std::array kEntries = {
     api_entry<OffsetForLeaderEpoch, handle_offset_for_leader_epoch, 2, 4>(),
     api_entry<DescribeConfigs, handle_describe_configs, 1, 4>(),
     api_entry<CreatePartitions, handle_create_partitions, 0, 3>(),
+    api_entry<ElectLeaders, handle_elect_leaders, 0, 2>(),
+    api_entry<AlterPartitionReassignments, handle_alter_partition_reassignments, 0, 1>(),
+    api_entry<ListPartitionReassignments, handle_list_partition_reassignments, 0, 0>(),
+    api_entry<DescribeQuorum, handle_describe_quorum, 0, 2>(),
     api_entry<DescribeCluster, handle_describe_cluster, 0, 2>(),
     api_entry<DescribeTopicPartitions, handle_describe_topic_partitions, 0, 0>(),
 };

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "kafka-proto/server/call.h"
+
 namespace chronik::kafka {
 
 namespace {
@@ -133,26 +135,43 @@ std::shared_ptr<const HostedTopic> PartitionDirectory::host(const Catalog& catal
   }
   for (uint32_t i = 0; i < topic.n_partitions; ++i) {
     const auto index = static_cast<int32_t>(i);
-    if (before != nullptr && before->has(index) && before->partitions[i] != nullptr) {
-      before->partitions[i]->set_config(after->config);
-      after->partitions.push_back(before->partitions[i]);
+    const std::optional<chr_partition> assigned = catalog.partition(topic, index);
+    Partition::Members members =
+        assigned.has_value() ? Partition::Members::of(*assigned) : Partition::Members();
+    std::shared_ptr<Partition> partition =
+        before != nullptr && before->has(index) ? before->partitions[i] : nullptr;
+    if (!members.names(broker_.host.node().id)) {
+      if (partition != nullptr) close(partition, true, [] {});
+      partition = nullptr;
+    } else if (partition != nullptr) {
+      keep_partition(partition, std::move(members), after->config);
     } else {
-      after->partitions.push_back(host_partition(catalog, topic, index, after->config));
+      partition = host_partition(topic, index, std::move(members), after->config);
     }
+    after->partitions.push_back(std::move(partition));
   }
   return after;
 }
 
-std::shared_ptr<Partition> PartitionDirectory::host_partition(const Catalog& catalog, const chr_topic& topic,
-                                                              int32_t index,
+void PartitionDirectory::keep_partition(const std::shared_ptr<Partition>& partition,
+                                        Partition::Members members,
+                                        std::shared_ptr<const TopicConfig> config) {
+  partition->set_config(std::move(config));
+  if (*partition->members() == members) return;
+  partition->set_members(std::move(members));
+  broker_.host.post(partition->shard(), [partition] { partition->pursue(); });
+}
+
+std::shared_ptr<Partition> PartitionDirectory::host_partition(const chr_topic& topic, int32_t index,
+                                                              Partition::Members members,
                                                               std::shared_ptr<const TopicConfig> config) {
-  const std::optional<chr_partition> assigned = catalog.partition(topic, index);
-  if (!assigned.has_value()) return nullptr;
-  const int32_t* const end = assigned->replicas + assigned->n_replicas;
-  if (std::find(assigned->replicas, end, broker_.host.node().id) == end) return nullptr;
-  Partition::Id id{topic.id, index, std::string(from_abi(topic.name)), {assigned->replicas, end}};
-  auto partition = std::make_shared<Partition>(broker_, std::move(id), std::move(config));
-  open(partition);
+  Partition::Id id{topic.id, index, std::string(from_abi(topic.name))};
+  auto partition = std::make_shared<Partition>(broker_, std::move(id), std::move(members), std::move(config));
+  if (closing_groups_.contains(partition->group_name())) {
+    open_later_[partition->group_name()] = partition;
+  } else {
+    open(partition);
+  }
   return partition;
 }
 
@@ -192,15 +211,75 @@ void PartitionDirectory::report_health() {
 void PartitionDirectory::close(const std::shared_ptr<Partition>& partition, bool remove,
                                std::function<void()> done) {
   ++closing_;
+  changed_.erase(partition);
+  const std::string& group = partition->group_name();
+  if (const auto later = open_later_.find(group); later != open_later_.end() && later->second == partition) {
+    open_later_.erase(later);  // its group is the one before, which closes already
+    remove = false;
+  } else {
+    closing_groups_.insert(group);
+  }
   broker_.host.post(partition->shard(), [this, partition, remove, done = std::move(done)] {
     std::erase(shards_[partition->shard()].partitions, partition);
-    partition->close(remove, [this, done] {
-      broker_.host.post(0, [this, done] {
+    partition->close(remove, [this, partition, done] {
+      broker_.host.post(0, [this, partition, done] {
         done();
+        closed(*partition);
         one_closed();
       });
     });
   });
+}
+
+// A partition that never opened its group has nothing to end.
+void PartitionDirectory::closed(const Partition& partition) {
+  if (partition.never_opened()) return;
+  closing_groups_.erase(partition.group_name());
+  auto later = open_later_.extract(partition.group_name());
+  if (!later.empty() && !stopping_) open(later.mapped());
+}
+
+// ---- reassignments ----
+
+void PartitionDirectory::members_changed(const std::shared_ptr<Partition>& partition,
+                                         std::vector<int32_t> now) {
+  broker_.host.post(0, [this, partition, now = std::move(now)] {
+    if (stopping_) return;
+    changed_[partition] = now;
+    finish_changes();
+  });
+}
+
+// One request at a time, with all that is there. One that fails is no loss: the leaders tell again until the
+// catalog shows it.
+void PartitionDirectory::finish_changes() {
+  constexpr uint64_t kTimeoutNs = 5'000'000'000;
+  if (finishing_ || changed_.empty() || stopping_) return;
+  struct Request {
+    explicit Request(Broker& broker) : count(broker) {}
+    CallCount count;  // a stop waits for it
+    std::vector<chr_reassignment> items;
+    std::vector<chr_change_result> results;
+  };
+  const auto request = std::make_shared<Request>(broker_);
+  const std::map<std::shared_ptr<Partition>, std::vector<int32_t>> changed = std::exchange(changed_, {});
+  for (const auto& [partition, replicas] : changed)
+    request->items.push_back({partition->id().topic, partition->id().index, 0, replicas.data(),
+                              static_cast<uint32_t>(replicas.size()), 0});
+  request->results.resize(request->items.size());
+  finishing_ = true;
+  const Service<chr_metadata_v1>& metadata = broker_.metadata;
+  const chr_status status = broker_.host.async(
+      [&](uint64_t token) {
+        return metadata.table->finish_reassignments(metadata.self, request->items.data(),
+                                                    static_cast<uint32_t>(request->items.size()), kTimeoutNs,
+                                                    request->results.data(), token, nullptr);
+      },
+      [this, request](const chr_done&) {
+        finishing_ = false;
+        finish_changes();
+      });
+  if (status != CHR_PENDING) finishing_ = false;
 }
 
 void PartitionDirectory::schedule(uint32_t shard) {

@@ -1,8 +1,10 @@
 // PartitionDirectory: which partitions this node hosts. Follows the catalog on shard 0; read from any shard.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -74,6 +76,8 @@ class PartitionDirectory {
   void start();
   // Shard 0. A link to another node came or went: the leaders here look at who is in sync.
   void links_changed();
+  // Any shard. The leader here has made these nodes the members: the catalog shall show it.
+  void members_changed(const std::shared_ptr<Partition>& partition, std::vector<int32_t> now);
   // Shard 0. Closes every partition; done() on shard 0 once none has a callback any more.
   void stop(std::function<void()> done);
 
@@ -93,12 +97,16 @@ class PartitionDirectory {
   void publish(const Catalog& catalog);
   std::shared_ptr<const HostedTopic> host(const Catalog& catalog, const chr_topic& topic,
                                           const HostedTopic* before);
-  std::shared_ptr<Partition> host_partition(const Catalog& catalog, const chr_topic& topic, int32_t index,
+  std::shared_ptr<Partition> host_partition(const chr_topic& topic, int32_t index, Partition::Members members,
                                             std::shared_ptr<const TopicConfig> config);
+  void keep_partition(const std::shared_ptr<Partition>& partition, Partition::Members members,
+                      std::shared_ptr<const TopicConfig> config);
+  void finish_changes();
   void open(const std::shared_ptr<Partition>& partition);
   void close(const std::shared_ptr<Partition>& partition, bool remove, std::function<void()> done);
   void drop(const HostedTopic& topic);
   void one_closed();
+  void closed(const Partition& partition);
   void opened(const std::shared_ptr<Partition>& partition, const Status& status);
   void report_health();
   void report_topics(const Catalog& catalog);
@@ -113,6 +121,12 @@ class PartitionDirectory {
   std::vector<Tick> ticks_;  // what the timers get
   const uint64_t brokers_metric_;
   uint64_t version_ = 0;  // of the catalog that map_ shows
+  std::set<std::string> closing_groups_;
+  // Replicas that come back before their group of before is gone, by its name.
+  std::map<std::string, std::shared_ptr<Partition>> open_later_;
+  // Members that the catalog does not show yet, by partition.
+  std::map<std::shared_ptr<Partition>, std::vector<int32_t>> changed_;
+  bool finishing_ = false;
   size_t opening_ = 0;
   size_t failed_ = 0;
   size_t closing_ = 0;

@@ -1,6 +1,8 @@
 #include "kafka-proto/partition/partition.h"
 
 #include <fmt/format.h>
+
+#include <algorithm>
 #include <chronik/plugin.hpp>
 
 #include "kafka-proto/partition/command.h"
@@ -19,13 +21,14 @@ Bytes payload_of(const chr_entry& entry) { return Bytes(entry.payload.p, entry.p
 
 }  // namespace
 
-Partition::Partition(Broker& broker, Id id, std::shared_ptr<const TopicConfig> config)
+Partition::Partition(Broker& broker, Id id, Members members, std::shared_ptr<const TopicConfig> config)
     : broker_(broker),
       id_(std::move(id)),
       group_name_(fmt::format("{}.{}", hex(id_.topic), id_.index)),
       label_(fmt::format("{}/{}", id_.topic_name, id_.index)),
       shard_(broker.consensus.table->shard_of(broker.consensus.self, to_abi(group_name_))) {
   set_config(std::move(config));
+  set_members(std::move(members));
 }
 
 Partition::~Partition() = default;
@@ -48,8 +51,11 @@ void Partition::open(const std::function<void(const Status&)>& done) {
   options.id.partition = id_.index;
   options.id.name = to_abi(group_name_);
   options.id.label = to_abi(label_);
-  options.voters = id_.replicas.data();
-  options.n_voters = static_cast<uint32_t>(id_.replicas.size());
+  // Whoever is not among the replicas yet joins a group that they have.
+  const std::shared_ptr<const Members> members = this->members();
+  const bool joins = std::ranges::find(members->replicas, broker_.host.node().id) == members->replicas.end();
+  options.voters = members->replicas.data();
+  options.n_voters = joins ? 0 : static_cast<uint32_t>(members->replicas.size());
   chr_error error = make_abi_error();
   const auto finish = [self = shared_from_this(), done](chr_status code, std::string message) {
     done(code == CHR_OK ? Status() : fail(static_cast<Code>(code), std::move(message)));
@@ -75,6 +81,7 @@ void Partition::close(bool remove, std::function<void()> done) {
     close_later_ = [self = shared_from_this(), remove, done = std::move(done)] { self->close(remove, done); };
     return;
   }
+  never_opened_ = life_ == Life::kNew;
   life_ = Life::kClosed;
   leader_ = false;
   metrics_.reset();
@@ -293,6 +300,7 @@ void Partition::role(const chr_role* role) {
   known_leader_ = role->leader;
   if (leads_now) leading_since_ns_ = broker_.host.now_ns();
   look_at_replicas();
+  pursue();
   if (lost) settle_duplicates(UINT64_MAX, ErrorCode::kNotLeaderOrFollower);
   wake_waiters();
 }

@@ -45,10 +45,22 @@ class Partition : public std::enable_shared_from_this<Partition> {
     chr_uuid topic;
     int32_t index;
     std::string topic_name;
-    std::vector<int32_t> replicas;
+  };
+  // The nodes of its group, as the catalog has it.
+  struct Members {
+    std::vector<int32_t> replicas;  // the preferred leader first
+    std::vector<int32_t> target;    // where they shall be; empty: nothing is under way
+    std::vector<int32_t> others;    // may be members still, from a target before
+    bool operator==(const Members&) const = default;
+    static Members of(const chr_partition& partition);
+    // Whether a node hosts a replica.
+    bool names(int32_t node) const;
+    int32_t preferred() const;  // -1: there is none
+    // As clients are told: the target first, then whoever is still to go.
+    std::vector<int32_t> all() const;
   };
 
-  Partition(Broker& broker, Id id, std::shared_ptr<const TopicConfig> config);
+  Partition(Broker& broker, Id id, Members members, std::shared_ptr<const TopicConfig> config);
   ~Partition();
 
   // ---- constants, any shard ----
@@ -59,6 +71,9 @@ class Partition : public std::enable_shared_from_this<Partition> {
   // The configs of the topic as of the last change; any shard.
   std::shared_ptr<const TopicConfig> config() const { return config_.load(); }
   void set_config(std::shared_ptr<const TopicConfig> config) { config_.store(std::move(config)); }
+  std::shared_ptr<const Members> members() const { return members_.load(); }
+  // Any shard; then pursue() on the partition's.
+  void set_members(Members members) { members_.store(std::make_shared<const Members>(std::move(members))); }
   // Any shard: the replicas in sync, as of the leader's last look; null where this replica does not lead.
   std::shared_ptr<const std::vector<int32_t>> in_sync() const { return in_sync_.load(); }
   // Any shard: bytes that went out to clients.
@@ -67,6 +82,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   // ---- life, on the shard ----
   // Opens the group; done(status) once the log is recovered. Once in the life of a Partition.
   void open(const std::function<void(const Status&)>& done);
+  // Closed without ever having been opened; after close().
+  bool never_opened() const { return never_opened_; }
   // Closes the group and, where asked, removes its log; done() once no callback can come any more.
   void close(bool remove, std::function<void()> done);
   // What time does: retention, expiry of producers, metrics. Called twice a second.
@@ -76,7 +93,9 @@ class Partition : public std::enable_shared_from_this<Partition> {
   void links_changed() {
     if (leader_) look_at_replicas();
   }
-  int32_t preferred() const { return id_.replicas.empty() ? -1 : id_.replicas[0]; }
+  // On the leader, where the catalog has a target: makes its nodes the members, and tells the directory once
+  // they are.
+  void pursue();
   // Hands leadership to another replica; done(code) as consensus says.
   void hand_over(int32_t to, std::function<void(chr_status)> done);
 
@@ -180,8 +199,10 @@ class Partition : public std::enable_shared_from_this<Partition> {
   const std::string label_;
   const uint32_t shard_;
   std::atomic<std::shared_ptr<const TopicConfig>> config_;
+  std::atomic<std::shared_ptr<const Members>> members_;
 
   Life life_ = Life::kNew;
+  bool never_opened_ = false;
   std::function<void()> close_later_;  // close() came while the group was opening
   chr_group* group_ = nullptr;         // null unless open or opening
   bool leader_ = false;
@@ -191,6 +212,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   int64_t high_watermark_ = 0;
   uint64_t commit_index_ = 0;
   std::atomic<std::shared_ptr<const std::vector<int32_t>>> in_sync_;
+  std::vector<int32_t> pursued_;             // the target of the change of members under way
   std::vector<CopiesWait> short_of_copies_;  // appends that want more copies than a majority
   ProducerStates producers_;
   std::multimap<uint64_t, Duplicate> duplicates_;  // by the index of the original

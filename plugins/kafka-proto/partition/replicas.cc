@@ -1,16 +1,74 @@
-// Which replicas of a partition are in sync, as its leader sees them, and what that means for appends that
-// want more copies than a majority.
+// The replicas of a partition as its leader deals with them: leadership that is handed over, their move to
+// other nodes, which of them are in sync, and what that means for appends that want more copies than a
+// majority.
 #include <algorithm>
 #include <array>
 
-#include "kafka-proto/partition/partition.h"
+#include <fmt/format.h>
+
+#include "kafka-proto/partition/directory.h"
 
 namespace chronik::kafka {
 namespace {
 
 constexpr uint32_t kMostMembers = 128;  // of a group that is being moved: those it leaves and those it gets
 
+bool contains(const std::vector<int32_t>& nodes, int32_t node) {
+  return std::ranges::find(nodes, node) != nodes.end();
+}
+
 }  // namespace
+
+// ---- who they are ----
+
+Partition::Members Partition::Members::of(const chr_partition& partition) {
+  return {{partition.replicas, partition.replicas + partition.n_replicas},
+          {partition.target, partition.target + partition.n_target},
+          {partition.others, partition.others + partition.n_others}};
+}
+
+bool Partition::Members::names(int32_t node) const {
+  return contains(replicas, node) || contains(target, node) || contains(others, node);
+}
+
+int32_t Partition::Members::preferred() const {
+  const std::vector<int32_t>& wanted = target.empty() ? replicas : target;
+  return wanted.empty() ? -1 : wanted[0];
+}
+
+std::vector<int32_t> Partition::Members::all() const {
+  std::vector<int32_t> out = target;
+  for (const std::vector<int32_t>* nodes : {&replicas, &others})
+    for (const int32_t node : *nodes)
+      if (!contains(out, node)) out.push_back(node);
+  return out;
+}
+
+// ---- leadership and membership ----
+
+// Level-triggered: asked again after every change of leader or of the catalog, and with each upkeep, until
+// the catalog has no target any more.
+void Partition::pursue() {
+  const std::shared_ptr<const Members> members = this->members();
+  if (group_ == nullptr || !leader_ || members->target.empty() || members->target == pursued_) return;
+  pursued_ = members->target;
+  chr_members_change change{};
+  change.struct_size = sizeof change;
+  change.voters = pursued_.data();
+  change.n_voters = static_cast<uint32_t>(pursued_.size());
+  chr_error error = make_abi_error();
+  const auto finish = [self = shared_from_this(), target = pursued_](chr_status code, std::string_view why) {
+    if (self->pursued_ == target) self->pursued_.clear();
+    if (code == CHR_OK) return self->broker_.partitions->members_changed(self, target);
+    // Another target, another leader, or not now: whoever leads asks again.
+    self->broker_.host.debug(fmt::format("the replicas of {} were not changed yet: {}", self->label_, why),
+                             fmt::format("status={}", code));
+  };
+  const chr_status status = broker_.host.async(
+      [&](uint64_t token) { return broker_.consensus.table->change_members(group_, &change, token, &error); },
+      [finish](const chr_done& d) { finish(d.code, from_abi(d.message)); });
+  if (status != CHR_PENDING) finish(status, error.message);
+}
 
 void Partition::hand_over(int32_t to, std::function<void(chr_status)> done) {
   if (group_ == nullptr || !leader_) return done(CHR_E_NOT_LEADER);
@@ -19,6 +77,8 @@ void Partition::hand_over(int32_t to, std::function<void(chr_status)> done) {
       [done](const chr_done& d) { done(d.code); });
   if (status != CHR_PENDING) done(status);
 }
+
+// ---- who is in sync ----
 
 // In sync is who has everything that is committed, or had the whole log a short while ago. A new leader knows
 // nothing of the others yet and counts those whose link is up as Kafka's does, until that while is over.

@@ -22,6 +22,7 @@ void Partition::upkeep() {
   report_metrics();
   if (group_ == nullptr || !leader_) return;
   look_at_replicas();
+  pursue();
   retain();
   expire_producers();
 }
@@ -126,8 +127,8 @@ void Partition::expire_producers() {
 void Partition::report_metrics() {
   if (group_ == nullptr || !leader_) return metrics_.reset();
   if (!metrics_.has_value()) metrics_.emplace(broker_.host, id_.topic_name, id_.index);
-  metrics_->report(bounds(), !id_.replicas.empty() && id_.replicas[0] == broker_.host.node().id,
-                   id_.replicas.size());
+  const std::shared_ptr<const Members> members = this->members();
+  metrics_->report(bounds(), members->preferred() == broker_.host.node().id, members->all().size());
   if (const uint64_t bytes = std::exchange(appended_bytes_, 0); bytes != 0)
     broker_.host.add(metrics_->traffic.in, static_cast<double>(bytes));
   if (const uint64_t bytes = fetched_bytes_.exchange(0, std::memory_order_relaxed); bytes != 0)

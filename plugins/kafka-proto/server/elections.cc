@@ -66,8 +66,9 @@ ErrorCode Elections::look_at(const Catalog& catalog, const Item& item, int32_t* 
       topic.has_value() ? catalog.partition(*topic, item.partition) : std::optional<chr_partition>();
   if (!partition.has_value() || partition->n_replicas == 0) return ErrorCode::kUnknownTopicOrPartition;
   *leader = partition->leader;
-  if (*leader == partition->replicas[0]) return ErrorCode::kElectionNotNeeded;
-  if (!broker_.is_up(partition->replicas[0])) return ErrorCode::kPreferredLeaderNotAvailable;
+  const int32_t preferred = Partition::Members::of(*partition).preferred();
+  if (*leader == preferred) return ErrorCode::kElectionNotNeeded;
+  if (!broker_.is_up(preferred)) return ErrorCode::kPreferredLeaderNotAvailable;
   if (*leader < 0 || !broker_.is_up(*leader)) return ErrorCode::kLeaderNotAvailable;
   return ErrorCode::kNone;
 }
@@ -178,7 +179,7 @@ void Elections::elect_here(const std::vector<Item>& items, std::function<void(st
     if (partition == nullptr) continue;
     ++work->left;
     broker_.host.post(partition->shard(), [this, partition, work, i] {
-      partition->hand_over(partition->preferred(), [this, work, i](chr_status code) {
+      partition->hand_over(partition->members()->preferred(), [this, work, i](chr_status code) {
         broker_.host.post(0, [work, i, code] {
           work->codes[i] = transfer_error(code);
           work->one_less();

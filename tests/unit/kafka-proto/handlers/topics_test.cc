@@ -334,5 +334,38 @@ TEST_F(TopicsTest, DescribesTopicsPageByPage) {
   EXPECT_EQ(ask({"a"}, 0).topics.at(0).partitions.size(), 1u);
 }
 
+// Where nothing else is said: three replicas, or as many as there are nodes where those are fewer.
+TEST(DefaultReplicasTest, AreThreeOrAllNodes) {
+  for (const int32_t nodes : {1, 2, 3, 5}) {
+    TestBroker broker({.start = false});
+    broker.host.config_int("default_replication_factor", 0);
+    for (int32_t id = 2; id <= nodes; ++id) broker.metadata.set_broker({id, "h", 1, ""});
+    broker.start();
+    TestClient client = broker.client();
+    CreateTopicsRequest request;
+    request.topics.emplace_back().name = "t";
+    request.topics[0].num_partitions = 1;
+    request.topics[0].replication_factor = -1;
+    EXPECT_EQ(client.call<CreateTopics>(7, request).topics.at(0).replication_factor, std::min(nodes, 3));
+    MetadataRequest asked;
+    asked.topics.emplace().emplace_back().name = "auto";
+    client.call<Metadata>(12, asked);
+    EXPECT_EQ(broker.metadata.topic("auto").replicas.at(0).size(), static_cast<size_t>(std::min(nodes, 3)));
+  }
+}
+
+// The leader of the catalog waited for nodes that are expected, and they did not come.
+TEST_F(TopicsTest, NodesThatDidNotRegisterInTimeAreTooFew) {
+  broker.metadata.answer_items(CHR_E_UNAVAILABLE);
+  CreateTopicsRequest request;
+  request.timeout_ms = 1'000;
+  request.topics.push_back(wanted("t", 1, 3));
+  request.topics.push_back(assigned({{0, {1, 2}}}));
+  const CreateTopicsResponse response = client.call<CreateTopics>(7, request);
+  EXPECT_EQ(response.topics.at(0).error_code, ErrorCode::kInvalidReplicationFactor);
+  EXPECT_FALSE(response.topics[0].error_message->empty());
+  EXPECT_EQ(response.topics.at(1).error_code, ErrorCode::kInvalidReplicaAssignment);
+}
+
 }  // namespace
 }  // namespace chronik::kafka::testing

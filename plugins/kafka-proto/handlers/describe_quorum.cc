@@ -1,0 +1,112 @@
+// DescribeQuorum (55): who takes part in the group that keeps the catalog, __meta, which Kafka's tools know
+// as partition 0 of __cluster_metadata (KIP-595). Its leader says; where that is another node, it is asked.
+#include <charconv>
+#include <utility>
+
+#include "kafka-proto/handlers/answers.h"
+#include "kafka-proto/handlers/handlers.h"
+
+namespace chronik::kafka {
+namespace {
+
+using Request = DescribeQuorumRequest;
+using Response = DescribeQuorumResponse;
+
+constexpr std::string_view kTopic = "__cluster_metadata";
+constexpr uint64_t kTimeoutNs = 10'000'000'000;
+constexpr uint32_t kMostMembers = 1'024;
+
+struct Inquiry {
+  Inquiry(Broker& b, Call<DescribeQuorum> c) : broker(b), call(std::move(c)), members(kMostMembers) {
+    quorum.struct_size = sizeof quorum;
+    quorum.members = members.data();
+    quorum.n_members = kMostMembers;
+  }
+  Broker& broker;
+  Call<DescribeQuorum> call;
+  Texts texts;
+  std::vector<chr_quorum_member> members;
+  chr_quorum quorum{};
+};
+
+bool asks_for_the_catalog(const Request& request) {
+  return request.topics.size() == 1 && request.topics[0].topic_name == kTopic &&
+         request.topics[0].partitions.size() == 1 && request.topics[0].partitions[0].partition_index == 0;
+}
+
+void refuse(Call<DescribeQuorum>& call) {
+  Response response;
+  for (const Request::Topic& topic : call.request().topics) {
+    Response::Topic& out = response.topics.emplace_back();
+    out.topic_name = topic.topic_name;
+    for (const Request::Partition& partition : topic.partitions) {
+      Response::Partition& refused = out.partitions.emplace_back();
+      refused.partition_index = partition.partition_index;
+      refused.error_code = ErrorCode::kUnknownTopicOrPartition;
+      refused.error_message = "only partition 0 of __cluster_metadata has a quorum";
+    }
+  }
+  call.answer(response);
+}
+
+Response::Replica replica_of(const chr_quorum_member& member) {
+  Response::Replica out;
+  out.replica_id = member.id;
+  out.replica_directory_id = member.incarnation;
+  out.log_end_offset = static_cast<int64_t>(member.match_index) + 1;
+  out.last_fetch_timestamp = member.heard_ms;
+  out.last_caught_up_timestamp = member.caught_up_ms;
+  return out;
+}
+
+void add_nodes(Inquiry& inquiry, Response& response) {
+  const Catalog catalog(inquiry.broker);
+  for (const chr_broker& broker : catalog.brokers()) {
+    const std::string_view address = from_abi(broker.raft);
+    const size_t colon = address.rfind(':');
+    if (colon == std::string_view::npos) continue;
+    Response::Listener listener;
+    listener.name = "RAFT";
+    listener.host = inquiry.texts.keep(std::string(address.substr(0, colon)));
+    std::from_chars(address.data() + colon + 1, address.data() + address.size(), listener.port);
+    Response::Node& node = response.nodes.emplace_back();
+    node.node_id = broker.id;
+    node.listeners.push_back(listener);
+  }
+}
+
+void finish(Inquiry& inquiry, chr_status status) {
+  Response response;
+  if (status != CHR_OK) {
+    response.error_code = change_error(status, ErrorCode::kUnknownServerError, ErrorCode::kInvalidRequest);
+    response.error_message = "the leader of the catalog did not answer in time";
+    return inquiry.call.answer(response);
+  }
+  Response::Topic& topic = response.topics.emplace_back();
+  topic.topic_name = kTopic;
+  Response::Partition& out = topic.partitions.emplace_back();
+  out.leader_id = inquiry.quorum.leader;
+  out.leader_epoch = static_cast<int32_t>(inquiry.quorum.term);
+  out.high_watermark = static_cast<int64_t>(inquiry.quorum.commit_index) + 1;
+  inquiry.members.resize(std::min(inquiry.quorum.n_members, kMostMembers));
+  for (const chr_quorum_member& member : inquiry.members)
+    (member.voter != 0 ? out.current_voters : out.observers).push_back(replica_of(member));
+  add_nodes(inquiry, response);
+  inquiry.call.answer(response);
+}
+
+}  // namespace
+
+void handle_describe_quorum(Broker& broker, Call<DescribeQuorum> call) {
+  if (!asks_for_the_catalog(call.request())) return refuse(call);
+  const auto inquiry = std::make_shared<Inquiry>(broker, std::move(call));
+  const Service<chr_metadata_v1>& metadata = broker.metadata;
+  const chr_status status = broker.host.async(
+      [&](uint64_t token) {
+        return metadata.table->describe_quorum(metadata.self, kTimeoutNs, &inquiry->quorum, token, nullptr);
+      },
+      [inquiry](const chr_done& done) { finish(*inquiry, done.code); });
+  if (status != CHR_PENDING) finish(*inquiry, status);
+}
+
+}  // namespace chronik::kafka

@@ -1,0 +1,120 @@
+// ElectLeaders (43): gives leadership to the preferred replicas (KIP-460). An unclean election does not exist
+// here: a leader is who a majority of the replicas elects, and it never lacks what was committed.
+#include <map>
+#include <utility>
+
+#include "kafka-proto/handlers/answers.h"
+#include "kafka-proto/handlers/by_shard.h"
+#include "kafka-proto/handlers/handlers.h"
+#include "kafka-proto/server/elections.h"
+
+namespace chronik::kafka {
+namespace {
+
+using Request = ElectLeadersRequest;
+using Response = ElectLeadersResponse;
+
+constexpr int8_t kPreferred = 0;
+constexpr int8_t kUnclean = 1;
+
+struct Ballot {
+  explicit Ballot(Call<ElectLeaders> c) : call(std::move(c)) {}
+  Call<ElectLeaders> call;
+  Response response;
+  Texts texts;
+  bool all = false;  // the client named no partitions: what needs no election is not told
+  std::vector<Elections::Item> items;
+  std::vector<std::pair<size_t, size_t>> places;  // where each of them stands in the answer
+};
+
+std::optional<std::string_view> message_of(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kNone:
+      return std::nullopt;
+    case ErrorCode::kElectionNotNeeded:
+      return "the preferred replica leads already";
+    case ErrorCode::kPreferredLeaderNotAvailable:
+      return "the preferred replica is down, or did not catch up in time";
+    case ErrorCode::kLeaderNotAvailable:
+      return "no leader is known that could hand leadership over";
+    case ErrorCode::kEligibleLeadersNotAvailable:
+      return "unclean elections do not exist: a majority of the replicas elects the leader once it is up";
+    case ErrorCode::kUnknownTopicOrPartition:
+      return "the topic or partition does not exist";
+    default:
+      return error_name(code);
+  }
+}
+
+void add(Ballot& ballot, const Catalog& catalog, const std::optional<chr_topic>& topic, int32_t index) {
+  const bool unclean = ballot.call.version() >= 1 && ballot.call.request().election_type == kUnclean;
+  const std::optional<chr_partition> partition =
+      topic.has_value() ? catalog.partition(*topic, index) : std::optional<chr_partition>();
+  Response::Topic& to = ballot.response.replica_election_results.back();
+  Response::Partition& out = to.partition_result.emplace_back();
+  out.partition_id = index;
+  if (!partition.has_value()) {
+    out.error_code = ErrorCode::kUnknownTopicOrPartition;
+  } else if (unclean) {
+    out.error_code =
+        partition->leader >= 0 ? ErrorCode::kElectionNotNeeded : ErrorCode::kEligibleLeadersNotAvailable;
+  } else {
+    ballot.items.push_back({topic->id, index});
+    ballot.places.emplace_back(ballot.response.replica_election_results.size() - 1,
+                               to.partition_result.size() - 1);
+  }
+}
+
+void read(Ballot& ballot, const Catalog& catalog) {
+  const Request& request = ballot.call.request();
+  ballot.all = !request.topic_partitions.has_value();
+  std::vector<Response::Topic>& topics = ballot.response.replica_election_results;
+  for (uint32_t i = 0; ballot.all && i < catalog.topic_count(); ++i) {
+    const std::optional<chr_topic> topic = catalog.topic_at(i);
+    topics.emplace_back().topic = ballot.texts.keep(std::string(from_abi(topic->name)));
+    for (uint32_t p = 0; p < topic->n_partitions; ++p) add(ballot, catalog, topic, static_cast<int32_t>(p));
+  }
+  if (ballot.all) return;
+  for (const Request::Topic& asked : *request.topic_partitions) {
+    topics.emplace_back().topic = asked.topic;
+    const std::optional<chr_topic> topic = catalog.topic(asked.topic);
+    for (const int32_t index : asked.partitions) add(ballot, catalog, topic, index);
+  }
+}
+
+void finish(Ballot& ballot, const std::vector<ErrorCode>& codes) {
+  std::vector<Response::Topic>& topics = ballot.response.replica_election_results;
+  for (size_t i = 0; i < codes.size(); ++i)
+    topics[ballot.places[i].first].partition_result[ballot.places[i].second].error_code = codes[i];
+  for (Response::Topic& topic : topics) {
+    if (ballot.all)
+      std::erase_if(topic.partition_result, [](const Response::Partition& partition) {
+        return partition.error_code == ErrorCode::kElectionNotNeeded;
+      });
+    for (Response::Partition& partition : topic.partition_result)
+      partition.error_message = message_of(partition.error_code);
+  }
+  std::erase_if(topics, [](const Response::Topic& topic) { return topic.partition_result.empty(); });
+  ballot.call.answer(ballot.response);
+}
+
+}  // namespace
+
+void handle_elect_leaders(Broker& broker, Call<ElectLeaders> call) {
+  const auto ballot = std::make_shared<Ballot>(std::move(call));
+  const int8_t type = ballot->call.version() >= 1 ? ballot->call.request().election_type : kPreferred;
+  if (type != kPreferred && type != kUnclean) {
+    ballot->response.error_code = ErrorCode::kInvalidRequest;
+    return ballot->call.answer(ballot->response);
+  }
+  read(*ballot, Catalog(broker));
+  const uint32_t home = ballot->call.shard();
+  on_shard(broker.host, 0, [&broker, ballot, home] {
+    broker.elections->elect(ballot->items, timeout_ns(ballot->call.request().timeout_ms),
+                            [&broker, ballot, home](const std::vector<ErrorCode>& codes) {
+                              on_shard(broker.host, home, [ballot, codes] { finish(*ballot, codes); });
+                            });
+  });
+}
+
+}  // namespace chronik::kafka

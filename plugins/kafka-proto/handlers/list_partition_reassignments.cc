@@ -1,0 +1,60 @@
+// ListPartitionReassignments (46): which partitions are on their way to other replicas (KIP-455). What does
+// not exist, or does not move, is left out.
+#include <algorithm>
+
+#include "kafka-proto/handlers/answers.h"
+#include "kafka-proto/handlers/handlers.h"
+
+namespace chronik::kafka {
+namespace {
+
+using Response = ListPartitionReassignmentsResponse;
+
+std::vector<int32_t> without(const std::vector<int32_t>& nodes, const std::vector<int32_t>& taken) {
+  std::vector<int32_t> out;
+  std::ranges::copy_if(nodes, std::back_inserter(out),
+                       [&](int32_t node) { return std::ranges::find(taken, node) == taken.end(); });
+  return out;
+}
+
+void add(const Catalog& catalog, const chr_topic& topic, int32_t index, Response::Topic& out) {
+  const std::optional<chr_partition> partition = catalog.partition(topic, index);
+  if (!partition.has_value() || partition->n_target == 0) return;
+  const Partition::Members members = Partition::Members::of(*partition);
+  Response::Partition& moving = out.partitions.emplace_back();
+  moving.partition_index = index;
+  moving.replicas = members.all();
+  moving.adding_replicas = without(members.target, members.replicas);
+  moving.removing_replicas = without(moving.replicas, members.target);
+}
+
+void add(const Catalog& catalog, const chr_topic& topic, const std::vector<int32_t>* indexes,
+         Response& response) {
+  Response::Topic out;
+  out.name = from_abi(topic.name);
+  if (indexes != nullptr) {
+    for (const int32_t index : *indexes) add(catalog, topic, index, out);
+  } else {
+    for (uint32_t i = 0; i < topic.n_partitions; ++i) add(catalog, topic, static_cast<int32_t>(i), out);
+  }
+  if (!out.partitions.empty()) response.topics.push_back(std::move(out));
+}
+
+}  // namespace
+
+void handle_list_partition_reassignments(Broker& broker, Call<ListPartitionReassignments> call) {
+  const Catalog catalog(broker);
+  Response response;
+  if (call.request().topics.has_value()) {
+    for (const auto& asked : *call.request().topics) {
+      const std::optional<chr_topic> topic = catalog.topic(asked.name);
+      if (topic.has_value()) add(catalog, *topic, &asked.partition_indexes, response);
+    }
+  } else {
+    for (uint32_t i = 0; i < catalog.topic_count(); ++i)
+      add(catalog, *catalog.topic_at(i), nullptr, response);
+  }
+  call.answer(response);
+}
+
+}  // namespace chronik::kafka
