@@ -32,6 +32,7 @@ class KafkaPlugin final : public Plugin {
 
  private:
   Status listen();
+  void close_all();
   void drain();
   void drained(size_t open_connections);
 
@@ -138,10 +139,16 @@ Status KafkaPlugin::listen() {
   return {};
 }
 
-// First no connection starts anything new; then the partitions close, which ends every call that waits.
+// First other nodes take over what is led here, while clients are still told where to go; then no connection
+// starts anything new; then the partitions close, which ends every call that waits.
 Result<Progress> KafkaPlugin::stop(uint64_t token) {
   if (broker_.partitions == nullptr) return Progress::kDone;  // start failed early
   stop_token_ = token;
+  broker_.host.post(0, [this] { broker_.partitions->hand_over([this] { close_all(); }); });
+  return Progress::kPending;
+}
+
+void KafkaPlugin::close_all() {
   broker_.stopping.store(true, std::memory_order_relaxed);
   for (uint32_t shard = 0; shard < broker_.host.shard_count(); ++shard)
     broker_.host.post(shard, [this, shard] { broker_.connections[shard]->wind_down(); });
@@ -149,7 +156,6 @@ Result<Progress> KafkaPlugin::stop(uint64_t token) {
     broker_.elections->stop();
     broker_.partitions->stop([this] { drain(); });
   });
-  return Progress::kPending;
 }
 
 // Shard 0. Waits until no connection and no call is left.

@@ -10,6 +10,25 @@
 
 namespace chronik::metadata {
 
+namespace {
+
+// Whether the nodes that are left can hold everything.
+Verdict check_room(const Catalog& catalog, int32_t leaver, size_t staying) {
+  Verdict out;
+  catalog.each_topic([&](const Topic& topic) {
+    for (size_t p = 0; p < topic.partitions.size() && out.code == CHR_OK; ++p) {
+      const Move* move = topic.move_of(static_cast<int32_t>(p));
+      const size_t factor = move != nullptr ? move->target.size() : topic.replicas_of(p).size();
+      if (factor > staying)
+        out = {CHR_E_CONFLICT, fmt::format("{:.40}/{} has {} replicas; without node {} there are {} nodes",
+                                           topic.name, p, factor, leaver, staying)};
+    }
+  });
+  return out;
+}
+
+}  // namespace
+
 uint64_t Catalog::replicas_on(int32_t node) const {
   uint64_t count = 0;
   for (const auto& [name, topic] : by_name_) {
@@ -36,7 +55,7 @@ Verdict check(const Catalog& catalog, const NodeChange& item) {
       return !node.second.leaving && node.first != item.node;
     });
     if (staying == 0) return {CHR_E_INVALID_ARGUMENT, "the last node of a cluster cannot leave it"};
-    return {};
+    return check_room(catalog, item.node, static_cast<size_t>(staying));
   }
   if (!found->second.leaving)
     return {CHR_E_CONFLICT, fmt::format("node {} was not told to leave", item.node)};

@@ -38,6 +38,18 @@ Status Peers::send(int32_t to, const Frame& frame) {
                                              : fmt::format("the link to node {} is down", to));
 }
 
+Status Peers::set_peer(int32_t peer, std::string_view address, const Uuid& incarnation) {
+  if (link_ == nullptr) return {};
+  const chr_uuid id = incarnation.to_abi();
+  const chr_status status = link_->set_peer(host_.self(), peer, to_abi(address), &id);
+  if (status == CHR_OK) return {};
+  return fail(static_cast<Code>(status), fmt::format("the address is '{}'", address));
+}
+
+void Peers::remove_peer(int32_t peer) {
+  if (link_ != nullptr) link_->remove_peer(host_.self(), peer);
+}
+
 void Peers::tell(int32_t to, const Frame& frame) {
   if (const Status sent = send(to, frame); !sent)
     host_.debug("A frame of metadata was not sent: " + sent.error().message, fmt::format("to={}", to));

@@ -30,6 +30,9 @@ class Peers {
   void tell(int32_t to, const Frame& frame);
   // Home. Those whose link is up.
   const std::set<int32_t>& up() const { return up_; }
+  // [any] Whom the links link with; nothing where the host has none.
+  Status set_peer(int32_t peer, std::string_view address, const Uuid& incarnation);
+  void remove_peer(int32_t peer);
   // Home: what arrives from now on is dropped.
   void close() { closed_ = true; }
 

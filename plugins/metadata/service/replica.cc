@@ -85,6 +85,27 @@ void Replica::close(const Done& done) {
   done(status == CHR_OK ? Status{} : std::unexpected(from_abi(error, status)));
 }
 
+void Replica::hand_over(const std::function<void()>& done) {
+  if (group_ == nullptr || role_.role != CHR_ROLE_LEADER) return done();
+  const chr_status status =
+      host_.async([&](uint64_t token) { return consensus_->transfer(group_, -1, token, nullptr); },
+                  [done](const chr_done&) { done(); });
+  if (status != CHR_PENDING) done();
+}
+
+void Replica::change_members(const std::vector<int32_t>& voters, const Done& done) {
+  chr_members_change change{};
+  change.struct_size = sizeof change;
+  change.voters = voters.data();
+  change.n_voters = static_cast<uint32_t>(voters.size());
+  chr_error error = make_abi_error();
+  const chr_status status =
+      host_.async([&](uint64_t token) { return consensus_->change_members(group_, &change, token, &error); },
+                  [done](const chr_done& result) { done(to_status(result)); });
+  if (status == CHR_PENDING) return;
+  done(status == CHR_OK ? Status{} : std::unexpected(from_abi(error, status)));
+}
+
 Status Replica::propose(const Command& command, Done done) {
   if (!leads()) return fail(Code::kNotLeader, fmt::format("node {} does not lead __meta", host_.node().id));
   const std::string bytes = encode(command);
@@ -111,16 +132,29 @@ Status Replica::propose(const Command& command, Done done) {
   return {};
 }
 
-Status Replica::describe(QuorumReplyFrame* out) const {
-  std::vector<chr_member> members(kMostMembers);
+std::vector<chr_member> Replica::members() const {
+  std::vector<chr_member> out(kMostMembers);
   chr_group_status status{};
   status.struct_size = sizeof status;
-  status.members = members.data();
-  status.n_members = static_cast<uint32_t>(members.size());
+  status.members = out.data();
+  status.n_members = static_cast<uint32_t>(out.size());
+  const bool known = group_ != nullptr && consensus_->status(group_, &status) == CHR_OK;
+  out.resize(known ? std::min<size_t>(status.n_members, out.size()) : 0);
+  return out;
+}
+
+std::vector<int32_t> Replica::voters() const {
+  std::vector<int32_t> out;
+  for (const chr_member& member : members())
+    if ((member.flags & CHR_MEMBER_VOTER) != 0) out.push_back(member.id);
+  return out;
+}
+
+Status Replica::describe(QuorumReplyFrame* out) const {
+  const std::vector<chr_member> members = this->members();
   chr_group_bounds bounds{};
   bounds.struct_size = sizeof bounds;
-  if (group_ == nullptr || consensus_->status(group_, &status) != CHR_OK ||
-      consensus_->bounds(group_, &bounds) != CHR_OK)
+  if (members.empty() || consensus_->bounds(group_, &bounds) != CHR_OK)
     return fail(Code::kUnavailable, "__meta is not open on this node");
   out->leader = bounds.leader;
   out->term = bounds.term;
@@ -130,7 +164,6 @@ Status Replica::describe(QuorumReplyFrame* out) const {
   const auto to_unix = [&](uint64_t ns) {
     return ns == 0 ? int64_t{-1} : unix_ms - static_cast<int64_t>((now - std::min(now, ns)) / 1'000'000);
   };
-  members.resize(std::min<size_t>(status.n_members, members.size()));
   for (const chr_member& member : members) {
     const bool self = member.id == host_.node().id;
     const bool voter = (member.flags & (CHR_MEMBER_VOTER | CHR_MEMBER_OUTGOING)) != 0;

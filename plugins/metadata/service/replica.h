@@ -34,6 +34,12 @@ class Replica {
   // Opens __meta with the configured nodes as voters.
   void open(const Done& done);
   void close(const Done& done);
+  // Gives leadership to another node, where this one has it; done() when that is over, one way or the other.
+  void hand_over(const std::function<void()>& done);
+  // The voters that this node knows, the preferred leader first.
+  std::vector<int32_t> voters() const;
+  // On the leader: makes these nodes the voters.
+  void change_members(const std::vector<int32_t>& voters, const Done& done);
   bool is_open() const { return open_; }
 
   Catalog& catalog() { return catalog_; }
@@ -63,6 +69,7 @@ class Replica {
   chr_status load(const chr_slice* pieces, uint32_t n, chr_error* error);
 
  private:
+  std::vector<chr_member> members() const;
   Status apply_one(const chr_entry& entry);
 
   const Host host_;

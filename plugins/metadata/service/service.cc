@@ -26,6 +26,8 @@ Service::Service(Host host, Needs needs, uint32_t home_shard)
               }),
       changes_(host, &replica_, &peers_, [this] { return around(); }),
       quorum_(host, &replica_, &peers_),
+      membership_(host, &replica_, &peers_),
+      admin_(host, &replica_, &peers_, &changes_),
       reconciler_(host, this, needs.retry),
       topics_metric_(host.gauge("chronik_metadata_topics", "Topics in the catalog.")),
       partitions_metric_(host.gauge("chronik_metadata_partitions", "Partitions in the catalog.")),
@@ -48,6 +50,8 @@ Status Service::start(uint64_t token) {
   CHRONIK_CHECK(peers_.open());
   needs_.consensus->watch(needs_.consensus_instance, role_event, this);
   home_.post([this, token] {
+    if (const Status routed = admin_.open(); !routed)
+      host_.warn("operators cannot ask metadata over HTTP: " + routed.error().message);
     replica_.open([this, token](const Status& opened) {
       if (opened) {
         reconciler_.start();
@@ -61,12 +65,18 @@ Status Service::start(uint64_t token) {
   return {};
 }
 
+// First another node takes over __meta; a transfer ends by itself.
 void Service::stop(uint64_t token) {
   needs_.consensus->unwatch(needs_.consensus_instance, role_event, this);
+  home_.post([this, token] { replica_.hand_over([this, token] { close(token); }); });
+}
+
+void Service::close(uint64_t token) {
   home_.post([this, token] {
     stopping_ = true;
     peers_.close();
     reconciler_.stop();
+    membership_.stop();
     host_.cancel_timer(std::exchange(housekeeping_timer_, 0));
     gather_.give_up({Code::kShuttingDown, "this node stops"});
     changes_.stop(CHR_E_SHUTTING_DOWN, "this node stops");
@@ -152,6 +162,7 @@ void Service::catalog_changed() {
   check_own_record();
   adopt_cluster();
   reconciler_.applied();
+  membership_.look();
   show_size();
 }
 
@@ -164,6 +175,7 @@ void Service::role_changed() {
   quorum_.leader_changed();
   take_early_batches();
   reconciler_.meta_leader_changed();
+  membership_.look();
   show_health();
   views_.notify();
 }
@@ -272,6 +284,7 @@ void Service::link_changed(int32_t peer, bool up) {
   changes_.link_changed(peer, up);
   quorum_.link_changed(peer, up);
   reconciler_.link_changed(peer, up);
+  membership_.look();
 }
 
 // ---- the callers' side ----

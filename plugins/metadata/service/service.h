@@ -2,8 +2,10 @@
 // what this node leads, the peers, and the views that other threads read.
 #pragma once
 
+#include "service/admin.h"
 #include "service/changes.h"
 #include "service/gather.h"
+#include "service/membership.h"
 #include "service/quorum.h"
 #include "service/views.h"
 #include "sync/hints.h"
@@ -38,6 +40,7 @@ class Service final : SyncPort, Replica::Owner, Peers::Owner {
   Uuid new_id() const;
 
  private:
+  void close(uint64_t token);
   // SyncPort
   const Catalog& catalog() const override { return replica_.catalog(); }
   int32_t meta_leader() const override;
@@ -75,6 +78,8 @@ class Service final : SyncPort, Replica::Owner, Peers::Owner {
   Gather gather_;
   Changes changes_;
   Quorum quorum_;
+  Membership membership_;
+  Admin admin_;
   Reconciler reconciler_;
   Node own_;
   std::atomic<int32_t> controller_{-1};

@@ -150,6 +150,24 @@ class TestNode {
     return {found.replicas, found.replicas + found.n_replicas};
   }
 
+  std::vector<int32_t> target(std::string_view name, int32_t partition) {
+    const Image image(this);
+    const chr_partition found = describe(name, partition);
+    return {found.target, found.target + found.n_target};
+  }
+  // The leader of a partition says that these are its members now.
+  void finish(std::string_view name, int32_t partition, const std::vector<int32_t>& replicas) {
+    const chr_reassignment item{
+        topic(name)->id, partition, 0, replicas.data(), static_cast<uint32_t>(replicas.size()), 0};
+    auto changed = expect(1);
+    host.on_shard(0, [&] {
+      table->finish_reassignments(self, &item, 1, 5 * kSecond, changed->results.data(), token(changed),
+                                  nullptr);
+    });
+    host.run();
+    if (changed->code() != CHR_OK) throw std::runtime_error(changed->message());
+  }
+
   // A partition's Raft group on this node says who leads.
   void role(std::string_view name, int32_t partition, uint64_t term, int32_t leader, bool usable = true) {
     role(topic(name)->id, fmt_label(name, partition), partition, term, leader, usable);

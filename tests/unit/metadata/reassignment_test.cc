@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "catalog/catalog.h"
+#include "catalog/evacuation.h"
 #include "catalog/rules.h"
 
 namespace chronik::metadata {
@@ -169,8 +170,55 @@ TEST_F(ReassignmentTest, LeavingIsTakenBackByAddingAgain) {
   EXPECT_EQ(change(3, NodeAction::kLeave), CHR_OK);
   EXPECT_EQ(change(3, NodeAction::kAdd), CHR_OK);
   EXPECT_FALSE(catalog_.nodes().at(3).leaving);
-  for (const int32_t node : {1, 2, 3, 4}) EXPECT_EQ(change(node, NodeAction::kLeave), CHR_OK);
+  for (const int32_t node : {1, 2, 3}) EXPECT_EQ(change(node, NodeAction::kLeave), CHR_OK);
+  const auto refused = run(ChangeNodes{{{{}, 4, NodeAction::kLeave, ""}}}).items[0];
+  EXPECT_EQ(refused.code, CHR_E_CONFLICT);
+  EXPECT_EQ(refused.message, "t/0 has 2 replicas; without node 4 there are 1 nodes");
+  run(DeleteTopics{{{{}, id_of(10)}}});
+  EXPECT_EQ(change(4, NodeAction::kLeave), CHR_OK);
   EXPECT_EQ(change(5, NodeAction::kLeave), CHR_E_INVALID_ARGUMENT);  // the last one
+}
+
+// Each replica that goes finds a node in its place; a bounded number is under way at a time.
+TEST_F(ReassignmentTest, ANodeIsEvacuatedOntoTheOthers) {
+  run(CreateTopics{{{{}, id_of(11), "wide", 30, 3, {}, {}}}});
+  const uint64_t had = catalog_.replicas_on(3);
+  ASSERT_GT(had, 12u);
+  EXPECT_EQ(change(3, NodeAction::kLeave), CHR_OK);
+  const std::set<int32_t> live = {1, 2, 3, 4};
+  uint64_t rounds = 0;
+  for (; catalog_.replicas_on(3) > 0; ++rounds) {
+    ASSERT_LT(rounds, 20u);
+    const AlterReassignments moves = evacuate(catalog_, 3, live, 8);
+    ASSERT_FALSE(moves.items.empty());
+    EXPECT_LE(moves.items.size(), 8u);
+    for (const ItemResult& item : run(moves).items) EXPECT_EQ(item.code, CHR_OK) << item.message;
+    EXPECT_TRUE(evacuate(catalog_, 3, live, moves.items.size()).items.empty());
+    for (const Reassignment& item : moves.items) {
+      const auto now = catalog_.find(item.id)->replicas_of(static_cast<size_t>(item.partition));
+      for (size_t i = 0; i < now.size(); ++i) {
+        EXPECT_EQ(item.replicas[i] == now[i], now[i] != 3);
+      }
+      EXPECT_EQ(run(FinishReassignments{{{{}, item.id, item.partition, item.replicas}}}).items[0].code,
+                CHR_OK);
+    }
+  }
+  EXPECT_GE(rounds, had / 8);
+  EXPECT_EQ(change(3, NodeAction::kRemove), CHR_OK);
+}
+
+TEST_F(ReassignmentTest, AnEvacuationPrefersLiveNodesOtherRacksAndThoseWithLittle) {
+  for (const int32_t id : {1, 2, 3, 4, 5})
+    run(SyncBatch{{},
+                  {Node{id, "h", 1, id <= 3 ? "a" : "b", id_of(static_cast<uint8_t>(id)), "r:1", false}}});
+  EXPECT_EQ(change(1, NodeAction::kLeave), CHR_OK);
+  const auto target = [&](std::set<int32_t> live) {
+    return evacuate(catalog_, 1, live, 1).items.at(0).replicas;  // of t/0, which is on 1 and 2
+  };
+  EXPECT_EQ(target({2, 3, 4}), (Ids{4, 2}));
+  EXPECT_EQ(target({2, 3}), (Ids{3, 2}));
+  run(CreateTopics{{{{}, id_of(12), "more", 2, 1, {4, 4}, {}}}});
+  EXPECT_EQ(target({2, 3, 4, 5}), (Ids{5, 2}));
 }
 
 TEST_F(ReassignmentTest, WhatIsDownIsUsedOnlyWhereTheOthersAreTooFew) {

@@ -48,6 +48,8 @@ class FakeConsensus {
     std::vector<int32_t> voters, outgoing;
     uint64_t config_index = 0;
     std::optional<Change> change;
+    uint64_t transfer_token = 0;
+    int32_t transfer_to = -1;
     std::map<int32_t, chr_member> members;  // what the test says of them
     std::vector<Entry> log;
     uint64_t first_index = 1;
@@ -80,6 +82,16 @@ class FakeConsensus {
   void hold_disk(bool on) { hold_disk_ = on; }
   // Proposals that want more copies than a majority never get them.
   void hold_copies(bool on) { hold_copies_ = on; }
+
+  // Transfers wait for finish_transfer(); by default they end at once.
+  void hold_transfers(bool on) { hold_transfers_ = on; }
+  void finish_transfer(const std::string& name) {
+    Group& group = at(name);
+    if (group.transfer_token == 0) return;
+    const uint64_t token = std::exchange(group.transfer_token, 0);
+    change_role(&group, group.transfer_to, group.term + 1);
+    host_.complete(token, CHR_OK);
+  }
 
   // What change_members() answers from now on, instead of beginning one; OK: it begins them again.
   void refuse_changes(chr_status status) { changes_refused_ = status; }
@@ -284,6 +296,7 @@ class FakeConsensus {
   bool slow_reads_ = false;
   bool hold_disk_ = false;
   bool hold_changes_ = false;
+  bool hold_transfers_ = false;
   bool hold_copies_ = false;
   chr_status refusal_ = CHR_OK;
   chr_status changes_refused_ = CHR_OK;

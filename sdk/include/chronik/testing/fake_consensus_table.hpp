@@ -71,6 +71,9 @@ struct FakeConsensusTable {
       }
     }
     group->open = false;
+    if (group->transfer_token != 0)
+      group->owner->host_.complete(std::exchange(group->transfer_token, 0), CHR_E_CANCELLED,
+                                   "the group was closed");
     FakeConsensus::end_change(group, CHR_E_CANCELLED, "the group was closed");
     for (Entry& entry : group->log) {
       if (entry.token != 0)
@@ -238,8 +241,9 @@ struct FakeConsensusTable {
     if (!group->owner->leads(*group)) return report(error, CHR_E_NOT_LEADER, "not the leader");
     for (const int32_t voter : group->voters) {
       if (voter == group->owner->host_.node().id || (to >= 0 && voter != to)) continue;
-      group->owner->change_role(group, voter, group->term + 1);
-      group->owner->host_.complete(token, CHR_OK);
+      group->transfer_to = voter;
+      group->transfer_token = token;
+      if (!group->owner->hold_transfers_) group->owner->finish_transfer(group->name);
       return CHR_PENDING;
     }
     return report(error, CHR_E_INVALID_ARGUMENT, "no such other voter");

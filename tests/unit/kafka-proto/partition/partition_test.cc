@@ -151,6 +151,50 @@ TEST_F(PartitionTest, StoppingWhileTopicsOpenAndClose) {
   EXPECT_TRUE(broker.stopped());
 }
 
+class DrainTest : public ::testing::Test {
+ protected:
+  DrainTest() {
+    broker.metadata.set_broker({2, "two.example", 9094, ""});
+    broker.set_link(2, true);
+    broker.add_topic("t", 2, {}, 2);
+    broker.consensus.hold_transfers(true);
+    broker.begin_stop();
+    broker.host.run();
+  }
+  ProduceResponse::Partition produce(int32_t partition) {
+    const std::string records = broker.batch();
+    answer = client.call<Produce>(10, produce_request("t", partition, records));
+    return answer.responses.at(0).partition_responses.at(0);
+  }
+
+  TestBroker broker{{.links = true}};
+  TestClient client = broker.client();
+  ProduceResponse answer;
+};
+
+TEST_F(DrainTest, LeadershipMovesFirstWhileClientsAreAnswered) {
+  EXPECT_EQ(produce(0).error_code, ErrorCode::kNone);
+  broker.consensus.finish_transfer(broker.group("t", 0));
+  EXPECT_EQ(produce(0).error_code, ErrorCode::kNotLeaderOrFollower);
+  EXPECT_EQ(answer.responses[0].partition_responses[0].current_leader.leader_id, 2);
+  EXPECT_EQ(answer.node_endpoints.at(0).host, "two.example");
+  EXPECT_EQ(produce(1).error_code, ErrorCode::kNone);
+  EXPECT_TRUE(broker.client().open());  // and new ones are taken
+  EXPECT_FALSE(broker.stopped());
+  broker.consensus.finish_transfer(broker.group("t", 1));
+  broker.host.advance(milliseconds(5));
+  EXPECT_TRUE(broker.stopped());
+}
+
+TEST_F(DrainTest, ItDoesNotWaitForEver) {
+  broker.host.advance(seconds(3));
+  EXPECT_EQ(produce(0).error_code, ErrorCode::kNone);
+  EXPECT_FALSE(broker.stopped());
+  broker.host.advance(seconds(2));
+  EXPECT_TRUE(broker.stopped());
+  EXPECT_FALSE(client.open());
+}
+
 TEST_F(PartitionTest, ShowsKafkaExportersMetrics) {
   broker.add_topic("t", 2);
   for (int i = 0; i < 4; ++i) EXPECT_EQ(produce("t", {.records = 5}), ErrorCode::kNone);

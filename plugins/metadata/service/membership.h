@@ -1,0 +1,58 @@
+// Membership: makes the links, the voters of __meta and the replicas follow the nodes of the catalog.
+// Level-triggered: looks at what is there after each change of it, of leadership and of links, and every
+// second while something is under way. Home shard only.
+//
+// Every node tells its links who the others are. The leader of __meta makes its voters those that belong to
+// the cluster, moves the replicas of nodes that leave to the others, and removes a node once nothing is on
+// it.
+#pragma once
+
+#include <map>
+
+#include "service/peers.h"
+#include "service/replica.h"
+
+namespace chronik::metadata {
+
+class Membership {
+ public:
+  Membership(Host host, Replica* replica, Peers* peers) : host_(host), replica_(replica), peers_(peers) {}
+  Membership(const Membership&) = delete;
+  Membership& operator=(const Membership&) = delete;
+
+  // Something changed: the catalog, who leads, a link.
+  void look();
+  void stop();
+
+ private:
+  struct Known {  // what the links were told of a node
+    std::string address;
+    Uuid incarnation;
+    bool operator==(const Known&) const = default;
+  };
+
+  void tell_links();
+  std::string address_of(const Node& node) const;
+  void lead();
+  void follow_with_voters();
+  std::vector<int32_t> wanted_voters(const std::vector<int32_t>& present) const;
+  void move_away(int32_t node);
+  void remove(int32_t node);
+  void propose(Body body);
+  void look_later();
+  static void CHR_CALL timer_fired(void* self);
+
+  static constexpr uint64_t kLookAgainNs = 1'000'000'000;
+  static constexpr size_t kMostMoves = 64;  // of one node at a time
+
+  const Host host_;
+  Replica* const replica_;
+  Peers* const peers_;
+  std::map<int32_t, Known> known_;
+  bool changing_ = false;  // the voters
+  bool proposing_ = false;
+  bool stopped_ = false;
+  uint64_t timer_ = 0;
+};
+
+}  // namespace chronik::metadata
