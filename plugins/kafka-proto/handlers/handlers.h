@@ -9,6 +9,7 @@
 #include "kafka-proto/messages/delete_topics.h"
 #include "kafka-proto/messages/describe_cluster.h"
 #include "kafka-proto/messages/describe_configs.h"
+#include "kafka-proto/messages/describe_log_dirs.h"
 #include "kafka-proto/messages/describe_quorum.h"
 #include "kafka-proto/messages/describe_topic_partitions.h"
 #include "kafka-proto/messages/elect_leaders.h"
@@ -30,6 +31,7 @@ void handle_create_topics(Broker& broker, Call<CreateTopics> call);
 void handle_delete_topics(Broker& broker, Call<DeleteTopics> call);
 void handle_describe_cluster(Broker& broker, Call<DescribeCluster> call);
 void handle_describe_configs(Broker& broker, Call<DescribeConfigs> call);
+void handle_describe_log_dirs(Broker& broker, Call<DescribeLogDirs> call);
 void handle_describe_quorum(Broker& broker, Call<DescribeQuorum> call);
 void handle_describe_topic_partitions(Broker& broker, Call<DescribeTopicPartitions> call);
 void handle_elect_leaders(Broker& broker, Call<ElectLeaders> call);

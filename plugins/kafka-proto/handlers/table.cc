@@ -19,6 +19,7 @@ constexpr std::array kEntries = {
     api_entry<InitProducerId, handle_init_producer_id, 0, 5>(),
     api_entry<OffsetForLeaderEpoch, handle_offset_for_leader_epoch, 2, 4>(),
     api_entry<DescribeConfigs, handle_describe_configs, 1, 4>(),
+    api_entry<DescribeLogDirs, handle_describe_log_dirs, 1, 5>(),
     api_entry<CreatePartitions, handle_create_partitions, 0, 3>(),
     api_entry<ElectLeaders, handle_elect_leaders, 0, 2>(),
     api_entry<AlterPartitionReassignments, handle_alter_partition_reassignments, 0, 1>(),

@@ -46,6 +46,34 @@ TEST_F(DescribeTest, ApiVersionsIsTheTableOfHandlers) {
   }
 }
 
+TEST_F(DescribeTest, LogDirsSayWhatTheReplicasTake) {
+  broker.add_topic("t", 3);
+  const std::string records = broker.batch({.records = 4});
+  EXPECT_EQ(only(client.call<Produce>(9, produce_request("t", 1, records))).error_code, ErrorCode::kNone);
+  std::optional<std::vector<DescribeLogDirsRequest::Topic>> wanted;
+  for (int16_t version = 1; version <= 5; ++version) {
+    DescribeLogDirsRequest request;
+    request.topics = wanted;
+    const DescribeLogDirsResponse response = client.call<DescribeLogDirs>(version, request);
+    EXPECT_EQ(response.error_code, ErrorCode::kNone);
+    ASSERT_EQ(response.results.size(), 1u);
+    ASSERT_EQ(response.results[0].topics.size(), 1u);
+    const auto& partitions = response.results[0].topics[0].partitions;
+    ASSERT_EQ(partitions.size(), 3u);
+    EXPECT_EQ(partitions[0].partition_size, 0);
+    EXPECT_EQ(partitions[1].partition_size, static_cast<int64_t>(records.size()));
+    EXPECT_EQ(response.results[0].total_bytes, -1);
+  }
+  wanted.emplace().emplace_back().topic = "t";
+  wanted->back().partitions = {2, 1, 2, 9};
+  wanted->emplace_back().topic = "nowhere";
+  DescribeLogDirsRequest request;
+  request.topics = wanted;
+  const DescribeLogDirsResponse response = client.call<DescribeLogDirs>(4, request);
+  ASSERT_EQ(response.results.at(0).topics.size(), 1u);
+  EXPECT_EQ(response.results[0].topics[0].partitions.size(), 2u);
+}
+
 TEST_F(DescribeTest, Cluster) {
   broker.metadata.set_broker({2, "two.example", 9093, "r"});
   broker.metadata.set_broker({3, "", 0, ""});  // did not say yet where it is

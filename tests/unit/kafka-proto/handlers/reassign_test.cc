@@ -1,5 +1,7 @@
 // Partitions that move to other nodes, elections of preferred leaders, and the quorum of the catalog, as
 // clients and tools see them.
+#include <fmt/format.h>
+
 #include "server/broker_testing.h"
 
 #include "kafka-proto/wire/writer.h"
@@ -14,7 +16,7 @@ class ReassignTest : public ::testing::Test {
   ReassignTest() {
     for (const int32_t node : {2, 3, 4}) {
       broker.metadata.set_broker(
-          {node, "host", static_cast<uint16_t>(9090 + node), "", "raft:" + std::to_string(node)});
+          {node, "host", static_cast<uint16_t>(9090 + node), "", fmt::format("raft:{}", node)});
       broker.set_link(node, true);
     }
     broker.add_topic("t", 1, {}, 3);  // on 1, 2 and 3
