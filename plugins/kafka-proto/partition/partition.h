@@ -97,7 +97,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   // they are.
   void pursue();
   // Hands leadership to another replica; done(code) as consensus says.
-  void hand_over(int32_t to, std::function<void(chr_status)> done);
+  void hand_over(int32_t to, const std::function<void(chr_status)>& done);
 
   // ---- the leader's answers, on the shard ----
   // NONE, or why this replica does not answer for clients now. current_epoch -1: not checked.

@@ -70,7 +70,7 @@ void Partition::pursue() {
   if (status != CHR_PENDING) finish(status, error.message);
 }
 
-void Partition::hand_over(int32_t to, std::function<void(chr_status)> done) {
+void Partition::hand_over(int32_t to, const std::function<void(chr_status)>& done) {
   if (group_ == nullptr || !leader_) return done(CHR_E_NOT_LEADER);
   const chr_status status = broker_.host.async(
       [&](uint64_t token) { return broker_.consensus.table->transfer(group_, to, token, nullptr); },
