@@ -172,6 +172,38 @@ TEST(ThreeNodes, KeepWhatAFollowerThatIsAwayStillNeeds) {
   EXPECT_EQ(cluster.journal(3).trimmed, 3);
 }
 
+// While a full storage still holds what a new leader overwrote, a reader must not get to see it.
+TEST(ThreeNodes, NeverReadFromStorageWhatTheLogHasDropped) {
+  Cluster cluster(3, 13'200'000);  // of which a sixteenth is kept from entries
+  connect_all(&cluster);
+  cluster.open("test/0");
+  cluster.run(100);
+  ASSERT_EQ(cluster.leader("test/0"), 1);
+  Node& old_leader = cluster.node(1);
+  for (int i = 0; i < 30; ++i) {  // more than the tail cache keeps
+    old_leader.propose("test/0", std::string(400'000, 'x'));
+    cluster.run(10);
+  }
+  cluster.isolate(1, true);
+  old_leader.propose("test/0", "dropped", 1, CHR_UNTIL_COMMITTED, 5000);
+  cluster.run(50);
+  cluster.node(2).propose("test/0", std::string(500'000, 'k'), 1, CHR_UNTIL_COMMITTED, 7000);
+  cluster.run(50);
+  cluster.isolate(1, false);
+  cluster.run(1000);
+  ASSERT_EQ(old_leader.bounds("test/0").high_watermark, 31);
+  const Texts cold = old_leader.read("test/0", 2, 100 << 20);
+  ASSERT_FALSE(cold.empty());
+  for (const std::string& text : cold) EXPECT_EQ(text.find("dropped"), std::string::npos);
+  chr_entry_header header{};
+  EXPECT_EQ(old_leader.wait([&](uint64_t token, chr_error* error) {
+    return old_leader.consensus->find(old_leader.group("test/0"), CHR_FIND_TIMESTAMP, 4000, &header, token,
+                                      error);
+  }),
+            CHR_E_NOT_FOUND);
+  EXPECT_EQ(old_leader.read("test/0", 30).at(0).substr(0, 7), "30/2:kk");
+}
+
 TEST(ThreeNodes, HandLeadershipOver) {
   Cluster cluster(3);
   connect_all(&cluster);

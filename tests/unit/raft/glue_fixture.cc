@@ -230,10 +230,11 @@ chr_status Node::change(const std::string& name, const std::vector<int32_t>& vot
   return status;
 }
 
-Cluster::Cluster(int32_t n) : journals_(static_cast<size_t>(n)) {
+Cluster::Cluster(int32_t n, int64_t capacity) : journals_(static_cast<size_t>(n)) {
   std::vector<int32_t> peers;
   for (int32_t id = 1; id <= n; ++id) peers.push_back(id);
-  for (int32_t id = 1; id <= n; ++id) nodes_.push_back(std::make_unique<Node>(id, peers));
+  for (int32_t id = 1; id <= n; ++id)
+    nodes_.push_back(std::make_unique<Node>(id, peers, id == 1 ? capacity : 1 << 30));
 }
 
 void Cluster::open(const std::string& name, const std::vector<int32_t>& voters) {

@@ -75,7 +75,8 @@ class Node {
 // Nodes 1..n, each with every group that is opened.
 class Cluster {
  public:
-  explicit Cluster(int32_t n);
+  // capacity: of the storage of node 1.
+  explicit Cluster(int32_t n, int64_t capacity = 1 << 30);
 
   Node& node(int32_t id) { return *nodes_.at(static_cast<size_t>(id - 1)); }
   Journal& journal(int32_t id) { return journals_.at(static_cast<size_t>(id - 1)); }
