@@ -43,7 +43,9 @@ Status Journal::recover(State& state) {
   if (block.start == 0) return format();
   epoch_ = block.epoch;
   start_ = block.start;
-  return scan(state);
+  CHRONIK_CHECK(scan(state));
+  // What a killed process had written but not synced was found too, and counts as durable from here on.
+  return check(medium_->sync(host_.self()), "sync");
 }
 
 Status Journal::format() {

@@ -68,6 +68,16 @@ TEST_F(MemoryJournal, SurvivesOneDamagedSuperblock) {
   EXPECT_EQ(store.failure_code(), CHR_E_CORRUPT);
 }
 
+// A process that was killed before its sync left writes in the cache of the system: found at the start, they
+// count as durable, and so must be.
+TEST_F(MemoryJournal, SyncsWhatAStartFinds) {
+  Trace trace(disk_.image());
+  Store store(disk_, Store::Settings::kUsual, &trace);
+  ASSERT_EQ(last_index(store), 5u);
+  ASSERT_FALSE(trace.events().empty());
+  EXPECT_EQ(trace.events().front().kind, Trace::Kind::kSync);
+}
+
 TEST_F(MemoryJournal, CompactsAgainAndAgain) {
   Trace trace(disk_.image());
   std::string digest;
