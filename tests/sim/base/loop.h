@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <vector>
 
@@ -30,7 +31,7 @@ struct Event {
 
 class Loop {
  public:
-  explicit Loop(uint32_t nodes) : paused_until_(nodes + 1, 0) {}
+  explicit Loop(uint32_t nodes) : paused_until_(nodes + 1, 0), waiting_(nodes + 1) {}
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
   ~Loop();
@@ -47,8 +48,9 @@ class Loop {
   bool step(uint64_t until);
   // The node crashed: its events end without running.
   void drop(uint32_t node);
-  // The node stands still (as by SIGSTOP): its events wait. A shorter pause does not end a longer one.
-  void pause(uint32_t node, uint64_t until) { paused_until_[node] = std::max(paused_until_[node], until); }
+  // The node stands still (as by SIGSTOP): its events wait, in their order. A shorter pause does not end a
+  // longer one.
+  void pause(uint32_t node, uint64_t until);
   bool paused(uint32_t node) const { return paused_until_[node] > now_; }
 
  private:
@@ -57,11 +59,18 @@ class Loop {
       return x.at != y.at ? x.at > y.at : x.seq > y.seq;
     }
   };
+  void execute(const Event& event) {
+    ++executed_;
+    event.run(event, true);
+  }
+
   uint64_t now_ = 0;
   uint64_t seq_ = 0;
   uint64_t executed_ = 0;
   std::vector<Event> heap_;
   std::vector<uint64_t> paused_until_;
+  std::vector<std::deque<Event>> waiting_;  // by node
+  uint32_t awake_ = kHarness;               // the node whose waiting events run now, before all others
 };
 
 }  // namespace chronik::sim

@@ -102,45 +102,62 @@ void Checker::write_done(uint32_t node, GroupTruth& group, uint64_t tag, chr_sta
     replica.pending.pop_front();
     return;
   }
+  if (status == CHR_E_IO) return;  // it may be on the disk all the same: the next start shows
   replica.pending.erase(at);
   replica.issued = replica.durable;
   for (const WriteModel& write : replica.pending) replica.issued.apply(write);
 }
 
-bool Checker::same(const LogModel& expected, const std::vector<EntryMeta>& entries, uint64_t first,
-                   const std::map<std::string, uint64_t>& keys) const {
-  if (expected.end() - expected.first() != entries.size()) return false;
-  if (!entries.empty() && expected.first() != first) return false;
-  for (size_t i = 0; i < entries.size(); ++i) {
-    if (!(*expected.find(first + i) == entries[i])) return false;
+bool Checker::same(const LogModel& expected, const Found& found) const {
+  if (expected.end() - expected.first() != found.entries.size()) return false;
+  if (!found.entries.empty() && expected.first() != found.first) return false;
+  for (size_t i = 0; i < found.entries.size(); ++i) {
+    if (!(*expected.find(found.first + i) == found.entries[i])) return false;
   }
-  for (const auto& [key, value] : keys) {
+  for (const auto& [key, value] : found.keys) {
     const auto at = expected.keys().find(key);
     if ((at == expected.keys().end() ? 0 : at->second) != value) return false;
   }
   return true;
 }
 
-// A store keeps what it completed, and of what was on its way a prefix, each write whole or not at all.
-void Checker::recovered(uint32_t node, GroupTruth& group, const std::vector<EntryMeta>& entries,
-                        uint64_t first, const std::map<std::string, uint64_t>& keys) {
+// A store keeps what it completed, and of what was on its way a prefix, each write whole or not at all. One
+// that was full refused appends from some point on, and may have taken other writes behind them.
+bool Checker::explains(const LogModel& completed, const std::deque<WriteModel>& pending, bool was_full,
+                       const Found& found, LogModel* explained) const {
+  *explained = completed;
+  if (same(*explained, found)) return true;
+  for (const WriteModel& write : pending) {
+    explained->apply(write);
+    if (same(*explained, found)) return true;
+  }
+  const LogModel everything = *explained;
+  for (size_t taken = 0; was_full && taken < pending.size(); ++taken) {
+    *explained = completed;
+    for (size_t i = 0; i < pending.size(); ++i) {
+      if (i >= taken && pending[i].appends()) continue;
+      explained->apply(pending[i]);
+      if (i >= taken && same(*explained, found)) return true;
+    }
+  }
+  *explained = everything;
+  return false;
+}
+
+void Checker::recovered(uint32_t node, GroupTruth& group, const Found& found, bool was_full) {
   ++checks_;
   Replica& replica = group.replicas[node];
-  bool found = same(replica.durable, entries, first, keys);
-  while (!found && !replica.pending.empty()) {
-    replica.durable.apply(replica.pending.front());
-    replica.pending.pop_front();
-    found = same(replica.durable, entries, first, keys);
-  }
-  if (!found) {
-    const LogModel& want = replica.durable;
+  LogModel explained;
+  if (!explains(replica.durable, replica.pending, was_full, found, &explained)) {
     world_.fail(
         "storage-durability",
         fmt::format(
             "{}: after its restart the store of node {} holds {} entries from {} on, which is neither "
-            "what it had completed nor that and a part of what was on its way (up to [{}, {}))",
-            group.name, node, entries.size(), first, want.first(), want.end()));
+            "what it had completed ([{}, {})) nor that and a part of what was on its way (up to [{}, {}))",
+            group.name, node, found.entries.size(), found.first, replica.durable.first(),
+            replica.durable.end(), explained.first(), explained.end()));
   }
+  replica.durable = std::move(explained);
   replica.pending.clear();
   replica.issued = replica.durable;
 }

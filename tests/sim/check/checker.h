@@ -58,9 +58,14 @@ class Checker {
   // ---- storage, told by StorageWatch ----
   void write_issued(uint32_t node, GroupTruth& group, WriteModel write);
   void write_done(uint32_t node, GroupTruth& group, uint64_t tag, chr_status status);
-  // The store of a node that starts holds this; key: the digest of a value, 0 where there is none.
-  void recovered(uint32_t node, GroupTruth& group, const std::vector<EntryMeta>& entries, uint64_t first,
-                 const std::map<std::string, uint64_t>& keys);
+  // What the store of a node that starts holds; key: the digest of a value, 0 where there is none.
+  struct Found {
+    std::vector<EntryMeta> entries;
+    uint64_t first = 1;
+    std::map<std::string, uint64_t> keys;
+  };
+  // was_full: its disk refused something since the last start.
+  void recovered(uint32_t node, GroupTruth& group, const Found& found, bool was_full);
   void node_gone(uint32_t node);
   // Its disk is new: nothing is expected of it.
   void node_wiped(uint32_t node);
@@ -82,8 +87,9 @@ class Checker {
   bool establish(uint32_t node, GroupTruth& group, uint64_t index);
   void check_matching(uint32_t node, GroupTruth& group, uint64_t index, const EntryMeta& entry);
   void check_truncation(uint32_t node, GroupTruth& group, uint64_t from);
-  bool same(const LogModel& expected, const std::vector<EntryMeta>& entries, uint64_t first,
-            const std::map<std::string, uint64_t>& keys) const;
+  bool same(const LogModel& expected, const Found& found) const;
+  bool explains(const LogModel& completed, const std::deque<WriteModel>& pending, bool was_full,
+                const Found& found, LogModel* explained) const;
 
   World& world_;
   std::map<std::string, std::unique_ptr<GroupTruth>, std::less<>> groups_;

@@ -5,6 +5,7 @@
 
 #include <chronik/draft/storage.h>
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <string>
@@ -40,6 +41,11 @@ struct WriteModel {
   };
   uint64_t tag = 0;
   std::vector<Step> steps;
+
+  bool appends() const {
+    return std::any_of(steps.begin(), steps.end(),
+                       [](const Step& s) { return s.type == CHR_STORAGE_APPEND; });
+  }
 };
 
 class LogModel {

@@ -2,6 +2,8 @@
 
 #include <chronik/host.hpp>
 
+#include <utility>
+
 namespace chronik::sim {
 
 // The functions of chronik.storage/1; self is a Seat.
@@ -61,6 +63,8 @@ const void* StorageWatch::wrap(Node& node, std::string_view service, const void*
     seat.watch = this;
     seat.node = &node;
     seat.boot = node.boots();
+    const uint64_t before = std::exchange(seat.refusals, node.medium().refusals());
+    seat.was_full = seat.refusals != before;
     seat.inner = static_cast<const chr_storage_v1*>(inner);
     seat.instance = *instance;
     seat.groups.clear();
@@ -111,7 +115,7 @@ void StorageWatch::audit(Seat& seat) {
       &found);
   for (const auto& [name, id] : found.ids) audit_group(seat, name, id);
   for (const auto& [name, group] : checker_.groups()) {
-    if (!found.ids.contains(name)) checker_.recovered(seat.node->id(), *group, {}, 1, {});
+    if (!found.ids.contains(name)) checker_.recovered(seat.node->id(), *group, {}, seat.was_full);
   }
 }
 
@@ -126,9 +130,9 @@ void StorageWatch::audit_group(Seat& seat, std::string_view name, uint64_t id) {
   const auto begin = [&] {
     return ops.begin(&seat.node->harness(), 0, [](void*, const chr_done*) {}, nullptr);
   };
-  std::vector<EntryMeta> entries;
-  uint64_t first = bounds.first_index;
-  for (uint64_t next = first; bounds.entries != 0 && next <= bounds.last_index;) {
+  Checker::Found found;
+  found.first = bounds.first_index;
+  for (uint64_t next = found.first; bounds.entries != 0 && next <= bounds.last_index;) {
     chr_storage_read args{sizeof(chr_storage_read), 0, id, next, 0, 64 << 20, 0, 0};
     chr_entries out{};
     out.struct_size = sizeof out;
@@ -143,17 +147,16 @@ void StorageWatch::audit_group(Seat& seat, std::string_view name, uint64_t id) {
       seat.node->world().fail("storage-read", std::string(name) + ": " + error.message);
       return;
     }
-    for (uint32_t i = 0; i < out.n; ++i) entries.push_back(EntryMeta::of(out.entries[i]));
+    for (uint32_t i = 0; i < out.n; ++i) found.entries.push_back(EntryMeta::of(out.entries[i]));
     next = out.entries[out.n - 1].header.index + 1;
     if (out.lease != nullptr) out.lease->ops->release(out.lease);
   }
-  std::map<std::string, uint64_t> keys;
   const auto look_up = [&](const std::string& key) {
     chr_slice value{};
     const uint64_t token = begin();
     const chr_status status = seat.inner->get(seat.instance, id, to_abi(key), &value, token, &error);
     if (status != CHR_PENDING) ops.abandon(token);
-    keys[key] = status == CHR_OK ? digest(value.p, value.n) | 1 : 0;
+    found.keys[key] = status == CHR_OK ? digest(value.p, value.n) | 1 : 0;
     if (status == CHR_OK && value.lease != nullptr) value.lease->ops->release(value.lease);
   };
   for (const auto& [key, value] : replica.durable.keys()) look_up(key);
@@ -162,7 +165,7 @@ void StorageWatch::audit_group(Seat& seat, std::string_view name, uint64_t id) {
       if (!step.key.empty()) look_up(step.key);
     }
   }
-  checker_.recovered(seat.node->id(), group, entries, first, keys);
+  checker_.recovered(seat.node->id(), group, found, seat.was_full);
 }
 
 }  // namespace chronik::sim

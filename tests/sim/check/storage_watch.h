@@ -26,7 +26,9 @@ class StorageWatch final : public Interposer {
 
     StorageWatch* watch = nullptr;
     Node* node = nullptr;
-    uint64_t boot = 0;  // of the node, when it was set up
+    uint64_t boot = 0;      // of the node, when it was set up
+    uint64_t refusals = 0;  // of the disk, up to then
+    bool was_full = false;  // before
     const chr_storage_v1* inner = nullptr;
     void* instance = nullptr;
     std::map<uint64_t, GroupTruth*> groups;

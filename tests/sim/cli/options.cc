@@ -7,8 +7,10 @@
 
 #include <charconv>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <map>
+#include <sstream>
 
 namespace chronik::sim {
 namespace {
@@ -29,6 +31,20 @@ Status parse_seeds(std::string_view text, Options* out) {
   if (dots != std::string_view::npos) {
     CHRONIK_TRY(out->last_seed, parse_number(text.substr(dots + 2)));
   }
+  return {};
+}
+
+// A list of faults, or @FILE with one.
+Status parse_schedule_option(std::string_view text, Options* out) {
+  std::string list(text);
+  if (text.starts_with('@')) {
+    std::ifstream file(list.substr(1));
+    if (!file) return fail(Code::kNotFound, fmt::format("cannot read the file \"{}\"", list.substr(1)));
+    std::stringstream content;
+    content << file.rdbuf();
+    list = content.str();
+  }
+  CHRONIK_TRY(out->run.schedule, parse_schedule(list));
   return {};
 }
 
@@ -64,6 +80,11 @@ const std::map<std::string, Setter, std::less<>>& setters() {
        })},
       {"--record-bytes",
        number([](Options* o, uint64_t n) { o->run.workload.record_bytes = static_cast<uint32_t>(n); })},
+      {"--jobs", number([](Options* o, uint64_t n) { o->jobs = static_cast<uint32_t>(n); })},
+      {"--shrink", number([](Options* o, uint64_t n) { o->shrink_seconds = static_cast<double>(n); })},
+      {"--mutant-seconds",
+       number([](Options* o, uint64_t n) { o->mutant_seconds = static_cast<double>(n); })},
+      {"--schedule", parse_schedule_option},
       {"--layout", number([](Options* o, uint64_t n) { o->layout = static_cast<uint32_t>(n); })},
       {"--log-level", number([](Options* o, uint64_t n) { o->run.log_level = static_cast<int32_t>(n); })},
       {"--plugins", text([](Options* o, std::string v) { o->plugins = std::move(v); })},
@@ -89,6 +110,8 @@ const std::map<std::string, Setter, std::less<>>& setters() {
 
 bool set_flag(std::string_view name, Options* out) {
   if (name == "--check-determinism") return out->check_determinism = true;
+  if (name == "--mutants") return out->mutants = true;
+  if (name == "--print-schedule") return out->print_schedule = true;
   if (name == "--expect-violation") return out->expect_violation = true;
   if (name == "--keep-going") return out->keep_going = true;
   if (name == "--quiet") return out->quiet = true;
@@ -100,7 +123,8 @@ bool set_flag(std::string_view name, Options* out) {
 
 // Which options change what a run does, and so belong to the line that replays it.
 bool belongs_to_replay(std::string_view name) {
-  for (const std::string_view other : {"--seed", "--seeds", "--layout", "--log-level"}) {
+  for (const std::string_view other :
+       {"--seed", "--seeds", "--layout", "--log-level", "--jobs", "--shrink", "--mutant-seconds"}) {
     if (name == other) return false;
   }
   return true;
@@ -114,7 +138,7 @@ Status check(const Options& options) {
     return fail(Code::kInvalidArgument,
                 fmt::format("unknown workload \"{}\"; known: kafka, log", run.workload.name));
   }
-  if (!run.mutant.empty() && make_mutant(run.mutant) == nullptr) {
+  if (!run.mutant.empty() && find_mutant(run.mutant) == nullptr) {
     return fail(Code::kInvalidArgument, fmt::format("unknown mutant \"{}\"", run.mutant));
   }
   for (const std::string& name : options.scenarios) {
@@ -126,20 +150,22 @@ Status check(const Options& options) {
 
 }  // namespace
 
-Result<Options> parse_options(int argc, char** argv) {
+Result<Options> parse_options(const std::vector<std::string>& arguments) {
   Options out;
   std::error_code ignored;
   const auto self = std::filesystem::read_symlink("/proc/self/exe", ignored);
-  out.plugins = (self.parent_path().parent_path() / "plugins").string();
-  for (int i = 1; i < argc; ++i) {
-    std::string name = argv[i];
+  const auto build = self.parent_path().parent_path();
+  out.plugins = (build / "plugins").string();
+  out.run.mutants = (build / "tests" / "mutants").string();
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    std::string name = arguments[i];
     if (set_flag(name, &out)) continue;
     std::string value;
     if (const size_t equals = name.find('='); equals != std::string::npos) {
       value = name.substr(equals + 1);
       name.resize(equals);
-    } else if (i + 1 < argc) {
-      value = argv[++i];
+    } else if (i + 1 < arguments.size()) {
+      value = arguments[++i];
     }
     const auto setter = setters().find(name);
     if (setter == setters().end()) {
@@ -148,11 +174,20 @@ Result<Options> parse_options(int argc, char** argv) {
     if (const Status status = setter->second(value, &out); !status) {
       return fail(Code::kInvalidArgument, fmt::format("{}: {}", name, status.error().message));
     }
-    if (belongs_to_replay(name)) out.replay += fmt::format(" {} {}", name, value);
+    if (belongs_to_replay(name)) out.replay.insert(out.replay.end(), {name, value});
   }
   if (out.layout != 0) out.run.fill = static_cast<uint8_t>(0x11 * out.layout);
   CHRONIK_CHECK(check(out));
   return out;
+}
+
+std::string replay_line(const Options& options, uint64_t seed) {
+  std::string line = fmt::format("chronik-sim --seed {}", seed);
+  for (const std::string& word : options.replay) {
+    const bool plain = word.find_first_of(" ;'") == std::string::npos;
+    line += plain ? " " + word : " '" + word + "'";
+  }
+  return line;
 }
 
 std::string usage() {
@@ -168,12 +203,20 @@ std::string usage() {
       "  --faults LIST             default, all, none, or of: " +
       faults_text(kAllFaults) +
       "\n"
+      "  --schedule LIST           these faults in place of those that the seed draws: \"12.5 power node=1 "
+      "lasts=3; ...\",\n"
+      "                            none, or @FILE; --print-schedule shows what a seed draws\n"
+      "  --shrink S                CPU seconds for making the schedule of the first failing run smaller "
+      "(default 60)\n"
       "  --mutant NAME             a planted bug, see below; with --expect-violation it must be caught\n"
+      "  --mutants                 runs every planted bug until it is caught, at most --mutant-seconds "
+      "(60) of CPU each\n"
       "  --scenario NAME           a scripted run instead of a random one, see below\n"
       "  --retry PLUGIN            the retry policy (default retry-exponential)\n"
       "  --plugins DIR             where the plugins are (default ../plugins from here)\n"
       "  --set KEY=VALUE           a key of a plugin's table, such as raft.heartbeat=100ms\n"
       "  --check-determinism       runs every seed twice, the second time with another layout of memory\n"
+      "  --jobs N                  runs side by side (default 1)\n"
       "  --keep-going --quiet --logs --log-level N --trace\n\n"
       "mutants:\n";
   for (const MutantInfo& mutant : mutants()) text += fmt::format("  {:<24} {}\n", mutant.name, mutant.what);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace chronik::sim {
 namespace {
@@ -15,7 +16,7 @@ chr_status Medium::read(uint64_t at, uint8_t* p, uint64_t n) const {
 }
 
 uint64_t Medium::begin(uint64_t now, uint64_t own, uint64_t* cost) {
-  const uint64_t start = std::max(now, busy_until_);
+  const uint64_t start = std::max({now, busy_until_, stalled_until});
   busy_until_ = start + own;
   *cost += busy_until_ - now;
   return start;
@@ -23,7 +24,10 @@ uint64_t Medium::begin(uint64_t now, uint64_t own, uint64_t* cost) {
 
 chr_status Medium::write(uint64_t now, uint64_t at, const uint8_t* p, uint64_t n, uint64_t* cost) {
   if (at > bytes_.size()) return CHR_E_OUT_OF_RANGE;
-  if (at + n > capacity) return CHR_E_NO_SPACE;
+  if (at + n > capacity) {
+    ++refusals_;
+    return CHR_E_NO_SPACE;
+  }
   forget_durable(now);
   const uint64_t own = costs.call_ns + static_cast<uint64_t>(static_cast<double>(n) / costs.bytes_per_ns);
   const uint64_t start = begin(now, own, cost);
@@ -48,12 +52,28 @@ chr_status Medium::resize(uint64_t now, uint64_t n) {
 chr_status Medium::sync(uint64_t now, uint64_t* cost) {
   ++syncs_;
   begin(now, costs.sync_ns / 2 + rng_.around(costs.sync_ns / 2) + (now < slow_until ? slow_ns : 0), cost);
-  if (sync_lies) return CHR_OK;
+  if (std::exchange(fail_next_sync, false)) {
+    sync_failed_ = true;
+    return CHR_E_IO;
+  }
+  if (sync_lies || sync_failed_) return CHR_OK;
+  uint64_t from = UINT64_MAX;
   for (auto change = changes_.rbegin(); change != changes_.rend() && change->durable_at == UINT64_MAX;
        ++change) {
     change->durable_at = busy_until_;
+    if (change->n != 0) from = std::min(from, change->at);
   }
+  if (from != UINT64_MAX) synced_from_[0] = std::exchange(synced_from_[1], from);
   return CHR_OK;
+}
+
+bool Medium::flip(uint64_t now, uint64_t which) {
+  forget_durable(now);
+  uint64_t limit = std::min({synced_from_[0], synced_from_[1], bytes_.size()});
+  for (const Change& change : changes_) limit = std::min(limit, change.at);
+  if (limit == 0) return false;
+  bytes_[which % limit] ^= static_cast<char>(1 << (which >> 32) % 8);
+  return damaged_ = true;
 }
 
 void Medium::forget_durable(uint64_t now) {
@@ -65,8 +85,13 @@ void Medium::undo(const Change& change) {
   bytes_.replace(change.at, change.before.size(), change.before);
 }
 
-void Medium::crash(uint64_t now) { roll_back(now, true); }
-void Medium::kill(uint64_t now) { roll_back(now, false); }
+void Medium::crash(uint64_t now) {
+  roll_back(now, true);
+  sync_failed_ = fail_next_sync = false;
+}
+
+// A system that could not write its cache back gives it up.
+void Medium::kill(uint64_t now) { sync_failed_ ? crash(now) : roll_back(now, false); }
 
 // Undoes everything that is not durable, newest first, then does again what the disk happened to keep.
 void Medium::roll_back(uint64_t now, bool power_loss) {
@@ -81,31 +106,44 @@ void Medium::roll_back(uint64_t now, bool power_loss) {
     written[i - 1] = bytes_.substr(change.at, change.n);
     undo(change);
   }
-  const bool all = !power_loss, none = power_loss && rng_.chance(0.4);
+  if (!power_loss) return stay_cached(now, written, keep);
+  const bool none = rng_.chance(0.4);
   for (size_t i = keep; i < changes_.size(); ++i) {
     const Change& change = changes_[i];
-    if (change.time > now) break;              // had not begun
-    if (!all && (none || rng_.chance(0.5))) {  // an unsynced write is lost whole,
+    if (change.time > now) break;    // had not begun
+    if (none || rng_.chance(0.5)) {  // an unsynced write is lost whole,
       ++lost_;
       continue;
     }
-    if (change.n == 0) {
-      bytes_.resize(change.new_size);
-      continue;
-    }
     std::string text = std::move(written[i]);
-    if (!all && rng_.chance(0.3)) {  // or torn at a sector,
+    if (change.n != 0 && rng_.chance(0.3)) {  // or torn at a sector,
       const uint64_t skew = change.at % kSector;
       const uint64_t cut = rng_.below((skew + text.size()) / kSector + 1) * kSector;
       text.resize(cut > skew ? std::min<uint64_t>(cut - skew, text.size()) : 0);
       ++lost_;
     }
-    if (bytes_.size() < change.at + text.size())
-      bytes_.resize(change.at + text.size());  // or leaves a hole of zeros
-    bytes_.replace(change.at, text.size(), text);
+    redo(change, text);
   }
   changes_.clear();
   busy_until_ = now;
+}
+
+// The writes that had begun are still in the page cache; they wait for a sync as they did before.
+void Medium::stay_cached(uint64_t now, const std::vector<std::string>& written, size_t keep) {
+  changes_.erase(std::find_if(changes_.begin() + static_cast<std::ptrdiff_t>(keep), changes_.end(),
+                              [now](const Change& change) { return change.time > now; }),
+                 changes_.end());
+  for (size_t i = keep; i < changes_.size(); ++i) {
+    changes_[i].durable_at = UINT64_MAX;
+    redo(changes_[i], written[i]);
+  }
+  busy_until_ = now;
+}
+
+void Medium::redo(const Change& change, const std::string& text) {
+  if (change.n == 0) return bytes_.resize(change.new_size);
+  if (bytes_.size() < change.at + text.size()) bytes_.resize(change.at + text.size());  // a hole of zeros
+  bytes_.replace(change.at, text.size(), text);
 }
 
 }  // namespace chronik::sim

@@ -35,16 +35,27 @@ class Medium {
 
   // Power loss: what was not synced by `now` survives in part, or torn, or not at all.
   void crash(uint64_t now);
-  // The process ended, the machine did not: what was written by `now` stays.
+  // The process ended, the machine did not: what was written by `now` stays for its readers, but as little
+  // durable as before.
   void kill(uint64_t now);
 
   // ---- faults ----
   MediumCosts costs;
   uint64_t slow_until = 0;  // until then each sync takes `slow_ns` more
   uint64_t slow_ns = 0;
+  uint64_t stalled_until = 0;      // no call ends before
   uint64_t capacity = UINT64_MAX;  // NO_SPACE beyond
-  bool sync_lies = false;          // a planted bug: sync does nothing
+  bool fail_next_sync =
+      false;  // IO, once; what it was to make durable is never made so, though later syncs say OK
+  bool sync_lies = false;  // a planted bug: sync does nothing
+  // One bit of what is durable is another from now on; `which` chooses it. Never one of the newest synced
+  // write or later ones: a damaged end of a journal cannot be told from a torn one. False: there was nothing
+  // to choose from.
+  bool flip(uint64_t now, uint64_t which);
 
+  bool sync_failed() const { return sync_failed_; }  // since the last crash
+  bool damaged() const { return damaged_; }
+  uint64_t refusals() const { return refusals_; }  // NO_SPACE
   uint64_t syncs() const { return syncs_; }
   uint64_t lost_writes() const { return lost_; }
 
@@ -61,14 +72,20 @@ class Medium {
   void forget_durable(uint64_t now);
   void roll_back(uint64_t now, bool power_loss);
   void undo(const Change& change);
+  void redo(const Change& change, const std::string& text);
+  void stay_cached(uint64_t now, const std::vector<std::string>& written, size_t keep);
 
   // When a call made now begins; *cost and the queue grow by the wait and by `own`.
   uint64_t begin(uint64_t now, uint64_t own, uint64_t* cost);
 
   Rng rng_;
   uint64_t busy_until_ = 0;
+  bool sync_failed_ = false;
+  bool damaged_ = false;
+  uint64_t synced_from_[2] = {0, 0};  // where the writes of the last two syncs began
   std::string bytes_;
   std::deque<Change> changes_;  // not yet durable, oldest first
+  uint64_t refusals_ = 0;
   uint64_t syncs_ = 0;
   uint64_t lost_ = 0;
 };

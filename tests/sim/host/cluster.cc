@@ -36,9 +36,15 @@ void Cluster::boot_all() {
 
 bool Cluster::all_running() const {
   for (const auto& node : nodes_) {
-    if (!node->running()) return false;
+    if (!node->running() && !node->quarantined()) return false;
   }
   return true;
+}
+
+uint32_t Cluster::running() const {
+  uint32_t n = 0;
+  for (const auto& node : nodes_) n += node->running() ? 1 : 0;
+  return n;
 }
 
 bool Cluster::run_until(uint64_t time) {

@@ -26,7 +26,9 @@ class Cluster {
   Net& net() { return net_; }
 
   void boot_all();
+  // All that can: without those whose disk is damaged.
   bool all_running() const;
+  uint32_t running() const;
   // Runs events until that virtual time, or until the run failed. True: time is over, nothing failed.
   bool run_until(uint64_t time);
   bool run_for(uint64_t time) { return run_until(world_.loop.now() + time); }

@@ -37,6 +37,7 @@ void Node::wipe() {
   medium_.costs = costs;
   cluster_id_.clear();
   fresh_ = true;
+  quarantined_ = false;
 }
 
 // ---- life
@@ -101,7 +102,7 @@ void Node::create_instances() {
 }
 
 void Node::boot() {
-  if (state_ != State::kDown) return;
+  if (state_ != State::kDown || quarantined_) return;
   state_ = State::kStarting;
   ++boots_;
   world_.trace.note(world_.now(), id_, Kind::kBoot, boots_);
@@ -144,6 +145,10 @@ void CHR_CALL Node::on_started(void* context, const chr_done* done) {
 }
 
 void Node::plugin_started(chr_status status, std::string_view message) {
+  if (status != CHR_OK && may_refuse_to_start(status, message)) {
+    step_ = set_.size() + 1;
+    return;
+  }
   if (status != CHR_OK) {
     world_.fail("boot",
                 fmt::format("node {}: {} did not start: {} {}", id_, hosts_[step_]->name, status, message));
@@ -153,6 +158,20 @@ void Node::plugin_started(chr_status status, std::string_view message) {
   if (++step_ < set_.size()) return;
   state_ = State::kRunning;
   if (on_running) on_running(*this);
+}
+
+// A damaged disk must be noticed, and a disk that fails to sync be believed.
+bool Node::may_refuse_to_start(chr_status status, std::string_view message) {
+  const bool damaged = status == CHR_E_CORRUPT && medium_.damaged();
+  if (!damaged && !medium_.sync_failed()) return false;
+  quarantined_ = damaged;
+  world_.log(id_, hosts_[step_]->name, CHR_LOG_ERROR, message, "refused=1");
+  world_.loop.call(world_.now(), [this, boot = boots_] {
+    if (boots_ != boot || state_ == State::kDown) return;
+    crash(true);
+    if (!quarantined_) world_.loop.call(world_.now() + kSecond, [this] { this->boot(); });
+  });
+  return true;
 }
 
 void Node::stop() {
@@ -183,7 +202,9 @@ void Node::stop_next() {
     }
     --step_;
   }
-  if (state_ == State::kStopping) gone();
+  if (state_ != State::kStopping) return;
+  medium_.kill(world_.now());
+  gone();
 }
 
 void CHR_CALL Node::on_stopped(void* context, const chr_done* done) {

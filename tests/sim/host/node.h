@@ -79,6 +79,8 @@ class Node {
   uint32_t id() const { return id_; }
   State state() const { return state_; }
   bool running() const { return state_ == State::kRunning; }
+  // Its disk was damaged, it noticed, and it does not start until the disk is replaced.
+  bool quarantined() const { return quarantined_; }
   uint64_t boots() const { return boots_; }
 
   // What the harness calls services with: a host of its own on this node, in a plugin's place.
@@ -154,6 +156,7 @@ class Node {
   void create_instances();
   void start_next();
   void plugin_started(chr_status status, std::string_view message);
+  bool may_refuse_to_start(chr_status status, std::string_view message);
   void stop_next();
   void gone();
   host::TableValues values_for(const host::LoadedPlugin& plugin) const;
@@ -171,6 +174,7 @@ class Node {
   chr_uuid incarnation_{};
   std::string cluster_id_;
   bool fresh_ = true;
+  bool quarantined_ = false;
   uint64_t wipes_ = 0;
 
   // What a process holds.

@@ -113,27 +113,28 @@ class AcknowledgedBeforeSync final : public StorageMutant {
   }
 };
 
-// Nothing is changed between services: the disk itself lies.
-class LyingDisk final : public Interposer {
-  const void* wrap(Node&, std::string_view, const void* inner, void**) override { return inner; }
-  void node_gone(Node&) override {}
-};
-
 }  // namespace
 
 const std::vector<MutantInfo>& mutants() {
   static const std::vector<MutantInfo> kMutants = {
-      {"votes-not-persisted", "votes are not stored, only terms"},
-      {"ack-before-sync", "storage completes a write before it was synced"},
-      {"sync-stubbed", "the disk's sync does nothing"},
+      {"votes-not-persisted", "votes are not stored, only terms", "--workload log", ""},
+      {"ack-before-sync", "storage completes a write before it was synced", "--workload log", ""},
+      {"sync-stubbed", "the disk's sync does nothing", "--workload log", ""},
+#include "sim/mutants/patched.inc"
   };
   return kMutants;
+}
+
+const MutantInfo* find_mutant(std::string_view name) {
+  for (const MutantInfo& mutant : mutants()) {
+    if (mutant.name == name) return &mutant;
+  }
+  return nullptr;
 }
 
 std::unique_ptr<Interposer> make_mutant(std::string_view name) {
   if (name == "votes-not-persisted") return std::make_unique<VotesNotPersisted>();
   if (name == "ack-before-sync") return std::make_unique<AcknowledgedBeforeSync>();
-  if (name == "sync-stubbed") return std::make_unique<LyingDisk>();
   return nullptr;
 }
 

@@ -1,6 +1,7 @@
 #include "sim/scenario/run.h"
 
 #include "sim/check/storage_watch.h"
+#include "sim/scenario/faults.h"
 #include "sim/scenario/mutants.h"
 
 #include <fmt/format.h>
@@ -39,8 +40,15 @@ std::unique_ptr<Workload> make_workload(Cluster& cluster, Checker& checker, cons
 }  // namespace
 
 std::vector<std::string> plugins_for(const RunOptions& options) {
-  if (options.workload.name == "log") return {"storage-memory", "raft"};
-  return {"storage-memory", "raft", options.retry_plugin, "metadata", "kafka-proto"};
+  std::vector<std::string> plugins = {"storage-memory", "raft"};
+  if (options.workload.name != "log")
+    plugins.insert(plugins.end(), {options.retry_plugin, "metadata", "kafka-proto"});
+  const MutantInfo* const mutant = find_mutant(options.mutant);
+  for (std::string& plugin : plugins) {
+    if (mutant != nullptr && mutant->plugin == plugin)
+      plugin = fmt::format("{}/{}/{}.so", options.mutants, mutant->name, plugin);
+  }
+  return plugins;
 }
 
 WorldOptions world_options(const RunOptions& options) {
@@ -81,6 +89,11 @@ RunReport report_of(const RunOptions& options, const World& world, const Checker
   return report;
 }
 
+Plan plan_of(const RunOptions& options) {
+  if (options.schedule) return {*options.schedule, options.faults};
+  return draw_plan(options.seed, options.nodes, options.duration_ns, options.faults);
+}
+
 RunReport run(const RunOptions& options, const host::PluginSet& set) {
   World world(world_options(options));
   Checker checker(world);
@@ -92,7 +105,8 @@ RunReport run(const RunOptions& options, const host::PluginSet& set) {
 
   Cluster cluster(world, set, swarm_config(options), interposers);
   const std::unique_ptr<Workload> workload = make_workload(cluster, checker, options);
-  Faults faults(cluster, options.faults);
+  const Plan plan = plan_of(options);
+  Faults faults(cluster, plan.schedule);
   for (uint32_t id = 1; id <= options.nodes; ++id) {
     Node& node = cluster.node(id);
     apply_mutant(options.mutant, node);
@@ -103,7 +117,7 @@ RunReport run(const RunOptions& options, const host::PluginSet& set) {
     };
   }
   cluster.boot_all();
-  if (options.faults != 0) faults.begin();
+  faults.begin();
 
   if (cluster.run_until(options.duration_ns)) {
     faults.end();
@@ -117,7 +131,7 @@ RunReport run(const RunOptions& options, const host::PluginSet& set) {
 
   RunReport report = report_of(options, world, checker, workload->summary());
   report.faults = faults.injected();
-  report.fault_kinds = options.faults == 0 ? 0 : faults.enabled();
+  report.fault_kinds = plan.kinds;
   for (uint32_t id = 1; id <= options.nodes; ++id) cluster.node(id).on_down = nullptr;
   return report;
 }

@@ -2,9 +2,10 @@
 // options.
 #pragma once
 
-#include "sim/scenario/faults.h"
+#include "sim/scenario/plan.h"
 #include "sim/workload/workload.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,9 @@ struct RunOptions {
   uint32_t nodes = 3;
   uint64_t duration_ns = 60 * kSecond;  // with faults; healing comes on top
   uint32_t faults = kDefaultFaults;
-  std::string mutant;  // empty: none
+  std::optional<Schedule> schedule;  // in place of the one that is drawn from the seed
+  std::string mutant;                // empty: none
+  std::string mutants;               // directory of plugins that were built with a planted bug
   WorkloadOptions workload;
   std::vector<std::pair<std::string, std::string>> config;  // of plugins, by full key
   std::string retry_plugin = "retry-exponential";
@@ -49,6 +52,9 @@ WorldOptions world_options(const RunOptions& options);
 std::vector<std::pair<std::string, std::string>> config_of(const RunOptions& options);
 RunReport report_of(const RunOptions& options, const World& world, const Checker& checker,
                     std::string summary);
+
+// The faults of a run: the schedule that was given, or what its seed draws.
+Plan plan_of(const RunOptions& options);
 
 // set holds plugins_for(options), loaded.
 RunReport run(const RunOptions& options, const host::PluginSet& set);

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
+
 namespace chronik::sim {
 namespace {
 
@@ -109,6 +111,62 @@ TEST(Medium, ResizeIsUndoneLikeAWrite) {
   }
   EXPECT_TRUE(back);
   EXPECT_TRUE(cut);
+}
+
+TEST(Medium, AKillLeavesUnsyncedWritesUnsynced) {
+  bool lost = false;
+  for (uint64_t seed = 0; seed < 50; ++seed) {
+    Medium medium{Rng(seed)};
+    const uint64_t now = put(medium, 10, 0, "text");
+    medium.kill(now);
+    EXPECT_EQ(contents(medium), "text");
+    medium.crash(now + 1);
+    lost |= medium.size() == 0;
+  }
+  EXPECT_TRUE(lost);
+}
+
+TEST(Medium, WhatAFailedSyncDidNotWriteIsNotWrittenByALaterOne) {
+  bool lost = false;
+  for (uint64_t seed = 0; seed < 50; ++seed) {
+    Medium medium{Rng(seed)};
+    uint64_t now = put(medium, 10, 0, "text");
+    medium.fail_next_sync = true;
+    uint64_t cost = 0;
+    EXPECT_EQ(medium.sync(now, &cost), CHR_E_IO);
+    EXPECT_TRUE(medium.sync_failed());
+    now = sync(medium, now + cost);
+    medium.crash(now + kSecond);
+    EXPECT_FALSE(medium.sync_failed());
+    lost |= medium.size() == 0;
+  }
+  EXPECT_TRUE(lost);
+}
+
+TEST(Medium, FlipsOneBitOfWhatIsOldAndDurable) {
+  Medium medium{Rng(1)};
+  uint64_t now = sync(medium, put(medium, 10, 0, std::string(1000, 'a')));
+  EXPECT_FALSE(medium.flip(now, 12345)) << "the newest synced write is spared";
+  now = sync(medium, put(medium, now, 1000, std::string(1000, 'b')));
+  now = sync(medium, put(medium, now, 2000, std::string(1000, 'c')));
+  EXPECT_FALSE(medium.damaged());
+  for (uint64_t which = 1; which < 500; ++which) {
+    const std::string before = contents(medium);
+    ASSERT_TRUE(medium.flip(now, which * 0x9e3779b97f4a7c15ull));
+    const std::string after = contents(medium);
+    size_t bits = 0;
+    for (size_t i = 0; i < before.size(); ++i)
+      bits += static_cast<size_t>(std::popcount(static_cast<uint8_t>(before[i] ^ after[i])));
+    EXPECT_EQ(bits, 1u);
+    EXPECT_EQ(after.substr(1000), before.substr(1000));
+  }
+  EXPECT_TRUE(medium.damaged());
+}
+
+TEST(Medium, NothingEndsWhileItIsStalled) {
+  Medium medium{Rng(1)};
+  medium.stalled_until = 5 * kSecond;
+  EXPECT_GE(put(medium, 10, 0, "text"), 5 * kSecond);
 }
 
 TEST(Medium, RefusesWhatDoesNotFit) {

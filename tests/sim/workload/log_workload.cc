@@ -388,7 +388,7 @@ bool LogWorkload::settled() {
   for (uint32_t g = 0; g < options_.groups; ++g) {
     const auto leaders = open_replicas(g, true);
     const auto all = open_replicas(g, false);
-    if (leaders.size() != 1 || all.size() != cluster_.size()) return false;
+    if (leaders.size() != 1 || all.size() != cluster_.running()) return false;
     chr_group_bounds lead{};
     bounds(*leaders[0], &lead);
     if (lead.commit_index != lead.last_index) return false;
