@@ -36,9 +36,10 @@ class Planner {
     }
     if (plan_.kinds == 0) plan_.kinds = kinds;
     mean_us_ = rng_.between(500 * kMs, 8 * kS);
-    // A fault that loses what was durable must leave a majority of whole disks.
-    first_damaged_ = any_node();
-    damages_left_ = (nodes - 1) / 2;
+    // A fault that loses what was durable must leave every group a majority of whole disks; the smallest have
+    // three.
+    damaged_ = any_node();
+    damage_left_ = nodes >= 3;
   }
 
   Plan draw() {
@@ -76,7 +77,8 @@ class Planner {
   const uint64_t duration_us_;
   uint64_t mean_us_ = 0;
   uint64_t now_ = 0;
-  uint32_t first_damaged_ = 0, damages_left_ = 0;
+  uint32_t damaged_ = 0;
+  bool damage_left_ = false;
   Plan plan_;
 };
 
@@ -218,9 +220,8 @@ void Planner::clocks() {
 }
 
 void Planner::flip() {
-  if (damages_left_ == 0) return;
-  --damages_left_;
-  add(FaultType::kFlip, (first_damaged_ + damages_left_) % nodes_ + 1, 0, 0, rng_.next() >> 1);
+  if (damage_left_) add(FaultType::kFlip, damaged_, 0, 0, rng_.next() >> 1);
+  damage_left_ = false;
 }
 
 }  // namespace

@@ -49,10 +49,7 @@ TEST(Plan, DamagesOnlyAMinorityOfDisks) {
       ASSERT_LE(fault.node, 5u);
       if (fault.type == FaultType::kFlip) damaged.push_back(fault.node);
     }
-    ASSERT_LE(damaged.size(), 2u);
-    if (damaged.size() == 2) {
-      EXPECT_NE(damaged[0], damaged[1]);
-    }
+    ASSERT_LE(damaged.size(), 1u);
   }
 }
 
