@@ -42,6 +42,8 @@ void Faults::inject(const Fault& fault) {
     case FaultType::kCrash:
     case FaultType::kPower:
       return go_down(fault);
+    case FaultType::kCrashStorm:
+      return crash_storm(fault, world_.now() + fault.lasts_us * kMicrosecond, true);
     case FaultType::kStop:
       return stop(fault);
     case FaultType::kPause:
@@ -140,6 +142,16 @@ void Faults::go_down(const Fault& fault) {
   node.crash(fault.type == FaultType::kPower);
   cluster_.links().silent_death = false;
   boot_after(fault.node, fault.lasts_us * kMicrosecond);
+}
+
+void Faults::crash_storm(const Fault& fault, uint64_t until, bool power) {
+  Node& node = cluster_.node(fault.node);
+  if (node.state() != Node::State::kDown) {
+    node.crash(power);
+    boot_after(fault.node, ns(fault.amount) / 8);
+  }
+  if (fault.amount <= 0 || world_.now() >= until) return;
+  later(ns(fault.amount), [this, &fault, until, power] { crash_storm(fault, until, !power); });
 }
 
 void Faults::stop(const Fault& fault) {

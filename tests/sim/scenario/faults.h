@@ -22,6 +22,7 @@ class Faults {
   void inject_network(const Fault& fault);
   void inject_disk(const Fault& fault);
   void go_down(const Fault& fault);
+  void crash_storm(const Fault& fault, uint64_t until, bool power);
   void stop(const Fault& fault);
   void block(const Fault& fault);
   void flap(const Fault& fault, uint64_t until, bool blocked);

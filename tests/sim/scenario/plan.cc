@@ -154,6 +154,10 @@ void Planner::step() {
 
 void Planner::crash(FaultType type) {
   const uint64_t silent = type == FaultType::kPower && rng_.chance(0.5) ? 1 : 0;
+  if (rng_.chance(0.15)) {
+    const uint64_t period = rng_.between(2 * kMs, 300 * kMs);
+    return add(FaultType::kCrashStorm, any_node(), 0, rng_.between(5, 20) * period, period);
+  }
   const uint64_t dice = rng_.below(10);
   if (dice < 6) return add(type, any_node(), 0, some_time(), silent);
   // All at once, as when the power of a room goes, or all but one.

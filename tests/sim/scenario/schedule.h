@@ -14,6 +14,7 @@ namespace chronik::sim {
 enum class FaultType : uint8_t {
   kCrash,        // kill -9 of a node; it starts again after lasts
   kPower,        // power loss of a node, which starts again after lasts; amount 1: peers are not told at once
+  kCrashStorm,   // kill -9 and power loss of a node in turn, every `amount` us
   kStop,         // clean stop, and start again
   kPause,        // the node stands still
   kBlock,        // frames from node to peer vanish
