@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace chronik::sim {
 
@@ -168,6 +169,7 @@ void Checker::node_gone(uint32_t node) {
     replica.commit = 0;
     replica.high_watermark = -1;
     replica.applied = 0;
+    replica.leads_term = 0;
     replica.open = false;
   }
 }
@@ -179,53 +181,106 @@ void Checker::node_wiped(uint32_t node) {
 // ---- consensus
 // -----------------------------------------------------------------------------------------------------
 
-void Checker::opened(uint32_t node, GroupTruth& group, uint32_t voters) {
-  group.voters = std::max(group.voters, voters);
+void Checker::opened(uint32_t node, GroupTruth& group, const std::vector<uint32_t>& voters) {
+  if (group.voters.empty()) group.voters.incoming = voters;
   Replica& replica = group.replicas[node];
   replica.commit = 0;
   replica.high_watermark = -1;
   replica.applied = 0;
+  replica.leads_term = 0;
   replica.open = true;
 }
 
-void Checker::closed(uint32_t node, GroupTruth& group) { group.replicas[node].open = false; }
+void Checker::closed(uint32_t node, GroupTruth& group) {
+  group.replicas[node].open = false;
+  group.replicas[node].leads_term = 0;
+}
 
 void Checker::leads(uint32_t node, GroupTruth& group, uint64_t term) {
   ++checks_;
   const auto [at, added] = group.leaders.try_emplace(term, node);
   if (!added && at->second != node) {
-    world_.fail("election-safety",
-                fmt::format("{}: nodes {} and {} both lead in term {}", group.name, at->second, node, term));
+    return world_.fail("election-safety", fmt::format("{}: nodes {} and {} both lead in term {}", group.name,
+                                                      at->second, node, term));
+  }
+  Replica& replica = group.replicas[node];
+  if (replica.leads_term == term) return;
+  replica.leads_term = term;
+  const uint64_t last = group.commit_index();
+  if (last < replica.issued.first()) return;
+  const EntryMeta* const entry = replica.issued.find(last);
+  if (entry == nullptr || !(*entry == *group.committed_at(last))) {
+    world_.fail(
+        "leader-completeness",
+        fmt::format("{}: node {} leads in term {} without the entry {} of term {}, which is committed",
+                    group.name, node, term, last, group.committed_at(last)->term));
   }
 }
 
+void Checker::voters_are(GroupTruth& group, Voters voters) {
+  if (voters == group.voters) return;
+  group.voters_before = std::exchange(group.voters, std::move(voters));
+}
+
+const EntryMeta* Checker::durable_at(const GroupTruth& group, uint64_t index) const {
+  for (const Replica& holder : group.replicas) {
+    const EntryMeta* const entry = holder.durable.find(index);
+    if (entry == nullptr) continue;
+    const auto has = [&](uint32_t node) {
+      const EntryMeta* const other = group.replicas[node].durable.find(index);
+      return other != nullptr && other->term == entry->term;
+    };
+    if (group.voters.agree(has) || group.voters_before.agree(has)) return entry;
+  }
+  return nullptr;
+}
+
+bool Checker::may_follow(uint32_t node, GroupTruth& group, uint64_t index, const EntryMeta& entry) {
+  const uint64_t leads = group.replicas[node].leads_term;
+  if (!group.committed.empty()) {
+    const EntryMeta& before = group.committed.back();
+    if (entry.base_offset != before.end_offset()) {
+      world_.fail("offset-gap", fmt::format("{}: index {} has offset {}, but {} comes next", group.name,
+                                            index, entry.base_offset, before.end_offset()));
+      return false;
+    }
+    if (entry.term < before.term) {
+      world_.fail("epoch-order", fmt::format("{}: index {} of term {} is committed behind one of term {}",
+                                             group.name, index, entry.term, before.term));
+      return false;
+    }
+  }
+  if (leads != 0 && entry.term > leads) {
+    world_.fail("epoch-order", fmt::format("{}: node {}, leader of term {}, commits index {} of term {}",
+                                           group.name, node, leads, index, entry.term));
+    return false;
+  }
+  return true;
+}
+
 bool Checker::establish(uint32_t node, GroupTruth& group, uint64_t index) {
+  if (index <= group.commit_index()) return true;
   for (uint64_t next = group.commit_index() + 1; next <= index; ++next) {
     ++checks_;
-    const EntryMeta* chosen = nullptr;
-    for (uint32_t holder = 1; holder < group.replicas.size() && chosen == nullptr; ++holder) {
-      const EntryMeta* const entry = group.replicas[holder].durable.find(next);
-      if (entry == nullptr) continue;
-      uint32_t copies = 0;
-      for (const Replica& replica : group.replicas) {
-        const EntryMeta* const other = replica.durable.find(next);
-        if (other != nullptr && other->term == entry->term) ++copies;
-      }
-      if (copies > group.voters / 2) chosen = entry;
-    }
+    const EntryMeta* const chosen = durable_at(group, next);
     if (chosen == nullptr) {
-      world_.fail("commit-not-durable",
-                  fmt::format("{}: node {} says that {} is committed, but no majority of {} has "
-                              "it on disk",
-                              group.name, node, next, group.voters));
+      world_.fail(
+          "commit-not-durable",
+          fmt::format(
+              "{}: node {} says that {} is committed, but no majority of its {} voters has it on disk",
+              group.name, node, next, group.voters.incoming.size()));
       return false;
     }
-    if (!group.committed.empty() && chosen->base_offset != group.committed.back().end_offset()) {
-      world_.fail("offset-gap", fmt::format("{}: index {} has offset {}, but {} comes next", group.name, next,
-                                            chosen->base_offset, group.committed.back().end_offset()));
-      return false;
-    }
+    if (!may_follow(node, group, next, *chosen)) return false;
     group.committed.push_back(*chosen);
+  }
+  group.voters_before = group.voters;
+  const uint64_t leads = group.replicas[node].leads_term;
+  if (leads != 0 && group.committed.back().term != leads) {
+    world_.fail("commit-by-count",
+                fmt::format("{}: node {}, leader of term {}, commits up to index {}, which is of term {}",
+                            group.name, node, leads, index, group.committed.back().term));
+    return false;
   }
   return true;
 }
@@ -302,6 +357,31 @@ void Checker::acknowledged(uint32_t node, GroupTruth& group, const chr_placed& p
                                 truth->base_offset));
   }
   ++group.acknowledged;
+}
+
+void Checker::readable(uint32_t node, GroupTruth& group, uint64_t floor) {
+  ++checks_;
+  const Replica& replica = group.replicas[node];
+  bool behind = replica.commit < floor;
+  for (uint64_t index = replica.applied + 1; replica.applied != 0 && index <= floor && !behind; ++index)
+    behind = group.committed_at(index)->kind >= 16;
+  if (!behind) return;
+  world_.fail(
+      "stale-read",
+      fmt::format(
+          "{}: node {} lets a reader go on that came when {} was committed; here {} is, and {} applied",
+          group.name, node, floor, replica.commit, replica.applied));
+}
+
+void Checker::epoch_ends(uint32_t node, GroupTruth& group, uint64_t found, int64_t end) {
+  const auto next = std::upper_bound(group.committed.begin(), group.committed.end(), found,
+                                     [](uint64_t term, const EntryMeta& entry) { return term < entry.term; });
+  if (next == group.committed.end() || group.replicas[node].leads_term < next->term) return;
+  ++checks_;
+  if (next->base_offset != end) {
+    world_.fail("epoch-end", fmt::format("{}: node {} says that epoch {} ends at {}, it ends at {}",
+                                         group.name, node, found, end, next->base_offset));
+  }
 }
 
 void Checker::was_read(uint32_t node, GroupTruth& group, const chr_entry& entry, int32_t bound) {

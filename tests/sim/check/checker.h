@@ -7,6 +7,7 @@
 
 #include <chronik/draft/consensus.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <set>
@@ -24,17 +25,35 @@ struct Replica {
   // Of this incarnation of the process:
   uint64_t commit = 0;
   int64_t high_watermark = -1;
-  uint64_t applied = 0;  // 0: nothing yet
+  uint64_t applied = 0;     // 0: nothing yet
+  uint64_t leads_term = 0;  // 0: it does not lead
   bool open = false;
+};
+
+// Who votes; outgoing: in the configuration that is being left, too.
+struct Voters {
+  std::vector<uint32_t> incoming, outgoing;
+
+  bool empty() const { return incoming.empty(); }
+  // Whether `has(node)` is true for a majority of each.
+  template <class Has>
+  bool agree(Has&& has) const {
+    const auto most = [&](const std::vector<uint32_t>& set) {
+      return set.empty() || static_cast<size_t>(std::count_if(set.begin(), set.end(), has)) > set.size() / 2;
+    };
+    return !empty() && most(incoming) && most(outgoing);
+  }
+  friend bool operator==(const Voters&, const Voters&) = default;
 };
 
 // One group, over all nodes.
 struct GroupTruth {
   explicit GroupTruth(uint32_t nodes) : replicas(nodes + 1) {}
   std::string name;
-  uint32_t voters = 0;
-  std::vector<EntryMeta> committed;                          // by index - 1
-  std::map<uint64_t, uint32_t> leaders;                      // by term
+  Voters voters;                         // as the last leader that committed something knew them
+  Voters voters_before;                  // those before; what is committed around a change may rest on them
+  std::vector<EntryMeta> committed;      // by index - 1
+  std::map<uint64_t, uint32_t> leaders;  // by term
   std::vector<std::pair<uint64_t, uint64_t>> first_seen;     // (term, digest) by index - 1
   std::map<std::pair<uint64_t, uint64_t>, uint64_t> others;  // digest by (index, term)
   std::vector<Replica> replicas;                             // by node
@@ -71,12 +90,19 @@ class Checker {
   void node_wiped(uint32_t node);
 
   // ---- consensus, told by ConsensusWatch ----
-  void opened(uint32_t node, GroupTruth& group, uint32_t voters);
+  void opened(uint32_t node, GroupTruth& group, const std::vector<uint32_t>& voters);
   void closed(uint32_t node, GroupTruth& group);
   void leads(uint32_t node, GroupTruth& group, uint64_t term);
+  void follows(uint32_t node, GroupTruth& group) { group.replicas[node].leads_term = 0; }
+  // A leader says who votes.
+  void voters_are(GroupTruth& group, Voters voters);
   void committed(uint32_t node, GroupTruth& group, uint64_t index, int64_t offset);
   void applied(uint32_t node, GroupTruth& group, const chr_entry* entries, uint32_t n);
   void acknowledged(uint32_t node, GroupTruth& group, const chr_placed& placed, uint32_t until);
+  // A linearizable read that began when `floor` was committed may be served.
+  void readable(uint32_t node, GroupTruth& group, uint64_t floor);
+  // A leader says where the entries of `found`, the largest term of its log up to the one asked for, end.
+  void epoch_ends(uint32_t node, GroupTruth& group, uint64_t found, int64_t end);
   void was_read(uint32_t node, GroupTruth& group, const chr_entry& entry, int32_t bound);
 
   uint64_t checks() const { return checks_; }
@@ -85,6 +111,9 @@ class Checker {
  private:
   // Everything up to index is said to be committed: a majority must hold it durably.
   bool establish(uint32_t node, GroupTruth& group, uint64_t index);
+  // The entry of that index that a quorum has on disk; nullptr: none.
+  const EntryMeta* durable_at(const GroupTruth& group, uint64_t index) const;
+  bool may_follow(uint32_t node, GroupTruth& group, uint64_t index, const EntryMeta& entry);
   void check_matching(uint32_t node, GroupTruth& group, uint64_t index, const EntryMeta& entry);
   void check_truncation(uint32_t node, GroupTruth& group, uint64_t from);
   bool same(const LogModel& expected, const Found& found) const;

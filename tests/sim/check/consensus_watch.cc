@@ -2,6 +2,8 @@
 
 #include <chronik/host.hpp>
 
+#include <array>
+
 namespace chronik::sim {
 
 // The callbacks that consensus gets instead of the user's own; context is a Group.
@@ -16,11 +18,14 @@ struct ConsensusWatch::Machine {
   }
   static void CHR_CALL role(void* context, const chr_role* role) {
     Group& g = group(context);
-    if (role->role == CHR_ROLE_LEADER) checker(g).leads(g.seat->node->id(), *g.truth, role->term);
+    const uint32_t node = g.seat->node->id();
+    role->role == CHR_ROLE_LEADER ? checker(g).leads(node, *g.truth, role->term)
+                                  : checker(g).follows(node, *g.truth);
     g.machine->role(g.context, role);
   }
   static void CHR_CALL committed(void* context, uint64_t index, int64_t offset) {
     Group& g = group(context);
+    learn_voters(g);
     checker(g).committed(g.seat->node->id(), *g.truth, index, offset);
     g.machine->committed(g.context, index, offset);
   }
@@ -58,7 +63,7 @@ struct ConsensusWatch::Calls {
     g.machine = machine;
     g.context = context;
     g.shard = s.inner->shard_of(s.instance, options->id.name);
-    s.watch->checker_.opened(s.node->id(), *g.truth, options->n_voters);
+    s.watch->checker_.opened(s.node->id(), *g.truth, {options->voters, options->voters + options->n_voters});
     const chr_status status =
         s.inner->open_group(s.instance, options, &Machine::kTable, &g, &g.inner, token, error);
     *out = reinterpret_cast<chr_group*>(&g);
@@ -111,7 +116,10 @@ struct ConsensusWatch::Calls {
     return group(handle).seat->inner->find(group(handle).inner, by, value, out, token, error);
   }
   static chr_status CHR_CALL epoch_end(chr_group* handle, uint64_t term, uint64_t* found, int64_t* end) {
-    return group(handle).seat->inner->epoch_end(group(handle).inner, term, found, end);
+    Group& g = group(handle);
+    const chr_status status = g.seat->inner->epoch_end(g.inner, term, found, end);
+    if (status == CHR_OK) g.seat->watch->checker_.epoch_ends(g.seat->node->id(), *g.truth, *found, *end);
+    return status;
   }
   static chr_status CHR_CALL bounds(chr_group* handle, chr_group_bounds* out) {
     return group(handle).seat->inner->bounds(group(handle).inner, out);
@@ -120,7 +128,15 @@ struct ConsensusWatch::Calls {
     return group(handle).seat->inner->trim(group(handle).inner, offset, token, error);
   }
   static chr_status CHR_CALL barrier(chr_group* handle, uint64_t token, chr_error* error) {
-    return group(handle).seat->inner->barrier(group(handle).inner, token, error);
+    Group& g = group(handle);
+    const chr_status status = g.seat->inner->barrier(g.inner, token, error);
+    if (status == CHR_PENDING) {
+      Asked asked;
+      asked.group = &g;
+      asked.floor = g.truth->commit_index();
+      g.seat->watch->observe(*g.seat, token, std::move(asked));
+    }
+    return status;
   }
   static chr_status CHR_CALL transfer(chr_group* handle, int32_t to, uint64_t token, chr_error* error) {
     return group(handle).seat->inner->transfer(group(handle).inner, to, token, error);
@@ -182,9 +198,10 @@ void ConsensusWatch::node_gone(Node& node) {
 
 void CHR_CALL ConsensusWatch::on_role(void* context, const chr_group_id* id, const chr_role* role, uint32_t) {
   const Seat& seat = *static_cast<Seat*>(context);
-  if (role->role != CHR_ROLE_LEADER) return;
   Checker& checker = seat.watch->checker_;
-  checker.leads(seat.node->id(), checker.group(from_abi(id->name)), role->term);
+  GroupTruth& group = checker.group(from_abi(id->name));
+  const uint32_t node = seat.node->id();
+  role->role == CHR_ROLE_LEADER ? checker.leads(node, group, role->term) : checker.follows(node, group);
 }
 
 void ConsensusWatch::observe(Seat& seat, uint64_t token, Asked asked) {
@@ -200,6 +217,8 @@ void ConsensusWatch::Seat::on_completion(uint64_t tag, const chr_done& done) {
   if (request.close) {
     watch->checker_.closed(node->id(), *request.group->truth);
     request.group->inner = nullptr;
+  } else if (request.floor) {
+    watch->checker_.readable(node->id(), *request.group->truth, *request.floor);
   } else if (request.read != nullptr) {
     watch->check_read(*request.group, *request.read, request.bound);
   } else {
@@ -207,6 +226,21 @@ void ConsensusWatch::Seat::on_completion(uint64_t tag, const chr_done& done) {
       watch->checker_.acknowledged(node->id(), *request.group->truth, placed, request.until);
     }
   }
+}
+
+// A leader that commits something says who votes: what is committed rests on them.
+void ConsensusWatch::learn_voters(Group& group) {
+  if (group.inner == nullptr || group.truth->replicas[group.seat->node->id()].leads_term == 0) return;
+  std::array<chr_member, 16> members{};
+  chr_group_status status{sizeof status, members.size(), members.data(), 0, 0, 0};
+  if (group.seat->inner->status(group.inner, &status) != CHR_OK) return;
+  Voters voters;
+  for (uint32_t i = 0; i < std::min<size_t>(status.n_members, members.size()); ++i) {
+    const auto id = static_cast<uint32_t>(members[i].id);
+    if ((members[i].flags & CHR_MEMBER_VOTER) != 0) voters.incoming.push_back(id);
+    if ((members[i].flags & CHR_MEMBER_OUTGOING) != 0) voters.outgoing.push_back(id);
+  }
+  group.seat->watch->checker_.voters_are(*group.truth, std::move(voters));
 }
 
 void ConsensusWatch::check_read(Group& group, const chr_entries& entries, int32_t bound) {

@@ -7,6 +7,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 
 namespace chronik::sim {
 
@@ -40,6 +41,7 @@ class ConsensusWatch final : public Interposer {
     const chr_entries* read = nullptr;
     int32_t bound = 0;
     bool close = false;
+    std::optional<uint64_t> floor;  // of a barrier: what was committed when it was asked for
   };
   struct Seat final : OpObserver {
     void on_completion(uint64_t tag, const chr_done& done) override;
@@ -58,6 +60,7 @@ class ConsensusWatch final : public Interposer {
   static void CHR_CALL on_role(void* context, const chr_group_id* id, const chr_role* role, uint32_t usable);
   void observe(Seat& seat, uint64_t token, Asked asked);
   void check_read(Group& group, const chr_entries& entries, int32_t bound);
+  static void learn_voters(Group& group);
 
   Checker& checker_;
   std::vector<Seat> seats_;

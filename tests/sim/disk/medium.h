@@ -53,6 +53,7 @@ class Medium {
   // to choose from.
   bool flip(uint64_t now, uint64_t which);
 
+  bool busy(uint64_t at) const { return busy_until_ > at; }
   bool sync_failed() const { return sync_failed_; }  // since the last crash
   bool damaged() const { return damaged_; }
   uint64_t refusals() const { return refusals_; }  // NO_SPACE

@@ -1,10 +1,14 @@
 #include "sim/scenario/run.h"
 
+#include "sim/check/liveness_watch.h"
+#include "sim/check/metadata_watch.h"
 #include "sim/check/storage_watch.h"
 #include "sim/scenario/faults.h"
 #include "sim/scenario/mutants.h"
 
 #include <fmt/format.h>
+
+#include <cstdlib>
 
 namespace chronik::sim {
 namespace {
@@ -94,46 +98,108 @@ Plan plan_of(const RunOptions& options) {
   return draw_plan(options.seed, options.nodes, options.duration_ns, options.faults);
 }
 
-RunReport run(const RunOptions& options, const host::PluginSet& set) {
-  World world(world_options(options));
-  Checker checker(world);
-  StorageWatch storage(checker, options.nodes);
-  ConsensusWatch consensus(checker, options.nodes);
-  std::vector<Interposer*> interposers = {&storage, &consensus};
-  const std::unique_ptr<Interposer> mutant = make_mutant(options.mutant);
-  if (mutant) interposers.push_back(mutant.get());
+namespace {
 
-  Cluster cluster(world, set, swarm_config(options), interposers);
-  const std::unique_ptr<Workload> workload = make_workload(cluster, checker, options);
-  const Plan plan = plan_of(options);
-  Faults faults(cluster, plan.schedule);
-  for (uint32_t id = 1; id <= options.nodes; ++id) {
-    Node& node = cluster.node(id);
-    apply_mutant(options.mutant, node);
-    node.on_running = [&](Node& n) { workload->node_running(n); };
-    node.on_down = [&](Node& n) { workload->node_down(n); };
-    node.on_stopping = [&](Node& n, std::function<void()> go_on) {
-      workload->node_stopping(n, std::move(go_on));
-    };
+uint64_t election_timeout(const std::vector<std::pair<std::string, std::string>>& config) {
+  uint64_t timeout = 3 * kSecond;
+  for (const auto& [key, value] : config) {
+    if (key != "raft.election_timeout") continue;
+    const bool in_ms = value.ends_with("ms");
+    timeout = std::strtoull(value.c_str(), nullptr, 10) * (in_ms ? kMillisecond : kSecond);
   }
-  cluster.boot_all();
-  faults.begin();
-
-  if (cluster.run_until(options.duration_ns)) {
-    faults.end();
-    workload->wind_down();
-    if (!cluster.run_while(kHealWithin, 100 * kMillisecond, [&] { return workload->settled(); }) &&
-        !world.failed()) {
-      world.fail("liveness", "the cluster did not settle within 120 s of virtual time after the last fault");
-    }
-    if (!world.failed()) workload->finish();
-  }
-
-  RunReport report = report_of(options, world, checker, workload->summary());
-  report.faults = faults.injected();
-  report.fault_kinds = plan.kinds;
-  for (uint32_t id = 1; id <= options.nodes; ++id) cluster.node(id).on_down = nullptr;
-  return report;
+  return timeout;
 }
+
+// A cluster with everything that watches it.
+class Run {
+ public:
+  Run(const RunOptions& options, const host::PluginSet& set)
+      : options_(options),
+        plan_(plan_of(options)),
+        config_(swarm_config(options)),
+        world_(world_options(options)),
+        checker_(world_),
+        storage_(checker_, options.nodes),
+        consensus_(checker_, options.nodes),
+        mutant_(make_mutant(options.mutant)),
+        cluster_(world_, set, config_, interposers()),
+        workload_(make_workload(cluster_, checker_, options)),
+        faults_(cluster_, plan_.schedule),
+        liveness_(cluster_, checker_, consensus_, election_timeout(config_)),
+        metadata_(cluster_, checker_, consensus_) {
+    for (uint32_t id = 1; id <= options.nodes; ++id) {
+      Node& node = cluster_.node(id);
+      apply_mutant(options.mutant, node);
+      node.on_running = [&](Node& n) { workload_->node_running(n); };
+      node.on_down = [&](Node& n) { workload_->node_down(n); };
+      node.on_stopping = [&](Node& n, std::function<void()> go_on) {
+        workload_->node_stopping(n, std::move(go_on));
+      };
+    }
+  }
+  ~Run() {
+    for (uint32_t id = 1; id <= options_.nodes; ++id) cluster_.node(id).on_down = nullptr;
+  }
+
+  RunReport go() {
+    cluster_.boot_all();
+    faults_.begin();
+    liveness_.begin();
+    const bool with_metadata = options_.workload.name == "kafka";
+    if (with_metadata) metadata_.begin();
+    if (cluster_.run_until(options_.duration_ns)) {
+      faults_.end();
+      workload_->wind_down();
+      metadata_.healed();
+      const auto settled = [&] { return workload_->settled() && (!with_metadata || metadata_.agree()); };
+      if (!cluster_.run_while(kHealWithin, 100 * kMillisecond, settled) && !world_.failed()) {
+        world_.fail("liveness",
+                    "the cluster did not settle within 120 s of virtual time after the last fault");
+      }
+      if (!world_.failed()) workload_->finish();
+      if (!world_.failed()) check_bounds();
+    }
+    RunReport report = report_of(options_, world_, checker_, workload_->summary());
+    report.faults = faults_.injected();
+    report.fault_kinds = plan_.kinds;
+    return report;
+  }
+
+ private:
+  std::vector<Interposer*> interposers() {
+    std::vector<Interposer*> all = {&storage_, &consensus_};
+    if (mutant_) all.push_back(mutant_.get());
+    return all;
+  }
+
+  // Where nothing is under way any more, nothing may have piled up.
+  void check_bounds() {
+    constexpr uint64_t kMostBytes = 64 << 20, kMostTokens = 1000;
+    for (uint32_t id = 1; id <= options_.nodes; ++id) {
+      Node& node = cluster_.node(id);
+      if (node.memory().live_bytes() <= kMostBytes && node.ops().pending() <= kMostTokens) continue;
+      world_.fail("bounded", fmt::format("node {} holds {} bytes of buffers and {} tokens while it rests", id,
+                                         node.memory().live_bytes(), node.ops().pending()));
+    }
+  }
+
+  const RunOptions options_;
+  const Plan plan_;
+  const std::vector<std::pair<std::string, std::string>> config_;
+  World world_;
+  Checker checker_;
+  StorageWatch storage_;
+  ConsensusWatch consensus_;
+  const std::unique_ptr<Interposer> mutant_;
+  Cluster cluster_;
+  const std::unique_ptr<Workload> workload_;
+  Faults faults_;
+  LivenessWatch liveness_;
+  MetadataWatch metadata_;
+};
+
+}  // namespace
+
+RunReport run(const RunOptions& options, const host::PluginSet& set) { return Run(options, set).go(); }
 
 }  // namespace chronik::sim

@@ -71,6 +71,8 @@ class LogWorkload final : public Workload {
   void trim(Replay& leader);
   int64_t everywhere(uint32_t group) const;
   void transfer(Replay& leader);
+  void barrier(Replay& leader);
+  void ask_epoch(Replay& leader);
   bool bounds(const Replay& replay, chr_group_bounds* out) const;
   std::vector<Replay*> open_replicas(uint32_t group, bool leaders);
   uint64_t begin(Replay& replay, chr_done_fn fn, Request** request);
@@ -266,6 +268,8 @@ void LogWorkload::step() {
     propose(leader);
     if (rng_.chance(0.01)) trim(leader);
     if (rng_.chance(0.005)) transfer(leader);
+    if (rng_.chance(0.1)) barrier(leader);
+    if (rng_.chance(0.05)) ask_epoch(leader);
   }
   if (!all.empty() && rng_.chance(0.3)) read(*all[rng_.below(all.size())]);
 }
@@ -380,6 +384,25 @@ void LogWorkload::transfer(Replay& leader) {
   if (leader.consensus->transfer(leader.handle, to, token, &error) == CHR_PENDING) return;
   leader.node->ops().abandon(token);
   delete request;
+}
+
+// ConsensusWatch checks what comes of these two.
+void LogWorkload::barrier(Replay& leader) {
+  const Enter enter(world(), leader.node->at_shard(leader.shard));
+  Request* request = nullptr;
+  const auto done = [](void* context, const chr_done*) { delete static_cast<Request*>(context); };
+  const uint64_t token = begin(leader, done, &request);
+  chr_error error = make_abi_error();
+  if (leader.consensus->barrier(leader.handle, token, &error) == CHR_PENDING) return;
+  leader.node->ops().abandon(token);
+  delete request;
+}
+
+void LogWorkload::ask_epoch(Replay& leader) {
+  const Enter enter(world(), leader.node->at_shard(leader.shard));
+  uint64_t found = 0;
+  int64_t end = 0;
+  (void)leader.consensus->epoch_end(leader.handle, rng_.between(1, leader.leads_term + 1), &found, &end);
 }
 
 // One leader per group, everybody has everything, and a fresh proposal goes through.

@@ -1,0 +1,88 @@
+#include "sim/check/liveness_watch.h"
+
+#include <fmt/format.h>
+
+namespace chronik::sim {
+namespace {
+
+constexpr uint64_t kEvery = 250 * kMillisecond;
+constexpr uint64_t kElectWithin = 15;  // election timeouts: draws of equal length may collide a few times
+constexpr uint64_t kStepDownWithin = 5;
+
+uint32_t bit(uint32_t node) { return 1u << (node - 1); }
+
+}  // namespace
+
+void LivenessWatch::begin() {
+  look();
+  cluster_.world().loop.call(cluster_.world().now() + kEvery, [this] { begin(); });
+}
+
+bool LivenessWatch::fit(Node& node) const {
+  const uint64_t now = cluster_.world().now();
+  const Medium& disk = node.medium();
+  return node.running() && !cluster_.world().loop.paused(node.id()) && disk.slow_until <= now &&
+         disk.stalled_until <= now && disk.capacity == UINT64_MAX && !disk.sync_failed() &&
+         !disk.busy(now + t_ / 8);
+}
+
+LivenessWatch::Nodes LivenessWatch::reached_by(uint32_t node) const {
+  Nodes reached = bit(node);
+  for (uint32_t other = 1; other <= cluster_.size(); ++other) {
+    if (other == node || !cluster_.node(other).running()) continue;
+    if (!cluster_.links().blocked(node, other) && !cluster_.links().blocked(other, node))
+      reached |= bit(other);
+  }
+  return reached;
+}
+
+bool LivenessWatch::majority(const GroupTruth& group, Nodes nodes) const {
+  return group.voters.agree([nodes](uint32_t id) { return (nodes & bit(id)) != 0; });
+}
+
+void LivenessWatch::look() {
+  const uint64_t now = cluster_.world().now();
+  const Nodes all = (1u << cluster_.size()) - 1;
+  std::vector<Nodes> reached(cluster_.size() + 1);
+  for (uint32_t id = 1; id <= cluster_.size(); ++id)
+    reached[id] = fit(cluster_.node(id)) ? reached_by(id) : 0;
+  for (Nodes set = 1; set <= all; ++set) {
+    bool well = true;
+    for (uint32_t id = 1; id <= cluster_.size(); ++id)
+      well &= (set & bit(id)) == 0 || (reached[id] & set) == set;
+    well ? void(together_.try_emplace(set, now)) : void(together_.erase(set));
+  }
+  for (const auto& [name, group] : checker_.groups()) look_at(*group);
+}
+
+void LivenessWatch::look_at(GroupTruth& group) {
+  const uint64_t now = cluster_.world().now();
+  Seen& seen = seen_.try_emplace(group.name, Seen{now, {}}).first->second;
+  for (uint32_t id = 1; id <= cluster_.size(); ++id) {
+    chr_group_bounds bounds{};
+    Node& node = cluster_.node(id);
+    const bool leads =
+        consensus_.bounds(node, group.name, &bounds) && bounds.leader == static_cast<int32_t>(id);
+    if (leads && bounds.usable != 0) seen.led = now;
+    if (!leads || cluster_.world().loop.paused(id) || majority(group, reached_by(id))) {
+      seen.alone.erase(id);
+    } else if (now - seen.alone.try_emplace(id, now).first->second > kStepDownWithin * t_) {
+      return cluster_.world().fail(
+          "check-quorum",
+          fmt::format("{}: node {} still leads in term {}, {} s after it lost touch with a majority",
+                      group.name, id, bounds.term, (now - seen.alone[id]) / kSecond));
+    }
+  }
+  uint32_t open = 0;
+  for (uint32_t id = 1; id <= cluster_.size(); ++id) open |= group.replicas[id].open ? bit(id) : 0;
+  for (const auto& [set, since] : together_) {
+    const uint64_t begin = std::max(since, seen.led);
+    if ((set & open) != set || now - begin <= kElectWithin * t_ || !majority(group, set)) continue;
+    return cluster_.world().fail(
+        "no-leader",
+        fmt::format("{}: no usable leader for {} s, although a majority (nodes {:b}) is fit and connected",
+                    group.name, (now - begin) / kSecond, set));
+  }
+}
+
+}  // namespace chronik::sim
