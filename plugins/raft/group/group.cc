@@ -160,9 +160,24 @@ void Group::refresh() {
         raft_->peer_heard(shard_->now(), peer, services_.beats.answered(peer));
     return;
   }
+  if (raft_->leader() == kNobody) return rejoin();
   const Claims::Known* claim = claims.find(raft_->leader(), hash_);
   if (claim != nullptr && claim->term == raft_->term())
     raft_->leader_heard(services_.beats.heard(raft_->leader(), claim->stream));
+}
+
+// A leader that fell silent for a while, and so was forgotten, claims what it claimed before: its beats hold
+// nothing new.
+void Group::rejoin() {
+  Claim newest;
+  NodeId from = kNobody;
+  shard_->claims().visit(hash_, [&](NodeId peer, const Claims::Known& known) {
+    const Nanos heard = services_.beats.heard(peer, known.stream);
+    if (known.term <= newest.term || heard + services_.settings.election_timeout <= shard_->now()) return;
+    newest.term = known.term;
+    from = peer;
+  });
+  if (from != kNobody) (void)claimed(from, newest.term);
 }
 
 bool Group::claimed(NodeId peer, Term term) {

@@ -85,6 +85,7 @@ class Group : public std::enable_shared_from_this<Group> {
   Status restore(Recovered* found);
   void finish_open();
   void mark() { shard_->mark(this); }
+  void rejoin();
   void handle(const Event& event);
   void role_changed(const Event& event);
   void tell_if_usable();

@@ -204,6 +204,24 @@ TEST(ThreeNodes, NeverReadFromStorageWhatTheLogHasDropped) {
   EXPECT_EQ(old_leader.read("test/0", 30).at(0).substr(0, 7), "30/2:kk");
 }
 
+// A quiet group has no message that would tell; the beats that come again have to.
+TEST(ThreeNodes, KnowTheirLeaderAgainAfterASilence) {
+  Cluster cluster(3);
+  connect_all(&cluster);
+  cluster.open("test/0");
+  cluster.run(1000);
+  ASSERT_EQ(cluster.leader("test/0"), 1);
+  cluster.lose(1, 3, true);
+  cluster.run(10'000);
+  EXPECT_EQ(cluster.node(3).bounds("test/0").leader, -1);
+  cluster.lose(1, 3, false);
+  cluster.run(400);
+  EXPECT_EQ(cluster.node(3).bounds("test/0").leader, 1);
+  cluster.run(10'000);
+  EXPECT_EQ(cluster.journal(3).roles.back(), "follower 1 1");
+  EXPECT_EQ(cluster.node(1).bounds("test/0").term, 1u);
+}
+
 TEST(ThreeNodes, HandLeadershipOver) {
   Cluster cluster(3);
   connect_all(&cluster);

@@ -269,7 +269,8 @@ void Cluster::carry() {
       for (const FakeHost::Frame& frame : std::exchange(from->host.frames(), {})) {
         busy = true;
         if (counting_) ++counts_[{id, frame.to}];
-        if (up_[{id, frame.to}]) node(frame.to).host.deliver("raft", id, frame.bytes);
+        if (up_[{id, frame.to}] && !lost_[{id, frame.to}])
+          node(frame.to).host.deliver("raft", id, frame.bytes);
       }
     }
   }

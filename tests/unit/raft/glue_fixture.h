@@ -84,6 +84,8 @@ class Cluster {
   void open(const std::string& name, const std::vector<int32_t>& voters = {});
   void link(int32_t a, int32_t b, bool up);
   void isolate(int32_t id, bool isolated);
+  // What the two send one another vanishes, while their links stay up.
+  void lose(int32_t a, int32_t b, bool lost) { lost_[{a, b}] = lost_[{b, a}] = lost; }
   // Lets virtual time pass everywhere, carrying frames along links that are up.
   void run(uint64_t milliseconds);
   // Counts the frames that are carried from now on.
@@ -97,7 +99,7 @@ class Cluster {
 
   std::vector<std::unique_ptr<Node>> nodes_;
   std::vector<Journal> journals_;
-  std::map<std::pair<int32_t, int32_t>, bool> up_;
+  std::map<std::pair<int32_t, int32_t>, bool> up_, lost_;
   std::map<std::pair<int32_t, int32_t>, uint64_t> counts_;
   bool counting_ = false;
 };
