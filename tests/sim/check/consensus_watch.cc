@@ -252,7 +252,9 @@ void ConsensusWatch::check_read(Group& group, const chr_entries& entries, int32_
 
 bool ConsensusWatch::bounds(Node& node, std::string_view name, chr_group_bounds* out) {
   Seat& seat = seats_[node.id()];
-  if (seat.boot != node.boots() || !node.running()) return false;
+  const bool up =
+      node.running() || node.state() == Node::State::kStopping;  // one that stops may lead until it has
+  if (seat.boot != node.boots() || !up) return false;
   for (const auto& group : seat.groups) {
     if (group->truth->name != name || group->inner == nullptr) continue;
     *out = {};

@@ -29,7 +29,8 @@ bool LivenessWatch::fit(Node& node) const {
 LivenessWatch::Nodes LivenessWatch::reached_by(uint32_t node) const {
   Nodes reached = bit(node);
   for (uint32_t other = 1; other <= cluster_.size(); ++other) {
-    if (other == node || !cluster_.node(other).running()) continue;
+    const Node::State state = cluster_.node(other).state();
+    if (other == node || (state != Node::State::kRunning && state != Node::State::kStopping)) continue;
     if (!cluster_.links().blocked(node, other) && !cluster_.links().blocked(other, node))
       reached |= bit(other);
   }
