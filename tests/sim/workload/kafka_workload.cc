@@ -70,6 +70,7 @@ class KafkaWorkload final : public Workload {
   void create_topic();
   void start_producer(Producer& producer);
   void generate();
+  void add_batch(uint32_t producer, uint32_t partition);
   void pump(Producer& producer, uint32_t partition);
   void send(Producer& producer, uint32_t partition);
   void retry(Producer& producer, uint32_t partition);
@@ -93,6 +94,7 @@ class KafkaWorkload final : public Workload {
   std::vector<Producer> producers_;
   std::vector<Consumer> consumers_;
   bool winding_down_ = false;
+  bool last_sent_ = false;
   uint64_t retries_ = 0, fetches_ = 0, refreshes_ = 0;
 };
 
@@ -167,6 +169,10 @@ void KafkaWorkload::generate() {
         [this] { generate(); });
   const auto which = static_cast<uint32_t>(rng_.below(kProducers));
   const auto partition = static_cast<uint32_t>(rng_.below(options_.groups));
+  add_batch(which, partition);
+}
+
+void KafkaWorkload::add_batch(uint32_t which, uint32_t partition) {
   Producer& producer = producers_[which];
   Lane& lane = producer.lanes[partition];
   world().trace.note(world().now(), kHarness, Kind::kWork, which << 16 | partition);
@@ -340,7 +346,8 @@ void KafkaWorkload::read_batches(Consumer& consumer, kafka::Bytes bytes) {
   }
 }
 
-// Everything sent is answered, and everything acknowledged was read.
+// Everything sent is answered, and everything acknowledged was read; then every partition takes something
+// new.
 bool KafkaWorkload::settled() {
   if (!cluster_.all_running()) return false;
   for (const Producer& producer : producers_) {
@@ -351,7 +358,9 @@ bool KafkaWorkload::settled() {
   for (uint32_t p = 0; p < options_.groups; ++p) {
     if (history_.read_up_to(p) < history_.acked_up_to(p)) return false;
   }
-  return history_.acks() > 0;
+  if (std::exchange(last_sent_, true)) return true;
+  for (uint32_t p = 0; p < options_.groups; ++p) add_batch(0, p);
+  return false;
 }
 
 }  // namespace
