@@ -86,6 +86,7 @@ class Group : public std::enable_shared_from_this<Group> {
   void finish_open();
   void mark() { shard_->mark(this); }
   void rejoin();
+  void unshare(Message* message) const;
   void handle(const Event& event);
   void role_changed(const Event& event);
   void tell_if_usable();
