@@ -6,12 +6,19 @@ namespace chronik::sim {
 namespace {
 
 constexpr uint64_t kEvery = 250 * kMillisecond;
-constexpr uint64_t kElectWithin = 15;  // election timeouts: draws of equal length may collide a few times
 constexpr uint64_t kStepDownWithin = 5;
 
 uint32_t bit(uint32_t node) { return 1u << (node - 1); }
 
 }  // namespace
+
+// A timeout takes up to two T, by a slow clock a fifth longer. On good links hardly a second round is needed;
+// where votes get lost, or take long, many may be.
+uint64_t LivenessWatch::elect_within() const {
+  const LinkFaults& links = cluster_.links().faults;
+  const bool good = links.loss == 0 && links.reorder == 0 && links.delay_ns <= t_ / 500;
+  return (good ? 6 : 30) * t_;
+}
 
 void LivenessWatch::begin() {
   look();
@@ -56,9 +63,21 @@ void LivenessWatch::look() {
   for (const auto& [name, group] : checker_.groups()) look_at(*group);
 }
 
+// When the last of these nodes opened the group; never where one has not.
+uint64_t LivenessWatch::open_since(const Seen& seen, Nodes nodes) const {
+  uint64_t since = 0;
+  for (uint32_t id = 1; id <= cluster_.size(); ++id) {
+    if ((nodes & bit(id)) == 0) continue;
+    const auto open = seen.open.find(id);
+    since = open == seen.open.end() ? UINT64_MAX : std::max(since, open->second);
+    if (since == UINT64_MAX) break;
+  }
+  return since;
+}
+
 void LivenessWatch::look_at(GroupTruth& group) {
   const uint64_t now = cluster_.world().now();
-  Seen& seen = seen_.try_emplace(group.name, Seen{now, {}}).first->second;
+  Seen& seen = seen_.try_emplace(group.name, Seen{now, {}, {}}).first->second;
   for (uint32_t id = 1; id <= cluster_.size(); ++id) {
     chr_group_bounds bounds{};
     Node& node = cluster_.node(id);
@@ -74,11 +93,11 @@ void LivenessWatch::look_at(GroupTruth& group) {
                       group.name, id, bounds.term, (now - seen.alone[id]) / kSecond));
     }
   }
-  uint32_t open = 0;
-  for (uint32_t id = 1; id <= cluster_.size(); ++id) open |= group.replicas[id].open ? bit(id) : 0;
+  for (uint32_t id = 1; id <= cluster_.size(); ++id)
+    group.replicas[id].open ? void(seen.open.try_emplace(id, now)) : void(seen.open.erase(id));
   for (const auto& [set, since] : together_) {
-    const uint64_t begin = std::max(since, seen.led);
-    if ((set & open) != set || now - begin <= kElectWithin * t_ || !majority(group, set)) continue;
+    const uint64_t begin = std::max({since, seen.led, open_since(seen, set)});
+    if (begin > now || now - begin <= elect_within() || !majority(group, set)) continue;
     return cluster_.world().fail(
         "no-leader",
         fmt::format("{}: no usable leader for {} s, although a majority (nodes {:b}) is fit and connected",

@@ -25,13 +25,16 @@ class LivenessWatch {
 
   struct Seen {
     uint64_t led = 0;                    // when a usable leader was seen last
+    std::map<uint32_t, uint64_t> open;   // by node: since when it takes part
     std::map<uint32_t, uint64_t> alone;  // by leader: since when it reaches no majority
   };
 
   void look();
   void look_at(GroupTruth& group);
+  uint64_t elect_within() const;
   bool fit(Node& node) const;
   Nodes reached_by(uint32_t node) const;
+  uint64_t open_since(const Seen& seen, Nodes nodes) const;
   bool majority(const GroupTruth& group, Nodes nodes) const;
 
   Cluster& cluster_;

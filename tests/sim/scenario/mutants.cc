@@ -117,7 +117,8 @@ class AcknowledgedBeforeSync final : public StorageMutant {
 
 const std::vector<MutantInfo>& mutants() {
   static const std::vector<MutantInfo> kMutants = {
-      {"votes-not-persisted", "votes are not stored, only terms", "--workload log", ""},
+      {"votes-not-persisted", "votes are not stored, only terms",
+       "--workload log --groups 1 --rate 1 --seconds 60 --faults crash,delay", ""},
       {"ack-before-sync", "storage completes a write before it was synced", "--workload log", ""},
       {"sync-stubbed", "the disk's sync does nothing", "--workload log", ""},
 #include "sim/mutants/patched.inc"
