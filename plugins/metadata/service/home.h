@@ -22,7 +22,7 @@ class Home {
   // [any]
   template <class F>
   void post_to(uint32_t shard, F&& fn) {
-    running_.fetch_add(1, std::memory_order_relaxed);
+    if (!enter()) return;
     host_.post(shard, [this, fn = std::forward<F>(fn)]() mutable {
       fn();
       left();
@@ -31,20 +31,26 @@ class Home {
   // [any] Runs fn on a blocking thread.
   template <class F>
   void blocking(F&& fn) {
-    running_.fetch_add(1, std::memory_order_relaxed);
+    if (!enter()) return;
     host_.blocking([this, fn = std::forward<F>(fn)]() mutable {
       fn();
       left();
     });
   }
-  // Home: completes the token once all of the above has run. Called once; nothing starts new work afterwards
-  // but what is still running.
+  // Home: completes the token once all of the above has run. Called once; what comes after that, such as a
+  // frame that was on its way, is dropped.
   void finish(uint64_t stop_token) {
     stop_token_ = stop_token;
     left();
   }
 
  private:
+  bool enter() {
+    uint64_t running = running_.load(std::memory_order_relaxed);
+    while (running != 0)
+      if (running_.compare_exchange_weak(running, running + 1, std::memory_order_relaxed)) return true;
+    return false;
+  }
   void left() {
     if (running_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
     const Host host = host_;  // this object may be gone as soon as the token is completed

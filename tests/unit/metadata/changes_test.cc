@@ -3,6 +3,7 @@
 
 #include "catalog/command.h"
 #include "node.h"
+#include "service/home.h"
 #include "wire/codec.h"
 
 namespace chronik::metadata::test {
@@ -262,6 +263,23 @@ TEST_F(OneNode, StopEndsWhatWaits) {
   ASSERT_TRUE(made->done);
   EXPECT_EQ(made->completion.code, CHR_E_SHUTTING_DOWN);
   node_.host.expect_idle();
+}
+
+// The host delivers frames until the instance is gone.
+TEST(Home, DropsWhatComesAfterItsEnd) {
+  FakeHost host;
+  Home home(Host(host.core()), 0);
+  chr_done done{};
+  done.code = 99;
+  bool ran = false;
+  home.post([&] { ran = true; });
+  home.finish(host.begin(&done));
+  EXPECT_EQ(done.code, 99);
+  host.run();
+  EXPECT_TRUE(ran);
+  EXPECT_EQ(done.code, CHR_OK);
+  home.post([&] { FAIL() << "ran after the end"; });
+  host.run();
 }
 
 TEST_F(OneNode, HealthFollowsTheLeaderOfMeta) {
