@@ -58,6 +58,7 @@ struct GroupTruth {
   std::map<std::pair<uint64_t, uint64_t>, uint64_t> others;  // digest by (index, term)
   std::vector<Replica> replicas;                             // by node
   uint64_t acknowledged = 0;
+  uint64_t led = 0;  // when a state machine was told last that it leads
 
   uint64_t commit_index() const { return committed.size(); }
   const EntryMeta* committed_at(uint64_t index) const {
@@ -93,6 +94,7 @@ class Checker {
   void opened(uint32_t node, GroupTruth& group, const std::vector<uint32_t>& voters);
   void closed(uint32_t node, GroupTruth& group);
   void leads(uint32_t node, GroupTruth& group, uint64_t term);
+  void usable(GroupTruth& group) { group.led = world_.now(); }
   void follows(uint32_t node, GroupTruth& group) { group.replicas[node].leads_term = 0; }
   // A leader says who votes.
   void voters_are(GroupTruth& group, Voters voters);

@@ -21,6 +21,7 @@ struct ConsensusWatch::Machine {
     const uint32_t node = g.seat->node->id();
     role->role == CHR_ROLE_LEADER ? checker(g).leads(node, *g.truth, role->term)
                                   : checker(g).follows(node, *g.truth);
+    if (role->role == CHR_ROLE_LEADER) checker(g).usable(*g.truth);
     g.machine->role(g.context, role);
   }
   static void CHR_CALL committed(void* context, uint64_t index, int64_t offset) {

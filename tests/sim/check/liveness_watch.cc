@@ -78,6 +78,7 @@ uint64_t LivenessWatch::open_since(const Seen& seen, Nodes nodes) const {
 void LivenessWatch::look_at(GroupTruth& group) {
   const uint64_t now = cluster_.world().now();
   Seen& seen = seen_.try_emplace(group.name, Seen{now, {}, {}}).first->second;
+  seen.led = std::max(seen.led, group.led);
   for (uint32_t id = 1; id <= cluster_.size(); ++id) {
     chr_group_bounds bounds{};
     Node& node = cluster_.node(id);

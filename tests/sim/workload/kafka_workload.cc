@@ -26,7 +26,7 @@ namespace {
 using kafka::ErrorCode;
 
 constexpr std::string_view kTopic = "orders";
-constexpr uint32_t kProducers = 2;
+constexpr uint64_t kMostProducers = 6;
 constexpr size_t kMaxWaiting = 20;  // batches of one producer and partition
 constexpr uint64_t kTimeout = 10 * kSecond;
 
@@ -104,12 +104,12 @@ KafkaWorkload::KafkaWorkload(Cluster& cluster, const WorkloadOptions& options)
       rng_(cluster.world().stream("kafka")),
       history_(cluster.world(), options.groups),
       admin_(cluster.world(), cluster.net(), cluster.size(), "admin"),
-      producers_(kProducers),
+      producers_(cluster.world().stream("producers").between(1, kMostProducers)),
       consumers_(options.groups) {
   const auto client = [&](std::string name) {
     return std::make_unique<KafkaClient>(world(), cluster.net(), cluster.size(), std::move(name));
   };
-  for (uint32_t i = 0; i < kProducers; ++i) {
+  for (size_t i = 0; i < producers_.size(); ++i) {
     producers_[i].client = client(fmt::format("producer-{}", i));
     producers_[i].lanes.resize(options.groups);
   }
@@ -167,7 +167,7 @@ void KafkaWorkload::generate() {
   if (winding_down_) return;
   after(std::max<uint64_t>(rng_.around(kSecond / std::max<uint64_t>(options_.requests_per_s, 1)), 1),
         [this] { generate(); });
-  const auto which = static_cast<uint32_t>(rng_.below(kProducers));
+  const auto which = static_cast<uint32_t>(rng_.below(producers_.size()));
   const auto partition = static_cast<uint32_t>(rng_.below(options_.groups));
   add_batch(which, partition);
 }
