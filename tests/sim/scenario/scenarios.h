@@ -17,5 +17,6 @@ const std::vector<Scenario>& scenarios();
 const Scenario* find_scenario(std::string_view name);
 
 RunReport run_meta_stalled(const RunOptions& options, const host::PluginSet& set);
+RunReport run_power_losses(const RunOptions& options, const host::PluginSet& set);
 
 }  // namespace chronik::sim
