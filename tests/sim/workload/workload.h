@@ -15,7 +15,7 @@ struct WorkloadOptions {
   uint32_t groups = 2;           // of the log, or partitions
   uint64_t requests_per_s = 10;  // all together; of produce or propose
   uint32_t records_per_request = 30;
-  uint32_t record_bytes = 100;
+  uint32_t record_bytes = 32;
 };
 
 class Workload {
