@@ -59,7 +59,18 @@ void Group::retry_batches() {
   if (state_ != State::kOpen) return;
   write_refused_ = false;
   std::deque<StorageBatch> again = std::exchange(writing_, {});
-  for (StorageBatch& batch : again) write_batch(std::move(batch));
+  for (StorageBatch& batch : again) {
+    // What the log has dropped meanwhile need not find room any more, and must not come behind what took its
+    // place: storage may have taken the truncation where it refused this.
+    std::erase_if(batch.entries, [this](const Entry& entry) {
+      return !raft_->log().matches(entry.header.index, entry.header.term);
+    });
+    if (batch.entries.empty() && batch.truncate_from == 0) {
+      batch.has_hard_state = true;
+      batch.hard_state = {raft_->term(), raft_->vote()};
+    }
+    write_batch(std::move(batch));
+  }
 }
 
 void Group::serve_read(const ReadRequest& request) {

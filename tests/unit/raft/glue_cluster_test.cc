@@ -204,6 +204,32 @@ TEST(ThreeNodes, NeverReadFromStorageWhatTheLogHasDropped) {
   EXPECT_EQ(old_leader.read("test/0", 30).at(0).substr(0, 7), "30/2:kk");
 }
 
+// The storage refuses an append, and would take the truncation behind it: the append must not be tried again
+// then.
+TEST(ThreeNodes, TruncateWhatAFullStorageRefused) {
+  Cluster cluster(3, 13'200'000);
+  connect_all(&cluster);
+  cluster.open("test/0");
+  cluster.run(100);
+  Node& old_leader = cluster.node(1);
+  for (int i = 0; i < 30; ++i) {
+    old_leader.propose("test/0", std::string(400'000, 'x'));
+    cluster.run(10);
+  }
+  cluster.isolate(1, true);
+  old_leader.host.hold_blocking(true);
+  old_leader.propose("test/0", std::string(500'000, 'd'));  // does not fit
+  cluster.run(50);
+  cluster.node(2).propose("test/0", "kept");
+  cluster.run(50);
+  cluster.isolate(1, false);
+  cluster.run(200);
+  old_leader.host.hold_blocking(false);
+  cluster.run(1000);
+  EXPECT_EQ(cluster.journal(1).applied.size(), 31u);
+  EXPECT_EQ(cluster.journal(1).applied.back().substr(0, 4), "kept");
+}
+
 // A quiet group has no message that would tell; the beats that come again have to.
 TEST(ThreeNodes, KnowTheirLeaderAgainAfterASilence) {
   Cluster cluster(3);
