@@ -19,6 +19,7 @@ class LinkSocket : public std::enable_shared_from_this<LinkSocket> {
  public:
   class Owner {
    public:
+    virtual ~Owner() = default;
     // How many of these bytes were taken, 0 when all of *need are needed. May close, pause or hand on the
     // socket.
     virtual uint64_t received(LinkSocket& socket, chr_slice bytes, uint64_t* need) = 0;
@@ -26,9 +27,6 @@ class LinkSocket : public std::enable_shared_from_this<LinkSocket> {
     virtual void writable(LinkSocket& socket) = 0;
     // The connection broke, and is closed now.
     virtual void lost(LinkSocket& socket, const std::string& reason) = 0;
-
-   protected:
-    ~Owner() = default;
   };
 
   // Takes over fd, a connected non-blocking socket.

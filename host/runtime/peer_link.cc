@@ -43,7 +43,7 @@ std::array<uint8_t, kFrameHead> make_keepalive() {
   encode_frame_head({}, head.data());
   return head;
 }
-const std::array<uint8_t, kFrameHead> kKeepalive = make_keepalive();
+const std::array<uint8_t, kFrameHead> keepalive_frame = make_keepalive();
 
 }  // namespace
 
@@ -334,7 +334,7 @@ bool PeerLink::look_at(uint32_t lane, uint64_t now_ns) {
   if (!queue.empty()) return true;
   socket->rest();
   if (since(socket->sent_ns()) < nanos(links_.options_.keepalive)) return false;
-  const chr_slice keepalive{kKeepalive.data(), kKeepalive.size(), nullptr};
+  const chr_slice keepalive{keepalive_frame.data(), keepalive_frame.size(), nullptr};
   queue.push(&keepalive, 1, now_ns);
   if (socket->flush() && !queue.empty()) return true;
   return false;

@@ -23,7 +23,7 @@ class Links;
 class PeerLink final : public LinkSocket::Owner {
  public:
   PeerLink(Links& links, int32_t id, std::shared_ptr<LinkOut> out);
-  ~PeerLink();
+  ~PeerLink() override;
   PeerLink(const PeerLink&) = delete;
   PeerLink& operator=(const PeerLink&) = delete;
 
