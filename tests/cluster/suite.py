@@ -1,0 +1,139 @@
+"""What every suite of tests/cluster is built on: what it expects, what it measures, and the clients that it runs.
+
+A suite is one file of suites/, its name is the file's. Its first line of documentation is what `--help` shows; it has one class:
+
+    class Run(Suite):
+        in_ci = True                          # belongs to what CI runs, in the form that self.bounded asks for
+
+        @staticmethod
+        def options(parser):                  # optional: options of its own
+            parser.add_argument("--kills", type=int, default=50)
+
+        def run(self):
+            with self.cluster(size=3) as cluster:
+                cluster.start()
+                ...
+                self.expect(lost == 0, f"acknowledged records that are lost: {lost}")        # a condition of correctness
+                self.measured("produce gap p50", gap, 300, "ms", absurd=30_000)              # a number beside its target
+"""
+import contextlib
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "harness"))
+from cluster import Cluster  # noqa: E402
+from node import Node  # noqa: E402
+
+
+class Suite:
+    in_ci = False
+
+    @staticmethod
+    def options(parser):
+        pass
+
+    def __init__(self, name, arguments):
+        self.name = name
+        self.arguments = arguments
+        self.bounded = arguments.bounded
+        self.server = arguments.server
+        self.tests = pathlib.Path(arguments.server).resolve().parent.parent / "tests"
+        self.failures = []
+        self.checks = 0
+
+    def run(self):
+        raise NotImplementedError
+
+    # ---- what must hold, and what is only measured ----
+    def expect(self, condition, what):
+        self.checks += 1
+        self.say(what, "ok   " if condition else "FAIL ")
+        if not condition:
+            self.failures.append(what)
+        return condition
+
+    def measured(self, what, value, target, unit="", at_least=False, absurd=None):
+        """Prints a number beside its target. Short of it is no failure, for the machine may be slow; beyond `absurd` is one."""
+        met = value >= target if at_least else value <= target
+        self.say(f"{what}: measured {value:g} {unit}, target {'at least' if at_least else 'at most'} {target:g} {unit}: "
+                 f"{'met' if met else 'short'}")
+        if absurd is not None:
+            self.expect(value >= absurd if at_least else value <= absurd, f"{what} is not absurd, {absurd:g} {unit} would be")
+
+    @staticmethod
+    def say(what, mark="     "):
+        print(mark + what, flush=True)
+
+    # ---- nodes, on every path out ended ----
+    @contextlib.contextmanager
+    def folder(self):
+        with tempfile.TemporaryDirectory(prefix=f"chronik-{self.name}-") as folder:
+            yield pathlib.Path(folder)
+
+    @contextlib.contextmanager
+    def cluster(self, **options):
+        """A cluster in a temporary folder, not started; options as for harness/cluster.py."""
+        with self.folder() as folder, Cluster(self.server, folder, **options) as cluster:
+            yield cluster
+
+    @contextlib.contextmanager
+    def node(self, **options):
+        """One node in a temporary folder, not started; options as for harness/node.py."""
+        with self.folder() as folder, Node(self.server, folder, **options) as node:
+            yield node
+
+    # ---- clients ----
+    def client(self, *arguments, **options):
+        return subprocess.run([str(self.tests / "history_client"), *map(str, arguments)], check=True, **options)
+
+    def create(self, bootstrap, topic, partitions, *configs):
+        """configs: "replicas=3", "retention.bytes=..." and the like."""
+        self.client("create", bootstrap, topic, partitions, *configs)
+
+    def dump(self, bootstrap, topic, partitions):
+        """The lines "partition sequence offset" of what is in the log."""
+        return self.client("dump", bootstrap, topic, partitions, stdout=subprocess.PIPE).stdout.decode().splitlines()
+
+    @contextlib.contextmanager
+    def producer(self, bootstrap, topic, partitions, path):
+        """An idempotent acks=all producer that writes what was acknowledged to `path`; `finish` ends it."""
+        with open(path, "wb") as out:
+            process = subprocess.Popen([str(self.tests / "history_client"), "produce", bootstrap, topic, str(partitions)],
+                                       stdout=out)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+    @staticmethod
+    def finish(process, timeout=90):
+        """Asks a client to end; its exit code."""
+        process.send_signal(signal.SIGTERM)
+        return process.wait(timeout)
+
+    # ---- waiting: for a condition, with a deadline ----
+    @staticmethod
+    def wait_until(condition, what, timeout=60, pause=0.01):
+        deadline = time.monotonic() + timeout
+        while not condition():
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"not within {timeout} s: {what}")
+            time.sleep(pause)
+
+    @classmethod
+    def wait_for_growth(cls, path, size, timeout=60):
+        """Until the client wrote that much more: progress, not time, decides when the next fault comes."""
+        target = path.stat().st_size + size
+        cls.wait_until(lambda: path.stat().st_size >= target, "the producer makes progress", timeout)
+
+    @classmethod
+    def wait_for_links(cls, cluster, timeout=30):
+        """Until each node is linked with each other."""
+        cls.wait_until(lambda: all(node.metric("chronik_link_up") >= len(cluster.nodes) - 1 for node in cluster.nodes),
+                       "the nodes link up", timeout)
