@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Named workloads on chronik (fsync before each acknowledgement), on Apache Kafka 4.3.1 (its defaults, no fsync) and on a bare sink
-(bare_sink.cc, fsync), in turn, with the same librdkafka client: medians and ratios. One node each, 1 KiB records, acks=all, 6
-partitions.
+(bare_sink.cc, fsync), in turn, with the same librdkafka client: medians and ratios. 1 KiB records, acks=all, 6 partitions; one node
+each, or three with replication factor 3.
 
   produce   flat out into a store that stands at retention: MB/s, server CPU s/GB, peak anonymous memory; then catch-up fetch
   growing   the same into a store that grows: retention is unlimited
   latency   2,000 records/s, linger 0: time to the acknowledgement
   start     from an empty folder to the first acknowledged record; memory of an idle node
+  cluster   three nodes: flat out into stores that stand at retention, CPU of all three; then 2,000 records/s, linger 0
+  start3    three nodes: from empty folders to the first record that is acknowledged with replication factor 3; memory of an idle node
   sim       simulated hours a CPU minute: 3 nodes, 300 records/s in 10 Produce/s, no faults
 """
 import argparse
@@ -26,7 +28,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "harness"))
 sys.path.insert(0, str(HERE))
 import kafka_peer  # noqa: E402
-from node import Node, free_port  # noqa: E402
+from cluster import Cluster  # noqa: E402
+from node import Node  # noqa: E402
 
 PARTITIONS = 6
 TOPIC = "bench"
@@ -39,8 +42,9 @@ SIM_SIZES = {"hours_per_cpu_minute": ["--record-bytes", "100", "--minutes", "60"
              "the_same_1kib": ["--record-bytes", "1024", "--minutes", "10"]}
 # Which systems a workload runs on; ratios are ours to each of the others.
 KINDS = {"produce": ["chronik", "kafka", "sink"], "growing": ["chronik", "kafka", "sink"],
-         "latency": ["chronik", "kafka", "sink"], "start": ["chronik", "kafka"], "sim": ["chronik"]}
-NOT_COMPARED = {"bytes", "seconds", "failed"}
+         "latency": ["chronik", "kafka", "sink"], "start": ["chronik", "kafka"],
+         "cluster": ["chronik", "kafka"], "start3": ["chronik", "kafka"], "sim": ["chronik"]}
+NOT_COMPARED = {"bytes", "seconds", "failed", "paced_failed"}
 
 
 class Sink(Node):
@@ -77,6 +81,12 @@ class Bench:
             return kafka_peer.Kafka(self.jars, folder, KAFKA_RETENTION if retention else "")
         return Node(self.arguments.server, folder, tables={"kafka": f"default_partitions = {PARTITIONS}"})
 
+    def three(self, kind, folder, retention=0):
+        if kind == "kafka":
+            self.jars = self.jars or kafka_peer.install(pathlib.Path(self.arguments.cache).expanduser())
+            return kafka_peer.KafkaCluster(self.jars, folder, KAFKA_RETENTION if retention else "")
+        return Cluster(self.arguments.server, folder)
+
     def run_client(self, *arguments):
         done = subprocess.run([str(self.programs / "perf_client"), *map(str, arguments)], stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, text=True)
@@ -84,11 +94,13 @@ class Bench:
             raise RuntimeError(f"the client failed: {done.stderr[-500:]}")
         return json.loads(done.stdout)
 
-    def create(self, kind, node, retention=0):
+    def create(self, kind, node, retention=0, replicas=1):
         """The topic with 6 partitions, the same way on both; Kafka deletes whole segments, never the last one."""
         if kind == "sink":
             return
-        config = [f"retention.bytes={retention}"] if retention else []
+        config = [f"replicas={replicas}"]
+        if retention:
+            config.append(f"retention.bytes={retention}")
         if retention and kind == "kafka":
             config.append(f"segment.bytes={SEGMENT_BYTES}")
         subprocess.run([str(self.programs / "history_client"), "create", node.bootstrap, TOPIC, str(PARTITIONS), *config], check=True)
@@ -174,6 +186,25 @@ class Bench:
             memory = node.resident_bytes() if kind == "kafka" else node.anonymous_bytes()
             return {"first_ack_s": took, "idle_mb": memory / 1e6}
 
+    def cluster(self, kind, folder):
+        retention = self.arguments.retention_mib << 18  # a quarter, as three nodes keep it
+        with self.three(kind, folder, retention) as nodes:
+            nodes.start()
+            self.create(kind, nodes, retention, replicas=3)
+            out = self.measured_produce(nodes, 1.5 * PARTITIONS * retention / 1e6)
+            paced = self.run_client("latency", nodes.bootstrap, TOPIC, PARTITIONS, self.arguments.warmup, self.arguments.seconds, 2000)
+            return {**out, **{f"paced_{key}": value for key, value in paced.items()}}
+
+    def start3(self, kind, folder):
+        with self.three(kind, folder) as nodes:
+            began = time.monotonic()
+            nodes.start()
+            self.create(kind, nodes, replicas=3)
+            self.run_client("first", nodes.bootstrap, TOPIC)
+            took = time.monotonic() - began
+            memory = nodes.resident_bytes() if kind == "kafka" else nodes.anonymous_bytes()
+            return {"first_ack_s": took, "idle_mb": memory / 1e6}
+
     def sim(self, _kind, _folder):
         out = {}
         for key, size in SIM_SIZES.items():
@@ -188,8 +219,10 @@ class Bench:
             print(f"  retention.bytes of {keep} MiB a partition on all, {PARTITIONS * keep * 1.5:.0f} MiB produced before the measurement. "
                   f"Kafka needs\n  segment.bytes={SEGMENT_BYTES >> 20} MiB and {KAFKA_RETENTION.strip().replace(chr(10), ', ')} to act on it "
                   "at all; it keeps\n  deleted segments for another minute (its default), which its store_mb shows. Fetch is the second one.")
-        if name == "start":
-            print("  idle_mb: our anonymous memory against Kafka's resident memory; formatting the folder is within first_ack_s")
+        if name == "cluster":
+            print(f"  retention.bytes of {self.arguments.retention_mib // 4} MiB a partition, and Kafka's settings as in produce")
+        if name in ("start", "start3"):
+            print("  idle_mb: our anonymous memory against Kafka's resident memory; formatting the folders is within first_ack_s")
         if name == "sim":
             for size in SIM_SIZES.values():
                 print("  chronik-sim " + " ".join([*SIM, *size]))

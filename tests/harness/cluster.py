@@ -42,6 +42,20 @@ class Cluster:
         """A clean stop of all; their exit codes."""
         return [node.stop() for node in self.nodes]
 
+    # ---- what the processes cost ----
+    def cpu_seconds(self):
+        return sum(node.cpu_seconds() for node in self.nodes)
+
+    def anonymous_bytes(self):
+        """Of the node that takes most."""
+        return max(node.anonymous_bytes() for node in self.nodes)
+
+    def resident_bytes(self):
+        return max(node.resident_bytes() for node in self.nodes)
+
+    def store_bytes(self):
+        return sum(node.store_bytes() for node in self.nodes)
+
     def log(self):
         """All logs together, each line with the node's id."""
         return "\n".join(f"{node.id}: {line}" for node in self.nodes for line in node.log().splitlines())
