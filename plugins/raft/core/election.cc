@@ -253,10 +253,14 @@ void Raft::check_transfer() {
   send(std::move(message));
 }
 
+Nanos Raft::stall_due() const {
+  return std::max(written_.front().issued, storage_alive_) + config_.election_timeout;
+}
+
 // Others may still commit without this disk, but not while this node leads by being alone alive.
 void Raft::check_storage_stall() {
   if (peers_.empty() || written_.empty() || transfer_to_ != kNobody) return;
-  if (now_ < written_.front().issued + config_.election_timeout) return;
+  if (now_ < stall_due()) return;
   written_.front().issued = now_;
   Event event;
   event.kind = EventKind::kStorageStalled;

@@ -48,7 +48,7 @@ Nanos Raft::next_deadline() const {
   Nanos next = quorum_check_due_;
   if (unsettled()) next = std::min(next, retry_due_);
   if (transfer_to_ != kNobody) return std::min(next, transfer_deadline_);
-  if (!written_.empty()) next = std::min(next, written_.front().issued + config_.election_timeout);
+  if (!written_.empty()) next = std::min(next, stall_due());
   return next;
 }
 
@@ -142,7 +142,9 @@ void Raft::link_lost(Nanos now, NodeId id) {
     if (to->state == ProgressState::kReplicate) to->probe();
     return;
   }
-  if (id == leader_) forget_leader(now);
+  if (id == leader_) return forget_leader(now);
+  // A candidate that has this node's vote: it may have won, and nobody will hear of it.
+  if (leader_ == kNobody && role_ == Role::kFollower && id == vote()) campaign_soon(id);
 }
 
 void Raft::forget_leader(Nanos now) {

@@ -2,10 +2,10 @@
 // same order give the same outputs.
 //
 // In: start, tick, step (a message), propose, storage_done, apply_done, entries_read, link_up, link_lost,
-// leader_heard, peer_heard, transfer, change_members. Out: take_ready() after one or more inputs. The caller
-// applies `storage` batches in the order of their tickets and reports each with storage_done() once it is
-// durable. Whatever depends on durability (votes, acknowledgements, the leader's own share of a majority) is
-// kept back until then, so everything in Ready::messages may be sent at once.
+// leader_heard, peer_heard, storage_alive, transfer, change_members. Out: take_ready() after one or more
+// inputs. The caller applies `storage` batches in the order of their tickets and reports each with
+// storage_done() once it is durable. Whatever depends on durability (votes, acknowledgements, the leader's
+// own share of a majority) is kept back until then, so everything in Ready::messages may be sent at once.
 #pragma once
 
 #include "core/membership.h"
@@ -15,6 +15,7 @@
 
 #include <chronik/result.hpp>
 
+#include <algorithm>
 #include <deque>
 #include <span>
 #include <vector>
@@ -57,6 +58,10 @@ class Raft {
   // have got.
   void leader_heard(Nanos at);
   void peer_heard(Nanos now, NodeId peer, Nanos at);
+
+  // Storage finished something, of whichever group: a batch that waits behind others is no sign of a stalled
+  // disk. To be called before tick().
+  void storage_alive(Nanos at) { storage_alive_ = std::max(storage_alive_, at); }
 
   // The transport to a peer came up or broke; what was queued may be lost. Losing the leader's link forgets
   // the leader, and candidates follow one another in the order of their rank instead of after a timeout.
@@ -152,6 +157,7 @@ class Raft {
   void on_timeout_now();
   void check_transfer();
   PeerProgress* best_voter();
+  Nanos stall_due() const;
   void check_storage_stall();
 
   // change.cc
@@ -215,6 +221,7 @@ class Raft {
   Nanos retry_due_ = 0;
   Nanos quorum_check_due_ = 0;
   bool stall_told_ = false;
+  Nanos storage_alive_ = 0;
   struct Read {
     uint64_t context;
     Index index;

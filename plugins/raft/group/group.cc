@@ -178,6 +178,7 @@ void Group::refresh() {
   if (state_ != State::kOpen) return;
   const Claims& claims = shard_->claims();
   if (raft_->role() == Role::kLeader) {
+    raft_->storage_alive(shard_->storage_alive());
     for (const NodeId peer : claimed_to_)
       if (!claims.excepted(peer, hash_))
         raft_->peer_heard(shard_->now(), peer, services_.beats.answered(peer));

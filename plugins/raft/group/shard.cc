@@ -9,6 +9,7 @@ namespace chronik::raft {
 namespace {
 
 constexpr Nanos kRetryWrites = 5'000'000;      // storage's queue was full
+constexpr uint64_t kCallBytes = 4u << 20;      // to storage at once
 constexpr Nanos kFar = 250'000'000;            // deadlines as far away come together
 constexpr Nanos kTogether = 16'000'000;        // within so much
 constexpr uint64_t kMinTailBytes = 64u << 10;  // of one group
@@ -73,37 +74,54 @@ void Shard::write(Write write, WriteDone done) {
   schedule_turn();
 }
 
+// In calls of a few MiB: where storage is behind, room for one is found soon, and room for all would not be.
 void Shard::send_writes() {
-  if (writes_.empty() || retry_timer_ != 0) return;
+  while (!writes_.empty() && retry_timer_ == 0) {
+    size_t n = 1;
+    uint64_t bytes = writes_.front()->write.bytes();
+    for (; n < writes_.size() && bytes + writes_[n]->write.bytes() <= kCallBytes; ++n)
+      bytes += writes_[n]->write.bytes();
+    if (!send_writes(n)) return;
+  }
+}
+
+// The first n. False: nothing more now.
+bool Shard::send_writes(size_t n) {
   const Services& s = *services_;
+  const auto end = writes_.begin() + static_cast<std::ptrdiff_t>(n);
   calls_.clear();
-  for (const auto& pending : writes_) {
-    const std::vector<chr_storage_step>& steps = pending->write.steps();
-    const uint64_t token = s.exec->op_begin(s.host.self(), written, pending.get());
-    calls_.push_back({pending->write.group(), token, steps.data(), steps.size()});
+  for (auto pending = writes_.begin(); pending != end; ++pending) {
+    const std::vector<chr_storage_step>& steps = (*pending)->write.steps();
+    const uint64_t token = s.exec->op_begin(s.host.self(), written, pending->get());
+    calls_.push_back({(*pending)->write.group(), token, steps.data(), steps.size()});
   }
   chr_error error = make_abi_error();
   const chr_status status =
       s.store.table()->write(s.store.self(), calls_.data(), static_cast<uint32_t>(calls_.size()), &error);
   if (status == CHR_OK || status == CHR_PENDING) {
-    for (auto& pending : writes_) (void)pending.release();  // written() owns it now
-    writes_.clear();
-    return;
+    for (auto pending = writes_.begin(); pending != end; ++pending)
+      (void)pending->release();  // written() owns it now
+    writes_.erase(writes_.begin(), end);
+    return true;
   }
   for (const chr_storage_write& call : calls_) s.exec->op_abandon(s.host.self(), call.token);
   if (status == CHR_E_OVERLOADED) {
     retry_timer_ = s.host.timer(kRetryWrites, on_retry, this);
-    return;
+    return false;
   }
   const Status failed = std::unexpected(from_abi(error, status));
   for (const auto& pending : std::exchange(writes_, {})) pending->done(failed);
+  return false;
 }
 
 void Shard::written(void* context, const chr_done* done) {
   const std::unique_ptr<Pending> pending(static_cast<Pending*>(context));
   const Services& s = *pending->shard->services_;
   s.host.observe(s.metrics.write_seconds, static_cast<double>(pending->shard->now() - pending->since) / 1e9);
-  if (done->code == CHR_OK) return pending->done({});
+  if (done->code == CHR_OK) {
+    pending->shard->storage_alive_ = pending->shard->now();
+    return pending->done({});
+  }
   pending->done(fail(static_cast<Code>(done->code), std::string(from_abi(done->message))));
 }
 

@@ -52,6 +52,8 @@ class Shard {
   // Part of the next call to storage. done(Status) runs on this shard.
   using WriteDone = std::function<void(const Status&)>;
   void write(Write write, WriteDone done);
+  // When storage last finished something for this shard.
+  Nanos storage_alive() const { return storage_alive_; }
   // Completed with the end of the turn. The text is static.
   void complete(uint64_t token, chr_status code, std::string_view message = {});
 
@@ -91,6 +93,7 @@ class Shard {
   void send_beat(NodeId peer);
   void start_timer();
   void send_writes();
+  bool send_writes(size_t n);
   void tick();
   void finish_stop();
 
@@ -120,6 +123,7 @@ class Shard {
   uint64_t beat_timer_ = 0;
   Nanos beat_due_ = 0;
   uint64_t retry_timer_ = 0;
+  Nanos storage_alive_ = 0;
   std::function<void()> stopped_;
 };
 

@@ -6,7 +6,10 @@ namespace chronik::raft {
 
 void Write::append(const std::vector<Entry>& entries) {
   entries_.reserve(entries.size());
-  for (const Entry& entry : entries) entries_.push_back({entry.header, entry.payload.slice()});
+  for (const Entry& entry : entries) {
+    entries_.push_back({entry.header, entry.payload.slice()});
+    bytes_ += entry.payload.size();
+  }
   chr_storage_step* step = add(CHR_STORAGE_APPEND);
   step->n = static_cast<uint32_t>(entries_.size());
   step->entries = entries_.data();

@@ -34,6 +34,7 @@ class Write {
 
   uint64_t group() const { return group_; }
   const std::vector<chr_storage_step>& steps() const { return steps_; }
+  uint64_t bytes() const { return bytes_; }  // of the entries' payloads
 
  private:
   chr_storage_step* add(uint32_t type);
@@ -43,6 +44,7 @@ class Write {
   std::vector<chr_storage_step> steps_;
   std::vector<chr_entry> entries_;
   std::forward_list<std::string> texts_;
+  uint64_t bytes_ = 0;
 };
 
 // What of the term boundaries and configurations is on disk; they are written with the batch that changes

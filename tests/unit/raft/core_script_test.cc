@@ -120,6 +120,7 @@ void Script::node_command(const Words& words) {
   const Nanos ago = std::stoull(option(words, "ms", "0")) * kMillisecond;
   if (command == "leader-heard") return n.raft->leader_heard(n.now - ago);
   if (command == "peer-heard") return n.raft->peer_heard(n.now, other, n.now - ago);
+  if (command == "storage-alive") return n.raft->storage_alive(n.now - ago);
   if (command == "forget") return n.raft->forget_leader(n.now);
   if (command == "crash") return cluster_->crash(on, std::stoul(option(words, "keep", "0")));
   if (command == "restart") return cluster_->boot(on);
