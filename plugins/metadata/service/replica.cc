@@ -27,6 +27,8 @@ constexpr chr_state_machine_v1 kMachine = {
     thunk<&Replica::load>,
 };
 
+constexpr std::string_view kProposalsHelp = "Commands proposed to __meta by this node.";
+
 Status to_status(const chr_done& done) {
   if (done.code >= 0) return {};
   return std::unexpected(Error{static_cast<Code>(done.code), std::string(from_abi(done.message))});
@@ -39,8 +41,9 @@ Replica::Replica(Host host, Owner* owner, const chr_consensus_v1* consensus, voi
       owner_(owner),
       consensus_(consensus),
       instance_(instance),
-      proposals_metric_(
-          host.counter("chronik_metadata_proposals_total", "Commands proposed to __meta by this node.")),
+      assignments_metric_(
+          host.counter("chronik_metadata_proposals_total", kProposalsHelp, "what=\"assignments\"")),
+      changes_metric_(host.counter("chronik_metadata_proposals_total", kProposalsHelp, "what=\"changes\"")),
       fenced_metric_(host.counter("chronik_meta_fenced_updates_total",
                                   "Assignments and nodes that lost against newer ones when applied.")) {
   role_.leader = -1;
@@ -128,7 +131,7 @@ Status Replica::propose(const Command& command, Done done) {
       },
       [done = std::move(done)](const chr_done& result) { done(to_status(result)); });
   if (status < 0) return std::unexpected(from_abi(error, status));
-  host_.add(proposals_metric_);
+  host_.add(std::holds_alternative<SyncBatch>(command.body) ? assignments_metric_ : changes_metric_);
   return {};
 }
 

@@ -82,7 +82,7 @@ class Replica {
   chr_role role_{};
   uint64_t applied_index_ = 0;
   std::deque<std::pair<uint64_t, uint64_t>> digests_;  // (index, digest) of the last entries
-  const uint64_t proposals_metric_, fenced_metric_;
+  const uint64_t assignments_metric_, changes_metric_, fenced_metric_;
 };
 
 }  // namespace chronik::metadata
