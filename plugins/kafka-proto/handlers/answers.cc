@@ -66,6 +66,11 @@ std::vector<chr_broker> usable_brokers(const Broker& broker, const Catalog& cata
   return out;
 }
 
+int32_t controller_of(const Broker& broker, const Catalog& catalog) {
+  const int32_t controller = catalog.controller();
+  return controller >= 0 ? controller : broker.host.node().id;
+}
+
 int32_t default_replicas(const Broker& broker, const Catalog& catalog) {
   constexpr size_t kEnough = 3;
   if (broker.config.default_replication_factor > 0) return broker.config.default_replication_factor;

@@ -54,6 +54,10 @@ void add_leader(const Catalog& catalog, const LeaderHint& hint, Texts& texts, Re
   }
 }
 
+// Where clients are to send changes: to the leader of __meta. While none is known to this node itself, which
+// keeps them until there is one; a client that is told of no controller would not send them at all.
+int32_t controller_of(const Broker& broker, const Catalog& catalog);
+
 // How a change of the catalog ended, in Kafka's numbers; `exists` and `invalid` depend on what was changed.
 ErrorCode change_error(chr_status code, ErrorCode exists, ErrorCode invalid);
 

@@ -22,7 +22,7 @@ void handle_describe_cluster(Broker& broker, Call<DescribeCluster> call) {
   }
   const Catalog catalog(broker);
   response.cluster_id = catalog.cluster_id();
-  response.controller_id = catalog.controller();
+  response.controller_id = controller_of(broker, catalog);
   const std::vector<chr_broker> usable = usable_brokers(broker, catalog);
   for (const chr_broker& b : catalog.brokers()) {
     const bool fenced = std::ranges::find(usable, b.id, &chr_broker::id) == usable.end();

@@ -70,7 +70,7 @@ void answer(Broker& broker, Call<Metadata>& call) {
     response.brokers.push_back(out);
   }
   if (!catalog.cluster_id().empty()) response.cluster_id = catalog.cluster_id();
-  response.controller_id = catalog.controller();
+  response.controller_id = controller_of(broker, catalog);
   const bool with_operations = request.include_topic_authorized_operations;
   if (asks_for_all(call)) {
     for (uint32_t i = 0; i < catalog.topic_count(); ++i)

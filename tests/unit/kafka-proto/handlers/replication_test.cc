@@ -83,6 +83,7 @@ TEST_F(ReplicationTest, ALeaderThatIsDownIsNoLeader) {
   broker.metadata.set_controller(-1);
   EXPECT_EQ(partition("t").leader_id, -1);
   EXPECT_EQ(metadata.brokers.size(), 3u);
+  EXPECT_EQ(metadata.controller_id, 1);  // this node: it keeps changes until there is a leader
 }
 
 TEST_F(ReplicationTest, FencedBrokersAreShownOnRequest) {
