@@ -88,11 +88,11 @@ class Node:
         except (urllib.error.URLError, OSError):
             return False
 
-    def metric(self, name):
-        """The sum of a metric over its labels."""
+    def metric(self, name, label=""):
+        """The sum of a metric over its labels, or over those that have this one."""
         total = 0.0
         for line in self.http("/metrics").splitlines():
-            if line.startswith(name) and line[len(name)] in " {":
+            if line.startswith(name) and line[len(name)] in " {" and label in line:
                 total += float(line.rsplit(" ", 1)[1])
         return total
 
