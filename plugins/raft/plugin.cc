@@ -90,10 +90,9 @@ struct GroupThunk<Method> {
   }
 };
 
-chr_status CHR_CALL close_group(chr_group* group, uint32_t snapshot, uint64_t token,
-                                chr_error* error) noexcept {
+chr_status CHR_CALL close_group(chr_group* group, uint32_t how, uint64_t token, chr_error* error) noexcept {
   return guarded(error, [&] {
-    of(group)->close(snapshot != 0, token);
+    of(group)->close(how, token);
     return CHR_PENDING;
   });
 }

@@ -48,7 +48,7 @@ void PartitionDirectory::stop(std::function<void()> done) {
   const std::shared_ptr<const PartitionMap> map = this->map();
   for (const auto& [key, topic] : map->topics()) {
     for (const std::shared_ptr<Partition>& partition : topic->partitions) {
-      if (partition != nullptr) close(partition, false, [] {});
+      if (partition != nullptr) close(partition, Partition::Log::kStays, [] {});
     }
   }
 }
@@ -108,7 +108,7 @@ void PartitionDirectory::drop(const HostedTopic& topic) {
   for (const std::shared_ptr<Partition>& partition : topic.partitions) {
     if (partition == nullptr) continue;
     ++*left;
-    close(partition, true, one_less);
+    close(partition, Partition::Log::kDeleted, one_less);
   }
   one_less();
 }
@@ -141,7 +141,7 @@ std::shared_ptr<const HostedTopic> PartitionDirectory::host(const Catalog& catal
     std::shared_ptr<Partition> partition =
         before != nullptr && before->has(index) ? before->partitions[i] : nullptr;
     if (!members.names(broker_.host.node().id)) {
-      if (partition != nullptr) close(partition, true, [] {});
+      if (partition != nullptr) close(partition, Partition::Log::kLeft, [] {});
       partition = nullptr;
     } else if (partition != nullptr) {
       keep_partition(partition, std::move(members), after->config);
@@ -208,20 +208,20 @@ void PartitionDirectory::report_health() {
   broker_.host.health("partitions", CHR_HEALTH_READY);
 }
 
-void PartitionDirectory::close(const std::shared_ptr<Partition>& partition, bool remove,
+void PartitionDirectory::close(const std::shared_ptr<Partition>& partition, Partition::Log log,
                                std::function<void()> done) {
   ++closing_;
   changed_.erase(partition);
   const std::string& group = partition->group_name();
   if (const auto later = open_later_.find(group); later != open_later_.end() && later->second == partition) {
     open_later_.erase(later);  // its group is the one before, which closes already
-    remove = false;
+    log = Partition::Log::kStays;
   } else {
     closing_groups_.insert(group);
   }
-  broker_.host.post(partition->shard(), [this, partition, remove, done = std::move(done)] {
+  broker_.host.post(partition->shard(), [this, partition, log, done = std::move(done)] {
     std::erase(shards_[partition->shard()].partitions, partition);
-    partition->close(remove, [this, partition, done] {
+    partition->close(log, [this, partition, done] {
       broker_.host.post(0, [this, partition, done] {
         done();
         closed(*partition);

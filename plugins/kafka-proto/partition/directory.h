@@ -117,7 +117,7 @@ class PartitionDirectory {
                       std::shared_ptr<const TopicConfig> config);
   void finish_changes();
   void open(const std::shared_ptr<Partition>& partition);
-  void close(const std::shared_ptr<Partition>& partition, bool remove, std::function<void()> done);
+  void close(const std::shared_ptr<Partition>& partition, Partition::Log log, std::function<void()> done);
   void drop(const HostedTopic& topic);
   void one_closed();
   void closed(const Partition& partition);

@@ -76,9 +76,9 @@ void Partition::opened(chr_status code) {
   if (close_later_ != nullptr) std::exchange(close_later_, nullptr)();
 }
 
-void Partition::close(bool remove, std::function<void()> done) {
+void Partition::close(Log log, std::function<void()> done) {
   if (life_ == Life::kOpening) {
-    close_later_ = [self = shared_from_this(), remove, done = std::move(done)] { self->close(remove, done); };
+    close_later_ = [self = shared_from_this(), log, done = std::move(done)] { self->close(log, done); };
     return;
   }
   never_opened_ = life_ == Life::kNew;
@@ -88,17 +88,18 @@ void Partition::close(bool remove, std::function<void()> done) {
   look_at_replicas();
   settle_duplicates(UINT64_MAX, ErrorCode::kNotLeaderOrFollower);
   wake_waiters();
-  close_group(remove, [self = shared_from_this(), remove, done = std::move(done)] {
-    remove ? self->remove_group(done) : done();
+  close_group(log, [self = shared_from_this(), log, done = std::move(done)] {
+    log == Log::kDeleted ? self->remove_group(done) : done();
   });
 }
 
-void Partition::close_group(bool remove, const std::function<void()>& done) {
+void Partition::close_group(Log log, const std::function<void()>& done) {
+  constexpr uint32_t kHow[] = {CHR_CLOSE_SNAPSHOT, CHR_CLOSE_LEAVE, CHR_CLOSE_PLAIN};
   chr_group* const group = std::exchange(group_, nullptr);
   if (group == nullptr) return done();
   const chr_status status = broker_.host.async(
       [&](uint64_t token) {
-        return broker_.consensus.table->close_group(group, remove ? 0 : 1, token, nullptr);
+        return broker_.consensus.table->close_group(group, kHow[static_cast<size_t>(log)], token, nullptr);
       },
       [done](const chr_done&) { done(); });
   if (status != CHR_PENDING) done();

@@ -84,8 +84,11 @@ class Partition : public std::enable_shared_from_this<Partition> {
   void open(const std::function<void(const Status&)>& done);
   // Closed without ever having been opened; after close().
   bool never_opened() const { return never_opened_; }
-  // Closes the group and, where asked, removes its log; done() once no callback can come any more.
-  void close(bool remove, std::function<void()> done);
+  // What becomes of the log of a partition that is closed: it stays; it goes as far as consensus sees no need
+  // for it, since the partition moved to other nodes; it goes, since the topic was deleted.
+  enum class Log : uint8_t { kStays, kLeft, kDeleted };
+  // Closes the group; done() once no callback can come any more.
+  void close(Log log, std::function<void()> done);
   // What time does: retention, expiry of producers, metrics. Called twice a second.
   void upkeep();
 
@@ -167,7 +170,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   static const chr_state_machine_v1& machine();
 
   void opened(chr_status code);
-  void close_group(bool remove, const std::function<void()>& done);
+  void close_group(Log log, const std::function<void()>& done);
   void remove_group(const std::function<void()>& done);
   void propose(const AdmittedBatch& batch, const Lease& frame, int16_t acks,
                std::function<void(Appended)> done);

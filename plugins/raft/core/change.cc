@@ -59,7 +59,9 @@ void Raft::update_peers() {
     const bool leaving = !Membership::contains(members, progress.id);
     if (leaving && !progress.leaving) progress.left = now_;
     progress.leaving = leaving;
-    progress.learner = Membership::contains(membership_.learners, progress.id);
+    const bool learner = Membership::contains(membership_.learners, progress.id);
+    if (learner && !progress.learner) progress.begin_round(now_, log_.last_index());
+    progress.learner = learner;
   }
   for (NodeId node : members) {
     if (node == config_.self || peer(node) != nullptr) continue;
@@ -68,8 +70,7 @@ void Raft::update_peers() {
     progress.next = log_.last_index() + 1;
     progress.ask = true;
     progress.learner = Membership::contains(membership_.learners, node);
-    progress.round_end = log_.last_index();
-    progress.round_began = now_;
+    progress.begin_round(now_, log_.last_index());
     peers_.push_back(std::move(progress));
   }
 }
@@ -78,9 +79,9 @@ void Raft::update_peers() {
 // in since then is no more than a moment's worth (Raft's thesis, 4.2.1).
 void Raft::note_learner(PeerProgress* learner) {
   if (!learner->learner || learner->ready || learner->match < learner->round_end) return;
-  learner->ready = now_ <= learner->round_began + config_.election_timeout / 4;
-  learner->round_end = log_.last_index();
-  learner->round_began = now_;
+  const bool in_time = now_ <= learner->round_began + config_.election_timeout / 4;
+  learner->begin_round(now_, log_.last_index());
+  learner->ready = in_time;
 }
 
 Result<Raft::ChangeStart> Raft::change_members(Nanos now, std::vector<NodeId> target) {

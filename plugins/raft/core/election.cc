@@ -44,6 +44,7 @@ void Raft::retry_election_timer() {
 // A configuration without this node may never be committed unless this node, which has it, brings it to the
 // others.
 bool Raft::may_campaign() const {
+  if (log_end() < left_) return false;
   for (size_t at = configs_.size(); at-- > 0;) {
     if (configs_[at].members.is_voter(config_.self)) return true;
     if (configs_[at].index <= log_.committed()) return false;
@@ -147,8 +148,7 @@ void Raft::on_vote_request(const Message& m) {
   const bool pre_vote = m.type == MessageType::kPreVote;
   const bool free =
       vote() == m.from || (vote() == kNobody && leader_ == kNobody) || (pre_vote && m.term > term());
-  const bool up_to_date =
-      m.log_term > log_.last_term() || (m.log_term == log_.last_term() && m.index >= log_.last_index());
+  const bool up_to_date = LogEnd{m.log_term, m.index} >= std::max(log_end(), left_);
   Message answer;
   answer.type = pre_vote ? MessageType::kPreVoteResponse : MessageType::kVoteResponse;
   answer.to = m.from;

@@ -69,8 +69,16 @@ struct PeerProgress {
   Nanos goal_set = 0;
   Inflights inflights;
 
+  // There is nothing to ask it for. A learner is asked until a round was short enough, also where nothing
+  // comes in.
   bool settled(Index last, Index committed) const {
-    return state == ProgressState::kReplicate && match >= last && commit >= committed;
+    return state == ProgressState::kReplicate && match >= last && commit >= committed && (!learner || ready);
+  }
+  // Of a learner: it is to get what the log holds now.
+  void begin_round(Nanos now, Index last) {
+    ready = false;
+    round_end = last;
+    round_began = now;
   }
   // Its match moved, or it said again where it is; the log ends at last.
   void note_progress(Nanos now, Index last) {

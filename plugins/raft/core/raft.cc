@@ -10,6 +10,7 @@ namespace chronik::raft {
 Raft::Raft(const Config& config, Membership membership, HardState hard_state, StoredLog log)
     : config_(config),
       configs_(std::move(log.configs)),
+      left_(log.left),
       log_(std::move(log)),
       hard_state_(hard_state),
       persist_next_(log_.last_index() + 1),
@@ -24,7 +25,7 @@ Raft::Raft(const Config& config, Membership membership, HardState hard_state, St
 void Raft::start(Nanos now) {
   now_ = now;
   reset_election_timer();
-  if (membership_.sole_voter(config_.self)) begin_election(false);
+  if (membership_.sole_voter(config_.self) && may_campaign()) begin_election(false);
 }
 
 void Raft::tick(Nanos now) {

@@ -96,6 +96,10 @@ class Raft {
   // Index of the no-op that began this leader's term; meaningful while leading.
   Index term_start() const { return term_start_; }
   const RaftLog& log() const { return log_; }
+  LogEnd log_end() const { return {log_.last_term(), log_.last_index()}; }
+  // What this node held when it once left the group. Others may rest on it: as long as the log ends before
+  // that, the node does not campaign, and votes as if it held it still.
+  LogEnd left() const { return left_; }
   const Membership& membership() const { return membership_; }
   // Those that the log may still fall back to, and the one in force, the last one.
   const std::vector<ConfigEntry>& configs() const { return configs_; }
@@ -199,6 +203,7 @@ class Raft {
   const Config config_;
   Membership membership_;  // in force
   std::vector<ConfigEntry> configs_;
+  const LogEnd left_;
   RaftLog log_;
   HardState hard_state_;
 

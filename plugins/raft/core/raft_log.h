@@ -32,6 +32,7 @@ struct StoredLog {
   int64_t before_end_offset = 0;
   int64_t before_max_timestamp = kNoTimestamp;
   std::vector<Entry> entries;
+  LogEnd left{};  // what this node held when it left the group and gave its log up
 };
 
 // Kafka's answer to OffsetForLeaderEpoch.

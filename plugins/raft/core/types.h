@@ -53,6 +53,14 @@ struct Placement {
   int64_t base_offset = 0;
 };
 
+// The last entry of a log; of two logs the one with the larger end is more up to date.
+struct LogEnd {
+  Term term = 0;
+  Index index = 0;
+
+  auto operator<=>(const LogEnd&) const = default;
+};
+
 struct HardState {
   Term term = 0;
   NodeId vote = kNobody;

@@ -364,9 +364,10 @@ void Group::stop_with(const Error& error) {
   mark();
 }
 
-void Group::close(bool snapshot, uint64_t token) {
+void Group::close(uint32_t how, uint64_t token) {
   closing_ = true;
-  close_snapshot_ = snapshot;
+  close_snapshot_ = how == CHR_CLOSE_SNAPSHOT;
+  leaving_ = how == CHR_CLOSE_LEAVE;
   snapshot_failed_ = false;
   close_token_ = token;
   if (state_ != State::kRecovering) mark();
@@ -379,6 +380,7 @@ void Group::finish_close() {
     if (raft_->wants_storage()) return mark();
     if (applied_ < apply_target_) return;
     if (close_snapshot_ && applied_ > snapshot_.index && !snapshot_failed_) return take_snapshot();
+    if (std::exchange(leaving_, false) && may_forget_log()) return forget_log();
   }
   state_ = State::kClosed;
   if (raft_ != nullptr) update_claims(0);

@@ -28,7 +28,7 @@ class Group : public std::enable_shared_from_this<Group> {
 
   void open(uint64_t token);
   // token 0: nobody waits for it.
-  void close(bool snapshot, uint64_t token);
+  void close(uint32_t how, uint64_t token);  // CHR_CLOSE_*
 
   chr_status propose(uint64_t expected_term, const chr_proposal* items, uint32_t n, uint32_t until,
                      chr_placed* placed, uint64_t token, chr_error* error);
@@ -97,6 +97,8 @@ class Group : public std::enable_shared_from_this<Group> {
   void update_claims(Term term);
   void stop_with(const Error& error);
   void finish_close();
+  bool may_forget_log() const;
+  void forget_log();
 
   // apply.cc
   void pump_apply();
@@ -163,6 +165,7 @@ class Group : public std::enable_shared_from_this<Group> {
   Index open_target_ = 0;
   bool closing_ = false;
   bool close_snapshot_ = false;
+  bool leaving_ = false;
   uint64_t close_token_ = 0;
 
   std::unique_ptr<Raft> raft_;

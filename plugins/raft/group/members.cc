@@ -60,4 +60,33 @@ void Group::complete_change(chr_status code, std::string_view why) {
   for (const uint64_t token : std::exchange(change_tokens_, {})) shard_->complete(token, code, why);
 }
 
+// Whoever closes a group for good may go by what was true a while ago. By this log the node is no member, or
+// it has nothing that anybody could rest on.
+bool Group::may_forget_log() const {
+  const bool voter = raft_->membership().is_voter(services_.self);
+  return !voter && raft_->configs().back().index <= raft_->log().committed();
+}
+
+// Its vote, its term and where its log ended stay: what was decided with them may still count somewhere.
+void Group::forget_log() {
+  Write write(storage_group_);
+  write.truncate(1);
+  write.remove(kLogKey);
+  write.remove(kSnapshotKey);
+  for (uint32_t piece = 0; piece < snapshot_.pieces; ++piece)
+    write.remove(piece_key(snapshot_.generation, piece));
+  const HardState hard_state{raft_->term(), raft_->vote()};
+  write.put(kVoteKey, encode(StoredVote{hard_state, 0, std::max(raft_->log_end(), raft_->left())}));
+  trimming_ = true;         // the close waits for it
+  state_ = State::kFailed;  // nothing may come behind it
+  failure_ = {Code::kCancelled, "the group is being closed"};
+  shard_->write(std::move(write), [self = shared_from_this()](const Status& status) {
+    self->trimming_ = false;
+    if (!status)
+      self->services_.host.warn("The log of " + self->label_ +
+                                " could not be deleted: " + status.error().message);
+    self->mark();
+  });
+}
+
 }  // namespace chronik::raft

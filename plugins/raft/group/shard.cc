@@ -197,7 +197,7 @@ void Shard::stop(std::function<void()> done) {
   stopped_ = std::move(done);
   std::vector<std::shared_ptr<Group>> all;
   for (const auto& [name, group] : groups_) all.push_back(group);
-  for (const auto& group : all) group->close(false, 0);
+  for (const auto& group : all) group->close(CHR_CLOSE_PLAIN, 0);
   finish_stop();
 }
 

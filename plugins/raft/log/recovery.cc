@@ -18,6 +18,7 @@ void Recovery::read_vote() {
       if (!vote) return self->finish(std::unexpected(vote.error()));
       self->found_.hard_state = vote->hard_state;
       self->commit_ = vote->commit;
+      self->found_.log.left = vote->left;
     }
     self->read_meta();
   });

@@ -53,7 +53,8 @@ Write write_of(uint64_t group, const StorageBatch& batch, const Raft& raft, int6
   Write write(group);
   if (batch.truncate_from != 0) write.truncate(batch.truncate_from);
   if (!batch.entries.empty()) write.append(batch.entries);
-  if (batch.has_hard_state) write.put(kVoteKey, encode(StoredVote{batch.hard_state, batch.commit}));
+  if (batch.has_hard_state)
+    write.put(kVoteKey, encode(StoredVote{batch.hard_state, batch.commit, raft.left()}));
   if (const MetaOnDisk now(raft); now != *on_disk) {
     *on_disk = now;
     write.put(kLogKey, encode(meta_of(raft, log_start)));

@@ -36,13 +36,15 @@ std::string encode(const StoredVote& vote) {
   proto.set_term(vote.hard_state.term);
   proto.set_vote(vote.hard_state.vote);
   proto.set_commit(vote.commit);
+  proto.set_left_term(vote.left.term);
+  proto.set_left_index(vote.left.index);
   return proto.SerializeAsString();
 }
 
 Result<StoredVote> decode_vote(std::string_view bytes) {
   wire::Vote proto;
   CHRONIK_CHECK(parse(bytes, kVoteKey, &proto));
-  return StoredVote{{proto.term(), proto.vote()}, proto.commit()};
+  return StoredVote{{proto.term(), proto.vote()}, proto.commit(), {proto.left_term(), proto.left_index()}};
 }
 
 std::string encode(const LogMeta& meta) {

@@ -20,6 +20,7 @@ std::string piece_key(uint64_t generation, uint32_t piece);
 struct StoredVote {
   HardState hard_state;
   Index commit = 0;
+  LogEnd left{};  // see StoredLog
 };
 std::string encode(const StoredVote& vote);
 Result<StoredVote> decode_vote(std::string_view bytes);

@@ -16,6 +16,14 @@ const EntryMeta* GroupTruth::holder_of(int64_t offset, uint64_t* index) const {
   return &*at;
 }
 
+const Voters GroupTruth::kNobody;
+
+Voters GroupTruth::voters_of(uint32_t node) const {
+  Voters last = voters();
+  for_each_uncommitted(replicas[node].issued, [&](uint64_t, const Voters& next) { last = next; });
+  return last;
+}
+
 GroupTruth& Checker::group(std::string_view name) {
   auto at = groups_.find(name);
   if (at == groups_.end()) {
@@ -56,6 +64,7 @@ void Checker::check_matching(uint32_t node, GroupTruth& group, uint64_t index, c
 
 // What is committed is never removed from a log that holds it.
 void Checker::check_truncation(uint32_t node, GroupTruth& group, uint64_t from) {
+  if (from == 1 && !group.voters().has(node)) return;  // it leaves, and gives its log up
   const LogModel& log = group.replicas[node].issued;
   for (uint64_t index = std::max(from, log.first()); index < log.end(); ++index) {
     const EntryMeta* const committed = group.committed_at(index);
@@ -68,12 +77,22 @@ void Checker::check_truncation(uint32_t node, GroupTruth& group, uint64_t from) 
   }
 }
 
+// Who has a vote keeps what the vote rests on.
+void Checker::check_drop(uint32_t node, const GroupTruth& group) {
+  if (!group.voters().has(node)) return;
+  world_.fail("member-dropped",
+              fmt::format("{}: node {} deletes its log while it is a voter", group.name, node));
+}
+
 void Checker::write_issued(uint32_t node, GroupTruth& group, WriteModel write) {
   Replica& replica = group.replicas[node];
   for (const WriteModel::Step& step : write.steps) {
     if (step.type == CHR_STORAGE_TRUNCATE) check_truncation(node, group, step.index);
     for (size_t i = 0; i < step.entries.size(); ++i)
       check_matching(node, group, step.index + i, step.entries[i]);
+    for (const auto& [index, voters] : step.configs)
+      group.known_configs.try_emplace({index, step.entries[index - step.index].term}, voters);
+    if (step.type == CHR_STORAGE_DROP) check_drop(node, group);
   }
   if (!replica.issued.apply(write)) {
     uint64_t index = 0;
@@ -86,6 +105,17 @@ void Checker::write_issued(uint32_t node, GroupTruth& group, WriteModel write) {
                             replica.durable.end()));
   }
   replica.pending.push_back(std::move(write));
+}
+
+// A leader without peers may give the place to another entry: nobody has seen this one.
+void Checker::forget_refused(uint32_t node, GroupTruth& group, uint64_t index, uint64_t term) {
+  if (group.replicas[node].leads_term != term || !group.voters_of(node).only(node)) return;
+  for (const Replica& other : group.replicas) {
+    const EntryMeta* const entry = &other == &group.replicas[node] ? nullptr : other.issued.find(index);
+    if (entry != nullptr && entry->term == term) return;
+  }
+  if (group.first_seen[index - 1].first == term) group.first_seen[index - 1] = {};
+  group.others.erase({index, term});
 }
 
 void Checker::write_done(uint32_t node, GroupTruth& group, uint64_t tag, chr_status status) {
@@ -104,6 +134,10 @@ void Checker::write_done(uint32_t node, GroupTruth& group, uint64_t tag, chr_sta
     return;
   }
   if (status == CHR_E_IO) return;  // it may be on the disk all the same: the next start shows
+  for (const WriteModel::Step& step : at->steps) {
+    for (size_t i = 0; i < step.entries.size(); ++i)
+      forget_refused(node, group, step.index + i, step.entries[i].term);
+  }
   replica.pending.erase(at);
   replica.issued = replica.durable;
   for (const WriteModel& write : replica.pending) replica.issued.apply(write);
@@ -182,7 +216,7 @@ void Checker::node_wiped(uint32_t node) {
 // -----------------------------------------------------------------------------------------------------
 
 void Checker::opened(uint32_t node, GroupTruth& group, const std::vector<uint32_t>& voters) {
-  if (group.voters.empty()) group.voters.incoming = voters;
+  if (group.configs.empty() && !voters.empty()) group.configs.push_back({0, Voters{voters, {}}});
   Replica& replica = group.replicas[node];
   replica.commit = 0;
   replica.high_watermark = -1;
@@ -206,6 +240,13 @@ void Checker::leads(uint32_t node, GroupTruth& group, uint64_t term) {
   Replica& replica = group.replicas[node];
   if (replica.leads_term == term) return;
   replica.leads_term = term;
+  bool votes = group.voters().has(node);
+  group.for_each_uncommitted(replica.issued,
+                             [&](uint64_t, const Voters& voters) { votes |= voters.has(node); });
+  if (!votes) {
+    return world_.fail("leader-not-voter", fmt::format("{}: node {} leads in term {} without being a voter",
+                                                       group.name, node, term));
+  }
   const uint64_t last = group.commit_index();
   if (last < replica.issued.first()) return;
   const EntryMeta* const entry = replica.issued.find(last);
@@ -217,22 +258,39 @@ void Checker::leads(uint32_t node, GroupTruth& group, uint64_t term) {
   }
 }
 
-void Checker::voters_are(GroupTruth& group, Voters voters) {
-  if (voters == group.voters) return;
-  group.voters_before = std::exchange(group.voters, std::move(voters));
-}
-
+// A leader goes by the last configuration in its log. Where that is the one at this index, or both old and
+// new voters decide by it, the entry needs majorities of both; behind a committed one that is joint, those
+// that stay are enough: the leader may have left it since.
 const EntryMeta* Checker::durable_at(const GroupTruth& group, uint64_t index) const {
+  const Voters staying{group.voters().incoming, {}};
   for (const Replica& holder : group.replicas) {
     const EntryMeta* const entry = holder.durable.find(index);
     if (entry == nullptr) continue;
+    const auto own = entry->kind == CHR_ENTRY_CONFIG ? group.known_configs.find({index, entry->term})
+                                                     : group.known_configs.end();
+    const Voters& voters = own == group.known_configs.end() ? staying : own->second;
     const auto has = [&](uint32_t node) {
       const EntryMeta* const other = group.replicas[node].durable.find(index);
       return other != nullptr && other->term == entry->term;
     };
-    if (group.voters.agree(has) || group.voters_before.agree(has)) return entry;
+    if (voters.agree(has)) return entry;
   }
   return nullptr;
+}
+
+// One change at a time, and never from some voters to others without both for a while.
+bool Checker::note_config(GroupTruth& group, uint64_t index, const EntryMeta& entry) {
+  if (entry.kind != CHR_ENTRY_CONFIG) return true;
+  const auto known = group.known_configs.find({index, entry.term});
+  if (known == group.known_configs.end() || known->second.empty() ||
+      !group.voters().may_become(known->second)) {
+    world_.fail("configuration",
+                fmt::format("{}: the voters that index {} brings do not follow from those before", group.name,
+                            index));
+    return false;
+  }
+  group.configs.emplace_back(index, known->second);
+  return true;
 }
 
 bool Checker::may_follow(uint32_t node, GroupTruth& group, uint64_t index, const EntryMeta& entry) {
@@ -264,19 +322,27 @@ bool Checker::establish(uint32_t node, GroupTruth& group, uint64_t index) {
     ++checks_;
     const EntryMeta* const chosen = durable_at(group, next);
     if (chosen == nullptr) {
+      std::string disks;
+      for (uint32_t id = 1; id < group.replicas.size(); ++id)
+        disks += fmt::format("{}{} to {}", id == 1 ? "" : ", ", id, group.replicas[id].durable.end() - 1);
+      const Voters now = group.voters_of(node);
       world_.fail(
           "commit-not-durable",
           fmt::format(
-              "{}: node {} says that {} is committed, but no majority of its {} voters has it on disk",
-              group.name, node, next, group.voters.incoming.size()));
+              "{}: node {} says that {} is committed, but no majority of the voters ({}) has it on disk; "
+              "by its log they are now ({}){}; disks: {}",
+              group.name, node, next, fmt::join(group.voters().incoming, " "), fmt::join(now.incoming, " "),
+              now.joint() ? fmt::format(" and ({})", fmt::join(now.outgoing, " ")) : "", disks));
       return false;
     }
     if (!may_follow(node, group, next, *chosen)) return false;
+    if (!note_config(group, next, *chosen)) return false;
     group.committed.push_back(*chosen);
   }
-  group.voters_before = group.voters;
   const uint64_t leads = group.replicas[node].leads_term;
-  if (leads != 0 && group.committed.back().term != leads) {
+  const bool counts =
+      !group.voters_of(node).only(node);  // alone it has a majority for whatever its disk holds
+  if (counts && leads != 0 && group.committed.back().term != leads) {
     world_.fail("commit-by-count",
                 fmt::format("{}: node {}, leader of term {}, commits up to index {}, which is of term {}",
                             group.name, node, leads, index, group.committed.back().term));

@@ -30,30 +30,16 @@ struct Replica {
   bool open = false;
 };
 
-// Who votes; outgoing: in the configuration that is being left, too.
-struct Voters {
-  std::vector<uint32_t> incoming, outgoing;
-
-  bool empty() const { return incoming.empty(); }
-  // Whether `has(node)` is true for a majority of each.
-  template <class Has>
-  bool agree(Has&& has) const {
-    const auto most = [&](const std::vector<uint32_t>& set) {
-      return set.empty() || static_cast<size_t>(std::count_if(set.begin(), set.end(), has)) > set.size() / 2;
-    };
-    return !empty() && most(incoming) && most(outgoing);
-  }
-  friend bool operator==(const Voters&, const Voters&) = default;
-};
-
 // One group, over all nodes.
 struct GroupTruth {
   explicit GroupTruth(uint32_t nodes) : replicas(nodes + 1) {}
   std::string name;
-  Voters voters;                         // as the last leader that committed something knew them
-  Voters voters_before;                  // those before; what is committed around a change may rest on them
-  std::vector<EntryMeta> committed;      // by index - 1
-  std::map<uint64_t, uint32_t> leaders;  // by term
+  // Configurations: those that are committed, ascending, the one that the group was created with at 0; and
+  // all that a log ever held, by (index, term).
+  std::vector<std::pair<uint64_t, Voters>> configs;
+  std::map<std::pair<uint64_t, uint64_t>, Voters> known_configs;
+  std::vector<EntryMeta> committed;                          // by index - 1
+  std::map<uint64_t, uint32_t> leaders;                      // by term
   std::vector<std::pair<uint64_t, uint64_t>> first_seen;     // (term, digest) by index - 1
   std::map<std::pair<uint64_t, uint64_t>, uint64_t> others;  // digest by (index, term)
   std::vector<Replica> replicas;                             // by node
@@ -64,6 +50,20 @@ struct GroupTruth {
   const EntryMeta* committed_at(uint64_t index) const {
     return index >= 1 && index <= committed.size() ? &committed[index - 1] : nullptr;
   }
+  // Those that decide since the last committed change.
+  const Voters& voters() const { return configs.empty() ? kNobody : configs.back().second; }
+  // fn(index, voters) for each configuration behind the last committed one that this log holds, ascending.
+  template <class F>
+  void for_each_uncommitted(const LogModel& log, F&& fn) const {
+    const uint64_t from = configs.empty() ? 0 : configs.back().first;
+    for (auto at = known_configs.lower_bound({from + 1, 0}); at != known_configs.end(); ++at) {
+      const EntryMeta* const entry = log.find(at->first.first);
+      if (entry != nullptr && entry->term == at->first.second) fn(at->first.first, at->second);
+    }
+  }
+  // Those by which a node decides that leads now: the last ones in its log.
+  Voters voters_of(uint32_t node) const;
+  static const Voters kNobody;
   // The committed entry that holds this Kafka offset; nullptr: none. *index is its index.
   const EntryMeta* holder_of(int64_t offset, uint64_t* index) const;
 };
@@ -96,8 +96,6 @@ class Checker {
   void leads(uint32_t node, GroupTruth& group, uint64_t term);
   void usable(GroupTruth& group) { group.led = world_.now(); }
   void follows(uint32_t node, GroupTruth& group) { group.replicas[node].leads_term = 0; }
-  // A leader says who votes.
-  void voters_are(GroupTruth& group, Voters voters);
   void committed(uint32_t node, GroupTruth& group, uint64_t index, int64_t offset);
   void applied(uint32_t node, GroupTruth& group, const chr_entry* entries, uint32_t n);
   void acknowledged(uint32_t node, GroupTruth& group, const chr_placed& placed, uint32_t until);
@@ -115,9 +113,12 @@ class Checker {
   bool establish(uint32_t node, GroupTruth& group, uint64_t index);
   // The entry of that index that a quorum has on disk; nullptr: none.
   const EntryMeta* durable_at(const GroupTruth& group, uint64_t index) const;
+  bool note_config(GroupTruth& group, uint64_t index, const EntryMeta& entry);
   bool may_follow(uint32_t node, GroupTruth& group, uint64_t index, const EntryMeta& entry);
   void check_matching(uint32_t node, GroupTruth& group, uint64_t index, const EntryMeta& entry);
   void check_truncation(uint32_t node, GroupTruth& group, uint64_t from);
+  void forget_refused(uint32_t node, GroupTruth& group, uint64_t index, uint64_t term);
+  void check_drop(uint32_t node, const GroupTruth& group);
   bool same(const LogModel& expected, const Found& found) const;
   bool explains(const LogModel& completed, const std::deque<WriteModel>& pending, bool was_full,
                 const Found& found, LogModel* explained) const;

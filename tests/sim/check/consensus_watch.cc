@@ -2,8 +2,6 @@
 
 #include <chronik/host.hpp>
 
-#include <array>
-
 namespace chronik::sim {
 
 // The callbacks that consensus gets instead of the user's own; context is a Group.
@@ -26,7 +24,6 @@ struct ConsensusWatch::Machine {
   }
   static void CHR_CALL committed(void* context, uint64_t index, int64_t offset) {
     Group& g = group(context);
-    learn_voters(g);
     checker(g).committed(g.seat->node->id(), *g.truth, index, offset);
     g.machine->committed(g.context, index, offset);
   }
@@ -227,21 +224,6 @@ void ConsensusWatch::Seat::on_completion(uint64_t tag, const chr_done& done) {
       watch->checker_.acknowledged(node->id(), *request.group->truth, placed, request.until);
     }
   }
-}
-
-// A leader that commits something says who votes: what is committed rests on them.
-void ConsensusWatch::learn_voters(Group& group) {
-  if (group.inner == nullptr || group.truth->replicas[group.seat->node->id()].leads_term == 0) return;
-  std::array<chr_member, 16> members{};
-  chr_group_status status{sizeof status, members.size(), members.data(), 0, 0, 0};
-  if (group.seat->inner->status(group.inner, &status) != CHR_OK) return;
-  Voters voters;
-  for (uint32_t i = 0; i < std::min<size_t>(status.n_members, members.size()); ++i) {
-    const auto id = static_cast<uint32_t>(members[i].id);
-    if ((members[i].flags & CHR_MEMBER_VOTER) != 0) voters.incoming.push_back(id);
-    if ((members[i].flags & CHR_MEMBER_OUTGOING) != 0) voters.outgoing.push_back(id);
-  }
-  group.seat->watch->checker_.voters_are(*group.truth, std::move(voters));
 }
 
 void ConsensusWatch::check_read(Group& group, const chr_entries& entries, int32_t bound) {

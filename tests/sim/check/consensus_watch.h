@@ -60,7 +60,6 @@ class ConsensusWatch final : public Interposer {
   static void CHR_CALL on_role(void* context, const chr_group_id* id, const chr_role* role, uint32_t usable);
   void observe(Seat& seat, uint64_t token, Asked asked);
   void check_read(Group& group, const chr_entries& entries, int32_t bound);
-  static void learn_voters(Group& group);
 
   Checker& checker_;
   std::vector<Seat> seats_;

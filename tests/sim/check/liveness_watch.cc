@@ -44,8 +44,15 @@ LivenessWatch::Nodes LivenessWatch::reached_by(uint32_t node) const {
   return reached;
 }
 
+// By whatever configuration a leader of these nodes may go.
 bool LivenessWatch::majority(const GroupTruth& group, Nodes nodes) const {
-  return group.voters.agree([nodes](uint32_t id) { return (nodes & bit(id)) != 0; });
+  const auto among = [nodes](uint32_t id) { return (nodes & bit(id)) != 0; };
+  bool agree = group.voters().agree(among);
+  for (uint32_t id = 1; id <= cluster_.size() && agree; ++id) {
+    group.for_each_uncommitted(group.replicas[id].issued,
+                               [&](uint64_t, const Voters& voters) { agree = agree && voters.agree(among); });
+  }
+  return agree;
 }
 
 void LivenessWatch::look() {
@@ -85,7 +92,8 @@ void LivenessWatch::look_at(GroupTruth& group) {
     const bool leads =
         consensus_.bounds(node, group.name, &bounds) && bounds.leader == static_cast<int32_t>(id);
     if (leads && bounds.usable != 0) seen.led = now;
-    if (!leads || cluster_.world().loop.paused(id) || majority(group, reached_by(id))) {
+    const auto reached = [nodes = reached_by(id)](uint32_t other) { return (nodes & bit(other)) != 0; };
+    if (!leads || cluster_.world().loop.paused(id) || group.voters_of(id).agree(reached)) {
       seen.alone.erase(id);
     } else if (now - seen.alone.try_emplace(id, now).first->second > kStepDownWithin * t_) {
       return cluster_.world().fail(

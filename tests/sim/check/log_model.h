@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sim/base/digest.h"
+#include "sim/check/voters.h"
 
 #include <chronik/draft/storage.h>
 
@@ -36,6 +37,7 @@ struct WriteModel {
     uint32_t type = 0;
     uint64_t index = 0;
     std::vector<EntryMeta> entries;
+    std::vector<std::pair<uint64_t, Voters>> configs;  // that entries bring, by index
     std::string key;
     uint64_t value = 0;  // digest
   };

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <chronik/host.hpp>
 
+#include <algorithm>
+
 namespace chronik::sim {
 namespace {
 
@@ -18,8 +20,39 @@ std::string group_name(const chr_uuid& topic, uint32_t partition) {
 
 }  // namespace
 
+MetadataWatch::Partition& MetadataWatch::partition(const chr_uuid& topic, uint32_t index) {
+  Key key{{}, index};
+  std::ranges::copy(topic.b, key.first.begin());
+  Partition& found = partitions_[key];
+  if (found.group == nullptr) {
+    found.group = &checker_.group(group_name(topic, index));
+    found.told.resize(cluster_.size() + 1);
+  }
+  return found;
+}
+
 template <class F>
-uint64_t MetadataWatch::for_each(Node& node, F&& fn) {
+void MetadataWatch::for_each(Node& node, F&& fn) {
+  void* self = nullptr;
+  const auto* metadata = static_cast<const chr_metadata_v1*>(node.service(CHR_METADATA_ID, &self, false));
+  if (metadata == nullptr) return;
+  const Enter enter(cluster_.world(), node.at_shard(0));
+  chr_catalog* const catalog = metadata->catalog(self);
+  for (uint32_t i = 0; i < metadata->n_topics(self, catalog); ++i) {
+    chr_topic topic{};
+    topic.struct_size = sizeof topic;
+    metadata->topic_at(self, catalog, i, &topic);
+    for (uint32_t p = 0; p < topic.n_partitions; ++p) {
+      chr_partition found{};
+      found.struct_size = sizeof found;
+      metadata->partition(self, catalog, topic.handle, static_cast<int32_t>(p), &found);
+      fn(topic, p, found);
+    }
+  }
+  metadata->release(self, catalog);
+}
+
+uint64_t MetadataWatch::digest_of(Node& node) {
   void* self = nullptr;
   const auto* metadata = static_cast<const chr_metadata_v1*>(node.service(CHR_METADATA_ID, &self, false));
   if (metadata == nullptr) return 0;
@@ -33,20 +66,12 @@ uint64_t MetadataWatch::for_each(Node& node, F&& fn) {
     digest =
         sim::digest(from_abi(broker.host), digest ^ static_cast<uint64_t>(broker.id) << 16 ^ broker.port);
   }
-  for (uint32_t i = 0; i < metadata->n_topics(self, catalog); ++i) {
-    chr_topic topic{};
-    topic.struct_size = sizeof topic;
-    metadata->topic_at(self, catalog, i, &topic);
-    digest = sim::digest(from_abi(topic.name), sim::digest(&topic.id, sizeof topic.id, digest));
-    for (uint32_t p = 0; p < topic.n_partitions; ++p) {
-      chr_partition partition{};
-      partition.struct_size = sizeof partition;
-      metadata->partition(self, catalog, topic.handle, static_cast<int32_t>(p), &partition);
-      digest = sim::digest(partition.replicas, partition.n_replicas * sizeof(int32_t), digest);
-      fn(group_name(topic.id, p), Named{partition.leader, partition.term});
-    }
-  }
   metadata->release(self, catalog);
+  for_each(node, [&digest](const chr_topic& topic, uint32_t, const chr_partition& found) {
+    digest = sim::digest(from_abi(topic.name), sim::digest(&topic.id, sizeof topic.id, digest));
+    digest = sim::digest(found.replicas, found.n_replicas * sizeof(int32_t), digest);
+    digest = sim::digest(found.target, found.n_target * sizeof(int32_t), digest);
+  });
   return digest;
 }
 
@@ -75,9 +100,9 @@ void MetadataWatch::look() {
 }
 
 void MetadataWatch::look_at(Node& node) {
-  Told& told = nodes_[node.id()];
-  if (told.boot != node.boots()) told = {node.boots(), {}};
-  for_each(node, [&](const std::string& group, const Named& named) { check(node, group, named); });
+  for_each(node, [&](const chr_topic& topic, uint32_t index, const chr_partition& found) {
+    check(node, partition(topic.id, index), {found.leader, found.term});
+  });
   const double mismatches = node.metrics().total("chronik_meta_digest_mismatch_total");
   if (mismatches > 0) {
     cluster_.world().fail(
@@ -86,24 +111,25 @@ void MetadataWatch::look_at(Node& node) {
   }
 }
 
-void MetadataWatch::check(Node& node, const std::string& group, const Named& named) {
+void MetadataWatch::check(Node& node, Partition& partition, const Named& named) {
   if (named.leader < 0) return;
   World& world = cluster_.world();
-  const GroupTruth& truth = checker_.group(group);
+  const GroupTruth& truth = *partition.group;
   const auto leader = truth.leaders.find(named.term);
   if (leader == truth.leaders.end() || static_cast<int32_t>(leader->second) != named.leader) {
     return world.fail(
         "metadata-truth",
         fmt::format("node {} names node {} as leader of {} in term {}, which was {}", node.id(), named.leader,
-                    group, named.term, leader == truth.leaders.end() ? 0 : leader->second));
+                    truth.name, named.term, leader == truth.leaders.end() ? 0 : leader->second));
   }
-  Named& newest = nodes_[node.id()].newest[group];
-  if (named.term < newest.term) {
+  Told& told = partition.told[node.id()];
+  if (told.boot != node.boots()) told = {node.boots(), {}};
+  if (named.term < told.newest.term) {
     return world.fail("metadata-order",
                       fmt::format("node {} names the leader of {} in term {} after that of term {}",
-                                  node.id(), group, named.term, newest.term));
+                                  node.id(), truth.name, named.term, told.newest.term));
   }
-  newest = named;
+  told.newest = named;
 }
 
 std::string MetadataWatch::true_leader_differs(const GroupTruth& group, Node& node, const Named& named) {
@@ -125,9 +151,11 @@ std::string MetadataWatch::differs() {
   for (uint32_t id = 1; id <= cluster_.size(); ++id) {
     Node& node = cluster_.node(id);
     if (!node.running()) continue;
-    const uint64_t digest = for_each(node, [&](const std::string& group, const Named& named) {
-      if (why.empty()) why = true_leader_differs(checker_.group(group), node, named);
+    for_each(node, [&](const chr_topic& topic, uint32_t index, const chr_partition& found) {
+      if (why.empty())
+        why = true_leader_differs(*partition(topic.id, index).group, node, {found.leader, found.term});
     });
+    const uint64_t digest = digest_of(node);
     if (digest != first.value_or(digest) && why.empty())
       why = fmt::format("the catalog of node {} differs from that of others", id);
     first = digest;

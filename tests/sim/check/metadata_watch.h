@@ -8,6 +8,7 @@
 
 #include <chronik/draft/metadata.h>
 
+#include <array>
 #include <map>
 #include <string>
 #include <vector>
@@ -17,7 +18,7 @@ namespace chronik::sim {
 class MetadataWatch {
  public:
   MetadataWatch(Cluster& cluster, Checker& checker, ConsensusWatch& consensus)
-      : cluster_(cluster), checker_(checker), consensus_(consensus), nodes_(cluster.size() + 1) {}
+      : cluster_(cluster), checker_(checker), consensus_(consensus) {}
 
   // Looks now and, until the run ends, every now and then.
   void begin();
@@ -33,23 +34,30 @@ class MetadataWatch {
   };
   struct Told {
     uint64_t boot = 0;
-    std::map<std::string, Named, std::less<>> newest;  // by group, what this node named last
+    Named newest;  // what this node named last, since it started
   };
+  struct Partition {
+    GroupTruth* group = nullptr;
+    std::vector<Told> told;  // by node
+  };
+  using Key = std::pair<std::array<uint8_t, 16>, uint32_t>;  // topic, partition
 
   void look();
   void look_at(Node& node);
-  void check(Node& node, const std::string& group, const Named& named);
+  void check(Node& node, Partition& partition, const Named& named);
+  Partition& partition(const chr_uuid& topic, uint32_t index);
   // Empty: they agree.
   std::string differs();
   std::string true_leader_differs(const GroupTruth& group, Node& node, const Named& named);
-  // fn(group name, named) for every partition in the catalog of the node; returns a digest of its catalog.
+  // fn(topic, index, partition) for every partition in the catalog of the node.
   template <class F>
-  uint64_t for_each(Node& node, F&& fn);
+  void for_each(Node& node, F&& fn);
+  uint64_t digest_of(Node& node);
 
   Cluster& cluster_;
   Checker& checker_;
   ConsensusWatch& consensus_;
-  std::vector<Told> nodes_;
+  std::map<Key, Partition> partitions_;
   bool healed_ = false;
   uint64_t agreed_ = 0;  // when they last did, or could not be expected to
 };

@@ -1,5 +1,6 @@
 #include "sim/check/storage_watch.h"
 
+#include <chronik/draft/consensus.h>
 #include <chronik/host.hpp>
 
 #include <utility>
@@ -98,7 +99,13 @@ WriteModel StorageWatch::model_of(const chr_storage_write& write, uint64_t tag) 
     copy.type = step.type;
     copy.index = step.type == CHR_STORAGE_APPEND && step.n > 0 ? step.entries[0].header.index : step.index;
     if (step.type == CHR_STORAGE_APPEND) {
-      for (uint32_t e = 0; e < step.n; ++e) copy.entries.push_back(EntryMeta::of(step.entries[e]));
+      copy.entries.reserve(step.n);
+      for (uint32_t e = 0; e < step.n; ++e) {
+        const chr_entry& entry = step.entries[e];
+        copy.entries.push_back(EntryMeta::of(entry));
+        if (entry.header.kind == CHR_ENTRY_CONFIG)
+          copy.configs.emplace_back(entry.header.index, decode_voters(entry.payload));
+      }
     }
     if (step.type == CHR_STORAGE_PUT || step.type == CHR_STORAGE_DELETE) copy.key = from_abi(step.key);
     if (step.type == CHR_STORAGE_PUT) copy.value = digest(step.value.p, step.value.n) | 1;

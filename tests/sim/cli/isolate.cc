@@ -1,6 +1,7 @@
 #include "sim/cli/isolate.h"
 
 #include <fmt/format.h>
+#include <malloc.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -75,6 +76,10 @@ void fields(RunReport& r, F& f) {
     const rlimit limit = {cpu_limit_s, cpu_limit_s + 1};
     setrlimit(RLIMIT_CPU, &limit);
   }
+  // What a run gives back it soon wants again, and it ends with its process.
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  mallopt(M_TRIM_THRESHOLD, 1 << 30);
+  mallopt(M_TOP_PAD, 4 << 20);
   const rlimit no_core = {0, 0};
   setrlimit(RLIMIT_CORE, &no_core);
   if (mute) {

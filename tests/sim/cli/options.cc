@@ -80,6 +80,8 @@ const std::map<std::string, Setter, std::less<>>& setters() {
        })},
       {"--record-bytes",
        number([](Options* o, uint64_t n) { o->run.workload.record_bytes = static_cast<uint32_t>(n); })},
+      {"--replicas",
+       number([](Options* o, uint64_t n) { o->run.workload.replicas = static_cast<uint32_t>(n); })},
       {"--jobs", number([](Options* o, uint64_t n) { o->jobs = static_cast<uint32_t>(n); })},
       {"--shrink", number([](Options* o, uint64_t n) { o->shrink_seconds = static_cast<double>(n); })},
       {"--mutant-seconds",
@@ -134,6 +136,7 @@ Status check(const Options& options) {
   const RunOptions& run = options.run;
   if (run.nodes < 1 || run.nodes > 9) return fail(Code::kInvalidArgument, "--nodes must be within 1 and 9");
   if (run.workload.groups < 1) return fail(Code::kInvalidArgument, "--groups must be at least 1");
+  if (run.workload.replicas < 1) return fail(Code::kInvalidArgument, "--replicas must be at least 1");
   if (run.workload.name != "log" && run.workload.name != "kafka") {
     return fail(Code::kInvalidArgument,
                 fmt::format("unknown workload \"{}\"; known: kafka, log", run.workload.name));
@@ -198,8 +201,9 @@ std::string usage() {
       "  --nodes N                 nodes of the cluster (default 3)\n"
       "  --workload kafka|log      clients through kafka-proto, or proposals straight at raft (default "
       "kafka)\n"
-      "  --groups N --rate N --records N --record-bytes N\n"
-      "                            partitions; requests a second; records in one; bytes of one\n"
+      "  --groups N --replicas N --rate N --records N --record-bytes N\n"
+      "                            partitions; their replicas (3); requests a second; records in one; bytes "
+      "of one\n"
       "  --faults LIST             default, all, none, or of: " +
       faults_text(kAllFaults) +
       "\n"

@@ -11,7 +11,7 @@ constexpr uint64_t kSector = 512;  // what a disk writes whole or not at all
 
 chr_status Medium::read(uint64_t at, uint8_t* p, uint64_t n) const {
   if (at > bytes_.size() || n > bytes_.size() - at) return CHR_E_OUT_OF_RANGE;
-  std::memcpy(p, bytes_.data() + at, n);
+  bytes_.read(at, reinterpret_cast<char*>(p), n);
   return CHR_OK;
 }
 
@@ -33,16 +33,15 @@ chr_status Medium::write(uint64_t now, uint64_t at, const uint8_t* p, uint64_t n
   const uint64_t start = begin(now, own, cost);
   const uint64_t overlap = std::min(n, bytes_.size() - at);
   const uint64_t size = std::max<uint64_t>(bytes_.size(), at + n);
-  changes_.push_back({start, at, bytes_.size(), size, bytes_.substr(at, overlap), n, UINT64_MAX});
-  const auto* text = reinterpret_cast<const char*>(p);
-  bytes_.replace(at, overlap, text, n);
+  changes_.push_back({start, at, bytes_.size(), size, bytes_.copy(at, overlap), n, UINT64_MAX});
+  bytes_.write(at, reinterpret_cast<const char*>(p), n);
   return CHR_OK;
 }
 
 chr_status Medium::resize(uint64_t now, uint64_t n) {
   if (n > capacity) return CHR_E_NO_SPACE;
   forget_durable(now);
-  std::string cut = n < bytes_.size() ? bytes_.substr(n) : std::string();
+  std::string cut = n < bytes_.size() ? bytes_.copy(n, bytes_.size() - n) : std::string();
   changes_.push_back(
       {now, std::min<uint64_t>(n, bytes_.size()), bytes_.size(), n, std::move(cut), 0, UINT64_MAX});
   bytes_.resize(n);
@@ -72,7 +71,7 @@ bool Medium::flip(uint64_t now, uint64_t which) {
   uint64_t limit = std::min({synced_from_[0], synced_from_[1], bytes_.size()});
   for (const Change& change : changes_) limit = std::min(limit, change.at);
   if (limit == 0) return false;
-  bytes_[which % limit] ^= static_cast<char>(1 << (which >> 32) % 8);
+  bytes_.at(which % limit) ^= static_cast<char>(1 << (which >> 32) % 8);
   return damaged_ = true;
 }
 
@@ -82,7 +81,7 @@ void Medium::forget_durable(uint64_t now) {
 
 void Medium::undo(const Change& change) {
   bytes_.resize(change.old_size);
-  bytes_.replace(change.at, change.before.size(), change.before);
+  bytes_.write(change.at, change.before.data(), change.before.size());
 }
 
 void Medium::crash(uint64_t now) {
@@ -103,7 +102,7 @@ void Medium::roll_back(uint64_t now, bool power_loss) {
   std::vector<std::string> written(changes_.size());
   for (size_t i = changes_.size(); i > keep; --i) {
     const Change& change = changes_[i - 1];
-    written[i - 1] = bytes_.substr(change.at, change.n);
+    written[i - 1] = bytes_.copy(change.at, change.n);
     undo(change);
   }
   if (!power_loss) return stay_cached(now, written, keep);
@@ -142,8 +141,7 @@ void Medium::stay_cached(uint64_t now, const std::vector<std::string>& written, 
 
 void Medium::redo(const Change& change, const std::string& text) {
   if (change.n == 0) return bytes_.resize(change.new_size);
-  if (bytes_.size() < change.at + text.size()) bytes_.resize(change.at + text.size());  // a hole of zeros
-  bytes_.replace(change.at, text.size(), text);
+  bytes_.write(change.at, text.data(), text.size());
 }
 
 }  // namespace chronik::sim

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "sim/base/rng.h"
+#include "sim/disk/platter.h"
 
 #include <chronik/draft/host_services.h>
 
@@ -84,7 +85,7 @@ class Medium {
   bool sync_failed_ = false;
   bool damaged_ = false;
   uint64_t synced_from_[2] = {0, 0};  // where the writes of the last two syncs began
-  std::string bytes_;
+  Platter bytes_;
   std::deque<Change> changes_;  // not yet durable, oldest first
   uint64_t refusals_ = 0;
   uint64_t syncs_ = 0;

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <chronik/host.hpp>
 
+#include <algorithm>
+
 namespace chronik::sim {
 
 std::string kafka_address(uint32_t node) { return fmt::format("node-{}:9092", node); }
@@ -30,8 +32,10 @@ Cluster::~Cluster() {
   for (const auto& node : nodes_) node->crash(false);
 }
 
-void Cluster::boot_all() {
-  for (const auto& node : nodes_) node->boot();
+void Cluster::boot_all(const std::vector<uint32_t>& but) {
+  for (const auto& node : nodes_) {
+    if (std::ranges::find(but, node->id()) == but.end()) node->boot();
+  }
 }
 
 bool Cluster::all_running() const {

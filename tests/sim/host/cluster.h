@@ -25,7 +25,7 @@ class Cluster {
   Links& links() { return links_; }
   Net& net() { return net_; }
 
-  void boot_all();
+  void boot_all(const std::vector<uint32_t>& but = {});
   // All that can: without those whose disk is damaged.
   bool all_running() const;
   uint32_t running() const;

@@ -228,6 +228,11 @@ void Node::crash(bool power_loss) {
   gone();
 }
 
+void Node::retire() {
+  crash(true);
+  quarantined_ = true;
+}
+
 void Node::gone() {
   state_ = State::kDown;
   links_.node_down(*this);

@@ -72,6 +72,8 @@ class Node {
   void crash(bool power_loss);
   // A clean stop in reverse order, then kDown.
   void stop();
+  // The disk is lost, and with it what the node is: it never starts again.
+  void retire();
   // The disk is replaced by an empty one: a new incarnation.
   void wipe();
 
@@ -79,7 +81,7 @@ class Node {
   uint32_t id() const { return id_; }
   State state() const { return state_; }
   bool running() const { return state_ == State::kRunning; }
-  // Its disk was damaged, it noticed, and it does not start until the disk is replaced.
+  // Its disk was damaged, and it noticed, or lost: it does not start until the disk is replaced.
   bool quarantined() const { return quarantined_; }
   uint64_t boots() const { return boots_; }
 

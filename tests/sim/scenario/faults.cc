@@ -64,6 +64,10 @@ void Faults::inject(const Fault& fault) {
     case FaultType::kReset:
     case FaultType::kResetStorm:
       return inject_network(fault);
+    case FaultType::kMembers:
+      return change_members(fault);
+    case FaultType::kLostDisk:
+      return lose_disk(fault);
     default:
       return inject_disk(fault);
   }
@@ -199,6 +203,31 @@ void Faults::fail_sync(const Fault& fault) {
     if (!node.medium().sync_failed() || node.state() == Node::State::kDown) return;
     node.crash(true);
     boot_after(node.id(), kSecond);
+  });
+}
+
+std::vector<uint32_t> Faults::spares() const {
+  std::vector<uint32_t> nodes;
+  for (const Fault& fault : schedule_) {
+    if (fault.type == FaultType::kSpare) nodes.push_back(fault.node);
+  }
+  return nodes;
+}
+
+void Faults::change_members(const Fault& fault) {
+  std::vector<int32_t> members = {static_cast<int32_t>(fault.node)};
+  for (uint32_t id = 1; id <= cluster_.size(); ++id) {
+    if (id != fault.node && (fault.amount >> id & 1) != 0) members.push_back(static_cast<int32_t>(id));
+  }
+  if (fault.peer != 0 && on_members) on_members(fault.peer - 1, std::move(members));
+}
+
+void Faults::lose_disk(const Fault& fault) {
+  cluster_.node(fault.node).retire();
+  if (fault.peer == 0) return;
+  world_.loop.call(world_.now() + fault.lasts_us * kMicrosecond, [this, &fault] {
+    cluster_.node(fault.peer).boot();
+    if (on_replaced) on_replaced(fault.node, fault.peer);
   });
 }
 

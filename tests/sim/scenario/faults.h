@@ -4,6 +4,7 @@
 #include "sim/host/cluster.h"
 #include "sim/scenario/schedule.h"
 
+#include <functional>
 #include <vector>
 
 namespace chronik::sim {
@@ -12,10 +13,17 @@ class Faults {
  public:
   Faults(Cluster& cluster, Schedule schedule);
 
+  // Nodes that are not there at the beginning.
+  std::vector<uint32_t> spares() const;
   void begin();
   // No more faults; what is broken is mended, what is down starts.
   void end();
   uint64_t injected() const { return injected_; }
+
+  // What a workload does about its groups: these nodes are to be the members of one, the preferred leader
+  // first; one node takes the place of another, which is gone for good.
+  std::function<void(uint32_t group, std::vector<int32_t> members)> on_members;
+  std::function<void(uint32_t gone, uint32_t by)> on_replaced;
 
  private:
   void inject(const Fault& fault);
@@ -28,6 +36,8 @@ class Faults {
   void flap(const Fault& fault, uint64_t until, bool blocked);
   void reset_storm(const Fault& fault, uint64_t until);
   void fail_sync(const Fault& fault);
+  void change_members(const Fault& fault);
+  void lose_disk(const Fault& fault);
   void boot_after(uint32_t node, uint64_t delay_ns);
   // Runs fn after a while, unless the faults are over by then.
   template <class F>

@@ -21,30 +21,38 @@ constexpr Named kNames[] = {
     {"reorder", kFaultReorder},      {"delay", kFaultDelay},        {"pause", kFaultPause},
     {"slow-disk", kFaultSlowDisk},   {"client", kFaultClient},      {"stop", kFaultStop},
     {"clock", kFaultClock},          {"disk-full", kFaultDiskFull}, {"stall-disk", kFaultStallDisk},
-    {"sync-error", kFaultSyncError}, {"flip", kFaultFlip}};
+    {"sync-error", kFaultSyncError}, {"flip", kFaultFlip},          {"members", kFaultMembers},
+    {"lost-disk", kFaultLostDisk}};
 
+constexpr uint32_t kMembership = kFaultMembers | kFaultLostDisk;  // drawn apart from the others
 constexpr uint32_t kHappenAtTimes =
-    kAllFaults & ~(kFaultLoss | kFaultDuplicate | kFaultReorder | kFaultDelay);
+    kAllFaults & ~(kFaultLoss | kFaultDuplicate | kFaultReorder | kFaultDelay | kMembership);
 
 class Planner {
  public:
   Planner(uint64_t seed, uint32_t nodes, uint64_t duration_us, uint32_t kinds)
-      : rng_(Rng::stream(seed, "faults")), nodes_(nodes), duration_us_(duration_us) {
+      : rng_(Rng::stream(seed, "faults")),
+        members_rng_(Rng::stream(seed, "members")),
+        nodes_(nodes),
+        duration_us_(duration_us) {
     for (const Named& named : kNames) {
+      if ((named.kind & kMembership) != 0) continue;
       const double chance = named.kind == kFaultFlip ? 0.25 : 0.7;
       if ((kinds & named.kind) != 0 && rng_.chance(chance)) plan_.kinds |= named.kind;
     }
-    if (plan_.kinds == 0) plan_.kinds = kinds;
+    if (plan_.kinds == 0) plan_.kinds = kinds & ~kMembership;
     mean_us_ = rng_.between(500 * kMs, 8 * kS);
     // A fault that loses what was durable must leave every group a majority of whole disks; the smallest have
     // three.
     damaged_ = any_node();
     damage_left_ = nodes >= 3;
+    choose_membership(kinds);
   }
 
   Plan draw() {
     lasting();
     for (now_ = rng_.around(mean_us_); now_ < duration_us_; now_ += rng_.around(mean_us_) + 1) step();
+    membership();
     std::stable_sort(plan_.schedule.begin(), plan_.schedule.end(),
                      [](const Fault& a, const Fault& b) { return a.at_us < b.at_us; });
     return std::move(plan_);
@@ -71,8 +79,11 @@ class Planner {
   void clients();
   void clocks();
   void flip();
+  void choose_membership(uint32_t kinds);
+  void membership();
+  void change_members();
 
-  Rng rng_;
+  Rng rng_, members_rng_;
   const uint32_t nodes_;
   const uint64_t duration_us_;
   uint64_t mean_us_ = 0;
@@ -221,6 +232,43 @@ void Planner::clients() {
 void Planner::clocks() {
   const uint64_t hour = 3'600'000;
   add(FaultType::kWallClock, any_node(), 0, 0, rng_.below(2 * hour) - hour);
+}
+
+// The last node is the new one, so it is not among the first members of any group.
+void Planner::choose_membership(uint32_t kinds) {
+  if ((kinds & kFaultMembers) != 0 && nodes_ > 1 && members_rng_.chance(0.7)) plan_.kinds |= kFaultMembers;
+  const bool possible = (kinds & kFaultLostDisk) != 0 && nodes_ > 3 && !has(kFaultFlip);
+  if (possible && members_rng_.chance(0.3)) plan_.kinds |= kFaultLostDisk;
+}
+
+void Planner::membership() {
+  Rng& rng = members_rng_;
+  if (has(kFaultLostDisk)) {
+    const auto lost = static_cast<uint32_t>(rng.between(1, nodes_ - 1));
+    now_ = 0;
+    add(FaultType::kSpare, nodes_, 0, 0, 0);
+    now_ = rng.below(duration_us_);
+    add(FaultType::kLostDisk, lost, nodes_, rng.between(kMs, 10 * kS), 0);
+  }
+  if (!has(kFaultMembers)) return;
+  const uint64_t mean = rng.between(500 * kMs, 8 * kS);
+  for (now_ = rng.around(mean); now_ < duration_us_; now_ += rng.around(mean) + 1) change_members();
+}
+
+void Planner::change_members() {
+  Rng& rng = members_rng_;
+  const bool damage = has(kFaultFlip) || has(kFaultLostDisk);  // a group of three and more survives it
+  const uint64_t least = damage ? std::min(nodes_, 3u) : 1;
+  const uint64_t size = rng.between(least, std::min(nodes_, 5u));
+  uint64_t mask = 0, chosen = 0;
+  uint32_t first = 0;
+  while (chosen < size) {
+    const auto node = static_cast<uint32_t>(rng.between(1, nodes_));
+    if ((mask >> node & 1) != 0) continue;
+    if (chosen++ == 0) first = node;
+    mask |= uint64_t{1} << node;
+  }
+  add(FaultType::kMembers, first, static_cast<uint32_t>(rng.between(1, nodes_)), 0, mask);
 }
 
 void Planner::flip() {

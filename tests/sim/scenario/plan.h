@@ -29,9 +29,12 @@ enum FaultKind : uint32_t {
   kFaultDiskFull = 8192,  // a disk takes nothing more for a while
   kFaultStallDisk = 1u << 14,
   kFaultSyncError = 1u << 15,
-  kFaultFlip = 1u << 16,  // a bit of a minority of the disks
+  kFaultFlip = 1u << 16,     // a bit of a minority of the disks
+  kFaultMembers = 1u << 17,  // groups get other members
+  kFaultLostDisk =
+      1u << 18,  // a node loses its disk, and a new one takes its place; where there are four or more
 };
-constexpr uint32_t kAllFaults = (1u << 17) - 1;
+constexpr uint32_t kAllFaults = (1u << 19) - 1;
 // Links promise to keep the order within a lane.
 constexpr uint32_t kDefaultFaults = kAllFaults & ~kFaultReorder;
 

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 namespace chronik::sim {
@@ -36,9 +37,18 @@ std::vector<std::pair<std::string, std::string>> swarm_config(const RunOptions& 
   return config;
 }
 
-std::unique_ptr<Workload> make_workload(Cluster& cluster, Checker& checker, const RunOptions& options) {
-  if (options.workload.name == "log") return make_log_workload(cluster, checker, options.workload);
-  return make_kafka_workload(cluster, options.workload);
+// Snapshots are not sent between nodes yet: where new members come, no log may lose its beginning.
+WorkloadOptions workload_options(const RunOptions& options, const Schedule& schedule) {
+  WorkloadOptions out = options.workload;
+  out.trims = std::ranges::none_of(schedule, [](const Fault& fault) {
+    return fault.type == FaultType::kMembers || fault.type == FaultType::kLostDisk;
+  });
+  return out;
+}
+
+std::unique_ptr<Workload> make_workload(Cluster& cluster, Checker& checker, const WorkloadOptions& options) {
+  if (options.name == "log") return make_log_workload(cluster, checker, options);
+  return make_kafka_workload(cluster, options);
 }
 
 }  // namespace
@@ -123,7 +133,7 @@ class Run {
         consensus_(checker_, options.nodes),
         mutant_(make_mutant(options.mutant)),
         cluster_(world_, set, config_, interposers()),
-        workload_(make_workload(cluster_, checker_, options)),
+        workload_(make_workload(cluster_, checker_, workload_options(options, plan_.schedule))),
         faults_(cluster_, plan_.schedule),
         liveness_(cluster_, checker_, consensus_, election_timeout(config_)),
         metadata_(cluster_, checker_, consensus_) {
@@ -136,13 +146,17 @@ class Run {
         workload_->node_stopping(n, std::move(go_on));
       };
     }
+    faults_.on_members = [this](uint32_t group, std::vector<int32_t> members) {
+      workload_->change_members(group, std::move(members));
+    };
+    faults_.on_replaced = [this](uint32_t gone, uint32_t by) { workload_->replace(gone, by); };
   }
   ~Run() {
     for (uint32_t id = 1; id <= options_.nodes; ++id) cluster_.node(id).on_down = nullptr;
   }
 
   RunReport go() {
-    cluster_.boot_all();
+    cluster_.boot_all(faults_.spares());
     faults_.begin();
     liveness_.begin();
     const bool with_metadata = options_.workload.name == "kafka";
@@ -154,7 +168,8 @@ class Run {
       const auto settled = [&] { return workload_->settled() && (!with_metadata || metadata_.agree()); };
       if (!cluster_.run_while(kHealWithin, 100 * kMillisecond, settled) && !world_.failed()) {
         world_.fail("liveness",
-                    "the cluster did not settle within 120 s of virtual time after the last fault");
+                    "the cluster did not settle within 120 s of virtual time after the last fault" +
+                        workload_->state());
       }
       if (!world_.failed()) workload_->finish();
       if (!world_.failed()) check_bounds();

@@ -37,6 +37,11 @@ enum class FaultType : uint8_t {
   kWallClock,    // the node's wall clock jumps to `amount` ms after the true time
   kClientReset,  // connections of clients to the node break
   kClientCut,    // clients and the node do not reach one another
+  kMembers,      // group number `peer` is to consist of the nodes whose bits `amount` has, node the preferred
+                 // leader
+  kSpare,        // the node is not there yet: it starts when it replaces another one, or when the faults end
+  kLostDisk,     // the node's disk is lost, and its identity with it; `peer`, a new node, replaces it after
+                 // lasts
 };
 
 struct Fault {

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
+
 namespace chronik::sim {
 namespace {
 
@@ -51,6 +53,24 @@ TEST(Plan, DamagesOnlyAMinorityOfDisks) {
     }
     ASSERT_LE(damaged.size(), 1u);
   }
+}
+
+// Where one disk may be damaged or lost, every group has three members or more, so that it keeps a majority.
+TEST(Plan, MembersSurviveADamagedDisk) {
+  uint32_t lost = 0;
+  for (uint64_t seed = 1; seed <= 400; ++seed) {
+    const Plan plan = draw_plan(seed, 5, 10 * kMinute, kAllFaults);
+    const bool damage = (plan.kinds & (kFaultFlip | kFaultLostDisk)) != 0;
+    ASSERT_NE(plan.kinds & (kFaultFlip | kFaultLostDisk), kFaultFlip | kFaultLostDisk);
+    for (const Fault& fault : plan.schedule) {
+      lost += fault.type == FaultType::kLostDisk ? 1 : 0;
+      if (fault.type != FaultType::kMembers) continue;
+      const auto members = static_cast<uint64_t>(fault.amount);
+      ASSERT_TRUE((members >> fault.node & 1) != 0);
+      ASSERT_GE(std::popcount(members), damage ? 3 : 1) << "seed " << seed << ": " << to_text(fault);
+    }
+  }
+  EXPECT_GT(lost, 0u);
 }
 
 TEST(Plan, TakesOnlyWhatItIsAskedFor) {

@@ -2,6 +2,7 @@
 // sent until an answer says how it ended; consumers follow the leaders and read everything.
 #include "sim/workload/kafka_client.h"
 #include "sim/workload/kafka_history.h"
+#include "sim/workload/kafka_members.h"
 #include "sim/workload/workload.h"
 
 #include <fmt/format.h>
@@ -37,12 +38,20 @@ class KafkaWorkload final : public Workload {
   void node_running(Node&) override {}
   void node_down(Node&) override {}
   void node_stopping(Node&, std::function<void()> go_on) override { go_on(); }
-  void wind_down() override { winding_down_ = true; }
+  void change_members(uint32_t group, std::vector<int32_t> members) override {
+    members_.change(group, std::move(members));
+  }
+  void replace(uint32_t gone, uint32_t by) override { members_.replace(gone, by); }
+  void wind_down() override {
+    winding_down_ = true;
+    members_.wind_down();
+  }
   bool settled() override;
+  std::string state() override;
   void finish() override { history_.finish(); }
   std::string summary() const override {
-    return fmt::format("produced={} acked={} retries={} fetches={} refreshes={}", history_.batches(),
-                       history_.acks(), retries_, fetches_, refreshes_);
+    return fmt::format("produced={} acked={} retries={} fetches={} refreshes={} moves={}", history_.batches(),
+                       history_.acks(), retries_, fetches_, refreshes_, members_.taken());
   }
 
  private:
@@ -90,6 +99,7 @@ class KafkaWorkload final : public Workload {
   Rng rng_;
   KafkaHistory history_;
   KafkaClient admin_;
+  KafkaMembers members_;
   kafka::Codecs codecs_;
   std::vector<Producer> producers_;
   std::vector<Consumer> consumers_;
@@ -104,6 +114,7 @@ KafkaWorkload::KafkaWorkload(Cluster& cluster, const WorkloadOptions& options)
       rng_(cluster.world().stream("kafka")),
       history_(cluster.world(), options.groups),
       admin_(cluster.world(), cluster.net(), cluster.size(), "admin"),
+      members_(cluster, admin_, kTopic, options.groups),
       producers_(cluster.world().stream("producers").between(1, kMostProducers)),
       consumers_(options.groups) {
   const auto client = [&](std::string name) {
@@ -125,7 +136,7 @@ void KafkaWorkload::create_topic() {
   auto& topic = request.topics.emplace_back();
   topic.name = kTopic;
   topic.num_partitions = static_cast<int32_t>(options_.groups);
-  topic.replication_factor = static_cast<int16_t>(std::min<uint32_t>(3, cluster_.size()));
+  topic.replication_factor = static_cast<int16_t>(std::min(options_.replicas, cluster_.size()));
   request.timeout_ms = 5000;
   admin_.call<kafka::CreateTopics>(
       admin_.any_node(), admin_.versions.create_topics, request, kTimeout,
@@ -349,7 +360,7 @@ void KafkaWorkload::read_batches(Consumer& consumer, kafka::Bytes bytes) {
 // Everything sent is answered, and everything acknowledged was read; then every partition takes something
 // new.
 bool KafkaWorkload::settled() {
-  if (!cluster_.all_running()) return false;
+  if (!cluster_.all_running() || !members_.settled()) return false;
   for (const Producer& producer : producers_) {
     for (const Lane& lane : producer.lanes) {
       if (!lane.waiting.empty()) return false;
@@ -361,6 +372,17 @@ bool KafkaWorkload::settled() {
   if (std::exchange(last_sent_, true)) return true;
   for (uint32_t p = 0; p < options_.groups; ++p) add_batch(0, p);
   return false;
+}
+
+std::string KafkaWorkload::state() {
+  std::string text;
+  for (uint32_t p = 0; p < options_.groups; ++p) {
+    size_t waiting = 0;
+    for (const Producer& producer : producers_) waiting += producer.lanes[p].waiting.size();
+    text += fmt::format("; partition {}: {} batches unanswered, read up to {}, acknowledged up to {}", p,
+                        waiting, history_.read_up_to(p), history_.acked_up_to(p));
+  }
+  return text + (members_.settled() ? "" : "; replicas are not where they are to be");
 }
 
 }  // namespace

@@ -1,6 +1,4 @@
-// Proposals, reads, trims and transfers straight at chronik.consensus/1, with a state machine that notices
-// every entry that is not what and where it should be.
-#include "sim/workload/workload.h"
+#include "sim/workload/log_workload.h"
 
 #include <fmt/format.h>
 #include <chronik/host.hpp>
@@ -20,83 +18,8 @@ T load_big_endian(const uint8_t* p) {
   return value;
 }
 
-class LogWorkload;
-
-// The state machine of one group on one node: a hash over all that was applied.
-struct Replay {
-  LogWorkload* workload = nullptr;
-  Node* node = nullptr;
-  uint64_t boot = 0;
-  uint32_t group = 0;
-  uint32_t shard = 0;
-  const chr_consensus_v1* consensus = nullptr;
-  void* instance = nullptr;
-  chr_group* handle = nullptr;
-  bool ready = false;
-  uint64_t state = 0;  // hash
-  uint64_t index = 0;  // of the last applied entry
-  uint64_t leads_term = 0;
-};
-
-class LogWorkload final : public Workload {
- public:
-  LogWorkload(Cluster& cluster, Checker& checker, const WorkloadOptions& options);
-
-  void node_running(Node& node) override;
-  void node_down(Node& node) override;
-  void node_stopping(Node& node, std::function<void()> go_on) override;
-  void wind_down() override { winding_down_ = true; }
-  bool settled() override;
-  void finish() override;
-  std::string summary() const override {
-    return fmt::format("proposed={} acked={} refused={} unknown={} reads={} trims={} transfers={}", proposed_,
-                       acked_, refused_, unknown_, reads_, trims_, transfers_);
-  }
-
-  World& world() { return cluster_.world(); }
-  // States at equal indexes are equal, on all nodes and over restarts.
-  void check_state(const Replay& replay);
-
- private:
-  struct Request {
-    LogWorkload* workload;
-    uint32_t node;
-    uint64_t boot;
-    chr_entries read{};
-  };
-
-  void step();
-  void propose(Replay& leader);
-  void read(Replay& replay);
-  void trim(Replay& leader);
-  int64_t everywhere(uint32_t group) const;
-  void transfer(Replay& leader);
-  void barrier(Replay& leader);
-  void ask_epoch(Replay& leader);
-  bool bounds(const Replay& replay, chr_group_bounds* out) const;
-  std::vector<Replay*> open_replicas(uint32_t group, bool leaders);
-  uint64_t begin(Replay& replay, chr_done_fn fn, Request** request);
-
-  Cluster& cluster_;
-  Checker& checker_;
-  const WorkloadOptions options_;
-  Rng rng_;
-  std::vector<std::string> names_;
-  std::vector<int32_t> voters_;
-  std::vector<std::vector<std::unique_ptr<Replay>>> replays_;  // by node, by group
-  std::vector<std::unique_ptr<Replay>> graveyard_;             // of nodes that went down
-  std::vector<std::map<uint64_t, uint64_t>> states_;           // by group: hash by index
-  bool winding_down_ = false;
-  bool last_proposed_ = false;
-  uint64_t last_acked_mask_ = 0;
-  uint64_t number_ = 0;
-  uint64_t proposed_ = 0, acked_ = 0, refused_ = 0, unknown_ = 0, reads_ = 0, trims_ = 0, transfers_ = 0;
-};
-
 // ---- the state machine
 // ---------------------------------------------------------------------------------------------
-
-Replay& replay_of(void* context) { return *static_cast<Replay*>(context); }
 
 chr_status CHR_CALL apply(void* context, const chr_entry* entries, uint32_t n, uint64_t) {
   Replay& replay = replay_of(context);
@@ -147,6 +70,8 @@ chr_status CHR_CALL load(void* context, const chr_slice* pieces, uint32_t n, chr
 constexpr chr_state_machine_v1 kMachine = {sizeof kMachine, 1,       apply, role, committed,
                                            truncated,       trimmed, save,  load};
 
+}  // namespace
+
 // ---- the workload
 // --------------------------------------------------------------------------------------------------
 
@@ -155,10 +80,16 @@ LogWorkload::LogWorkload(Cluster& cluster, Checker& checker, const WorkloadOptio
       checker_(checker),
       options_(options),
       rng_(cluster.world().stream("workload")),
+      places_(cluster.size() + 1, std::vector<Place>(options.groups)),
       replays_(cluster.size() + 1),
+      given_up_(cluster.size() + 1),
       states_(options.groups) {
   for (uint32_t g = 0; g < options.groups; ++g) names_.push_back(fmt::format("log-{}", g));
-  for (uint32_t id = 1; id <= cluster.size(); ++id) voters_.push_back(static_cast<int32_t>(id));
+  for (uint32_t id = 1; id <= std::min(cluster.size(), options.replicas); ++id) {
+    first_voters_.push_back(static_cast<int32_t>(id));
+    places_[id].assign(options.groups, {true, true});
+  }
+  goals_.assign(options.groups, first_voters_);
   world().loop.call(100 * kMillisecond, [this] { step(); });
 }
 
@@ -172,40 +103,44 @@ void LogWorkload::check_state(const Replay& replay) {
 }
 
 void LogWorkload::node_running(Node& node) {
-  auto& list = replays_[node.id()];
-  void* instance = nullptr;
-  const auto* consensus =
-      static_cast<const chr_consensus_v1*>(node.service(CHR_CONSENSUS_ID, &instance, true));
+  replays_[node.id()].resize(options_.groups);
   for (uint32_t g = 0; g < options_.groups; ++g) {
-    auto& replay = *list.emplace_back(std::make_unique<Replay>());
-    replay.workload = this;
-    replay.node = &node;
-    replay.boot = node.boots();
-    replay.group = g;
-    replay.consensus = consensus;
-    replay.instance = instance;
-    replay.shard = consensus->shard_of(instance, to_abi(names_[g]));
-    const Enter enter(world(), node.at_shard(replay.shard));
-    chr_group_options options{};
-    options.struct_size = sizeof options;
-    options.n_voters = static_cast<uint32_t>(voters_.size());
-    options.id = {sizeof(chr_group_id), -1, {}, to_abi(names_[g]), to_abi(names_[g])};
-    options.voters = voters_.data();
-    chr_error error = make_abi_error();
-    const auto opened = [](void* context, const chr_done* done) {
-      Replay& r = replay_of(context);
-      r.ready = done->code == CHR_OK;
-      if (!r.ready) r.workload->world().fail("open-group", std::string(from_abi(done->message)));
-    };
-    const uint64_t token =
-        node.ops().begin(&node.harness(), static_cast<int32_t>(replay.shard), opened, &replay);
-    const chr_status status =
-        consensus->open_group(instance, &options, &kMachine, &replay, &replay.handle, token, &error);
-    if (status == CHR_PENDING) continue;
-    node.ops().abandon(token);
-    if (status != CHR_OK) world().fail("open-group", fmt::format("node {}: {}", node.id(), error.message));
-    replay.ready = status == CHR_OK;
+    if (places_[node.id()][g].hosted) open(node, g);
   }
+}
+
+void LogWorkload::open(Node& node, uint32_t group) {
+  auto& slot = replays_[node.id()][group];
+  slot = std::make_unique<Replay>();
+  Replay& replay = *slot;
+  replay.workload = this;
+  replay.node = &node;
+  replay.boot = node.boots();
+  replay.group = group;
+  replay.consensus =
+      static_cast<const chr_consensus_v1*>(node.service(CHR_CONSENSUS_ID, &replay.instance, true));
+  replay.shard = replay.consensus->shard_of(replay.instance, to_abi(names_[group]));
+  const Enter enter(world(), node.at_shard(replay.shard));
+  const bool joins = !places_[node.id()][group].first;
+  chr_group_options options{};
+  options.struct_size = sizeof options;
+  options.n_voters = joins ? 0 : static_cast<uint32_t>(first_voters_.size());
+  options.id = {sizeof(chr_group_id), -1, {}, to_abi(names_[group]), to_abi(names_[group])};
+  options.voters = first_voters_.data();
+  chr_error error = make_abi_error();
+  const auto opened = [](void* context, const chr_done* done) {
+    Replay& r = replay_of(context);
+    r.ready = done->code == CHR_OK;
+    if (!r.ready) r.workload->world().fail("open-group", std::string(from_abi(done->message)));
+  };
+  const uint64_t token =
+      node.ops().begin(&node.harness(), static_cast<int32_t>(replay.shard), opened, &replay);
+  const chr_status status = replay.consensus->open_group(replay.instance, &options, &kMachine, &replay,
+                                                         &replay.handle, token, &error);
+  if (status == CHR_PENDING) return;
+  node.ops().abandon(token);
+  if (status != CHR_OK) world().fail("open-group", fmt::format("node {}: {}", node.id(), error.message));
+  replay.ready = status == CHR_OK;
 }
 
 // Closes the groups, as a plugin that uses consensus does when it stops.
@@ -214,28 +149,35 @@ void LogWorkload::node_stopping(Node& node, std::function<void()> go_on) {
     size_t left = 0;
     std::function<void()> go_on;
   };
-  auto* const closing = new Closing{replays_[node.id()].size(), std::move(go_on)};
-  const auto closed = [](void* context, const chr_done* done) {
+  std::vector<Replay*> open;
+  for (const auto& replay : replays_[node.id()]) {
+    if (replay) open.push_back(replay.get());
+  }
+  if (open.empty()) return go_on();
+  auto* const closing = new Closing{open.size(), std::move(go_on)};
+  const auto closed = [](void* context, const chr_done*) {
     auto* const all = static_cast<Closing*>(context);
-    (void)done;
     if (--all->left != 0) return;
     all->go_on();
     delete all;
   };
-  for (const auto& replay : replays_[node.id()]) {
+  for (Replay* replay : open) {
     replay->ready = false;
     const Enter enter(world(), node.at_shard(replay->shard));
     const uint64_t token =
         node.ops().begin(&node.harness(), static_cast<int32_t>(replay->shard), closed, closing);
     chr_error error = make_abi_error();
-    const chr_status status =
-        replay->consensus->close_group(replay->handle, rng_.chance(0.5) ? 1 : 0, token, &error);
+    const chr_status status = replay->consensus->close_group(
+        replay->handle, rng_.chance(0.5) ? CHR_CLOSE_SNAPSHOT : CHR_CLOSE_PLAIN, token, &error);
     if (status == CHR_PENDING) continue;
     world().fail("close-group", fmt::format("node {}: {} {}", node.id(), status, error.message));
   }
 }
 
-void LogWorkload::node_down(Node& node) { replays_[node.id()].clear(); }
+void LogWorkload::node_down(Node& node) {
+  replays_[node.id()].clear();
+  given_up_[node.id()].clear();
+}
 
 bool LogWorkload::bounds(const Replay& replay, chr_group_bounds* out) const {
   *out = {};
@@ -247,7 +189,7 @@ bool LogWorkload::bounds(const Replay& replay, chr_group_bounds* out) const {
 std::vector<Replay*> LogWorkload::open_replicas(uint32_t group, bool leaders) {
   std::vector<Replay*> found;
   for (const auto& list : replays_) {
-    if (group >= list.size() || !list[group]->ready) continue;
+    if (group >= list.size() || !list[group] || !list[group]->ready) continue;
     chr_group_bounds b{};
     if (leaders && (!bounds(*list[group], &b) || b.usable == 0)) continue;
     found.push_back(list[group].get());
@@ -350,8 +292,10 @@ void LogWorkload::read(Replay& replay) {
 // Only what every disk holds may go: snapshots are not sent between nodes yet.
 int64_t LogWorkload::everywhere(uint32_t group) const {
   const GroupTruth& truth = checker_.group(names_[group]);
+  if (!options_.trims) return 0;
   uint64_t end = truth.commit_index() + 1;
-  for (uint32_t id = 1; id <= cluster_.size(); ++id) end = std::min(end, truth.replicas[id].durable.end());
+  for (uint32_t id = 1; id <= first_voters_.size(); ++id)
+    end = std::min(end, truth.replicas[id].durable.end());
   const EntryMeta* const last = truth.committed_at(end - 1);
   return last == nullptr ? 0 : last->end_offset();
 }
@@ -411,7 +355,7 @@ bool LogWorkload::settled() {
   for (uint32_t g = 0; g < options_.groups; ++g) {
     const auto leaders = open_replicas(g, true);
     const auto all = open_replicas(g, false);
-    if (leaders.size() != 1 || all.size() != cluster_.running()) return false;
+    if (leaders.size() != 1 || !members_settled(g)) return false;
     chr_group_bounds lead{};
     bounds(*leaders[0], &lead);
     if (lead.commit_index != lead.last_index) return false;
@@ -430,6 +374,22 @@ bool LogWorkload::settled() {
   return true;
 }
 
+std::string LogWorkload::state() {
+  std::string text;
+  for (uint32_t g = 0; g < options_.groups; ++g) {
+    const Voters& voters = checker_.group(names_[g]).voters();
+    text += fmt::format("; {} wants ({}), has ({}){}:", names_[g], fmt::join(goals_[g], " "),
+                        fmt::join(voters.incoming, " "), voters.joint() ? " and others" : "");
+    for (const Replay* replay : open_replicas(g, false)) {
+      chr_group_bounds b{};
+      bounds(*replay, &b);
+      text += fmt::format(" {}{} commit {} of {}", b.usable != 0 ? "leader " : "", replay->node->id(),
+                          b.commit_index, b.last_index);
+    }
+  }
+  return text;
+}
+
 void LogWorkload::finish() {
   for (uint32_t g = 0; g < options_.groups && !world().failed(); ++g) {
     const GroupTruth& truth = checker_.group(names_[g]);
@@ -443,8 +403,6 @@ void LogWorkload::finish() {
     }
   }
 }
-
-}  // namespace
 
 std::unique_ptr<Workload> make_log_workload(Cluster& cluster, Checker& checker,
                                             const WorkloadOptions& options) {

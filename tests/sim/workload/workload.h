@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace chronik::sim {
 
@@ -16,6 +17,8 @@ struct WorkloadOptions {
   uint64_t requests_per_s = 10;  // all together; of produce or propose
   uint32_t records_per_request = 30;
   uint32_t record_bytes = 32;
+  bool trims = true;      // of the log: what a new member needs must not go
+  uint32_t replicas = 3;  // of a group, at first; fewer where there are fewer nodes
 };
 
 class Workload {
@@ -26,10 +29,17 @@ class Workload {
   virtual void node_down(Node& node) = 0;
   // A clean stop begins; go_on is called when nothing of the workload uses the node's services any more.
   virtual void node_stopping(Node& node, std::function<void()> go_on) = 0;
+  // These nodes are to be the members of one of its groups (which counts round), the preferred leader first.
+  // It pursues that whatever happens, until something else is wanted.
+  virtual void change_members(uint32_t group, std::vector<int32_t> members) = 0;
+  // A node is gone for good: the other one takes its place in all groups.
+  virtual void replace(uint32_t gone, uint32_t by) = 0;
   // Faults are over: no new requests; what is in flight ends.
   virtual void wind_down() = 0;
   // Everything that was asked for has been answered, and everything acknowledged was read back.
   virtual bool settled() = 0;
+  // Where it stands, for the message when it does not settle.
+  virtual std::string state() = 0;
   // Checks what can only be checked at the end. Fails the world.
   virtual void finish() = 0;
   // For the summary line: "acked=120 unknown=3".

@@ -162,10 +162,11 @@ TEST(Frame, DamagedAnywhereNeverReadsOutside) {
 }
 
 TEST(Stored, KeysComeBack) {
-  const auto vote = decode_vote(encode(StoredVote{{5, 2}, 77}));
+  const auto vote = decode_vote(encode(StoredVote{{5, 2}, 77, {4, 99}}));
   ASSERT_TRUE(vote);
   EXPECT_EQ(vote->hard_state, (HardState{5, 2}));
   EXPECT_EQ(vote->commit, 77u);
+  EXPECT_EQ(vote->left, (LogEnd{4, 99}));
   const auto meta = decode_log_meta(
       encode(LogMeta{9, {{1, 1, 0}, {3, 8, 40}}, {{0, 0, {{1, 2}, {}, {}}}, {9, 3, {{2, 3}, {1, 2}, {}}}}}));
   ASSERT_TRUE(meta);

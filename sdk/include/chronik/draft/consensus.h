@@ -168,6 +168,14 @@ typedef struct chr_members_change { /* GROWS */
 /* A group's role, told to watchers. [shard] of the group. usable as in chr_group_bounds. */
 typedef void(CHR_CALL* chr_role_fn)(void* context, const chr_group_id* id, const chr_role* role, uint32_t usable);
 
+/* What becomes of what the node holds of a group that it closes. */
+enum {
+  CHR_CLOSE_PLAIN = 0,
+  CHR_CLOSE_SNAPSHOT = 1,        /* the state is saved first */
+  CHR_CLOSE_LEAVE = 2            /* the node is to be no member any more: its log goes, unless by that log it still is one.
+                                    What other members may rest on, its vote above all, stays, should it ever join again */
+};
+
 #define CHR_CONSENSUS_ID "chronik.consensus/1"
 typedef struct chr_consensus_v1 {
   uint32_t struct_size, rev;
@@ -180,9 +188,9 @@ typedef struct chr_consensus_v1 {
    * completes). The table and options are borrowed for the call, context and machine until close_group completed. */
   chr_status(CHR_CALL* open_group)(void* self, const chr_group_options* options, const chr_state_machine_v1* machine,
                                    void* context, chr_group** out, uint64_t token, chr_error* error);
-  /* [shard] PENDING; no callback follows its completion. The handle is gone. Snapshots the state first where asked. */
-  chr_status(CHR_CALL* close_group)(chr_group* group, uint32_t snapshot, uint64_t token, chr_error* error);
-  /* [shard] shard_of(name). Removes a closed group's log and keys. */
+  /* [shard] PENDING; no callback follows its completion. The handle is gone. how: CHR_CLOSE_*. */
+  chr_status(CHR_CALL* close_group)(chr_group* group, uint32_t how, uint64_t token, chr_error* error);
+  /* [shard] shard_of(name). Removes all of a closed group, its name too, which must not be used again. */
   chr_status(CHR_CALL* delete_group)(void* self, chr_str name, uint64_t token, chr_error* error);
 
   /* [shard] Appends n entries to the log of the leader, all or none. expected_term 0: any. On success placed[0, n) is

@@ -56,9 +56,9 @@ struct FakeConsensusTable {
     if (consensus->auto_elect_) consensus->elect(group->name);
   }
 
-  static chr_status CHR_CALL close_group(chr_group* handle, uint32_t snapshot, uint64_t token, chr_error*) {
+  static chr_status CHR_CALL close_group(chr_group* handle, uint32_t how, uint64_t token, chr_error*) {
     Group* group = of(handle);
-    if (snapshot != 0) {
+    if (how == CHR_CLOSE_SNAPSHOT) {
       std::string bytes;
       const chr_sink sink = {&bytes, [](void* context, const uint8_t* p, uint64_t n) -> uint32_t {
                                static_cast<std::string*>(context)->append(reinterpret_cast<const char*>(p),
