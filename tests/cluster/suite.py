@@ -25,8 +25,9 @@ import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "harness"))
+sys.path[:0] = [str(HERE), str(HERE.parent / "harness")]
 from cluster import Cluster  # noqa: E402
+from load import Load  # noqa: E402
 from node import Node  # noqa: E402
 
 
@@ -76,9 +77,10 @@ class Suite:
             yield pathlib.Path(folder)
 
     @contextlib.contextmanager
-    def cluster(self, **options):
-        """A cluster in a temporary folder, not started; options as for harness/cluster.py."""
-        with self.folder() as folder, Cluster(self.server, folder, **options) as cluster:
+    def cluster(self, relay=False, **options):
+        """A cluster in a temporary folder, not started; options as for harness/cluster.py. With relay, its links can be troubled."""
+        program = self.tests / "relay" if relay else None
+        with self.folder() as folder, Cluster(self.server, folder, relay=program, **options) as cluster:
             yield cluster
 
     @contextlib.contextmanager
@@ -95,21 +97,9 @@ class Suite:
         """configs: "replicas=3", "retention.bytes=..." and the like."""
         self.client("create", bootstrap, topic, partitions, *configs)
 
-    def dump(self, bootstrap, topic, partitions):
-        """The lines "partition sequence offset" of what is in the log."""
-        return self.client("dump", bootstrap, topic, partitions, stdout=subprocess.PIPE).stdout.decode().splitlines()
-
-    @contextlib.contextmanager
-    def producer(self, bootstrap, topic, partitions, path):
-        """An idempotent acks=all producer that writes what was acknowledged to `path`; `finish` ends it."""
-        with open(path, "wb") as out:
-            process = subprocess.Popen([str(self.tests / "history_client"), "produce", bootstrap, topic, str(partitions)],
-                                       stdout=out)
-        try:
-            yield process
-        finally:
-            process.kill()
-            process.wait()
+    def load(self, bootstrap, topic, partitions, folder, **options):
+        """Producers and consumers that leave a history; see load.py."""
+        return Load(self, bootstrap, topic, partitions, folder, **options)
 
     @staticmethod
     def finish(process, timeout=90):

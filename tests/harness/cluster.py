@@ -5,24 +5,35 @@
         ... cluster.bootstrap ...
         cluster.node(1).kill()              # kill -9
         cluster.node(1).start()
+
+With `relay`, the program of relay.cc, the nodes reach one another through cluster.relay, which can trouble each direction.
 """
 import pathlib
 
 from node import Node, free_port
+from relay import Relay
 
 
 class Cluster:
-    def __init__(self, server, folder, size=3, **options):
+    def __init__(self, server, folder, size=3, relay=None, **options):
         """options: as for Node. `tables` may have a callable per table: what it returns for a node's id."""
         self.folder = pathlib.Path(folder)
         self.raft_addresses = {node_id: f"127.0.0.1:{free_port()}" for node_id in range(1, size + 1)}
         extra = options.pop("extra", "")
         tables = options.pop("tables", None) or {}
+        self.relay = Relay(relay) if relay else None
         self.nodes = []
         for node_id in self.raft_addresses:
             own = {name: text(node_id) if callable(text) else text for name, text in tables.items()}
             self.nodes.append(Node(server, self.folder / f"node{node_id}", extra=extra, tables=own, node_id=node_id,
-                                   peers=self.raft_addresses, **options))
+                                   peers=self.addresses_for(node_id), **options))
+
+    def addresses_for(self, node_id):
+        """The [[peer]] list of one node: where it listens itself, and where it finds the others."""
+        if self.relay is None:
+            return self.raft_addresses
+        return {peer: address if peer == node_id else f"127.0.0.1:{self.relay.link(node_id, peer, address)}"
+                for peer, address in self.raft_addresses.items()}
 
     @property
     def bootstrap(self):
@@ -52,3 +63,5 @@ class Cluster:
     def __exit__(self, *_):
         for node in self.nodes:
             node.kill()
+        if self.relay is not None:
+            self.relay.close()
