@@ -87,6 +87,19 @@ TEST_F(ProduceTest, TimesOutAndTellsWhatIsThere) {
   EXPECT_FALSE(client.next_frame().has_value());
 }
 
+TEST_F(ProduceTest, ANodeThatHasJustStartedDoesNotSayThatATopicIsUnknown) {
+  const auto code = [&] {
+    return only(client.call<Produce>(9, produce_request("late", 0, broker.batch(), -1))).error_code;
+  };
+  broker.metadata.set_controller(-1);
+  EXPECT_EQ(code(), ErrorCode::kLeaderNotAvailable);
+  broker.metadata.set_controller(1);
+  broker.metadata.set_cluster_id("");
+  EXPECT_EQ(code(), ErrorCode::kLeaderNotAvailable);
+  broker.metadata.set_cluster_id("some");
+  EXPECT_EQ(code(), ErrorCode::kUnknownTopicOrPartition);
+}
+
 TEST_F(ProduceTest, RefusalsHaveKafkasCodes) {
   const std::string good = broker.batch();
   const auto code = [&](std::string_view topic, int32_t partition, const std::string& records, int16_t acks) {
