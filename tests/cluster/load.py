@@ -5,7 +5,7 @@
         ...
         load.finish()                   # the producers end without an error; then the log is dumped
     load.check()                        # expects that one log explains what all of them saw
-    times = load.acknowledgements()     # for gap_in
+    times = load.acknowledgement_times()  # for gap_in
 """
 import bisect
 import subprocess
@@ -25,6 +25,7 @@ class Load:
         self.clients = [("produce", n) for n in range(producers)] + [("consume", 100 + n) for n in range(consumers)]
         self.rate = rate
         self.processes = {}
+        self.followed, self.sent, self.acknowledged = {}, {}, {}  # see follow
 
     def path(self, verb, number):
         return self.folder / f"{verb}-{number}.history"
@@ -39,42 +40,73 @@ class Load:
             self.processes[verb, number] = subprocess.Popen(
                 [str(self.suite.tests / "history_client"), verb, *self.target, *options], stdout=out)
 
+    def follow(self):
+        """(producer, partition) -> the newest sequence that was sent, and the newest that was acknowledged, as of now."""
+        for path in self.produced:
+            with open(path, "rb") as lines:
+                lines.seek(self.followed.get(path, 0))
+                text = lines.read()
+            whole = text[:text.rfind(b"\n") + 1]
+            self.followed[path] = self.followed.get(path, 0) + len(whole)
+            for line in whole.splitlines():
+                fields = line.split()
+                if fields[0] in (b"i", b"a"):
+                    newest = self.sent if fields[0] == b"i" else self.acknowledged
+                    key = (int(fields[1]), int(fields[2]))
+                    newest[key] = max(newest.get(key, -1), int(fields[3]))
+        return self.sent, self.acknowledged
+
+    def wait_for_all_partitions(self, timeout=60):
+        """Until something that was sent from now on is acknowledged by each partition, for each producer."""
+        before = dict(self.follow()[0])
+        want = [(n, p) for verb, n in self.clients if verb == "produce" for p in range(self.partitions)]
+        self.suite.wait_until(lambda: all(self.follow()[1].get(key, -1) > before.get(key, -1) for key in want),
+                              "every partition takes records", timeout)
+
     def wait_for_acks(self, count, timeout=60):
         """Until so many more records were acknowledged, by each producer."""
         for path in self.produced:
             self.suite.wait_for_growth(path, count * 40, timeout)  # a record is an invocation and an acknowledgement
 
     def finish(self, timeout=90):
-        """Ends the load, the producers first; then the consumers have what there is."""
+        """Ends the load, and dumps what it left in the log."""
+        self.end(timeout)
+        self.dump()
+
+    def end(self, timeout=90):
+        """The producers first; then the consumers have what there is."""
         for verb in ("produce", "consume"):
             for (kind, number), process in self.processes.items():
                 if kind == verb:
                     self.suite.expect(self.suite.finish(process, timeout) == 0, f"client {number} ({verb}) ended without an error")
-        self.dump()
 
     def dump(self):
         """What is in the log now, for `check`."""
         with open(self.folder / "dump.history", "wb") as out:
             self.suite.client("dump", *self.target, stdout=out)
 
-    def check(self, faults=""):
-        """The history against the log: fails on any anomaly. Returns the counts."""
+    def verdict(self):
+        """What the history says: counts by name, and examples of what is wrong."""
         paths = [self.path(verb, number) for verb, number in self.clients] + [self.folder / "dump.history"]
         done = subprocess.run([str(self.suite.tests / "history_check"), *map(str, paths)], stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, text=True)
         if done.returncode not in (0, 1):
             raise RuntimeError(f"the history cannot be checked: {done.stderr}")
-        counts = {name: int(n) for name, n in (line.split() for line in done.stdout.splitlines())}
+        return {name: int(n) for name, n in (line.split() for line in done.stdout.splitlines())}, done.stderr
+
+    def check(self, faults=""):
+        """Expects that one log explains what all clients saw. Returns the counts."""
+        counts, examples = self.verdict()
         self.suite.say(f"{faults}{', ' if faults else ''}{counts['acknowledged']} acknowledged, {counts['log']} in the log, "
                        f"{counts['read']} read meanwhile")
         found = {name: counts[name] for name in ANOMALIES if counts[name]}
         self.suite.expect(not found, f"anomalies: {found or 'none'}")
         self.suite.expect(counts["failed"] == 0, f"errors that reached a producer: {counts['failed']}")
-        if found:
-            print(done.stderr, flush=True)
+        if found or counts["failed"]:
+            print(examples, flush=True)
         return counts
 
-    def acknowledgements(self):
+    def acknowledgement_times(self):
         """partition -> times in seconds, in order."""
         times = {}
         for path in self.produced:
@@ -96,6 +128,11 @@ class Load:
         for process in self.processes.values():
             process.kill()
             process.wait()
+
+
+def worst_gap(times, begin, end):
+    """Over all partitions of `acknowledgement_times`."""
+    return max(gap_in(partition, begin, end) for partition in times.values())
 
 
 def gap_in(times, begin, end):

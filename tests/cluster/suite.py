@@ -81,7 +81,12 @@ class Suite:
         """A cluster in a temporary folder, not started; options as for harness/cluster.py. With relay, its links can be troubled."""
         program = self.tests / "relay" if relay else None
         with self.folder() as folder, Cluster(self.server, folder, relay=program, **options) as cluster:
-            yield cluster
+            try:
+                yield cluster
+            except Exception:
+                for node in cluster.nodes:
+                    self.say(f"node {node.id} ended with\n{node.log_tail(12)}")
+                raise
 
     @contextlib.contextmanager
     def node(self, **options):
@@ -127,3 +132,12 @@ class Suite:
         """Until each node is linked with each other."""
         cls.wait_until(lambda: all(node.metric("chronik_link_up") >= len(cluster.nodes) - 1 for node in cluster.nodes),
                        "the nodes link up", timeout)
+
+    def leader(self, cluster, of_meta=False, timeout=60):
+        """A node that leads partitions, and __meta too or not; leaders come back to a node some time after its start."""
+        def candidates():
+            leaders = cluster.leaders()
+            meta = leaders.pop("__meta", None)
+            return [node for node in cluster.nodes if node.id in leaders.values() and (node.id == meta) == of_meta]
+        self.wait_until(candidates, f"a node leads partitions{' and __meta' if of_meta else ''}", timeout, pause=0.05)
+        return candidates()[0]

@@ -9,6 +9,7 @@
 With `relay`, the program of relay.cc, the nodes reach one another through cluster.relay, which can trouble each direction.
 """
 import pathlib
+import re
 
 from node import Node, free_port
 from relay import Relay
@@ -52,6 +53,14 @@ class Cluster:
     def stop(self):
         """A clean stop of all; their exit codes."""
         return [node.stop() for node in self.nodes]
+
+    def leaders(self):
+        """"topic/partition" and "__meta" -> the id of the node that said last, by term, that it leads."""
+        newest = {}
+        for node in self.nodes:
+            for group, term in re.findall(r"became leader for (\S+) at term (\d+)", node.log()):
+                newest[group] = max(newest.get(group, (0, 0)), (int(term), node.id))
+        return {group: node for group, (_, node) in newest.items()}
 
     def log(self):
         """All logs together, each line with the node's id."""

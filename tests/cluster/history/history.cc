@@ -31,6 +31,7 @@ class Fields {
     if (value < 0) complete_ = false;
     return static_cast<uint64_t>(value);
   }
+  std::string_view rest() const { return rest_; }
   bool complete() const { return complete_; }
   bool ended() const { return complete_ && rest_.empty(); }
 
@@ -81,7 +82,8 @@ bool History::add(std::string_view line) {
       if (line[0] == 'i') record->invoked = fields.number();
       if (line[0] == 'a') record->offset = fields.next();
       if (line[0] == 'a') record->acknowledged = fields.number();
-      if (line[0] == 'f') ++failed_;
+      if (line[0] == 'f') fields.number();
+      if (line[0] == 'f') ++failures_[std::string(fields.rest())];
       return line[0] == 'f' ? fields.complete() : fields.ended();
     }
     case 'r': {
@@ -202,7 +204,8 @@ void History::check_time(const std::string& name, const Partition& partition, Re
 
 Report History::check() const {
   Report report;
-  report.failed = failed_;
+  report.errors = failures_;
+  for (const auto& [error, n] : failures_) report.failed += n;
   for (const std::string& error : errors_) report.found(Anomaly::kStuck, error);
   for (const auto& [number, partition] : partitions_) {
     const std::string name = "partition " + std::to_string(number);

@@ -36,7 +36,8 @@ std::string_view name_of(Anomaly anomaly);
 
 struct Report {
   std::array<uint64_t, static_cast<size_t>(Anomaly::kCount)> counts{};
-  std::vector<std::string> examples;  // the first few of each kind
+  std::vector<std::string> examples;       // the first few of each kind
+  std::map<std::string, uint64_t> errors;  // that reached producers, how often
   uint64_t sent = 0, acknowledged = 0, failed = 0, read = 0, in_log = 0;
 
   uint64_t count(Anomaly anomaly) const { return counts[static_cast<size_t>(anomaly)]; }
@@ -81,7 +82,7 @@ class History {
 
   std::map<uint64_t, Partition> partitions_;
   std::vector<std::string> errors_;  // of consumers
-  uint64_t failed_ = 0;
+  std::map<std::string, uint64_t> failures_;
 };
 
 }  // namespace chronik::history

@@ -34,6 +34,8 @@ int main(int argc, char** argv) {
   print("log", report.in_log);
   for (size_t i = 0; i < report.counts.size(); ++i)
     print(std::string(name_of(static_cast<Anomaly>(i))).c_str(), report.counts[i]);
+  for (const auto& [error, n] : report.errors)
+    std::fprintf(stderr, "%llu times: %s\n", static_cast<unsigned long long>(n), error.c_str());
   for (const std::string& example : report.examples) std::fprintf(stderr, "%s\n", example.c_str());
   return report.anomalies() == 0 ? 0 : 1;
 }

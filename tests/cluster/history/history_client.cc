@@ -86,7 +86,7 @@ void delivered(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
               static_cast<long long>(message->offset), now());
 }
 
-// Hands one record to librdkafka; false where its queue is full.
+// Hands one record to librdkafka; false where it does not take it.
 bool send(rd_kafka_t* rk, const Producer& producer, const char* topic, int partition, uint64_t sequence,
           const std::string& value) {
   const std::string key = std::to_string(producer.id) + " " + std::to_string(sequence);
@@ -97,10 +97,14 @@ bool send(rd_kafka_t* rk, const Producer& producer, const char* topic, int parti
                         RD_KAFKA_V_KEY(const_cast<char*>(key.data()), key.size()),
                         RD_KAFKA_V_VALUE(const_cast<char*>(value.data()), value.size()),
                         RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
-  if (err == RD_KAFKA_RESP_ERR__QUEUE_FULL) return false;
-  // A partition that the client does not know yet, or a fatal error: the record was not sent.
-  if (err != RD_KAFKA_RESP_ERR_NO_ERROR) die(rd_kafka_err2str(err));
-  return true;
+  if (err == RD_KAFKA_RESP_ERR_NO_ERROR) return true;
+  if (err == RD_KAFKA_RESP_ERR__FATAL) die("the idempotent producer gave up");
+  if (err != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
+    std::printf("f %d %d %llu %lld %s\n", producer.id, partition, static_cast<unsigned long long>(sequence),
+                now(), rd_kafka_err2str(err));
+    rd_kafka_poll(rk, 10);
+  }
+  return false;
 }
 
 int produce(const char* bootstrap, const char* topic, int partitions, Options options) {
@@ -146,9 +150,10 @@ int produce(const char* bootstrap, const char* topic, int partitions, Options op
   return rest == RD_KAFKA_RESP_ERR_NO_ERROR ? 0 : 1;
 }
 
-// All partitions from their beginning, without a group. The consumer itself follows a leader that changes;
+// All partitions, without a group. The consumer itself follows a leader that changes;
 // asking for the end first would not (librdkafka 2.0 waits for ever for a leader that has gone).
-rd_kafka_t* consumer(const char* bootstrap, const char* topic, int partitions, const Options& options) {
+rd_kafka_t* consumer(const char* bootstrap, const char* topic, int partitions, int64_t offset,
+                     const Options& options) {
   rd_kafka_conf_t* conf = configured(bootstrap);
   set(conf, "group.id", "unused");
   set(conf, "enable.auto.commit", "false");
@@ -162,8 +167,7 @@ rd_kafka_t* consumer(const char* bootstrap, const char* topic, int partitions, c
   rd_kafka_t* rk = make(RD_KAFKA_CONSUMER, conf);
   rd_kafka_poll_set_consumer(rk);
   rd_kafka_topic_partition_list_t* assigned = rd_kafka_topic_partition_list_new(partitions);
-  for (int p = 0; p < partitions; ++p)
-    rd_kafka_topic_partition_list_add(assigned, topic, p)->offset = RD_KAFKA_OFFSET_BEGINNING;
+  for (int p = 0; p < partitions; ++p) rd_kafka_topic_partition_list_add(assigned, topic, p)->offset = offset;
   rd_kafka_assign(rk, assigned);
   rd_kafka_topic_partition_list_destroy(assigned);
   return rk;
@@ -176,7 +180,7 @@ bool is_passing(rd_kafka_resp_err_t error) {
 
 int consume(const char* bootstrap, const char* topic, int partitions, Options options) {
   const int id = static_cast<int>(taken(&options, "id", 0));
-  rd_kafka_t* rk = consumer(bootstrap, topic, partitions, options);
+  rd_kafka_t* rk = consumer(bootstrap, topic, partitions, 0, options);
   while (stopped == 0) {
     rd_kafka_message_t* message = rd_kafka_consumer_poll(rk, 100);
     if (message == nullptr || message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
@@ -195,7 +199,7 @@ int consume(const char* bootstrap, const char* topic, int partitions, Options op
 }
 
 int dump(const char* bootstrap, const char* topic, int partitions) {
-  rd_kafka_t* rk = consumer(bootstrap, topic, partitions, {});
+  rd_kafka_t* rk = consumer(bootstrap, topic, partitions, RD_KAFKA_OFFSET_BEGINNING, {});
   std::set<int> left;
   for (int p = 0; p < partitions; ++p) left.insert(p);
   while (!left.empty()) {

@@ -192,6 +192,17 @@ TEST(History, FindsAConsumerThatCouldNotGoOn) {
   expect_only(history.check(), Anomaly::kStuck, 1);
 }
 
+TEST(History, CountsTheErrorsOfProducers) {
+  History history;
+  for (const char* line :
+       {"f 0 3 1 100 Local: Timed out", "f 0 3 2 100 Local: Timed out", "f 0 3 3 100 Fatal"})
+    EXPECT_TRUE(history.add(line));
+  const Report report = history.check();
+  EXPECT_EQ(report.failed, 3u);
+  EXPECT_EQ(report.errors.at("Local: Timed out"), 2u);
+  EXPECT_EQ(report.anomalies(), 0u);
+}
+
 TEST(History, RefusesLinesThatAreNoEvents) {
   for (const char* line :
        {"", "i", "i 1", "i 1 2 3", "i 1 2 3 4 5", "x 1 2 3 4", "a 1 2 3 4", "a 1 2 x 4 5", "d 1 2 3",
