@@ -19,6 +19,8 @@ A suite is one file of suites/, its name is the file's. Its first line of docume
 import contextlib
 import pathlib
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -134,10 +136,21 @@ class Suite:
                        "the nodes link up", timeout)
 
     def leader(self, cluster, of_meta=False, timeout=60):
-        """A node that leads partitions, and __meta too or not; leaders come back to a node some time after its start."""
+        """A node that leads partitions, and __meta too or not. Where none does, leaders are asked back to their preferred nodes."""
         def candidates():
             leaders = cluster.leaders()
             meta = leaders.pop("__meta", None)
-            return [node for node in cluster.nodes if node.id in leaders.values() and (node.id == meta) == of_meta]
-        self.wait_until(candidates, f"a node leads partitions{' and __meta' if of_meta else ''}", timeout, pause=0.05)
+            found = [node for node in cluster.nodes if node.id in leaders.values() and (node.id == meta) == of_meta]
+            if not found:
+                self.elect_preferred(cluster)
+            return found
+        self.wait_until(candidates, f"a node leads partitions{' and __meta' if of_meta else ''}", timeout, pause=0.5)
         return candidates()[0]
+
+    @staticmethod
+    def elect_preferred(cluster):
+        """ElectLeaders of every partition, as kafka-leader-election --election-type preferred --all-topic-partitions asks for it."""
+        body = struct.pack(">hhihii", 43, 0, 1, -1, -1, 10_000)  # key, version, correlation, no client id, all topics, timeout
+        with socket.create_connection(("127.0.0.1", cluster.nodes[0].kafka_port), timeout=15) as s:
+            s.sendall(struct.pack(">i", len(body)) + body)
+            s.recv(4)
