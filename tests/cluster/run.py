@@ -6,6 +6,7 @@ import pathlib
 import signal
 import sys
 import time
+import traceback
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
@@ -52,7 +53,11 @@ def main(words):
         print(f"-- {name}", flush=True)
         begin = time.monotonic()
         suite = suites[name].Run(name, arguments)
-        suite.run()
+        try:
+            suite.run()
+        except Exception:  # the others still have something to say
+            traceback.print_exc(file=sys.stdout)
+            suite.expect(False, f"{name} came to its end")
         suite.say(f"{name} took {time.monotonic() - begin:.0f} s")
         checks += suite.checks
         failures += suite.failures

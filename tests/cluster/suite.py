@@ -19,14 +19,17 @@ A suite is one file of suites/, its name is the file's. Its first line of docume
 import contextlib
 import pathlib
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "harness"))
+sys.path[:0] = [str(HERE), str(HERE.parent / "harness")]
 from cluster import Cluster  # noqa: E402
+from load import Load  # noqa: E402
 from node import Node  # noqa: E402
 
 
@@ -76,10 +79,16 @@ class Suite:
             yield pathlib.Path(folder)
 
     @contextlib.contextmanager
-    def cluster(self, **options):
-        """A cluster in a temporary folder, not started; options as for harness/cluster.py."""
-        with self.folder() as folder, Cluster(self.server, folder, **options) as cluster:
-            yield cluster
+    def cluster(self, relay=False, **options):
+        """A cluster in a temporary folder, not started; options as for harness/cluster.py. With relay, its links can be troubled."""
+        program = self.tests / "relay" if relay else None
+        with self.folder() as folder, Cluster(self.server, folder, relay=program, **options) as cluster:
+            try:
+                yield cluster
+            except Exception:
+                for node in cluster.nodes:
+                    self.say(f"node {node.id} ended with\n{node.log_tail(12)}")
+                raise
 
     @contextlib.contextmanager
     def node(self, **options):
@@ -95,21 +104,9 @@ class Suite:
         """configs: "replicas=3", "retention.bytes=..." and the like."""
         self.client("create", bootstrap, topic, partitions, *configs)
 
-    def dump(self, bootstrap, topic, partitions):
-        """The lines "partition sequence offset" of what is in the log."""
-        return self.client("dump", bootstrap, topic, partitions, stdout=subprocess.PIPE).stdout.decode().splitlines()
-
-    @contextlib.contextmanager
-    def producer(self, bootstrap, topic, partitions, path):
-        """An idempotent acks=all producer that writes what was acknowledged to `path`; `finish` ends it."""
-        with open(path, "wb") as out:
-            process = subprocess.Popen([str(self.tests / "history_client"), "produce", bootstrap, topic, str(partitions)],
-                                       stdout=out)
-        try:
-            yield process
-        finally:
-            process.kill()
-            process.wait()
+    def load(self, bootstrap, topic, partitions, folder, **options):
+        """Producers and consumers that leave a history; see load.py."""
+        return Load(self, bootstrap, topic, partitions, folder, **options)
 
     @staticmethod
     def finish(process, timeout=90):
@@ -137,3 +134,23 @@ class Suite:
         """Until each node is linked with each other."""
         cls.wait_until(lambda: all(node.metric("chronik_link_up") >= len(cluster.nodes) - 1 for node in cluster.nodes),
                        "the nodes link up", timeout)
+
+    def leader(self, cluster, of_meta=False, timeout=60):
+        """A node that leads partitions, and __meta too or not. Where none does, leaders are asked back to their preferred nodes."""
+        def candidates():
+            leaders = cluster.leaders()
+            meta = leaders.pop("__meta", None)
+            found = [node for node in cluster.nodes if node.id in leaders.values() and (node.id == meta) == of_meta]
+            if not found:
+                self.elect_preferred(cluster)
+            return found
+        self.wait_until(candidates, f"a node leads partitions{' and __meta' if of_meta else ''}", timeout, pause=0.5)
+        return candidates()[0]
+
+    @staticmethod
+    def elect_preferred(cluster):
+        """ElectLeaders of every partition, as kafka-leader-election --election-type preferred --all-topic-partitions asks for it."""
+        body = struct.pack(">hhihii", 43, 0, 1, -1, -1, 10_000)  # key, version, correlation, no client id, all topics, timeout
+        with socket.create_connection(("127.0.0.1", cluster.nodes[0].kafka_port), timeout=15) as s:
+            s.sendall(struct.pack(">i", len(body)) + body)
+            s.recv(4)

@@ -5,24 +5,36 @@
         ... cluster.bootstrap ...
         cluster.node(1).kill()              # kill -9
         cluster.node(1).start()
+
+With `relay`, the program of relay.cc, the nodes reach one another through cluster.relay, which can trouble each direction.
 """
 import pathlib
+import re
 
 from node import Node, free_port
+from relay import Relay
 
 
 class Cluster:
-    def __init__(self, server, folder, size=3, **options):
+    def __init__(self, server, folder, size=3, relay=None, **options):
         """options: as for Node. `tables` may have a callable per table: what it returns for a node's id."""
         self.folder = pathlib.Path(folder)
         self.raft_addresses = {node_id: f"127.0.0.1:{free_port()}" for node_id in range(1, size + 1)}
         extra = options.pop("extra", "")
         tables = options.pop("tables", None) or {}
+        self.relay = Relay(relay) if relay else None
         self.nodes = []
         for node_id in self.raft_addresses:
             own = {name: text(node_id) if callable(text) else text for name, text in tables.items()}
             self.nodes.append(Node(server, self.folder / f"node{node_id}", extra=extra, tables=own, node_id=node_id,
-                                   peers=self.raft_addresses, **options))
+                                   peers=self.addresses_for(node_id), **options))
+
+    def addresses_for(self, node_id):
+        """The [[peer]] list of one node: where it listens itself, and where it finds the others."""
+        if self.relay is None:
+            return self.raft_addresses
+        return {peer: address if peer == node_id else f"127.0.0.1:{self.relay.link(node_id, peer, address)}"
+                for peer, address in self.raft_addresses.items()}
 
     @property
     def bootstrap(self):
@@ -56,6 +68,14 @@ class Cluster:
     def store_bytes(self):
         return sum(node.store_bytes() for node in self.nodes)
 
+    def leaders(self):
+        """"topic/partition" and "__meta" -> the id of the node that said last, by term, that it leads."""
+        newest = {}
+        for node in self.nodes:
+            for group, term in re.findall(r"became leader for (\S+) at term (\d+)", node.log()):
+                newest[group] = max(newest.get(group, (0, 0)), (int(term), node.id))
+        return {group: node for group, (_, node) in newest.items()}
+
     def log(self):
         """All logs together, each line with the node's id."""
         return "\n".join(f"{node.id}: {line}" for node in self.nodes for line in node.log().splitlines())
@@ -66,3 +86,5 @@ class Cluster:
     def __exit__(self, *_):
         for node in self.nodes:
             node.kill()
+        if self.relay is not None:
+            self.relay.close()

@@ -58,6 +58,11 @@ ReplicaStates replica_states(const Broker& broker, const chr_topic& topic, int32
   return out;
 }
 
+ErrorCode of_absent_topic(const Catalog& catalog, ErrorCode absent) {
+  const bool applied = !catalog.cluster_id().empty() && catalog.controller() >= 0;
+  return applied ? absent : ErrorCode::kLeaderNotAvailable;
+}
+
 std::vector<chr_broker> usable_brokers(const Broker& broker, const Catalog& catalog) {
   std::vector<chr_broker> out = catalog.brokers();
   const bool sees_cluster = catalog.controller() >= 0;

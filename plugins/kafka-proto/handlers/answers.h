@@ -32,6 +32,11 @@ inline constexpr int32_t kOperationsNotAsked = INT32_MIN;
 // Whom the catalog knows as the leader of a partition that is not hosted here.
 LeaderHint leader_in_catalog(const Catalog& catalog, const chr_topic& topic, int32_t index);
 
+// What to say of a topic that this node does not know: `absent`, or what makes clients ask again where the
+// node has just started and its catalog may lack topics. To be told that a topic does not exist, clients do
+// not ask again.
+ErrorCode of_absent_topic(const Catalog& catalog, ErrorCode absent);
+
 // Tells clients that understand it where to go instead (KIP-951): in the partition's part of an answer who
 // leads, in the answer where that is.
 template <class Response>

@@ -135,7 +135,9 @@ void FetchJob::find_partition(const PartitionMap& map, size_t i) {
   const HostedTopic* topic = by_id ? map.find(target.topic_id) : map.find(target.topic);
   Read& read = reads_[i];
   if (topic == nullptr || !topic->has(target.partition)) {
-    read.error = topic == nullptr && by_id ? ErrorCode::kUnknownTopicId : ErrorCode::kUnknownTopicOrPartition;
+    const ErrorCode absent =
+        topic == nullptr && by_id ? ErrorCode::kUnknownTopicId : ErrorCode::kUnknownTopicOrPartition;
+    read.error = of_absent_topic(Catalog(broker_), absent);
     return;
   }
   read.partition = topic->partitions[static_cast<size_t>(target.partition)];

@@ -145,9 +145,12 @@ void take(Intake& intake, const HostedTopic* topic, const Request::Partition& as
   ProduceJob& job = intake.job;
   const int16_t acks = job.call.request().acks;
   if (acks < -1 || acks > 1) return set_error(job, out, ErrorCode::kInvalidRequiredAcks);
-  if (topic == nullptr && job.call.version() >= 13) return set_error(job, out, ErrorCode::kUnknownTopicId);
-  if (topic == nullptr || !topic->has(asked.index))
-    return set_error(job, out, ErrorCode::kUnknownTopicOrPartition);
+  if (topic == nullptr) {
+    const bool by_id = job.call.version() >= 13;
+    const ErrorCode absent = by_id ? ErrorCode::kUnknownTopicId : ErrorCode::kUnknownTopicOrPartition;
+    return set_error(job, out, of_absent_topic(Catalog(job.broker), absent));
+  }
+  if (!topic->has(asked.index)) return set_error(job, out, ErrorCode::kUnknownTopicOrPartition);
   const std::shared_ptr<Partition>& partition = topic->partitions[static_cast<size_t>(asked.index)];
   if (partition == nullptr) return refuse_elsewhere(job, *topic, out);
 

@@ -11,6 +11,8 @@
 namespace chronik::kafka {
 namespace {
 
+constexpr size_t kMostRefused = 1000;
+
 std::string hex(const chr_uuid& id) {
   std::string out;
   for (const uint8_t byte : id.b) out += fmt::format("{:02x}", byte);
@@ -155,6 +157,9 @@ void Partition::append(const AdmittedBatch& batch, const Lease& frame, int16_t a
   if (!checked) {
     out.error = checked.error().error;
     out.message = checked.error().message;
+    const auto refused = refused_.find(batch.header.producer_id);
+    if (out.error == ErrorCode::kOutOfOrderSequenceNumber && refused != refused_.end())
+      out.error = refused->second;
     return done(std::move(out));
   }
   if (!checked->has_value()) return propose(batch, frame, acks, std::move(done));
@@ -200,8 +205,11 @@ void Partition::propose(const AdmittedBatch& batch, const Lease& frame, int16_t 
   if (status != CHR_PENDING && status != CHR_OK) {
     append->answer.error = append_error(status);
     append->answer.message = error.message;
+    if (refused_.size() >= kMostRefused) refused_.clear();
+    if (batch.header.has_producer()) refused_[batch.header.producer_id] = append->answer.error;
     return append->finish();
   }
+  if (!refused_.empty()) refused_.erase(batch.header.producer_id);
   append->answer.base_offset = placed.base_offset;
   if (acks == -1 && copies > now.n_voters / 2 + 1) short_of_copies_.push_back({placed.index, append});
   producers_.placed(placed.index, placed.base_offset, batch.header);
@@ -299,6 +307,7 @@ void Partition::role(const chr_role* role) {
   leader_ = leads_now;
   term_ = role->term;
   known_leader_ = role->leader;
+  refused_.clear();
   if (leads_now) leading_since_ns_ = broker_.host.now_ns();
   look_at_replicas();
   pursue();

@@ -218,6 +218,9 @@ class Partition : public std::enable_shared_from_this<Partition> {
   std::vector<int32_t> pursued_;             // the target of the change of members under way
   std::vector<CopiesWait> short_of_copies_;  // appends that want more copies than a majority
   ProducerStates producers_;
+  // Producers whose last batch consensus refused, and how: what they have sent behind it is out of order only
+  // for that reason, and must not be called so.
+  std::map<int64_t, ErrorCode> refused_;
   std::multimap<uint64_t, Duplicate> duplicates_;  // by the index of the original
   std::vector<std::shared_ptr<FetchWait>> waiters_;
 

@@ -8,29 +8,21 @@ class Run(Suite):
     in_ci = True
 
     def run(self):
-        partitions, records = 3, 3000
         with self.cluster() as cluster:
             begin = time.monotonic()
             cluster.start()
-            self.create(cluster.bootstrap, "formed", partitions, "replicas=3")
-            sent = self.produce_some(cluster, "formed", partitions, records)
-            self.say(f"{time.monotonic() - begin:.2f} s from the start of three nodes to {len(sent)} acknowledged records")
-            self.expect(len(sent) >= records, f"records acknowledged by three nodes: {len(sent)}")
+            self.create(cluster.bootstrap, "formed", 3, "replicas=3")
+            with self.load(cluster.bootstrap, "formed", 3, cluster.folder) as load:
+                load.wait_for_acks(1000)
+                self.say(f"{time.monotonic() - begin:.2f} s from the start of three nodes to 1,000 acknowledged records")
+                load.finish()
             for victim in cluster.nodes:
                 victim.kill()
-                missing = sent - set(self.dump(cluster.bootstrap, "formed", partitions))
-                self.expect(not missing, f"acknowledged records that are lost without node {victim.id}: {len(missing)}")
+                load.dump()
+                load.check(f"without node {victim.id}")
                 victim.start()
                 self.wait_for_links(cluster)
             self.expect(all(node.metric("chronik_wire_decode_errors_total") == 0 for node in cluster.nodes),
                         "no node sent what another could not read")
             codes = cluster.stop()
             self.expect(codes == [0, 0, 0], f"all stop cleanly: {codes}")
-
-    def produce_some(self, cluster, topic, partitions, count):
-        """At least so many records with acks=all; the lines "partition sequence offset" of those acknowledged."""
-        path = cluster.folder / "acknowledged"
-        with self.producer(cluster.bootstrap, topic, partitions, path) as producer:
-            self.wait_for_growth(path, count * 12)
-            self.expect(self.finish(producer) == 0, "the producer ended without an error")
-        return {line for line in path.read_text().splitlines() if not line.startswith("error")}

@@ -87,6 +87,36 @@ TEST_F(ProduceTest, TimesOutAndTellsWhatIsThere) {
   EXPECT_FALSE(client.next_frame().has_value());
 }
 
+// A client that is told so gives its batches new numbers, and what was stored and not acknowledged is stored
+// again.
+TEST_F(ProduceTest, WhatIsBehindARefusedBatchIsNotCalledOutOfOrder) {
+  const auto code = [&](int64_t producer, int32_t sequence) {
+    return produce(broker.batch({.producer = producer, .epoch = 0, .sequence = sequence})).error_code;
+  };
+  for (const int64_t producer : {7, 8}) EXPECT_EQ(code(producer, 0), ErrorCode::kNone);
+  broker.consensus.refuse_proposals(CHR_E_NOT_LEADER);
+  EXPECT_EQ(code(7, 1), ErrorCode::kNotLeaderOrFollower);
+  EXPECT_EQ(code(7, 2), ErrorCode::kNotLeaderOrFollower);
+  broker.consensus.refuse_proposals(CHR_OK);
+  EXPECT_EQ(code(7, 3), ErrorCode::kNotLeaderOrFollower);
+  EXPECT_EQ(code(8, 3), ErrorCode::kOutOfOrderSequenceNumber);
+  for (const int32_t sequence : {1, 2, 3}) EXPECT_EQ(code(7, sequence), ErrorCode::kNone);
+  EXPECT_EQ(code(7, 5), ErrorCode::kOutOfOrderSequenceNumber);
+}
+
+TEST_F(ProduceTest, ANodeThatHasJustStartedDoesNotSayThatATopicIsUnknown) {
+  const auto code = [&] {
+    return only(client.call<Produce>(9, produce_request("late", 0, broker.batch(), -1))).error_code;
+  };
+  broker.metadata.set_controller(-1);
+  EXPECT_EQ(code(), ErrorCode::kLeaderNotAvailable);
+  broker.metadata.set_controller(1);
+  broker.metadata.set_cluster_id("");
+  EXPECT_EQ(code(), ErrorCode::kLeaderNotAvailable);
+  broker.metadata.set_cluster_id("some");
+  EXPECT_EQ(code(), ErrorCode::kUnknownTopicOrPartition);
+}
+
 TEST_F(ProduceTest, RefusalsHaveKafkasCodes) {
   const std::string good = broker.batch();
   const auto code = [&](std::string_view topic, int32_t partition, const std::string& records, int16_t acks) {

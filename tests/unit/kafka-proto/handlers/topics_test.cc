@@ -255,6 +255,10 @@ TEST_F(TopicsTest, MetadataByIdAndOfWhatIsNotThere) {
   EXPECT_EQ(ask("t", id, 10).error_code, ErrorCode::kInvalidRequest);
   EXPECT_EQ(ask("x", {}, 12).error_code, ErrorCode::kUnknownTopicOrPartition);
   EXPECT_EQ(ask("a b", {}, 12).error_code, ErrorCode::kInvalidTopicException);
+  broker.metadata.set_controller(-1);  // a node that has just started: it may not know all topics
+  EXPECT_EQ(ask("x", {}, 12).error_code, ErrorCode::kLeaderNotAvailable);
+  EXPECT_EQ(ask("t", {}, 12).error_code, ErrorCode::kNone);
+  broker.metadata.set_controller(1);
   EXPECT_EQ(metadata({"t", "t"}).topics.size(), 1u);
   broker.metadata.set_leader("t", 0, -1, 3);
   EXPECT_EQ(ask("t", {}, 12).partitions.at(0).error_code, ErrorCode::kLeaderNotAvailable);

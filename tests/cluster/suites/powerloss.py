@@ -1,0 +1,71 @@
+"""the power of the whole cluster fails under load, and what no sync has covered is gone or torn: nothing acknowledged is lost"""
+import contextlib
+import pathlib
+import random
+import sys
+import time
+
+from suite import Suite
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "powerloss"))
+import undo  # noqa: E402
+
+PARTITIONS = 6
+
+
+class Run(Suite):
+    in_ci = True
+
+    @staticmethod
+    def options(parser):
+        parser.add_argument("--losses", type=int, help="of power, of the whole cluster (default 20, bounded 3)")
+        parser.add_argument("--seed", type=int, default=1, help="of what a loss leaves, and of when it comes")
+
+    def run(self):
+        losses = self.arguments.losses or (3 if self.bounded else 20)
+        self.random = random.Random(self.arguments.seed)
+        self.taken_back = 0
+        with self.watched() as cluster:
+            with self.load(cluster.bootstrap, "power", PARTITIONS, cluster.folder, producers=2, consumers=1, rate=800) as load:
+                for _ in range(losses):
+                    load.wait_for_all_partitions()
+                    time.sleep(self.random.uniform(0, 0.3))  # no synchronisation: the loss comes at any moment
+                    self.power_loss(cluster)
+                load.wait_for_all_partitions()
+                load.finish()
+            load.check(f"seed {self.arguments.seed}, {losses} power losses, {self.taken_back} sectors taken back")
+            self.expect(self.taken_back > 0, "there were unsynced writes to lose")
+        self.lie()
+
+    @contextlib.contextmanager
+    def watched(self):
+        """A cluster whose servers keep what a power loss would take back."""
+        with self.cluster() as cluster:
+            for node in cluster.nodes:
+                node.environment.update(LD_PRELOAD=str(self.tests / "undo_shim.so"), CHRONIK_UNDO_OF=str(node.folder / "data"),
+                                        CHRONIK_UNDO_JOURNAL=str(node.folder / "undo"), CHRONIK_UNDO_LIES=str(cluster.folder / "lies"))
+            cluster.start()
+            self.create(cluster.bootstrap, "power", PARTITIONS, "replicas=3", "min.insync.replicas=2")
+            yield cluster
+
+    def power_loss(self, cluster, torn=True):
+        for node in cluster.nodes:
+            node.process.kill()
+        for node in cluster.nodes:
+            node.kill()
+            self.taken_back += undo.power_loss(node.folder / "undo", torn and self.random.random() < 0.5, self.random)
+        (cluster.folder / "lies").unlink(missing_ok=True)
+        cluster.start()
+
+    def lie(self):
+        """The same on disks that lie: then records must be missed, or this suite could not find anything."""
+        with self.watched() as cluster:
+            with self.load(cluster.bootstrap, "power", PARTITIONS, cluster.folder, rate=800) as load:
+                load.wait_for_all_partitions()
+                (cluster.folder / "lies").touch()
+                load.wait_for_acks(500)
+                load.end()
+            self.power_loss(cluster, torn=False)
+            load.dump()
+            counts, _ = load.verdict()
+            self.expect(counts["lost"] > 0, f"disks that lie are found: {counts['lost']} acknowledged records lost")
