@@ -149,6 +149,10 @@ Status Server::open_links() {
   options.node = config.node_id;
   options.incarnation = data_.incarnation();
   options.cluster_id = data_.cluster_id();
+  options.told = [this](int32_t peer, const std::string& trouble) {
+    health_.set("link", fmt::format("node {}", peer),
+                trouble.empty() ? CHR_HEALTH_READY : CHR_HEALTH_DEGRADED, trouble);
+  };
   for (const ConfiguredPeer& peer : config.peers) {
     if (peer.id == config.node_id) {
       options.listen = peer.raft;
