@@ -54,6 +54,15 @@ void add_leader(const Catalog& catalog, const LeaderHint& hint, Texts& texts, Re
   }
 }
 
+// Of a topic or partition that the catalog does not have: `unknown`, or `again` while this node cannot know
+// that, such as in the first moments after a restart.
+ErrorCode absent(const Catalog& catalog, ErrorCode unknown, ErrorCode again);
+std::string_view why_absent(const Catalog& catalog);
+// Of a partition that is not among those of PartitionMap, which follows the catalog a little later: what
+// makes clients look again who leads it, or that it does not exist. id: where the request names the topic by
+// it, else null.
+ErrorCode not_hosted(const Broker& broker, std::string_view name, const chr_uuid* id, int32_t partition);
+
 // How a change of the catalog ended, in Kafka's numbers; `exists` and `invalid` depend on what was changed.
 ErrorCode change_error(chr_status code, ErrorCode exists, ErrorCode invalid);
 
