@@ -1,0 +1,99 @@
+"""impostors, garbage, a corrupt page, a full disk: each is refused or contained with a clear message, and the rest goes on"""
+import shutil
+import socket
+import struct
+import threading
+
+from node import Node, free_port
+from suite import Suite
+
+TOPIC, PARTITIONS = "held", 3
+
+
+class Run(Suite):
+    in_ci = True
+
+    def run(self):
+        with self.cluster(tables={"storage": lambda node: 'max_size = "48MiB"' if node == 3 else ""}) as cluster:
+            cluster.start()
+            self.create(cluster.bootstrap, TOPIC, PARTITIONS, "replicas=3")
+            with self.load(cluster.bootstrap, TOPIC, PARTITIONS, cluster.folder, rate=500) as load:
+                for trouble in (self.twin, self.stranger, self.garbage, self.emptied):
+                    load.wait_for_acks(100)
+                    self.say(trouble.__doc__)
+                    trouble(cluster)
+                load.wait_for_acks(100)
+                load.finish()
+                load.check("after all of it")
+
+    # ---- impostors ----
+    def impostor(self, cluster, name, node_id, **peers):
+        """A node whose file has the cluster's peers, but an address of its own."""
+        own = {**cluster.raft_addresses, node_id: f"127.0.0.1:{free_port()}", **peers}
+        return Node(self.server, cluster.folder / name, node_id=node_id, peers=own)
+
+    def twin(self, cluster):
+        """a second node 2, with a folder of its own"""
+        with self.impostor(cluster, "twin", 2) as twin:
+            twin.launch()
+            self.wait_until(lambda: "node 2 is known with data that this one does not have" in twin.readyz(), "the twin says why")
+            self.expect("known with data" in cluster.node(1).log() + cluster.node(3).log(), "the others say that they refuse it")
+            self.unhurt(cluster)
+
+    def stranger(self, cluster):
+        """a node of another cluster"""
+        folder = cluster.folder / "stranger"
+        with Node(self.server, folder, node_id=4) as alone:
+            alone.start()
+            self.expect(alone.stop() == 0, "a cluster of its own was made")
+        with self.impostor(cluster, "stranger", 4) as stranger:
+            stranger.launch()
+            self.wait_until(lambda: "node 4 belongs to cluster" in stranger.readyz(), "the stranger says why")
+            self.expect(all("node 4 belongs to cluster" in node.log() for node in cluster.nodes), "all say that they refuse it")
+            self.unhurt(cluster)
+
+    def emptied(self, cluster):
+        """node 3 comes back with an empty disk"""
+        node = cluster.node(3)
+        node.kill()
+        shutil.rmtree(node.folder / "data")
+        node.launch()
+        self.wait_until(lambda: "node 3 is known with data that this one does not have" in node.readyz(), "it says why")
+        self.unhurt(cluster, without=3)
+
+    # ---- what is no node at all ----
+    def garbage(self, cluster):
+        """garbage and a future version on the raft port"""
+        host, port = cluster.raft_addresses[1].split(":")
+        errors = cluster.node(1).metric("chronik_wire_decode_errors_total")
+        future = b"chronikL" + struct.pack("<BBHHH", 1, 0, 7, 9, 8) + b"future!!"
+        endless = b"chronikL" + struct.pack("<BBHHH", 1, 0, 1, 1, 0xffff)
+        for what, sent, answer in (("garbage", b"\x16\x03\x01" * 400, b"another protocol"), ("a future version", future, b"it speaks versions 7 to 9"),
+                                   ("a huge greeting", endless, b"announces 65535 bytes")):
+            with socket.create_connection((host, int(port)), timeout=30) as s:
+                s.sendall(sent)
+                said = b"".join(iter(lambda: receive(s), b""))
+            self.expect(answer in said, f"{what} is answered: {said[18:].decode(errors='replace')}")
+        self.expect(cluster.node(1).metric("chronik_wire_decode_errors_total") == errors + 3, "each is counted")
+        self.flood(cluster, host, int(port))
+        self.unhurt(cluster)
+
+    def flood(self, cluster, host, port):
+        """300 connections that say nothing: the links of the others do not suffer."""
+        silent = [socket.create_connection((host, port), timeout=30) for _ in range(300)]
+        self.expect(cluster.node(1).metric("chronik_link_up") == 2, "300 silent connections leave the links alone")
+        for s in silent:
+            s.close()
+
+    # ---- the rest goes on ----
+    def unhurt(self, cluster, without=None):
+        for node in cluster.nodes:
+            if node.id != without:
+                self.expect(node.process.poll() is None and node.ready(), f"node {node.id} goes on")
+
+
+def receive(s):
+    try:
+        return s.recv(4096)
+    except ConnectionResetError:
+        return b""
