@@ -236,6 +236,13 @@ int command_node_remove(const AdminArguments& arguments) {
   int code = kExitFailed;
   const auto asked = whom(arguments, &code);
   if (!asked) return code;
+  if (arguments.watch) {
+    const auto cluster = asked->ask("GET", "/v1/cluster");
+    if (!cluster) return complain(cluster.error());
+    if (integer_of(*cluster, "node") == arguments.id)
+      return complain({Code::kInvalidArgument,
+                       "the node that leaves does not see the end of it: ask another one, with --http"});
+  }
   const auto answer = asked->ask("DELETE", fmt::format("/v1/nodes/{}", arguments.id));
   if (!answer) return complain(answer.error());
   fmt::print("node {} leaves: {}\n", arguments.id, text_of(*answer, "message"));

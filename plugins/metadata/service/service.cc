@@ -236,6 +236,7 @@ void Service::check_own_record() {
     host_.warn(
         "This node was removed from the cluster: it holds nothing any more and takes no part; stop it");
   if (found == nodes.end() || found->second.incarnation == own_.incarnation) return;
+  if (found->second.incarnation.zero()) return;  // it was added, and has not registered yet
   host_.fatal(fmt::format(
       "the cluster knows node {} with another data directory; give this one an id of its own", own_.id));
 }

@@ -1,7 +1,9 @@
 """impostors, garbage, a corrupt page, a full disk: each is refused or contained with a clear message, and the rest goes on"""
+import os
 import shutil
 import socket
 import struct
+import subprocess
 import threading
 
 from node import Node, free_port
@@ -18,7 +20,7 @@ class Run(Suite):
             cluster.start()
             self.create(cluster.bootstrap, TOPIC, PARTITIONS, "replicas=3")
             with self.load(cluster.bootstrap, TOPIC, PARTITIONS, cluster.folder, rate=500) as load:
-                for trouble in (self.twin, self.stranger, self.garbage, self.emptied):
+                for trouble in (self.twin, self.stranger, self.garbage, self.full, self.emptied):
                     load.wait_for_acks(100)
                     self.say(trouble.__doc__)
                     trouble(cluster)
@@ -49,7 +51,7 @@ class Run(Suite):
         with self.impostor(cluster, "stranger", 4) as stranger:
             stranger.launch()
             self.wait_until(lambda: "node 4 belongs to cluster" in stranger.readyz(), "the stranger says why")
-            self.expect(all("node 4 belongs to cluster" in node.log() for node in cluster.nodes), "all say that they refuse it")
+            self.wait_until(lambda: all("node 4 belongs to cluster" in node.log() for node in cluster.nodes), "all refuse it")
             self.unhurt(cluster)
 
     def emptied(self, cluster):
@@ -60,6 +62,18 @@ class Run(Suite):
         node.launch()
         self.wait_until(lambda: "node 3 is known with data that this one does not have" in node.readyz(), "it says why")
         self.unhurt(cluster, without=3)
+
+    # ---- disks ----
+    def full(self, cluster):
+        """the disk of node 3 is full"""
+        node = cluster.node(3)
+        self.create(cluster.bootstrap, "filler", 1, "replicas=3")
+        lines = b"\n".join(os.urandom(100_000).hex().encode() for _ in range(300))
+        subprocess.run(["kcat", "-P", "-b", cluster.bootstrap, "-t", "filler", "-X", "acks=all"], input=lines, check=True, timeout=120)
+        self.wait_until(lambda: "the store is full" in node.readyz(), "node 3 says that its store is full")
+        said = node.log().count("Storage is full")
+        self.expect(0 < said <= 8, f"lines of node 3 about it, once a minute for each log: {said}")
+        self.unhurt(cluster)
 
     # ---- what is no node at all ----
     def garbage(self, cluster):
