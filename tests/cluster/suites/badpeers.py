@@ -1,4 +1,5 @@
 """impostors, garbage, a corrupt page, a full disk: each is refused or contained with a clear message, and the rest goes on"""
+import json
 import os
 import shutil
 import socket
@@ -6,6 +7,7 @@ import struct
 import subprocess
 import threading
 
+from admin import elect_preferred
 from node import Node, free_port
 from suite import Suite
 
@@ -20,7 +22,7 @@ class Run(Suite):
             cluster.start()
             self.create(cluster.bootstrap, TOPIC, PARTITIONS, "replicas=3")
             with self.load(cluster.bootstrap, TOPIC, PARTITIONS, cluster.folder, rate=500) as load:
-                for trouble in (self.twin, self.stranger, self.garbage, self.full, self.emptied):
+                for trouble in (self.twin, self.stranger, self.garbage, self.corrupt, self.full, self.emptied):
                     load.wait_for_acks(100)
                     self.say(trouble.__doc__)
                     trouble(cluster)
@@ -64,6 +66,34 @@ class Run(Suite):
         self.unhurt(cluster, without=3)
 
     # ---- disks ----
+    def corrupt(self, cluster):
+        """a damaged page of the log of node 3, which then leads"""
+        node = cluster.node(3)
+        self.create(cluster.bootstrap, "marked", 3, "replicas=3")
+        partition = next(p["partition"] for p in self.partitions(cluster) if p["replicas"][0]["id"] == 3)
+        lines = b"\n".join(b"MARKER-%02d-" % i + b"x" * 9_000 for i in range(20))
+        target = ["kcat", "-b", cluster.node(1).bootstrap, "-t", "marked", "-p", str(partition)]
+        subprocess.run([*target, "-P", "-X", "acks=all"], input=lines, check=True, timeout=60)
+        self.expect(node.stop() == 0, "node 3 stops")
+        flip(node.folder / "data" / "storage-lmdb" / "data.mdb", b"MARKER-05-", 4_000)
+        node.start()
+        self.wait_until(lambda: self.led_by_3(cluster, partition), "node 3 leads", pause=0.2)
+        read = subprocess.run([*target, "-C", "-e", "-o", "beginning"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=60)
+        self.expect(read.stdout.strip() == lines, "all is read, from a replica that is whole")
+        self.expect("is damaged on this node, which hands leadership over" in node.log(), "node 3 says so")
+        self.unhurt(cluster)
+
+    @staticmethod
+    def partitions(cluster):
+        shown = subprocess.run(["kcat", "-L", "-J", "-b", cluster.node(1).bootstrap, "-t", "marked"], stdout=subprocess.PIPE,
+                               check=True, timeout=60)
+        return json.loads(shown.stdout)["topics"][0]["partitions"]
+
+    def led_by_3(self, cluster, partition):
+        for node in cluster.nodes:
+            elect_preferred(node.kafka_port, "marked", partition)
+        return next(p["leader"] for p in self.partitions(cluster) if p["partition"] == partition) == 3
+
     def full(self, cluster):
         """the disk of node 3 is full"""
         node = cluster.node(3)
@@ -111,3 +141,12 @@ def receive(s):
         return s.recv(4096)
     except ConnectionResetError:
         return b""
+
+
+def flip(path, marker, behind):
+    """Damages one byte of each place that has the marker."""
+    data = bytearray(path.read_bytes())
+    at = -1
+    while (at := data.find(marker, at + 1)) >= 0:
+        data[at + behind] ^= 0x55
+    path.write_bytes(data)

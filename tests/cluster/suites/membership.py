@@ -1,9 +1,8 @@
 """under load a fourth node joins and takes partitions, then node 2 leaves, alive or dead: nothing is lost"""
 import json
-import socket
-import struct
 import subprocess
 
+from admin import reassign
 from node import Node, free_port
 from suite import Suite
 
@@ -93,35 +92,3 @@ class Run(Suite):
 
     def term(self, cluster):
         return self.status(cluster)["term"]
-
-
-def reassign(port, topic, targets):
-    """AlterPartitionReassignments 0 to one node; its error code, or that of the first partition that has one."""
-    def compact(items):
-        return bytes([len(items) + 1]) + b"".join(items)
-    partitions = [struct.pack(">i", index) + compact([struct.pack(">i", node) for node in nodes]) + b"\0"
-                  for index, nodes in targets.items()]
-    name = topic.encode()
-    body = struct.pack(">i", 30_000) + compact([bytes([len(name) + 1]) + name + compact(partitions) + b"\0"]) + b"\0"
-    request = struct.pack(">hhihx", 45, 0, 1, -1) + body
-    with socket.create_connection(("127.0.0.1", port), timeout=40) as s:
-        s.sendall(struct.pack(">i", len(request)) + request)
-        size = struct.unpack(">i", receive(s, 4))[0]
-        answer = receive(s, size)
-    code = struct.unpack(">h", answer[9:11])[0]
-    at = answer.index(bytes([len(name) + 1]) + name) + len(name) + 2
-    for _ in range(len(targets) if code == 0 else 0):
-        code = code or struct.unpack(">h", answer[at + 4:at + 6])[0]
-        message = answer[at + 6]
-        at += 7 + max(message - 1, 0) + 1
-    return code
-
-
-def receive(s, n):
-    data = b""
-    while len(data) < n:
-        part = s.recv(n - len(data))
-        if not part:
-            raise RuntimeError("the node closed the connection")
-        data += part
-    return data
