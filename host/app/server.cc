@@ -149,6 +149,10 @@ Status Server::open_links() {
   options.node = config.node_id;
   options.incarnation = data_.incarnation();
   options.cluster_id = data_.cluster_id();
+  options.told = [this](int32_t peer, const std::string& trouble) {
+    health_.set("link", fmt::format("node {}", peer),
+                trouble.empty() ? CHR_HEALTH_READY : CHR_HEALTH_DEGRADED, trouble);
+  };
   for (const ConfiguredPeer& peer : config.peers) {
     if (peer.id == config.node_id) {
       options.listen = peer.raft;
@@ -195,6 +199,7 @@ Status Server::make_hosts() {
     };
     options.adopt_cluster = [this](std::string_view id) { return adopt_cluster(id); };
     options.links = links_.get();
+    options.admin = admin_.get();
     hosts_.push_back(std::make_unique<PluginHost>(*runtime_, health_, std::move(options)));
     CHRONIK_CHECK(instances_->create(i, hosts_.back()->core(), plan_.plugin(i).json));
     const uint64_t info =
@@ -240,6 +245,7 @@ Status Server::start_http() {
   http_->route("/v1/plugins", "The plugins that this node runs.", [plugins](std::string_view) {
     return HttpResponse{.status = 200, .content_type = "application/json", .body = plugins};
   });
+  admin_ = std::make_unique<AdminRoutes>(*runtime_, *http_);
   CHRONIK_TRY(const uint16_t port, http_->start());
   logger_.info(kComponent, "serving HTTP",
                Fields().add("listen", plan_.config().http_listen).add("port", port));

@@ -8,6 +8,7 @@
 #include "host/observe/http_server.h"
 #include "host/observe/logger.h"
 #include "host/observe/metrics.h"
+#include "host/runtime/admin_routes.h"
 #include "host/runtime/links.h"
 #include "host/runtime/plugin_host.h"
 
@@ -51,11 +52,12 @@ class Server {
   Health health_;
   DataDir data_;
   std::unique_ptr<Runtime> runtime_;
+  std::unique_ptr<HttpServer> http_;
+  std::unique_ptr<AdminRoutes> admin_;
   std::unique_ptr<Links> links_;
   std::vector<std::unique_ptr<Values>> values_;
   std::vector<std::unique_ptr<PluginHost>> hosts_;
   std::unique_ptr<Instances> instances_;
-  std::unique_ptr<HttpServer> http_;
   std::chrono::steady_clock::time_point deadline_;  // of a stop
   bool stopping_ = false;
   bool unclean_ = false;  // a plugin failed to stop

@@ -32,7 +32,7 @@ std::string examples(std::string_view first, std::string_view second) {
 class Commands {
  public:
   Commands(CLI::App& app, char** environment) : app_(app) {
-    config_.environment = dev_.environment = read_environment(environment);
+    config_.environment = dev_.environment = admin_.config.environment = read_environment(environment);
     app.name("chronik-server");
     app.description("chronik: a Kafka-compatible, Raft-replicated streaming server");
     app.require_subcommand(1);
@@ -42,6 +42,8 @@ class Commands {
     add_dev();
     add_check();
     add_config();
+    add_cluster();
+    add_node();
     add_plugin();
     add_version();
   }
@@ -75,9 +77,14 @@ class Commands {
   }
 
   void add_dev() {
-    CLI::App* dev = add(app_, "dev", "Start a node for development; needs no file", "chronik-server dev",
-                        "chronik-server dev --memory --port 19092");
-    dev->add_option("--port", dev_.port, "Where Kafka clients connect, on 127.0.0.1 (default 9092)")
+    CLI::App* dev = add(app_, "dev", "Start a node, or a local cluster, for development; needs no file",
+                        "chronik-server dev", "chronik-server dev --nodes 3 --memory");
+    dev->add_option("--nodes", dev_.nodes, "How many nodes, each a process of its own (default 1)")
+        ->type_name("N")
+        ->check(CLI::Range(1, 15));
+    dev->add_option(
+           "--port", dev_.port,
+           "Where Kafka clients connect, on 127.0.0.1 (default 9092); of further nodes, the ports after it")
         ->type_name("PORT");
     dev->add_option("--data", dev_.data_dir, "Where the data is kept (default ./chronik-dev)")
         ->type_name("FOLDER");
@@ -112,6 +119,56 @@ class Commands {
                              "chronik-server config default --set storage.plugin=storage-memory");
     add_config_options(standard, false);
     standard->callback([this] { code_ = command_config_default(config_); });
+  }
+
+  void add_admin_options(CLI::App* command) {
+    command
+        ->add_option("--http", admin_.http,
+                     "Ask the node whose [http] listen this is (default 127.0.0.1:9644)")
+        ->type_name("HOST:PORT");
+    command->add_option("-c,--config", admin_.config.file, "Ask the node whose TOML file this is")
+        ->type_name("FILE");
+  }
+
+  void add_cluster() {
+    CLI::App* cluster = add(app_, "cluster", "Look at the cluster", "chronik-server cluster status",
+                            "chronik-server cluster status --http 10.0.0.1:9644");
+    cluster->require_subcommand(1);
+    CLI::App* status =
+        add(*cluster, "status", "Who leads, which nodes there are, and what is being moved",
+            "chronik-server cluster status", "chronik-server cluster status --config node.toml --json");
+    add_admin_options(status);
+    status->add_flag("--json", admin_.json, "As JSON");
+    status->callback([this] { code_ = command_cluster_status(admin_); });
+  }
+
+  void add_node() {
+    CLI::App* node = add(app_, "node", "Look at nodes, add and remove them", "chronik-server node list",
+                         "chronik-server node add --id 4 --raft 10.0.0.4:9093");
+    node->require_subcommand(1);
+    CLI::App* list = add(*node, "list", "The nodes of the cluster", "chronik-server node list",
+                         "chronik-server node list --http 10.0.0.1:9644 --json");
+    list->callback([this] { code_ = command_node_list(admin_); });
+    CLI::App* status = add(*node, "status", "One node, and how far its removal is",
+                           "chronik-server node status --id 2", "chronik-server node status --id 2 --json");
+    status->callback([this] { code_ = command_node_status(admin_); });
+    CLI::App* more =
+        add(*node, "add", "Let a node join, or keep one that was told to leave",
+            "chronik-server node add --id 4 --raft 10.0.0.4:9093 --watch", "chronik-server node add --id 4");
+    more->add_option("--raft", admin_.raft,
+                     "Where the node listens for the others, as its own [[peer]] entry says")
+        ->type_name("HOST:PORT");
+    more->callback([this] { code_ = command_node_add(admin_); });
+    CLI::App* less = add(*node, "remove", "Move everything away from a node, then let it go",
+                         "chronik-server node remove --id 2 --watch",
+                         "chronik-server node remove --id 2 --http 10.0.0.1:9644");
+    less->callback([this] { code_ = command_node_remove(admin_); });
+    for (CLI::App* command : {list, status, more, less}) add_admin_options(command);
+    for (CLI::App* command : {list, status}) command->add_flag("--json", admin_.json, "As JSON");
+    for (CLI::App* command : {status, more, less})
+      command->add_option("--id", admin_.id, "The node's id")->type_name("NODE")->required();
+    for (CLI::App* command : {more, less})
+      command->add_flag("--watch", admin_.watch, "Go on until it is done, and show how far it is");
   }
 
   void add_plugin() {
@@ -150,6 +207,7 @@ class Commands {
   CLI::App& app_;
   ConfigArguments config_;
   DevArguments dev_;
+  AdminArguments admin_;
   std::filesystem::path directory_;
   std::string plugin_;
   bool origin_ = false;

@@ -25,15 +25,36 @@ struct DevArguments {
   std::vector<std::string> set;
   std::vector<EnvironmentVariable> environment;
   std::filesystem::path data_dir;
+  int32_t nodes = 1;
   uint16_t port = 9092;
   bool memory = false;
 };
 
+// Of `node` and `cluster`, which ask a running node.
+struct AdminArguments {
+  std::string http;        // "host:port"; empty: what the file says, or the default
+  ConfigArguments config;  // file may be empty
+  int32_t id = 0;
+  std::string raft;  // "host:port"
+  bool watch = false;
+  bool json = false;
+};
+
 int command_start(const ConfigArguments& arguments);
 int command_dev(const DevArguments& arguments);
+// Prints what is wrong with a configuration and returns kExitOk or what ends the command.
+int check_config(const ConfigArguments& arguments);
+// A cluster of arguments.nodes processes, whose files are in this folder.
+int run_dev_cluster(const DevArguments& arguments, const std::filesystem::path& folder);
 int command_check(const ConfigArguments& arguments);
 int command_config_print(const ConfigArguments& arguments, bool origin);
 int command_config_default(const ConfigArguments& arguments);
+
+int command_node_list(const AdminArguments& arguments);
+int command_node_status(const AdminArguments& arguments);
+int command_node_add(const AdminArguments& arguments);
+int command_node_remove(const AdminArguments& arguments);
+int command_cluster_status(const AdminArguments& arguments);
 
 int command_plugin_ls(const std::filesystem::path& directory);
 // A name in the directory, or a path.

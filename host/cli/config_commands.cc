@@ -100,6 +100,11 @@ int command_dev(const DevArguments& arguments) {
     data_dir = std::filesystem::current_path(ignored) / "chronik-dev";
   }
   const bool temporary = arguments.memory && arguments.data_dir.empty();
+  if (arguments.nodes > 1) {
+    const int code = run_dev_cluster(arguments, std::filesystem::absolute(data_dir, ignored));
+    if (temporary) std::filesystem::remove_all(data_dir, ignored);
+    return code;
+  }
   for (Override& preset : dev_presets(arguments, std::filesystem::absolute(data_dir, ignored))) {
     overrides->push_back(std::move(preset));
   }
@@ -108,6 +113,13 @@ int command_dev(const DevArguments& arguments) {
   if (report(plan, kNothingStarted)) code = run_node(plan, [&] { say_what_to_paste(plan, temporary); });
   if (temporary) std::filesystem::remove_all(data_dir, ignored);
   return code;
+}
+
+int check_config(const ConfigArguments& arguments) {
+  auto overrides = parse_set(arguments.set);
+  if (!overrides) return kExitUsage;
+  const NodePlan plan({arguments.file, std::move(*overrides), arguments.environment});
+  return report(plan, kNothingStarted) ? kExitOk : kExitConfig;
 }
 
 int command_check(const ConfigArguments& arguments) {

@@ -183,8 +183,9 @@ std::optional<Refused> judge(const Greeting& greeting, const LinkView& self, con
                                id, greeting.meant, self.node)};
   }
   if (peer == nullptr) {
-    return Refused{Refusal::kNotMember,
-                   fmt::format("node {} is not a member: chronik-server node add {} HOST:PORT", id, id)};
+    return Refused{
+        Refusal::kNotMember,
+        fmt::format("node {} is not a member: chronik-server node add --id {} --raft HOST:PORT", id, id)};
   }
   if (!is_zero(greeting.meant_incarnation) && !is_same(greeting.meant_incarnation, self.incarnation)) {
     return Refused{

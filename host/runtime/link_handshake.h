@@ -32,7 +32,8 @@ enum class Refusal : uint16_t {
   kSameId = 5,       // it says it is this node
   kIncarnation = 6,  // another one with its id is known or connected, or it knew another one with this id
   kNotMember = 7,
-  kBusy = 8,  // try again: this node dials too, starts, or stops
+  kBusy = 8,     // try again: this node dials too, starts, or stops
+  kRemoved = 9,  // it left the cluster
 };
 
 // HELLO and WELCOME: who speaks, and to whom.

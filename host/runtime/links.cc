@@ -168,11 +168,13 @@ void Links::remove_peer(int32_t peer) {
   Peer removed;
   {
     const std::unique_lock lock(mutex_);
-    const auto found = peers_.find(peer);
-    if (found == peers_.end()) return;
-    removed = std::move(found->second);
-    peers_.erase(found);
+    if (const auto found = peers_.find(peer); found != peers_.end()) {
+      removed = std::move(found->second);
+      peers_.erase(found);
+    }
   }
+  runtime_.post(0, [this, peer] { removed_.insert(peer); });
+  if (removed.out == nullptr) return;
   removed.out->up.store(false);
   for (LinkOutbox& lane : removed.out->lanes) lane.close();
   removed.series->remove_from(runtime_.metrics());
@@ -200,6 +202,7 @@ void Links::sync(int32_t id) {
     links_.erase(id);
     return;
   }
+  removed_.erase(id);
   if (link == nullptr) link = std::make_unique<PeerLink>(*this, id, peer.out);
   link->configure(peer.address, peer.incarnation);
 }
@@ -323,6 +326,13 @@ void Links::greeted(const std::shared_ptr<LinkSocket>& socket, const Greeting& h
   std::optional<Refused> refused;
   if (!started_ || stopped_) refused = Refused{Refusal::kBusy, "this node is starting or stopping"};
   if (!refused) refused = judge(hello, view(), found == links_.end() ? nullptr : &peer);
+  if (refused && refused->code == Refusal::kNotMember && removed_.contains(hello.node)) {
+    refused = Refused{
+        Refusal::kRemoved,
+        fmt::format("node {0} was removed from this cluster; stop it, or start it on an empty data_dir and "
+                    "run chronik-server node add --id {0} --raft HOST:PORT",
+                    hello.node)};
+  }
   if (!refused) refused = found->second->take(socket, hello);
   if (refused) refuse(*socket, hello.node, *refused);
 }
@@ -335,6 +345,10 @@ void Links::refuse(LinkSocket& socket, int32_t node, const Refused& refused) {
   }
   say(socket, runtime_.buffers(), encode(refused));
   socket.close();
+}
+
+void Links::show(int32_t peer, const std::string& trouble) {
+  if (options_.told) options_.told(peer, trouble);
 }
 
 void Links::decode_error(int32_t peer, const std::string& from, const std::string& what) {

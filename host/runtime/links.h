@@ -14,6 +14,7 @@
 
 #include <chronik/draft/link.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -47,6 +48,9 @@ struct LinkOptions {
   std::chrono::nanoseconds silence = std::chrono::seconds(10);   // after which a link is lost
   std::chrono::nanoseconds redial_first = std::chrono::milliseconds(20);
   std::chrono::nanoseconds redial_most = std::chrono::seconds(1);
+  // Shard 0: why there is no link to a peer, each time it was tried or lost; empty once there is one, or none
+  // is wanted.
+  std::function<void(int32_t peer, const std::string& trouble)> told;
 };
 
 // Thread-safe unless a function says otherwise. The runtime outlives it.
@@ -101,6 +105,7 @@ class Links {
   LinkView view() const { return {options_.node, options_.incarnation, cluster_id_}; }
   void deliver(int32_t from, uint32_t channel, chr_slice payload);
   void tell(int32_t peer, bool up);
+  void show(int32_t peer, const std::string& trouble);
   void decode_error(int32_t peer, const std::string& from, const std::string& what);
   // At most one such line per key in a while.
   void warn_seldom(const std::string& key, const std::string& message, const std::string& fields);
@@ -128,6 +133,7 @@ class Links {
   std::shared_ptr<AcceptLoop> acceptor_;
   std::set<std::shared_ptr<LinkGreeter>> greeters_;  // of those that connected
   std::map<int32_t, std::unique_ptr<PeerLink>> links_;
+  std::set<int32_t> removed_;  // nodes that left the cluster
   std::map<std::string, uint64_t> warned_;
   uint64_t tick_timer_ = 0;
   uint64_t tick_due_ns_ = 0;

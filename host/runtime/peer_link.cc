@@ -75,6 +75,7 @@ void PeerLink::end(const std::string& reason) {
   if (ended_) return;
   ended_ = true;
   go_down(reason);
+  links_.show(id_, {});
 }
 
 // ---- dialling ----
@@ -134,19 +135,26 @@ void PeerLink::greet(uint32_t lane, int fd) {
       },
       [this](const LinkGreeter::Failure& failure) {
         greeter_ = nullptr;
-        const std::string fields = session_fields(id_, failure.peer);
-        const std::string key = fmt::format("{}/{}", id_, static_cast<int>(failure.refused.code));
-        if (failure.kind == LinkGreeter::Failure::Kind::kGarbage) {
-          links_.decode_error(id_, failure.peer, failure.refused.reason);
-          was_refused_ = true;
-        } else if (failure.kind == LinkGreeter::Failure::Kind::kRefused &&
-                   failure.refused.code != Refusal::kBusy) {
-          links_.warn_seldom(key, fmt::format("Node {} refused a link: {}", id_, failure.refused.reason),
-                             fields);
-          was_refused_ = true;
-        }
-        dial_failed(failure.refused.reason);
+        greeting_failed(failure.kind == LinkGreeter::Failure::Kind::kGarbage,
+                        failure.kind == LinkGreeter::Failure::Kind::kRefused, failure.refused, failure.peer);
       });
+}
+
+void PeerLink::greeting_failed(bool garbage, bool refused, const Refused& why, const std::string& from) {
+  std::string reason = why.reason;
+  // The other side cannot know where this node listens.
+  if (const size_t at = reason.find("HOST:PORT"); at != std::string::npos && !links_.options_.listen.empty())
+    reason.replace(at, 9, links_.options_.listen);
+  if (garbage) {
+    links_.decode_error(id_, from, reason);
+    was_refused_ = true;
+  } else if (refused && why.code != Refusal::kBusy) {
+    links_.warn_seldom(fmt::format("{}/{}", id_, static_cast<int>(why.code)),
+                       fmt::format("Node {} refused a link: {}", id_, reason), session_fields(id_, from));
+    was_refused_ = true;
+    reason = "it refuses this node: " + reason;
+  }
+  dial_failed(reason);
 }
 
 void PeerLink::welcomed(uint32_t lane, const std::shared_ptr<LinkSocket>& socket, const Greeting& welcome) {
@@ -172,6 +180,7 @@ void PeerLink::dial_failed(const std::string& why) {
                                    session_fields(id_, address_));
   }
   go_down(why);
+  links_.show(id_, fmt::format("no link to node {} at {}: {}", id_, address_, why));
 }
 
 void PeerLink::stop_dialling() {
@@ -228,6 +237,7 @@ void PeerLink::come_up() {
   for (LinkOutbox& lane : out_->lanes) lane.open();
   out_->up.store(true, std::memory_order_release);
   links_.tell(id_, true);
+  links_.show(id_, {});
   for (const std::shared_ptr<LinkSocket>& lane : lanes_) {
     if (lane != nullptr) lane->read();
   }
@@ -247,6 +257,7 @@ void PeerLink::go_down(const std::string& reason) {
     links_.runtime_.logger().info(kComponent, fmt::format("The link to node {} is down: {}", id_, reason),
                                   session_fields(id_, address_));
     links_.tell(id_, false);
+    if (!ended_) links_.show(id_, fmt::format("the link to node {} is down: {}", id_, reason));
   }
   dial_later();
 }

@@ -51,6 +51,7 @@ class PeerLink final : public LinkSocket::Owner {
   void dial_later();
   void greet(uint32_t lane, int fd);
   void welcomed(uint32_t lane, const std::shared_ptr<LinkSocket>& socket, const Greeting& welcome);
+  void greeting_failed(bool garbage, bool refused, const Refused& why, const std::string& from);
   void dial_failed(const std::string& why);
   void stop_dialling();
   void attach(uint32_t lane, const std::shared_ptr<LinkSocket>& socket, const Greeting& greeting);

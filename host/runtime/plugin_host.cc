@@ -2,6 +2,7 @@
 
 #include "host/observe/health.h"
 #include "host/observe/logger.h"
+#include "host/runtime/admin_routes.h"
 #include "host/runtime/buffer_pool.h"
 #include "host/runtime/connection.h"
 #include "host/runtime/connection_set.h"
@@ -49,6 +50,7 @@ Result<uint16_t> PluginHost::listen(std::string_view address, const chr_protocol
 }
 
 void PluginHost::close_listeners() {
+  if (options_.admin != nullptr) options_.admin->close(this);
   for (const auto& listener : listeners_) listener->close();
 }
 

@@ -28,6 +28,7 @@
 
 namespace chronik::host {
 
+class AdminRoutes;
 class Health;
 class Links;
 class Listener;
@@ -69,7 +70,8 @@ struct PluginHostOptions {
   std::function<const void*(std::string_view service, void** instance)> resolve;
   // adopt_cluster(): binds the data directory; any thread, may block. Absent: UNSUPPORTED.
   std::function<Status(std::string_view cluster_id)> adopt_cluster;
-  Links* links = nullptr;  // null: this host has no links
+  Links* links = nullptr;        // null: this host has no links
+  AdminRoutes* admin = nullptr;  // null: this host has no HTTP
 };
 
 class PluginHost {
@@ -85,7 +87,7 @@ class PluginHost {
 
   // Control thread.
   void started();
-  void close_listeners();
+  void close_listeners();  // and HTTP routes
   void close_connections();
 
   // Buffers that this plugin allocated and that are still leased by somebody.

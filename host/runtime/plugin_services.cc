@@ -3,6 +3,7 @@
 #include "host/observe/health.h"
 #include "host/observe/logger.h"
 #include "host/observe/metrics.h"
+#include "host/runtime/admin_routes.h"
 #include "host/runtime/buffer_pool.h"
 #include "host/runtime/connection.h"
 #include "host/runtime/links.h"
@@ -41,6 +42,7 @@ const void* CHR_CALL PluginServices::query(chr_host* self, const char* service_i
   if (id == CHR_CONFIG_ID) return &kConfig;
   if (id == CHR_NODE_ID) return &kNode;
   if (id == CHR_HEALTH_ID) return &kHealth;
+  if (id == CHR_ADMIN_ID && of(self)->options_.admin != nullptr) return &kAdmin;
   if (id == CHR_NET_ID) return &kNet;
   if (id == CHR_LINK_ID && of(self)->options_.links != nullptr) return &kLink;
   return nullptr;
@@ -190,6 +192,21 @@ void CHR_CALL PluginServices::health_set(chr_host* self, chr_str part, int32_t s
   of(self)->health_.set(of(self)->id(), from_abi(part), state, from_abi(reason));
 }
 
+// ---- admin ----
+
+chr_status CHR_CALL PluginServices::admin_route(chr_host* self, chr_str path, chr_admin_fn fn, void* context,
+                                                chr_error* error) {
+  PluginHost* const host = of(self);
+  if (!on_shard(self, "route")) return CHR_E_INVALID_ARGUMENT;
+  const Status added = host->options_.admin->add(host, host->id(), from_abi(path), fn, context);
+  return added ? CHR_OK : report(error, added.error());
+}
+
+void CHR_CALL PluginServices::admin_respond(chr_host* self, uint64_t request, int32_t status,
+                                            chr_str content_type, chr_str body) {
+  of(self)->options_.admin->respond(request, status, from_abi(content_type), from_abi(body));
+}
+
 // ---- net ----
 
 chr_status CHR_CALL PluginServices::listen(chr_host* self, chr_str address, const chr_protocol_v1* protocol,
@@ -257,6 +274,7 @@ const chr_config_v1 PluginServices::kConfig = {sizeof(chr_config_v1), 1, config_
                                                config_string_at};
 const chr_node_v1 PluginServices::kNode = {sizeof(chr_node_v1), 1, node_info, adopt_cluster};
 const chr_health_v1 PluginServices::kHealth = {sizeof(chr_health_v1), 1, health_set};
+const chr_admin_v1 PluginServices::kAdmin = {sizeof(chr_admin_v1), 1, admin_route, admin_respond};
 const chr_net_v1 PluginServices::kNet = {sizeof(chr_net_v1), 1,         listen,     net_write,
                                          net_queued,         net_pause, net_resume, net_close};
 const chr_link_v1 PluginServices::kLink = {

@@ -47,6 +47,11 @@ struct PluginServices {
   static chr_status CHR_CALL config_string(chr_host* self, chr_str key, chr_str* out);
   static chr_status CHR_CALL config_string_at(chr_host* self, chr_str key, uint32_t i, chr_str* out);
 
+  static chr_status CHR_CALL admin_route(chr_host* self, chr_str path, chr_admin_fn fn, void* context,
+                                         chr_error* error);
+  static void CHR_CALL admin_respond(chr_host* self, uint64_t request, int32_t status, chr_str content_type,
+                                     chr_str body);
+
   static const chr_node_info* CHR_CALL node_info(chr_host* self);
   static chr_status CHR_CALL adopt_cluster(chr_host* self, chr_str cluster_id, chr_error* error);
   static void CHR_CALL health_set(chr_host* self, chr_str part, int32_t state, chr_str reason);
@@ -76,6 +81,7 @@ struct PluginServices {
   static const chr_config_v1 kConfig;
   static const chr_node_v1 kNode;
   static const chr_health_v1 kHealth;
+  static const chr_admin_v1 kAdmin;
   static const chr_net_v1 kNet;
   static const chr_link_v1 kLink;
 };

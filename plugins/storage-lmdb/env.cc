@@ -28,6 +28,9 @@ Error lmdb_error(int rc, const std::string& doing) {
       break;
     case MDB_CORRUPTED:
     case MDB_PAGE_NOTFOUND:
+    case MDB_PAGE_FULL:  // of an operation that needs no page
+    case MDB_CURSOR_FULL:
+    case MDB_BAD_VALSIZE:
     case MDB_INVALID:
     case MDB_VERSION_MISMATCH:
       code = Code::kCorrupt;
@@ -51,11 +54,19 @@ Result<std::shared_ptr<Env>> Env::open(const Options& options) {
   const int rc =
       mdb_env_open(env->env_, options.directory.c_str(), MDB_NOTLS | MDB_NORDAHEAD | MDB_NOMEMINIT, 0640);
   if (rc == MDB_INVALID || rc == MDB_VERSION_MISMATCH) {
-    return fail(Code::kCorrupt, options.directory + "/data.mdb is not a store of storage-lmdb (" +
-                                    mdb_strerror(rc) + "): move it away, or correct data_dir");
+    return fail(Code::kCorrupt, options.directory +
+                                    "/data.mdb is no store of storage-lmdb, or a damaged one (" +
+                                    mdb_strerror(rc) +
+                                    "): correct data_dir, or move the file away and restore a backup, or "
+                                    "let this node join its cluster as a new one");
   }
   CHRONIK_CHECK(check(rc));
-  CHRONIK_CHECK(env->open_databases(options));
+  if (Status opened = env->open_databases(options); !opened) {
+    if (opened.error().code == Code::kCorrupt)
+      opened.error().message +=
+          "; move the file away, then restore a backup, or let this node join its cluster as a new one";
+    return std::unexpected(std::move(opened).error());
+  }
   return env;
 }
 
@@ -113,8 +124,7 @@ Status Env::check_format(MDB_txn* txn, const Options& options) {
   rc = mdb_dbi_open(txn, nullptr, 0, &main);
   if (rc == MDB_SUCCESS) rc = mdb_stat(txn, main, &stat);
   if (rc == MDB_SUCCESS && stat.ms_entries != 0) {
-    return fail(Code::kCorrupt,
-                options.directory + "/data.mdb is an LMDB file of another program: move it away");
+    return fail(Code::kCorrupt, options.directory + "/data.mdb is an LMDB file of another program");
   }
   if (rc == MDB_SUCCESS) rc = mdb_dbi_open(txn, "meta", MDB_CREATE, &meta_);
   FormatRecord record{};

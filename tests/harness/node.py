@@ -88,6 +88,15 @@ class Node:
         except (urllib.error.URLError, OSError):
             return False
 
+    def readyz(self):
+        """What it says of itself, ready or not; empty while it says nothing."""
+        try:
+            return self.http("/readyz")
+        except urllib.error.HTTPError as answer:
+            return answer.read().decode()
+        except OSError:
+            return ""
+
     def metric(self, name, label=""):
         """The sum of a metric over its labels, or over those that have this one."""
         total = 0.0

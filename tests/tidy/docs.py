@@ -3,8 +3,8 @@
 
   words   each `./dev X`, path, key, metric and environment variable that is named exists; quoted messages are in the sources
   toml    each fenced configuration passes `chronik-server check`
-  steps   the shell blocks of docs/start.md and README.md, line by line in their order, on a real node: each ends with 0, and kcat
-          reads back what it was given
+  steps   the shell blocks of docs/start.md and README.md, and those of docs/cluster.md, line by line in their order, on real nodes
+          with the files that the page shows: each ends with 0, and kcat reads back what it was given
 """
 import argparse
 import os
@@ -16,13 +16,14 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "harness"))
 from node import free_port  # noqa: E402
 
-STEPS = ["docs/start.md", "README.md"]  # a node is started by the first
+WALKS = [["docs/start.md", "README.md"], ["docs/cluster.md"]]  # nodes are started by the first page of each
 # Tools that the pages show and that this machine may lack. kcat is no such: the build installs it.
 OPTIONAL = ("kafka-topics.sh", "kafka-console-producer.sh")
 NOT_METRICS = {"kafka_exporter", "chronik_plugin_v1", "chronik_add_plugin"}
@@ -135,46 +136,56 @@ class Pages:
 
     # ---- steps ----
     def steps(self):
-        with tempfile.TemporaryDirectory(prefix="chronik-docs-") as folder:
-            Walk(self, pathlib.Path(folder)).walk()
+        for pages in WALKS:
+            with tempfile.TemporaryDirectory(prefix="chronik-docs-") as folder:
+                Walk(self, pages, pathlib.Path(folder)).walk()
 
 
 class Walk:
     """Does what a reader does, in a folder of its own and on free ports."""
 
-    def __init__(self, pages, folder):
+    def __init__(self, pages, names, folder):
         self.pages = pages
+        self.names = names
         self.folder = folder
-        self.ports = {"9092": free_port(), "9644": free_port()}
-        self.node = None
+        self.ports = {}
+        self.nodes = []
         self.sent = {}
         self.ran = self.compared = 0
 
     def own(self, text):
-        for port, mine in self.ports.items():
-            text = text.replace(f":{port}", f":{mine}")
+        for port in set(re.findall(r"127\.0\.0\.1:(\d+)", text)):
+            text = text.replace(f":{port}", f":{self.ports.setdefault(port, free_port())}")
         return text.replace("/var/lib/chronik", f"{self.folder}/data")
+
+    def write_files(self):
+        """Each configuration of the first page, under the name that stands before it."""
+        text = self.pages.pages[self.names[0]]
+        for line, block in fenced(text, "toml"):
+            before = "\n".join(text.splitlines()[:line])
+            (self.folder / re.findall(r"`(node\d*\.toml)`", before)[-1]).write_text(self.own(block))
 
     def walk(self):
         (self.folder / "build").symlink_to(self.pages.server.parent.parent)
-        first = self.pages.pages[STEPS[0]]
-        (self.folder / "node.toml").write_text(self.own(next(fenced(first, "toml"))[1]))
+        (self.folder / "data").mkdir()
+        self.write_files()
         try:
-            for page in STEPS:
+            for page in self.names:
                 for start, block in fenced(self.pages.pages[page], "sh"):
                     for number, line in enumerate(block.splitlines(), start):
                         self.step(page, number, self.own(line.split("   #")[0].strip()))
-            if self.node is not None:
-                self.node.send_signal(signal.SIGTERM)
-                if self.node.wait(30) != 0:
-                    self.pages.problem(STEPS[0], 1, f"the node ended with {self.node.returncode}")
+            for node in self.nodes:
+                node.send_signal(signal.SIGTERM)
+            for node in self.nodes:
+                if node.wait(30) != 0:
+                    self.pages.problem(self.names[0], 1, f"a node ended with {node.returncode}")
         finally:
-            if self.node is not None and self.node.poll() is None:
-                self.node.kill()
-                self.node.wait()
-        print(f"{self.ran} commands ran, {self.compared} read back what was sent")
-        if self.compared < 2:
-            self.pages.problem(STEPS[0], 1, "the pages show no round trip")
+            for node in self.nodes:
+                node.kill()
+                node.wait()
+        print(f"{', '.join(self.names)}: {self.ran} commands ran, {self.compared} read back what was sent")
+        if self.compared < len(self.names):
+            self.pages.problem(self.names[0], 1, "the pages show no round trip")
 
     def step(self, page, line, command):
         program = command.split(" ")[0]
@@ -185,6 +196,7 @@ class Walk:
             return
         if " start " in command and program.endswith("chronik-server"):
             return self.start(page, line, command)
+        self.await_http(page, line, "9644", (200,))  # that of the first node
         done = subprocess.run(["bash", "-o", "pipefail", "-c", command], cwd=self.folder, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
         self.ran += 1
@@ -200,16 +212,29 @@ class Walk:
                 self.pages.problem(page, line, f"{command}: read {done.stdout[:200]!r}, another thing than was sent")
 
     def start(self, page, line, command):
-        with open(self.folder / "node.log", "wb") as log:
-            self.node = subprocess.Popen(command.split(), cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        with open(self.folder / f"log{len(self.nodes)}", "wb") as log:
+            self.nodes.append(subprocess.Popen(command.split(), cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log))
+        file = (self.folder / command.split()[-1]).read_text()
+        mine = re.search(r'\[http\]\nlisten = "127\.0\.0\.1:(\d+)"', file).group(1)
+        shown = next(port for port, own in self.ports.items() if str(own) == mine)
+        self.await_http(page, line, shown, (200, 503))
+
+    def await_http(self, page, line, port, codes):
+        """Until the node whose page shows this port answers /readyz with one of these."""
         deadline = time.monotonic() + 30
-        while True:
+        while self.nodes:
             try:
-                return urllib.request.urlopen(f"http://127.0.0.1:{self.ports['9644']}/readyz", timeout=5).close()
+                code = urllib.request.urlopen(f"http://127.0.0.1:{self.ports[port]}/readyz", timeout=5).status
+            except urllib.error.HTTPError as answer:
+                code = answer.code
             except OSError:
-                if self.node.poll() is not None or time.monotonic() > deadline:
-                    raise SystemExit(f"{page}:{line}: no node:\n{(self.folder / 'node.log').read_text()}") from None
-                time.sleep(0.02)
+                code = 0
+            if code in codes:
+                return
+            if any(node.poll() is not None for node in self.nodes) or time.monotonic() > deadline:
+                logs = "\n".join(path.read_text() for path in sorted(self.folder.glob("log*")))
+                raise SystemExit(f"{page}:{line}: no node:\n{logs}") from None
+            time.sleep(0.02)
 
 
 def main():

@@ -85,7 +85,8 @@ void handle_alter_partition_reassignments(Broker& broker, Call<AlterPartitionRea
           alteration->places.emplace_back(alteration->response.responses.size() - 1,
                                           out.partitions.size() - 1);
         } else {
-          out.partitions.back().error_code = ErrorCode::kUnknownTopicOrPartition;
+          out.partitions.back().error_code =
+              absent(catalog, ErrorCode::kUnknownTopicOrPartition, ErrorCode::kNotController);
           out.partitions.back().error_message = "The topic or partition does not exist.";
         }
       }

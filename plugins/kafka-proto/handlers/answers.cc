@@ -35,6 +35,25 @@ ErrorCode change_error(chr_status code, ErrorCode exists, ErrorCode invalid) {
   }
 }
 
+ErrorCode absent(const Catalog& catalog, ErrorCode unknown, ErrorCode again) {
+  return catalog.controller() < 0 ? again : unknown;
+}
+
+std::string_view why_absent(const Catalog& catalog) {
+  return catalog.controller() < 0 ? "this node does not know yet whether the topic exists: ask again"
+                                  : "this topic does not exist";
+}
+
+ErrorCode not_hosted(const Broker& broker, std::string_view name, const chr_uuid* id, int32_t partition) {
+  const Catalog catalog(broker);
+  const std::optional<chr_topic> topic = id != nullptr ? catalog.topic(*id) : catalog.topic(name);
+  if (topic.has_value() && catalog.partition(*topic, partition).has_value())
+    return ErrorCode::kNotLeaderOrFollower;
+  const bool no_such_id = id != nullptr && !topic.has_value();
+  return absent(catalog, no_such_id ? ErrorCode::kUnknownTopicId : ErrorCode::kUnknownTopicOrPartition,
+                ErrorCode::kNotLeaderOrFollower);
+}
+
 LeaderHint leader_in_catalog(const Catalog& catalog, const chr_topic& topic, int32_t index) {
   const std::optional<chr_partition> partition = catalog.partition(topic, index);
   if (!partition.has_value() || partition->leader < 0) return {};
@@ -56,11 +75,6 @@ ReplicaStates replica_states(const Broker& broker, const chr_topic& topic, int32
       out.in_sync.push_back(replica);
   }
   return out;
-}
-
-ErrorCode of_absent_topic(const Catalog& catalog, ErrorCode absent) {
-  const bool applied = !catalog.cluster_id().empty() && catalog.controller() >= 0;
-  return applied ? absent : ErrorCode::kLeaderNotAvailable;
 }
 
 std::vector<chr_broker> usable_brokers(const Broker& broker, const Catalog& catalog) {

@@ -32,11 +32,6 @@ inline constexpr int32_t kOperationsNotAsked = INT32_MIN;
 // Whom the catalog knows as the leader of a partition that is not hosted here.
 LeaderHint leader_in_catalog(const Catalog& catalog, const chr_topic& topic, int32_t index);
 
-// What to say of a topic that this node does not know: `absent`, or what makes clients ask again where the
-// node has just started and its catalog may lack topics. To be told that a topic does not exist, clients do
-// not ask again.
-ErrorCode of_absent_topic(const Catalog& catalog, ErrorCode absent);
-
 // Tells clients that understand it where to go instead (KIP-951): in the partition's part of an answer who
 // leads, in the answer where that is.
 template <class Response>
@@ -62,6 +57,15 @@ void add_leader(const Catalog& catalog, const LeaderHint& hint, Texts& texts, Re
 // Where clients are to send changes: to the leader of __meta. While none is known to this node itself, which
 // keeps them until there is one; a client that is told of no controller would not send them at all.
 int32_t controller_of(const Broker& broker, const Catalog& catalog);
+
+// Of a topic or partition that the catalog does not have: `unknown`, or `again` while this node cannot know
+// that, such as in the first moments after a restart.
+ErrorCode absent(const Catalog& catalog, ErrorCode unknown, ErrorCode again);
+std::string_view why_absent(const Catalog& catalog);
+// Of a partition that is not among those of PartitionMap, which follows the catalog a little later: what
+// makes clients look again who leads it, or that it does not exist. id: where the request names the topic by
+// it, else null.
+ErrorCode not_hosted(const Broker& broker, std::string_view name, const chr_uuid* id, int32_t partition);
 
 // How a change of the catalog ended, in Kafka's numbers; `exists` and `invalid` depend on what was changed.
 ErrorCode change_error(chr_status code, ErrorCode exists, ErrorCode invalid);

@@ -64,7 +64,9 @@ Problem read_topic(const Request::Topic& topic, const Catalog& catalog, Growth& 
   out.topic = to_abi(topic.name);
   out.total = topic.count;
   const std::optional<chr_topic> present = catalog.topic(topic.name);
-  if (!present.has_value()) return {ErrorCode::kUnknownTopicOrPartition, "this topic does not exist"};
+  if (!present.has_value())
+    return {absent(catalog, ErrorCode::kUnknownTopicOrPartition, ErrorCode::kNotController),
+            std::string(why_absent(catalog))};
   if (topic.count <= static_cast<int32_t>(present->n_partitions))
     return {ErrorCode::kInvalidPartitions,
             fmt::format("the topic has {} partitions; {} is not more", present->n_partitions, topic.count)};

@@ -64,8 +64,10 @@ void add(Deletion& deletion, const Catalog& catalog, Named& named, std::optional
   if (times > 1) return refuse(out, ErrorCode::kInvalidRequest, "this topic is named twice in the request");
   const std::optional<chr_topic> topic = by_id ? catalog.topic(id) : catalog.topic(*name);
   if (!topic.has_value())
-    return refuse(out, by_id ? ErrorCode::kUnknownTopicId : ErrorCode::kUnknownTopicOrPartition,
-                  "this topic does not exist");
+    return refuse(out,
+                  absent(catalog, by_id ? ErrorCode::kUnknownTopicId : ErrorCode::kUnknownTopicOrPartition,
+                         ErrorCode::kNotController),
+                  why_absent(catalog));
   out.name = deletion.texts.keep(std::string(from_abi(topic->name)));
   out.topic_id = topic->id;
   if (named.ids.contains(key_of(topic->id)) && !by_id) {

@@ -54,7 +54,8 @@ void describe_topic(Broker& broker, const Catalog& catalog, const Request& reque
     return refuse(out, ErrorCode::kInvalidTopicException, "this is no legal topic name");
   const std::optional<chr_topic> topic = catalog.topic(resource.resource_name);
   if (!topic.has_value())
-    return refuse(out, ErrorCode::kUnknownTopicOrPartition, "this topic does not exist");
+    return refuse(out, absent(catalog, ErrorCode::kUnknownTopicOrPartition, ErrorCode::kLeaderNotAvailable),
+                  why_absent(catalog));
   fill(request, resource, topic_config_values(broker, catalog.configs(*topic), texts), out);
 }
 

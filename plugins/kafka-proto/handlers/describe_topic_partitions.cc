@@ -81,9 +81,10 @@ void handle_describe_topic_partitions(Broker& broker, Call<DescribeTopicPartitio
   for (const std::string_view name : names_in_order(request, catalog)) {
     const std::optional<chr_topic> topic = catalog.topic(name);
     if (!topic.has_value()) {
-      response.topics.push_back(missing(name, topic_name_problem(name).empty()
-                                                  ? ErrorCode::kUnknownTopicOrPartition
-                                                  : ErrorCode::kInvalidTopicException));
+      response.topics.push_back(missing(
+          name, topic_name_problem(name).empty()
+                    ? absent(catalog, ErrorCode::kUnknownTopicOrPartition, ErrorCode::kLeaderNotAvailable)
+                    : ErrorCode::kInvalidTopicException));
       continue;
     }
     const bool resumed = request.cursor.has_value() && request.cursor->topic_name == name;

@@ -54,7 +54,7 @@ void add(Ballot& ballot, const Catalog& catalog, const std::optional<chr_topic>&
   Response::Partition& out = to.partition_result.emplace_back();
   out.partition_id = index;
   if (!partition.has_value()) {
-    out.error_code = ErrorCode::kUnknownTopicOrPartition;
+    out.error_code = absent(catalog, ErrorCode::kUnknownTopicOrPartition, ErrorCode::kNotController);
   } else if (unclean) {
     out.error_code =
         partition->leader >= 0 ? ErrorCode::kElectionNotNeeded : ErrorCode::kEligibleLeadersNotAvailable;

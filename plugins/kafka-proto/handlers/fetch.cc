@@ -135,9 +135,7 @@ void FetchJob::find_partition(const PartitionMap& map, size_t i) {
   const HostedTopic* topic = by_id ? map.find(target.topic_id) : map.find(target.topic);
   Read& read = reads_[i];
   if (topic == nullptr || !topic->has(target.partition)) {
-    const ErrorCode absent =
-        topic == nullptr && by_id ? ErrorCode::kUnknownTopicId : ErrorCode::kUnknownTopicOrPartition;
-    read.error = of_absent_topic(Catalog(broker_), absent);
+    read.error = not_hosted(broker_, target.topic, by_id ? &target.topic_id : nullptr, target.partition);
     return;
   }
   read.partition = topic->partitions[static_cast<size_t>(target.partition)];

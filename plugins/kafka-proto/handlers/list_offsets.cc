@@ -65,9 +65,11 @@ std::map<std::pair<std::string_view, int32_t>, int> count_names(const Request& r
 }
 
 // Answers what can be said at once; NONE: the partition must be asked.
-ErrorCode check(const HostedTopic* hosted, const Request::Partition& asked, int16_t version) {
-  if (too_old_for(asked.timestamp, version)) return ErrorCode::kUnsupportedVersion;
-  if (hosted == nullptr || !hosted->has(asked.partition_index)) return ErrorCode::kUnknownTopicOrPartition;
+ErrorCode check(const ListJob& job, std::string_view topic, const HostedTopic* hosted,
+                const Request::Partition& asked) {
+  if (too_old_for(asked.timestamp, job.call.version())) return ErrorCode::kUnsupportedVersion;
+  if (hosted == nullptr || !hosted->has(asked.partition_index))
+    return not_hosted(job.broker, topic, nullptr, asked.partition_index);
   const bool here = hosted->partitions[static_cast<size_t>(asked.partition_index)] != nullptr;
   return here ? ErrorCode::kNone : ErrorCode::kNotLeaderOrFollower;
 }
@@ -91,7 +93,7 @@ void handle_list_offsets(Broker& broker, Call<ListOffsets> call) {
       if (count == 0) continue;  // it was named before, and answered there
       Response::Partition& out = answers.emplace_back();
       out.partition_index = asked.partition_index;
-      out.error_code = count > 1 ? ErrorCode::kInvalidRequest : check(hosted, asked, job->call.version());
+      out.error_code = count > 1 ? ErrorCode::kInvalidRequest : check(*job, topic.name, hosted, asked);
       count = 0;
       if (out.error_code == ErrorCode::kNone)
         look_up(job, hosted->partitions[static_cast<size_t>(asked.partition_index)], asked, out);

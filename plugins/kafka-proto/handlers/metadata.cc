@@ -46,7 +46,8 @@ MetadataResponse::Topic describe_asked(const Broker& broker, const Catalog& cata
   if (by_id) {
     const std::optional<chr_topic> topic = catalog.topic(asked.topic_id);
     if (topic.has_value()) return describe(broker, catalog, *topic, with_operations);
-    MetadataResponse::Topic out = unknown(asked, of_absent_topic(catalog, ErrorCode::kUnknownTopicId));
+    MetadataResponse::Topic out =
+        unknown(asked, absent(catalog, ErrorCode::kUnknownTopicId, ErrorCode::kLeaderNotAvailable));
     out.name.reset();
     return out;
   }
@@ -54,7 +55,7 @@ MetadataResponse::Topic describe_asked(const Broker& broker, const Catalog& cata
   if (!topic_name_problem(name).empty()) return unknown(asked, ErrorCode::kInvalidTopicException);
   const std::optional<chr_topic> topic = catalog.topic(name);
   if (topic.has_value()) return describe(broker, catalog, *topic, with_operations);
-  return unknown(asked, of_absent_topic(catalog, ErrorCode::kUnknownTopicOrPartition));
+  return unknown(asked, absent(catalog, ErrorCode::kUnknownTopicOrPartition, ErrorCode::kLeaderNotAvailable));
 }
 
 void answer(Broker& broker, Call<Metadata>& call) {

@@ -55,7 +55,7 @@ void handle_offset_for_leader_epoch(Broker& broker, Call<OffsetForLeaderEpoch> c
       Response::Partition& out = job->response.topics[t].partitions[p];
       out.partition = asked.partition;
       if (hosted == nullptr || !hosted->has(asked.partition)) {
-        out.error_code = ErrorCode::kUnknownTopicOrPartition;
+        out.error_code = not_hosted(broker, topic.topic, nullptr, asked.partition);
       } else if (const auto& partition = hosted->partitions[static_cast<size_t>(asked.partition)];
                  partition == nullptr) {
         out.error_code = ErrorCode::kNotLeaderOrFollower;

@@ -140,17 +140,15 @@ void refuse_elsewhere(ProduceJob& job, const HostedTopic& topic, Response::Parti
     add_leader(catalog, leader_in_catalog(catalog, *known, out.index), job.texts, job.response, out);
 }
 
-void take(Intake& intake, const HostedTopic* topic, const Request::Partition& asked,
-          Response::Partition& out) {
+void take(Intake& intake, const Request::Topic& named, const HostedTopic* topic,
+          const Request::Partition& asked, Response::Partition& out) {
   ProduceJob& job = intake.job;
   const int16_t acks = job.call.request().acks;
   if (acks < -1 || acks > 1) return set_error(job, out, ErrorCode::kInvalidRequiredAcks);
-  if (topic == nullptr) {
-    const bool by_id = job.call.version() >= 13;
-    const ErrorCode absent = by_id ? ErrorCode::kUnknownTopicId : ErrorCode::kUnknownTopicOrPartition;
-    return set_error(job, out, of_absent_topic(Catalog(job.broker), absent));
+  if (topic == nullptr || !topic->has(asked.index)) {
+    const chr_uuid* const id = job.call.version() >= 13 ? &named.topic_id : nullptr;
+    return set_error(job, out, not_hosted(job.broker, named.name, id, asked.index));
   }
-  if (!topic->has(asked.index)) return set_error(job, out, ErrorCode::kUnknownTopicOrPartition);
   const std::shared_ptr<Partition>& partition = topic->partitions[static_cast<size_t>(asked.index)];
   if (partition == nullptr) return refuse_elsewhere(job, *topic, out);
 
@@ -209,7 +207,7 @@ void handle_produce(Broker& broker, Call<Produce> call) {
     const HostedTopic* hosted = find_topic(intake, topic);
     for (size_t p = 0; p < topic.partition_data.size(); ++p) {
       out.partition_responses[p].index = topic.partition_data[p].index;
-      take(intake, hosted, topic.partition_data[p], out.partition_responses[p]);
+      take(intake, topic, hosted, topic.partition_data[p], out.partition_responses[p]);
     }
   }
   if (job->bundles_left == 0) return answer(*job);

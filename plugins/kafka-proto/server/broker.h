@@ -80,7 +80,9 @@ struct Broker {
 class Catalog {
  public:
   explicit Catalog(const Broker& broker)
-      : service_(broker.metadata), catalog_(service_.table->catalog(service_.self)) {}
+      : service_(broker.metadata),
+        controller_(service_.table->controller(service_.self)),
+        catalog_(service_.table->catalog(service_.self)) {}
   ~Catalog() { service_.table->release(service_.self, catalog_); }
   Catalog(const Catalog&) = delete;
   Catalog& operator=(const Catalog&) = delete;
@@ -89,7 +91,8 @@ class Catalog {
   std::string_view cluster_id() const {
     return from_abi(service_.table->cluster_id(service_.self, catalog_));
   }
-  int32_t controller() const { return service_.table->controller(service_.self); }
+  // -1: none is known, and what is not in the catalog may exist. As of before the image.
+  int32_t controller() const { return controller_; }
   uint32_t topic_count() const { return service_.table->n_topics(service_.self, catalog_); }
   // Empty: there is none.
   std::optional<chr_topic> topic_at(uint32_t i) const;
@@ -101,6 +104,7 @@ class Catalog {
 
  private:
   Service<chr_metadata_v1> service_;
+  int32_t controller_;
   chr_catalog* catalog_;
 };
 

@@ -20,8 +20,10 @@ Verdict check_room(const Catalog& catalog, int32_t leaver, size_t staying) {
       const Move* move = topic.move_of(static_cast<int32_t>(p));
       const size_t factor = move != nullptr ? move->target.size() : topic.replicas_of(p).size();
       if (factor > staying)
-        out = {CHR_E_CONFLICT, fmt::format("{:.40}/{} has {} replicas; without node {} there are {} nodes",
-                                           topic.name, p, factor, leaver, staying)};
+        out = {CHR_E_CONFLICT,
+               fmt::format("{:.40}/{} has {} replicas; without node {} there are {} nodes: add another "
+                           "node first, or move it to fewer",
+                           topic.name, p, factor, leaver, staying)};
     }
   });
   return out;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json/src.hpp>
 #include <charconv>
 #include <memory>
@@ -79,6 +80,7 @@ void Admin::cluster(uint64_t request, const chr_admin_request& asked) {
          json::serialize(json::object{{"cluster_id", catalog.cluster_id()},
                                       {"node", host_.node().id},
                                       {"controller", replica_->leader()},
+                                      {"term", replica_->term()},
                                       {"catalog_version", catalog.version()},
                                       {"nodes", catalog.nodes().size()},
                                       {"topics", catalog.topics()},
@@ -100,6 +102,7 @@ void Admin::nodes(uint64_t request, const chr_admin_request& asked) {
   if (method != "GET")
     return refuse(request, 405, "ask with GET, add with POST, remove /v1/nodes/ID with DELETE");
   const Catalog& catalog = replica_->catalog();
+  const std::vector<int32_t> voters = replica_->voters();
   json::array list;
   for (const auto& [node_id, node] : catalog.nodes()) {
     if (id && *id != node_id) continue;
@@ -112,6 +115,7 @@ void Admin::nodes(uint64_t request, const chr_admin_request& asked) {
         json::object{{"id", node_id},
                      {"state", state_of(node, replicas)},
                      {"up", node_id == host_.node().id || peers_->up().contains(node_id)},
+                     {"voter", std::ranges::find(voters, node_id) != voters.end()},
                      {"controller", node_id == replica_->leader()},
                      {"kafka", node.host.empty() ? "" : fmt::format("{}:{}", node.host, node.port)},
                      {"raft", node.raft},

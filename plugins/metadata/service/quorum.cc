@@ -108,6 +108,7 @@ QuorumReplyFrame Quorum::answer(uint64_t number) const {
     out.verdict = {static_cast<chr_status>(filled.error().code), filled.error().message};
   }
   out.number = number;
+  out.catalog_version = replica_->catalog().version();
   return out;
 }
 

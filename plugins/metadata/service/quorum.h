@@ -1,5 +1,6 @@
 // Quorum: who takes part in __meta and how far they are, as its leader knows. The node that was asked asks
-// the leader, at most one hop, and again where an attempt failed, until its deadline. Home shard only.
+// the leader, at most one hop, and again where an attempt failed, until its deadline. Requests without a
+// number are those of CatchUp. Home shard only.
 #pragma once
 
 #include <chronik/draft/metadata.h>

@@ -46,6 +46,7 @@ class Replica {
   const Catalog& catalog() const { return catalog_; }
   // The leader as this node knows it, -1: none; this node only once it can propose.
   int32_t leader() const { return role_.leader; }
+  uint64_t term() const { return role_.term; }
   bool leads() const { return open_ && role_.role == CHR_ROLE_LEADER; }
   uint64_t applied_index() const { return applied_index_; }
   // The digest of the catalog right after an entry; nothing for entries that were not applied one by one

@@ -26,6 +26,7 @@ Service::Service(Host host, Needs needs, uint32_t home_shard)
               }),
       changes_(host, &replica_, &peers_, [this] { return around(); }),
       quorum_(host, &replica_, &peers_),
+      catch_up_(host, &replica_, &peers_, [this] { currency_changed(); }),
       membership_(host, &replica_, &peers_),
       admin_(host, &replica_, &peers_, &changes_),
       reconciler_(host, this, needs.retry),
@@ -77,6 +78,7 @@ void Service::close(uint64_t token) {
     peers_.close();
     reconciler_.stop();
     membership_.stop();
+    catch_up_.stop();
     host_.cancel_timer(std::exchange(housekeeping_timer_, 0));
     gather_.give_up({Code::kShuttingDown, "this node stops"});
     changes_.stop(CHR_E_SHUTTING_DOWN, "this node stops");
@@ -165,11 +167,13 @@ void Service::catalog_changed() {
   adopt_cluster();
   reconciler_.applied();
   membership_.look();
+  catch_up_.look();
   show_size();
+  show_health();
 }
 
 void Service::role_changed() {
-  controller_.store(meta_leader(), std::memory_order_relaxed);
+  controller_.store(catch_up_.is_current() ? meta_leader() : -1, std::memory_order_relaxed);
   if (!replica_.leads()) gather_.give_up({Code::kNotLeader, "this node does not lead __meta"});
   if (stopping_) return;
   name_cluster();
@@ -178,6 +182,14 @@ void Service::role_changed() {
   take_early_batches();
   reconciler_.meta_leader_changed();
   membership_.look();
+  catch_up_.look();
+  show_health();
+  views_.notify();
+}
+
+// Who does not know yet what the catalog has to say answers clients as one that knows no leader.
+void Service::currency_changed() {
+  controller_.store(catch_up_.is_current() ? meta_leader() : -1, std::memory_order_relaxed);
   show_health();
   views_.notify();
 }
@@ -222,7 +234,11 @@ void Service::cluster_adopted(const std::string& cluster_id, const Status& adopt
 void Service::check_own_record() {
   const auto& nodes = replica_.catalog().nodes();
   const auto found = nodes.find(own_.id);
+  if (replica_.catalog().removed_nodes().contains(own_.id) && !std::exchange(said_removed_, true))
+    host_.warn(
+        "This node was removed from the cluster: it holds nothing any more and takes no part; stop it");
   if (found == nodes.end() || found->second.incarnation == own_.incarnation) return;
+  if (found->second.incarnation.zero()) return;  // it was added, and has not registered yet
   host_.fatal(fmt::format(
       "the cluster knows node {} with another data directory; give this one an id of its own", own_.id));
 }
@@ -244,7 +260,7 @@ void Service::frame_received(int32_t from, Frame frame) {
   } else if (const auto* asked = std::get_if<QuorumRequestFrame>(&frame)) {
     quorum_.requested(from, *asked);
   } else if (const auto* told = std::get_if<QuorumReplyFrame>(&frame)) {
-    quorum_.replied(*told);
+    told->number == 0 ? catch_up_.told(from, *told) : quorum_.replied(*told);
   }
 }
 
@@ -287,6 +303,8 @@ void Service::link_changed(int32_t peer, bool up) {
   quorum_.link_changed(peer, up);
   reconciler_.link_changed(peer, up);
   membership_.look();
+  catch_up_.look();
+  show_health();
 }
 
 // ---- the callers' side ----
@@ -324,16 +342,37 @@ Uuid Service::new_id() const {
 // ---- what operators see ----
 
 void Service::show_health() {
-  if (adopted_.empty()) {
-    host_.health(kHealthPart, CHR_HEALTH_NOT_READY,
-                 controller() < 0 ? "__meta has no leader yet" : "the catalog is not applied yet");
-  } else if (controller() >= 0) {
-    was_ready_ = true;
-    host_.health(kHealthPart, CHR_HEALTH_READY);
+  const Catalog& catalog = replica_.catalog();
+  if (catalog.removed_nodes().contains(own_.id)) {
+    host_.health(kHealthPart, CHR_HEALTH_NOT_READY, "this node was removed from the cluster; stop it");
+  } else if (adopted_.empty() || controller() < 0) {
+    host_.health(kHealthPart, was_ready_ ? CHR_HEALTH_DEGRADED : CHR_HEALTH_NOT_READY, waits_for());
   } else {
-    host_.health(kHealthPart, was_ready_ ? CHR_HEALTH_DEGRADED : CHR_HEALTH_NOT_READY,
-                 "__meta has no leader");
+    was_ready_ = true;
+    const auto own = catalog.nodes().find(own_.id);
+    const bool leaving = own != catalog.nodes().end() && own->second.leaving;
+    const std::string reason = leaving
+                                   ? fmt::format("this node leaves the cluster; {} replicas are still on it",
+                                                 catalog.replicas_on(own_.id))
+                                   : std::string();
+    host_.health(kHealthPart, leaving ? CHR_HEALTH_DEGRADED : CHR_HEALTH_READY, reason);
   }
+}
+
+// What is missing until this node knows what the cluster agreed on.
+std::string Service::waits_for() const {
+  const int32_t leader = meta_leader();
+  if (leader < 0) {
+    const size_t others = std::max<size_t>(replica_.voters().size(), host_.node().n_peers) - 1;
+    return fmt::format(
+        "__meta has no leader that this node knows: it is linked with {} of {} other nodes; most of the "
+        "nodes must "
+        "run and reach one another",
+        peers_.up().size(), others);
+  }
+  if (!catch_up_.is_current())
+    return fmt::format("the catalog catches up with node {}, the leader of __meta", leader);
+  return "the cluster id is not bound to the data directory yet";
 }
 
 void Service::show_size() {

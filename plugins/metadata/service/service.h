@@ -3,6 +3,7 @@
 #pragma once
 
 #include "service/admin.h"
+#include "service/catch_up.h"
 #include "service/changes.h"
 #include "service/gather.h"
 #include "service/membership.h"
@@ -63,7 +64,9 @@ class Service final : SyncPort, Replica::Owner, Peers::Owner {
   void adopt_cluster();
   void cluster_adopted(const std::string& cluster_id, const Status& adopted);
   void check_own_record();
+  void currency_changed();
   void show_health();
+  std::string waits_for() const;
   void show_size();
   void housekeeping();
   static void CHR_CALL housekeeping_fired(void* self);
@@ -78,6 +81,7 @@ class Service final : SyncPort, Replica::Owner, Peers::Owner {
   Gather gather_;
   Changes changes_;
   Quorum quorum_;
+  CatchUp catch_up_;
   Membership membership_;
   Admin admin_;
   Reconciler reconciler_;
@@ -87,6 +91,7 @@ class Service final : SyncPort, Replica::Owner, Peers::Owner {
   std::string adopting_;  // what the blocking thread works on
   bool naming_ = false;   // a cluster id is proposed
   bool was_ready_ = false;
+  bool said_removed_ = false;
   bool stopping_ = false;
   uint64_t housekeeping_timer_ = 0;
   const uint64_t topics_metric_, partitions_metric_, nodes_metric_, mismatch_metric_;

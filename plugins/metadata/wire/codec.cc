@@ -61,6 +61,7 @@ void to_wire(const QuorumReplyFrame& from, wire::Frame* to) {
   reply->set_leader(from.leader);
   reply->set_term(from.term);
   reply->set_commit_index(from.commit_index);
+  reply->set_catalog_version(from.catalog_version);
   for (const QuorumMember& member : from.members) {
     wire::QuorumMember* out = reply->add_members();
     out->set_id(member.id);
@@ -96,6 +97,7 @@ Result<Frame> quorum_reply(const wire::QuorumReply& from) {
   out.leader = from.leader();
   out.term = from.term();
   out.commit_index = from.commit_index();
+  out.catalog_version = from.catalog_version();
   if (static_cast<size_t>(from.members_size()) > kMaxNodes)
     return std::unexpected(corrupt("a quorum of too many members"));
   for (const wire::QuorumMember& member : from.members())

@@ -61,6 +61,7 @@ struct QuorumReplyFrame {
   uint64_t term = 0;
   uint64_t commit_index = 0;
   std::vector<QuorumMember> members;
+  uint64_t catalog_version = 0;  // of the leader
   bool operator==(const QuorumReplyFrame&) const = default;
 };
 using Frame = std::variant<ChangeFrame, ReplyFrame, SyncFrame, SyncRefusedFrame, DigestFrame,

@@ -140,6 +140,7 @@ class Group : public std::enable_shared_from_this<Group> {
   void locate_and_read(const chr_group_read& args, chr_entries* out, uint64_t token);
   void storage_read(const chr_group_read& args, bool certain, chr_entries* out, uint64_t token,
                     Result<StoredEntries> read);
+  void read_failed(const Error& error);
   void remember(int64_t offset, Index index);
   void found(int32_t by, int64_t value, bool again, chr_entry_header* out, uint64_t token,
              Result<chr_entry_header> header);
@@ -190,6 +191,8 @@ class Group : public std::enable_shared_from_this<Group> {
   size_t writes_in_flight_ = 0;
   bool write_refused_ = false;
   Nanos full_until_ = 0;
+  Nanos say_full_at_ = 0;  // not at each attempt
+  Nanos say_damaged_at_ = 0;
   uint64_t retry_timer_ = 0;
 
   // State machine.

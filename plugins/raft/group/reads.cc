@@ -11,6 +11,7 @@ namespace chronik::raft {
 namespace {
 
 constexpr size_t kHints = 16;
+constexpr Nanos kSayDamagedAgain = 60'000'000'000;
 
 }  // namespace
 
@@ -63,6 +64,7 @@ void Group::locate_and_read(const chr_group_read& args, chr_entries* out, uint64
                          if (header) return self->read_storage(args, header->index, true, out, token);
                          // Nothing durable holds it yet: an empty answer, the reader comes back.
                          const bool none = header.error().code == Code::kNotFound;
+                         if (!none) self->read_failed(header.error());
                          none ? self->services_.host.complete(token, CHR_OK)
                               : self->services_.host.complete(token, header.error());
                        });
@@ -88,7 +90,10 @@ void Group::read_storage(const chr_group_read& args, Index from, bool certain, c
 
 void Group::storage_read(const chr_group_read& args, bool certain, chr_entries* out, uint64_t token,
                          Result<StoredEntries> read) {
-  if (!read) return services_.host.complete(token, read.error());
+  if (!read) {
+    read_failed(read.error());
+    return services_.host.complete(token, read.error());
+  }
   uint32_t data = 0;
   for (uint32_t i = 0; i < read->n; ++i) data += read->entries[i].header.kind == CHR_ENTRY_DATA;
   if (data == 0 && read->n > 0 && !certain) return locate_and_read(args, out, token);
@@ -111,6 +116,18 @@ void Group::storage_read(const chr_group_read& args, bool certain, chr_entries* 
   done.token = token;
   done.u[0] = out->n;
   services_.host.complete(&done, 1);
+}
+
+// What is damaged here is whole on others: one of them is to lead.
+void Group::read_failed(const Error& error) {
+  if (error.code != Code::kCorrupt || state_ != State::kOpen || shard_->now() < say_damaged_at_) return;
+  say_damaged_at_ = shard_->now() + kSayDamagedAgain;
+  const bool handed_over = raft_->transfer(shard_->now(), kNobody).has_value();
+  services_.host.error("The log of " + label_ + " is damaged on this node" +
+                       (handed_over ? ", which hands leadership over: " : ": ") + error.message +
+                       "; check the disk, then move this replica to another node, or remove this node and "
+                       "add it as a new one");
+  mark();
 }
 
 void Group::remember(int64_t offset, Index index) {

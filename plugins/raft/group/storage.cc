@@ -10,6 +10,7 @@ namespace chronik::raft {
 namespace {
 
 constexpr Nanos kRetryWhenFull = 100'000'000;
+constexpr Nanos kSayFullAgain = 60'000'000'000;
 
 }  // namespace
 
@@ -33,7 +34,10 @@ void Group::batch_written(Ticket ticket, const Status& status) {
       stop_with(status.error());
     } else {
       // Those behind it are refused too; all are dealt with together once the last one has come back.
-      if (!write_refused_) services_.host.warn("Storage is full: " + label_ + " takes no more data for now");
+      if (shard_->now() >= say_full_at_) {
+        services_.host.warn("Storage is full: " + label_ + " takes no more data for now");
+        say_full_at_ = shard_->now() + kSayFullAgain;
+      }
       write_refused_ = true;
       if (writes_in_flight_ == 0) batches_refused();
     }
@@ -81,6 +85,7 @@ void Group::serve_read(const ReadRequest& request) {
   args.max_bytes = request.max_bytes;
   services_.store.read(args, [self = shared_from_this(), request](Result<StoredEntries> read) {
     if (self->state_ != State::kOpen) return;
+    if (!read) self->read_failed(read.error());
     std::vector<Entry> entries;
     for (uint32_t i = 0; read && i < read->n; ++i) {
       const chr_entry& from = read->entries[i];

@@ -291,6 +291,21 @@ TEST_F(OneNode, HealthFollowsTheLeaderOfMeta) {
   EXPECT_EQ(node_.host.health("catalog"), CHR_HEALTH_READY);
 }
 
+// Its record has an address and no incarnation yet: it is no stranger.
+TEST(Start, ANodeThatWasAddedAndDidNotRegisterYetGoesOn) {
+  TestNode node;
+  node.start();
+  NodeChange added;
+  added.node = 1;
+  added.raft = "one.example:9192";
+  chr_entry_header header{};
+  header.index = header.term = 1;
+  header.kind = CHR_ENTRY_COMMAND;
+  node.consensus.receive("__meta", header, encode(Command{{}, ChangeNodes{{added}}}));
+  node.host.advance(10ms);
+  EXPECT_TRUE(node.host.fatals().empty());
+}
+
 TEST(Start, IsNotReadyBeforeTheFirstElection) {
   TestNode node;
   node.start();

@@ -424,6 +424,19 @@ TEST_F(Starting, AndSaysWhyOnceTimeIsUp) {
   EXPECT_EQ(valid->code(), CHR_E_UNAVAILABLE);
 }
 
+TEST_F(Starting, ANodeThatIsBehindNamesNoControllerAndIsNotReady) {
+  node(3).consensus.follow("__meta", 1, term_);
+  node(3).host.set_link("metadata", 1, true);
+  advance(2s);
+  EXPECT_EQ(node(3).table->controller(node(3).self), -1);
+  EXPECT_EQ(node(3).host.health("catalog"), CHR_HEALTH_NOT_READY);
+  EXPECT_EQ(node(2).table->controller(node(2).self), 1);
+  let_in();
+  advance(50ms);
+  EXPECT_EQ(node(3).table->controller(node(3).self), 1);
+  EXPECT_EQ(node(3).host.health("catalog"), CHR_HEALTH_READY);
+}
+
 TEST_F(Cluster, ANodeThatIsDownDoesNotStopTopicsFromBeingMade) {
   settle();
   node(1).host.set_link("metadata", 3, false);

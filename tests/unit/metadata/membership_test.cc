@@ -103,7 +103,9 @@ TEST_F(MembershipTest, WhatCannotBeIsRefused) {
   node_.host.advance(10ms);
   const FakeHost::Response full = ask("DELETE", "/v1/nodes/3");
   EXPECT_EQ(full.status, 409);
-  EXPECT_EQ(full.body, R"({"error":"t/0 has 3 replicas; without node 3 there are 2 nodes"})");
+  EXPECT_EQ(
+      full.body,
+      R"({"error":"t/0 has 3 replicas; without node 3 there are 2 nodes: add another node first, or move it to fewer"})");
   EXPECT_EQ(ask("DELETE", "/v1/nodes/9").status, 404);
   EXPECT_EQ(ask("DELETE", "/v1/nodes/x").status, 400);
   EXPECT_EQ(ask("DELETE", "/v1/nodes").status, 405);

@@ -60,9 +60,9 @@ std::vector<Frame> frames() {
   out.push_back(DigestFrame{100, 0x0123'4567'89AB'CDEFu});
   out.push_back(ChangeFrame{{{3, 1, 1}, AllocateProducerIds{}}, 1, false, true});
   out.push_back(QuorumRequestFrame{7});
-  out.push_back(QuorumReplyFrame{7, {CHR_E_NOT_LEADER, "elsewhere"}, -1, 0, 0, {}});
+  out.push_back(QuorumReplyFrame{7, {CHR_E_NOT_LEADER, "elsewhere"}, -1, 0, 0, {}, 0});
   out.push_back(
-      QuorumReplyFrame{8, {}, 2, 9, 100, {{1, true, 99, 1'700'000'000'000, -1}, {4, false, 0, -1, -1}}});
+      QuorumReplyFrame{8, {}, 2, 9, 100, {{1, true, 99, 1'700'000'000'000, -1}, {4, false, 0, -1, -1}}, 77});
   return out;
 }
 

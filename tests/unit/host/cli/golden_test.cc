@@ -107,7 +107,15 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"version", {"version"}}, Case{"plugin-ls", {"plugin", "ls", "--dir", "PLUGINS"}},
         Case{"plugin-info", {"plugin", "info", "--dir", "PLUGINS", "museum-good"}},
         Case{"plugin-info-refused", {"plugin", "info", "PLUGINS/museum-major2.so"}},
-        Case{"plugin-check", {"plugin", "check", "--dir", "PLUGINS", "museum-retry"}}),
+        Case{"plugin-check", {"plugin", "check", "--dir", "PLUGINS", "museum-retry"}},
+        Case{"help-cluster-status", {"cluster", "status", "--help"}}, Case{"help-node", {"node", "--help"}},
+        Case{"help-node-list", {"node", "list", "--help"}},
+        Case{"help-node-status", {"node", "status", "--help"}},
+        Case{"help-node-add", {"node", "add", "--help"}},
+        Case{"help-node-remove", {"node", "remove", "--help"}},
+        Case{"node-add-without-id", {"node", "add", "--raft", "h:1"}},
+        Case{"node-nobody-there", {"node", "list", "--http", "127.0.0.1:1"}},
+        Case{"node-no-address", {"cluster", "status", "--http", "nowhere"}}),
     [](const auto& row) { return replace(row.param.name, "-", "_"); });
 
 }  // namespace

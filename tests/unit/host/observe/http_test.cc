@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <condition_variable>
+#include <mutex>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -123,6 +125,115 @@ TEST_F(Http, BadRequestsGetAnErrorAndTheServerGoesOn) {
   EXPECT_TRUE(starts(raw("GET / HTTP/1.1\r\nX: " + std::string(10'000, 'x')), "431 "));
   EXPECT_TRUE(starts(raw("GET / HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n"), "413 "));
   EXPECT_TRUE(starts(get("/livez"), "200 OK"));
+}
+
+// A part that is mounted: keeps what it was asked.
+struct Mounted {
+  std::mutex mutex;
+  std::condition_variable came;
+  std::vector<std::pair<uint64_t, HttpRequest>> asked;
+
+  HttpServer::Taker taker() {
+    return [this](uint64_t id, HttpRequest request) {
+      const std::lock_guard lock(mutex);
+      asked.emplace_back(id, std::move(request));
+      came.notify_all();
+    };
+  }
+  std::pair<uint64_t, HttpRequest> await(size_t n) {
+    std::unique_lock lock(mutex);
+    came.wait(lock, [&] { return asked.size() >= n; });
+    return asked[n - 1];
+  }
+};
+
+TEST_F(Http, MountedPartsAnswerLaterAndFromAnotherThread) {
+  start();
+  Mounted nodes, all;
+  ASSERT_TRUE(server_->mount("/v1/part", "all of it", all.taker()));
+  ASSERT_TRUE(server_->mount("/v1/part/nodes", "its nodes", nodes.taker()));
+  EXPECT_EQ(server_->mount("/v1/part", "again", all.taker()).error().code, Code::kExists);
+  EXPECT_FALSE(server_->mount("/v1/broken", "again", all.taker()));
+  std::string answer;
+  std::thread client([&] {
+    answer =
+        raw("POST /v1/part/nodes/4?force=1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: "
+            "4\r\n\r\nbody");
+  });
+  const auto [id, request] = nodes.await(1);
+  EXPECT_EQ(request.method, "POST");
+  EXPECT_EQ(request.path, "/v1/part/nodes/4");
+  EXPECT_EQ(request.query, "force=1");
+  EXPECT_EQ(request.body, "body");
+  EXPECT_TRUE(starts(get("/livez"), "200 OK"));  // nobody waits for it
+  server_->respond(id + 1, {200, "text/plain", "another's"});
+  server_->respond(id, {202, "application/json", "{}"});
+  server_->respond(id, {200, "text/plain", "twice"});
+  client.join();
+  EXPECT_TRUE(starts(answer, "202 ")) << answer;
+  EXPECT_TRUE(answer.ends_with("\r\n\r\n{}")) << answer;
+  EXPECT_TRUE(has(get("/v1"), "{\"path\":\"/v1/part/nodes\",\"doc\":\"its nodes\"}"));
+
+  std::thread head([&] { answer = get("/v1/part/nodesx", "HEAD"); });
+  const auto [second, asked] = all.await(1);
+  EXPECT_EQ(asked.method, "GET");
+  EXPECT_EQ(asked.path, "/v1/part/nodesx");
+  server_->respond(second, {200, "text/plain", "not sent"});
+  head.join();
+  EXPECT_TRUE(starts(answer, "200 ") && answer.ends_with("\r\n\r\n")) << answer;
+}
+
+TEST_F(Http, MountedPartsAreNotAskedWhatTheyMustNotSee) {
+  start();
+  Mounted part;
+  ASSERT_TRUE(server_->mount("/v1/part", "", part.taker()));
+  EXPECT_TRUE(starts(get("/v1/part", "PATCH"), "405 "));
+  EXPECT_TRUE(starts(get("/v1/part", "WHATEVER"), "4"));
+  EXPECT_TRUE(starts(get("/v1/parts"), "404 "));
+  EXPECT_TRUE(starts(get("v1/part"), "4"));
+  const std::string page =
+      raw("DELETE /v1/part/4 HTTP/1.1\r\nHost: x\r\nOrigin: http://evil\r\nConnection: close\r\n\r\n");
+  EXPECT_TRUE(starts(page, "403 ")) << page;
+  EXPECT_TRUE(has(page, "{\"error\":\"this was sent by a web page; use chronik-server or curl\"}")) << page;
+  server_->unmount("/v1/part");
+  EXPECT_TRUE(starts(get("/v1/part"), "503 "));
+  EXPECT_TRUE(part.asked.empty());
+}
+
+TEST_F(Http, UnansweredRequestsAreBoundedInNumberAndTime) {
+  HttpOptions options;
+  options.max_unanswered = 1;
+  options.patience = std::chrono::milliseconds(50);
+  start(options);
+  Mounted part;
+  ASSERT_TRUE(server_->mount("/v1/part", "", part.taker()));
+  const int held = connect();
+  const std::string request = "GET /v1/part HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+  ::send(held, request.data(), request.size(), 0);
+  const uint64_t id = part.await(1).first;
+  std::string busy;
+  // The first one may have been given up by now on a slow machine; then the second waits as long.
+  busy = get("/v1/part");
+  EXPECT_TRUE(starts(busy, "503 ") || starts(busy, "504 ")) << busy;
+  char answer[12] = {};
+  EXPECT_EQ(::recv(held, answer, sizeof answer, MSG_WAITALL), 12);
+  EXPECT_EQ(std::string(answer, 12), "HTTP/1.1 504");
+  ::close(held);
+  server_->respond(id, {200, "text/plain", "too late"});
+  EXPECT_TRUE(starts(get("/livez"), "200 OK"));
+}
+
+TEST_F(Http, AStopInBetweenEndsTheConnection) {
+  start();
+  Mounted part;
+  ASSERT_TRUE(server_->mount("/v1/part", "", part.taker()));
+  std::string answer = "?";
+  std::thread client([&] { answer = get("/v1/part"); });
+  const uint64_t id = part.await(1).first;
+  server_->stop();
+  client.join();
+  EXPECT_EQ(answer, "");
+  server_->respond(id, {200, "text/plain", "too late"});
 }
 
 TEST_F(Http, ASlowRequestEndsWithTheTimeout) {

@@ -113,7 +113,8 @@ TEST(Link, RefusesWithAReasonOnBothSides) {
             std::string::npos);
   EXPECT_NE(answer(greeting_of(1, 2)).find("both nodes have node_id 1"), std::string::npos);
   EXPECT_NE(answer(greeting_of(2, 3)).find("node 2 wants node 3, but this is node 1"), std::string::npos);
-  EXPECT_EQ(answer(greeting_of(4, 1)), "node 4 is not a member: chronik-server node add 4 HOST:PORT");
+  EXPECT_EQ(answer(greeting_of(4, 1)),
+            "node 4 is not a member: chronik-server node add --id 4 --raft HOST:PORT");
   Greeting renewed = greeting_of(2, 1);
   renewed.incarnation = uuid_of(9);
   EXPECT_NE(answer(renewed).find("node 2 is known with data that this one does not have"), std::string::npos);
@@ -127,7 +128,14 @@ TEST(Link, RefusesWithAReasonOnBothSides) {
   twin.incarnation = uuid_of(9);
   EXPECT_NE(answer(twin).find("another node 3 is connected from 127.0.0.1:"), std::string::npos);
 
-  EXPECT_TRUE(node.logs("Refused a link: node 4 is not a member: chronik-server node add 4 HOST:PORT"));
+  node.links().remove_peer(2);
+  EXPECT_NE(answer(greeting_of(2, 1)).find("node 2 was removed from this cluster; stop it"),
+            std::string::npos);
+  ASSERT_EQ(node.links().set_peer(2, "", kAny), CHR_OK);  // it was added again
+  EXPECT_EQ(answer(greeting_of(2, 1)), "welcome");
+
+  EXPECT_TRUE(
+      node.logs("Refused a link: node 4 is not a member: chronik-server node add --id 4 --raft HOST:PORT"));
   EXPECT_TRUE(node.logs("Refused a link: both nodes have node_id 1"));
   EXPECT_TRUE(node.shows("chronik_wire_decode_errors_total 0"));
   EXPECT_EQ(node.channel.history(), "");
@@ -142,7 +150,8 @@ TEST(Link, TheOneWhoDialsSaysWhyItWasRefused) {
   options.peers = {{2, two.address()}};
   LinkNode one(options);
   one.start();
-  EXPECT_TRUE(one.logs("Node 2 refused a link: node 1 is not a member: chronik-server node add 1 HOST:PORT"));
+  EXPECT_TRUE(one.logs(
+      "Node 2 refused a link: node 1 is not a member: chronik-server node add --id 1 --raft 127.0.0.1:0"));
   EXPECT_TRUE(two.logs("Refused a link: node 1 is not a member"));
 }
 

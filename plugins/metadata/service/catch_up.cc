@@ -1,0 +1,46 @@
+#include "service/catch_up.h"
+
+#include <utility>
+
+namespace chronik::metadata {
+
+void CatchUp::look() {
+  if (stopped_) return;
+  const int32_t leader = replica_->leader();
+  if (leader != leader_) {
+    leader_ = leader;
+    target_.reset();
+    host_.cancel_timer(std::exchange(timer_, 0));
+  }
+  if (replica_->leads()) return set(true);  // all that was committed is applied
+  if (leader < 0 || leader == host_.node().id) return set(false);
+  if (target_) return set(current_ || replica_->catalog().version() >= *target_);
+  set(false);
+  if (timer_ != 0) return;
+  peers_->tell(leader, QuorumRequestFrame{});
+  timer_ = host_.timer(kAskAgainNs, timer_fired, this);
+}
+
+void CatchUp::told(int32_t from, const QuorumReplyFrame& reply) {
+  if (stopped_ || from != leader_ || reply.verdict.code != CHR_OK || target_) return;
+  host_.cancel_timer(std::exchange(timer_, 0));
+  target_ = reply.catalog_version;
+  look();
+}
+
+void CatchUp::stop() {
+  stopped_ = true;
+  host_.cancel_timer(std::exchange(timer_, 0));
+}
+
+void CatchUp::set(bool current) {
+  if (std::exchange(current_, current) != current) changed_();
+}
+
+void CatchUp::timer_fired(void* self) {
+  auto* catch_up = static_cast<CatchUp*>(self);
+  catch_up->timer_ = 0;
+  catch_up->look();
+}
+
+}  // namespace chronik::metadata

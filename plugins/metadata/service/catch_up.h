@@ -1,0 +1,44 @@
+// CatchUp: whether this node's catalog is current: it holds all that the leader of __meta held when this node
+// last came to know a leader. Until then a topic that is not there may exist. Home shard only.
+#pragma once
+
+#include <functional>
+
+#include "service/peers.h"
+#include "service/replica.h"
+
+namespace chronik::metadata {
+
+class CatchUp {
+ public:
+  // changed: is_current() is another now.
+  CatchUp(Host host, const Replica* replica, Peers* peers, std::function<void()> changed)
+      : host_(host), replica_(replica), peers_(peers), changed_(std::move(changed)) {}
+  CatchUp(const CatchUp&) = delete;
+  CatchUp& operator=(const CatchUp&) = delete;
+
+  bool is_current() const { return current_; }
+  // The catalog, the leader or a link changed.
+  void look();
+  // What the leader answered to a request without a number.
+  void told(int32_t from, const QuorumReplyFrame& reply);
+  void stop();
+
+ private:
+  void set(bool current);
+  static void CHR_CALL timer_fired(void* self);
+
+  static constexpr uint64_t kAskAgainNs = 500'000'000;
+
+  const Host host_;
+  const Replica* const replica_;
+  Peers* const peers_;
+  const std::function<void()> changed_;
+  bool current_ = false;
+  bool stopped_ = false;
+  int32_t leader_ = -1;             // whom this is about
+  std::optional<uint64_t> target_;  // what that one held
+  uint64_t timer_ = 0;              // runs while an answer is awaited
+};
+
+}  // namespace chronik::metadata

@@ -1,0 +1,50 @@
+"""Two requests of Kafka's that librdkafka cannot send."""
+import socket
+import struct
+
+
+def compact(items):
+    return bytes([len(items) + 1]) + b"".join(items)
+
+
+def text(value):
+    return bytes([len(value) + 1]) + value.encode()
+
+
+def int32(value):
+    return struct.pack(">i", value)
+
+
+def ask(port, api, version, body):
+    """The answer to one request to a node, behind its header."""
+    request = struct.pack(">hhihx", api, version, 1, -1) + body
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as s:
+        s.sendall(int32(len(request)) + request)
+        return receive(s, struct.unpack(">i", receive(s, 4))[0])[5:]
+
+
+def receive(s, n):
+    data = b""
+    while len(data) < n:
+        part = s.recv(n - len(data))
+        if not part:
+            raise RuntimeError("the node closed the connection")
+        data += part
+    return data
+
+
+def reassign(port, topic, targets):
+    """AlterPartitionReassignments 0: {partition: nodes}. Its error code, or that of the first partition that has one."""
+    partitions = [int32(index) + compact([int32(node) for node in nodes]) + b"\0" for index, nodes in targets.items()]
+    answer = ask(port, 45, 0, int32(30_000) + compact([text(topic) + compact(partitions) + b"\0"]) + b"\0")
+    code = struct.unpack(">h", answer[4:6])[0]
+    at = answer.index(text(topic)) + len(topic) + 2
+    for _ in targets if code == 0 else ():
+        code = code or struct.unpack(">h", answer[at + 4:at + 6])[0]
+        at += 8 + max(answer[at + 6] - 1, 0)
+    return code
+
+
+def elect_preferred(port, topic, partition):
+    """ElectLeaders 2."""
+    ask(port, 43, 2, b"\0" + compact([text(topic) + compact([int32(partition)]) + b"\0"]) + int32(30_000) + b"\0")
