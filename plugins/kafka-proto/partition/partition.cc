@@ -82,13 +82,15 @@ void Partition::close(bool remove, std::function<void()> done) {
     return;
   }
   never_opened_ = life_ == Life::kNew;
-  life_ = Life::kClosed;
-  leader_ = false;
+  life_ = remove ? Life::kClosed : Life::kClosing;
+  if (std::exchange(leader_, false)) set_known_leader(-1);
   metrics_.reset();
   look_at_replicas();
   settle_duplicates(UINT64_MAX, ErrorCode::kNotLeaderOrFollower);
-  wake_waiters();
+  if (knows_leader() || remove) tell_refused();
   close_group(remove, [self = shared_from_this(), remove, done = std::move(done)] {
+    self->life_ = Life::kClosed;
+    self->tell_refused();
     remove ? self->remove_group(done) : done();
   });
 }
@@ -144,7 +146,7 @@ void Partition::append(const AdmittedBatch& batch, const Lease& frame, int16_t a
                        std::function<void(Appended)> done) {
   Appended out;
   out.error = leads(-1);
-  if (out.error != ErrorCode::kNone) return done(std::move(out));
+  if (out.error != ErrorCode::kNone) return answer(std::move(done), std::move(out));
   if (acks == -1 && !has_enough_in_sync()) {
     out.error = ErrorCode::kNotEnoughReplicas;
     return done(std::move(out));
@@ -187,19 +189,20 @@ void Partition::propose(const AdmittedBatch& batch, const Lease& frame, int16_t 
   append->answer.log_start = now.log_start;
   const chr_status status = broker_.host.async(
       [&](uint64_t token) {
-        return broker_.consensus.table->propose(group_, 0, &item, 1, until, &placed, token, &error);
+        return broker_.consensus.table->propose(group_, term_, &item, 1, until, &placed, token, &error);
       },
-      [append](const chr_done& d) {
+      [append, self = shared_from_this()](const chr_done& d) {
+        if (append->done == nullptr) return;
         if (d.code != CHR_OK) {
           append->answer.error = append_error(d.code);
           append->answer.base_offset = -1;
         }
-        append->finish();
+        self->answer(std::exchange(append->done, nullptr), std::move(append->answer));
       });
   if (status != CHR_PENDING && status != CHR_OK) {
     append->answer.error = append_error(status);
     append->answer.message = error.message;
-    return append->finish();
+    return answer(std::exchange(append->done, nullptr), std::move(append->answer));
   }
   append->answer.base_offset = placed.base_offset;
   if (acks == -1 && copies > now.n_voters / 2 + 1) short_of_copies_.push_back({placed.index, append});
@@ -263,7 +266,7 @@ void Partition::settle_duplicates(uint64_t up_to_index, ErrorCode error) {
     Duplicate& duplicate = node.mapped();
     if (error != ErrorCode::kNone) duplicate.answer.base_offset = -1;
     duplicate.answer.error = error;
-    duplicate.done(std::move(duplicate.answer));
+    answer(std::move(duplicate.done), std::move(duplicate.answer));
   }
 }
 
@@ -295,14 +298,14 @@ void Partition::role(const chr_role* role) {
   const bool leads_now = role->role == CHR_ROLE_LEADER;
   if (life_ == Life::kClosed) return;
   const bool lost = leader_ && (!leads_now || role->term != term_);
-  leader_ = leads_now;
+  leader_ = leads_now && life_ != Life::kClosing;
   term_ = role->term;
-  known_leader_ = role->leader;
+  set_known_leader(leads_now && !leader_ ? -1 : role->leader);
   if (leads_now) leading_since_ns_ = broker_.host.now_ns();
   look_at_replicas();
   pursue();
   if (lost) settle_duplicates(UINT64_MAX, ErrorCode::kNotLeaderOrFollower);
-  wake_waiters();
+  if (knows_leader()) tell_refused();
 }
 
 void Partition::committed(uint64_t index, int64_t offset) {
