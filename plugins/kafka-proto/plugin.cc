@@ -32,7 +32,7 @@ class KafkaPlugin final : public Plugin {
 
  private:
   Status listen();
-  void close_all();
+  void end_connections();
   void drain();
   void drained(size_t open_connections);
 
@@ -139,22 +139,22 @@ Status KafkaPlugin::listen() {
   return {};
 }
 
-// First other nodes take over what is led here, while clients are still told where to go; then no connection
-// starts anything new; then the partitions close, which ends every call that waits.
+// First the partitions close, and other nodes take over what is led here, while clients are still told where
+// to go; every call that waits for one ends with that. Then no connection starts anything new.
 Result<Progress> KafkaPlugin::stop(uint64_t token) {
   if (broker_.partitions == nullptr) return Progress::kDone;  // start failed early
   stop_token_ = token;
-  broker_.host.post(0, [this] { broker_.partitions->hand_over([this] { close_all(); }); });
+  broker_.host.post(0, [this] { broker_.partitions->stop([this] { end_connections(); }); });
   return Progress::kPending;
 }
 
-void KafkaPlugin::close_all() {
+void KafkaPlugin::end_connections() {
   broker_.stopping.store(true, std::memory_order_relaxed);
   for (uint32_t shard = 0; shard < broker_.host.shard_count(); ++shard)
     broker_.host.post(shard, [this, shard] { broker_.connections[shard]->wind_down(); });
   broker_.host.post(0, [this] {
     broker_.elections->stop();
-    broker_.partitions->stop([this] { drain(); });
+    drain();
   });
 }
 

@@ -86,6 +86,8 @@ class Metadata final : public Plugin {
     service_->describe_quorum(timeout_ns, out, token);
     return CHR_PENDING;
   }
+  chr_status alter_configs(const chr_topic_configs* items, uint32_t n, uint32_t validate_only,
+                           uint64_t timeout_ns, chr_change_result* results, uint64_t token, chr_error* error);
   void announce(chr_str host, uint16_t port) { service_->announce(std::string(from_abi(host)), port); }
 
  private:
@@ -121,6 +123,7 @@ constexpr chr_metadata_v1 kTable = {
     thunk<&Metadata::alter_reassignments>,
     thunk<&Metadata::finish_reassignments>,
     thunk<&Metadata::describe_quorum>,
+    thunk<&Metadata::alter_configs>,
 };
 
 const void* Metadata::service(std::string_view id, void** instance) {
@@ -259,6 +262,24 @@ chr_status Metadata::finish_reassignments(const chr_reassignment* items, uint32_
   for (uint32_t i = 0; i < n; ++i)
     body.items.push_back({{}, Uuid::from_abi(items[i].topic), items[i].partition, target_of(items[i])});
   return submit({std::move(body), false, timeout_ns, results, token}, n, error);
+}
+
+chr_status Metadata::alter_configs(const chr_topic_configs* items, uint32_t n, uint32_t validate_only,
+                                   uint64_t timeout_ns, chr_change_result* results, uint64_t token,
+                                   chr_error* error) {
+  AlterConfigs body;
+  for (uint32_t i = 0; i < n; ++i) {
+    AlteredConfigs item;
+    item.id = Uuid::from_abi(items[i].topic);
+    for (uint32_t k = 0; k < std::min<uint32_t>(items[i].n_changes, kMaxConfigs + 1); ++k) {
+      const chr_config_change& from = items[i].changes[k];
+      item.changes.push_back({std::string(from_abi(from.key)),
+                              from.remove != 0 ? std::string() : std::string(from_abi(from.value)),
+                              from.remove != 0});
+    }
+    body.items.push_back(std::move(item));
+  }
+  return submit({std::move(body), validate_only != 0, timeout_ns, results, token}, n, error);
 }
 
 chr_status Metadata::allocate_producer_ids(uint64_t timeout_ns, uint64_t token, chr_error* error) {

@@ -39,6 +39,11 @@ constexpr std::array kSchema = {
         "snapshot_interval", CHR_CONFIG_SIZE, "\"64MiB\"",
         "Log that is applied between two snapshots of a group's state; bounds what a restart applies again.",
         1 << 16, 1ll << 40),
+    config_key(
+        "leader_balance", CHR_CONFIG_DURATION, "\"30s\"",
+        "Leadership of a group goes back to its preferred replica, the first one, when that has been up and "
+        "had the whole log for so long; a few groups a second. 0s: it stays where it is.",
+        0, 86'400'000'000'000),
 };
 
 class RaftPlugin final : public Plugin {
@@ -145,6 +150,7 @@ Result<Progress> RaftPlugin::start(uint64_t) {
   settings.max_uncommitted_bytes = static_cast<uint64_t>(host.config_int("max_uncommitted", 16 << 20));
   settings.tail_cache_bytes = static_cast<uint64_t>(host.config_int("tail_cache", 64 << 20)) / shards;
   settings.snapshot_bytes = static_cast<uint64_t>(host.config_int("snapshot_interval", 64 << 20));
+  settings.leader_balance = static_cast<Nanos>(host.config_int("leader_balance", 30'000'000'000));
   if (settings.heartbeat_interval * 3 > settings.election_timeout)
     return fail(Code::kInvalidArgument,
                 "raft.heartbeat_interval must be less than a third of raft.election_timeout");
@@ -172,9 +178,10 @@ void RaftPlugin::define_metrics() {
   const Host& host = services_.host;
   Metrics& m = services_.metrics;
   m.elections = host.counter("chronik_raft_elections_total",
-                             "Elections that this node won, but for those that a leader's hand-over led to.");
-  m.leader_transfers = host.counter("chronik_raft_leader_transfers_total",
-                                    "Leaderships that this node handed to another one.");
+                             "Elections that this node won, but for those that a leader asked it to hold.");
+  m.leader_transfers =
+      host.counter("chronik_raft_leader_transfers_total",
+                   "Elections that this node won because the leader before handed leadership to it.");
   m.lower_term =
       host.counter("chronik_raft_lower_term_total", "Messages that came in of a term that was over.");
   m.decode_errors = host.counter("chronik_wire_decode_errors_total",

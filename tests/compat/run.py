@@ -6,6 +6,7 @@ every topic back and must see the same bytes at the same offsets: at once, and a
 on another storage. Ends with how many clients ran, and fails if one was skipped.
 """
 import argparse
+import json
 import pathlib
 import sys
 import tempfile
@@ -89,6 +90,8 @@ class Run:
         self.read_back(node, ready, "at once")
         if java:
             self.check("kafka-topics describes every topic", lambda: self.describe(java, node, ready))
+            self.check("kafka-configs alters a topic", lambda: self.alter_configs(java, node))
+            self.check("kafka-reassign-partitions verifies", lambda: self.verify_reassignment(java, node))
         if kill:
             node.kill()
             node.start()
@@ -100,6 +103,31 @@ class Run:
             for codec in client.codecs:
                 if f"Topic: {client.name}.{codec}\t" not in text:
                     raise RuntimeError(f"{client.name}.{codec} is missing in:\n{text}")
+
+    def alter_configs(self, java, node):
+        """Sets, appends to a list, removes; a config of a broker can be removed, not set."""
+        def configs(*arguments):
+            return java.tool("ConfigCommand", "--bootstrap-server", node.bootstrap, *arguments).decode()
+
+        topic = ("--entity-type", "topics", "--entity-name", "java.none")
+        configs(*topic, "--alter", "--add-config", "retention.ms=86400000,cleanup.policy=[delete]")
+        text = configs(*topic, "--describe")
+        if "retention.ms=86400000" not in text or "cleanup.policy=delete" not in text:
+            raise RuntimeError(f"what was set is missing in:\n{text}")
+        configs(*topic, "--alter", "--delete-config", "retention.ms,cleanup.policy")
+        if "=86400000" in configs(*topic, "--describe"):
+            raise RuntimeError("what was removed is still set")
+
+    def verify_reassignment(self, java, node):
+        """Without --preserve-throttles the tool removes the configs of throttles, too."""
+        plan = json.dumps({"version": 1, "partitions": [{"topic": "java.none", "partition": 0, "replicas": [1]}]})
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            file.write(plan)
+            file.flush()
+            text = java.tool("reassign.ReassignPartitionsCommand", "--bootstrap-server", node.bootstrap, "--verify",
+                             "--reassignment-json-file", file.name).decode()
+        if "is completed" not in text and "is complete" not in text:
+            raise RuntimeError(f"the reassignment is not complete:\n{text}")
 
     def main(self):
         started = time.monotonic()

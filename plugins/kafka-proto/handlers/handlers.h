@@ -2,6 +2,7 @@
 // versions.
 #pragma once
 
+#include "kafka-proto/messages/alter_configs.h"
 #include "kafka-proto/messages/alter_partition_reassignments.h"
 #include "kafka-proto/messages/api_versions.h"
 #include "kafka-proto/messages/create_partitions.h"
@@ -14,6 +15,7 @@
 #include "kafka-proto/messages/describe_topic_partitions.h"
 #include "kafka-proto/messages/elect_leaders.h"
 #include "kafka-proto/messages/fetch.h"
+#include "kafka-proto/messages/incremental_alter_configs.h"
 #include "kafka-proto/messages/init_producer_id.h"
 #include "kafka-proto/messages/list_offsets.h"
 #include "kafka-proto/messages/list_partition_reassignments.h"
@@ -24,6 +26,7 @@
 
 namespace chronik::kafka {
 
+void handle_alter_configs(Broker& broker, Call<AlterConfigs> call);
 void handle_alter_partition_reassignments(Broker& broker, Call<AlterPartitionReassignments> call);
 void handle_api_versions(Broker& broker, Call<ApiVersions> call);
 void handle_create_partitions(Broker& broker, Call<CreatePartitions> call);
@@ -36,6 +39,7 @@ void handle_describe_quorum(Broker& broker, Call<DescribeQuorum> call);
 void handle_describe_topic_partitions(Broker& broker, Call<DescribeTopicPartitions> call);
 void handle_elect_leaders(Broker& broker, Call<ElectLeaders> call);
 void handle_fetch(Broker& broker, Call<Fetch> call);
+void handle_incremental_alter_configs(Broker& broker, Call<IncrementalAlterConfigs> call);
 void handle_init_producer_id(Broker& broker, Call<InitProducerId> call);
 void handle_list_offsets(Broker& broker, Call<ListOffsets> call);
 void handle_list_partition_reassignments(Broker& broker, Call<ListPartitionReassignments> call);

@@ -239,44 +239,6 @@ void PartitionDirectory::closed(const Partition& partition) {
   if (!later.empty() && !stopping_) open(later.mapped());
 }
 
-// ---- handing over ----
-
-void PartitionDirectory::HandOver::finish() {
-  broker->host.cancel_timer(std::exchange(timer, 0));
-  const std::shared_ptr<HandOver> last = std::exchange(alive, nullptr);
-  if (done != nullptr) std::exchange(done, nullptr)();
-}
-
-void PartitionDirectory::hand_over(std::function<void()> done) {
-  constexpr uint64_t kLongestNs = 4'000'000'000;  // a little more than one transfer may take
-  const auto work = std::make_shared<HandOver>();
-  work->broker = &broker_;
-  work->done = std::move(done);
-  work->left = shards_.size();
-  work->alive = work;
-  work->timer = broker_.host.timer(
-      kLongestNs,
-      [](void* context) {
-        auto& late = *static_cast<HandOver*>(context);
-        late.timer = 0;
-        late.finish();
-      },
-      work.get());
-  for (uint32_t shard = 0; shard < shards_.size(); ++shard) {
-    broker_.host.post(shard, [this, shard, work] {
-      const auto here = std::make_shared<size_t>(1);
-      const auto one_less = [this, here, work] {
-        if (--*here == 0) broker_.host.post(0, [work] { work->one_less(); });
-      };
-      for (const std::shared_ptr<Partition>& partition : shards_[shard].partitions) {
-        ++*here;
-        partition->hand_over(-1, [one_less](chr_status) { one_less(); });
-      }
-      one_less();
-    });
-  }
-}
-
 // ---- reassignments ----
 
 void PartitionDirectory::members_changed(const std::shared_ptr<Partition>& partition,

@@ -78,10 +78,8 @@ class PartitionDirectory {
   void links_changed();
   // Any shard. The leader here has made these nodes the members: the catalog shall show it.
   void members_changed(const std::shared_ptr<Partition>& partition, std::vector<int32_t> now);
-  // Shard 0. Gives the leadership of all that is led here to other nodes, at once; done() on shard 0 when
-  // each was taken over or nobody could, at the latest after a while.
-  void hand_over(std::function<void()> done);
-  // Shard 0. Closes every partition; done() on shard 0 once none has a callback any more.
+  // Shard 0. Closes every partition, for which consensus lets others take over what is led here; done() on
+  // shard 0 once none has a callback any more.
   void stop(std::function<void()> done);
 
  private:
@@ -90,17 +88,6 @@ class PartitionDirectory {
     std::vector<std::shared_ptr<Partition>> partitions;
     uint64_t timer = 0;
     bool stopped = false;
-  };
-  struct HandOver {  // of all partitions
-    Broker* broker = nullptr;
-    size_t left = 0;
-    uint64_t timer = 0;
-    std::function<void()> done;       // null once it was called
-    std::shared_ptr<HandOver> alive;  // while the timer runs
-    void one_less() {
-      if (--left == 0) finish();
-    }
-    void finish();
   };
   struct Tick {
     PartitionDirectory* directory;

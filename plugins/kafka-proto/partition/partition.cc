@@ -11,7 +11,7 @@
 namespace chronik::kafka {
 namespace {
 
-constexpr size_t kMostRefused = 1000;
+constexpr size_t kMostRefusals = 1000;
 
 std::string hex(const chr_uuid& id) {
   std::string out;
@@ -84,13 +84,15 @@ void Partition::close(Log log, std::function<void()> done) {
     return;
   }
   never_opened_ = life_ == Life::kNew;
-  life_ = Life::kClosed;
-  leader_ = false;
+  life_ = log == Log::kStays ? Life::kClosing : Life::kClosed;
+  if (std::exchange(leader_, false)) set_known_leader(-1);
   metrics_.reset();
   look_at_replicas();
   settle_duplicates(UINT64_MAX, ErrorCode::kNotLeaderOrFollower);
-  wake_waiters();
+  if (knows_leader() || log != Log::kStays) tell_refused();
   close_group(log, [self = shared_from_this(), log, done = std::move(done)] {
+    self->life_ = Life::kClosed;
+    self->tell_refused();
     log == Log::kDeleted ? self->remove_group(done) : done();
   });
 }
@@ -147,7 +149,7 @@ void Partition::append(const AdmittedBatch& batch, const Lease& frame, int16_t a
                        std::function<void(Appended)> done) {
   Appended out;
   out.error = leads(-1);
-  if (out.error != ErrorCode::kNone) return done(std::move(out));
+  if (out.error != ErrorCode::kNone) return answer(std::move(done), std::move(out));
   if (acks == -1 && !has_enough_in_sync()) {
     out.error = ErrorCode::kNotEnoughReplicas;
     return done(std::move(out));
@@ -157,8 +159,8 @@ void Partition::append(const AdmittedBatch& batch, const Lease& frame, int16_t a
   if (!checked) {
     out.error = checked.error().error;
     out.message = checked.error().message;
-    const auto refused = refused_.find(batch.header.producer_id);
-    if (out.error == ErrorCode::kOutOfOrderSequenceNumber && refused != refused_.end())
+    const auto refused = refusals_.find(batch.header.producer_id);
+    if (out.error == ErrorCode::kOutOfOrderSequenceNumber && refused != refusals_.end())
       out.error = refused->second;
     return done(std::move(out));
   }
@@ -193,23 +195,24 @@ void Partition::propose(const AdmittedBatch& batch, const Lease& frame, int16_t 
   append->answer.log_start = now.log_start;
   const chr_status status = broker_.host.async(
       [&](uint64_t token) {
-        return broker_.consensus.table->propose(group_, 0, &item, 1, until, &placed, token, &error);
+        return broker_.consensus.table->propose(group_, term_, &item, 1, until, &placed, token, &error);
       },
-      [append](const chr_done& d) {
+      [append, self = shared_from_this()](const chr_done& d) {
+        if (append->done == nullptr) return;
         if (d.code != CHR_OK) {
           append->answer.error = append_error(d.code);
           append->answer.base_offset = -1;
         }
-        append->finish();
+        self->answer(std::exchange(append->done, nullptr), std::move(append->answer));
       });
   if (status != CHR_PENDING && status != CHR_OK) {
     append->answer.error = append_error(status);
     append->answer.message = error.message;
-    if (refused_.size() >= kMostRefused) refused_.clear();
-    if (batch.header.has_producer()) refused_[batch.header.producer_id] = append->answer.error;
-    return append->finish();
+    if (refusals_.size() >= kMostRefusals) refusals_.clear();
+    if (batch.header.has_producer()) refusals_[batch.header.producer_id] = append->answer.error;
+    return answer(std::exchange(append->done, nullptr), std::move(append->answer));
   }
-  if (!refused_.empty()) refused_.erase(batch.header.producer_id);
+  if (!refusals_.empty()) refusals_.erase(batch.header.producer_id);
   append->answer.base_offset = placed.base_offset;
   if (acks == -1 && copies > now.n_voters / 2 + 1) short_of_copies_.push_back({placed.index, append});
   producers_.placed(placed.index, placed.base_offset, batch.header);
@@ -272,7 +275,7 @@ void Partition::settle_duplicates(uint64_t up_to_index, ErrorCode error) {
     Duplicate& duplicate = node.mapped();
     if (error != ErrorCode::kNone) duplicate.answer.base_offset = -1;
     duplicate.answer.error = error;
-    duplicate.done(std::move(duplicate.answer));
+    answer(std::move(duplicate.done), std::move(duplicate.answer));
   }
 }
 
@@ -304,15 +307,15 @@ void Partition::role(const chr_role* role) {
   const bool leads_now = role->role == CHR_ROLE_LEADER;
   if (life_ == Life::kClosed) return;
   const bool lost = leader_ && (!leads_now || role->term != term_);
-  leader_ = leads_now;
+  leader_ = leads_now && life_ != Life::kClosing;
   term_ = role->term;
-  known_leader_ = role->leader;
-  refused_.clear();
+  refusals_.clear();
+  set_known_leader(leads_now && !leader_ ? -1 : role->leader);
   if (leads_now) leading_since_ns_ = broker_.host.now_ns();
   look_at_replicas();
   pursue();
   if (lost) settle_duplicates(UINT64_MAX, ErrorCode::kNotLeaderOrFollower);
-  wake_waiters();
+  if (knows_leader()) tell_refused();
 }
 
 void Partition::committed(uint64_t index, int64_t offset) {

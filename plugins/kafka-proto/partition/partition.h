@@ -136,7 +136,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   std::pair<int32_t, int64_t> epoch_end(int32_t epoch) const;
 
  private:
-  enum class Life { kNew, kOpening, kOpen, kClosed };
+  enum class Life { kNew, kOpening, kOpen, kClosing, kClosed };
   struct Duplicate {  // a batch that was sent again while the original is under way
     std::function<void(Appended)> done;
     Appended answer;
@@ -147,6 +147,10 @@ class Partition : public std::enable_shared_from_this<Partition> {
     void finish() {
       if (done != nullptr) std::exchange(done, nullptr)(std::move(answer));
     }
+  };
+  struct Refused {  // waits to be told who leads
+    std::function<void(Appended)> done;
+    Appended answer;
   };
   struct CopiesWait {
     uint64_t index;
@@ -180,6 +184,10 @@ class Partition : public std::enable_shared_from_this<Partition> {
                        std::function<void(FoundOffset)> done);
 
   // ---- replicas.cc ----
+  bool knows_leader() const { return known_leader_ >= 0; }
+  void set_known_leader(int32_t leader);
+  void answer(std::function<void(Appended)> done, Appended answer);
+  void tell_refused();
   std::vector<int32_t> find_in_sync() const;
   bool has_enough_in_sync() const;  // for acks=all
   void look_at_replicas();
@@ -211,6 +219,9 @@ class Partition : public std::enable_shared_from_this<Partition> {
   bool leader_ = false;
   uint64_t term_ = 0;
   int32_t known_leader_ = -1;
+  uint64_t leaderless_since_ns_ = 0;
+  std::vector<Refused> refused_;
+  uint64_t refused_timer_ = 0;
   uint64_t leading_since_ns_ = 0;
   int64_t high_watermark_ = 0;
   uint64_t commit_index_ = 0;
@@ -220,7 +231,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   ProducerStates producers_;
   // Producers whose last batch consensus refused, and how: what they have sent behind it is out of order only
   // for that reason, and must not be called so.
-  std::map<int64_t, ErrorCode> refused_;
+  std::map<int64_t, ErrorCode> refusals_;
   std::multimap<uint64_t, Duplicate> duplicates_;  // by the index of the original
   std::vector<std::shared_ptr<FetchWait>> waiters_;
 

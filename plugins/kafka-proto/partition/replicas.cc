@@ -1,6 +1,6 @@
-// The replicas of a partition as its leader deals with them: leadership that is handed over, their move to
-// other nodes, which of them are in sync, and what that means for appends that want more copies than a
-// majority.
+// The replicas of a partition as this one deals with them: leadership that is handed over, what waits while
+// it moves, their move to other nodes, which of them are in sync, and what that means for appends that want
+// more copies than a majority.
 #include <algorithm>
 #include <array>
 
@@ -76,6 +76,43 @@ void Partition::hand_over(int32_t to, const std::function<void(chr_status)>& don
       [&](uint64_t token) { return broker_.consensus.table->transfer(group_, to, token, nullptr); },
       [done](const chr_done& d) { done(d.code); });
   if (status != CHR_PENDING) done(status);
+}
+
+// ---- while leadership moves ----
+
+void Partition::set_known_leader(int32_t leader) {
+  if (leader < 0 && knows_leader()) leaderless_since_ns_ = broker_.host.now_ns();
+  known_leader_ = leader;
+}
+
+// Leadership that moves leaves a moment in which nobody can say where it goes. A client that is told "not
+// here" asks everybody, after a pause; so what cannot be appended is answered once the new leader is known,
+// or that moment is over.
+void Partition::answer(std::function<void(Appended)> done, Appended answer) {
+  constexpr uint64_t kMomentNs = 250'000'000;
+  constexpr size_t kMost = 10'000;
+  const bool moves = knows_leader() ? known_leader_ == broker_.host.node().id
+                                    : broker_.host.now_ns() < leaderless_since_ns_ + kMomentNs;
+  if (answer.error != ErrorCode::kNotLeaderOrFollower || !moves || life_ == Life::kClosed ||
+      refused_.size() >= kMost)
+    return done(std::move(answer));
+  refused_.push_back({std::move(done), std::move(answer)});
+  if (refused_timer_ != 0) return;
+  refused_timer_ = broker_.host.timer(
+      kMomentNs,
+      [](void* context) {
+        auto* const self = static_cast<Partition*>(context);
+        self->refused_timer_ = 0;
+        self->tell_refused();
+      },
+      this);
+}
+
+// Whoever waits, be it with an append or for one, learns how things stand.
+void Partition::tell_refused() {
+  broker_.host.cancel_timer(std::exchange(refused_timer_, 0));
+  for (Refused& each : std::exchange(refused_, {})) each.done(std::move(each.answer));
+  wake_waiters();
 }
 
 // ---- who is in sync ----

@@ -74,6 +74,7 @@ class Catalog {
   void apply(const AlterReassignments& command, Outcome* out);
   void apply(const FinishReassignments& command, Outcome* out);
   void apply(const ChangeNodes& command, Outcome* out);
+  void apply(const AlterConfigs& command, Outcome* out);
   Status apply(const SyncBatch& command, Outcome* out);
   Status assign(const Assignment& assignment, Outcome* out);
   void set_node(const Node& node, Outcome* out);
@@ -83,6 +84,7 @@ class Catalog {
   ItemResult reassign(const Reassignment& item, Outcome* out);
   ItemResult finish(const FinishedReassignment& item, Outcome* out);
   ItemResult change(const NodeChange& item, Outcome* out);
+  ItemResult alter(const AlteredConfigs& item, Outcome* out);
   void put_node(Node node, Outcome* out);
   void insert(Topic topic);
   // The topic, copied first if a published image holds it.

@@ -93,6 +93,20 @@ struct FinishedReassignment {
   bool operator==(const FinishedReassignment&) const = default;
 };
 
+// What is set on a topic, or not any more. Of two changes of one key the last counts.
+struct ConfigChange {
+  std::string key;
+  std::string value;
+  bool remove = false;
+  bool operator==(const ConfigChange&) const = default;
+};
+struct AlteredConfigs {
+  Verdict verdict;
+  Uuid id;  // of the topic
+  std::vector<ConfigChange> changes;
+  bool operator==(const AlteredConfigs&) const = default;
+};
+
 // What an operator does with the nodes. A node leaves in two steps: first nothing new is placed on it, and
 // once nothing is on it, it goes.
 enum class NodeAction : int32_t { kAdd = 1, kLeave = 2, kRemove = 3 };
@@ -157,6 +171,10 @@ struct ChangeNodes {
   std::vector<NodeChange> items;
   bool operator==(const ChangeNodes&) const = default;
 };
+struct AlterConfigs {
+  std::vector<AlteredConfigs> items;
+  bool operator==(const AlterConfigs&) const = default;
+};
 struct AllocateProducerIds {
   bool operator==(const AllocateProducerIds&) const = default;
 };
@@ -168,7 +186,7 @@ struct SyncBatch {
 };
 
 using Body = std::variant<InitCluster, CreateTopics, DeleteTopics, CreatePartitions, AllocateProducerIds,
-                          SyncBatch, AlterReassignments, FinishReassignments, ChangeNodes>;
+                          SyncBatch, AlterReassignments, FinishReassignments, ChangeNodes, AlterConfigs>;
 
 struct Command {
   RequestId request;

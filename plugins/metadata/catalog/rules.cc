@@ -35,17 +35,6 @@ size_t staying_nodes(const Catalog& catalog) {
                                            [](const auto& node) { return !node.second.leaving; }));
 }
 
-Verdict check_configs(const Configs& configs) {
-  std::set<std::string_view> keys;
-  if (configs.size() > kMaxConfigs) return invalid(fmt::format("more than {} configs", kMaxConfigs));
-  for (const auto& [key, value] : configs) {
-    if (key.empty() || key.size() > kMaxConfigKeyBytes || value.size() > kMaxConfigValueBytes)
-      return invalid("a config's key or value is empty or too long");
-    if (!keys.insert(key).second) return invalid("a config is given twice");
-  }
-  return {};
-}
-
 // What is wrong with a topic whatever its replicas are.
 Verdict check_shape(const Catalog& catalog, const NewTopic& item) {
   if (const Verdict verdict = check_name(item.name); verdict.code != CHR_OK) return verdict;
@@ -185,6 +174,7 @@ void resolve(const Catalog& catalog, const Surroundings&, FinishReassignments* b
   check_items(catalog, body);
 }
 void resolve(const Catalog& catalog, const Surroundings&, ChangeNodes* body) { check_items(catalog, body); }
+void resolve(const Catalog& catalog, const Surroundings&, AlterConfigs* body) { check_items(catalog, body); }
 
 void resolve(const Catalog&, const Surroundings&, InitCluster*) {}
 void resolve(const Catalog&, const Surroundings&, AllocateProducerIds*) {}

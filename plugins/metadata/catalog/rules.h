@@ -22,6 +22,9 @@ Verdict check(const Catalog& catalog, const MorePartitions& item);
 Verdict check(const Catalog& catalog, const Reassignment& item);
 Verdict check(const Catalog& catalog, const FinishedReassignment& item);
 Verdict check(const Catalog& catalog, const NodeChange& item);
+Verdict check(const Catalog& catalog, const AlteredConfigs& item);
+// How many configs there may be, and how long they are.
+Verdict check_configs(const Configs& configs);
 
 // Completes a request on the leader: gives each item its verdict, finds ids, places replicas where the caller
 // did not. UNAVAILABLE: nodes that the item needs are expected, and did not register yet.

@@ -88,14 +88,6 @@ void Replica::close(const Done& done) {
   done(status == CHR_OK ? Status{} : std::unexpected(from_abi(error, status)));
 }
 
-void Replica::hand_over(const std::function<void()>& done) {
-  if (group_ == nullptr || role_.role != CHR_ROLE_LEADER) return done();
-  const chr_status status =
-      host_.async([&](uint64_t token) { return consensus_->transfer(group_, -1, token, nullptr); },
-                  [done](const chr_done&) { done(); });
-  if (status != CHR_PENDING) done();
-}
-
 void Replica::change_members(const std::vector<int32_t>& voters, const Done& done) {
   chr_members_change change{};
   change.struct_size = sizeof change;

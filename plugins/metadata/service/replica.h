@@ -34,8 +34,6 @@ class Replica {
   // Opens __meta with the configured nodes as voters.
   void open(const Done& done);
   void close(const Done& done);
-  // Gives leadership to another node, where this one has it; done() when that is over, one way or the other.
-  void hand_over(const std::function<void()>& done);
   // The voters that this node knows, the preferred leader first.
   std::vector<int32_t> voters() const;
   // On the leader: makes these nodes the voters.

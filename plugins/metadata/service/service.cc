@@ -66,13 +66,9 @@ Status Service::start(uint64_t token) {
   return {};
 }
 
-// First another node takes over __meta; a transfer ends by itself.
+// Closing __meta lets another node take it over first.
 void Service::stop(uint64_t token) {
   needs_.consensus->unwatch(needs_.consensus_instance, role_event, this);
-  home_.post([this, token] { replica_.hand_over([this, token] { close(token); }); });
-}
-
-void Service::close(uint64_t token) {
   home_.post([this, token] {
     stopping_ = true;
     peers_.close();

@@ -41,7 +41,6 @@ class Service final : SyncPort, Replica::Owner, Peers::Owner {
   Uuid new_id() const;
 
  private:
-  void close(uint64_t token);
   // SyncPort
   const Catalog& catalog() const override { return replica_.catalog(); }
   int32_t meta_leader() const override;

@@ -76,7 +76,7 @@ void to_wire(const QuorumReplyFrame& from, wire::Frame* to) {
 uint32_t version_of(const wire::Frame& frame) {
   switch (frame.what_case()) {
     case wire::Frame::kChange:
-      return frame.change().patient() ? 2 : frame.change().command().version();
+      return std::max<uint32_t>(frame.change().command().version(), frame.change().patient() ? 2 : 1);
     case wire::Frame::kSync:
       return std::any_of(frame.sync().what().nodes().begin(), frame.sync().what().nodes().end(),
                          [](const wire::Node& node) { return !node.raft().empty(); })

@@ -94,6 +94,16 @@ Result<NodeChange> from_wire(const wire::NodeChange& from) {
   return out;
 }
 
+Result<AlteredConfigs> from_wire(const wire::AlteredConfigs& from) {
+  AlteredConfigs out;
+  CHRONIK_TRY(out.verdict, convert::from_wire(from.verdict()));
+  CHRONIK_TRY(out.id, id(from.id()));
+  CHRONIK_CHECK(bounded(static_cast<size_t>(from.changes_size()), kMaxItems, "changes of configs"));
+  for (const wire::ConfigChange& change : from.changes())
+    out.changes.push_back({change.key(), change.value(), change.remove()});
+  return out;
+}
+
 Result<Assignment> from_wire(const wire::Assignment& from) {
   Assignment out;
   CHRONIK_TRY(out.topic, id(from.topic()));
@@ -166,6 +176,21 @@ void items_to_wire(const NodeChange& from, wire::NodeChange* to) {
   to->set_raft(from.raft);
 }
 
+void items_to_wire(const AlteredConfigs& from, wire::AlteredConfigs* to) {
+  convert::to_wire(from.verdict, to->mutable_verdict());
+  to->set_id(id(from.id));
+  for (const ConfigChange& change : from.changes) {
+    wire::ConfigChange* out = to->add_changes();
+    out->set_key(change.key);
+    out->set_value(change.value);
+    out->set_remove(change.remove);
+  }
+}
+
+void body_to_wire(const AlterConfigs& from, wire::Command* to) {
+  auto* body = to->mutable_alter_configs();
+  for (const AlteredConfigs& item : from.items) items_to_wire(item, body->add_items());
+}
 void body_to_wire(const AlterReassignments& from, wire::Command* to) {
   auto* body = to->mutable_alter_reassignments();
   for (const Reassignment& item : from.items) items_to_wire(item, body->add_items());
@@ -229,6 +254,8 @@ Result<Body> body_from_wire(const wire::Command& from) {
       return items_body<FinishReassignments>(from.finish_reassignments());
     case wire::Command::kChangeNodes:
       return items_body<ChangeNodes>(from.change_nodes());
+    case wire::Command::kAlterConfigs:
+      return items_body<AlterConfigs>(from.alter_configs());
     case wire::Command::BODY_NOT_SET:
       break;
   }
@@ -242,6 +269,7 @@ uint32_t version_of(const Body& body) {
                        [](const Node& node) { return !node.raft.empty() || node.leaving; })
                ? 2
                : 1;
+  if (std::holds_alternative<AlterConfigs>(body)) return 3;
   const bool newer = std::holds_alternative<AlterReassignments>(body) ||
                      std::holds_alternative<FinishReassignments>(body) ||
                      std::holds_alternative<ChangeNodes>(body);

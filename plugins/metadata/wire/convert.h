@@ -9,7 +9,7 @@
 
 namespace chronik::metadata::convert {
 
-inline constexpr uint32_t kNewest = 2;  // version of commands and frames
+inline constexpr uint32_t kNewest = 3;  // version of commands and frames
 
 inline Error corrupt(std::string what) { return {Code::kCorrupt, std::move(what)}; }
 

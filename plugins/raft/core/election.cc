@@ -93,6 +93,7 @@ void Raft::begin_election(bool forced) {
   set_hard_state(term() + 1, config_.self);
   role_ = Role::kCandidate;
   leader_ = kNobody;
+  handed_over_ = forced;
   votes_.clear();
   if (membership_.sole_voter(config_.self))
     return become_leader();  // the vote is durable before anything commits
@@ -233,12 +234,24 @@ Status Raft::transfer(Nanos now, NodeId to) {
   return {};
 }
 
-// The one among those to come that has most of the log; of equals the preferred one.
+bool Raft::linked(NodeId node) const {
+  return std::any_of(linked_.begin(), linked_.end(), [node](const Link& link) { return link.peer == node; });
+}
+
+bool Raft::has_heir() const {
+  return std::any_of(membership_.voters.begin(), membership_.voters.end(),
+                     [&](NodeId node) { return node != config_.self && linked(node); });
+}
+
+// The one among those to come that has most of the log, if one is up; of equals the preferred one.
 PeerProgress* Raft::best_voter() {
   PeerProgress* best = nullptr;
+  const auto rank = [&](const PeerProgress* progress) {
+    return std::pair(linked(progress->id), progress->match);
+  };
   for (NodeId node : membership_.voters) {
     PeerProgress* progress = peer(node);
-    if (progress != nullptr && (best == nullptr || progress->match > best->match)) best = progress;
+    if (progress != nullptr && (best == nullptr || rank(progress) > rank(best))) best = progress;
   }
   return best;
 }

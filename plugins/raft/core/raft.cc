@@ -121,21 +121,21 @@ void Raft::apply_done(Index index, uint64_t tail_bytes) {
 
 void Raft::link_up(Nanos now, NodeId id) {
   now_ = now;
-  if (!Membership::contains(linked_, id)) linked_.push_back(id);
+  if (!linked(id)) linked_.push_back({id, now});
   if (role_ == Role::kLeader) {
     if (PeerProgress* to = peer(id)) to->ask = true;
     return;
   }
   // At boot nobody waits for a timeout: a connected quorum that knows no leader elects one.
   if (leader_ != kNobody || role_ != Role::kFollower || quick_attempts_ > 0) return;
-  const VoteOutcome connected = membership_.tally(
-      [&](NodeId node) { return node == config_.self || Membership::contains(linked_, node) ? 1 : 0; });
+  const VoteOutcome connected =
+      membership_.tally([&](NodeId node) { return node == config_.self || linked(node) ? 1 : 0; });
   if (connected == VoteOutcome::kWon) campaign_soon(kNobody);
 }
 
 void Raft::link_lost(Nanos now, NodeId id) {
   now_ = now;
-  std::erase(linked_, id);
+  std::erase_if(linked_, [id](const Link& link) { return link.peer == id; });
   if (role_ == Role::kLeader) {
     PeerProgress* to = peer(id);
     if (to == nullptr) return;
@@ -198,6 +198,7 @@ void Raft::become_leader() {
   retry_due_ = now_ + config_.retry_interval;  // the no-op goes out at once
   quorum_check_due_ = now_ + config_.election_timeout;
   uncommitted_bytes_ = log_.bytes_between(log_.committed(), log_.last_index());
+  plan_balance();
   announce_role();
   Proposal noop;
   noop.kind = CHR_ENTRY_NOOP;
@@ -218,6 +219,7 @@ void Raft::announce_role() {
   event.role = role_;
   event.term = hard_state_.term;
   event.leader = leader_;
+  event.handed_over = role_ == Role::kLeader && handed_over_;
   if (event.role == announced_.role && event.term == announced_.term && event.leader == announced_.leader)
     return;
   announced_ = event;

@@ -72,6 +72,10 @@ class Raft {
   void campaign(Nanos now);
   // kNobody: the voter that is furthest. OK: begun, the outcome shows in a role event.
   Status transfer(Nanos now, NodeId to);
+  // Whether another voter could take over now: its link is up.
+  bool has_heir() const;
+  // Hands leadership to the preferred voter, where it has had the whole log for a while. True: begun.
+  bool balance(Nanos now);
 
   // Makes the target the voters: new ones become learners, then comes joint consensus, then the target alone.
   // kBegun replaces a change whose learners still caught up. NOT_LEADER, UNAVAILABLE, CONFLICT or
@@ -163,6 +167,11 @@ class Raft {
   PeerProgress* best_voter();
   Nanos stall_due() const;
   void check_storage_stall();
+  bool linked(NodeId node) const;
+
+  // balance.cc
+  void plan_balance();
+  bool keeps_up(const PeerProgress& progress) const;
 
   // change.cc
   void append_entry(Entry entry);
@@ -213,9 +222,16 @@ class Raft {
   Nanos heard_leader_ = 0;
   Nanos election_deadline_ = 0;
   uint64_t timer_count_ = 0;
+  bool handed_over_ = false;     // the election under way was asked for by the leader
+  Nanos balanced_ = 0;           // when this node last gave leadership to the preferred voter
+  Nanos balance_pause_ = 0;      // until it does so again; grows where that does not last
   uint32_t quick_attempts_ = 0;  // campaigns left before the timeouts take over again
   uint32_t rank_ = 0;            // among the candidates of a quick campaign
-  std::vector<NodeId> linked_;
+  struct Link {
+    NodeId peer;
+    Nanos since;
+  };
+  std::vector<Link> linked_;
   std::vector<std::pair<NodeId, bool>> votes_;
 
   // While leading.
@@ -235,6 +251,7 @@ class Raft {
   uint64_t next_read_ = 0;
   NodeId transfer_to_ = kNobody;
   Nanos transfer_deadline_ = 0;
+  Nanos balance_due_ = 0;
   std::vector<NodeId> target_;  // of a change whose learners catch up; empty: none
   bool hand_over_tried_ = false;
   Index settled_config_ = 0;

@@ -116,7 +116,7 @@ struct StorageBatch {
 enum class Role : uint8_t { kFollower, kPreCandidate, kCandidate, kLeader };
 
 enum class EventKind : uint8_t {
-  kRole,          // role, term, leader
+  kRole,          // role, term, leader; handed_over
   kTruncated,     // index: the first that is gone; offset: the new end of the log
   kCommitted,     // index, offset: one past the last committed record
   kNeedSnapshot,  // peer needs what lies before the start of the log
@@ -137,6 +137,7 @@ struct Event {
   Index index = 0;
   int64_t offset = 0;
   uint64_t context = 0;
+  bool handed_over = false;  // of a new leader: the one before it asked it to take over
 };
 
 // Entries for a lagging peer that are no longer in memory: read [from, to), at most max_bytes but at least
@@ -174,6 +175,9 @@ struct Config {
   uint64_t group = 0;                      // hash of the group's name
   Nanos election_timeout = 3'000'000'000;  // T: elections start after a silence of T to 2T
   Nanos retry_interval = 150'000'000;      // between attempts to find out where a silent peer is
+  // How long the preferred voter must have been up, and have had the whole log, before leadership goes back
+  // to it; 0: never.
+  Nanos leader_balance = 0;
   Nanos stagger = 50'000'000;  // between candidates of neighbouring rank once the leader's link is lost
   uint64_t max_append_bytes = 1u << 20;
   uint64_t max_inflight_bytes = 16u << 20;

@@ -86,6 +86,7 @@ Status Group::restore(Recovered* found) {
   config.group = hash_;
   config.election_timeout = settings.election_timeout;
   config.retry_interval = settings.heartbeat_interval;
+  config.leader_balance = settings.leader_balance;
   config.max_append_bytes = settings.max_append_bytes;
   config.max_inflight_bytes = settings.max_inflight_bytes;
   config.max_uncommitted_bytes = settings.max_uncommitted_bytes;
@@ -128,8 +129,9 @@ void Group::turn() {
 }
 
 void Group::tick(Nanos now) {
-  if (state_ != State::kOpen) return;
+  if (state_ != State::kOpen || leaves()) return;
   refresh();
+  if (hand_over_until_ != 0 && now >= hand_over_until_) mark();
   if (raft_->next_deadline() > now) return;
   raft_->tick(now);
   if (transfer_token_ != 0 && leading_ && raft_->transfer_target() == kNobody)
@@ -138,7 +140,7 @@ void Group::tick(Nanos now) {
 }
 
 void Group::receive(Message message) {
-  if (state_ != State::kOpen) return;
+  if (state_ != State::kOpen || leaves()) return;
   if (message.term < raft_->term()) services_.host.add(services_.metrics.lower_term);
   if (message.type == MessageType::kPreVote || message.type == MessageType::kVote) refresh();
   if (message.type == MessageType::kAppend) unshare(&message);
@@ -188,6 +190,18 @@ void Group::refresh() {
   const Claims::Known* claim = claims.find(raft_->leader(), hash_);
   if (claim != nullptr && claim->term == raft_->term())
     raft_->leader_heard(services_.beats.heard(raft_->leader(), claim->stream));
+}
+
+bool Group::balance() {
+  if (state_ != State::kOpen || closing_ || transfer_token_ != 0 || raft_->role() != Role::kLeader)
+    return false;
+  refresh();
+  const NodeId preferred = raft_->membership().voters.front();
+  if (!raft_->balance(shard_->now())) return false;
+  services_.host.info("Leadership of " + label_ + " goes back to node " + std::to_string(preferred) +
+                      ", its preferred replica");
+  mark();
+  return true;
 }
 
 // A leader that fell silent for a while, and so was forgotten, claims what it claimed before: its beats hold
@@ -294,7 +308,7 @@ void Group::role_changed(const Event& event) {
   if (event.role == Role::kLeader) {
     services_.host.info("Node " + std::to_string(services_.self) + " became leader for " + label_ +
                         " at term " + std::to_string(event.term));
-    services_.host.add(metrics.elections);
+    services_.host.add(event.handed_over ? metrics.leader_transfers : metrics.elections);
     services_.host.add(metrics.leaders, 1);
     leading_ = true;
     told_usable_ = false;
@@ -364,17 +378,45 @@ void Group::stop_with(const Error& error) {
   mark();
 }
 
+Nanos Group::next_deadline() const {
+  if (state_ != State::kOpen) return UINT64_MAX;
+  const Nanos next = raft_->next_deadline();
+  return hand_over_until_ == 0 ? next : std::min(next, hand_over_until_);
+}
+
 void Group::close(uint32_t how, uint64_t token) {
   closing_ = true;
   close_snapshot_ = how == CHR_CLOSE_SNAPSHOT;
   leaving_ = how == CHR_CLOSE_LEAVE;
   snapshot_failed_ = false;
   close_token_ = token;
-  if (state_ != State::kRecovering) mark();
+  if (state_ == State::kRecovering) return;
+  if (close_snapshot_) begin_hand_over();
+  mark();
+}
+
+// A group that stays in storage goes on without this node: another leader takes over before it closes, so
+// that nobody waits for an election.
+void Group::begin_hand_over() {
+  if (state_ != State::kOpen || raft_->role() != Role::kLeader || !raft_->has_heir()) return;
+  const Nanos now = shard_->now();
+  if (raft_->transfer_target() == kNobody && !raft_->transfer(now, kNobody)) return;
+  hand_over_until_ = now + services_.settings.election_timeout;
+}
+
+// The new leader may need the vote of this node, and whoever asks here is told who it is.
+bool Group::handing_over() {
+  if (hand_over_until_ == 0) return false;
+  const bool over =
+      state_ != State::kOpen || shard_->now() >= hand_over_until_ ||
+      (raft_->role() == Role::kLeader ? raft_->transfer_target() == kNobody : raft_->leader() != kNobody);
+  if (over) hand_over_until_ = 0;
+  return !over;
 }
 
 // Called in every turn of a closing group: what is on its way is ended first.
 void Group::finish_close() {
+  if (handing_over()) return;
   if (state_ == State::kClosed || writes_in_flight_ > 0 || applying_ || snapshotting_ || trimming_) return;
   if (state_ == State::kOpen && !write_refused_) {
     if (raft_->wants_storage()) return mark();

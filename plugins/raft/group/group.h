@@ -51,7 +51,7 @@ class Group : public std::enable_shared_from_this<Group> {
   bool marked() const { return marked_; }
   void set_marked(bool marked) { marked_ = marked; }
   void turn();
-  Nanos next_deadline() const { return state_ == State::kOpen ? raft_->next_deadline() : UINT64_MAX; }
+  Nanos next_deadline() const;
   void tick(Nanos now);
   void receive(Message message);
   void link(NodeId peer, bool up);
@@ -62,6 +62,8 @@ class Group : public std::enable_shared_from_this<Group> {
   void rejected(NodeId peer, Term term);
   // Takes over what the node knows of its peers' lives.
   void refresh();
+  // Hands leadership to the preferred member where it is time for that; true: begun.
+  bool balance();
   // Tells a watcher how things stand; nothing while the group is not open.
   void introduce(chr_role_fn fn, void* context) const;
 
@@ -96,6 +98,10 @@ class Group : public std::enable_shared_from_this<Group> {
   void send(std::vector<Message>* messages);
   void update_claims(Term term);
   void stop_with(const Error& error);
+  // What comes in from now on would only delay the end.
+  bool leaves() const { return closing_ && hand_over_until_ == 0; }
+  void begin_hand_over();
+  bool handing_over();
   void finish_close();
   bool may_forget_log() const;
   void forget_log();
@@ -168,6 +174,7 @@ class Group : public std::enable_shared_from_this<Group> {
   bool close_snapshot_ = false;
   bool leaving_ = false;
   uint64_t close_token_ = 0;
+  Nanos hand_over_until_ = 0;  // a closing group waits for another leader; 0: it does not
 
   std::unique_ptr<Raft> raft_;
   Ready ready_;

@@ -77,6 +77,7 @@ void Shard::start() {
   if (services_->link == nullptr) return;
   beat_due_ = now();
   beat();
+  balance();
 }
 
 void Shard::on_beat(void* self) {

@@ -24,6 +24,7 @@ struct Settings {
   uint64_t max_uncommitted_bytes = 0;  // of one group
   uint64_t tail_cache_bytes = 0;       // of all groups of one shard
   uint64_t snapshot_bytes = 0;         // of log between two snapshots
+  Nanos leader_balance = 0;            // 0: leadership stays where it is
 };
 
 // Who is told about roles. Any thread; a callback never runs after remove() returned.

@@ -8,10 +8,13 @@
 namespace chronik::raft {
 namespace {
 
-constexpr Nanos kRetryWrites = 5'000'000;      // storage's queue was full
-constexpr uint64_t kCallBytes = 4u << 20;      // to storage at once
-constexpr Nanos kFar = 250'000'000;            // deadlines as far away come together
-constexpr Nanos kTogether = 16'000'000;        // within so much
+constexpr Nanos kRetryWrites = 5'000'000;    // storage's queue was full
+constexpr uint64_t kCallBytes = 4u << 20;    // to storage at once
+constexpr Nanos kFar = 250'000'000;          // deadlines as far away come together
+constexpr Nanos kTogether = 16'000'000;      // within so much
+constexpr size_t kMovesAtOnce = 4;           // of leadership, to preferred members
+constexpr Nanos kShortestLook = 50'000'000;  // between looks whether there are any
+constexpr Nanos kLongestLook = 1'000'000'000;
 constexpr uint64_t kMinTailBytes = 64u << 10;  // of one group
 constexpr uint64_t kMaxTailBytes = 4u << 20;
 
@@ -193,6 +196,23 @@ void Shard::tick() {
   start_timer();
 }
 
+// Looked at often, and done a few at a time: every move costs its group a moment.
+void Shard::balance() {
+  const Settings& settings = services_->settings;
+  if (settings.leader_balance == 0) return;
+  size_t moved = 0;
+  for (auto at = groups_.begin(); at != groups_.end() && moved < kMovesAtOnce; ++at)
+    moved += at->second->balance() ? 1 : 0;
+  const Nanos pause = std::clamp(settings.leader_balance / 8, kShortestLook, kLongestLook);
+  balance_timer_ = services_->host.timer(pause, on_balance, this);
+}
+
+void Shard::on_balance(void* self) {
+  auto* shard = static_cast<Shard*>(self);
+  shard->balance_timer_ = 0;
+  shard->balance();
+}
+
 void Shard::stop(std::function<void()> done) {
   stopped_ = std::move(done);
   std::vector<std::shared_ptr<Group>> all;
@@ -205,6 +225,7 @@ void Shard::finish_stop() {
   if (!stopped_ || !groups_.empty()) return;
   services_->host.cancel_timer(std::exchange(timer_, 0));
   services_->host.cancel_timer(std::exchange(beat_timer_, 0));
+  services_->host.cancel_timer(std::exchange(balance_timer_, 0));
   // A turn may still be posted; what is posted after it is the last thing that this shard does.
   services_->host.post(index_, [done = std::exchange(stopped_, nullptr)] { done(); });
 }

@@ -91,6 +91,8 @@ class Shard {
   void send_frame(NodeId to, uint32_t lane, std::span<const Envelope> messages);
   void beat();
   void send_beat(NodeId peer);
+  static void CHR_CALL on_balance(void* shard);
+  void balance();
   void start_timer();
   void send_writes();
   bool send_writes(size_t n);
@@ -122,6 +124,7 @@ class Shard {
   Nanos timer_due_ = UINT64_MAX;
   uint64_t beat_timer_ = 0;
   Nanos beat_due_ = 0;
+  uint64_t balance_timer_ = 0;
   uint64_t retry_timer_ = 0;
   Nanos storage_alive_ = 0;
   std::function<void()> stopped_;

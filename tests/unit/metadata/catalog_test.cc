@@ -70,6 +70,35 @@ TEST_F(CatalogTest, CreatesDeletesAndExtends) {
   EXPECT_EQ(run(DeleteTopics{{{{}, id_of(10)}}}).items.at(0).code, CHR_E_NOT_FOUND);
 }
 
+TEST_F(CatalogTest, ChangesConfigs) {
+  NewTopic item = topic("t", 10);
+  item.configs = {{"b", "1"}, {"a", "2"}};
+  create(item);
+  const auto alter = [&](std::vector<ConfigChange> changes, uint8_t id = 10) {
+    return run(AlterConfigs{{{{}, id_of(id), std::move(changes)}}});
+  };
+  const auto configs = [&] { return catalog_.find(id_of(10))->configs; };
+  const uint64_t digest = catalog_.digest();
+  const Outcome out = alter({{"c", "3", false}, {"a", "", true}, {"never", "", true}, {"b", "4", false}});
+  EXPECT_EQ(out.items.at(0).code, CHR_OK);
+  EXPECT_TRUE(out.changed);
+  EXPECT_EQ(configs(), (Configs{{"b", "4"}, {"c", "3"}}));
+  EXPECT_NE(catalog_.digest(), digest);
+  const Outcome again = alter({{"c", "3", false}});
+  EXPECT_EQ(again.items.at(0).code, CHR_OK);
+  EXPECT_FALSE(again.changed);
+  EXPECT_EQ(alter({{"c", "5", false}, {"c", "6", false}}).items.at(0).code, CHR_OK);
+  EXPECT_EQ(configs(), (Configs{{"b", "4"}, {"c", "6"}}));
+  EXPECT_EQ(alter({{"c", "5", false}}, 11).items.at(0).code, CHR_E_NOT_FOUND);
+  EXPECT_EQ(alter({{"", "5", false}}).items.at(0).code, CHR_E_INVALID_ARGUMENT);
+  EXPECT_EQ(alter({{"c", std::string(kMaxConfigValueBytes + 1, 'x'), false}}).items.at(0).code,
+            CHR_E_INVALID_ARGUMENT);
+  std::vector<ConfigChange> many;
+  for (size_t i = 0; i < kMaxConfigs; ++i) many.push_back({std::to_string(i), "", false});
+  EXPECT_EQ(alter(many).items.at(0).code, CHR_E_INVALID_ARGUMENT);  // with the two that there are
+  EXPECT_EQ(configs().size(), 2u);
+}
+
 TEST_F(CatalogTest, RefusesBadTopics) {
   ASSERT_EQ(create(topic("a.b", 10)).code, CHR_OK);
   EXPECT_EQ(create(topic("a.b", 11)).code, CHR_E_EXISTS);

@@ -41,6 +41,8 @@ std::vector<Command> commands() {
       {request, FinishReassignments{{{{}, id_of(1), 0, {3, 1}}, {refused, {}, 7, {}}}}},
       {request, ChangeNodes{{{{}, 4, NodeAction::kAdd, "node4.example:9093"},
                              {refused, -1, NodeAction::kRemove, ""}}}},
+      {request, AlterConfigs{{{{}, id_of(1), {{"retention.ms", "\xFF", false}, {"", "", true}}},
+                              {refused, id_of(2), {}}}}},
   };
 }
 
@@ -102,7 +104,7 @@ TEST(Wire, RefusesWhatItDoesNotKnow) {
   const std::string command = encode(Command{{}, InitCluster{"c"}});
   EXPECT_EQ(command.substr(0, 2), std::string("\x08\x01"));  // the version
   std::string newer = command;
-  newer[1] = 3;
+  newer[1] = 4;
   EXPECT_EQ(decode_command(newer).error().code, Code::kUnsupported);
   EXPECT_NE(decode_command(newer).error().message.find("upgrade"), std::string::npos);
   EXPECT_EQ(decode_command(command + std::string("\xF8\x01\x01")).error().code, Code::kCorrupt);  // field 31

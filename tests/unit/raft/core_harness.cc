@@ -268,8 +268,9 @@ std::string describe(const StorageBatch& batch) {
 std::string describe(const Event& event) {
   switch (event.kind) {
     case EventKind::kRole:
-      return fmt::format("{} at term {}, leader {}", name_of(event.role), event.term,
-                         event.leader == kNobody ? "unknown" : std::to_string(event.leader));
+      return fmt::format("{} at term {}, leader {}{}", name_of(event.role), event.term,
+                         event.leader == kNobody ? "unknown" : std::to_string(event.leader),
+                         event.handed_over ? ", handed over" : "");
     case EventKind::kTruncated:
       return fmt::format("truncated from {}, log end {}", event.index, event.offset);
     case EventKind::kCommitted:

@@ -98,6 +98,7 @@ void Script::start(const Words& words) {
   config.max_append_bytes = std::stoull(option(words, "append-bytes", "1000"));
   config.max_uncommitted_bytes = std::stoull(option(words, "uncommitted-bytes", "1000000"));
   config.tail_entries = static_cast<uint32_t>(std::stoul(option(words, "tail", "1000")));
+  config.leader_balance = std::stoull(option(words, "balance", "0")) * kMillisecond;
   const auto voters = static_cast<uint32_t>(std::stoul(option(words, "voters", words[1])));
   cluster_ = std::make_unique<Harness>(static_cast<uint32_t>(std::stoul(words[1])), config, voters);
 }
@@ -131,6 +132,7 @@ void Script::node_command(const Words& words) {
     if (auto begun = n.raft->transfer(n.now, other); !begun) print("refused: {}", begun.error().message);
     return;
   }
+  if (command == "balance") return print("{}", n.raft->balance(n.now) ? "goes back" : "stays");
   if (command == "read-index") {
     if (auto read = n.raft->read_index(n.now); !read) print("refused: {}", read.error().message);
     return;

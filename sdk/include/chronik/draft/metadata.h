@@ -84,6 +84,20 @@ typedef struct chr_reassignment { /* FROZEN */
   uint32_t reserved;
 } chr_reassignment;
 
+/* What changes in the configs of a topic. FROZEN. */
+typedef struct chr_config_change {
+  chr_str key;
+  chr_str value;
+  uint32_t remove;               /* 1: nothing is set any more, the value is not looked at */
+  uint32_t reserved;
+} chr_config_change;
+typedef struct chr_topic_configs {
+  chr_uuid topic;
+  const chr_config_change* changes; /* borrowed for the call; of two for one key the last counts */
+  uint32_t n_changes;
+  uint32_t reserved;
+} chr_topic_configs;
+
 /* A member of __meta, as its leader knows. FROZEN. */
 typedef struct chr_quorum_member {
   int32_t id;
@@ -171,6 +185,9 @@ typedef struct chr_metadata_v1 {
                                              chr_change_result* results, uint64_t token, chr_error* error);
   /* [shard] PENDING; *out is filled when the token completes with OK. UNAVAILABLE: no leader of __meta answered. */
   chr_status(CHR_CALL* describe_quorum)(void* self, uint64_t timeout_ns, chr_quorum* out, uint64_t token, chr_error* error);
+  /* As the changes above. Changes what is set on topics; what keys and values mean is the caller's business. */
+  chr_status(CHR_CALL* alter_configs)(void* self, const chr_topic_configs* items, uint32_t n, uint32_t validate_only,
+                                      uint64_t timeout_ns, chr_change_result* results, uint64_t token, chr_error* error);
 } chr_metadata_v1;
 
 #ifdef __cplusplus

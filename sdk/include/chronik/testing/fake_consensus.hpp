@@ -50,6 +50,7 @@ class FakeConsensus {
     std::optional<Change> change;
     uint64_t transfer_token = 0;
     int32_t transfer_to = -1;
+    bool closing = false;                   // once leadership was handed over; the token is of close_group
     std::map<int32_t, chr_member> members;  // what the test says of them
     std::vector<Entry> log;
     uint64_t first_index = 1;
@@ -83,14 +84,15 @@ class FakeConsensus {
   // Proposals that want more copies than a majority never get them.
   void hold_copies(bool on) { hold_copies_ = on; }
 
-  // Transfers wait for finish_transfer(); by default they end at once.
+  // Transfers wait for finish_transfer(); by default they end at once. So does the hand-over with which the
+  // close of a group begins that this node leads; by default that is left out.
   void hold_transfers(bool on) { hold_transfers_ = on; }
   void finish_transfer(const std::string& name) {
     Group& group = at(name);
     if (group.transfer_token == 0) return;
     const uint64_t token = std::exchange(group.transfer_token, 0);
     change_role(&group, group.transfer_to, group.term + 1);
-    host_.complete(token, CHR_OK);
+    group.closing ? end_close(&group, true, token) : host_.complete(token, CHR_OK);
   }
 
   // What change_members() answers from now on, instead of beginning one; OK: it begins them again.
@@ -178,6 +180,7 @@ class FakeConsensus {
     return offset;
   }
   static void end_change(Group* group, chr_status code, std::string_view why);
+  void end_close(Group* group, bool snapshot, uint64_t token);
 
   void append(Group* group, Entry entry) {
     entry.header.index = last_index(*group) + 1;

@@ -58,28 +58,10 @@ struct FakeConsensusTable {
 
   static chr_status CHR_CALL close_group(chr_group* handle, uint32_t how, uint64_t token, chr_error*) {
     Group* group = of(handle);
-    if (how == CHR_CLOSE_SNAPSHOT) {
-      std::string bytes;
-      const chr_sink sink = {&bytes, [](void* context, const uint8_t* p, uint64_t n) -> uint32_t {
-                               static_cast<std::string*>(context)->append(reinterpret_cast<const char*>(p),
-                                                                          n);
-                               return 1;
-                             }};
-      if (group->machine->save(group->context, &sink) == CHR_OK) {
-        group->snapshot = std::move(bytes);
-        group->snapshot_index = group->applied;
-      }
-    }
-    group->open = false;
-    if (group->transfer_token != 0)
-      group->owner->host_.complete(std::exchange(group->transfer_token, 0), CHR_E_CANCELLED,
-                                   "the group was closed");
-    FakeConsensus::end_change(group, CHR_E_CANCELLED, "the group was closed");
-    for (Entry& entry : group->log) {
-      if (entry.token != 0)
-        group->owner->host_.complete(std::exchange(entry.token, 0), CHR_E_CANCELLED, "the group was closed");
-    }
-    group->owner->host_.complete(token, CHR_OK);
+    const bool snapshot = how == CHR_CLOSE_SNAPSHOT;
+    group->closing =
+        snapshot && group->owner->hold_transfers_ && transfer(handle, -1, token, nullptr) == CHR_PENDING;
+    if (!group->closing) group->owner->end_close(group, snapshot, token);
     return CHR_PENDING;
   }
 
@@ -280,6 +262,27 @@ struct FakeConsensusTable {
                                               FakeMembers::status,
                                               FakeMembers::change_members};
 };
+
+inline void FakeConsensus::end_close(Group* group, bool snapshot, uint64_t token) {
+  std::string bytes;
+  const chr_sink sink = {&bytes, [](void* context, const uint8_t* p, uint64_t n) -> uint32_t {
+                           static_cast<std::string*>(context)->append(reinterpret_cast<const char*>(p), n);
+                           return 1;
+                         }};
+  if (snapshot && group->machine->save(group->context, &sink) == CHR_OK) {
+    group->snapshot = std::move(bytes);
+    group->snapshot_index = group->applied;
+  }
+  group->open = false;
+  if (group->transfer_token != 0)
+    host_.complete(std::exchange(group->transfer_token, 0), CHR_E_CANCELLED, "the group was closed");
+  end_change(group, CHR_E_CANCELLED, "the group was closed");
+  for (Entry& entry : group->log) {
+    if (entry.token != 0)
+      host_.complete(std::exchange(entry.token, 0), CHR_E_CANCELLED, "the group was closed");
+  }
+  host_.complete(token, CHR_OK);
+}
 
 inline const chr_consensus_v1& FakeConsensus::table() { return FakeConsensusTable::kTable; }
 

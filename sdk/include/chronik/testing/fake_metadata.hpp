@@ -220,16 +220,9 @@ class FakeMetadata {
       for (size_t i = 0; i < done.size(); ++i) results[i] = finish(done[i]);
     });
   }
-  chr_status describe_quorum(uint64_t, chr_quorum* out, uint64_t token, chr_error*) {
-    return change(token, [this, out](chr_done*) {
-      out->leader = controller_;
-      out->term = quorum_term;
-      out->commit_index = quorum_commit;
-      const size_t room = std::min<size_t>(out->n_members, quorum.size());
-      std::copy_n(quorum.begin(), room, out->members);
-      out->n_members = static_cast<uint32_t>(quorum.size());
-    });
-  }
+  chr_status describe_quorum(uint64_t, chr_quorum* out, uint64_t token, chr_error*);
+  chr_status alter_configs(const chr_topic_configs* items, uint32_t n, uint32_t validate_only, uint64_t,
+                           chr_change_result* results, uint64_t token, chr_error*);
   // Called once, right after the next watcher was told of a change.
   std::function<void()> on_told;
   // What describe_quorum() says, beside the controller.
@@ -369,15 +362,14 @@ class FakeMetadata {
     uint32_t flags;
     Nodes replicas;
   };
-  static std::vector<Reassigned> copy(const chr_reassignment* items, uint32_t n) {
-    std::vector<Reassigned> out;
-    for (const chr_reassignment* item = items; item != items + n; ++item)
-      out.push_back(
-          {item->topic, item->partition, item->flags, {item->replicas, item->replicas + item->n_replicas}});
-    return out;
-  }
+  static std::vector<Reassigned> copy(const chr_reassignment* items, uint32_t n);
   chr_change_result reassign(const Reassigned& item);
   chr_change_result finish(const Reassigned& item);
+  struct Altered {
+    chr_uuid topic;
+    std::vector<std::pair<std::string, std::optional<std::string>>> changes;
+  };
+  chr_change_result alter(const Altered& item, bool validate_only);
   std::optional<Topic> partition_of(const Reassigned& item) const;
   chr_change_result extend(const std::string& name, int32_t total, bool validate_only);
 

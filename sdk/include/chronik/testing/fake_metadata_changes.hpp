@@ -110,6 +110,59 @@ inline chr_change_result FakeMetadata::finish(const Reassigned& item) {
   return out;
 }
 
+inline std::vector<FakeMetadata::Reassigned> FakeMetadata::copy(const chr_reassignment* items, uint32_t n) {
+  std::vector<Reassigned> out;
+  for (const chr_reassignment* item = items; item != items + n; ++item)
+    out.push_back(
+        {item->topic, item->partition, item->flags, {item->replicas, item->replicas + item->n_replicas}});
+  return out;
+}
+
+inline chr_status FakeMetadata::alter_configs(const chr_topic_configs* items, uint32_t n,
+                                              uint32_t validate_only, uint64_t, chr_change_result* results,
+                                              uint64_t token, chr_error*) {
+  std::vector<Altered> wanted;
+  for (const chr_topic_configs* item = items; item != items + n; ++item) {
+    Altered& out = wanted.emplace_back(Altered{item->topic, {}});
+    for (const chr_config_change* c = item->changes; c != item->changes + item->n_changes; ++c) {
+      auto& value = out.changes.emplace_back(from_abi(c->key), std::nullopt).second;
+      if (c->remove == 0) value = std::string(from_abi(c->value));
+    }
+  }
+  return change(token, [this, wanted, validate_only, results](chr_done*) {
+    for (size_t i = 0; i < wanted.size(); ++i) results[i] = alter(wanted[i], validate_only != 0);
+  });
+}
+
+inline chr_change_result FakeMetadata::alter(const Altered& item, bool validate_only) {
+  if (items_ != CHR_OK) return result(items_, "the test says so");
+  for (const auto& [name, topic] : state_.topics) {
+    if (std::memcmp(topic->id.b, item.topic.b, 16) != 0) continue;
+    Topic now = *topic;
+    for (const auto& [key, value] : item.changes) {
+      now.configs.erase(key);
+      if (value) now.configs.emplace(key, *value);
+    }
+    const chr_change_result out = result(now);
+    if (validate_only) return out;
+    state_.topics[now.name] = std::make_shared<const Topic>(std::move(now));
+    changed();
+    return out;
+  }
+  return result(CHR_E_NOT_FOUND, "this topic does not exist");
+}
+
+inline chr_status FakeMetadata::describe_quorum(uint64_t, chr_quorum* out, uint64_t token, chr_error*) {
+  return change(token, [this, out](chr_done*) {
+    out->leader = controller_;
+    out->term = quorum_term;
+    out->commit_index = quorum_commit;
+    const size_t room = std::min<size_t>(out->n_members, quorum.size());
+    std::copy_n(quorum.begin(), room, out->members);
+    out->n_members = static_cast<uint32_t>(quorum.size());
+  });
+}
+
 inline const chr_metadata_v1& FakeMetadata::table() {
   using M = FakeMetadata;
   static constexpr chr_metadata_v1 kTable = {
@@ -138,6 +191,7 @@ inline const chr_metadata_v1& FakeMetadata::table() {
       thunk<&M::alter_reassignments>,
       thunk<&M::finish_reassignments>,
       thunk<&M::describe_quorum>,
+      thunk<&M::alter_configs>,
   };
   return kTable;
 }

@@ -158,12 +158,48 @@ TEST_F(ReplicationTest, AProduceThatWaitsEndsWithTheLeadership) {
   }
 }
 
+// Leadership that moves leaves a moment in which nobody is known to lead.
+TEST_F(ReplicationTest, WhoAsksWhileLeadershipMovesIsToldWhereItWent) {
+  add("t");
+  const std::string records[] = {broker.batch(), broker.batch()};
+  broker.consensus.hold_commits(true);
+  const int32_t under_way = client.send<Produce>(10, produce_request("t", 0, records[0]));
+  broker.host.run();
+  broker.consensus.follow(broker.group("t"), -1, 7);
+  TestClient other = broker.client();
+  const int32_t late = other.send<Produce>(10, produce_request("t", 0, records[1]));
+  broker.host.advance(milliseconds(100));
+  EXPECT_FALSE(client.next_frame().has_value());
+  EXPECT_FALSE(other.next_frame().has_value());
+  broker.consensus.follow(broker.group("t"), 3, 7);
+  broker.host.run();  // no time passes
+  for (const ProduceResponse& response :
+       {client.receive<Produce>(10, under_way), other.receive<Produce>(10, late)}) {
+    EXPECT_EQ(only(response).error_code, ErrorCode::kNotLeaderOrFollower);
+    EXPECT_EQ(only(response).current_leader.leader_id, 3);
+    EXPECT_EQ(only(response).base_offset, -1);
+  }
+}
+
+TEST_F(ReplicationTest, WhoAsksWhileNobodyLeadsWaitsForAMomentOnly) {
+  add("t");
+  broker.consensus.follow(broker.group("t"), -1, 7);
+  const std::string records[] = {broker.batch(), broker.batch()};
+  const int32_t id = client.send<Produce>(10, produce_request("t", 0, records[0]));
+  broker.host.advance(milliseconds(300));
+  EXPECT_EQ(only(client.receive<Produce>(10, id)).error_code, ErrorCode::kNotLeaderOrFollower);
+  EXPECT_EQ(only(client.call<Produce>(10, produce_request("t", 0, records[1]))).current_leader.leader_id, -1);
+}
+
 TEST_F(ReplicationTest, AFetchThatWaitsEndsWithTheLeadership) {
   add("t");
   FetchRequest request = fetch_request(broker.metadata.topic("t").id, 0, 0);
   request.max_wait_ms = 60'000;
   client.send<Fetch>(16, request);
   broker.host.run();
+  EXPECT_FALSE(client.next_frame().has_value());
+  broker.consensus.follow(broker.group("t"), -1, 4);
+  broker.host.advance(milliseconds(100));
   EXPECT_FALSE(client.next_frame().has_value());
   broker.consensus.follow(broker.group("t"), 2, 4);
   broker.host.run();  // no time passes

@@ -1,0 +1,16 @@
+// AlterConfigs (33): replaces all that is set on topics; what a request does not name is set no more.
+#include "kafka-proto/handlers/config_changes.h"
+#include "kafka-proto/handlers/handlers.h"
+
+namespace chronik::kafka {
+
+void handle_alter_configs(Broker& broker, Call<AlterConfigs> call) {
+  alter_configs(broker, std::move(call), [](const AlterConfigsRequest::Resource& resource) {
+    WantedConfigs out{resource.resource_type, resource.resource_name, true, {}};
+    for (const auto& config : resource.configs)
+      out.configs.push_back({config.name, ConfigOperation::kSet, config.value});
+    return out;
+  });
+}
+
+}  // namespace chronik::kafka
