@@ -1,11 +1,13 @@
-// Preloaded into a server, makes a later power loss possible: before each write to a file below CHRONIK_UNDO_OF, what stands there
-// goes into the journal CHRONIK_UNDO_JOURNAL, until a sync makes the write durable. undo.py takes back, after kill -9, what was not
-// synced, all or a part. The journal is written before the file and survives the process, so it misses nothing.
+// Preloaded into a server, makes a later power loss possible: before each write to a file below
+// CHRONIK_UNDO_OF, what stands there goes into the journal CHRONIK_UNDO_JOURNAL, until a sync makes the write
+// durable. undo.py takes back, after kill -9, what was not synced, all or a part. The journal is written
+// before the file and survives the process, so it misses nothing.
 //
-// A record: "UNDO", kind u32 (1 write, 2 synced file, 3 synced range), offset u64, length u64, size of the file before u64,
-// bytes of what stood there u32, bytes of the path u32; then the path, then what stood there (zeros behind the file's end are left
-// out). Little endian. Names of files (create, rename, unlink) are not taken back. While the file CHRONIK_UNDO_LIES exists, a sync
-// does nothing, as on a disk that lies; then acknowledged records must get lost, which shows that the test can fail.
+// A record: "UNDO", kind u32 (1 write, 2 synced file, 3 synced range), offset u64, length u64, size of the
+// file before u64, bytes of what stood there u32, bytes of the path u32; then the path, then what stood there
+// (zeros behind the file's end are left out). Little endian. Names of files (create, rename, unlink) are not
+// taken back. While the file CHRONIK_UNDO_LIES exists, a sync does nothing, as on a disk that lies; then
+// acknowledged records must get lost, which shows that the test can fail.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -74,7 +76,8 @@ static void before_change(int fd, const char* path, uint32_t path_bytes, uint64_
     const uint64_t there = length < size - offset ? length : size - offset;
     const int reader = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
     old = malloc(there);
-    if (reader < 0 || old == NULL || syscall(SYS_pread64, reader, old, there, offset) != (ssize_t)there) abort();
+    if (reader < 0 || old == NULL || syscall(SYS_pread64, reader, old, there, offset) != (ssize_t)there)
+      abort();
     syscall(SYS_close, reader);
     head.old_bytes = (uint32_t)there;
   }
@@ -112,7 +115,9 @@ static ssize_t write_at(int fd, const struct iovec* parts, int count, off_t at, 
   return written;
 }
 
-ssize_t pwritev(int fd, const struct iovec* parts, int count, off_t at) { return write_at(fd, parts, count, at, 1); }
+ssize_t pwritev(int fd, const struct iovec* parts, int count, off_t at) {
+  return write_at(fd, parts, count, at, 1);
+}
 ssize_t pwritev64(int fd, const struct iovec* parts, int count, off64_t at) {
   return write_at(fd, parts, count, at, 1);
 }
