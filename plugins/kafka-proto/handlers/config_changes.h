@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "kafka-proto/handlers/answers.h"
+#include "kafka-proto/server/call.h"
 
 namespace chronik::kafka {
 
