@@ -1,5 +1,6 @@
 // OffsetForLeaderEpoch (23): where an epoch ended, so that a client finds out that its position was truncated
 // (KIP-320).
+#include "kafka-proto/handlers/answers.h"
 #include "kafka-proto/handlers/by_shard.h"
 #include "kafka-proto/handlers/handlers.h"
 #include "kafka-proto/partition/directory.h"
