@@ -1,7 +1,7 @@
 // Health: whether this node is ready (its parts say so) and alive (its loops turn).
 #pragma once
 
-#include <chronik/draft/host_services.h>
+#include <chronik/host_services.h>
 
 #include <functional>
 #include <map>

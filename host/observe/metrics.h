@@ -4,7 +4,7 @@
 //     name), "..."); metrics.add(errors, 1);
 #pragma once
 
-#include <chronik/draft/host_services.h>
+#include <chronik/host_services.h>
 
 #include <array>
 #include <cstdint>

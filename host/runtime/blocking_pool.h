@@ -1,7 +1,7 @@
 // BlockingPool: the threads where work may block. They start as work comes, up to a bound, and stay.
 #pragma once
 
-#include <chronik/draft/host_services.h>
+#include <chronik/host_services.h>
 
 #include <condition_variable>
 #include <cstdint>

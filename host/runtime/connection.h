@@ -1,11 +1,11 @@
-// Connection: one client's socket on its shard. Bytes in, slices out; see chronik/draft/net.h for the
+// Connection: one client's socket on its shard. Bytes in, slices out; see chronik/net.h for the
 // promises.
 #pragma once
 
 #include "host/runtime/read_buffer.h"
 #include "host/runtime/write_queue.h"
 
-#include <chronik/draft/net.h>
+#include <chronik/net.h>
 
 #include <boost/asio/posix/stream_descriptor.hpp>
 

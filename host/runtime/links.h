@@ -1,5 +1,5 @@
 // Links: the connections to the other nodes of the cluster, behind chronik.host.link/1 (see
-// chronik/draft/link.h for the promises).
+// chronik/link.h for the promises).
 //
 //     Links links(runtime, {.node = 1, .incarnation = ..., .listen = "10.0.0.1:9093", .peers = {{2,
 //     "..."}}}); CHRONIK_CHECK(links.listen());     // early, so that a port in use is said early
@@ -12,7 +12,7 @@
 #include "host/runtime/link_handshake.h"
 #include "host/runtime/runtime.h"
 
-#include <chronik/draft/link.h>
+#include <chronik/link.h>
 
 #include <functional>
 #include <map>

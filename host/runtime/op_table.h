@@ -1,7 +1,7 @@
 // OpTable: the operations that began on one shard and wait for their completion. Pure.
 #pragma once
 
-#include <chronik/draft/host_services.h>
+#include <chronik/host_services.h>
 
 #include <cstdint>
 #include <vector>

@@ -18,7 +18,7 @@
 
 #include "host/runtime/runtime.h"
 
-#include <chronik/draft/net.h>
+#include <chronik/net.h>
 
 #include <functional>
 #include <memory>

@@ -3,7 +3,7 @@
 
 #include "host/runtime/plugin_host.h"
 
-#include <chronik/draft/link.h>
+#include <chronik/link.h>
 
 namespace chronik::host {
 

@@ -11,7 +11,7 @@
 //     runtime.stop();
 #pragma once
 
-#include <chronik/draft/host_services.h>
+#include <chronik/host_services.h>
 #include <chronik/host.hpp>
 #include <chronik/result.hpp>
 

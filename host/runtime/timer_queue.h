@@ -1,7 +1,7 @@
 // TimerQueue: the timers of one shard, as a binary heap over recycled slots. Pure: it is told the time.
 #pragma once
 
-#include <chronik/draft/host_services.h>
+#include <chronik/host_services.h>
 
 #include <cstdint>
 #include <vector>

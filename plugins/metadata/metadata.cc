@@ -1,5 +1,5 @@
 // The plugin metadata: chronik.metadata/1 over the service.
-#include <chronik/draft/metadata.h>
+#include <chronik/metadata.h>
 
 #include <algorithm>
 #include <chronik/plugin.hpp>

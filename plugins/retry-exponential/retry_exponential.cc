@@ -1,5 +1,5 @@
 // The plugin retry-exponential: chronik.retry_policy/1 with delays of 100, 200, 400, 800 ms by default.
-#include <chronik/draft/retry_policy.h>
+#include <chronik/retry_policy.h>
 
 #include <array>
 #include <chronik/plugin.hpp>

@@ -2,7 +2,7 @@
 // them.
 #pragma once
 
-#include <chronik/draft/storage.h>
+#include <chronik/storage.h>
 #include <chronik/result.hpp>
 
 #include <lmdb.h>

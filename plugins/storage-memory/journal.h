@@ -7,6 +7,8 @@
 // it, and only then switches the superblocks, one after the other.
 #pragma once
 
+#include <chronik/draft/medium.h>
+
 #include "frame.h"
 #include "state.h"
 

@@ -1,7 +1,7 @@
 // The entries of one group, in memory, in ascending order of their indexes.
 #pragma once
 
-#include <chronik/draft/storage.h>
+#include <chronik/storage.h>
 #include <chronik/host.hpp>
 
 #include <deque>

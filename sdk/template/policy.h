@@ -1,7 +1,7 @@
 // What this plugin does, in plain C++: waits a fixed time between attempts, a bounded number of times.
 #pragma once
 
-#include <chronik/draft/retry_policy.h>
+#include <chronik/retry_policy.h>
 #include <chronik/host.hpp>
 
 class Policy {

@@ -8,8 +8,8 @@
 // its whole age).
 #include "thread_host.hpp"
 
-#include <chronik/draft/storage.h>
 #include <chronik/plugin.h>
+#include <chronik/storage.h>
 
 #include <dlfcn.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* A plugin in plain C. Most exhibits of the museum are this file, each with one thing gone wrong: see
  * CMakeLists.txt. */
-#include <chronik/draft/host_services.h>
+#include <chronik/host_services.h>
 #include <chronik/plugin.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 // A retry policy in C++, as a third party would write it: always the same delay.
-#include <chronik/draft/retry_policy.h>
+#include <chronik/retry_policy.h>
 #include <chronik/plugin.hpp>
 
 namespace {

@@ -1,7 +1,7 @@
 // The time series of one partition, under the names of kafka_exporter, and the traffic of its topic.
 #pragma once
 
-#include <chronik/draft/consensus.h>
+#include <chronik/consensus.h>
 #include <chronik/host.hpp>
 
 #include <cstdint>

@@ -5,7 +5,7 @@
 // waiters, retention.
 #pragma once
 
-#include <chronik/draft/consensus.h>
+#include <chronik/consensus.h>
 
 #include <atomic>
 #include <functional>

@@ -2,10 +2,10 @@
 // through its parts.
 #pragma once
 
-#include <chronik/draft/consensus.h>
-#include <chronik/draft/link.h>
-#include <chronik/draft/metadata.h>
-#include <chronik/draft/net.h>
+#include <chronik/consensus.h>
+#include <chronik/link.h>
+#include <chronik/metadata.h>
+#include <chronik/net.h>
 #include <chronik/host.hpp>
 
 #include <atomic>

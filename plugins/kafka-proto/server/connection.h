@@ -8,7 +8,7 @@
 // the peer's address, and ends the connection.
 #pragma once
 
-#include <chronik/draft/net.h>
+#include <chronik/net.h>
 
 #include <deque>
 #include <functional>

@@ -3,7 +3,7 @@
 // the channel also tells when links come and go. Everything on shard 0.
 #pragma once
 
-#include <chronik/draft/link.h>
+#include <chronik/link.h>
 
 #include <functional>
 #include <map>

@@ -3,6 +3,8 @@
 // only.
 #pragma once
 
+#include <chronik/draft/admin.h>
+
 #include "service/changes.h"
 
 namespace chronik::metadata {

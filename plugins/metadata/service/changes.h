@@ -5,7 +5,7 @@
 // number is the one that counts. Home shard only.
 #pragma once
 
-#include <chronik/draft/metadata.h>
+#include <chronik/metadata.h>
 
 #include <functional>
 #include <map>

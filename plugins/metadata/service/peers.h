@@ -2,7 +2,7 @@
 // links has no peers, and nothing is ever sent.
 #pragma once
 
-#include <chronik/draft/link.h>
+#include <chronik/link.h>
 
 #include <set>
 

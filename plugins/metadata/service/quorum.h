@@ -3,7 +3,7 @@
 // number are those of CatchUp. Home shard only.
 #pragma once
 
-#include <chronik/draft/metadata.h>
+#include <chronik/metadata.h>
 
 #include <map>
 

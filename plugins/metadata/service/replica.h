@@ -2,7 +2,7 @@
 // only.
 #pragma once
 
-#include <chronik/draft/consensus.h>
+#include <chronik/consensus.h>
 
 #include <chronik/host.hpp>
 #include <deque>

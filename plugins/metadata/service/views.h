@@ -1,7 +1,7 @@
 // The newest image of the catalog, and who is told when it or a leader changes.
 #pragma once
 
-#include <chronik/draft/metadata.h>
+#include <chronik/metadata.h>
 
 #include <memory>
 #include <mutex>

@@ -5,7 +5,7 @@
 // Runs on the home shard of metadata only.
 #pragma once
 
-#include <chronik/draft/retry_policy.h>
+#include <chronik/retry_policy.h>
 
 #include <chronik/host.hpp>
 #include <map>

@@ -8,7 +8,7 @@
 #include "log/recovery.h"
 #include "log/write.h"
 
-#include <chronik/draft/consensus.h>
+#include <chronik/consensus.h>
 
 #include <deque>
 #include <functional>

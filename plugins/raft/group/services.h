@@ -5,8 +5,8 @@
 #include "group/beats.h"
 #include "log/store.h"
 
-#include <chronik/draft/consensus.h>
-#include <chronik/draft/link.h>
+#include <chronik/consensus.h>
+#include <chronik/link.h>
 #include <chronik/host.hpp>
 
 #include <memory>

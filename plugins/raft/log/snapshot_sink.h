@@ -3,7 +3,7 @@
 
 #include "core/payload.h"
 
-#include <chronik/draft/consensus.h>
+#include <chronik/consensus.h>
 #include <chronik/host.hpp>
 
 #include <vector>

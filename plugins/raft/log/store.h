@@ -1,7 +1,7 @@
 // Calls of chronik.storage/1 with callbacks instead of tokens.
 #pragma once
 
-#include <chronik/draft/storage.h>
+#include <chronik/storage.h>
 #include <chronik/host.hpp>
 
 #include <memory>

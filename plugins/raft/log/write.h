@@ -4,7 +4,7 @@
 #include "core/raft.h"
 #include "wire/stored.h"
 
-#include <chronik/draft/storage.h>
+#include <chronik/storage.h>
 #include <chronik/result.hpp>
 
 #include <forward_list>

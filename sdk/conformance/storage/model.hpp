@@ -1,7 +1,7 @@
 // The reference: what a storage must do, written as simply as can be, and the writes that tests give to both.
 #pragma once
 
-#include <chronik/draft/storage.h>
+#include <chronik/storage.h>
 
 #include <cstdint>
 #include <map>

@@ -2,6 +2,7 @@
 
 #include "file_recorder.hpp"
 
+#include <chronik/draft/medium.h>
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 #include <unistd.h>

@@ -6,7 +6,7 @@
 //     interval = "250ms"
 //
 // replaces the exponential policy; nothing else changes.
-#include <chronik/draft/retry_policy.h>
+#include <chronik/retry_policy.h>
 
 #include <array>
 #include <chronik/plugin.hpp>

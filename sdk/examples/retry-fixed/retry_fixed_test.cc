@@ -1,5 +1,5 @@
 // The plugin through its own entry point, on the SDK's FakeHost. No test framework needed.
-#include <chronik/draft/retry_policy.h>
+#include <chronik/retry_policy.h>
 
 #include <chronik/plugin.hpp>
 #include <chronik/testing/fake_host.hpp>

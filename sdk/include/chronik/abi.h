@@ -2,7 +2,7 @@
 /* chronik plugin ABI, major 1: the types that every other header of the ABI is made of.
  *
  * Pure C11, also valid C++17. Start here, then plugin.h (what a plugin exports), host.h (what the host offers) and
- * draft/ (the services that plugins provide to one another).
+ * host_services.h. storage.h, consensus.h, metadata.h and retry_policy.h are what plugins provide to one another.
  *
  * Rules of this ABI:
  *  - Function tables are frozen: a table never changes once released; growth is a new ID ("chronik.storage/2").

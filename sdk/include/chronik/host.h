@@ -1,6 +1,6 @@
 /* clang-format off */
 /* chronik plugin ABI: the core of what a host offers to every plugin. FROZEN. Everything else a host offers is found
- * through query(): see draft/host_services.h, draft/net.h and draft/link.h. */
+ * through query(): see host_services.h, net.h and link.h. */
 #ifndef CHRONIK_HOST_H_
 #define CHRONIK_HOST_H_
 

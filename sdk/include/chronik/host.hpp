@@ -1,8 +1,7 @@
-// C++ access to the host's services. Header-only sugar over host.h and draft/host_services.h; no state of its
-// own.
+// C++ access to the host's services. Header-only sugar over host.h and host_services.h; no state of its own.
 #pragma once
 
-#include <chronik/draft/host_services.h>
+#include <chronik/host_services.h>
 #include <chronik/result.hpp>
 
 #include <cstring>

@@ -35,7 +35,7 @@ typedef struct chr_offer {
   uint32_t reserved;
   uint64_t features;             /* CHR_FEATURE_* */
 } chr_offer;
-enum { CHR_FEATURE_DRAFTS = 1u /* services under draft/ of exactly this minor */ };
+enum { CHR_FEATURE_DRAFTS = 1u /* services under draft/, as of exactly this minor */ };
 
 /* Type of a configuration key: how the TOML is checked, and how the value reaches the plugin (in the JSON given to
  * create, and through chronik.host.config/1). */

@@ -3,7 +3,7 @@
 // threads, no I/O.
 #pragma once
 
-#include <chronik/draft/storage.h>
+#include <chronik/storage.h>
 #include <chronik/host.hpp>
 
 #include <algorithm>

@@ -5,7 +5,7 @@
 #include "sim/check/log_model.h"
 #include "sim/host/world.h"
 
-#include <chronik/draft/consensus.h>
+#include <chronik/consensus.h>
 
 #include <algorithm>
 #include <map>

@@ -4,7 +4,7 @@
 #include "sim/base/digest.h"
 #include "sim/check/voters.h"
 
-#include <chronik/draft/storage.h>
+#include <chronik/storage.h>
 
 #include <algorithm>
 #include <deque>

@@ -6,7 +6,7 @@
 #include "sim/check/consensus_watch.h"
 #include "sim/host/cluster.h"
 
-#include <chronik/draft/metadata.h>
+#include <chronik/metadata.h>
 
 #include <array>
 #include <map>

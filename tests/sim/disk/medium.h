@@ -8,7 +8,7 @@
 #include "sim/base/rng.h"
 #include "sim/disk/platter.h"
 
-#include <chronik/draft/host_services.h>
+#include <chronik/host_services.h>
 
 #include <deque>
 #include <string>

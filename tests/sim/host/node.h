@@ -10,7 +10,7 @@
 #include "sim/host/ops.h"
 #include "sim/host/world.h"
 
-#include <chronik/draft/host_services.h>
+#include <chronik/host_services.h>
 
 #include <memory>
 #include <vector>

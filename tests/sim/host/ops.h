@@ -2,7 +2,7 @@
 // one table.
 #pragma once
 
-#include <chronik/draft/host_services.h>
+#include <chronik/host_services.h>
 
 #include <cstdint>
 #include <vector>

@@ -3,6 +3,7 @@
 #include "sim/net/links.h"
 #include "sim/net/net.h"
 
+#include <chronik/draft/medium.h>
 #include <chronik/host.hpp>
 
 #include <cstring>

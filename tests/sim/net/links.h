@@ -4,7 +4,7 @@
 
 #include "sim/host/world.h"
 
-#include <chronik/draft/link.h>
+#include <chronik/link.h>
 
 #include <map>
 #include <string>

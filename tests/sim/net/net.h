@@ -3,7 +3,7 @@
 
 #include "sim/host/world.h"
 
-#include <chronik/draft/net.h>
+#include <chronik/net.h>
 
 #include <map>
 #include <memory>

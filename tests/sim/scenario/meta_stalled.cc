@@ -3,7 +3,7 @@
 #include "sim/check/storage_watch.h"
 #include "sim/scenario/scenarios.h"
 
-#include <chronik/draft/metadata.h>
+#include <chronik/metadata.h>
 #include <fmt/format.h>
 #include <chronik/host.hpp>
 

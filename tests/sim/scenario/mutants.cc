@@ -1,6 +1,6 @@
 #include "sim/scenario/mutants.h"
 
-#include <chronik/draft/consensus.h>
+#include <chronik/consensus.h>
 #include <chronik/host.hpp>
 
 #include "raft/wire/stored.h"

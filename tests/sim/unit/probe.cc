@@ -2,8 +2,9 @@
 // plugins.
 #include "sim/unit/probe.h"
 
-#include <chronik/draft/link.h>
-#include <chronik/draft/net.h>
+#include <chronik/draft/medium.h>
+#include <chronik/link.h>
+#include <chronik/net.h>
 #include <chronik/plugin.hpp>
 
 #include <cstring>

@@ -2,7 +2,7 @@
 // them make a cluster, whose frames and committed entries the test carries.
 #pragma once
 
-#include <chronik/draft/metadata.h>
+#include <chronik/metadata.h>
 
 #include <chronik/plugin.hpp>
 #include <chronik/testing/fake_consensus.hpp>

@@ -1,7 +1,7 @@
 // The raft plugin over the memory storage on fake hosts: one node, or a few with links between them.
 #pragma once
 
-#include <chronik/draft/consensus.h>
+#include <chronik/consensus.h>
 #include <chronik/plugin.h>
 #include <gtest/gtest.h>
 

@@ -2,8 +2,8 @@
 // sanitizer as much as for itself.
 #include "thread_host.hpp"
 
-#include <chronik/draft/storage.h>
 #include <chronik/plugin.h>
+#include <chronik/storage.h>
 
 #include <dlfcn.h>
 #include <gtest/gtest.h>

@@ -17,7 +17,7 @@
 // snapshot where close_group was asked for one.
 #pragma once
 
-#include <chronik/draft/consensus.h>
+#include <chronik/consensus.h>
 
 #include <algorithm>
 #include <chronik/plugin.hpp>

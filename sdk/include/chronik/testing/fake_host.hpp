@@ -12,7 +12,8 @@
 // does a leaked one in expect_idle().
 #pragma once
 
-#include <chronik/draft/link.h>
+#include <chronik/draft/admin.h>
+#include <chronik/link.h>
 #include <chronik/host.hpp>
 
 #include <chrono>
@@ -220,7 +221,7 @@ class FakeHost {
     if (route == nullptr) throw std::logic_error("no route takes " + std::string(path));
     const chr_slice slice = FakeBuffer::copy(body);
     const Lease lease = Lease::adopt(slice.lease);
-    const chr_admin_request request{sizeof request, 1, to_abi(method), to_abi(path), to_abi(query), slice};
+    const chr_admin_request request{sizeof request, 0, to_abi(method), to_abi(path), to_abi(query), slice};
     const uint64_t id = ++next_request_;
     on_shard(static_cast<uint32_t>(route->shard), [&] { route->fn(route->context, id, &request); });
     return id;

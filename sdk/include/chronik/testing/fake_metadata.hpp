@@ -11,7 +11,7 @@
 // open_images() shows a leaked one), watchers are level-triggered and told by a post.
 #pragma once
 
-#include <chronik/draft/metadata.h>
+#include <chronik/metadata.h>
 
 #include <algorithm>
 #include <chronik/plugin.hpp>

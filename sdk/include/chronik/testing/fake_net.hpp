@@ -14,7 +14,7 @@
 // (reads = false) leaves bytes queued until read_all().
 #pragma once
 
-#include <chronik/draft/net.h>
+#include <chronik/net.h>
 
 #include <chronik/testing/fake_host.hpp>
 #include <memory>

@@ -2,7 +2,7 @@
 // was asked.
 #pragma once
 
-#include <chronik/draft/retry_policy.h>
+#include <chronik/retry_policy.h>
 
 #include <chronik/testing/fake_host.hpp>
 

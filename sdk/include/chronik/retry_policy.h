@@ -1,8 +1,8 @@
 /* clang-format off */
-/* chronik draft ABI: chronik.retry_policy/1, how long to wait between attempts. Pure: the same input, the same answer; the
+/* chronik plugin ABI: chronik.retry_policy/1, how long to wait between attempts. Pure: the same input, the same answer; the
  * caller owns the timer. */
-#ifndef CHRONIK_DRAFT_RETRY_POLICY_H_
-#define CHRONIK_DRAFT_RETRY_POLICY_H_
+#ifndef CHRONIK_RETRY_POLICY_H_
+#define CHRONIK_RETRY_POLICY_H_
 
 #include <chronik/abi.h>
 
@@ -29,4 +29,4 @@ typedef struct chr_retry_policy_v1 {
 #ifdef __cplusplus
 } /* extern "C" */
 #endif
-#endif /* CHRONIK_DRAFT_RETRY_POLICY_H_ */
+#endif /* CHRONIK_RETRY_POLICY_H_ */

@@ -1,11 +1,11 @@
 /* clang-format off */
-/* chronik draft ABI: chronik.metadata/1, the cluster's catalog and who leads what.
+/* chronik plugin ABI: chronik.metadata/1, the cluster's catalog and who leads what.
  *
  * The catalog (topics, partitions, configs, nodes) is a state machine on the group "__meta". Readers take an immutable
  * image of it. Who leads a partition is the catalog joined with what consensus itself says on this node, by newest term.
  */
-#ifndef CHRONIK_DRAFT_METADATA_H_
-#define CHRONIK_DRAFT_METADATA_H_
+#ifndef CHRONIK_METADATA_H_
+#define CHRONIK_METADATA_H_
 
 #include <chronik/abi.h>
 
@@ -193,4 +193,4 @@ typedef struct chr_metadata_v1 {
 #ifdef __cplusplus
 } /* extern "C" */
 #endif
-#endif /* CHRONIK_DRAFT_METADATA_H_ */
+#endif /* CHRONIK_METADATA_H_ */

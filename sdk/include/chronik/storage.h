@@ -1,13 +1,13 @@
 /* clang-format off */
-/* chronik draft ABI: chronik.storage/1, a durable store of logs and small keys for many groups.
+/* chronik plugin ABI: chronik.storage/1, a durable store of logs and small keys for many groups.
  *
  * A group is a log of entries under ascending indexes (gaps are allowed) and a set of small keys beside it. Storage
  * never parses a payload. Every write of one group is atomic and durable when its token completes; writes of one
  * group take effect in the order of the calls. A storage drains its queue over all groups into one transaction and one
  * sync. Only consensus uses this service.
  */
-#ifndef CHRONIK_DRAFT_STORAGE_H_
-#define CHRONIK_DRAFT_STORAGE_H_
+#ifndef CHRONIK_STORAGE_H_
+#define CHRONIK_STORAGE_H_
 
 #include <chronik/abi.h>
 
@@ -139,4 +139,4 @@ typedef struct chr_storage_v1 {
 #ifdef __cplusplus
 } /* extern "C" */
 #endif
-#endif /* CHRONIK_DRAFT_STORAGE_H_ */
+#endif /* CHRONIK_STORAGE_H_ */

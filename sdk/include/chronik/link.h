@@ -1,8 +1,8 @@
 /* clang-format off */
-/* chronik draft ABI: links to the other nodes of the cluster (host service). A server always has it, even while it
+/* chronik plugin ABI: links to the other nodes of the cluster (host service). A server always has it, even while it
  * has no peer yet. */
-#ifndef CHRONIK_DRAFT_LINK_H_
-#define CHRONIK_DRAFT_LINK_H_
+#ifndef CHRONIK_LINK_H_
+#define CHRONIK_LINK_H_
 
 #include <chronik/host.h>
 
@@ -46,4 +46,4 @@ typedef struct chr_link_v1 {
 #ifdef __cplusplus
 } /* extern "C" */
 #endif
-#endif /* CHRONIK_DRAFT_LINK_H_ */
+#endif /* CHRONIK_LINK_H_ */

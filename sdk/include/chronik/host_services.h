@@ -1,8 +1,8 @@
 /* clang-format off */
-/* chronik draft ABI: host services, found with chr_host_v1.query. Every function takes chr_host_v1.self first.
+/* chronik plugin ABI: host services, found with chr_host_v1.query. Every function takes chr_host_v1.self first.
  * Networks are in net.h (clients) and link.h (other nodes). */
-#ifndef CHRONIK_DRAFT_HOST_SERVICES_H_
-#define CHRONIK_DRAFT_HOST_SERVICES_H_
+#ifndef CHRONIK_HOST_SERVICES_H_
+#define CHRONIK_HOST_SERVICES_H_
 
 #include <chronik/host.h>
 
@@ -128,45 +128,7 @@ typedef struct chr_health_v1 {
   void(CHR_CALL* set)(chr_host* self, chr_str part, int32_t state, chr_str reason);
 } chr_health_v1;
 
-/* ---- admin: HTTP requests of operators and of `chronik-server` commands, on the port of /metrics ----------------------
- * A host may have none, such as the simulator. */
-#define CHR_ADMIN_ID "chronik.host.admin/1"
-typedef struct chr_admin_request { /* GROWS; valid during the call */
-  uint32_t struct_size, rev;
-  chr_str method;                /* "GET", "POST", "PUT" or "DELETE" */
-  chr_str path;                  /* as sent, from the first '/' on: "/v1/nodes/4" */
-  chr_str query;                 /* what follows '?', or empty */
-  chr_slice body;                /* at most 64 KiB; untrusted */
-} chr_admin_request;
-/* [shard] The one that called route(). Answer once with respond(), now or later. */
-typedef void(CHR_CALL* chr_admin_fn)(void* context, uint64_t request_id, const chr_admin_request* request);
-typedef struct chr_admin_v1 {
-  uint32_t struct_size, rev;
-  /* [shard] fn gets the requests to this path, and to all below it that no longer prefix takes, until the instance
-   * has stopped. Begins with "/v1/"; EXISTS: another has it. */
-  chr_status(CHR_CALL* route)(chr_host* self, chr_str path_prefix, chr_admin_fn fn, void* context, chr_error* error);
-  /* [any] Answers; copies what it is given. Ignored when the request is gone: its client left, or waited too long. */
-  void(CHR_CALL* respond)(chr_host* self, uint64_t request_id, int32_t http_status, chr_str content_type, chr_str body);
-} chr_admin_v1;
-
-/* ---- medium: a simulated disk, absent in a server --------------------------------------------------------------------
- * In the simulator a storage plugin keeps its bytes here; unsynced writes may be lost or torn in a crash. */
-#define CHR_MEDIUM_ID "chronik.host.medium/1"
-typedef struct chr_medium_v1 {
-  uint32_t struct_size, rev;
-  /* [blocking] */
-  uint64_t(CHR_CALL* size)(chr_host* self);
-  /* [blocking] Copies bytes [at, at + n) to p; OUT_OF_RANGE past the end. */
-  chr_status(CHR_CALL* read)(chr_host* self, uint64_t at, uint8_t* p, uint64_t n);
-  /* [blocking] Writes at or up to the end; the medium grows. NO_SPACE when full: nothing was written. */
-  chr_status(CHR_CALL* write)(chr_host* self, uint64_t at, const uint8_t* p, uint64_t n);
-  /* [blocking] Cuts or zero-extends to n bytes, atomically with the next sync. */
-  chr_status(CHR_CALL* resize)(chr_host* self, uint64_t n);
-  /* [blocking] All writes before are durable when it returns OK. */
-  chr_status(CHR_CALL* sync)(chr_host* self);
-} chr_medium_v1;
-
 #ifdef __cplusplus
 } /* extern "C" */
 #endif
-#endif /* CHRONIK_DRAFT_HOST_SERVICES_H_ */
+#endif /* CHRONIK_HOST_SERVICES_H_ */

@@ -1,14 +1,14 @@
 /* clang-format off */
-/* chronik draft ABI: chronik.consensus/1, replicated logs, and the state machines on them.
+/* chronik plugin ABI: chronik.consensus/1, replicated logs, and the state machines on them.
  *
  * A group is one replicated log. The log is the Kafka log: an entry is one record batch, and consensus gives an entry
  * its index and its Kafka offset together when it gets its place. A group lives on the shard that shard_of() names;
  * every [shard] function of its handle and every callback of its state machine runs there.
  */
-#ifndef CHRONIK_DRAFT_CONSENSUS_H_
-#define CHRONIK_DRAFT_CONSENSUS_H_
+#ifndef CHRONIK_CONSENSUS_H_
+#define CHRONIK_CONSENSUS_H_
 
-#include <chronik/draft/storage.h>
+#include <chronik/storage.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -246,4 +246,4 @@ typedef struct chr_consensus_v1 {
 #ifdef __cplusplus
 } /* extern "C" */
 #endif
-#endif /* CHRONIK_DRAFT_CONSENSUS_H_ */
+#endif /* CHRONIK_CONSENSUS_H_ */

@@ -1,7 +1,7 @@
 /* clang-format off */
-/* chronik draft ABI: client connections (host service) and protocols (plugin service). */
-#ifndef CHRONIK_DRAFT_NET_H_
-#define CHRONIK_DRAFT_NET_H_
+/* chronik plugin ABI: client connections (host service) and protocols (plugin service). */
+#ifndef CHRONIK_NET_H_
+#define CHRONIK_NET_H_
 
 #include <chronik/host.h>
 
@@ -59,4 +59,4 @@ typedef struct chr_net_v1 {
 #ifdef __cplusplus
 } /* extern "C" */
 #endif
-#endif /* CHRONIK_DRAFT_NET_H_ */
+#endif /* CHRONIK_NET_H_ */
