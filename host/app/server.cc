@@ -69,17 +69,25 @@ class Server::Values final : public ConfigValues {
     *out = value->text();
     return CHR_OK;
   }
+  chr_status integer_at(std::string_view key, uint32_t i, int64_t* out) const override {
+    return item<int64_t>(key, i, out);
+  }
   chr_status string_at(std::string_view key, uint32_t i, std::string_view* out) const override {
-    const Value* value = values_.find(key);
-    if (value == nullptr || !value->is_list) return CHR_E_NOT_FOUND;
-    if (i >= value->items.size()) return CHR_E_OUT_OF_RANGE;
-    const auto* text = std::get_if<std::string>(&value->items[i]);
-    if (text == nullptr) return CHR_E_NOT_FOUND;
-    *out = *text;
-    return CHR_OK;
+    return item<std::string>(key, i, out);
   }
 
  private:
+  template <class T, class Out>
+  chr_status item(std::string_view key, uint32_t i, Out* out) const {
+    const Value* value = values_.find(key);
+    if (value == nullptr || !value->is_list) return CHR_E_NOT_FOUND;
+    if (i >= value->items.size()) return CHR_E_OUT_OF_RANGE;
+    const auto* found = std::get_if<T>(&value->items[i]);
+    if (found == nullptr) return CHR_E_NOT_FOUND;
+    *out = *found;
+    return CHR_OK;
+  }
+
   const TableValues& values_;
 };
 

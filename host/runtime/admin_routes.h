@@ -1,5 +1,5 @@
 // AdminRoutes: the HTTP routes that plugins bring, behind chronik.host.admin/1 (see
-// chronik/draft/host_services.h for the promises).
+// chronik/draft/admin.h for the promises).
 #pragma once
 
 #include "host/observe/http_server.h"

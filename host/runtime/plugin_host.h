@@ -42,7 +42,8 @@ class ConfigValues {
   virtual chr_status integer(std::string_view key, int64_t* out) const = 0;
   // STRING, ADDRESS, CHOICE. The text lives as long as this object. CHR_OK or CHR_E_NOT_FOUND.
   virtual chr_status string(std::string_view key, std::string_view* out) const = 0;
-  // Element i of a list of texts. CHR_OK, CHR_E_NOT_FOUND, or CHR_E_OUT_OF_RANGE past the end.
+  // Element i of a list of numbers, or of texts. CHR_OK, CHR_E_NOT_FOUND, or CHR_E_OUT_OF_RANGE past the end.
+  virtual chr_status integer_at(std::string_view key, uint32_t i, int64_t* out) const = 0;
   virtual chr_status string_at(std::string_view key, uint32_t i, std::string_view* out) const = 0;
 };
 

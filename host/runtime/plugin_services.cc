@@ -168,6 +168,11 @@ chr_status CHR_CALL PluginServices::config_string(chr_host* self, chr_str key, c
   return status;
 }
 
+chr_status CHR_CALL PluginServices::config_integer_at(chr_host* self, chr_str key, uint32_t i, int64_t* out) {
+  const ConfigValues* config = of(self)->options_.config;
+  return config == nullptr ? CHR_E_NOT_FOUND : config->integer_at(from_abi(key), i, out);
+}
+
 chr_status CHR_CALL PluginServices::config_string_at(chr_host* self, chr_str key, uint32_t i, chr_str* out) {
   const ConfigValues* config = of(self)->options_.config;
   std::string_view value;
@@ -270,8 +275,8 @@ const chr_random_v1 PluginServices::kRandom = {sizeof(chr_random_v1), 1, random_
 const chr_mem_v1 PluginServices::kMem = {sizeof(chr_mem_v1), 1, mem_alloc};
 const chr_metrics_v1 PluginServices::kMetrics = {
     sizeof(chr_metrics_v1), 1, metric_define, metric_add, metric_set, metric_observe, metric_remove};
-const chr_config_v1 PluginServices::kConfig = {sizeof(chr_config_v1), 1, config_integer, config_string,
-                                               config_string_at};
+const chr_config_v1 PluginServices::kConfig = {
+    sizeof(chr_config_v1), 1, config_integer, config_string, config_integer_at, config_string_at};
 const chr_node_v1 PluginServices::kNode = {sizeof(chr_node_v1), 1, node_info, adopt_cluster};
 const chr_health_v1 PluginServices::kHealth = {sizeof(chr_health_v1), 1, health_set};
 const chr_admin_v1 PluginServices::kAdmin = {sizeof(chr_admin_v1), 1, admin_route, admin_respond};

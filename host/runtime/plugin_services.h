@@ -45,6 +45,7 @@ struct PluginServices {
 
   static chr_status CHR_CALL config_integer(chr_host* self, chr_str key, int64_t* out);
   static chr_status CHR_CALL config_string(chr_host* self, chr_str key, chr_str* out);
+  static chr_status CHR_CALL config_integer_at(chr_host* self, chr_str key, uint32_t i, int64_t* out);
   static chr_status CHR_CALL config_string_at(chr_host* self, chr_str key, uint32_t i, chr_str* out);
 
   static chr_status CHR_CALL admin_route(chr_host* self, chr_str path, chr_admin_fn fn, void* context,

@@ -206,8 +206,9 @@ class ThreadHost {
     return CHR_OK;
   }
   static chr_status CHR_CALL string(chr_host*, chr_str, chr_str*) { return CHR_E_NOT_FOUND; }
+  static chr_status CHR_CALL integer_at(chr_host*, chr_str, uint32_t, int64_t*) { return CHR_E_NOT_FOUND; }
   static chr_status CHR_CALL string_at(chr_host*, chr_str, uint32_t, chr_str*) { return CHR_E_NOT_FOUND; }
-  static constexpr chr_config_v1 kConfig = {sizeof(chr_config_v1), 1, integer, string, string_at};
+  static constexpr chr_config_v1 kConfig = {sizeof(chr_config_v1), 1, integer, string, integer_at, string_at};
   static const chr_node_info* CHR_CALL info(chr_host* self) { return &of(self).node_; }
   static chr_status CHR_CALL adopt(chr_host*, chr_str, chr_error*) { return CHR_OK; }
   static constexpr chr_node_v1 kNode = {sizeof(chr_node_v1), 1, info, adopt};

@@ -1,6 +1,6 @@
 // The raft plugin with slow state machines: every call of apply() first sleeps on a blocking thread. It
 // stands in for the plugin under its name: RAFT_PLUGIN names the real one, SLOW_APPLY_MS is how long.
-#include <chronik/draft/consensus.h>
+#include <chronik/consensus.h>
 #include <chronik/plugin.hpp>
 
 #include <dlfcn.h>

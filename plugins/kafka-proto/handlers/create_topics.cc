@@ -139,7 +139,7 @@ Problem read_configs(const Request::Topic& topic, Creation& creation, chr_new_to
   }
   for (const auto& [name, value] : values) entries.push_back({to_abi(name), to_abi(value)});
   out.configs = entries.data();
-  out.n_configs = entries.size();
+  out.n_configs = static_cast<uint32_t>(entries.size());
   return {};
 }
 

@@ -48,7 +48,6 @@ void Partition::open(const std::function<void(const Status&)>& done) {
   life_ = Life::kOpening;
   chr_group_options options{};
   options.struct_size = sizeof options;
-  options.id.struct_size = sizeof options.id;
   options.id.topic = id_.topic;
   options.id.partition = id_.index;
   options.id.name = to_abi(group_name_);

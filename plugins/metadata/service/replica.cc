@@ -56,7 +56,6 @@ void Replica::open(const Done& done) {
   if (voters.empty()) voters.push_back(node.id);
   chr_group_options options{};
   options.struct_size = sizeof options;
-  options.id.struct_size = sizeof options.id;
   options.id.partition = -1;
   options.id.name = options.id.label = to_abi(kName);
   options.n_voters = static_cast<uint32_t>(voters.size());

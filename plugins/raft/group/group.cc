@@ -35,7 +35,6 @@ Group::Group(Shard* shard, const chr_group_options& options, const chr_state_mac
       machine_(copy_of(machine)),
       context_(context),
       initial_(voters_of(options)) {
-  id_.struct_size = sizeof id_;
   id_.partition = options.id.partition;
   id_.topic = options.id.topic;
   id_.name = to_abi(name_);

@@ -7,7 +7,10 @@
  * Rules of this ABI:
  *  - Function tables are frozen: a table never changes once released; growth is a new ID ("chronik.storage/2").
  *  - Data structs marked GROWS begin with struct_size and only ever grow at the end. A reader looks at a field only if
- *    struct_size covers it. Structs marked FROZEN never change and may stand in arrays.
+ *    struct_size covers it. A writer leaves alone what struct_size does not cover. Structs marked FROZEN never change and may stand in
+ *    arrays and in one another; a reserved field is zero.
+ *  - A table starts with struct_size and rev, which is 1. No function in it is NULL unless its comment says so. No pointer
+ *    argument is NULL unless n says that nothing is there, or its comment allows it; chr_error* always may be.
  *  - Nobody frees the other side's memory. What a call passes in is borrowed for that call; to keep the bytes of a
  *    slice, retain its lease.
  *  - No exception, C++ type, errno or global crosses. Errors are a chr_status plus a chr_error that the caller owns.
@@ -87,7 +90,7 @@ typedef struct chr_buf_ops {
    * longer than a call looks at it now and then, the host for all that it is to write. NULL: never. */
   int32_t(CHR_CALL* is_recalled)(const chr_buf* self);
 } chr_buf_ops;
-struct chr_buf {
+struct chr_buf { /* FROZEN, 8 bytes */
   const chr_buf_ops* ops;
 };
 

@@ -34,40 +34,41 @@ typedef struct chr_role { /* GROWS */
   uint32_t reserved;
 } chr_role;
 
-/* Which group: given to open_group, and again with every role event. GROWS. */
+/* Which group: given to open_group, and again with every role event. FROZEN, 56 bytes. */
 typedef struct chr_group_id {
-  uint32_t struct_size;
+  uint32_t reserved;
   int32_t partition;             /* -1 for a group that is no partition */
   chr_uuid topic;                /* zero for a group that is no partition */
   chr_str name;                  /* unique and durable, such as "__meta" */
   chr_str label;                 /* what logs call it, such as "orders/3" */
 } chr_group_id;
 
-/* A sink for bytes of a snapshot. [shard] Chunks of any size; a false return (0) ends the snapshot as failed. */
+/* A sink for bytes of a snapshot. FROZEN. */
 typedef struct chr_sink {
   void* context;
+  /* [shard] Chunks of any size. 0: the snapshot has failed, return an error from save(). */
   uint32_t(CHR_CALL* write)(void* context, const uint8_t* p, uint64_t n);
 } chr_sink;
 
 /* The callbacks of a state machine. All [shard], in log order, none after close_group completed. They must not read a
- * clock or randomness: the leader proposes what time does. FROZEN once stable. */
+ * clock or randomness: the leader proposes what time does. FROZEN; no function is NULL. */
 typedef struct chr_state_machine_v1 {
   uint32_t struct_size, rev;
-  /* Committed entries of the kinds from 16 on, each exactly once per open. PENDING: apply the next ones only after
+  /* [shard] Committed entries of the kinds from 16 on, each exactly once per open. PENDING: apply the next ones only after
    * the token was completed. An error stops the node: the state machine cannot go on. */
   chr_status(CHR_CALL* apply)(void* context, const chr_entry* entries, uint32_t n, uint64_t token);
-  /* This node's role changed, or the leader it knows. LEADER is told once the no-op of the term is applied. */
+  /* [shard] This node's role changed, or the leader it knows. LEADER is told once the no-op of the term is applied. */
   void(CHR_CALL* role)(void* context, const chr_role* role);
-  /* Everything below offset is committed (the high watermark); index is the last committed entry. Cheap: at most once
+  /* [shard] Everything below offset is committed (the high watermark); index is the last committed entry. Cheap: at most once
    * per turn, before the matching apply(). */
   void(CHR_CALL* committed)(void* context, uint64_t index, int64_t offset);
-  /* Uncommitted entries from index (Kafka: from offset) on were removed. */
+  /* [shard] Uncommitted entries from index (Kafka: from offset) on were removed. */
   void(CHR_CALL* truncated)(void* context, uint64_t index, int64_t offset);
-  /* The log now starts at offset. */
+  /* [shard] The log now starts at offset. */
   void(CHR_CALL* trimmed)(void* context, int64_t offset);
-  /* Writes the whole state as of the last applied entry. */
+  /* [shard] Writes the whole state as of the last applied entry. */
   chr_status(CHR_CALL* save)(void* context, const chr_sink* sink);
-  /* Replaces the whole state by what save() wrote, here or on another member, in n pieces. When the group opens, before
+  /* [shard] Replaces the whole state by what save() wrote, here or on another member, in n pieces. When the group opens, before
    * any apply(); and again at any time between two calls of apply(), on a follower that was too far behind. */
   chr_status(CHR_CALL* load)(void* context, const chr_slice* pieces, uint32_t n, chr_error* error);
 } chr_state_machine_v1;
@@ -229,6 +230,7 @@ typedef struct chr_consensus_v1 {
   /* [ctl] fn is called for each role change of each group, from then on and once for each group that is open. One
    * watcher per (fn, context); ends with unwatch(), after which fn does not run. */
   void(CHR_CALL* watch)(void* self, chr_role_fn fn, void* context);
+  /* [ctl] */
   void(CHR_CALL* unwatch)(void* self, chr_role_fn fn, void* context);
 
   /* [shard] From memory. */

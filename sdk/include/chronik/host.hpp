@@ -212,6 +212,9 @@ class Host {
     return config_->string(self(), to_abi(key), &value) == CHR_OK ? from_abi(value) : std::string_view();
   }
   // Element i of a list; false past its end.
+  bool config_int_at(std::string_view key, uint32_t i, int64_t* out) const {
+    return config_->integer_at(self(), to_abi(key), i, out) == CHR_OK;
+  }
   bool config_string_at(std::string_view key, uint32_t i, std::string_view* out) const {
     chr_str value{};
     if (config_->string_at(self(), to_abi(key), i, &value) != CHR_OK) return false;

@@ -1,6 +1,6 @@
 /* clang-format off */
 /* chronik plugin ABI: host services, found with chr_host_v1.query. Every function takes chr_host_v1.self first.
- * Networks are in net.h (clients) and link.h (other nodes). */
+ * Networks are in net.h (clients) and link.h (other nodes). FROZEN, table by table. */
 #ifndef CHRONIK_HOST_SERVICES_H_
 #define CHRONIK_HOST_SERVICES_H_
 
@@ -17,7 +17,7 @@ typedef void(CHR_CALL* chr_fn)(void* context);
 typedef void(CHR_CALL* chr_done_fn)(void* context, const chr_done* done);
 typedef struct chr_exec_v1 {
   uint32_t struct_size, rev;
-  /* [any] */
+  /* [any] From 1 on; does not change. */
   uint32_t(CHR_CALL* shard_count)(chr_host* self);
   /* [any] The shard of the calling thread, or -1 on other threads. */
   int32_t(CHR_CALL* current_shard)(chr_host* self);
@@ -88,7 +88,9 @@ typedef struct chr_config_v1 {
   chr_status(CHR_CALL* integer)(chr_host* self, chr_str key, int64_t* out);
   /* [any] STRING, ADDRESS, CHOICE. The text lives as long as the instance. */
   chr_status(CHR_CALL* string)(chr_host* self, chr_str key, chr_str* out);
-  /* [any] Element i of a list of texts; OUT_OF_RANGE past the end. */
+  /* [any] Element i of a list of numbers; OUT_OF_RANGE past the end. */
+  chr_status(CHR_CALL* integer_at)(chr_host* self, chr_str key, uint32_t i, int64_t* out);
+  /* [any] Element i of a list of texts, likewise. */
   chr_status(CHR_CALL* string_at)(chr_host* self, chr_str key, uint32_t i, chr_str* out);
 } chr_config_v1;
 
@@ -111,10 +113,10 @@ typedef struct chr_node_info { /* GROWS; lives as long as the instance */
 } chr_node_info;
 typedef struct chr_node_v1 {
   uint32_t struct_size, rev;
-  /* [any] */
+  /* [any] Never NULL; lives as long as the instance. */
   const chr_node_info*(CHR_CALL* info)(chr_host* self);
-  /* [any] Binds the data directory to a cluster: OK when it was unbound (now durably bound) or bound to the same
-   * id; FENCED when it belongs to another cluster. Blocks for a sync of one small file: call it on a blocking thread. */
+  /* [blocking] Binds the data directory to a cluster: OK when it was unbound (now durably bound) or bound to the same
+   * id; FENCED when it belongs to another cluster. Syncs one small file. UNSUPPORTED: this host has no directory. */
   chr_status(CHR_CALL* adopt_cluster)(chr_host* self, chr_str cluster_id, chr_error* error);
 } chr_node_v1;
 

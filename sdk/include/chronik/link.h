@@ -12,7 +12,7 @@ extern "C" {
 
 enum { CHR_LANE_CONTROL = 0, CHR_LANE_BULK = 1 };
 
-/* What a plugin gets from its channel. FROZEN once stable. */
+/* What a plugin gets from its channel. FROZEN. */
 typedef struct chr_channel_v1 {
   uint32_t struct_size, rev;
   /* [shard] Shard 0. A frame, contiguous; retain its lease to keep it. Frames of one lane of one peer come in order;
@@ -29,7 +29,8 @@ typedef struct chr_link_v1 {
   chr_status(CHR_CALL* open)(chr_host* self, chr_str channel, const chr_channel_v1* receiver, void* context,
                              uint32_t* channel_id, chr_error* error);
   /* [any] Queues one frame, gathered from n slices whose leases are retained. Never blocks and never retries:
-   * OVERLOADED when the bounded queue of the lane is full, UNAVAILABLE when the link is down; the frame is dropped. */
+   * OVERLOADED when the bounded queue of the lane is full, UNAVAILABLE when the link is down, OUT_OF_RANGE above 160 MiB;
+   * the frame is dropped. */
   chr_status(CHR_CALL* send)(chr_host* self, uint32_t channel_id, int32_t to, uint32_t lane, const chr_slice* slices,
                              uint32_t n);
   /* [any] Adds a peer, or changes what is known of it; the peers of chr_node_info are there from the start. address:

@@ -61,7 +61,8 @@ typedef struct chr_new_topic {
   int32_t replication_factor;
   const int32_t* assignment;     /* NULL, or partitions * replication_factor node ids, partition by partition */
   const chr_config_entry* configs;
-  uint64_t n_configs;
+  uint32_t n_configs;
+  uint32_t reserved;
 } chr_new_topic;
 
 typedef struct chr_more_partitions { /* FROZEN */
@@ -132,7 +133,8 @@ typedef void(CHR_CALL* chr_catalog_fn)(void* context);
 typedef struct chr_metadata_v1 {
   uint32_t struct_size, rev;
 
-  /* ---- reading --------------------------------------------------------------------------------------------------- */
+  /* ---- reading ---------------------------------------------------------------------------------------------------
+   * Positions and handles are of one image: OUT_OF_RANGE past the end, NOT_FOUND where nothing has the name or id. */
   /* [any] The newest image, retained; never NULL. Empty before the first election. */
   chr_catalog*(CHR_CALL* catalog)(void* self);
   /* [any] */
@@ -143,44 +145,54 @@ typedef struct chr_metadata_v1 {
   chr_str(CHR_CALL* cluster_id)(void* self, chr_catalog* catalog);
   /* [any] The leader of __meta that this node knows, -1: none. */
   int32_t(CHR_CALL* controller)(void* self);
-  /* [any] Topics by position, in the order of their names. */
+  /* [any] */
   uint32_t(CHR_CALL* n_topics)(void* self, chr_catalog* catalog);
+  /* [any] Topics by position, in the order of their names. */
   chr_status(CHR_CALL* topic_at)(void* self, chr_catalog* catalog, uint32_t i, chr_topic* out);
+  /* [any] */
   chr_status(CHR_CALL* topic_by_name)(void* self, chr_catalog* catalog, chr_str name, chr_topic* out);
+  /* [any] */
   chr_status(CHR_CALL* topic_by_id)(void* self, chr_catalog* catalog, const chr_uuid* id, chr_topic* out);
   /* [any] Leader and term are those of now, joined with consensus. */
   chr_status(CHR_CALL* partition)(void* self, chr_catalog* catalog, uint32_t topic_handle, int32_t partition,
                                   chr_partition* out);
-  /* [any] What was set on the topic explicitly, by position; OUT_OF_RANGE past the end. */
+  /* [any] What was set on the topic explicitly, by position. */
   chr_status(CHR_CALL* config_at)(void* self, chr_catalog* catalog, uint32_t topic_handle, uint32_t i,
                                   chr_config_entry* out);
+  /* [any] */
   uint32_t(CHR_CALL* n_brokers)(void* self, chr_catalog* catalog);
+  /* [any] In the order of their ids. */
   chr_status(CHR_CALL* broker_at)(void* self, chr_catalog* catalog, uint32_t i, chr_broker* out);
   /* [shard] Calls fn on this shard after each change, and once soon after the call. */
   void(CHR_CALL* watch)(void* self, chr_catalog_fn fn, void* context);
+  /* [shard] The one that called watch(): fn does not run any more. */
   void(CHR_CALL* unwatch)(void* self, chr_catalog_fn fn, void* context);
 
-  /* ---- changing: [shard], PENDING; results[i] is filled for every item when the token completes with OK. Another code
+  /* ---- changing: PENDING, or an error at once -----------------------------------------------------------------------
+   * Items are borrowed for the call. results[i] is filled for every item when the token completes with OK. Another code
    * (UNAVAILABLE, TIMEOUT): nothing is known of any item. validate_only 1: everything but the change. The change is visible
-   * in catalog() of this node when it completes. ------------------------------------------------------------------------ */
+   * in catalog() of this node when it completes. */
+  /* [shard] */
   chr_status(CHR_CALL* create_topics)(void* self, const chr_new_topic* topics, uint32_t n, uint32_t validate_only,
                                       uint64_t timeout_ns, chr_change_result* results, uint64_t token, chr_error* error);
+  /* [shard] */
   chr_status(CHR_CALL* delete_topics)(void* self, const chr_uuid* topics, uint32_t n, uint64_t timeout_ns,
                                       chr_change_result* results, uint64_t token, chr_error* error);
+  /* [shard] */
   chr_status(CHR_CALL* create_partitions)(void* self, const chr_more_partitions* items, uint32_t n, uint32_t validate_only,
                                           uint64_t timeout_ns, chr_change_result* results, uint64_t token, chr_error* error);
-  /* Completes with u[0] = first id, u[1] = how many: a block that no other call of any node ever gets. */
+  /* [shard] Completes with u[0] = first id, u[1] = how many: a block that no other call of any node ever gets. */
   chr_status(CHR_CALL* allocate_producer_ids)(void* self, uint64_t timeout_ns, uint64_t token, chr_error* error);
 
   /* [any] The address that clients are told for this node; kept in the catalog in the background, for ever. */
   void(CHR_CALL* announce)(void* self, chr_str host, uint16_t port);
 
-  /* As the changes above. Sets where the replicas of partitions shall be, or takes that back (CONFLICT: nothing is in
-   * progress). The leaders of the partitions pursue it. */
+  /* [shard] Sets where the replicas of partitions shall be, or takes that back (CONFLICT: nothing is in progress). The
+   * leaders of the partitions pursue it. */
   chr_status(CHR_CALL* alter_reassignments)(void* self, const chr_reassignment* items, uint32_t n, uint64_t timeout_ns,
                                             chr_change_result* results, uint64_t token, chr_error* error);
-  /* As the changes above; flags are 0. Says that the replicas are the members of the partition's group now. CONFLICT:
-   * they are not its target (any more). */
+  /* [shard] flags are 0. Says that the replicas are the members of the partition's group now. CONFLICT: they are not its
+   * target (any more). */
   chr_status(CHR_CALL* finish_reassignments)(void* self, const chr_reassignment* items, uint32_t n, uint64_t timeout_ns,
                                              chr_change_result* results, uint64_t token, chr_error* error);
   /* [shard] PENDING; *out is filled when the token completes with OK. UNAVAILABLE: no leader of __meta answered. */

@@ -18,7 +18,7 @@ typedef struct chr_conn_info { /* GROWS; texts are borrowed for accept() */
   chr_str local;
 } chr_conn_info;
 
-/* Service of a protocol plugin. All calls for one connection come on its shard, in order. FROZEN once stable. */
+/* Service of a protocol plugin. All calls for one connection come on its shard, in order. FROZEN. */
 #define CHR_PROTOCOL_ID "chronik.protocol/1"
 typedef struct chr_protocol_v1 {
   uint32_t struct_size, rev;
@@ -51,6 +51,7 @@ typedef struct chr_net_v1 {
   uint64_t(CHR_CALL* queued)(chr_host* self, chr_conn* conn);
   /* [shard] Stops or resumes reading: backpressure. After pause data() is not called; resume delivers what is left. */
   void(CHR_CALL* pause)(chr_host* self, chr_conn* conn);
+  /* [shard] */
   void(CHR_CALL* resume)(chr_host* self, chr_conn* conn);
   /* [shard] Ends the connection after what is queued was written (flush 1) or at once (0). closed() follows, later. */
   void(CHR_CALL* close)(chr_host* self, chr_conn* conn, uint32_t flush);

@@ -34,7 +34,7 @@ typedef struct chr_entry {
   chr_slice payload;
 } chr_entry;
 
-/* One step of a write. FROZEN. Fields that the type does not name are zero. */
+/* One step of a write. FROZEN, 72 bytes. Fields that the type does not name are zero. */
 enum {
   CHR_STORAGE_TRUNCATE = 1,      /* removes entries with index >= .index */
   CHR_STORAGE_APPEND = 2,        /* .entries[0, .n): ascending indexes, above the last one in the log */
@@ -104,8 +104,8 @@ enum { CHR_FIND_OFFSET = 1, CHR_FIND_TIMESTAMP = 2, CHR_FIND_MAX_TIMESTAMP = 3 }
 typedef struct chr_storage_v1 {
   uint32_t struct_size, rev;
 
-  /* [any] The id of the group with this name (up to 255 bytes), never 0; new names exist durably from their first
-   * write on. No I/O. */
+  /* [any] The id of the group with this name (1 to 255 bytes), never 0; new names exist durably from their first
+   * write on. No I/O. INVALID_ARGUMENT: the name. */
   chr_status(CHR_CALL* open_group)(void* self, chr_str name, uint64_t* group, chr_error* error);
 
   /* [any] Calls fn for every group that exists durably, in the order of their ids. */
@@ -129,7 +129,7 @@ typedef struct chr_storage_v1 {
   /* [any] The value of a key into *out, whose lease the caller owns. OK, PENDING or NOT_FOUND. */
   chr_status(CHR_CALL* get)(void* self, uint64_t group, chr_str key, chr_slice* out, uint64_t token, chr_error* error);
 
-  /* [any] From memory; as of the last completed write. */
+  /* [any] From memory; as of the last completed write. NOT_FOUND: no such group. */
   chr_status(CHR_CALL* bounds)(void* self, uint64_t group, chr_storage_bounds* out);
 
   /* [any] From memory. */

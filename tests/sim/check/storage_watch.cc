@@ -1,6 +1,6 @@
 #include "sim/check/storage_watch.h"
 
-#include <chronik/draft/consensus.h>
+#include <chronik/consensus.h>
 #include <chronik/host.hpp>
 
 #include <utility>

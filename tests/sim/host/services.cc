@@ -91,6 +91,15 @@ chr_status CHR_CALL config_string(chr_host* self, chr_str key, chr_str* out) {
   *out = to_abi(*text);
   return CHR_OK;
 }
+chr_status CHR_CALL config_integer_at(chr_host* self, chr_str key, uint32_t i, int64_t* out) {
+  const host::Value* const value = self->config.find(from_abi(key));
+  if (value == nullptr || !value->is_list) return CHR_E_NOT_FOUND;
+  if (i >= value->items.size()) return CHR_E_OUT_OF_RANGE;
+  const auto* const number = std::get_if<int64_t>(&value->items[i]);
+  if (number == nullptr) return CHR_E_NOT_FOUND;
+  *out = *number;
+  return CHR_OK;
+}
 chr_status CHR_CALL config_string_at(chr_host* self, chr_str key, uint32_t i, chr_str* out) {
   const host::Value* const value = self->config.find(from_abi(key));
   if (value == nullptr || !value->is_list) return CHR_E_NOT_FOUND;
@@ -100,7 +109,8 @@ chr_status CHR_CALL config_string_at(chr_host* self, chr_str key, uint32_t i, ch
   *out = to_abi(*text);
   return CHR_OK;
 }
-constexpr chr_config_v1 kConfig = {sizeof(chr_config_v1), 1, config_integer, config_string, config_string_at};
+constexpr chr_config_v1 kConfig = {sizeof(chr_config_v1), 1, config_integer, config_string, config_integer_at,
+                                   config_string_at};
 
 // ---- node, health ----
 const chr_node_info* CHR_CALL node_info(chr_host* self) { return &self->info; }

@@ -1,6 +1,6 @@
 #include "sim/workload/kafka_members.h"
 
-#include <chronik/draft/metadata.h>
+#include <chronik/metadata.h>
 #include <chronik/host.hpp>
 
 #include <algorithm>

@@ -186,7 +186,7 @@ TEST_F(OneNode, ARequestIsBounded) {
   for (const std::string& key : keys) configs.push_back({to_abi(key), to_abi(value)});
   chr_new_topic big = TestNode::new_topic("big");
   big.configs = configs.data();
-  big.n_configs = configs.size();
+  big.n_configs = static_cast<uint32_t>(configs.size());
   const auto refused = node_.create({big});
   node_.host.run();
   ASSERT_TRUE(refused->done);

@@ -10,7 +10,7 @@ class FakeMetadataTest : public ::testing::Test {
  protected:
   FakeMetadataTest() { table_ = Host(host_.core()).acquire<chr_metadata_v1>(CHR_METADATA_ID, &self_); }
   chr_status create(const char* name, int32_t partitions, chr_change_result* result) {
-    const chr_new_topic item{to_abi(name), partitions, 1, nullptr, nullptr, 0};
+    const chr_new_topic item{to_abi(name), partitions, 1, nullptr, nullptr, 0, 0};
     chr_done done{};
     done.code = CHR_E_FAILED;
     host_.on_shard(0, [&] {
@@ -55,7 +55,7 @@ TEST_F(FakeMetadataTest, AnswersAndHoldsChanges) {
   EXPECT_FALSE(fake_.has_topic("orders"));
   fake_.answer_changes(CHR_OK);
   fake_.hold_changes(true);
-  const chr_new_topic item{to_abi("orders"), 1, 1, nullptr, nullptr, 0};
+  const chr_new_topic item{to_abi("orders"), 1, 1, nullptr, nullptr, 0, 0};
   chr_done done{};
   done.code = CHR_E_FAILED;
   host_.on_shard(

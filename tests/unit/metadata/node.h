@@ -175,7 +175,6 @@ class TestNode {
   void role(const chr_uuid& topic, const std::string& label, int32_t partition, uint64_t term, int32_t leader,
             bool usable = true) {
     chr_group_id id{};
-    id.struct_size = sizeof id;
     id.topic = topic;
     id.partition = partition;
     id.name = id.label = to_abi(label);

@@ -122,7 +122,6 @@ void Node::open(const std::string& name, Journal* journal,
     voters.push_back(Host(host.core()).node().peers[i].id);
   chr_group_options options{};
   options.struct_size = sizeof options;
-  options.id.struct_size = sizeof options.id;
   options.id.name = options.id.label = to_abi(name);
   options.n_voters = static_cast<uint32_t>(voters.size());
   options.voters = voters.data();

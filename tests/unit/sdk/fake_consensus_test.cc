@@ -21,7 +21,6 @@ class FakeConsensusMembers : public ::testing::Test {
     const int32_t voters[] = {1, 2};
     chr_group_options options{};
     options.struct_size = sizeof options;
-    options.id.struct_size = sizeof options.id;
     options.id.name = options.id.label = to_abi("a");
     options.n_voters = 2;
     options.voters = voters;

@@ -101,9 +101,12 @@ class FakeHost {
 
   // ---- what the plugin finds ----
   void provide(const char* id, const void* table, void* instance) { services_[id] = {table, instance}; }
-  void config_int(std::string_view key, int64_t value) { integers_[std::string(key)] = value; }
+  void config_int(std::string_view key, int64_t value) { integers_[std::string(key)] = {value}; }
   void config_string(std::string_view key, std::string_view value) {
     strings_[std::string(key)] = {std::string(value)};
+  }
+  void config_list(std::string_view key, std::vector<int64_t> values) {
+    integers_[std::string(key)] = std::move(values);
   }
   void config_list(std::string_view key, std::vector<std::string> values) {
     strings_[std::string(key)] = std::move(values);
@@ -358,7 +361,7 @@ class FakeHost {
   std::map<std::string, Route> routes_;
   std::map<uint64_t, Response> responses_;
   uint64_t next_request_ = 0;
-  std::map<std::string, int64_t> integers_;
+  std::map<std::string, std::vector<int64_t>> integers_;
   std::map<std::string, std::vector<std::string>> strings_;
   std::map<std::string, uint64_t> metric_ids_;
   std::vector<double> metrics_{0};

@@ -84,11 +84,15 @@ struct FakeServices {
   static constexpr chr_metrics_v1 kMetrics = {sizeof(chr_metrics_v1), 1, define, add, set, observe, remove};
 
   // ---- config ----
-  static chr_status CHR_CALL integer(chr_host* self, chr_str key, int64_t* out) {
+  static chr_status CHR_CALL integer_at(chr_host* self, chr_str key, uint32_t i, int64_t* out) {
     const auto found = of(self)->integers_.find(std::string(from_abi(key)));
     if (found == of(self)->integers_.end()) return CHR_E_NOT_FOUND;
-    *out = found->second;
+    if (i >= found->second.size()) return CHR_E_OUT_OF_RANGE;
+    *out = found->second[i];
     return CHR_OK;
+  }
+  static chr_status CHR_CALL integer(chr_host* self, chr_str key, int64_t* out) {
+    return integer_at(self, key, 0, out);
   }
   static chr_status CHR_CALL string_at(chr_host* self, chr_str key, uint32_t i, chr_str* out) {
     const auto found = of(self)->strings_.find(std::string(from_abi(key)));
@@ -100,7 +104,7 @@ struct FakeServices {
   static chr_status CHR_CALL string(chr_host* self, chr_str key, chr_str* out) {
     return string_at(self, key, 0, out);
   }
-  static constexpr chr_config_v1 kConfig = {sizeof(chr_config_v1), 1, integer, string, string_at};
+  static constexpr chr_config_v1 kConfig = {sizeof(chr_config_v1), 1, integer, string, integer_at, string_at};
 
   // ---- node, health ----
   static const chr_node_info* CHR_CALL info(chr_host* self) { return &of(self)->node_; }
