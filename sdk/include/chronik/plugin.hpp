@@ -51,19 +51,30 @@ chr_status guarded(chr_error* error, F&& fn) noexcept {
 
 namespace detail {
 
+// The chr_error among the arguments of a call, or nullptr.
+template <class... Args>
+chr_error* error_among(Args... args) noexcept {
+  chr_error* found = nullptr;
+  const auto look = [&](auto arg) {
+    if constexpr (std::is_same_v<decltype(arg), chr_error*>) found = arg;
+  };
+  (look(args), ...);
+  return found;
+}
+
 template <auto Method>
 struct Thunk;
 
 template <class T, class R, class... Args, R (T::*Method)(Args...)>
 struct Thunk<Method> {
   static R CHR_CALL call(void* self, Args... args) noexcept {
-    try {
-      return (static_cast<T*>(self)->*Method)(args...);
-    } catch (...) {
-      if constexpr (std::is_same_v<R, chr_status>) {
-        return CHR_E_FAILED;
-      } else if constexpr (!std::is_void_v<R>) {
-        return R{};
+    if constexpr (std::is_same_v<R, chr_status>) {
+      return guarded(error_among(args...), [&] { return (static_cast<T*>(self)->*Method)(args...); });
+    } else {
+      try {
+        return (static_cast<T*>(self)->*Method)(args...);
+      } catch (...) {
+        return R();
       }
     }
   }
@@ -133,7 +144,7 @@ struct Table {
 }  // namespace detail
 
 // A C function for a service table that calls a member function of the instance: self first, exceptions
-// become CHR_E_FAILED (or an empty value).
+// become CHR_E_FAILED with their message (or an empty value).
 template <auto Method>
 inline constexpr auto thunk = &detail::Thunk<Method>::call;
 
