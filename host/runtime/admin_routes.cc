@@ -50,7 +50,6 @@ void AdminRoutes::take(const std::shared_ptr<Route>& route, uint64_t id, HttpReq
 void AdminRoutes::call(const Route& route, uint64_t id, const HttpRequest& request) {
   chr_admin_request asked{};
   asked.struct_size = sizeof asked;
-  asked.rev = 1;
   asked.method = to_abi(request.method);
   asked.path = to_abi(request.path);
   asked.query = to_abi(request.query);

@@ -2,6 +2,8 @@
 // chronik/draft/admin.h for the promises).
 #pragma once
 
+#include <chronik/draft/admin.h>
+
 #include "host/observe/http_server.h"
 #include "host/runtime/runtime.h"
 

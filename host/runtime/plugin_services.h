@@ -3,6 +3,7 @@
 
 #include "host/runtime/plugin_host.h"
 
+#include <chronik/draft/admin.h>
 #include <chronik/link.h>
 
 namespace chronik::host {

@@ -91,7 +91,7 @@ def read(include):
 
 def one_text(headers):
     """The headers as one, without comments and includes of one another: the snapshot of a minor for the museum."""
-    out = ["#include <stdint.h>", "#ifdef __cplusplus", 'extern "C" {', "#endif"]
+    out = ["/* clang-format off */", "/* The headers of one minor of the ABI as one, written by tests/abi/check.py. */", "#include <stdint.h>", "#ifdef __cplusplus", 'extern "C" {', "#endif"]
     guard = re.compile(r"#(ifndef|define) CHRONIK_\w+_H_$|#include|#ifdef __cplusplus|extern \"C\"|#endif$|\}\s*$")
     for header in headers:
         lines = [line.rstrip() for line in without_comments(header.text).split("\n")]

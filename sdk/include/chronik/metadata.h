@@ -92,7 +92,7 @@ typedef struct chr_config_change {
   uint32_t remove;               /* 1: nothing is set any more, the value is not looked at */
   uint32_t reserved;
 } chr_config_change;
-typedef struct chr_topic_configs {
+typedef struct chr_topic_configs { /* FROZEN */
   chr_uuid topic;
   const chr_config_change* changes; /* borrowed for the call; of two for one key the last counts */
   uint32_t n_changes;
@@ -197,7 +197,7 @@ typedef struct chr_metadata_v1 {
                                              chr_change_result* results, uint64_t token, chr_error* error);
   /* [shard] PENDING; *out is filled when the token completes with OK. UNAVAILABLE: no leader of __meta answered. */
   chr_status(CHR_CALL* describe_quorum)(void* self, uint64_t timeout_ns, chr_quorum* out, uint64_t token, chr_error* error);
-  /* As the changes above. Changes what is set on topics; what keys and values mean is the caller's business. */
+  /* [shard] Changes what is set on topics; what keys and values mean is the caller's business. */
   chr_status(CHR_CALL* alter_configs)(void* self, const chr_topic_configs* items, uint32_t n, uint32_t validate_only,
                                       uint64_t timeout_ns, chr_change_result* results, uint64_t token, chr_error* error);
 } chr_metadata_v1;

@@ -1,3 +1,5 @@
+/* clang-format off */
+/* The headers of one minor of the ABI as one, written by tests/abi/check.py. */
 #include <stdint.h>
 #ifdef __cplusplus
 extern "C" {
@@ -442,13 +444,18 @@ typedef struct chr_members_change {
   const int32_t* voters;
 } chr_members_change;
 typedef void(CHR_CALL* chr_role_fn)(void* context, const chr_group_id* id, const chr_role* role, uint32_t usable);
+enum {
+  CHR_CLOSE_PLAIN = 0,
+  CHR_CLOSE_SNAPSHOT = 1,
+  CHR_CLOSE_LEAVE = 2
+};
 #define CHR_CONSENSUS_ID "chronik.consensus/1"
 typedef struct chr_consensus_v1 {
   uint32_t struct_size, rev;
   uint32_t(CHR_CALL* shard_of)(void* self, chr_str name);
   chr_status(CHR_CALL* open_group)(void* self, const chr_group_options* options, const chr_state_machine_v1* machine,
                                    void* context, chr_group** out, uint64_t token, chr_error* error);
-  chr_status(CHR_CALL* close_group)(chr_group* group, uint32_t snapshot, uint64_t token, chr_error* error);
+  chr_status(CHR_CALL* close_group)(chr_group* group, uint32_t how, uint64_t token, chr_error* error);
   chr_status(CHR_CALL* delete_group)(void* self, chr_str name, uint64_t token, chr_error* error);
   chr_status(CHR_CALL* propose)(chr_group* group, uint64_t expected_term, const chr_proposal* items, uint32_t n, uint32_t until,
                                 chr_placed* placed, uint64_t token, chr_error* error);
@@ -526,6 +533,18 @@ typedef struct chr_reassignment {
   uint32_t n_replicas;
   uint32_t reserved;
 } chr_reassignment;
+typedef struct chr_config_change {
+  chr_str key;
+  chr_str value;
+  uint32_t remove;
+  uint32_t reserved;
+} chr_config_change;
+typedef struct chr_topic_configs {
+  chr_uuid topic;
+  const chr_config_change* changes;
+  uint32_t n_changes;
+  uint32_t reserved;
+} chr_topic_configs;
 typedef struct chr_quorum_member {
   int32_t id;
   uint32_t voter;
@@ -583,6 +602,8 @@ typedef struct chr_metadata_v1 {
   chr_status(CHR_CALL* finish_reassignments)(void* self, const chr_reassignment* items, uint32_t n, uint64_t timeout_ns,
                                              chr_change_result* results, uint64_t token, chr_error* error);
   chr_status(CHR_CALL* describe_quorum)(void* self, uint64_t timeout_ns, chr_quorum* out, uint64_t token, chr_error* error);
+  chr_status(CHR_CALL* alter_configs)(void* self, const chr_topic_configs* items, uint32_t n, uint32_t validate_only,
+                                      uint64_t timeout_ns, chr_change_result* results, uint64_t token, chr_error* error);
 } chr_metadata_v1;
 typedef struct chr_retry {
   uint32_t struct_size;

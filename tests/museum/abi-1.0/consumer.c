@@ -88,7 +88,7 @@ static void CHR_CALL closed(void* context, const chr_done* done) {
 
 static void close_now(chr_plugin* self) {
   const uint64_t token = self->exec->op_begin(self->host->self, closed, self);
-  if (self->consensus->close_group(self->group, 1, token, NULL) == CHR_PENDING) return;
+  if (self->consensus->close_group(self->group, CHR_CLOSE_SNAPSHOT, token, NULL) == CHR_PENDING) return;
   self->exec->op_abandon(self->host->self, token);
   self->broken = "close_group is not PENDING";
   finish(self);

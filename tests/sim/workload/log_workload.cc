@@ -125,7 +125,7 @@ void LogWorkload::open(Node& node, uint32_t group) {
   chr_group_options options{};
   options.struct_size = sizeof options;
   options.n_voters = joins ? 0 : static_cast<uint32_t>(first_voters_.size());
-  options.id = {sizeof(chr_group_id), -1, {}, to_abi(names_[group]), to_abi(names_[group])};
+  options.id = {0, -1, {}, to_abi(names_[group]), to_abi(names_[group])};
   options.voters = first_voters_.data();
   chr_error error = make_abi_error();
   const auto opened = [](void* context, const chr_done* done) {
