@@ -147,8 +147,8 @@ TEST(ThreeNodes, LetAnotherOneLeadBeforeTheyClose) {
   closed.code = 99;
   old_leader.host.on_shard(0, [&] {
     chr_error error = make_abi_error();
-    EXPECT_EQ(old_leader.consensus->close_group(old_leader.group("test/0"), 1, old_leader.host.begin(&closed),
-                                                &error),
+    EXPECT_EQ(old_leader.consensus->close_group(old_leader.group("test/0"), CHR_CLOSE_SNAPSHOT,
+                                                old_leader.host.begin(&closed), &error),
               CHR_PENDING);
   });
   cluster.run(50);
@@ -183,7 +183,7 @@ TEST(ThreeNodes, CloseWithoutAnAnswer) {
   closed.code = 99;
   cluster.node(1).host.on_shard(0, [&] {
     chr_error error = make_abi_error();
-    EXPECT_EQ(cluster.node(1).consensus->close_group(cluster.node(1).group("test/0"), 1,
+    EXPECT_EQ(cluster.node(1).consensus->close_group(cluster.node(1).group("test/0"), CHR_CLOSE_SNAPSHOT,
                                                      cluster.node(1).host.begin(&closed), &error),
               CHR_PENDING);
   });

@@ -105,8 +105,8 @@ TEST_F(ConfigsTest, RefusedAsKafkaDoes) {
   EXPECT_EQ(alter(kTopic, "nope", {}).error_code, ErrorCode::kUnknownTopicOrPartition);
   EXPECT_EQ(alter(kTopic, "no pe", {}).error_code, ErrorCode::kInvalidTopicException);
   EXPECT_EQ(alter(kTopic, "", {}).error_code, ErrorCode::kInvalidRequest);
-  for (const int8_t type : {0, 1, 8, 16, 99})
-    EXPECT_EQ(alter(type, "t", {}).error_code, ErrorCode::kInvalidRequest) << int{type};
+  for (const int type : {0, 1, 8, 16, 99})
+    EXPECT_EQ(alter(static_cast<int8_t>(type), "t", {}).error_code, ErrorCode::kInvalidRequest) << type;
   EXPECT_EQ(broker.metadata.changes(), 1u);  // the deletion of what was never set
 }
 

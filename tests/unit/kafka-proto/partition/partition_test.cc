@@ -202,6 +202,9 @@ TEST_F(DrainTest, NobodyIsKeptWaitingForLong) {
   EXPECT_EQ(only(answer).error_code, ErrorCode::kNotLeaderOrFollower);
   EXPECT_EQ(only(answer).current_leader.leader_id, -1);
   EXPECT_EQ(produce(1).error_code, ErrorCode::kNotLeaderOrFollower);  // at once
+  for (const int32_t partition : {0, 1}) broker.consensus.finish_transfer(broker.group("t", partition));
+  broker.host.advance(milliseconds(5));
+  EXPECT_TRUE(broker.stopped());
 }
 
 TEST_F(PartitionTest, ShowsKafkaExportersMetrics) {
