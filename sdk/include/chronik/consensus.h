@@ -172,7 +172,7 @@ typedef void(CHR_CALL* chr_role_fn)(void* context, const chr_group_id* id, const
 /* What becomes of what the node holds of a group that it closes. */
 enum {
   CHR_CLOSE_PLAIN = 0,
-  CHR_CLOSE_SNAPSHOT = 1,        /* a leader lets a member that is up take over; then the state is saved */
+  CHR_CLOSE_SNAPSHOT = 1,        /* the state is saved first */
   CHR_CLOSE_LEAVE = 2            /* the node is to be no member any more: its log goes, unless by that log it still is one.
                                     What other members may rest on, its vote above all, stays, should it ever join again */
 };
