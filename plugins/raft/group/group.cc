@@ -407,7 +407,7 @@ void Group::begin_hand_over() {
 bool Group::handing_over() {
   if (hand_over_until_ == 0) return false;
   const bool over =
-      state_ != State::kOpen || shard_->now() >= hand_over_until_ ||
+      state_ != State::kOpen || shard_->now() >= hand_over_until_ || !raft_->has_heir() ||
       (raft_->role() == Role::kLeader ? raft_->transfer_target() == kNobody : raft_->leader() != kNobody);
   if (over) hand_over_until_ = 0;
   return !over;

@@ -171,26 +171,30 @@ TEST(ThreeNodes, CloseAtOnceWhereNobodyCanTakeOver) {
   EXPECT_EQ(cluster.node(1).close("test/0", true), CHR_OK);
 }
 
-// The voter that would take over does not answer: closing goes on after a while.
+// Those that would take over do not answer: closing goes on after a while, or once their links are gone.
 TEST(ThreeNodes, CloseWithoutAnAnswer) {
-  Cluster cluster(3);
-  connect_all(&cluster);
-  cluster.open("test/0");
-  cluster.run(1000);
-  cluster.lose(1, 2, true);
-  cluster.lose(1, 3, true);
-  chr_done closed{};
-  closed.code = 99;
-  cluster.node(1).host.on_shard(0, [&] {
-    chr_error error = make_abi_error();
-    EXPECT_EQ(cluster.node(1).consensus->close_group(cluster.node(1).group("test/0"), CHR_CLOSE_SNAPSHOT,
-                                                     cluster.node(1).host.begin(&closed), &error),
-              CHR_PENDING);
-  });
-  cluster.run(2500);
-  EXPECT_EQ(closed.code, 99);
-  cluster.run(1000);
-  EXPECT_EQ(closed.code, CHR_OK);
+  for (const bool links_break : {false, true}) {
+    Cluster cluster(3);
+    connect_all(&cluster);
+    cluster.open("test/0");
+    cluster.run(1000);
+    cluster.lose(1, 2, true);
+    cluster.lose(1, 3, true);
+    Node& leader = cluster.node(1);
+    chr_done closed{};
+    closed.code = 99;
+    leader.host.on_shard(0, [&] {
+      chr_error error = make_abi_error();
+      EXPECT_EQ(leader.consensus->close_group(leader.group("test/0"), CHR_CLOSE_SNAPSHOT,
+                                              leader.host.begin(&closed), &error),
+                CHR_PENDING);
+    });
+    cluster.run(2500);
+    EXPECT_EQ(closed.code, 99);
+    if (links_break) cluster.isolate(1, true);
+    cluster.run(links_break ? 50 : 1000);
+    EXPECT_EQ(closed.code, CHR_OK) << links_break;
+  }
 }
 
 // Nobody waits for a timeout: the others still commit, and one of them takes over.
