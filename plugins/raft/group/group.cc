@@ -378,7 +378,7 @@ void Group::stop_with(const Error& error) {
 }
 
 Nanos Group::next_deadline() const {
-  if (state_ != State::kOpen) return UINT64_MAX;
+  if (state_ != State::kOpen || leaves()) return UINT64_MAX;
   const Nanos next = raft_->next_deadline();
   return hand_over_until_ == 0 ? next : std::min(next, hand_over_until_);
 }
