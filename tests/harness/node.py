@@ -8,6 +8,7 @@
 """
 import os
 import pathlib
+import random
 import signal
 import socket
 import subprocess
@@ -16,11 +17,22 @@ import urllib.error
 import urllib.request
 
 
+GIVEN = set()  # ports, in this process
+
+
 def free_port():
-    with socket.socket() as s:
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Each but once, and none of those that the kernel gives to outgoing connections: one of them would have it when its node starts."""
+    while True:
+        port = random.SystemRandom().randrange(15_000, 32_000)
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in GIVEN:
+            GIVEN.add(port)
+            return port
 
 
 class Node:
