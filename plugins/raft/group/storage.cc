@@ -63,7 +63,14 @@ void Group::retry_batches() {
   if (state_ != State::kOpen) return;
   write_refused_ = false;
   std::deque<StorageBatch> again = std::exchange(writing_, {});
-  for (StorageBatch& batch : again) {
+  for (size_t i = 0; i < again.size(); ++i) {
+    StorageBatch& batch = again[i];
+    // Storage may have taken a later one, which cuts the log there too: that is not to be undone in between.
+    const bool cut_again = std::any_of(
+        again.begin() + static_cast<std::ptrdiff_t>(i) + 1, again.end(), [&](const StorageBatch& later) {
+          return later.truncate_from != 0 && later.truncate_from <= batch.truncate_from;
+        });
+    if (cut_again) batch.truncate_from = 0;
     // What the log has dropped meanwhile need not find room any more, and must not come behind what took its
     // place: storage may have taken the truncation where it refused this.
     std::erase_if(batch.entries, [this](const Entry& entry) {

@@ -63,13 +63,13 @@ void Checker::check_matching(uint32_t node, GroupTruth& group, uint64_t index, c
 }
 
 // What is committed is never removed from a log that holds it.
-void Checker::check_truncation(uint32_t node, GroupTruth& group, uint64_t from) {
+void Checker::check_truncation(uint32_t node, GroupTruth& group, const WriteModel& write, uint64_t from) {
   if (from == 1 && !group.voters().has(node)) return;  // it leaves, and gives its log up
   const LogModel& log = group.replicas[node].issued;
   for (uint64_t index = std::max(from, log.first()); index < log.end(); ++index) {
     const EntryMeta* const committed = group.committed_at(index);
     if (committed == nullptr) return;
-    if (*log.find(index) == *committed) {
+    if (*log.find(index) == *committed && !write.appends(index, committed->term)) {
       return world_.fail("committed-immutable",
                          fmt::format("{}: node {} truncates from {} on, but {} is committed", group.name,
                                      node, from, index));
@@ -87,7 +87,7 @@ void Checker::check_drop(uint32_t node, const GroupTruth& group) {
 void Checker::write_issued(uint32_t node, GroupTruth& group, WriteModel write) {
   Replica& replica = group.replicas[node];
   for (const WriteModel::Step& step : write.steps) {
-    if (step.type == CHR_STORAGE_TRUNCATE) check_truncation(node, group, step.index);
+    if (step.type == CHR_STORAGE_TRUNCATE) check_truncation(node, group, write, step.index);
     for (size_t i = 0; i < step.entries.size(); ++i)
       check_matching(node, group, step.index + i, step.entries[i]);
     for (const auto& [index, voters] : step.configs)

@@ -116,7 +116,7 @@ class Checker {
   bool note_config(GroupTruth& group, uint64_t index, const EntryMeta& entry);
   bool may_follow(uint32_t node, GroupTruth& group, uint64_t index, const EntryMeta& entry);
   void check_matching(uint32_t node, GroupTruth& group, uint64_t index, const EntryMeta& entry);
-  void check_truncation(uint32_t node, GroupTruth& group, uint64_t from);
+  void check_truncation(uint32_t node, GroupTruth& group, const WriteModel& write, uint64_t from);
   void forget_refused(uint32_t node, GroupTruth& group, uint64_t index, uint64_t term);
   void check_drop(uint32_t node, const GroupTruth& group);
   bool same(const LogModel& expected, const Found& found) const;

@@ -44,6 +44,11 @@ struct WriteModel {
   uint64_t tag = 0;
   std::vector<Step> steps;
 
+  bool appends(uint64_t index, uint64_t term) const {
+    return std::any_of(steps.begin(), steps.end(), [&](const Step& s) {
+      return index - s.index < s.entries.size() && s.entries[index - s.index].term == term;
+    });
+  }
   bool appends() const {
     return std::any_of(steps.begin(), steps.end(),
                        [](const Step& s) { return s.type == CHR_STORAGE_APPEND; });
