@@ -44,6 +44,11 @@ constexpr std::array kSchema = {
         "Leadership of a group goes back to its preferred replica, the first one, when that has been up and "
         "had the whole log for so long; a few groups a second. 0s: it stays where it is.",
         0, 86'400'000'000'000),
+    config_key(
+        "trim_hold", CHR_CONFIG_DURATION, "\"1m\"",
+        "How long the log stays, beyond what retention keeps, for a member that is behind or away. After "
+        "that the member gets a snapshot when it comes, and the log from its start on.",
+        0, 86'400'000'000'000),
 };
 
 class RaftPlugin final : public Plugin {
@@ -151,6 +156,7 @@ Result<Progress> RaftPlugin::start(uint64_t) {
   settings.tail_cache_bytes = static_cast<uint64_t>(host.config_int("tail_cache", 64 << 20)) / shards;
   settings.snapshot_bytes = static_cast<uint64_t>(host.config_int("snapshot_interval", 64 << 20));
   settings.leader_balance = static_cast<Nanos>(host.config_int("leader_balance", 30'000'000'000));
+  settings.trim_hold = static_cast<Nanos>(host.config_int("trim_hold", 60'000'000'000));
   if (settings.heartbeat_interval * 3 > settings.election_timeout)
     return fail(Code::kInvalidArgument,
                 "raft.heartbeat_interval must be less than a third of raft.election_timeout");
@@ -186,6 +192,10 @@ void RaftPlugin::define_metrics() {
       host.counter("chronik_raft_lower_term_total", "Messages that came in of a term that was over.");
   m.decode_errors = host.counter("chronik_wire_decode_errors_total",
                                  "Frames of other nodes that could not be read.", "source=\"raft\"");
+  m.snapshots_sent = host.counter("chronik_raft_snapshots_sent_total",
+                                  "Snapshots that members which were too far behind got from this node.");
+  m.snapshots_installed = host.counter("chronik_raft_snapshots_installed_total",
+                                       "Snapshots that this node got because it was too far behind.");
   m.proposals_refused =
       host.counter("chronik_raft_proposals_refused_total", "Proposals that got no place in a log.");
   m.groups = host.gauge("chronik_raft_groups", "Groups that are open on this node.");

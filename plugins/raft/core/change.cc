@@ -22,7 +22,8 @@ void Raft::append_entry(Entry entry) {
   const bool is_config = entry.header.kind == CHR_ENTRY_CONFIG;
   if (is_config) RAFT_INVARIANT(decode_members(entry.payload.text(), &config.members));
   log_.append(std::move(entry));
-  if (!is_config) return;
+  // Below the state of a snapshot lie configurations that are long over.
+  if (!is_config || config.index <= configs_.back().index) return;
   configs_.push_back(std::move(config));
   enter_config();
 }

@@ -45,6 +45,7 @@ void Raft::retry_election_timer() {
 // others.
 bool Raft::may_campaign() const {
   if (log_end() < left_) return false;
+  if (installing_) return false;  // the log is about to be another one
   for (size_t at = configs_.size(); at-- > 0;) {
     if (configs_[at].members.is_voter(config_.self)) return true;
     if (configs_[at].index <= log_.committed()) return false;
@@ -121,10 +122,11 @@ bool Raft::leader_is_alive() const {
 bool Raft::take_term(const Message& m) {
   const bool pre_vote = m.type == MessageType::kPreVote;
   const bool vote = m.type == MessageType::kVote;
+  const bool from_leader =
+      m.type == MessageType::kAppend || m.type == MessageType::kHeartbeat || m.type == MessageType::kSnapshot;
   if (m.term > term()) {
     if ((vote || pre_vote) && !m.forced && leader_is_alive()) return false;
     if (pre_vote || (m.type == MessageType::kPreVoteResponse && !m.reject)) return true;
-    const bool from_leader = m.type == MessageType::kAppend || m.type == MessageType::kHeartbeat;
     become_follower(m.term, from_leader ? m.from : kNobody);
     return true;
   }
@@ -135,7 +137,7 @@ bool Raft::take_term(const Message& m) {
   answer.to = m.from;
   answer.term = term();
   answer.reject = true;
-  if (m.type == MessageType::kAppend || m.type == MessageType::kHeartbeat) {
+  if (from_leader) {
     answer.type = MessageType::kHeartbeatResponse;
     send_after(hard_state_ticket(), std::move(answer));
   } else if (pre_vote) {

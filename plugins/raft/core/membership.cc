@@ -3,8 +3,6 @@
 namespace chronik::raft {
 namespace {
 
-constexpr uint32_t kMaxMembers = 1024;  // of one set
-
 void put(std::string* out, uint32_t value) {
   for (int shift = 0; shift < 32; shift += 8) out->push_back(static_cast<char>(value >> shift));
 }

@@ -11,6 +11,8 @@
 
 namespace chronik::raft {
 
+inline constexpr uint32_t kMaxMembers = 1024;  // of one set
+
 enum class VoteOutcome : uint8_t { kPending, kWon, kLost };
 
 struct Membership {

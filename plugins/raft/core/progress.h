@@ -1,7 +1,7 @@
 // What a leader knows about one follower, and how much it may still send.
 #pragma once
 
-#include "core/types.h"
+#include "core/snapshot.h"
 
 #include <deque>
 
@@ -42,7 +42,25 @@ class Inflights {
 enum class ProgressState : uint8_t {
   kProbe,      // where the logs agree is unknown: one append at a time
   kReplicate,  // pipelined
-  kSnapshot    // waits for a snapshot
+  kSnapshot    // gets a snapshot, one piece at a time
+};
+
+// A snapshot on its way to a peer. The peer says what it has, so that a piece or an answer may get lost.
+struct SnapshotSend {
+  std::shared_ptr<const SnapshotInfo> info;  // null: not known yet which one
+  uint32_t piece = 0;                        // comes next
+  bool ask = true;                           // how many pieces the peer has
+  bool reading = false;                      // the caller is asked for info or a piece
+  bool waiting = false;                      // for the peer's answer
+  Nanos sent = 0;
+  uint64_t context = 0;        // of the newest message; older answers say too little
+  uint64_t piece_context = 0;  // of the newest one with a piece
+
+  // The peer may be asked again.
+  void resume() {
+    waiting = false;
+    ask = true;
+  }
 };
 
 struct PeerProgress {
@@ -67,6 +85,9 @@ struct PeerProgress {
   Nanos caught_up = 0;        // when it last had all that the log held
   Index goal = 0;             // the end of the log at goal_set; having it means to be caught up as of then
   Nanos goal_set = 0;
+  Nanos complete = 0;  // when the log held nothing else than what it has; it may be away for long
+  Nanos snapshot_began = 0;
+  SnapshotSend snapshot;
   Inflights inflights;
 
   // There is nothing to ask it for. A learner is asked until a round was short enough, also where nothing
@@ -95,6 +116,12 @@ struct PeerProgress {
     next = match + 1;
     waiting = false;
     sent_commit = 0;
+    inflights.clear();
+  }
+  void begin_snapshot(Nanos now) {
+    state = ProgressState::kSnapshot;
+    snapshot = SnapshotSend();
+    snapshot_began = now;
     inflights.clear();
   }
   void replicate() {

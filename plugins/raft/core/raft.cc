@@ -15,7 +15,7 @@ Raft::Raft(const Config& config, Membership membership, HardState hard_state, St
       hard_state_(hard_state),
       persist_next_(log_.last_index() + 1),
       announced_commit_(log_.first_index() - 1),
-      apply_handed_out_(log_.applied()) {
+      apply_handed_out_(log_.loaded()) {
   RAFT_INVARIANT(config_.self != kNobody);
   RAFT_INVARIANT(log_.last_term() <= hard_state_.term);
   if (configs_.empty()) configs_.push_back({0, 0, std::move(membership)});
@@ -35,10 +35,10 @@ void Raft::tick(Nanos now) {
     if (may_campaign()) return pre_campaign();
     return reset_election_timer();
   }
+  if (transfer_to_ != kNobody && now_ >= transfer_deadline_) transfer_to_ = kNobody;
   check_storage_stall();
   if (role_ == Role::kLeader && now_ >= quorum_check_due_) check_quorum();
   if (role_ != Role::kLeader) return;
-  if (transfer_to_ != kNobody && now_ >= transfer_deadline_) transfer_to_ = kNobody;
   if (now_ >= retry_due_) retry();
   settle();
 }
@@ -79,6 +79,10 @@ void Raft::handle(Message& message) {
       return on_heartbeat_response(message);
     case MessageType::kTimeoutNow:
       return on_timeout_now();
+    case MessageType::kSnapshot:
+      return on_snapshot(message);
+    case MessageType::kSnapshotResponse:
+      return on_snapshot_response(message);
   }
 }
 
@@ -123,7 +127,10 @@ void Raft::link_up(Nanos now, NodeId id) {
   now_ = now;
   if (!linked(id)) linked_.push_back({id, now});
   if (role_ == Role::kLeader) {
-    if (PeerProgress* to = peer(id)) to->ask = true;
+    if (PeerProgress* to = peer(id)) {
+      to->ask = true;
+      to->snapshot.resume();
+    }
     return;
   }
   // At boot nobody waits for a timeout: a connected quorum that knows no leader elects one.
@@ -155,14 +162,6 @@ void Raft::forget_leader(Nanos now) {
   leader_ = kNobody;
   announce_role();
   campaign_soon(lost);
-}
-
-void Raft::snapshot_done(NodeId id, Index index, bool installed) {
-  PeerProgress* to = role_ == Role::kLeader ? peer(id) : nullptr;
-  if (to == nullptr || to->state != ProgressState::kSnapshot) return;
-  to->probe();
-  if (installed) to->next = std::max(to->next, index + 1);
-  to->waiting = !installed;  // the next heartbeat response tries again
 }
 
 void Raft::become_follower(Term term, NodeId leader) {
@@ -268,7 +267,8 @@ void Raft::release_held() {
 }
 
 void Raft::take_storage(Ready* ready) {
-  if (!wants_storage()) return;
+  // Once a snapshot is being installed it comes first: promises wait for the batch after it.
+  if (!wants_storage() || (installing_ && !install_due_)) return;
   const Index last = log_.last_index();
   StorageBatch& batch = ready->storage;
   batch.ticket = next_ticket_++;
@@ -305,6 +305,11 @@ void Raft::take_ready(Ready* ready, bool storage_free) {
   ready->events.swap(events_);
   ready->messages.swap(messages_);
   ready->reads.swap(reads_);
+  ready->snapshot_reads.swap(snapshot_reads_);
+  if (install_due_ && !wants_storage()) {
+    install_due_ = false;
+    ready->install = incoming_->install();
+  }
 }
 
 PeerProgress* Raft::peer(NodeId id) {
@@ -318,13 +323,6 @@ uint32_t Raft::copies(Index index) const {
   for (const PeerProgress& progress : peers_)
     copies += progress.match >= index && membership_.is_voter(progress.id);
   return copies;
-}
-
-Index Raft::held_by_all() const {
-  Index held = log_.stable();
-  for (const PeerProgress& progress : peers_)
-    if (!progress.leaving) held = std::min(held, progress.match);
-  return held;
 }
 
 }  // namespace chronik::raft

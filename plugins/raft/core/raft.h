@@ -1,11 +1,12 @@
 // Raft for one group: a pure state machine without I/O, clock, threads or randomness. The same inputs in the
 // same order give the same outputs.
 //
-// In: start, tick, step (a message), propose, storage_done, apply_done, entries_read, link_up, link_lost,
-// leader_heard, peer_heard, storage_alive, transfer, change_members. Out: take_ready() after one or more
-// inputs. The caller applies `storage` batches in the order of their tickets and reports each with
-// storage_done() once it is durable. Whatever depends on durability (votes, acknowledgements, the leader's
-// own share of a majority) is kept back until then, so everything in Ready::messages may be sent at once.
+// In: start, tick, step (a message), propose, storage_done, apply_done, entries_read, snapshot_read,
+// snapshot_installed, link_up, link_lost, leader_heard, peer_heard, storage_alive, transfer, change_members.
+// Out: take_ready() after one or more inputs. The caller applies `storage` batches in the order of their
+// tickets and reports each with storage_done() once it is durable. Whatever depends on durability (votes,
+// acknowledgements, the leader's own share of a majority) is kept back until then, so everything in
+// Ready::messages may be sent at once.
 #pragma once
 
 #include "core/membership.h"
@@ -85,8 +86,15 @@ class Raft {
 
   // The log starts at `first`; at most one past what is applied and durable.
   void trim(Index first) { log_.trim(first); }
-  // A snapshot that reaches up to `index` was (not) installed on the peer.
-  void snapshot_done(NodeId peer, Index index, bool installed);
+  // How far the log may be trimmed: up to what all members have but those that are too far behind.
+  Index trim_limit(Nanos now) const;
+
+  // The answer to a SnapshotRequest: which snapshot there is, or the piece of it. No info: there is none, or
+  // it is gone.
+  void snapshot_read(Nanos now, const SnapshotRequest& request, std::shared_ptr<const SnapshotInfo> info,
+                     Payload piece);
+  // What Ready::install asked for is durable, and everything before it is no more.
+  void snapshot_installed(Nanos now);
 
   // storage_free false: no new batch now, because the last one is still being written; it grows in the
   // meantime.
@@ -113,8 +121,6 @@ class Raft {
   const std::vector<PeerProgress>& peers() const { return peers_; }
   // How many voters have the entry at index durably, as the leader knows.
   uint32_t copies(Index index) const;
-  // The last index that every member has, as the leader knows.
-  Index held_by_all() const;
   uint64_t uncommitted_bytes() const { return uncommitted_bytes_; }
   // There is something that the next batch would hold.
   bool wants_storage() const {
@@ -209,6 +215,15 @@ class Raft {
   void on_heartbeat_response(const Message& message);
   void confirm_reads();
 
+  // snapshot.cc
+  void begin_snapshot(PeerProgress* to);
+  void send_snapshot(PeerProgress* to);
+  void send_part(PeerProgress* to, Payload piece);
+  void on_snapshot(Message& message);
+  bool take_part(const Message& message);
+  void on_snapshot_response(const Message& message);
+  void note_snapshot_sent(NodeId to);
+
   const Config config_;
   Membership membership_;  // in force
   std::vector<ConfigEntry> configs_;
@@ -255,6 +270,12 @@ class Raft {
   std::vector<NodeId> target_;  // of a change whose learners catch up; empty: none
   bool hand_over_tried_ = false;
   Index settled_config_ = 0;
+  uint64_t snapshot_context_ = 0;
+
+  // A snapshot that comes in, or waits for the caller to install it.
+  std::optional<IncomingSnapshot> incoming_;
+  bool installing_ = false;
+  bool install_due_ = false;
 
   // Towards storage.
   Ticket next_ticket_ = 1;
@@ -270,6 +291,7 @@ class Raft {
   std::vector<Event> events_;
   std::vector<Message> messages_;
   std::vector<ReadRequest> reads_;
+  std::vector<SnapshotRequest> snapshot_reads_;
   Event announced_;
   Index announced_commit_ = 0;
   Index apply_handed_out_ = 0;

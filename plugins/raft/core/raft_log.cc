@@ -24,6 +24,7 @@ RaftLog::RaftLog(StoredLog stored)
   const size_t after = position(committed_ + 1);
   committed_offset_ = after > 0 ? tail_[after - 1].header.end_offset() : before_end_offset_;
   applied_ = std::clamp(stored.applied, first_index_ - 1, committed_);
+  loaded_ = std::max(stored.applied, applied_);
 }
 
 size_t RaftLog::position(Index index) const {
@@ -55,11 +56,16 @@ std::optional<int64_t> RaftLog::end_offset_at(Index index) const {
   return entry == nullptr ? std::nullopt : std::optional(entry->header.end_offset());
 }
 
-std::optional<Term> RaftLog::term(Index index) const {
+std::optional<TermStart> RaftLog::term_start(Index index) const {
   if (index > last_index() || index + 1 < first_index_) return std::nullopt;
   for (size_t i = terms_.size(); i-- > 0;)
-    if (terms_[i].first_index <= index) return terms_[i].term;
-  return index == 0 ? std::optional<Term>(0) : std::nullopt;
+    if (terms_[i].first_index <= index) return terms_[i];
+  return index == 0 ? std::optional(TermStart()) : std::nullopt;
+}
+
+std::optional<Term> RaftLog::term(Index index) const {
+  const std::optional<TermStart> start = term_start(index);
+  return start ? std::optional(start->term) : std::nullopt;
 }
 
 Index RaftLog::last_index_with_term_at_most(Index index, Term limit) const {

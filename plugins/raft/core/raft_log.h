@@ -57,6 +57,8 @@ class RaftLog {
 
   Index committed() const { return committed_; }
   Index applied() const { return applied_; }
+  // What the state machine had when the log was made; ahead of the log where a snapshot of another node is.
+  Index loaded() const { return loaded_; }
   Index stable() const { return stable_; }
   int64_t committed_offset() const { return committed_offset_; }
   // The offset after the entry at `index`, where memory holds that.
@@ -64,6 +66,8 @@ class RaftLog {
 
   // The term of the entry at `index`; nothing if it was trimmed or does not exist yet. Index 0 has term 0.
   std::optional<Term> term(Index index) const;
+  // Where that term begins; likewise.
+  std::optional<TermStart> term_start(Index index) const;
   bool matches(Index index, Term of) const { return term(index) == std::optional<Term>(of); }
   // The largest index not above `index` whose term is not above `limit`: where two logs may agree.
   Index last_index_with_term_at_most(Index index, Term limit) const;
@@ -112,6 +116,7 @@ class RaftLog {
   Index first_index_;
   Index committed_;
   Index applied_;
+  Index loaded_;
   Index stable_;
   int64_t committed_offset_ = 0;
   std::vector<TermStart> terms_;

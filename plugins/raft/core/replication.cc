@@ -23,6 +23,8 @@ Result<Placement> Raft::propose(Nanos now, Term expected_term, std::span<Proposa
   if (!unsettled()) retry_due_ = now_ + config_.retry_interval;
   for (PeerProgress& progress : peers_)
     if (progress.settled(log_.last_index(), log_.committed())) progress.responded = now_;
+  for (PeerProgress& progress : peers_)
+    if (progress.match >= log_.last_index()) progress.complete = now_;
   for (Proposal& item : items) place(item);
   uncommitted_bytes_ += bytes;
   return placement;
@@ -71,19 +73,18 @@ void Raft::send_appends() {
 
 // Sends one message if there is reason to; true: there may be more to send.
 bool Raft::send_append(PeerProgress* to) {
-  if (to->state == ProgressState::kSnapshot || to->reading) return false;
+  if (to->reading) return false;
+  if (to->state == ProgressState::kSnapshot) {
+    send_snapshot(to);
+    return false;
+  }
   const bool ask = std::exchange(to->ask, false);
   const bool paused = to->state == ProgressState::kProbe ? to->waiting : to->inflights.full(config_);
   const bool entries_wanted = to->next <= log_.last_index() && !paused;
   const bool commit_wanted = to->sent_commit < std::min(log_.committed(), to->next - 1) && !paused;
   if (!entries_wanted && !commit_wanted && !ask) return false;
   if (!log_.term(to->next - 1)) {
-    to->state = ProgressState::kSnapshot;
-    Event event;
-    event.kind = EventKind::kNeedSnapshot;
-    event.term = term();
-    event.peer = to->id;
-    events_.push_back(event);
+    begin_snapshot(to);
     return false;
   }
   std::vector<Entry> entries;
@@ -165,6 +166,7 @@ void Raft::heard_from(PeerProgress* from, Nanos at) {
   if (at <= from->heard) return;
   from->heard = at;
   from->waiting = false;
+  if (from->snapshot.waiting && now_ >= from->snapshot.sent + config_.retry_interval) from->snapshot.resume();
   if (!from->settled(log_.last_index(), log_.committed())) from->ask = true;
   if (from->match >= log_.last_index()) from->caught_up = at;
 }
@@ -186,7 +188,7 @@ void Raft::hear_leader(NodeId from) {
 
 void Raft::on_append(Message& m) {
   hear_leader(m.from);
-  if (!well_formed(m)) return;
+  if (installing_ || !well_formed(m)) return;
   if (m.index >= log_.committed() && !log_.matches(m.index, m.log_term)) return refuse_append(m);
   Index last = m.index;
   if (m.index < log_.committed() &&
@@ -195,6 +197,7 @@ void Raft::on_append(Message& m) {
   } else if (!append_new(m, &last)) {
     return;
   }
+  incoming_.reset();  // the leader has what is needed in its log
   if (m.commit > log_.committed()) commit_to(std::min(m.commit, last));
   Message answer;
   answer.type = MessageType::kAppendResponse;
@@ -297,7 +300,9 @@ void Raft::on_append_response(const Message& m) {
   } else if (from->state == ProgressState::kReplicate) {
     from->inflights.free_to(m.index);
   } else if (from->state == ProgressState::kSnapshot && log_.term(from->match)) {
+    const bool installed = from->snapshot.info != nullptr && from->match == from->snapshot.info->base;
     from->probe();
+    if (installed) note_snapshot_sent(from->id);
   }
   if (!moved) return;
   maybe_commit();

@@ -6,9 +6,13 @@
 #include <chronik/consensus.h>
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <vector>
 
 namespace chronik::raft {
+
+struct SnapshotInfo;
 
 using NodeId = uint32_t;
 using Term = uint64_t;
@@ -77,7 +81,9 @@ enum class MessageType : uint8_t {
   kAppendResponse = 6,
   kHeartbeat = 7,
   kHeartbeatResponse = 8,
-  kTimeoutNow = 9
+  kTimeoutNow = 9,
+  kSnapshot = 10,
+  kSnapshotResponse = 11
 };
 
 // One message for all purposes; which fields count depends on the type:
@@ -86,6 +92,9 @@ enum class MessageType : uint8_t {
 //   kAppendResponse      index: matched up to here, or with `reject` the previous index that did not match;
 //                        commit; hint_index, log_term: where the follower's log may agree
 //   kHeartbeat           this node leads; context comes back in the response
+//   kSnapshot            snapshot; context; hint_index: the number of `piece`; no piece: how many are there?
+//   kSnapshotResponse    context; index: how many pieces are there; with `reject` they were damaged and are
+//                        dropped
 struct Message {
   MessageType type = MessageType::kHeartbeat;
   NodeId from = kNobody;
@@ -99,6 +108,8 @@ struct Message {
   bool reject = false;
   bool forced = false;
   std::vector<Entry> entries;
+  std::shared_ptr<const SnapshotInfo> snapshot;
+  Payload piece;
 };
 
 // One atomic step of the ordered stream to storage. To be applied in this order: truncate, entries, hard
@@ -116,11 +127,14 @@ struct StorageBatch {
 enum class Role : uint8_t { kFollower, kPreCandidate, kCandidate, kLeader };
 
 enum class EventKind : uint8_t {
-  kRole,          // role, term, leader; handed_over
-  kTruncated,     // index: the first that is gone; offset: the new end of the log
-  kCommitted,     // index, offset: one past the last committed record
-  kNeedSnapshot,  // peer needs what lies before the start of the log
-  kReadable,      // context, index: a read that waited for read_index() may be served once index is applied
+  kRole,             // role, term, leader; handed_over
+  kTruncated,        // index: the first that is gone; offset: the new end of the log
+  kCommitted,        // index, offset: one past the last committed record
+  kNeedSnapshot,     // peer needs what lies before the start of the log
+  kSnapshotSent,     // peer has installed it
+  kSnapshotRefused,  // peer found that the pieces are not what they should be
+  kSnapshotDamaged,  // the pieces that peer sent are not what they should be
+  kReadable,  // context, index: a read that waited for read_index() may be served once index is applied
   kCheckQuorumFailed,
   kStorageStalled,   // a leader with a stalled disk is giving leadership away to peer
   kMembersChanged,   // the change of members is committed; index: its last entry
@@ -150,6 +164,21 @@ struct ReadRequest {
   uint64_t max_bytes = 0;
 };
 
+// For a peer that gets a snapshot: which one there is (no info), or a piece of that one. Answer with
+// Raft::snapshot_read().
+struct SnapshotRequest {
+  NodeId peer = kNobody;
+  Term term = 0;
+  std::shared_ptr<const SnapshotInfo> info;
+  uint32_t piece = 0;
+};
+
+// A whole snapshot, checked.
+struct SnapshotInstall {
+  std::shared_ptr<const SnapshotInfo> info;
+  std::vector<Payload> pieces;
+};
+
 // All that one or more inputs caused. Handle events first, then start the storage batch, then send the
 // messages.
 struct Ready {
@@ -157,6 +186,10 @@ struct Ready {
   StorageBatch storage;
   std::vector<Message> messages;
   std::vector<ReadRequest> reads;
+  std::vector<SnapshotRequest> snapshot_reads;
+  // In place of all that the group has: in one write, once everything before it is done and nothing is being
+  // applied. Then load it and call Raft::snapshot_installed(). No storage batch until then.
+  std::optional<SnapshotInstall> install;
   Index apply_from = 0;  // committed and locally durable: apply [apply_from, apply_to]; 0: nothing
   Index apply_to = 0;
 
@@ -165,6 +198,8 @@ struct Ready {
     storage = StorageBatch{};
     messages.clear();
     reads.clear();
+    snapshot_reads.clear();
+    install.reset();
     apply_from = apply_to = 0;
   }
 };
@@ -183,7 +218,8 @@ struct Config {
   uint64_t max_inflight_bytes = 16u << 20;
   uint32_t max_inflight_messages = 256;
   uint64_t max_uncommitted_bytes = 64u << 20;
-  uint32_t tail_entries = 4096;  // that may stay in memory after they were applied
+  uint32_t tail_entries = 4096;      // that may stay in memory after they were applied
+  Nanos trim_hold = 60'000'000'000;  // for which the log waits with a trim for a member that is behind
 };
 
 }  // namespace chronik::raft

@@ -13,7 +13,11 @@ constexpr uint32_t kFirstMachineKind = 16;
 }  // namespace
 
 void Group::pump_apply() {
-  while (state_ == State::kOpen && !applying_ && applied_ < apply_target_) {
+  // What a snapshot covers needs no apply.
+  const RaftLog& log = raft_->log();
+  const Index covered = std::min({applied_, log.committed(), log.stable()});
+  if (covered > log.applied()) raft_->apply_done(covered, shard_->tail_bytes());
+  while (state_ == State::kOpen && !install_ && !applying_ && applied_ < apply_target_) {
     if (!load_chunk()) return;
     applying_ = true;
     if (!run_chunk()) return;
@@ -118,8 +122,8 @@ void Group::start_log_at(int64_t offset) {
   machine_.trimmed(context_, log_start_);
 }
 
-// The log starts at the offset from now on. What lies below stays on disk as long as a member may still need
-// it.
+// The log starts at the offset from now on. What lies below stays on disk while a member that is not too far
+// behind needs it.
 void Group::apply_trim(const chr_entry& entry) {
   const Result<TrimCommand> trim =
       decode_trim({reinterpret_cast<const char*>(entry.payload.p), entry.payload.n});
@@ -129,7 +133,7 @@ void Group::apply_trim(const chr_entry& entry) {
   }
   const int64_t wanted = std::min(trim->offset, entry.header.base_offset);
   if (wanted < log_start_) return;
-  trim_limit_ = std::min(entry.header.index, trim->held_by_all + 1);
+  trim_limit_ = std::min(entry.header.index, trim->limit + 1);
   start_log_at(wanted);
   trim_wanted_ = true;
 }

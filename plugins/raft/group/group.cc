@@ -89,8 +89,10 @@ Status Group::restore(Recovered* found) {
   config.max_append_bytes = settings.max_append_bytes;
   config.max_inflight_bytes = settings.max_inflight_bytes;
   config.max_uncommitted_bytes = settings.max_uncommitted_bytes;
+  config.trim_hold = settings.trim_hold;
   log_start_ = found->log_start;
   snapshot_ = found->snapshot;
+  base_ = found->base;
   applied_ = apply_target_ = found->log.applied;
   open_target_ = found->log.commit;
   raft_ = std::make_unique<Raft>(config, initial_, found->hard_state, std::move(found->log));
@@ -113,12 +115,15 @@ void Group::finish_open() {
 void Group::turn() {
   if (state_ == State::kOpen) {
     // A refused write is dealt with before anything new is written.
-    raft_->take_ready(&ready_, !write_refused_);
+    raft_->take_ready(&ready_, !write_refused_ && !install_);
     for (const Event& event : ready_.events) handle(event);
     if (ready_.storage.ticket != 0) write_batch(std::move(ready_.storage));
     send(&ready_.messages);
     for (const ReadRequest& request : ready_.reads) serve_read(request);
+    for (const SnapshotRequest& request : ready_.snapshot_reads) serve_snapshot(request);
     if (ready_.apply_to != 0) apply_target_ = ready_.apply_to;
+    if (ready_.install) install_ = std::exchange(ready_.install, std::nullopt);
+    pump_install();
     pump_apply();
     complete_waiters();
     finish_open();
@@ -281,8 +286,18 @@ void Group::handle(const Event& event) {
     case EventKind::kReadable:
       return waiters_.readable(event.context, event.index);
     case EventKind::kNeedSnapshot:
-      return services_.host.warn("Node " + std::to_string(event.peer) + " is too far behind in " + label_ +
-                                 ": the log that it needs was trimmed");
+      return services_.host.info("Node " + std::to_string(event.peer) + " is too far behind in " + label_ +
+                                 ": the log that it needs was trimmed; it gets a snapshot");
+    case EventKind::kSnapshotSent:
+      return services_.host.add(services_.metrics.snapshots_sent);
+    case EventKind::kSnapshotRefused:
+      services_.host.warn("The snapshot of " + label_ + " did not reach node " + std::to_string(event.peer) +
+                          " as it was saved; it is made anew");
+      return take_snapshot();
+    case EventKind::kSnapshotDamaged:
+      services_.host.add(services_.metrics.decode_errors);
+      return services_.host.warn("A snapshot of " + label_ + " from node " + std::to_string(event.peer) +
+                                 " was damaged and is dropped");
     case EventKind::kCheckQuorumFailed:
       return services_.host.warn("Node " + std::to_string(services_.self) + " stepped down as leader of " +
                                  label_ + ": no majority answered");
@@ -417,7 +432,8 @@ bool Group::handing_over() {
 void Group::finish_close() {
   if (handing_over()) return;
   if (state_ == State::kClosed || writes_in_flight_ > 0 || applying_ || snapshotting_ || trimming_) return;
-  if (state_ == State::kOpen && !write_refused_) {
+  if (install_writing_) return;
+  if (state_ == State::kOpen && !write_refused_ && !install_) {
     if (raft_->wants_storage()) return mark();
     if (applied_ < apply_target_) return;
     if (close_snapshot_ && applied_ > snapshot_.index && !snapshot_failed_) return take_snapshot();

@@ -69,6 +69,7 @@ class Group : public std::enable_shared_from_this<Group> {
 
  private:
   enum class State { kRecovering, kOpen, kFailed, kClosed };
+  static constexpr Nanos kRetryWhenFull = 100'000'000;
   struct Chunk {  // committed entries on their way to the state machine
     std::vector<Entry> from_memory;
     StoredEntries from_storage;
@@ -122,14 +123,24 @@ class Group : public std::enable_shared_from_this<Group> {
   void batches_refused();
   void retry_batches();
   void serve_read(const ReadRequest& request);
-  void maybe_snapshot();
-  void take_snapshot();
-  void snapshot_written(const SnapshotMeta& meta, const Status& status);
   void pump_trim();
   void trim_to(Index first);
   bool storage_full() const;
   void make_room(int64_t offset, uint64_t token);
   void room_located(int64_t offset, uint64_t token, const Result<chr_entry_header>& header);
+
+  // snapshots.cc
+  void maybe_snapshot();
+  void take_snapshot();
+  void put_snapshot(Write* write, const std::vector<chr_slice>& pieces, SnapshotMeta* meta) const;
+  void snapshot_written(const SnapshotMeta& meta, const Status& status);
+  void serve_snapshot(const SnapshotRequest& request);
+  void describe_snapshot(const SnapshotRequest& request);
+  std::shared_ptr<const SnapshotInfo> snapshot_info(const EntryHeader& first) const;
+  void pump_install();
+  static std::vector<chr_slice> slices_of(const std::vector<Payload>& pieces);
+  void install_written(const SnapshotMeta& meta, const Status& status);
+  void install_loaded(const SnapshotMeta& meta);
 
   // proposals.cc
   chr_status check_proposal(uint64_t expected_term, const chr_proposal* items, uint32_t n,
@@ -194,6 +205,7 @@ class Group : public std::enable_shared_from_this<Group> {
   // Log and keys.
   MetaOnDisk meta_on_disk_;
   int64_t log_start_ = 0;
+  Base base_;
   std::deque<StorageBatch> writing_;
   size_t writes_in_flight_ = 0;
   bool write_refused_ = false;
@@ -211,6 +223,9 @@ class Group : public std::enable_shared_from_this<Group> {
   bool snapshotting_ = false;
   bool snapshot_failed_ = false;
   uint64_t bytes_since_snapshot_ = 0;
+  Nanos sending_until_ = 0;
+  std::optional<SnapshotInstall> install_;
+  bool install_writing_ = false;
   bool trim_wanted_ = false;
   bool trimming_ = false;
   Index trim_limit_ = 0;  // the entry that asked for it stays

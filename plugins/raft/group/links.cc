@@ -13,7 +13,7 @@ constexpr uint64_t kSharedPayload = 64u << 10;
 constexpr size_t kSharedMessages = 512;
 
 uint64_t payload_of(const Message& message) {
-  uint64_t bytes = 0;
+  uint64_t bytes = message.piece.size();
   for (const Entry& entry : message.entries) bytes += entry.payload.size();
   return bytes;
 }
@@ -22,7 +22,8 @@ uint64_t payload_of(const Message& message) {
 
 void Shard::send(uint64_t group, Message message) {
   if (services_->link == nullptr) return;
-  const uint32_t lane = message.type == MessageType::kAppend ? CHR_LANE_BULK : CHR_LANE_CONTROL;
+  const bool bulk = message.type == MessageType::kAppend || message.type == MessageType::kSnapshot;
+  const uint32_t lane = bulk ? CHR_LANE_BULK : CHR_LANE_CONTROL;
   auto box = std::find_if(outboxes_.begin(), outboxes_.end(),
                           [&](const Outbox& each) { return each.to == message.to && each.lane == lane; });
   if (box == outboxes_.end()) box = outboxes_.insert(outboxes_.end(), Outbox{message.to, lane, {}});

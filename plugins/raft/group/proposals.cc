@@ -125,7 +125,7 @@ chr_status Group::trim(int64_t offset, uint64_t token, chr_error* error) {
 
 Status Group::propose_trim(int64_t offset, uint64_t token) {
   if (state_ != State::kOpen) return fail(Code::kCancelled, "the group was closed");
-  const std::string bytes = encode(TrimCommand{offset, raft_->held_by_all()});
+  const std::string bytes = encode(TrimCommand{offset, raft_->trim_limit(shard_->now())});
   chr_slice payload{};
   if (services_.host.alloc(bytes.size(), &payload) != CHR_OK)
     return fail(Code::kOverloaded, "no memory for a proposal");

@@ -25,6 +25,7 @@ struct Settings {
   uint64_t tail_cache_bytes = 0;       // of all groups of one shard
   uint64_t snapshot_bytes = 0;         // of log between two snapshots
   Nanos leader_balance = 0;            // 0: leadership stays where it is
+  Nanos trim_hold = 0;
 };
 
 // Who is told about roles. Any thread; a callback never runs after remove() returned.
@@ -54,6 +55,8 @@ struct Metrics {
   uint64_t leader_transfers = 0;
   uint64_t lower_term = 0;
   uint64_t decode_errors = 0;
+  uint64_t snapshots_sent = 0;
+  uint64_t snapshots_installed = 0;
   uint64_t proposals_refused = 0;
   uint64_t groups = 0;
   uint64_t leaders = 0;

@@ -1,7 +1,5 @@
-// What a group writes and reads below the state machine: log batches, snapshots, trims, entries for lagging
-// followers.
+// What a group writes and reads below the state machine: log batches, trims, entries for lagging followers.
 #include "group/group.h"
-#include "log/snapshot_sink.h"
 
 #include <algorithm>
 #include <utility>
@@ -9,7 +7,6 @@
 namespace chronik::raft {
 namespace {
 
-constexpr Nanos kRetryWhenFull = 100'000'000;
 constexpr Nanos kSayFullAgain = 60'000'000'000;
 
 }  // namespace
@@ -18,7 +15,7 @@ void Group::write_batch(StorageBatch batch) {
   writing_.push_back(std::move(batch));
   const StorageBatch& kept = writing_.back();
   ++writes_in_flight_;
-  shard_->write(write_of(storage_group_, kept, *raft_, log_start_, &meta_on_disk_),
+  shard_->write(write_of(storage_group_, kept, *raft_, log_start_, base_, &meta_on_disk_),
                 [self = shared_from_this(), ticket = kept.ticket](const Status& status) {
                   self->batch_written(ticket, status);
                 });
@@ -106,57 +103,10 @@ void Group::serve_read(const ReadRequest& request) {
   });
 }
 
-void Group::maybe_snapshot() {
-  if (bytes_since_snapshot_ >= services_.settings.snapshot_bytes) take_snapshot();
-  if (trim_wanted_) pump_trim();
-}
-
-void Group::take_snapshot() {
-  if (snapshotting_ || applying_ || applied_ <= snapshot_.index) return;
-  bytes_since_snapshot_ = 0;
-  SnapshotSink sink(services_.host);
-  const chr_sink abi = sink.abi();
-  snapshot_failed_ = machine_.save(context_, &abi) < 0;
-  if (snapshot_failed_) {
-    services_.host.warn("The state of " + label_ + " could not be saved; the last snapshot stays");
-    return mark();
-  }
-  SnapshotMeta meta;
-  meta.generation = snapshot_.generation + 1;
-  meta.index = applied_;
-  meta.term = raft_->log().term(applied_).value_or(0);
-  meta.log_start = log_start_;
-  meta.bytes = sink.bytes();
-  Write write(storage_group_);
-  for (const chr_slice& piece : sink.pieces()) write.put(piece_key(meta.generation, meta.pieces++), piece);
-  write.put(kSnapshotKey, encode(meta));
-  for (uint32_t piece = 0; piece < snapshot_.pieces; ++piece)
-    write.remove(piece_key(snapshot_.generation, piece));
-  snapshotting_ = true;
-  // The sink keeps the pieces until storage took them.
-  auto kept = std::make_shared<SnapshotSink>(std::move(sink));
-  shard_->write(std::move(write), [self = shared_from_this(), meta, kept](const Status& status) {
-    self->snapshot_written(meta, status);
-  });
-}
-
-void Group::snapshot_written(const SnapshotMeta& meta, const Status& status) {
-  snapshotting_ = false;
-  snapshot_failed_ = !status;
-  if (status) {
-    snapshot_ = meta;
-    if (trim_wanted_) pump_trim();
-  } else {
-    trim_wanted_ = false;  // the next trim tries again
-    services_.host.warn("The snapshot of " + label_ + " could not be written: " + status.error().message);
-  }
-  mark();
-}
-
 // Deletes what lies below the start of the log, as far as the snapshot allows; makes a newer one where it
 // does not.
 void Group::pump_trim() {
-  if (trimming_ || snapshotting_ || state_ != State::kOpen) return;
+  if (trimming_ || snapshotting_ || install_ || state_ != State::kOpen) return;
   trim_wanted_ = false;
   trimming_ = true;
   services_.store.find(storage_group_, CHR_FIND_OFFSET, log_start_,
@@ -185,7 +135,7 @@ void Group::trim_to(Index first) {
   Write write(storage_group_);
   write.trim(first);
   meta_on_disk_ = MetaOnDisk(*raft_);
-  write.put(kLogKey, encode(meta_of(*raft_, log_start_)));
+  write.put(kLogKey, encode(meta_of(*raft_, log_start_, base_)));
   trimming_ = true;
   shard_->write(std::move(write), [self = shared_from_this()](const Status& status) {
     self->trimming_ = false;

@@ -65,7 +65,7 @@ void Recovery::read_piece(uint32_t piece) {
 void Recovery::read_first() {
   bounds_ = store_.bounds(group_);
   if (const Status status = check(); !status) return finish(status);
-  if (bounds_.last_index == 0) return build_log({}, 1);
+  if (bounds_.last_index == 0) return build_empty_log();
   chr_storage_read args{};
   args.headers_only = 1;
   args.group = group_;
@@ -81,6 +81,9 @@ void Recovery::read_first() {
 
 // All that is on disk is committed then, because there is nobody else to ask.
 bool Recovery::sole_voter() const {
+  const ConfigEntry& saved = found_.snapshot.config;
+  const bool in_log = !meta_.configs.empty() && meta_.configs.back().index >= saved.index;
+  if (!in_log && !saved.members.voters.empty()) return saved.members.sole_voter(self_);
   const Membership& last = meta_.configs.empty() ? initial_ : meta_.configs.back().members;
   return last.sole_voter(self_);
 }
@@ -102,7 +105,7 @@ void Recovery::read_headers() {
 }
 
 Status Recovery::check() const {
-  if (found_.snapshot.index > bounds_.last_index)
+  if (found_.snapshot.index > bounds_.last_index && !found_.snapshot.received)
     return fail(Code::kCorrupt, "the snapshot reaches up to index " + std::to_string(found_.snapshot.index) +
                                     ", but the log ends at " + std::to_string(bounds_.last_index));
   if (bounds_.first_index > found_.snapshot.index + 1)
@@ -111,11 +114,25 @@ Status Recovery::check() const {
   return {};
 }
 
+// Nothing was ever written, or nothing came yet after a snapshot of another node.
+void Recovery::build_empty_log() {
+  StoredLog& log = found_.log;
+  log.first_index = meta_.base.index + 1;
+  log.commit = log.before_index = meta_.base.index;
+  log.before_end_offset = meta_.base.offset;
+  log.applied = std::max(found_.snapshot.index, meta_.base.index);
+  log.terms = meta_.terms;
+  std::erase_if(log.terms, [&](const TermStart& start) { return start.first_index > meta_.base.index; });
+  found_.log_start = std::max(meta_.log_start, found_.snapshot.log_start);
+  std::erase_if(meta_.configs, [&](const ConfigEntry& config) { return config.index > meta_.base.index; });
+  find_configs({}, log.first_index);
+}
+
 void Recovery::build_log(const StoredEntries& headers, Index from) {
   StoredLog& log = found_.log;
   log.first_index = std::max<Index>(bounds_.first_index, 1);
   log.before_index = log.first_index - 1;
-  log.commit = bounds_.last_index == 0 ? 0 : commit_;
+  log.commit = commit_;
   log.applied = std::max(found_.snapshot.index, log.first_index - 1);
   for (const TermStart& start : meta_.terms)
     if (start.first_index < from) log.terms.push_back(start);
@@ -166,8 +183,14 @@ void Recovery::find_configs(const StoredEntries& headers, Index from) {
 
 void Recovery::read_configs() {
   if (unread_configs_.empty()) {
-    std::sort(found_.log.configs.begin(), found_.log.configs.end(),
+    std::vector<ConfigEntry>& configs = found_.log.configs;
+    std::sort(configs.begin(), configs.end(),
               [](const ConfigEntry& a, const ConfigEntry& b) { return a.index < b.index; });
+    // What the snapshot says is committed: nothing before it counts, and the log may not reach that far yet.
+    const ConfigEntry& saved = found_.snapshot.config;
+    if (saved.members.voters.empty()) return finish({});
+    std::erase_if(configs, [&](const ConfigEntry& config) { return config.index <= saved.index; });
+    configs.insert(configs.begin(), saved);
     return finish({});
   }
   chr_storage_read args{};
@@ -190,6 +213,7 @@ void Recovery::read_configs() {
 
 void Recovery::finish(const Status& status) {
   const Done done = std::exchange(done_, nullptr);
+  found_.base = meta_.base;
   if (!status) return done(std::unexpected(status.error()));
   done(std::move(found_));
 }

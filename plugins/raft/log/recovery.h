@@ -15,6 +15,7 @@ struct Recovered {
   HardState hard_state;
   StoredLog log;
   int64_t log_start = 0;
+  Base base;
   SnapshotMeta snapshot;  // index 0: there is none
   std::vector<StoredValue> pieces;
 };
@@ -38,6 +39,7 @@ class Recovery : public std::enable_shared_from_this<Recovery> {
   void read_first();
   void read_headers();
   bool sole_voter() const;
+  void build_empty_log();
   void build_log(const StoredEntries& headers, Index from);
   void find_configs(const StoredEntries& headers, Index from);
   void read_configs();

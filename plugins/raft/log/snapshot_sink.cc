@@ -1,5 +1,7 @@
 #include "log/snapshot_sink.h"
 
+#include <chronik/crc32c.hpp>
+
 #include <algorithm>
 #include <cstring>
 
@@ -17,6 +19,7 @@ uint32_t CHR_CALL SnapshotSink::write(void* context, const uint8_t* p, uint64_t 
 }
 
 bool SnapshotSink::append(const uint8_t* p, uint64_t n) {
+  checksum_ = crc32c::extend(checksum_, p, n);
   while (n > 0) {
     const uint64_t used = bytes_ % kPieceBytes;
     if (used == 0) {

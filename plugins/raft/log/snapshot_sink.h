@@ -20,6 +20,7 @@ class SnapshotSink {
   // Each piece is full except for the last one.
   std::vector<chr_slice> pieces() const;
   uint64_t bytes() const { return bytes_; }
+  uint32_t checksum() const { return checksum_; }  // CRC32C of all
 
  private:
   static uint32_t CHR_CALL write(void* context, const uint8_t* p, uint64_t n) noexcept;
@@ -28,6 +29,7 @@ class SnapshotSink {
   const Host host_;
   std::vector<Payload> pieces_;
   uint64_t bytes_ = 0;
+  uint32_t checksum_ = 0;
 };
 
 }  // namespace chronik::raft

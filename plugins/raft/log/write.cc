@@ -44,12 +44,12 @@ chr_str Write::keep(std::string text) {
   return {kept.data(), kept.size()};
 }
 
-LogMeta meta_of(const Raft& raft, int64_t log_start) {
-  return {log_start, raft.log().terms(), raft.configs()};
+LogMeta meta_of(const Raft& raft, int64_t log_start, const Base& base) {
+  return {log_start, raft.log().terms(), raft.configs(), base};
 }
 
 Write write_of(uint64_t group, const StorageBatch& batch, const Raft& raft, int64_t log_start,
-               MetaOnDisk* on_disk) {
+               const Base& base, MetaOnDisk* on_disk) {
   Write write(group);
   if (batch.truncate_from != 0) write.truncate(batch.truncate_from);
   if (!batch.entries.empty()) write.append(batch.entries);
@@ -57,7 +57,7 @@ Write write_of(uint64_t group, const StorageBatch& batch, const Raft& raft, int6
     write.put(kVoteKey, encode(StoredVote{batch.hard_state, batch.commit, raft.left()}));
   if (const MetaOnDisk now(raft); now != *on_disk) {
     *on_disk = now;
-    write.put(kLogKey, encode(meta_of(raft, log_start)));
+    write.put(kLogKey, encode(meta_of(raft, log_start, base)));
   }
   return write;
 }

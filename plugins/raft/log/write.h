@@ -66,10 +66,10 @@ class MetaOnDisk {
   Index last_config_ = 0;
 };
 
-LogMeta meta_of(const Raft& raft, int64_t log_start);
+LogMeta meta_of(const Raft& raft, int64_t log_start, const Base& base);
 
 // The write of a batch of the core.
 Write write_of(uint64_t group, const StorageBatch& batch, const Raft& raft, int64_t log_start,
-               MetaOnDisk* on_disk);
+               const Base& base, MetaOnDisk* on_disk);
 
 }  // namespace chronik::raft

@@ -1,6 +1,7 @@
 #include "wire/frame.h"
 
-#include "wire/raft.pb.h"
+#include "core/snapshot.h"
+#include "wire/config.h"
 
 #include <string>
 #include <utility>
@@ -20,6 +21,21 @@ uint32_t get_length(const uint8_t* p) {
   return n;
 }
 
+void fill_snapshot(const Message& m, wire::SnapshotPart* to) {
+  const SnapshotInfo& info = *m.snapshot;
+  to->set_index(info.index);
+  to->set_term(info.term);
+  to->set_pieces(info.pieces);
+  to->set_bytes(info.bytes);
+  to->set_checksum(info.checksum);
+  fill(info.config, to->mutable_config());
+  to->set_base(info.base);
+  fill(info.base_term, to->mutable_base_term());
+  to->set_base_offset(info.base_offset);
+  to->set_log_start(info.log_start);
+  to->set_piece_bytes(m.piece.size());
+}
+
 void fill_message(const Message& m, uint64_t group, wire::Message* head) {
   head->set_group(group);
   head->set_type(static_cast<uint32_t>(m.type));
@@ -31,6 +47,7 @@ void fill_message(const Message& m, uint64_t group, wire::Message* head) {
   head->set_context(m.context);
   head->set_reject(m.reject);
   head->set_forced(m.forced);
+  if (m.snapshot != nullptr) fill_snapshot(m, head->mutable_snapshot());
   for (const Entry& entry : m.entries) {
     wire::EntryHeader* header = head->add_entries();
     header->set_index(entry.header.index);
@@ -74,10 +91,33 @@ Status read_entries(const wire::Message& head, chr_slice* rest, std::vector<Entr
   return {};
 }
 
+// Takes the piece from the front of *rest.
+Status read_snapshot(const wire::SnapshotPart& head, chr_slice* rest, Message* m) {
+  SnapshotInfo info;
+  info.index = head.index();
+  info.term = head.term();
+  info.pieces = head.pieces();
+  info.bytes = head.bytes();
+  info.checksum = head.checksum();
+  info.config = config_of(head.config());
+  info.base = head.base();
+  info.base_term = term_start_of(head.base_term());
+  info.base_offset = head.base_offset();
+  info.log_start = head.log_start();
+  if (!is_sound(info, m->term)) return fail(Code::kCorrupt, "a snapshot does not fit together");
+  m->snapshot = std::make_shared<const SnapshotInfo>(std::move(info));
+  if (head.piece_bytes() > rest->n || head.piece_bytes() > kMaxPieceBytes)
+    return fail(Code::kCorrupt, "a piece of a snapshot is larger than its frame, or than a piece may be");
+  if (head.piece_bytes() > 0) m->piece = Payload::share({rest->p, head.piece_bytes(), rest->lease});
+  rest->p += head.piece_bytes();
+  rest->n -= head.piece_bytes();
+  return {};
+}
+
 Result<Envelope> message_of(const wire::Message& head, NodeId from, NodeId to, chr_slice* rest) {
   if (head.group() == 0) return fail(Code::kCorrupt, "a message is for no group");
   if (head.type() < static_cast<uint32_t>(MessageType::kPreVote) ||
-      head.type() > static_cast<uint32_t>(MessageType::kTimeoutNow))
+      head.type() > static_cast<uint32_t>(MessageType::kSnapshotResponse))
     return fail(Code::kUnsupported, "a message is of a type that this version does not know");
   Envelope envelope;
   envelope.group = head.group();
@@ -94,6 +134,9 @@ Result<Envelope> message_of(const wire::Message& head, NodeId from, NodeId to, c
   m.reject = head.reject();
   m.forced = head.forced();
   CHRONIK_CHECK(read_entries(head, rest, &m.entries));
+  if (head.has_snapshot() != (m.type == MessageType::kSnapshot))
+    return fail(Code::kCorrupt, "a message has a snapshot that its type does not have, or lacks it");
+  if (head.has_snapshot()) CHRONIK_CHECK(read_snapshot(head.snapshot(), rest, &m));
   return envelope;
 }
 
@@ -154,9 +197,11 @@ Status encode_messages(const Host& host, std::span<const Envelope> messages, Pay
   for (const Envelope& each : messages) fill_message(each.message, each.group, proto.add_messages());
   CHRONIK_CHECK(encode(host, proto, head));
   slices->assign(1, head->slice());
-  for (const Envelope& each : messages)
+  for (const Envelope& each : messages) {
     for (const Entry& entry : each.message.entries)
       if (entry.payload.size() > 0) slices->push_back(entry.payload.slice());
+    if (each.message.piece.size() > 0) slices->push_back(each.message.piece.slice());
+  }
   return {};
 }
 

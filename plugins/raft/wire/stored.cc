@@ -1,6 +1,6 @@
 #include "wire/stored.h"
 
-#include "wire/raft.pb.h"
+#include "wire/config.h"
 
 namespace chronik::raft {
 namespace {
@@ -9,20 +9,6 @@ template <class Proto>
 Status parse(std::string_view bytes, std::string_view key, Proto* proto) {
   if (proto->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return {};
   return fail(Code::kCorrupt, "the stored key " + std::string(key) + " cannot be parsed");
-}
-
-void put_config(const ConfigEntry& config, wire::Config* to) {
-  to->set_index(config.index);
-  to->set_term(config.term);
-  for (const NodeId node : config.members.voters) to->add_voters(node);
-  for (const NodeId node : config.members.outgoing) to->add_outgoing(node);
-}
-
-ConfigEntry config_of(const wire::Config& from) {
-  return {
-      from.index(),
-      from.term(),
-      {{from.voters().begin(), from.voters().end()}, {from.outgoing().begin(), from.outgoing().end()}, {}}};
 }
 
 }  // namespace
@@ -50,13 +36,10 @@ Result<StoredVote> decode_vote(std::string_view bytes) {
 std::string encode(const LogMeta& meta) {
   wire::LogMeta proto;
   proto.set_log_start(meta.log_start);
-  for (const TermStart& start : meta.terms) {
-    wire::TermStart* to = proto.add_terms();
-    to->set_term(start.term);
-    to->set_first_index(start.first_index);
-    to->set_base_offset(start.base_offset);
-  }
-  for (const ConfigEntry& config : meta.configs) put_config(config, proto.add_configs());
+  for (const TermStart& start : meta.terms) fill(start, proto.add_terms());
+  for (const ConfigEntry& config : meta.configs) fill(config, proto.add_configs());
+  proto.set_base(meta.base.index);
+  proto.set_base_offset(meta.base.offset);
   return proto.SerializeAsString();
 }
 
@@ -66,7 +49,7 @@ Result<LogMeta> decode_log_meta(std::string_view bytes) {
   LogMeta meta;
   meta.log_start = proto.log_start();
   for (const wire::TermStart& from : proto.terms()) {
-    const TermStart start{from.term(), from.first_index(), from.base_offset()};
+    const TermStart start = term_start_of(from);
     if (!meta.terms.empty() &&
         (start.term <= meta.terms.back().term || start.first_index <= meta.terms.back().first_index))
       return fail(Code::kCorrupt, "the terms stored in raft/log do not ascend");
@@ -78,6 +61,7 @@ Result<LogMeta> decode_log_meta(std::string_view bytes) {
       return fail(Code::kCorrupt, "the configurations stored in raft/log do not ascend");
     meta.configs.push_back(std::move(config));
   }
+  meta.base = {proto.base(), proto.base_offset()};
   return meta;
 }
 
@@ -89,20 +73,24 @@ std::string encode(const SnapshotMeta& meta) {
   proto.set_log_start(meta.log_start);
   proto.set_pieces(meta.pieces);
   proto.set_bytes(meta.bytes);
+  proto.set_checksum(meta.checksum);
+  fill(meta.config, proto.mutable_config());
+  proto.set_received(meta.received);
   return proto.SerializeAsString();
 }
 
 Result<SnapshotMeta> decode_snapshot(std::string_view bytes) {
   wire::Snapshot proto;
   CHRONIK_CHECK(parse(bytes, kSnapshotKey, &proto));
-  return SnapshotMeta{proto.generation(), proto.index(),  proto.term(),
-                      proto.log_start(),  proto.pieces(), proto.bytes()};
+  return SnapshotMeta{proto.generation(), proto.index(), proto.term(),     proto.log_start(),
+                      proto.pieces(),     proto.bytes(), proto.checksum(), config_of(proto.config()),
+                      proto.received()};
 }
 
 std::string encode(const TrimCommand& trim) {
   wire::Trim proto;
   proto.set_offset(trim.offset);
-  proto.set_held_by_all(trim.held_by_all);
+  proto.set_limit(trim.limit);
   return proto.SerializeAsString();
 }
 
@@ -110,7 +98,7 @@ Result<TrimCommand> decode_trim(std::string_view bytes) {
   wire::Trim proto;
   if (!proto.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
     return fail(Code::kCorrupt, "its payload cannot be parsed");
-  return TrimCommand{proto.offset(), proto.held_by_all()};
+  return TrimCommand{proto.offset(), proto.limit()};
 }
 
 }  // namespace chronik::raft

@@ -25,10 +25,17 @@ struct StoredVote {
 std::string encode(const StoredVote& vote);
 Result<StoredVote> decode_vote(std::string_view bytes);
 
+// Where the log begins, as long as it is empty: after `index`, at the Kafka offset.
+struct Base {
+  Index index = 0;
+  int64_t offset = 0;
+};
+
 struct LogMeta {
   int64_t log_start = 0;  // Kafka offset; may lie inside the first entry
   std::vector<TermStart> terms;
   std::vector<ConfigEntry> configs;  // ascending; those that may come to be in force
+  Base base{};
 };
 std::string encode(const LogMeta& meta);
 Result<LogMeta> decode_log_meta(std::string_view bytes);
@@ -41,6 +48,9 @@ struct SnapshotMeta {
   int64_t log_start = 0;
   uint32_t pieces = 0;
   uint64_t bytes = 0;
+  uint32_t checksum = 0;  // CRC32C of all pieces
+  ConfigEntry config{};   // in force at index; no voters: not known
+  bool received = false;  // from another node: the log may still end before index
 };
 std::string encode(const SnapshotMeta& meta);
 Result<SnapshotMeta> decode_snapshot(std::string_view bytes);
@@ -48,7 +58,7 @@ Result<SnapshotMeta> decode_snapshot(std::string_view bytes);
 // An entry that moves the start of the log.
 struct TrimCommand {
   int64_t offset = 0;
-  Index held_by_all = 0;  // members may need what lies above
+  Index limit = 0;  // entries above it stay
 };
 std::string encode(const TrimCommand& trim);
 Result<TrimCommand> decode_trim(std::string_view bytes);

@@ -37,7 +37,9 @@ struct ConsensusWatch::Machine {
     return group(context).machine->save(group(context).context, sink);
   }
   static chr_status CHR_CALL load(void* context, const chr_slice* pieces, uint32_t n, chr_error* error) {
-    return group(context).machine->load(group(context).context, pieces, n, error);
+    Group& g = group(context);
+    g.truth->replicas[g.seat->node->id()].applied = 0;  // the next apply goes on from where the snapshot ends
+    return g.machine->load(g.context, pieces, n, error);
   }
   static constexpr chr_state_machine_v1 kTable = {
       sizeof(chr_state_machine_v1), 1, apply, role, committed, truncated, trimmed, save, load};

@@ -32,12 +32,15 @@ std::vector<std::pair<std::string, std::string>> swarm_config(const RunOptions& 
     maybe("raft.max_uncommitted", 32, 512, "KiB");
     maybe("raft.election_timeout", 600, 3000, "ms");
     maybe("raft.tail_cache", 1, 4, "MiB");
+    // So short that a node which is away for a moment needs a snapshot when it comes back.
+    const uint64_t hold = rng.chance(0.5) ? rng.between(0, 5000) : 60'000;
+    config.emplace_back("raft.trim_hold", fmt::format("{}ms", hold));
   }
   for (auto& entry : config_of(options)) config.push_back(std::move(entry));
   return config;
 }
 
-// Snapshots are not sent between nodes yet: where new members come, no log may lose its beginning.
+// Where members change, the checker reads who votes from the logs: none may lose its beginning.
 WorkloadOptions workload_options(const RunOptions& options, const Schedule& schedule) {
   WorkloadOptions out = options.workload;
   out.trims = std::ranges::none_of(schedule, [](const Fault& fault) {

@@ -64,6 +64,7 @@ chr_status CHR_CALL load(void* context, const chr_slice* pieces, uint32_t n, chr
   if (at != sizeof state) return CHR_E_CORRUPT;
   replay.state = state[0];
   replay.index = state[1];
+  if (replay.ready) replay.workload->loaded();
   replay.workload->check_state(replay);
   return CHR_OK;
 }
@@ -289,10 +290,9 @@ void LogWorkload::read(Replay& replay) {
   delete request;
 }
 
-// Only what every disk holds may go: snapshots are not sent between nodes yet.
+// The log up to which every disk holds all.
 int64_t LogWorkload::everywhere(uint32_t group) const {
   const GroupTruth& truth = checker_.group(names_[group]);
-  if (!options_.trims) return 0;
   uint64_t end = truth.commit_index() + 1;
   for (uint32_t id = 1; id <= first_voters_.size(); ++id)
     end = std::min(end, truth.replicas[id].durable.end());
@@ -302,8 +302,10 @@ int64_t LogWorkload::everywhere(uint32_t group) const {
 
 void LogWorkload::trim(Replay& leader) {
   chr_group_bounds b{};
-  const int64_t limit = everywhere(leader.group);
-  if (!bounds(leader, &b) || limit <= b.log_start) return;
+  if (!options_.trims || !bounds(leader, &b)) return;
+  // What goes beyond that makes a member that is away need a snapshot, once the log waits for it no more.
+  const int64_t limit = rng_.chance(0.5) ? everywhere(leader.group) : b.high_watermark;
+  if (limit <= b.log_start) return;
   const Enter enter(world(), leader.node->at_shard(leader.shard));
   Request* request = nullptr;
   const auto done = [](void* context, const chr_done*) { delete static_cast<Request*>(context); };

@@ -46,13 +46,16 @@ class LogWorkload final : public Workload {
   std::string state() override;
   void finish() override;
   std::string summary() const override {
-    return fmt::format("proposed={} acked={} refused={} unknown={} reads={} trims={} transfers={} changes={}",
-                       proposed_, acked_, refused_, unknown_, reads_, trims_, transfers_, changes_);
+    return fmt::format(
+        "proposed={} acked={} refused={} unknown={} reads={} trims={} transfers={} changes={} "
+        "loads={}",
+        proposed_, acked_, refused_, unknown_, reads_, trims_, transfers_, changes_, loads_);
   }
 
   World& world() { return cluster_.world(); }
   // States at equal indexes are equal, on all nodes and over restarts.
   void check_state(const Replay& replay);
+  void loaded() { ++loads_; }
 
  private:
   struct Request {
@@ -104,7 +107,7 @@ class LogWorkload final : public Workload {
   bool last_proposed_ = false;
   uint64_t number_ = 0;
   uint64_t proposed_ = 0, acked_ = 0, refused_ = 0, unknown_ = 0, reads_ = 0, trims_ = 0, transfers_ = 0,
-           changes_ = 0;
+           changes_ = 0, loads_ = 0;  // of snapshots of other nodes
 };
 
 }  // namespace chronik::sim

@@ -2,12 +2,33 @@
 
 #include <fmt/format.h>
 
+#include <chronik/crc32c.hpp>
 #include <cstring>
+#include <sstream>
 #include <stdexcept>
 
 namespace chronik::raft::test {
 
 namespace {
+
+std::string text_of_state(const std::vector<Applied>& applied) {
+  std::string text;
+  for (const Applied& a : applied)
+    text += fmt::format("{} {} {} {}\n", a.index, a.term, a.offset, a.text.empty() ? "-" : a.text);
+  return text;
+}
+
+std::vector<Applied> state_of(const Saved& saved) {
+  std::string text;
+  for (const std::string& piece : saved.pieces) text += piece;
+  std::istringstream in(text);
+  std::vector<Applied> applied;
+  for (Applied a; in >> a.index >> a.term >> a.offset && in.get() && std::getline(in, a.text);) {
+    if (a.text == "-") a.text.clear();
+    applied.push_back(a);
+  }
+  return applied;
+}
 
 ConfigEntry config_of(const Entry& entry) {
   ConfigEntry config{entry.header.index, entry.header.term, {}};
@@ -28,10 +49,23 @@ void Disk::trim(Index first) {
   for (auto it = entries.begin(); it != entries.end() && it->first < first; it = entries.erase(it)) {
     if (terms_before.empty() || terms_before.back().term != it->second.header.term)
       terms_before.push_back({it->second.header.term, it->first, it->second.header.base_offset});
-    if (it->second.header.kind == CHR_ENTRY_CONFIG) config_before = {config_of(it->second)};
+    const bool newer = config_before.empty() || config_before.back().index < it->first;
+    if (it->second.header.kind == CHR_ENTRY_CONFIG && newer) config_before = {config_of(it->second)};
     start_offset = it->second.header.end_offset();
   }
   first_index = std::max(first_index, first);
+}
+
+void Disk::install(const SnapshotInstall& snapshot) {
+  const SnapshotInfo& info = *snapshot.info;
+  entries.clear();
+  first_index = info.base + 1;
+  terms_before = {info.base_term};
+  config_before = {info.config};
+  start_offset = info.base_offset;
+  commit = std::max(commit, info.base);
+  saved = {info.index, info.term, info.config, {}};
+  for (const Payload& piece : snapshot.pieces) saved.pieces.emplace_back(piece.text());
 }
 
 StoredLog Disk::load(size_t entries_in_memory, const Membership& initial) const {
@@ -40,14 +74,15 @@ StoredLog Disk::load(size_t entries_in_memory, const Membership& initial) const 
   log.before_index = first_index - 1;
   log.before_end_offset = start_offset;
   log.commit = std::min(commit, entries.empty() ? first_index - 1 : entries.rbegin()->first);
-  log.applied = first_index - 1;
+  log.applied = std::max(saved.index, first_index - 1);
   log.terms = terms_before;
   log.configs = config_before;
   size_t left = entries.size();
   for (const auto& [index, entry] : entries) {
     if (log.terms.empty() || log.terms.back().term != entry.header.term)
       log.terms.push_back({entry.header.term, index, entry.header.base_offset});
-    if (entry.header.kind == CHR_ENTRY_CONFIG && !forget_configs) {
+    const bool over = !config_before.empty() && index <= config_before.back().index;
+    if (entry.header.kind == CHR_ENTRY_CONFIG && !forget_configs && !over) {
       if (log.configs.empty()) log.configs.push_back({0, 0, initial});
       log.configs.push_back(config_of(entry));
     }
@@ -68,7 +103,7 @@ void Harness::boot(NodeId id) {
   config.self = id;
   Membership membership;
   for (NodeId voter = 1; voter <= voters_ && id <= voters_; ++voter) membership.voters.push_back(voter);
-  n.applied.clear();
+  n.applied = state_of(n.disk.saved);
   n.raft = std::make_unique<Raft>(config, membership, n.disk.hard_state, n.disk.load(2, membership));
   n.raft->start(n.now);
 }
@@ -78,6 +113,8 @@ void Harness::crash(NodeId id, size_t keep) {
   for (size_t i = 0; i < keep && i < n.writing.size(); ++i) n.disk.write(n.writing[i]);
   n.writing.clear();
   n.reads.clear();
+  n.snapshot_reads.clear();
+  n.install.reset();
   n.raft.reset();
 }
 
@@ -119,22 +156,38 @@ Ready Harness::take(NodeId id) {
   if (ready.storage.ticket != 0) n.writing.push_back(ready.storage);
   for (const Message& message : ready.messages) network_.push_back(message);
   for (const ReadRequest& request : ready.reads) n.reads.push_back(request);
+  for (const SnapshotRequest& request : ready.snapshot_reads) n.snapshot_reads.push_back(request);
+  if (ready.install) n.install = ready.install;
   apply(&n, ready);
   return ready;
 }
 
 void Harness::apply(SimNode* n, const Ready& ready) {
+  // What a snapshot covers needs no apply.
+  const RaftLog& log = n->raft->log();
+  n->raft->apply_done(std::max(log.applied(), std::min({n->disk.saved.index, log.committed(), log.stable()})),
+                      UINT64_MAX);
   if (ready.apply_to == 0) return;
   for (auto it = n->disk.entries.lower_bound(ready.apply_from);
        it != n->disk.entries.end() && it->first <= ready.apply_to; ++it) {
     const EntryHeader& header = it->second.header;
-    n->applied.push_back({header.index, header.term, header.base_offset, text_of(it->second)});
+    const bool config = header.kind == CHR_ENTRY_CONFIG;
+    n->applied.push_back(
+        {header.index, header.term, header.base_offset,
+         config ? "members:" + describe(config_of(it->second).members) : text_of(it->second)});
   }
   n->raft->apply_done(ready.apply_to, UINT64_MAX);
 }
 
 bool Harness::write_one(NodeId id) {
   SimNode& n = node(id);
+  if (n.writing.empty() && n.install) {
+    n.disk.install(*n.install);
+    n.applied = state_of(n.disk.saved);
+    n.install.reset();
+    n.raft->snapshot_installed(n.now);
+    return true;
+  }
   if (n.writing.empty()) return false;
   const StorageBatch batch = std::move(n.writing.front());
   n.writing.pop_front();
@@ -155,6 +208,49 @@ void Harness::serve_read(NodeId id) {
     bytes += it->second.header.bytes;
   }
   n.raft->entries_read(request, std::move(entries));
+}
+
+void Harness::save(NodeId id) {
+  SimNode& n = node(id);
+  const Index index = n.raft->log().applied();
+  if (index <= n.disk.saved.index) return;
+  n.disk.saved = {index, n.raft->log().term(index).value_or(0), n.raft->config_at(index), {}};
+  const std::string text = text_of_state(n.applied);
+  for (size_t at = 0; at < text.size(); at += piece_bytes)
+    n.disk.saved.pieces.push_back(text.substr(at, piece_bytes));
+}
+
+void Harness::trim(NodeId id, Index first) {
+  SimNode& n = node(id);
+  if (first > n.disk.saved.index + 1) save(id);
+  n.raft->trim(first);
+  n.disk.trim(first);
+}
+
+void Harness::serve_snapshot(NodeId id) {
+  SimNode& n = node(id);
+  const SnapshotRequest request = n.snapshot_reads.front();
+  n.snapshot_reads.pop_front();
+  const Saved& saved = n.disk.saved;
+  if (request.info != nullptr) {
+    const bool there = request.info->generation == saved.index;
+    return n.raft->snapshot_read(n.now, request, there ? request.info : nullptr,
+                                 there ? payload(saved.pieces[request.piece]) : Payload());
+  }
+  SnapshotInfo info;
+  info.index = info.generation = saved.index;
+  info.term = saved.term;
+  info.pieces = static_cast<uint32_t>(saved.pieces.size());
+  for (const std::string& piece : saved.pieces) {
+    info.bytes += piece.size();
+    info.checksum = crc32c::extend(info.checksum, piece.data(), piece.size());
+  }
+  info.config = saved.config;
+  info.base = n.disk.first_index - 1;
+  info.base_term = n.raft->log().term_start(info.base).value_or(TermStart());
+  if (wrong_base_term) info.base_term.term = info.term;
+  info.base_offset = n.disk.start_offset;
+  n.raft->snapshot_read(n.now, request, std::make_shared<const SnapshotInfo>(info), Payload());
 }
 
 std::string text_of(const Entry& entry) {
@@ -202,8 +298,17 @@ const char* name_of(MessageType type) {
       return "heartbeat-response";
     case MessageType::kTimeoutNow:
       return "timeout-now";
+    case MessageType::kSnapshot:
+      return "snapshot";
+    case MessageType::kSnapshotResponse:
+      return "snapshot-response";
   }
   return "?";
+}
+
+std::string describe_snapshot(const SnapshotInfo& info) {
+  return fmt::format("as of {}/{} members {} log after {}/{} @{}", info.index, info.term,
+                     describe(info.config.members), info.base, info.base_term.term, info.base_offset);
 }
 
 std::string join(const std::vector<Entry>& entries) {
@@ -250,6 +355,15 @@ std::string describe(const Message& m) {
     case MessageType::kHeartbeatResponse:
       if (m.context != 0) out += fmt::format(" read={}", m.context);
       break;
+    case MessageType::kSnapshot:
+      out += fmt::format(" #{} {}", m.context, describe_snapshot(*m.snapshot));
+      out += m.piece.size() > 0 ? fmt::format(" piece {} of {}", m.hint_index, m.snapshot->pieces)
+                                : std::string(" which pieces?");
+      break;
+    case MessageType::kSnapshotResponse:
+      out += fmt::format(" #{} {}", m.context,
+                         m.reject ? std::string("damaged") : fmt::format("has {}", m.index));
+      break;
     default:
       break;
   }
@@ -277,6 +391,12 @@ std::string describe(const Event& event) {
       return fmt::format("committed {}, high watermark {}", event.index, event.offset);
     case EventKind::kNeedSnapshot:
       return fmt::format("{} needs a snapshot", event.peer);
+    case EventKind::kSnapshotSent:
+      return fmt::format("{} has installed the snapshot", event.peer);
+    case EventKind::kSnapshotRefused:
+      return fmt::format("{} got a damaged snapshot", event.peer);
+    case EventKind::kSnapshotDamaged:
+      return fmt::format("the snapshot of {} is damaged", event.peer);
     case EventKind::kReadable:
       return fmt::format("read {} may see up to {}", event.context, event.index);
     case EventKind::kCheckQuorumFailed:

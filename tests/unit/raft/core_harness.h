@@ -14,6 +14,22 @@ namespace chronik::raft::test {
 
 inline constexpr Nanos kMillisecond = 1'000'000;
 
+struct Applied {
+  Index index;
+  Term term;
+  int64_t offset;
+  std::string text;
+  bool operator==(const Applied&) const = default;
+};
+
+// The state as of an index, in pieces of a few bytes.
+struct Saved {
+  Index index = 0;
+  Term term = 0;
+  ConfigEntry config;
+  std::vector<std::string> pieces;
+};
+
 // What one node would find after a power loss: batches that were done, nothing of those that were not.
 struct Disk {
   HardState hard_state;
@@ -23,19 +39,13 @@ struct Disk {
   std::vector<ConfigEntry> config_before;  // the last one that was trimmed
   int64_t start_offset = 0;
   std::map<Index, Entry> entries;
+  Saved saved;
   bool forget_configs = false;  // a planted bug
 
   void write(const StorageBatch& batch);
   void trim(Index first);
+  void install(const SnapshotInstall& snapshot);
   StoredLog load(size_t entries_in_memory, const Membership& initial) const;
-};
-
-struct Applied {
-  Index index;
-  Term term;
-  int64_t offset;
-  std::string text;
-  bool operator==(const Applied&) const = default;
 };
 
 struct SimNode {
@@ -43,6 +53,8 @@ struct SimNode {
   Disk disk;
   std::deque<StorageBatch> writing;
   std::deque<ReadRequest> reads;
+  std::deque<SnapshotRequest> snapshot_reads;
+  std::optional<SnapshotInstall> install;  // waits until nothing is being written
   std::vector<Applied> applied;
   Nanos now = 0;
   Term beats_of = 0;  // the term in which it beats
@@ -69,8 +81,16 @@ class Harness {
   void tick(NodeId id, Nanos passed);
   // Takes the node's output: storage joins its queue, messages the network, applies are done at once.
   Ready take(NodeId id);
+  // A batch, or a snapshot; false: there is nothing to be written.
   bool write_one(NodeId id);
   void serve_read(NodeId id);
+  void serve_snapshot(NodeId id);
+  // Saves the state as of what is applied.
+  void save(NodeId id);
+  size_t piece_bytes = 16;
+  bool wrong_base_term = false;  // a planted bug
+  // At most up to the saved state; a newer one is made where that is in the way.
+  void trim(NodeId id, Index first);
 
  private:
   void apply(SimNode* node, const Ready& ready);

@@ -12,7 +12,14 @@
 namespace chronik::raft::test {
 namespace {
 
-enum class Bug { kNone, kVoteNotPersisted, kAcknowledgedBeforeSync, kMembersForgotten };
+enum class Bug {
+  kNone,
+  kVoteNotPersisted,
+  kAcknowledgedBeforeSync,
+  kMembersForgotten,
+  kSnapshotWithoutMembers,
+  kSnapshotOfAnotherTerm
+};
 
 struct Known {  // what an (index, term) must look like everywhere
   Term previous_term;
@@ -28,6 +35,7 @@ Config small_limits(uint64_t seed) {
   config.max_inflight_messages = 4;
   config.max_uncommitted_bytes = 2000;
   config.tail_entries = 6;
+  config.trim_hold = seed % 2 * 500 * kMillisecond;
   return config;
 }
 
@@ -36,9 +44,12 @@ class Run {
   Run(uint32_t nodes, uint64_t seed, Bug bug, uint32_t voters)
       : bug_(bug), random_(seed), cluster_(nodes, small_limits(seed), voters), checked_(nodes + 1, 0) {
     // Every run has its own mix of faults.
+    cluster_.piece_bytes = 512;
+    cluster_.wrong_base_term = bug == Bug::kSnapshotOfAnotherTerm;
     loss_ = pick(4) == 0 ? 0 : pick(20);
     doubling_ = pick(3) == 0 ? 0 : pick(20);
     crash_ = pick(3) == 0 ? 0 : pick(12);
+    trims_ = pick(3) == 0 ? 0 : pick(10);
     changes_ = voters < nodes || pick(3) == 0 ? 1 + pick(10) : 0;
   }
 
@@ -62,6 +73,7 @@ class Run {
         for (NodeId id = 1; id <= cluster_.size(); ++id) {
           while (cluster_.write_one(id)) settle_outputs();
           while (!cluster_.node(id).reads.empty()) cluster_.serve_read(id);
+          while (!cluster_.node(id).snapshot_reads.empty()) serve_snapshot(id);
         }
         settle_outputs();
         for (size_t n = cluster_.network().size(); n > 0; --n) {
@@ -76,6 +88,7 @@ class Run {
 
   size_t committed() const { return committed_.size(); }
   uint64_t changes() const { return changes_begun_; }
+  uint64_t snapshots() const { return snapshots_; }
 
  private:
   uint64_t pick(uint64_t n) { return random_() % n; }
@@ -95,6 +108,7 @@ class Run {
     if (what < 77) return tick(id, pick(40) == 0 ? 2000 : pick(120));
     if (what < 86) return propose(id);
     if (what < 89 && !n.reads.empty()) return cluster_.serve_read(id);
+    if (what < 89 && !n.snapshot_reads.empty()) return serve_snapshot(id);
     const NodeId other = static_cast<NodeId>(1 + pick(cluster_.size()));
     if (what < 90) return n.raft->link_lost(n.now, other);
     if (what < 91) return n.raft->link_up(n.now, other);
@@ -102,7 +116,8 @@ class Run {
       (void)n.raft->transfer(n.now, other);
       return;
     }
-    if (what < 97) return change_members(id);
+    if (what < 95) return change_members(id);
+    if (what < 97) return trim(id);
     if (pick(12) < crash_) crash(id);
   }
 
@@ -114,6 +129,24 @@ class Run {
       if (pick(3) != 0)
         target.insert(target.begin() + static_cast<std::ptrdiff_t>(pick(target.size() + 1)), node);
     if (n.raft->change_members(n.now, target)) ++changes_begun_;
+  }
+
+  // The leader says how far the log may go; each replica does as it likes, within that.
+  void trim(NodeId id) {
+    SimNode& n = cluster_.node(id);
+    if (n.raft->role() == Role::kLeader && pick(10) < trims_)
+      trim_to_ = std::max(trim_to_, n.raft->trim_limit(n.now) + 1);
+    const RaftLog& log = n.raft->log();
+    const Index most = std::min({trim_to_, log.applied(), log.stable()});
+    if (n.install || most <= log.first_index()) return;
+    if (pick(2) == 0) cluster_.save(id);
+    cluster_.trim(id, log.first_index() + 1 + pick(most - log.first_index()));
+  }
+
+  void serve_snapshot(NodeId id) {
+    if (bug_ == Bug::kSnapshotWithoutMembers)
+      cluster_.node(id).disk.saved.config = {0, 0, {{1, 2, 3}, {}, {}}};
+    cluster_.serve_snapshot(id);
   }
 
   void crash(NodeId id) {
@@ -171,7 +204,8 @@ class Run {
         continue;
       }
       check_leader(id);
-      cluster_.take(id);
+      for (const Event& event : cluster_.take(id).events)
+        snapshots_ += event.kind == EventKind::kSnapshotSent;
       check_log(id);
       decided_by_[id] = n.raft->membership();
     }
@@ -185,7 +219,7 @@ class Run {
     if (leader->second != id) fail(fmt::format("{} and {} lead term {}", id, leader->second, raft.term()));
     if (!first) return;
     for (const auto& [index, term] : committed_)
-      if (raft.log().term(index) != std::optional<Term>(term))
+      if (index >= raft.log().first_index() && raft.log().term(index) != std::optional<Term>(term))
         return fail(fmt::format("leader {} of term {} lacks committed {}/{}", id, raft.term(), index, term));
   }
 
@@ -200,10 +234,14 @@ class Run {
       if (!entry.in_memory()) continue;
       // A sole voter leads before its vote is on disk. Nobody sees an entry of such a term until both are.
       if (n.raft->membership().sole_voter(id) && header.index > log.stable()) continue;
-      const Known seen{log.term(header.index - 1).value_or(0), header.base_offset, text_of(entry)};
+      const std::optional<Term> previous = log.term(header.index - 1);
+      if (!previous) continue;
+      const Known seen{*previous, header.base_offset, text_of(entry)};
       const auto [known, first] = entries_.emplace(std::pair(header.index, header.term), seen);
       if (known->second != seen) fail(fmt::format("two entries are {}/{}", header.index, header.term));
     }
+    // What a snapshot skipped was checked where it was committed.
+    checked_[id] = std::max(checked_[id], log.first_index() - 1);
     for (Index index = checked_[id] + 1; index <= log.committed(); ++index) check_committed(id, index);
     checked_[id] = log.committed();
     for (; !n.applied.empty() && applied_.size() < n.applied.size();)
@@ -223,6 +261,7 @@ class Run {
     const VoteOutcome held = members.tally([&](NodeId other) {
       const auto& entries = cluster_.node(other).disk.entries;
       const auto entry = entries.find(index);
+      if (cluster_.node(other).disk.first_index > index) return 1;  // it was committed there, and trimmed
       return entry != entries.end() && entry->second.header.term == *term ? 1 : -1;
     });
     if (held != VoteOutcome::kWon)
@@ -259,6 +298,9 @@ class Run {
   uint64_t crash_ = 0;
   uint64_t changes_ = 0;
   uint64_t changes_begun_ = 0;
+  uint64_t trims_ = 0;
+  Index trim_to_ = 0;
+  uint64_t snapshots_ = 0;
   uint64_t proposed_ = 0;
   std::string last_proposed_;
   std::string violation_;
@@ -280,18 +322,22 @@ uint64_t seeds(uint64_t otherwise) { return std::getenv("CHRONIK_SEED") == nullp
 void expect_safe(uint32_t nodes, uint32_t voters, uint64_t runs) {
   size_t committed = 0;
   uint64_t changes = 0;
+  uint64_t snapshots = 0;
   for (uint64_t seed = first_seed(); seed < first_seed() + seeds(runs); ++seed) {
     Run run(nodes, seed, Bug::kNone, voters);
     ASSERT_EQ(run.chaos(4000), "") << nodes << " nodes, replay with CHRONIK_SEED=" << seed;
     ASSERT_EQ(run.heal(), "") << nodes << " nodes, replay with CHRONIK_SEED=" << seed;
     committed += run.committed();
     changes += run.changes();
+    snapshots += run.snapshots();
   }
   EXPECT_GT(committed, 20 * seeds(runs)) << "hardly anything was committed: the runs prove little";
-  std::printf("%u nodes: %zu entries committed, %llu changes of members in seeds %llu..%llu\n", nodes,
-              committed, static_cast<unsigned long long>(changes),
-              static_cast<unsigned long long>(first_seed()),
-              static_cast<unsigned long long>(first_seed() + seeds(runs) - 1));
+  EXPECT_GT(snapshots, seeds(runs) / 10);
+  std::printf(
+      "%u nodes: %zu entries committed, %llu changes of members, %llu snapshots in seeds %llu..%llu\n", nodes,
+      committed, static_cast<unsigned long long>(changes), static_cast<unsigned long long>(snapshots),
+      static_cast<unsigned long long>(first_seed()),
+      static_cast<unsigned long long>(first_seed() + seeds(runs) - 1));
 }
 
 TEST(CoreProperty, ThreeNodesStaySafe) { expect_safe(3, 3, 150); }
@@ -300,12 +346,18 @@ TEST(CoreProperty, NodesThatJoinAndLeaveStaySafe) { expect_safe(5, 3, 150); }
 
 uint64_t seeds_until_caught(uint32_t nodes, Bug bug, uint64_t limit) {
   for (uint64_t seed = 1; seed <= limit; ++seed)
-    if (Run run(nodes, seed, bug, nodes); !run.chaos(4000).empty()) return seed;
+    if (Run run(nodes, seed, bug, nodes); !run.chaos(4000).empty() || !run.heal().empty()) return seed;
   return 0;
 }
 
 TEST(CoreProperty, CatchesMembersThatARestartForgets) {
   EXPECT_NE(seeds_until_caught(5, Bug::kMembersForgotten, 1000), 0u);
+}
+TEST(CoreProperty, CatchesSnapshotsWithoutTheMembers) {
+  EXPECT_NE(seeds_until_caught(5, Bug::kSnapshotWithoutMembers, 200), 0u);
+}
+TEST(CoreProperty, CatchesSnapshotsOfAnotherTerm) {
+  EXPECT_NE(seeds_until_caught(3, Bug::kSnapshotOfAnotherTerm, 200), 0u);
 }
 TEST(CoreProperty, CatchesVotesThatAreNotPersisted) {
   EXPECT_NE(seeds_until_caught(3, Bug::kVoteNotPersisted, 1000), 0u);

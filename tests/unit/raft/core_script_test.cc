@@ -45,6 +45,9 @@ class Script {
   void change(const Words& words);
   void show_ready(NodeId node);
   void write(NodeId node, uint64_t n);
+  void serve(NodeId node);
+  void damage(const Words& words);
+  void show_applied(NodeId node);
   void deliver(const Words& words);
   void settle(const std::vector<NodeId>& nodes);
   bool settle_once(const std::vector<NodeId>& nodes);
@@ -97,6 +100,7 @@ void Script::start(const Words& words) {
   config.max_inflight_bytes = std::stoull(option(words, "inflight-bytes", "1000000"));
   config.max_append_bytes = std::stoull(option(words, "append-bytes", "1000"));
   config.max_uncommitted_bytes = std::stoull(option(words, "uncommitted-bytes", "1000000"));
+  config.trim_hold = std::stoull(option(words, "hold", "60000")) * kMillisecond;
   config.tail_entries = static_cast<uint32_t>(std::stoul(option(words, "tail", "1000")));
   config.leader_balance = std::stoull(option(words, "balance", "0")) * kMillisecond;
   const auto voters = static_cast<uint32_t>(std::stoul(option(words, "voters", words[1])));
@@ -137,10 +141,12 @@ void Script::node_command(const Words& words) {
     if (auto read = n.raft->read_index(n.now); !read) print("refused: {}", read.error().message);
     return;
   }
-  if (command == "trim") {
-    n.raft->trim(other);
-    return n.disk.trim(other);
-  }
+  if (command == "trim") return cluster_->trim(on, other);
+  if (command == "save") return cluster_->save(on);
+  if (command == "serve") return serve(on);
+  if (command == "damage") return damage(words);
+  if (command == "trim-limit") return print("up to {}", n.raft->trim_limit(n.now));
+  if (command == "applied") return show_applied(on);
   if (command == "epoch-end") {
     const TermEnd end = n.raft->log().term_end(other);
     return print("epoch {} ends at {}", end.term, end.end_offset);
@@ -184,15 +190,47 @@ void Script::show_ready(NodeId node) {
   for (const Message& message : ready.messages) print("{}", describe(message));
   for (const ReadRequest& read : ready.reads)
     print("{}: read [{}, {}) for {}", node, read.from, read.to, read.peer);
+  for (const SnapshotRequest& read : ready.snapshot_reads)
+    print("{}: read {} for {}", node,
+          read.info ? fmt::format("piece {} as of {}", read.piece, read.info->index) : "which snapshot",
+          read.peer);
+  if (ready.install) print("{}: install the state as of {}", node, ready.install->info->index);
   if (ready.apply_to != 0) print("{}: apply {}..{}", node, ready.apply_from, ready.apply_to);
 }
 
 void Script::write(NodeId node, uint64_t n) {
-  for (uint64_t i = 0; i < n && !cluster_->node(node).writing.empty(); ++i) {
-    print("{}: done #{}", node, cluster_->node(node).writing.front().ticket);
+  SimNode& on = cluster_->node(node);
+  for (uint64_t i = 0; i < n && (!on.writing.empty() || on.install); ++i) {
+    if (!on.writing.empty()) {
+      print("{}: done #{}", node, on.writing.front().ticket);
+    } else {
+      print("{}: installed the state as of {}", node, on.install->info->index);
+    }
     cluster_->write_one(node);
   }
   show_ready(node);
+}
+
+// serve NODE: answers what a leader asked storage for.
+void Script::serve(NodeId node) {
+  SimNode& n = cluster_->node(node);
+  while (!n.reads.empty()) cluster_->serve_read(node);
+  while (!n.snapshot_reads.empty()) cluster_->serve_snapshot(node);
+  show_ready(node);
+}
+
+// damage NODE [size=N]: the pieces on their way to it get other bytes, or so many of them.
+void Script::damage(const Words& words) {
+  for (Message& message : cluster_->network()) {
+    if (message.to != id(words[1]) || message.piece.size() == 0) continue;
+    message.piece = cluster_->payload(std::string(std::stoul(option(words, "size", "16")), '?'));
+  }
+}
+
+void Script::show_applied(NodeId node) {
+  for (const Applied& applied : cluster_->node(node).applied)
+    if (!applied.text.empty())
+      print("{}/{} @{} {}", applied.index, applied.term, applied.offset, applied.text);
 }
 
 // deliver TO [from=N] [n=N] [dup]; drop TO ...: hands messages over in the order in which they were sent.
@@ -231,8 +269,9 @@ bool Script::settle_once(const std::vector<NodeId>& nodes) {
     if (!n.raft) continue;
     const size_t before = out_.size();
     while (!n.reads.empty()) cluster_->serve_read(node);
+    while (!n.snapshot_reads.empty()) cluster_->serve_snapshot(node);
     write(node, UINT64_MAX);
-    busy = busy || out_.size() != before || !n.reads.empty();
+    busy = busy || out_.size() != before || !n.reads.empty() || !n.snapshot_reads.empty();
   }
   for (NodeId node : nodes) {
     const auto waiting = std::count_if(cluster_->network().begin(), cluster_->network().end(),

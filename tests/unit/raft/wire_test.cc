@@ -1,10 +1,12 @@
 // Frames: what goes in comes out, and nothing hostile gets through.
+#include "core/snapshot.h"
 #include "wire/frame.h"
 #include "wire/stored.h"
 
 #include <gtest/gtest.h>
 
 #include <chronik/testing/fake_host.hpp>
+#include <functional>
 
 namespace chronik::raft::test {
 namespace {
@@ -97,6 +99,70 @@ TEST(Frame, ComesOutAsItWentIn) {
   EXPECT_EQ(out.entries[2].payload.text(), "cccccccccc");
 }
 
+Message snapshot_message() {
+  SnapshotInfo info;
+  info.index = 90;
+  info.term = 4;
+  info.pieces = 3;
+  info.bytes = 25;
+  info.checksum = 0xdeadbeef;
+  info.config = {80, 3, {{1, 2, 3}, {1, 2}, {}}};
+  info.base = 70;
+  info.base_term = {3, 60, 500};
+  info.base_offset = 520;
+  info.log_start = 521;
+  Message m;
+  m.type = MessageType::kSnapshot;
+  m.term = 5;
+  m.hint_index = 1;
+  m.context = 77;
+  m.snapshot = std::make_shared<const SnapshotInfo>(info);
+  m.piece = Payload::own("ten bytes!");
+  return m;
+}
+
+TEST(Frame, CarriesAPieceOfASnapshot) {
+  const Result<Frame> frame =
+      decoded(encoded(std::vector<Envelope>{{5, append_message()}, {6, snapshot_message()}}));
+  ASSERT_TRUE(frame) << frame.error().message;
+  const Message& out = frame->messages[1].message;
+  EXPECT_EQ(out.piece.text(), "ten bytes!");
+  EXPECT_EQ(out.hint_index, 1u);
+  ASSERT_NE(out.snapshot, nullptr);
+  EXPECT_TRUE(out.snapshot->same_state(*snapshot_message().snapshot));
+  EXPECT_EQ(out.snapshot->config.members, snapshot_message().snapshot->config.members);
+  EXPECT_EQ(out.snapshot->config.index, 80u);
+  EXPECT_EQ(out.snapshot->base, 70u);
+  EXPECT_EQ(out.snapshot->base_term.first_index, 60u);
+  EXPECT_EQ(out.snapshot->base_offset, 520);
+  EXPECT_EQ(out.snapshot->log_start, 521);
+}
+
+// What cannot be is refused before anybody relies on it.
+TEST(Frame, RefusesSnapshotsThatDoNotFitTogether) {
+  const auto refused = [](const std::function<void(SnapshotInfo*)>& change) {
+    Message m = snapshot_message();
+    SnapshotInfo info = *m.snapshot;
+    change(&info);
+    m.snapshot = std::make_shared<const SnapshotInfo>(info);
+    return !decoded(encoded(std::vector<Envelope>{{6, m}}));
+  };
+  EXPECT_FALSE(refused([](SnapshotInfo*) {}));
+  EXPECT_TRUE(refused([](SnapshotInfo* info) { info->term = 6; }));
+  EXPECT_TRUE(refused([](SnapshotInfo* info) { info->base = 91; }));
+  EXPECT_TRUE(refused([](SnapshotInfo* info) { info->base = 0; }));
+  EXPECT_TRUE(refused([](SnapshotInfo* info) { info->pieces = 1u << 30; }));
+  EXPECT_TRUE(refused([](SnapshotInfo* info) { info->bytes = 1ull << 60; }));
+  EXPECT_TRUE(refused([](SnapshotInfo* info) { info->config.members = {}; }));
+  EXPECT_TRUE(refused([](SnapshotInfo* info) { info->config.members.voters = {1, 1}; }));
+  EXPECT_TRUE(refused([](SnapshotInfo* info) { info->config.index = 91; }));
+  EXPECT_TRUE(refused([](SnapshotInfo* info) { info->base_term.first_index = 71; }));
+  EXPECT_TRUE(refused([](SnapshotInfo* info) { info->base_offset = -1; }));
+  Message m = snapshot_message();
+  m.type = MessageType::kAppend;
+  EXPECT_FALSE(decoded(encoded(std::vector<Envelope>{{6, m}})));
+}
+
 TEST(Frame, SmallEntriesOfALargeFrameStandAlone) {
   std::vector<Envelope> messages;
   for (uint64_t i = 0; i < 100; ++i) messages.push_back({i + 1, append_message()});
@@ -136,6 +202,7 @@ TEST(Frame, CarriesABeat) {
 TEST(Frame, CutAnywhereIsRefused) {
   for (const std::string& whole :
        {encoded(std::vector<Envelope>{{5, append_message()}, {6, append_message()}}),
+        encoded(std::vector<Envelope>{{5, append_message()}, {6, snapshot_message()}}),
         encoded(beat_message())}) {
     for (size_t n = 0; n < whole.size(); ++n) EXPECT_FALSE(decoded(whole.substr(0, n))) << n;
     EXPECT_FALSE(decoded(whole + "x"));
@@ -145,6 +212,7 @@ TEST(Frame, CutAnywhereIsRefused) {
 TEST(Frame, DamagedAnywhereNeverReadsOutside) {
   for (const std::string& whole :
        {encoded(std::vector<Envelope>{{5, append_message()}, {6, append_message()}}),
+        encoded(std::vector<Envelope>{{5, append_message()}, {6, snapshot_message()}}),
         encoded(beat_message())}) {
     for (size_t at = 0; at < whole.size(); ++at) {
       for (const int flip : {1, 0x80, 0xff}) {
@@ -153,6 +221,7 @@ TEST(Frame, DamagedAnywhereNeverReadsOutside) {
         const Result<Frame> frame = decoded(damaged);
         if (!frame) continue;
         uint64_t bytes = 0;
+        for (const Envelope& each : frame->messages) bytes += each.message.piece.size();
         for (const Envelope& each : frame->messages)
           for (const Entry& entry : each.message.entries) bytes += entry.payload.size();
         EXPECT_LE(bytes, damaged.size());
@@ -178,10 +247,15 @@ TEST(Stored, KeysComeBack) {
   EXPECT_EQ(meta->configs[1].index, 9u);
   EXPECT_EQ(meta->configs[1].members, (Membership{{2, 3}, {1, 2}, {}}));
   EXPECT_FALSE(decode_vote("\xff\xff\xff"));
-  const auto snapshot = decode_snapshot(encode(SnapshotMeta{4, 100, 3, 7, 2, 600'000}));
+  const auto snapshot =
+      decode_snapshot(encode(SnapshotMeta{4, 100, 3, 7, 2, 600'000, 17, {90, 2, {{1, 2}, {}, {}}}, true}));
   ASSERT_TRUE(snapshot);
   EXPECT_EQ(snapshot->pieces, 2u);
   EXPECT_EQ(snapshot->log_start, 7);
+  EXPECT_EQ(snapshot->checksum, 17u);
+  EXPECT_EQ(snapshot->config.index, 90u);
+  EXPECT_EQ(snapshot->config.members, (Membership{{1, 2}, {}, {}}));
+  EXPECT_TRUE(snapshot->received);
 }
 
 TEST(Members, ComeBackAndNothingElsePasses) {

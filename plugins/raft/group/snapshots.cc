@@ -1,0 +1,212 @@
+// The state of the state machine in the keys of the group: made here, sent to members that are too far
+// behind, or received from a leader in place of all that the group had.
+#include "core/snapshot.h"
+#include "group/group.h"
+#include "log/snapshot_sink.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace chronik::raft {
+namespace {
+
+// While a snapshot is being sent it stays, as long as no more than so many intervals of log come in.
+constexpr uint64_t kIntervalsToSend = 4;
+
+}  // namespace
+
+void Group::maybe_snapshot() {
+  if (install_) return;
+  const uint64_t interval = services_.settings.snapshot_bytes;
+  const bool sending = shard_->now() < sending_until_ && bytes_since_snapshot_ < kIntervalsToSend * interval;
+  if (bytes_since_snapshot_ >= interval && !sending) take_snapshot();
+  if (trim_wanted_) pump_trim();
+}
+
+void Group::take_snapshot() {
+  if (snapshotting_ || applying_ || install_ || applied_ <= snapshot_.index) return;
+  bytes_since_snapshot_ = 0;
+  SnapshotSink sink(services_.host);
+  const chr_sink abi = sink.abi();
+  snapshot_failed_ = machine_.save(context_, &abi) < 0;
+  if (snapshot_failed_) {
+    services_.host.warn("The state of " + label_ + " could not be saved; the last snapshot stays");
+    return mark();
+  }
+  SnapshotMeta meta;
+  meta.generation = snapshot_.generation + 1;
+  meta.index = applied_;
+  meta.term = raft_->log().term(applied_).value_or(0);
+  meta.log_start = log_start_;
+  meta.bytes = sink.bytes();
+  meta.checksum = sink.checksum();
+  meta.config = raft_->config_at(applied_);
+  snapshotting_ = true;
+  // The sink keeps the pieces until storage took them.
+  auto kept = std::make_shared<SnapshotSink>(std::move(sink));
+  Write write(storage_group_);
+  put_snapshot(&write, kept->pieces(), &meta);
+  shard_->write(std::move(write), [self = shared_from_this(), meta, kept](const Status& status) {
+    self->snapshot_written(meta, status);
+  });
+}
+
+// In place of the one that is there.
+void Group::put_snapshot(Write* write, const std::vector<chr_slice>& pieces, SnapshotMeta* meta) const {
+  for (const chr_slice& piece : pieces) write->put(piece_key(meta->generation, meta->pieces++), piece);
+  write->put(kSnapshotKey, encode(*meta));
+  for (uint32_t piece = 0; piece < snapshot_.pieces; ++piece)
+    write->remove(piece_key(snapshot_.generation, piece));
+}
+
+void Group::snapshot_written(const SnapshotMeta& meta, const Status& status) {
+  snapshotting_ = false;
+  snapshot_failed_ = !status;
+  if (status) {
+    snapshot_ = meta;
+    if (trim_wanted_) pump_trim();
+  } else {
+    trim_wanted_ = false;  // the next trim tries again
+    services_.host.warn("The snapshot of " + label_ + " could not be written: " + status.error().message);
+  }
+  mark();
+}
+
+// ---- sent
+
+void Group::serve_snapshot(const SnapshotRequest& request) {
+  sending_until_ = shard_->now() + services_.settings.election_timeout;
+  if (request.info == nullptr) return describe_snapshot(request);
+  const auto answer = [self = shared_from_this(), request](bool there, Payload piece) {
+    if (self->state_ != State::kOpen) return;
+    self->raft_->snapshot_read(self->shard_->now(), request, there ? request.info : nullptr,
+                               std::move(piece));
+    self->mark();
+  };
+  if (request.info->generation != snapshot_.generation) return answer(false, Payload());
+  services_.store.get(
+      storage_group_, piece_key(snapshot_.generation, request.piece), [answer](Result<StoredValue> value) {
+        const bool there = value && value->found;
+        answer(there, there ? Payload::share({value->p, value->n, value->lease.get()}) : Payload());
+      });
+}
+
+// The log of the receiver begins with the first entry that is there; its header says at which offset.
+void Group::describe_snapshot(const SnapshotRequest& request) {
+  if (snapshot_.config.members.voters.empty()) {  // there is none, or it is of a version that sent none
+    take_snapshot();
+    return raft_->snapshot_read(shard_->now(), request, nullptr, Payload());
+  }
+  chr_storage_read args{};
+  args.group = storage_group_;
+  args.from = raft_->log().first_index();
+  args.max_entries = args.headers_only = 1;
+  services_.store.read(args, [self = shared_from_this(), request](Result<StoredEntries> first) {
+    if (self->state_ != State::kOpen) return;
+    std::shared_ptr<const SnapshotInfo> info;
+    if (first && first->n > 0) info = self->snapshot_info(EntryHeader(first->entries[0].header));
+    self->raft_->snapshot_read(self->shard_->now(), request, std::move(info), Payload());
+    self->mark();
+  });
+}
+
+std::shared_ptr<const SnapshotInfo> Group::snapshot_info(const EntryHeader& first) const {
+  const Index base = raft_->log().first_index() - 1;
+  const std::optional<TermStart> base_term = raft_->log().term_start(base);
+  if (!base_term || base == 0 || base > snapshot_.index || first.index <= base) return nullptr;
+  SnapshotInfo info;
+  info.index = snapshot_.index;
+  info.term = snapshot_.term;
+  info.pieces = snapshot_.pieces;
+  info.bytes = snapshot_.bytes;
+  info.checksum = snapshot_.checksum;
+  info.config = snapshot_.config;
+  info.base = base;
+  info.base_term = *base_term;
+  info.base_offset = first.base_offset;
+  info.log_start = log_start_;
+  info.generation = snapshot_.generation;
+  return std::make_shared<const SnapshotInfo>(std::move(info));
+}
+
+// ---- received
+
+// Everything that was under way comes first: the write replaces all of it, and the state machine is between
+// two applies.
+void Group::pump_install() {
+  if (!install_ || install_writing_ || closing_ || state_ != State::kOpen) return;
+  if (applying_ || snapshotting_ || trimming_ || write_refused_ || !writing_.empty()) return;
+  if (shard_->now() < full_until_) return;
+  const SnapshotInfo& info = *install_->info;
+  SnapshotMeta meta;
+  meta.generation = snapshot_.generation + 1;
+  meta.index = info.index;
+  meta.term = info.term;
+  meta.log_start = std::max(log_start_, info.log_start);
+  meta.bytes = info.bytes;
+  meta.checksum = info.checksum;
+  meta.config = info.config;
+  meta.received = true;
+  Write write(storage_group_);
+  write.truncate(info.base + 1);
+  write.trim(info.base + 1);
+  put_snapshot(&write, slices_of(install_->pieces), &meta);
+  const Base base{info.base, info.base_offset};
+  write.put(kLogKey, encode(LogMeta{meta.log_start, {info.base_term}, {info.config}, base}));
+  install_writing_ = true;
+  shard_->write(std::move(write), [self = shared_from_this(), meta](const Status& status) {
+    self->install_written(meta, status);
+  });
+}
+
+std::vector<chr_slice> Group::slices_of(const std::vector<Payload>& pieces) {
+  std::vector<chr_slice> slices;
+  for (const Payload& piece : pieces) slices.push_back(piece.slice());
+  return slices;
+}
+
+void Group::install_written(const SnapshotMeta& meta, const Status& status) {
+  install_writing_ = false;
+  mark();
+  if (state_ != State::kOpen) return;
+  if (!status && status.error().code != Code::kNoSpace) return stop_with(status.error());
+  if (status) return install_loaded(meta);
+  services_.host.warn("Storage is full: " + label_ + " cannot take a snapshot for now");
+  full_until_ = shard_->now() + kRetryWhenFull;
+  retry_timer_ = services_.host.timer(
+      kRetryWhenFull,
+      [](void* self) {
+        static_cast<Group*>(self)->retry_timer_ = 0;
+        static_cast<Group*>(self)->mark();
+      },
+      this);
+}
+
+// The state may be ahead of the log, which catches up from its start on by appends.
+void Group::install_loaded(const SnapshotMeta& meta) {
+  const SnapshotInstall install = *std::exchange(install_, std::nullopt);
+  const std::vector<chr_slice> pieces = slices_of(install.pieces);
+  chr_error error = make_abi_error();
+  const chr_status loaded =
+      machine_.load(context_, pieces.data(), static_cast<uint32_t>(pieces.size()), &error);
+  if (loaded < 0) return stop_with(from_abi(error, loaded));
+  raft_->snapshot_installed(shard_->now());
+  snapshot_ = meta;
+  base_ = {install.info->base, install.info->base_offset};
+  applied_ = apply_target_ = meta.index;
+  bytes_since_snapshot_ = 0;
+  trim_wanted_ = false;
+  meta_on_disk_ = MetaOnDisk(*raft_);
+  hints_.clear();
+  visible_ = raft_->log().committed();
+  high_watermark_ = raft_->log().committed_offset();
+  services_.host.add(services_.metrics.snapshots_installed);
+  services_.host.info("Node " + std::to_string(services_.self) + " installed a snapshot of " + label_ +
+                      " as of index " + std::to_string(meta.index) + "; its log goes on after index " +
+                      std::to_string(base_.index));
+  machine_.committed(context_, visible_, high_watermark_);
+  start_log_at(meta.log_start);
+}
+
+}  // namespace chronik::raft

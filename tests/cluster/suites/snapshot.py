@@ -1,0 +1,75 @@
+"""a node that was away while retention deleted what it lacks: a snapshot brings it back, with the same log"""
+import hashlib
+import json
+import subprocess
+
+from suite import Suite
+
+PARTITIONS = 3
+KEPT = 4 << 20  # bytes of each partition
+
+
+class Run(Suite):
+    in_ci = True
+
+    def run(self):
+        with self.cluster(tables={"raft": 'trim_hold = "1s"\n'}) as cluster:
+            cluster.start()
+            self.create(cluster.bootstrap, "short", PARTITIONS, "replicas=3", f"retention.bytes={KEPT}")
+            self.overwrite(cluster)
+            for victim, end in ((cluster.node(3), "kill"), (cluster.node(2), "stop")):
+                getattr(victim, end)()
+                self.overwrite(cluster)
+                victim.start()
+                self.follows_again(cluster, victim)
+            self.serve_the_same(cluster)
+
+    def starts(self, node):
+        return node.metric("kafka_topic_partition_oldest_offset")
+
+    def overwrite(self, cluster):
+        """Writes until the logs have lost all that they hold now."""
+        alive = [node for node in cluster.nodes if node.process.poll() is None]
+        with self.load(",".join(node.bootstrap for node in alive), "short", PARTITIONS, cluster.folder, size=1000) as load:
+            load.wait_for_all_partitions()
+            target = sum(self.starts(node) for node in alive) + 3 * PARTITIONS * KEPT / 1000
+            self.wait_until(lambda: sum(self.starts(node) for node in alive) > target, "retention deletes", 180, pause=0.1)
+            load.end()
+
+    def follows_again(self, cluster, victim):
+        others = [node for node in cluster.nodes if node is not victim]
+        self.wait_until(lambda: victim.metric("chronik_raft_snapshots_installed_total") >= PARTITIONS,
+                        f"node {victim.id} gets a snapshot of each partition")
+        self.expect(sum(node.metric("chronik_raft_snapshots_sent_total") for node in others) >= PARTITIONS,
+                    f"node {victim.id} got snapshots of {PARTITIONS} partitions")
+        self.in_sync(cluster)
+
+    def in_sync(self, cluster):
+        def replicas():
+            out = subprocess.run(["kcat", "-L", "-J", "-b", cluster.bootstrap, "-t", "short"], stdout=subprocess.PIPE, timeout=60)
+            partitions = json.loads(out.stdout)["topics"][0]["partitions"] if out.returncode == 0 else []
+            return sum(len(partition["isrs"]) for partition in partitions)
+        self.wait_until(lambda: replicas() == 3 * PARTITIONS, "every replica is in sync", 120, pause=0.2)
+
+    @staticmethod
+    def digests(cluster):
+        """Of each partition, from its start on, whoever leads it."""
+        alive = [node.bootstrap for node in cluster.nodes if node.process.poll() is None]
+        found = []
+        for partition in range(PARTITIONS):
+            out = subprocess.run(["kcat", "-C", "-b", ",".join(alive), "-t", "short", "-p", str(partition), "-o", "beginning",
+                                  "-e", "-q", "-f", "%o %k %s\n"], check=True, stdout=subprocess.PIPE, timeout=120).stdout
+            found.append((out.split(b" ", 1)[0], out.count(b"\n"), hashlib.sha256(out).hexdigest()))
+        return found
+
+    def serve_the_same(self, cluster):
+        expected = self.digests(cluster)
+        self.expect(all(records > 0 for _, records, _ in expected), f"records per partition: {[r for _, r, _ in expected]}")
+        led = set()
+        for victim in cluster.nodes:
+            victim.kill()
+            self.expect(self.digests(cluster) == expected, f"without node {victim.id} every partition is served as before")
+            led |= set(cluster.leaders().values())
+            victim.start()
+            self.in_sync(cluster)
+        self.expect(led == {1, 2, 3}, f"nodes that led meanwhile: {sorted(led)}")

@@ -1,0 +1,157 @@
+// Members whose log ends before the leader's begins, over recorded links.
+#include "glue_fixture.h"
+
+#include <chronik/plugin.hpp>
+
+namespace chronik::raft::test {
+namespace {
+
+using Texts = std::vector<std::string>;
+
+class Snapshots : public ::testing::Test {
+ protected:
+  Snapshots() {
+    for (int32_t a = 1; a <= 4; ++a)
+      for (int32_t b = a + 1; b <= 4; ++b) cluster_.link(a, b, true);
+    cluster_.open("test/0", {1, 2, 3});
+    cluster_.run(100);
+    EXPECT_EQ(cluster_.leader("test/0"), 1);
+  }
+  void write(const std::string& text) {
+    Node& leader = cluster_.node(cluster_.leader("test/0"));
+    ASSERT_EQ(leader.propose("test/0", text), CHR_PENDING);
+    cluster_.run(50);
+    ASSERT_EQ(leader.last.code, CHR_OK);
+    written_.push_back(text);
+  }
+  // The log is to start at offset; nobody waits for who is away.
+  void trim(int64_t offset) {
+    Node& leader = cluster_.node(cluster_.leader("test/0"));
+    chr_done done{};
+    done.code = 99;
+    leader.host.on_shard(0, [&] {
+      EXPECT_EQ(leader.consensus->trim(leader.group("test/0"), offset, leader.host.begin(&done), nullptr),
+                CHR_PENDING);
+    });
+    cluster_.run(50);
+    EXPECT_EQ(done.code, CHR_OK);
+  }
+  // Node 3 is away for longer than the log waits for it, while it gets shorter.
+  void leave_behind() {
+    cluster_.isolate(3, true);
+    for (const char* text : {"a", "b", "c", "d"}) write(text);
+    cluster_.run(61'000);
+    trim(3);
+    write("e");
+  }
+  void restart(int32_t id) {
+    cluster_.node(id).stop(false);
+    cluster_.node(id).start();
+    cluster_.node(id).open("test/0", &cluster_.journal(id), std::vector<int32_t>{1, 2, 3});
+    for (int32_t other = 1; other <= 4; ++other)
+      if (other != id) cluster_.node(id).host.set_link("raft", other, true);
+  }
+
+  Cluster cluster_{4};
+  Texts written_;
+};
+
+TEST_F(Snapshots, BringUpAMemberThatWasAwayForLong) {
+  leave_behind();
+  EXPECT_TRUE(cluster_.journal(3).applied.empty());
+  cluster_.isolate(3, false);
+  cluster_.run(1000);
+  EXPECT_EQ(cluster_.journal(3).loads, 1);
+  EXPECT_EQ(cluster_.journal(3).applied, written_);
+  EXPECT_EQ(cluster_.journal(3).trimmed, 3);
+  EXPECT_EQ(cluster_.journal(3).high_watermark, 5);
+  EXPECT_EQ(cluster_.node(3).read("test/0", 3), cluster_.node(1).read("test/0", 3));
+  EXPECT_EQ(cluster_.node(3).read("test/0", 2), Texts{"error -16"});
+  EXPECT_TRUE(cluster_.node(3).host.logged("installed a snapshot of test/0"));
+  write("f");
+  EXPECT_EQ(cluster_.journal(3).applied, written_);
+}
+
+TEST_F(Snapshots, SurviveACrashAtAnyPoint) {
+  leave_behind();
+  for (uint64_t wait = 0; wait <= 60; wait += 10) {
+    cluster_.isolate(3, true);
+    restart(3);
+    cluster_.isolate(3, false);
+    cluster_.run(wait);
+    restart(3);
+    cluster_.run(1000);
+    ASSERT_EQ(cluster_.journal(3).applied, written_) << wait;
+    ASSERT_EQ(cluster_.node(3).read("test/0", 3), cluster_.node(1).read("test/0", 3)) << wait;
+  }
+}
+
+TEST_F(Snapshots, GoOnAfterALostLink) {
+  cluster_.isolate(3, true);
+  for (int i = 0; i < 4; ++i) write(std::to_string(i) + std::string(1'000'000, 'x'));
+  cluster_.run(61'000);
+  trim(4);
+  cluster_.isolate(3, false);
+  cluster_.run(20);
+  for (int i = 0; i < 3; ++i) {
+    cluster_.isolate(3, true);
+    cluster_.run(20);
+    cluster_.isolate(3, false);
+    cluster_.run(20);
+  }
+  cluster_.run(1000);
+  EXPECT_EQ(cluster_.journal(3).applied, written_);
+}
+
+TEST_F(Snapshots, MakeNewMembersCheap) {
+  for (const char* text : {"a", "b", "c"}) write(text);
+  trim(3);
+  chr_done done{};
+  ASSERT_EQ(cluster_.node(1).change("test/0", {1, 2, 4}, &done), CHR_PENDING);
+  cluster_.run(1000);
+  EXPECT_EQ(done.code, CHR_OK);
+  EXPECT_EQ(cluster_.journal(4).loads, 1);
+  EXPECT_EQ(cluster_.journal(4).applied, written_);
+  // The members as of the snapshot, and those since, are known after a restart.
+  restart(4);
+  EXPECT_EQ(cluster_.node(4).members("test/0").substr(0, 3), "1v=");
+  EXPECT_EQ(cluster_.node(4).bounds("test/0").n_voters, 3u);
+  cluster_.run(1000);
+  write("d");
+  EXPECT_EQ(cluster_.journal(4).applied, written_);
+}
+
+TEST_F(Snapshots, WaitUntilAnApplyIsOver) {
+  cluster_.journal(3).hold_applies = true;
+  write("held");
+  ASSERT_NE(cluster_.journal(3).held_token, 0u);
+  leave_behind();
+  cluster_.isolate(3, false);
+  cluster_.run(1000);
+  EXPECT_EQ(cluster_.journal(3).loads, 0);
+  cluster_.journal(3).hold_applies = false;
+  cluster_.node(3).host.on_shard(
+      0, [&] { Host(cluster_.node(3).host.core()).complete(cluster_.journal(3).held_token, CHR_OK); });
+  cluster_.run(1000);
+  EXPECT_EQ(cluster_.journal(3).loads, 1);
+  EXPECT_EQ(cluster_.journal(3).applied, written_);
+}
+
+TEST_F(Snapshots, LetTheMemberLead) {
+  leave_behind();
+  cluster_.isolate(3, false);
+  cluster_.run(1000);
+  cluster_.isolate(1, true);
+  cluster_.isolate(2, true);
+  cluster_.link(2, 3, true);
+  cluster_.run(8000);
+  const int32_t leader = cluster_.leader("test/0");
+  ASSERT_TRUE(leader == 2 || leader == 3) << leader;
+  write("f");
+  cluster_.isolate(1, false);
+  cluster_.run(1000);
+  for (const int32_t id : {1, 2, 3}) EXPECT_EQ(cluster_.journal(id).applied, written_) << id;
+}
+
+}  // namespace
+}  // namespace chronik::raft::test
