@@ -55,7 +55,7 @@ namespace detail {
 template <class... Args>
 chr_error* error_among(Args... args) noexcept {
   chr_error* found = nullptr;
-  const auto look = [&](auto arg) {
+  [[maybe_unused]] const auto look = [&](auto arg) {
     if constexpr (std::is_same_v<decltype(arg), chr_error*>) found = arg;
   };
   (look(args), ...);

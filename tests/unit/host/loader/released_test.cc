@@ -16,27 +16,7 @@ using chronik::testing::FakeHost;
 // Plugins on one host, in virtual time, started in the order of what they require.
 class Running {
  public:
-  explicit Running(const std::vector<std::string>& files) {
-    host_.config_int("delay", 1000);
-    host_.config_int("attempts", 3);
-    std::vector<PluginFile> probed;
-    for (const std::string& file : files) {
-      auto found = PluginFile::probe(file);
-      if (!found) return fail(found.error());
-      probed.push_back(std::move(*found));
-    }
-    auto set = PluginSet::resolve(std::move(probed));
-    if (!set) return fail(set.error());
-    set_.emplace(std::move(*set));
-    if (const Status loaded = set_->load(); !loaded) return fail(loaded.error());
-    instances_.emplace(*set_);
-    for (size_t i = 0; i < set_->size(); ++i) {
-      if (const Status created = instances_->create(i, host_.core(), "{}"); !created) {
-        return fail(created.error());
-      }
-    }
-    for (size_t i = 0; i < set_->size() && problem_.empty(); ++i) start(i);
-  }
+  explicit Running(const std::vector<std::string>& files) { begin(files); }
   ~Running() {
     if (!instances_) return;
     const Status stopped = instances_->stop_all([this](size_t, const auto& call) { return finish(call); });
@@ -54,6 +34,27 @@ class Running {
 
  private:
   void fail(const Error& error) { problem_ = error.message; }
+
+  void begin(const std::vector<std::string>& files) {
+    host_.config_int("delay", 1000);
+    host_.config_int("attempts", 3);
+    std::vector<PluginFile> probed;
+    for (const std::string& file : files) {
+      auto found = PluginFile::probe(file);
+      if (!found) return fail(found.error());
+      probed.push_back(std::move(*found));
+    }
+    auto set = PluginSet::resolve(std::move(probed));
+    if (!set) return fail(set.error());
+    set_.emplace(std::move(*set));
+    if (const Status loaded = set_->load(); !loaded) return fail(loaded.error());
+    instances_.emplace(*set_);
+    for (size_t i = 0; i < set_->size(); ++i) {
+      if (const Status created = instances_->create(i, host_.core(), "{}"); !created)
+        return fail(created.error());
+    }
+    for (size_t i = 0; i < set_->size() && problem_.empty(); ++i) start(i);
+  }
 
   void start(size_t i) {
     chr_status status = CHR_OK;
