@@ -85,7 +85,7 @@ TEST_F(Dev, APortThatIsTakenIsNamedAndNothingStarts) {
 TEST_F(Dev, AMistakeIsSaidOnce) {
   const Output output = Process(words({"--port", "0", "--set", "kafka.lisen=x"}), {}, "/").finish();
   EXPECT_EQ(output.code, 78);
-  EXPECT_EQ(count(output.err, "kafka.lisen"), 1u) << output.err;
+  EXPECT_EQ(count(output.err, "unknown key kafka.lisen"), 1u) << output.err;
 }
 
 }  // namespace

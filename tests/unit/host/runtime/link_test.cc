@@ -336,7 +336,7 @@ TEST(Link, APeerCanBeRemovedAndSetAgain) {
   EXPECT_EQ(nodes.one->send(2, "gone"), CHR_E_UNAVAILABLE);
   ASSERT_TRUE(nodes.one->channel.told("+2 -2 "));
   ASSERT_TRUE(nodes.two->channel.told("+1 -1 "));
-  EXPECT_TRUE(nodes.two->logs("Node 1 refused a link: node 2 is not a member"));
+  EXPECT_TRUE(nodes.two->logs("Node 1 refused a link: node 2 was removed from this cluster"));
   EXPECT_EQ(nodes.one->metrics().find("chronik_link_up{"), std::string::npos);
   ASSERT_EQ(nodes.one->links().set_peer(2, nodes.two->address(), uuid_of(2)), CHR_OK);
   ASSERT_TRUE(nodes.one->channel.told("+2 -2 +2 "));
