@@ -11,7 +11,8 @@ namespace chronik::kafka {
 namespace {
 
 constexpr uint64_t kCreateTimeoutNs = 5'000'000'000;
-constexpr uint32_t kMostLooks = 250;  // for leaders of what was created: half a second
+constexpr uint32_t kMostLooks = 250;      // for leaders of what was created: half a second
+constexpr uint32_t kMostEarlyLooks = 50;  // for brokers: a second
 
 MetadataResponse::Topic describe(const Broker& broker, const Catalog& catalog, const chr_topic& topic,
                                  bool with_operations) {
@@ -153,10 +154,17 @@ void answer_with_leaders(const std::shared_ptr<Creation>& creation) {
       creation.get());
 }
 
-}  // namespace
+// A request that this node cannot answer yet: it knows of no broker, not even of itself.
+struct Early {
+  Broker& broker;
+  Call<Metadata> call;
+  uint32_t looks_left;
+  std::shared_ptr<Early> alive;  // while a timer runs
+};
 
-void handle_metadata(Broker& broker, Call<Metadata> call) {
-  if (asks_by_id_too_early(call)) return refuse(call);
+bool knows_brokers(const Broker& broker) { return !usable_brokers(broker, Catalog(broker)).empty(); }
+
+void serve(Broker& broker, Call<Metadata> call) {
   const std::set<std::string_view> missing = missing_topics(broker, call);
   if (missing.empty()) return answer(broker, call);
   const int32_t factor = default_replicas(broker, Catalog(broker));
@@ -179,6 +187,28 @@ void handle_metadata(Broker& broker, Call<Metadata> call) {
       },
       [creation](const chr_done&) { answer_with_leaders(creation); });
   if (status != CHR_PENDING) answer(broker, creation->call);
+}
+
+// A cluster that has just started knows its brokers in a moment. A node that is not in its cluster never
+// does; a client that got answers from it would ask nobody else, so the connection ends, and the client turns
+// to its other addresses.
+void serve_once_known(const std::shared_ptr<Early>& early) {
+  constexpr uint64_t kLookAgainNs = 20'000'000;
+  if (knows_brokers(early->broker)) return serve(early->broker, std::move(early->call));
+  if (early->looks_left-- == 0 || early->broker.stopping) return;
+  early->alive = early;
+  early->broker.host.timer(
+      kLookAgainNs,
+      [](void* context) { serve_once_known(std::exchange(static_cast<Early*>(context)->alive, nullptr)); },
+      early.get());
+}
+
+}  // namespace
+
+void handle_metadata(Broker& broker, Call<Metadata> call) {
+  if (asks_by_id_too_early(call)) return refuse(call);
+  if (knows_brokers(broker)) return serve(broker, std::move(call));
+  serve_once_known(std::make_shared<Early>(broker, std::move(call), kMostEarlyLooks, nullptr));
 }
 
 }  // namespace chronik::kafka
