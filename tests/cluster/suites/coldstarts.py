@@ -1,9 +1,10 @@
 """cold starts of three nodes at once, from empty folders and on their data: no CRITICAL line, each assignment within three attempts"""
-from sightings import assignments, critical, leaderships, total
+from sightings import Connection, assignments, critical, leaderships, total
 from suite import Suite
 
 PARTITIONS = 27
 ATTEMPTS = 3
+EXISTS = 36  # Kafka's TOPIC_ALREADY_EXISTS
 
 
 class Run(Suite):
@@ -33,8 +34,21 @@ class Run(Suite):
     def start_empty(self, cluster):
         for node in cluster.nodes:
             node.launch()
-        self.create(cluster.bootstrap, "cold", PARTITIONS, "replicas=3")
+        # As soon as a node takes it: not all need to be known yet, or to run.
+        self.wait_until(lambda: any(self.creates(node) for node in cluster.nodes), "the topic is there")
         self.wait_for_all(cluster)
+
+    @staticmethod
+    def creates(node):
+        try:
+            connection = Connection(node)
+        except OSError:
+            return False  # it is not there yet
+        try:
+            connection.ask_to_create("cold", PARTITIONS, 3, timeout_ms=5000)
+            return connection.created() in (0, EXISTS)
+        finally:
+            connection.close()
 
     def start_again(self, cluster, crash):
         for node in cluster.nodes:

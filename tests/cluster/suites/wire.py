@@ -88,7 +88,9 @@ class Run(Suite):
         self.expect(pairs == 6, f"{how}: directions of node pairs that had heartbeats, three pairs both ways: {pairs}")
         frames = [len(times) for times in beats.values()]
         self.say(f"{how}: frames of each direction: {sorted(frames)}; {1000 * seconds / INTERVAL:.0f} intervals passed")
-        self.expect(max(frames) <= 1000 * seconds / INTERVAL + 2, f"{how}: one frame each way and interval: {max(frames)} at most")
+        # The first may be almost an interval late.
+        spare = min(1000 * (times[-1] - times[0]) / INTERVAL + 3 - len(times) for times in beats.values())
+        self.expect(spare >= 0, f"{how}: no more than one frame each way and interval")
         gaps = [1000 * (b - a) for times in beats.values() for a, b in zip(times, times[1:])]
         near = sum(abs(gap - INTERVAL) <= TOLERANCE for gap in gaps) / len(gaps)
         self.say(f"{how}: ms between heartbeats: median {statistics.median(gaps):.1f}, {min(gaps):.1f} to {max(gaps):.1f}")
