@@ -124,7 +124,7 @@ class TestNode {
     return changed;
   }
   static chr_new_topic new_topic(std::string_view name, int32_t partitions = 1, int32_t factor = 1) {
-    return {to_abi(name), partitions, factor, nullptr, nullptr, 0};
+    return {to_abi(name), partitions, factor, nullptr, nullptr, 0, 0};
   }
 
   // ---- reading ----
