@@ -109,6 +109,10 @@ void Node::stop(bool clean) {
   if (clean) {
     EXPECT_EQ(wait([&](uint64_t token, chr_error* error) { return table_->stop(plugin_, token, error); }),
               CHR_OK);
+  } else {  // what a process that is gone had posted and set does not run
+    host.run();
+    const Host gone(host.core());
+    for (uint64_t timer = gone.timer(0, [](void*) {}, nullptr); timer > 0; --timer) gone.cancel_timer(timer);
   }
   table_->destroy(plugin_);
   plugin_ = nullptr;
