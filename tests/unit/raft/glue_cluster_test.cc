@@ -232,7 +232,7 @@ TEST(ThreeNodes, ElectWhoHasTheLogWhenAllStartAgain) {
   cluster.open("test/0");
   cluster.run(1000);
   cluster.isolate(1, true);
-  cluster.run(500);
+  cluster.run(4000);
   ASSERT_EQ(cluster.leader("test/0"), 2);
   cluster.node(2).propose("test/0", "kept");
   cluster.run(100);

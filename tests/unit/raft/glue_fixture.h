@@ -97,8 +97,8 @@ class Cluster {
  private:
   void carry();
 
+  std::vector<Journal> journals_;  // outlive the groups that write to them
   std::vector<std::unique_ptr<Node>> nodes_;
-  std::vector<Journal> journals_;
   std::map<std::pair<int32_t, int32_t>, bool> up_, lost_;
   std::map<std::pair<int32_t, int32_t>, uint64_t> counts_;
   bool counting_ = false;

@@ -36,20 +36,21 @@ class Snapshots : public ::testing::Test {
     cluster_.run(50);
     EXPECT_EQ(done.code, CHR_OK);
   }
-  // Node 3 is away for longer than the log waits for it, while it gets shorter.
+  // Node 3 is away for longer than the log waits for it, while that gets shorter than what it lacks.
   void leave_behind() {
     cluster_.isolate(3, true);
     for (const char* text : {"a", "b", "c", "d"}) write(text);
     cluster_.run(61'000);
-    trim(3);
+    trim(static_cast<int64_t>(written_.size()) - 1);
     write("e");
   }
   void restart(int32_t id) {
+    cluster_.isolate(id, true);
     cluster_.node(id).stop(false);
     cluster_.node(id).start();
-    cluster_.node(id).open("test/0", &cluster_.journal(id), std::vector<int32_t>{1, 2, 3});
-    for (int32_t other = 1; other <= 4; ++other)
-      if (other != id) cluster_.node(id).host.set_link("raft", other, true);
+    cluster_.node(id).open("test/0", &cluster_.journal(id),
+                           id == 4 ? std::vector<int32_t>() : std::vector<int32_t>{1, 2, 3});
+    cluster_.isolate(id, false);
   }
 
   Cluster cluster_{4};
@@ -73,16 +74,15 @@ TEST_F(Snapshots, BringUpAMemberThatWasAwayForLong) {
 }
 
 TEST_F(Snapshots, SurviveACrashAtAnyPoint) {
-  leave_behind();
-  for (uint64_t wait = 0; wait <= 60; wait += 10) {
-    cluster_.isolate(3, true);
-    restart(3);
+  for (uint64_t wait = 0; wait <= 40; wait += 10) {
+    leave_behind();
     cluster_.isolate(3, false);
     cluster_.run(wait);
     restart(3);
     cluster_.run(1000);
     ASSERT_EQ(cluster_.journal(3).applied, written_) << wait;
-    ASSERT_EQ(cluster_.node(3).read("test/0", 3), cluster_.node(1).read("test/0", 3)) << wait;
+    const int64_t start = cluster_.node(1).bounds("test/0").log_start;
+    ASSERT_EQ(cluster_.node(3).read("test/0", start), cluster_.node(1).read("test/0", start)) << wait;
   }
 }
 
