@@ -14,10 +14,16 @@ SECTOR = 512
 Change = collections.namedtuple("Change", "offset length size_before old durable")
 
 
-def changes_of(journal):
-    """path -> its changes in order, each with whether a sync has made it durable."""
+class File:
+    def __init__(self):
+        self.changes = []  # since the last sync of the whole file, in order
+        self.end = 0       # of what is durable
+
+
+def files_of(journal):
+    """path -> what is not durable of it."""
     data = journal.read_bytes()
-    changes = collections.defaultdict(list)
+    files = collections.defaultdict(File)
     at = 0
     while at + HEAD.size <= len(data):
         magic, kind, offset, length, size_before, old_bytes, path_bytes = HEAD.unpack_from(data, at)
@@ -26,30 +32,31 @@ def changes_of(journal):
         at += HEAD.size
         if at + path_bytes + old_bytes > len(data):
             break  # killed while it wrote the record: the write itself did not happen
-        path = data[at:at + path_bytes].decode()
+        file = files[data[at:at + path_bytes].decode()]
         old = data[at + path_bytes:at + path_bytes + old_bytes]
         at += path_bytes + old_bytes
-        mine = changes[path]
         if kind == WRITE:
-            mine.append(Change(offset, length, size_before, old, False))
+            file.changes.append(Change(offset, length, size_before, old, False))
         elif kind == SYNCED_FILE:
-            mine[:] = [change._replace(durable=True) for change in mine]
+            file.end = max([file.end, *(change.offset + change.length for change in file.changes)])
+            file.changes.clear()
         else:
-            mine[-1] = mine[-1]._replace(durable=True)
-    return changes
+            file.changes[-1] = file.changes[-1]._replace(durable=True)
+            file.end = max(file.end, offset + length)
+    return files
 
 
 def sectors(change):
     return range(change.offset // SECTOR, (change.offset + change.length + SECTOR - 1) // SECTOR)
 
 
-def undo_file(path, changes, torn, random):
+def undo_file(path, durable, torn, random):
     """Newest first: a sector that stays as it is from some change on is not touched by older ones."""
     taken_back = 0
     kept = set()
     size = os.path.getsize(path)
     with open(path, "r+b") as file:
-        for change in reversed(changes):
+        for change in reversed(durable.changes):
             if change.durable:
                 kept.update(sectors(change))
                 continue
@@ -68,13 +75,12 @@ def undo_file(path, changes, torn, random):
                 file.write(old + bytes(last - first - len(old)))
                 taken_back += 1
         file.flush()
-        durable_end = max((change.offset + change.length for change in changes if change.durable), default=0)
-        file.truncate(max(size, durable_end))
+        file.truncate(max(size, durable.end))
     return taken_back
 
 
 def power_loss(journal, torn, random):
     """Applies and removes the journal; how many sectors it took back."""
-    taken_back = sum(undo_file(path, changes, torn, random) for path, changes in changes_of(journal).items() if os.path.isfile(path))
+    taken_back = sum(undo_file(path, file, torn, random) for path, file in files_of(journal).items() if os.path.isfile(path))
     journal.unlink()
     return taken_back
