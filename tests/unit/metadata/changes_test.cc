@@ -367,7 +367,8 @@ TEST_F(Hostile, AnotherIncarnationOfThisNodeStopsIt) {
   header.index = 1;
   header.term = 1;
   header.kind = CHR_ENTRY_COMMAND;
-  late.consensus.receive("__meta", header, encode(Command{{}, SyncBatch{{}, {Node{2, "h", 1, "", Uuid{}}}}}));
+  late.consensus.receive("__meta", header,
+                         encode(Command{{}, SyncBatch{{}, {Node{2, "h", 1, "", Uuid::from_random({9})}}}}));
   late.host.run();
   ASSERT_FALSE(late.host.fatals().empty());
   EXPECT_NE(late.host.fatals()[0].find("give this one an id of its own"), std::string::npos);

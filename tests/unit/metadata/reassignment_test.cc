@@ -173,7 +173,9 @@ TEST_F(ReassignmentTest, LeavingIsTakenBackByAddingAgain) {
   for (const int32_t node : {1, 2, 3}) EXPECT_EQ(change(node, NodeAction::kLeave), CHR_OK);
   const auto refused = run(ChangeNodes{{{{}, 4, NodeAction::kLeave, ""}}}).items[0];
   EXPECT_EQ(refused.code, CHR_E_CONFLICT);
-  EXPECT_EQ(refused.message, "t/0 has 2 replicas; without node 4 there are 1 nodes");
+  EXPECT_EQ(
+      refused.message,
+      "t/0 has 2 replicas; without node 4 there are 1 nodes: add another node first, or move it to fewer");
   run(DeleteTopics{{{{}, id_of(10)}}});
   EXPECT_EQ(change(4, NodeAction::kLeave), CHR_OK);
   EXPECT_EQ(change(5, NodeAction::kLeave), CHR_E_INVALID_ARGUMENT);  // the last one

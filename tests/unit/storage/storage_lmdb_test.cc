@@ -58,7 +58,7 @@ TEST_F(LmdbStore, RefusesFilesThatAreNotItsOwn) {
   {
     Store store(disk_);
     EXPECT_EQ(store.failure_code(), CHR_E_CORRUPT);
-    EXPECT_NE(store.failure().find("data.mdb is not a store"), std::string::npos) << store.failure();
+    EXPECT_NE(store.failure().find("data.mdb is no store"), std::string::npos) << store.failure();
   }
   EXPECT_EQ(disk_.image().at("data.mdb"), text) << "not a byte of it may change";
   std::filesystem::remove(file());
