@@ -79,9 +79,9 @@ void Replica::close(const Done& done) {
   if (group_ == nullptr) return done({});
   open_ = false;
   chr_error error = make_abi_error();
-  const chr_status status =
-      host_.async([&](uint64_t token) { return consensus_->close_group(group_, 1, token, &error); },
-                  [done](const chr_done& result) { done(to_status(result)); });
+  const chr_status status = host_.async(
+      [&](uint64_t token) { return consensus_->close_group(group_, CHR_CLOSE_SNAPSHOT, token, &error); },
+      [done](const chr_done& result) { done(to_status(result)); });
   group_ = nullptr;
   if (status == CHR_PENDING) return;
   done(status == CHR_OK ? Status{} : std::unexpected(from_abi(error, status)));

@@ -141,10 +141,5 @@ TEST_F(MembershipTest, WithoutALeaderAChangeIsNotMade) {
   EXPECT_EQ(node_.host.response(id)->body, R"({"error":"no leader of __meta was elected in time"})");
 }
 
-TEST_F(MembershipTest, AStopHandsMetaOver) {
-  node_.stop();
-  EXPECT_EQ(node_.consensus.group("__meta").leader, 2);
-}
-
 }  // namespace
 }  // namespace chronik::metadata::test

@@ -92,7 +92,7 @@ class FakeConsensus {
     if (group.transfer_token == 0) return;
     const uint64_t token = std::exchange(group.transfer_token, 0);
     change_role(&group, group.transfer_to, group.term + 1);
-    group.closing ? end_close(&group, true, token) : host_.complete(token, CHR_OK);
+    group.closing ? end_close(&group, CHR_CLOSE_SNAPSHOT, token) : host_.complete(token, CHR_OK);
   }
 
   // What change_members() answers from now on, instead of beginning one; OK: it begins them again.
@@ -180,7 +180,7 @@ class FakeConsensus {
     return offset;
   }
   static void end_change(Group* group, chr_status code, std::string_view why);
-  void end_close(Group* group, bool snapshot, uint64_t token);
+  void end_close(Group* group, uint32_t how, uint64_t token);
 
   void append(Group* group, Entry entry) {
     entry.header.index = last_index(*group) + 1;

@@ -61,7 +61,7 @@ struct FakeConsensusTable {
     const bool snapshot = how == CHR_CLOSE_SNAPSHOT;
     group->closing =
         snapshot && group->owner->hold_transfers_ && transfer(handle, -1, token, nullptr) == CHR_PENDING;
-    if (!group->closing) group->owner->end_close(group, snapshot, token);
+    if (!group->closing) group->owner->end_close(group, how, token);
     return CHR_PENDING;
   }
 
@@ -263,13 +263,13 @@ struct FakeConsensusTable {
                                               FakeMembers::change_members};
 };
 
-inline void FakeConsensus::end_close(Group* group, bool snapshot, uint64_t token) {
+inline void FakeConsensus::end_close(Group* group, uint32_t how, uint64_t token) {
   std::string bytes;
   const chr_sink sink = {&bytes, [](void* context, const uint8_t* p, uint64_t n) -> uint32_t {
                            static_cast<std::string*>(context)->append(reinterpret_cast<const char*>(p), n);
                            return 1;
                          }};
-  if (snapshot && group->machine->save(group->context, &sink) == CHR_OK) {
+  if (how == CHR_CLOSE_SNAPSHOT && group->machine->save(group->context, &sink) == CHR_OK) {
     group->snapshot = std::move(bytes);
     group->snapshot_index = group->applied;
   }
@@ -281,6 +281,7 @@ inline void FakeConsensus::end_close(Group* group, bool snapshot, uint64_t token
     if (entry.token != 0)
       host_.complete(std::exchange(entry.token, 0), CHR_E_CANCELLED, "the group was closed");
   }
+  if (how == CHR_CLOSE_LEAVE) groups_.erase(group->name);  // there are no votes here that must stay
   host_.complete(token, CHR_OK);
 }
 

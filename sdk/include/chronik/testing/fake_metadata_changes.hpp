@@ -136,7 +136,7 @@ inline chr_status FakeMetadata::alter_configs(const chr_topic_configs* items, ui
 
 inline chr_change_result FakeMetadata::alter(const Altered& item, bool validate_only) {
   if (items_ != CHR_OK) return result(items_, "the test says so");
-  for (const auto& [name, topic] : state_.topics) {
+  for (auto& [name, topic] : state_.topics) {
     if (std::memcmp(topic->id.b, item.topic.b, 16) != 0) continue;
     Topic now = *topic;
     for (const auto& [key, value] : item.changes) {
@@ -145,7 +145,7 @@ inline chr_change_result FakeMetadata::alter(const Altered& item, bool validate_
     }
     const chr_change_result out = result(now);
     if (validate_only) return out;
-    state_.topics[now.name] = std::make_shared<const Topic>(std::move(now));
+    topic = std::make_shared<const Topic>(std::move(now));
     changed();
     return out;
   }
