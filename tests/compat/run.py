@@ -90,7 +90,6 @@ class Run:
         self.read_back(node, ready, "at once")
         if java:
             self.check("kafka-topics describes every topic", lambda: self.describe(java, node, ready))
-            self.check("kafka-configs alters a topic", lambda: self.alter_configs(java, node))
             self.check("kafka-reassign-partitions verifies", lambda: self.verify_reassignment(java, node))
         if kill:
             node.kill()
@@ -103,20 +102,6 @@ class Run:
             for codec in client.codecs:
                 if f"Topic: {client.name}.{codec}\t" not in text:
                     raise RuntimeError(f"{client.name}.{codec} is missing in:\n{text}")
-
-    def alter_configs(self, java, node):
-        """Sets, appends to a list, removes; a config of a broker can be removed, not set."""
-        def configs(*arguments):
-            return java.tool("ConfigCommand", "--bootstrap-server", node.bootstrap, *arguments).decode()
-
-        topic = ("--entity-type", "topics", "--entity-name", "java.none")
-        configs(*topic, "--alter", "--add-config", "retention.ms=86400000,cleanup.policy=[delete]")
-        text = configs(*topic, "--describe")
-        if "retention.ms=86400000" not in text or "cleanup.policy=delete" not in text:
-            raise RuntimeError(f"what was set is missing in:\n{text}")
-        configs(*topic, "--alter", "--delete-config", "retention.ms,cleanup.policy")
-        if "=86400000" in configs(*topic, "--describe"):
-            raise RuntimeError("what was removed is still set")
 
     def verify_reassignment(self, java, node):
         """Without --preserve-throttles the tool removes the configs of throttles, too."""
