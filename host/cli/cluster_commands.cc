@@ -99,7 +99,7 @@ void print_table(const std::vector<std::vector<std::string>>& rows) {
 }
 
 std::vector<std::string> row_of(const json::object& node) {
-  const auto or_dash = [](std::string text) { return text.empty() ? "-" : text; };
+  const auto or_dash = [](const std::string& text) { return text.empty() ? "-" : text; };
   return {text_of(node, "id"),
           text_of(node, "state"),
           is_true(node, "up") ? "yes" : "no",
@@ -110,8 +110,9 @@ std::vector<std::string> row_of(const json::object& node) {
           text_of(node, "replicas"),
           text_of(node, "leads")};
 }
-const std::vector<std::string> kHead = {"NODE", "STATE", "UP",       "__META", "KAFKA",
-                                        "RAFT", "RACK",  "REPLICAS", "LEADS"};
+std::vector<std::string> head() {
+  return {"NODE", "STATE", "UP", "__META", "KAFKA", "RAFT", "RACK", "REPLICAS", "LEADS"};
+}
 
 std::vector<json::object> nodes_in(const json::object& answer) {
   std::vector<json::object> out;
@@ -195,7 +196,7 @@ int command_node_list(const AdminArguments& arguments) {
   const auto answer = asked->ask("GET", "/v1/nodes");
   if (!answer) return complain(answer.error());
   if (arguments.json) return print_json(*answer);
-  std::vector<std::vector<std::string>> rows = {kHead};
+  std::vector<std::vector<std::string>> rows = {head()};
   for (const json::object& node : nodes_in(*answer)) rows.push_back(row_of(node));
   print_table(rows);
   return kExitOk;
@@ -211,7 +212,7 @@ int command_node_status(const AdminArguments& arguments) {
   if (text_of(*node, "state") == "removed") {
     fmt::print("node {} was removed\n", arguments.id);
   } else {
-    print_table({kHead, row_of(*node)});
+    print_table({head(), row_of(*node)});
   }
   return kExitOk;
 }
@@ -278,7 +279,7 @@ int command_cluster_status(const AdminArguments& arguments) {
   fmt::print("__meta is led by {}\n", has_leader ? "node " + text_of(*cluster, "controller") : "nobody");
   fmt::print("{} topics, {} partitions, {} of them being moved\n\n", text_of(*cluster, "topics"),
              text_of(*cluster, "partitions"), text_of(*cluster, "reassignments"));
-  std::vector<std::vector<std::string>> rows = {kHead};
+  std::vector<std::vector<std::string>> rows = {head()};
   for (const json::object& node : nodes_in(*nodes)) rows.push_back(row_of(node));
   print_table(rows);
   if (has_leader) return kExitOk;

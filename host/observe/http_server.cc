@@ -48,10 +48,10 @@ class Routes {
     bool closed = false;
   };
 
-  Status add(std::string path, Route route) {
+  Status add(std::string path, Route&& route) {
     const std::lock_guard lock(mutex_);
-    if (const auto [at, is_new] = routes_.try_emplace(path, std::move(route)); !is_new)
-      return fail(Code::kExists, fmt::format("{} is taken: {}", path, at->second.doc));
+    if (const auto [at, is_new] = routes_.try_emplace(std::move(path), std::move(route)); !is_new)
+      return fail(Code::kExists, fmt::format("{} is taken: {}", at->first, at->second.doc));
     return {};
   }
   void close(std::string_view path) {
