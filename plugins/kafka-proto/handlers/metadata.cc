@@ -6,6 +6,7 @@
 
 #include "kafka-proto/handlers/answers.h"
 #include "kafka-proto/handlers/handlers.h"
+#include "kafka-proto/server/elections.h"
 
 namespace chronik::kafka {
 namespace {
@@ -154,6 +155,14 @@ void answer_with_leaders(const std::shared_ptr<Creation>& creation) {
       creation.get());
 }
 
+// A client that looks for leaders asks the same node again and again while it answers. One that is cut off
+// does not answer: it drops the call, which ends the connection, and the client asks another node. Who lists
+// all topics is told what this node knows.
+bool asks_in_vain(Broker& broker, const Call<Metadata>& call) {
+  const bool cut_off = broker.elections->is_cut_off(Catalog(broker));
+  return cut_off && !asks_for_all(call) && !call.request().topics->empty();
+}
+
 // A request that this node cannot answer yet: it knows of no broker, not even of itself.
 struct Early {
   Broker& broker;
@@ -207,6 +216,7 @@ void serve_once_known(const std::shared_ptr<Early>& early) {
 
 void handle_metadata(Broker& broker, Call<Metadata> call) {
   if (asks_by_id_too_early(call)) return refuse(call);
+  if (asks_in_vain(broker, call)) return;
   if (knows_brokers(broker)) return serve(broker, std::move(call));
   serve_once_known(std::make_shared<Early>(broker, std::move(call), kMostEarlyLooks, nullptr));
 }

@@ -19,6 +19,7 @@ constexpr int8_t kAsk = 1;
 constexpr int8_t kAnswer = 2;
 constexpr size_t kItemBytes = 20;
 constexpr size_t kMostItems = 200'000;
+constexpr uint64_t kCutOffAfterNs = 1'000'000'000;
 
 constexpr chr_channel_v1 kChannel = {sizeof(chr_channel_v1), 1, thunk<&Elections::frame>,
                                      thunk<&Elections::link>};
@@ -48,6 +49,19 @@ ErrorCode transfer_error(chr_status code) {
 }
 
 }  // namespace
+
+bool Elections::is_cut_off(const Catalog& catalog) {
+  if (catalog.controller() >= 0) {
+    knew_controller_.store(true, std::memory_order_relaxed);
+    asked_in_vain_ns_.store(0, std::memory_order_relaxed);
+    return false;
+  }
+  if (!knew_controller_.load(std::memory_order_relaxed)) return false;
+  const uint64_t now = broker_.host.now_ns();
+  uint64_t since = 0;
+  if (asked_in_vain_ns_.compare_exchange_strong(since, now, std::memory_order_relaxed)) return false;
+  return now > since + kCutOffAfterNs;
+}
 
 Status Elections::open() {
   if (broker_.link == nullptr) return {};

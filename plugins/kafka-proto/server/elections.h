@@ -5,6 +5,7 @@
 
 #include <chronik/link.h>
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -33,6 +34,9 @@ class Elections {
   Status open();
   // done() once each item was dealt with, or time is up.
   void elect(std::vector<Item> items, uint64_t timeout_ns, Done done);
+  // [any] Whether this node knew a leader of __meta and, for a second of asking, knows none: it may be the
+  // one that is cut off, and cannot hear of leaders that the others elect.
+  bool is_cut_off(const Catalog& catalog);
   // Ends what waits; nothing comes after it.
   void stop();
 
@@ -67,6 +71,8 @@ class Elections {
   bool stopped_ = false;
   uint64_t last_number_ = 0;
   std::map<uint64_t, std::unique_ptr<Round>> rounds_;
+  std::atomic<bool> knew_controller_ = false;
+  std::atomic<uint64_t> asked_in_vain_ns_ = 0;  // since when; 0: a leader of __meta is known
 };
 
 }  // namespace chronik::kafka

@@ -86,6 +86,27 @@ TEST_F(ReplicationTest, ALeaderThatIsDownIsNoLeader) {
   EXPECT_EQ(metadata.controller_id, 1);  // this node: it keeps changes until there is a leader
 }
 
+TEST_F(ReplicationTest, ANodeThatIsCutOffSendsClientsToOthers) {
+  add("t");
+  EXPECT_EQ(partition("t").error_code, ErrorCode::kNone);
+  broker.metadata.set_controller(-1);
+  EXPECT_EQ(partition("t").error_code, ErrorCode::kNone);
+  broker.host.advance(milliseconds(900));
+  EXPECT_EQ(partition("t").error_code, ErrorCode::kNone);
+  broker.host.advance(milliseconds(200));
+  MetadataRequest request;
+  request.topics.emplace().emplace_back().name = "t";
+  client.send<Metadata>(12, request);
+  broker.host.run();
+  EXPECT_FALSE(client.open());
+  TestClient lists = broker.client();
+  request.topics.reset();
+  EXPECT_EQ(lists.call<Metadata>(12, request).topics.size(), 1u);
+  broker.metadata.set_controller(2);
+  request.topics.emplace().emplace_back().name = "t";
+  EXPECT_EQ(lists.call<Metadata>(12, request).topics.size(), 1u);
+}
+
 TEST_F(ReplicationTest, FencedBrokersAreShownOnRequest) {
   broker.set_link(3, false);
   DescribeClusterRequest request;
