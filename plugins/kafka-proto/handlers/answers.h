@@ -104,8 +104,12 @@ std::vector<chr_broker> usable_brokers(const Broker& broker, const Catalog& cata
 // How many replicas a topic gets that is created without a number.
 int32_t default_replicas(const Broker& broker, const Catalog& catalog);
 
-// One partition as Metadata and DescribeTopicPartitions describe it. A leader that is down is none: better
-// that than a broker that does not answer.
+// A leader that is down is none: better that than a broker that does not answer.
+inline bool is_led(const Broker& broker, const chr_partition& partition) {
+  return partition.leader >= 0 && broker.is_up(partition.leader);
+}
+
+// One partition as Metadata and DescribeTopicPartitions describe it.
 template <class Described>
 Described describe_partition(const Broker& broker, const Catalog& catalog, const chr_topic& topic,
                              int32_t index) {
@@ -116,7 +120,7 @@ Described describe_partition(const Broker& broker, const Catalog& catalog, const
     out.error_code = ErrorCode::kUnknownTopicOrPartition;
     return out;
   }
-  const bool led = partition->leader >= 0 && broker.is_up(partition->leader);
+  const bool led = is_led(broker, *partition);
   out.leader_id = led ? partition->leader : -1;
   out.leader_epoch = led ? static_cast<int32_t>(partition->term) : -1;
   out.error_code = led ? ErrorCode::kNone : ErrorCode::kLeaderNotAvailable;

@@ -12,8 +12,8 @@ namespace chronik::kafka {
 namespace {
 
 constexpr uint64_t kCreateTimeoutNs = 5'000'000'000;
-constexpr uint32_t kMostLooks = 250;      // for leaders of what was created: half a second
-constexpr uint32_t kMostEarlyLooks = 50;  // for brokers: a second
+constexpr uint64_t kFirstElectionsNs = 500'000'000;  // how long what was created may be without leaders
+constexpr uint32_t kMostEarlyLooks = 50;             // for brokers: a second
 
 MetadataResponse::Topic describe(const Broker& broker, const Catalog& catalog, const chr_topic& topic,
                                  bool with_operations) {
@@ -119,40 +119,52 @@ std::set<std::string_view> missing_topics(const Broker& broker, const Call<Metad
   return missing;
 }
 
-struct Creation {
+// A call that is answered once the partitions that it asks for have leaders, or at `until_ns`.
+struct Looking {
   Broker& broker;
   Call<Metadata> call;
-  std::vector<chr_change_result> results;
-  uint32_t looks_left;
-  std::shared_ptr<Creation> alive;  // while a timer runs
+  uint64_t until_ns;
+  size_t topic = 0;  // those before it were found to have leaders
+  int32_t partition = 0;
+  std::shared_ptr<Looking> alive;  // while a timer runs
 };
 
-bool has_leaders(const Creation& creation) {
-  const Catalog catalog(creation.broker);
-  for (const chr_change_result& result : creation.results) {
-    const std::optional<chr_topic> topic =
-        result.code == CHR_OK ? catalog.topic(result.topic) : std::optional<chr_topic>();
-    for (uint32_t i = 0; topic.has_value() && i < topic->n_partitions; ++i) {
-      const std::optional<chr_partition> partition = catalog.partition(*topic, static_cast<int32_t>(i));
-      if (partition.has_value() && partition->leader < 0) return false;
+std::optional<chr_topic> asked_topic(const Catalog& catalog, const Call<Metadata>& call, size_t at) {
+  if (asks_for_all(call)) return catalog.topic_at(static_cast<uint32_t>(at));
+  const MetadataRequest::Topic& asked = (*call.request().topics)[at];
+  return is_zero(asked.topic_id) ? catalog.topic(asked.name.value_or(std::string_view()))
+                                 : catalog.topic(asked.topic_id);
+}
+
+bool finds_leaders(Looking& looking) {
+  const Catalog catalog(looking.broker);
+  const size_t n = asks_for_all(looking.call) ? catalog.topic_count() : looking.call.request().topics->size();
+  for (; looking.topic < n; ++looking.topic, looking.partition = 0) {
+    const std::optional<chr_topic> topic = asked_topic(catalog, looking.call, looking.topic);
+    const auto partitions = topic.has_value() ? static_cast<int32_t>(topic->n_partitions) : 0;
+    for (; looking.partition < partitions; ++looking.partition) {
+      const std::optional<chr_partition> partition = catalog.partition(*topic, looking.partition);
+      if (partition.has_value() && !is_led(looking.broker, *partition)) return false;
     }
   }
   return true;
 }
 
-// Clients that are told of a partition without a leader ask again only a second or so later. The first
-// election takes milliseconds, so it is worth to wait for it, within bounds. Whatever came of it, the catalog
-// says what is true now.
-void answer_with_leaders(const std::shared_ptr<Creation>& creation) {
+// Clients that are told of a partition without a leader ask again only a second or so later. An election
+// takes milliseconds, so it is worth to wait for it, within bounds. Whatever came of it, the catalog says
+// what is true now.
+void answer_with_leaders(const std::shared_ptr<Looking>& looking) {
   constexpr uint64_t kLookAgainNs = 2'000'000;
-  if (has_leaders(*creation) || creation->looks_left-- == 0) return answer(creation->broker, creation->call);
-  creation->alive = creation;
-  creation->broker.host.timer(
+  Broker& broker = looking->broker;
+  const bool waits = broker.host.now_ns() < looking->until_ns && !broker.stopping;
+  if (!waits || finds_leaders(*looking)) return answer(broker, looking->call);
+  looking->alive = looking;
+  broker.host.timer(
       kLookAgainNs,
       [](void* context) {
-        answer_with_leaders(std::exchange(static_cast<Creation*>(context)->alive, nullptr));
+        answer_with_leaders(std::exchange(static_cast<Looking*>(context)->alive, nullptr));
       },
-      creation.get());
+      looking.get());
 }
 
 // A client that looks for leaders asks the same node again and again while it answers. One that is cut off
@@ -173,9 +185,17 @@ struct Early {
 
 bool knows_brokers(const Broker& broker) { return !usable_brokers(broker, Catalog(broker)).empty(); }
 
+// Creates what is missing first; results: of it, once it is done.
+struct Creation {
+  std::shared_ptr<Looking> looking;
+  std::vector<chr_change_result> results;
+};
+
 void serve(Broker& broker, Call<Metadata> call) {
   const std::set<std::string_view> missing = missing_topics(broker, call);
-  if (missing.empty()) return answer(broker, call);
+  const auto looking =
+      std::make_shared<Looking>(broker, std::move(call), broker.elections->leaders_expected_until_ns());
+  if (missing.empty()) return answer_with_leaders(looking);
   const int32_t factor = default_replicas(broker, Catalog(broker));
   std::vector<chr_new_topic> topics;
   for (const std::string_view name : missing) {
@@ -185,8 +205,7 @@ void serve(Broker& broker, Call<Metadata> call) {
     topic.replication_factor = factor;
     topics.push_back(topic);
   }
-  const auto creation = std::make_shared<Creation>(
-      broker, std::move(call), std::vector<chr_change_result>(topics.size()), kMostLooks, nullptr);
+  const auto creation = std::make_shared<Creation>(looking, std::vector<chr_change_result>(topics.size()));
   const Service<chr_metadata_v1>& metadata = broker.metadata;
   const chr_status status = broker.host.async(
       [&](uint64_t token) {
@@ -194,8 +213,12 @@ void serve(Broker& broker, Call<Metadata> call) {
                                              static_cast<uint32_t>(topics.size()), 0, kCreateTimeoutNs,
                                              creation->results.data(), token, nullptr);
       },
-      [creation](const chr_done&) { answer_with_leaders(creation); });
-  if (status != CHR_PENDING) answer(broker, creation->call);
+      [creation](const chr_done&) {
+        Looking& created = *creation->looking;
+        created.until_ns = created.broker.host.now_ns() + kFirstElectionsNs;
+        answer_with_leaders(creation->looking);
+      });
+  if (status != CHR_PENDING) answer(broker, looking->call);
 }
 
 // A cluster that has just started knows its brokers in a moment. A node that is not in its cluster never

@@ -20,6 +20,7 @@ constexpr int8_t kAnswer = 2;
 constexpr size_t kItemBytes = 20;
 constexpr size_t kMostItems = 200'000;
 constexpr uint64_t kCutOffAfterNs = 1'000'000'000;
+constexpr uint64_t kElectionsNs = 500'000'000;  // how long they may well take once a link is lost
 
 constexpr chr_channel_v1 kChannel = {sizeof(chr_channel_v1), 1, thunk<&Elections::frame>,
                                      thunk<&Elections::link>};
@@ -242,6 +243,7 @@ void Elections::link(int32_t peer, uint32_t up) {
   if (stopped_) return;
   broker_.partitions->links_changed();
   if (up != 0) return;
+  leaders_expected_until_ns_.store(broker_.host.now_ns() + kElectionsNs, std::memory_order_relaxed);
   std::vector<uint64_t> numbers;
   for (const auto& [number, round] : rounds_) numbers.push_back(number);
   for (const uint64_t number : numbers) {

@@ -37,6 +37,10 @@ class Elections {
   // [any] Whether this node knew a leader of __meta and, for a second of asking, knows none: it may be the
   // one that is cut off, and cannot hear of leaders that the others elect.
   bool is_cut_off(const Catalog& catalog);
+  // [any] A node was just lost, others are being elected: until when it is worth to wait for leaders.
+  uint64_t leaders_expected_until_ns() const {
+    return leaders_expected_until_ns_.load(std::memory_order_relaxed);
+  }
   // Ends what waits; nothing comes after it.
   void stop();
 
@@ -73,6 +77,7 @@ class Elections {
   std::map<uint64_t, std::unique_ptr<Round>> rounds_;
   std::atomic<bool> knew_controller_ = false;
   std::atomic<uint64_t> asked_in_vain_ns_ = 0;  // since when; 0: a leader of __meta is known
+  std::atomic<uint64_t> leaders_expected_until_ns_ = 0;
 };
 
 }  // namespace chronik::kafka

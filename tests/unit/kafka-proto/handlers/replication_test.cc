@@ -76,6 +76,7 @@ TEST_F(ReplicationTest, ALeaderThatIsDownIsNoLeader) {
   EXPECT_EQ(partition("t").error_code, ErrorCode::kNone);
   EXPECT_EQ(metadata.brokers.size(), 3u);
   broker.set_link(2, false);
+  look_again();
   EXPECT_EQ(partition("t").error_code, ErrorCode::kLeaderNotAvailable);
   EXPECT_EQ(partition("t").leader_id, -1);
   EXPECT_EQ(metadata.brokers.size(), 2u);
@@ -84,6 +85,23 @@ TEST_F(ReplicationTest, ALeaderThatIsDownIsNoLeader) {
   EXPECT_EQ(partition("t").leader_id, -1);
   EXPECT_EQ(metadata.brokers.size(), 3u);
   EXPECT_EQ(metadata.controller_id, 1);  // this node: it keeps changes until there is a leader
+}
+
+// A client that hears of a partition without a leader asks again a second later.
+TEST_F(ReplicationTest, MetadataWaitsForTheElectionThatFollowsALostNode) {
+  add("t");
+  broker.consensus.follow(broker.group("t"), 2, 2);
+  broker.metadata.set_leader("t", 0, 2, 2);
+  broker.set_link(2, false);
+  MetadataRequest request;
+  request.topics.emplace().emplace_back().name = "t";
+  const int32_t waits = client.send<Metadata>(12, request);
+  broker.host.advance(milliseconds(100));
+  broker.metadata.set_leader("t", 0, 3, 3);
+  broker.host.advance(milliseconds(10));
+  const MetadataResponse answer = client.receive<Metadata>(12, waits);
+  EXPECT_EQ(answer.topics.at(0).partitions.at(0).leader_id, 3);
+  EXPECT_EQ(answer.topics.at(0).partitions.at(0).leader_epoch, 3);
 }
 
 TEST_F(ReplicationTest, ANodeThatIsCutOffSendsClientsToOthers) {
