@@ -60,7 +60,9 @@ def main(words):
             suite.expect(False, f"{name} came to its end")
         suite.say(f"{name} took {time.monotonic() - begin:.0f} s")
         checks += suite.checks
-        failures += suite.failures
+        failures += [f"{name}: {failure}" for failure in suite.failures]
+    for failure in failures:  # again, where nobody has to look for them
+        print(f"FAIL {failure}")
     print(f"{checks - len(failures)} passed, {len(failures)} failed")
     return 1 if failures else 0
 
