@@ -11,8 +11,6 @@
 namespace chronik::kafka {
 namespace {
 
-constexpr size_t kMostRefusals = 1000;
-
 std::string hex(const chr_uuid& id) {
   std::string out;
   for (const uint8_t byte : id.b) out += fmt::format("{:02x}", byte);
@@ -148,7 +146,7 @@ void Partition::append(const AdmittedBatch& batch, const Lease& frame, int16_t a
                        std::function<void(Appended)> done) {
   Appended out;
   out.error = leads(-1);
-  if (out.error != ErrorCode::kNone) return answer(std::move(done), std::move(out));
+  if (out.error != ErrorCode::kNone) return refuse(batch, frame, acks, {std::move(done), std::move(out)});
   if (acks == -1 && !has_enough_in_sync()) {
     out.error = ErrorCode::kNotEnoughReplicas;
     return done(std::move(out));
@@ -158,9 +156,7 @@ void Partition::append(const AdmittedBatch& batch, const Lease& frame, int16_t a
   if (!checked) {
     out.error = checked.error().error;
     out.message = checked.error().message;
-    const auto refused = refusals_.find(batch.header.producer_id);
-    if (out.error == ErrorCode::kOutOfOrderSequenceNumber && refused != refusals_.end())
-      out.error = refused->second;
+    if (out.error == ErrorCode::kOutOfOrderSequenceNumber) out.error = why_out_of_order(batch.header);
     return done(std::move(out));
   }
   if (!checked->has_value()) return propose(batch, frame, acks, std::move(done));
@@ -207,8 +203,7 @@ void Partition::propose(const AdmittedBatch& batch, const Lease& frame, int16_t 
   if (status != CHR_PENDING && status != CHR_OK) {
     append->answer.error = append_error(status);
     append->answer.message = error.message;
-    if (refusals_.size() >= kMostRefusals) refusals_.clear();
-    if (batch.header.has_producer()) refusals_[batch.header.producer_id] = append->answer.error;
+    remember_refusal(batch.header, append->answer.error);
     return answer(std::exchange(append->done, nullptr), std::move(append->answer));
   }
   if (!refusals_.empty()) refusals_.erase(batch.header.producer_id);
@@ -308,7 +303,6 @@ void Partition::role(const chr_role* role) {
   const bool lost = leader_ && (!leads_now || role->term != term_);
   leader_ = leads_now && life_ != Life::kClosing;
   term_ = role->term;
-  refusals_.clear();
   set_known_leader(leads_now && !leader_ ? -1 : role->leader);
   if (leads_now) leading_since_ns_ = broker_.host.now_ns();
   look_at_replicas();

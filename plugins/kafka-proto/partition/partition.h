@@ -108,8 +108,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   LeaderHint leader_hint() const;
   chr_group_bounds bounds() const;
 
-  // Appends one batch that passed validate_batch(); its bytes stand under `frame` and may be patched. acks as
-  // in Produce.
+  // Appends one batch that passed validate_batch(); its bytes stand under `frame` and may be patched. Both
+  // stay where they are until done(). acks as in Produce.
   void append(const AdmittedBatch& batch, const Lease& frame, int16_t acks,
               std::function<void(Appended)> done);
 
@@ -148,9 +148,14 @@ class Partition : public std::enable_shared_from_this<Partition> {
       if (done != nullptr) std::exchange(done, nullptr)(std::move(answer));
     }
   };
-  struct Refused {  // waits to be told who leads
+  struct Refused {  // waits to be told who leads, or to be appended where that is this node
     std::function<void(Appended)> done;
     Appended answer;
+    std::function<void(std::function<void(Appended)>)> append = nullptr;
+  };
+  struct Refusal {
+    ErrorCode error;
+    uint64_t at_ns;
   };
   struct CopiesWait {
     uint64_t index;
@@ -186,8 +191,13 @@ class Partition : public std::enable_shared_from_this<Partition> {
   // ---- replicas.cc ----
   bool knows_leader() const { return known_leader_ >= 0; }
   void set_known_leader(int32_t leader);
+  bool leadership_moves() const;
   void answer(std::function<void(Appended)> done, Appended answer);
+  void refuse(const AdmittedBatch& batch, const Lease& frame, int16_t acks, Refused refused);
+  void hold(Refused refused);
   void tell_refused();
+  void remember_refusal(const BatchHeader& batch, ErrorCode error);
+  ErrorCode why_out_of_order(const BatchHeader& batch) const;
   std::vector<int32_t> find_in_sync() const;
   bool has_enough_in_sync() const;  // for acks=all
   void look_at_replicas();
@@ -229,9 +239,9 @@ class Partition : public std::enable_shared_from_this<Partition> {
   std::vector<int32_t> pursued_;             // the target of the change of members under way
   std::vector<CopiesWait> short_of_copies_;  // appends that want more copies than a majority
   ProducerStates producers_;
-  // Producers whose last batch consensus refused, and how: what they have sent behind it is out of order only
-  // for that reason, and must not be called so.
-  std::map<int64_t, ErrorCode> refusals_;
+  // Producers whose last batch was not taken, and why: what they have sent behind it is out of order only for
+  // that reason, and must not be called so, which ends an idempotent producer.
+  std::map<int64_t, Refusal> refusals_;
   std::multimap<uint64_t, Duplicate> duplicates_;  // by the index of the original
   std::vector<std::shared_ptr<FetchWait>> waiters_;
 

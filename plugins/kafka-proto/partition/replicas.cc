@@ -11,6 +11,7 @@
 namespace chronik::kafka {
 namespace {
 
+constexpr uint64_t kMomentNs = 250'000'000;  // in which an election or a transfer ends
 constexpr uint32_t kMostMembers = 128;  // of a group that is being moved: those it leaves and those it gets
 
 bool contains(const std::vector<int32_t>& nodes, int32_t node) {
@@ -85,18 +86,34 @@ void Partition::set_known_leader(int32_t leader) {
   known_leader_ = leader;
 }
 
+bool Partition::leadership_moves() const {
+  if (life_ == Life::kClosed) return false;
+  return knows_leader() ? known_leader_ == broker_.host.node().id
+                        : broker_.host.now_ns() < leaderless_since_ns_ + kMomentNs;
+}
+
 // Leadership that moves leaves a moment in which nobody can say where it goes. A client that is told "not
 // here" asks everybody, after a pause; so what cannot be appended is answered once the new leader is known,
 // or that moment is over.
 void Partition::answer(std::function<void(Appended)> done, Appended answer) {
-  constexpr uint64_t kMomentNs = 250'000'000;
+  if (answer.error != ErrorCode::kNotLeaderOrFollower) return done(std::move(answer));
+  hold({std::move(done), std::move(answer)});
+}
+
+// Clients may hear of a leader before it leads: what comes early is appended once it does.
+void Partition::refuse(const AdmittedBatch& batch, const Lease& frame, int16_t acks, Refused refused) {
+  remember_refusal(batch.header, refused.answer.error);
+  if (refused.answer.error == ErrorCode::kNotLeaderOrFollower)
+    refused.append = [this, &batch, &frame, acks](std::function<void(Appended)> done) {
+      append(batch, frame, acks, std::move(done));
+    };
+  hold(std::move(refused));
+}
+
+void Partition::hold(Refused refused) {
   constexpr size_t kMost = 10'000;
-  const bool moves = knows_leader() ? known_leader_ == broker_.host.node().id
-                                    : broker_.host.now_ns() < leaderless_since_ns_ + kMomentNs;
-  if (answer.error != ErrorCode::kNotLeaderOrFollower || !moves || life_ == Life::kClosed ||
-      refused_.size() >= kMost)
-    return done(std::move(answer));
-  refused_.push_back({std::move(done), std::move(answer)});
+  if (!leadership_moves() || refused_.size() >= kMost) return refused.done(std::move(refused.answer));
+  refused_.push_back(std::move(refused));
   if (refused_timer_ != 0) return;
   refused_timer_ = broker_.host.timer(
       kMomentNs,
@@ -111,8 +128,34 @@ void Partition::answer(std::function<void(Appended)> done, Appended answer) {
 // Whoever waits, be it with an append or for one, learns how things stand.
 void Partition::tell_refused() {
   broker_.host.cancel_timer(std::exchange(refused_timer_, 0));
-  for (Refused& each : std::exchange(refused_, {})) each.done(std::move(each.answer));
+  std::vector<Refused> early;
+  for (Refused& each : std::exchange(refused_, {})) {
+    if (leader_ && each.append != nullptr) {
+      early.push_back(std::move(each));
+    } else {
+      each.done(std::move(each.answer));
+    }
+  }
   wake_waiters();
+  if (early.empty()) return;
+  // Later, since consensus is in the middle of telling who leads.
+  broker_.host.post(shard_, [self = shared_from_this(), early = std::move(early)]() mutable {
+    for (Refused& each : early) each.append(std::move(each.done));
+  });
+}
+
+void Partition::remember_refusal(const BatchHeader& batch, ErrorCode error) {
+  constexpr size_t kMost = 1000;
+  if (!batch.has_producer()) return;
+  if (refusals_.size() >= kMost) refusals_.clear();
+  refusals_[batch.producer_id] = {error, broker_.host.now_ns()};
+}
+
+ErrorCode Partition::why_out_of_order(const BatchHeader& batch) const {
+  constexpr uint64_t kBehindNs = 5'000'000'000;  // by then a client has sent again what was refused
+  const auto found = refusals_.find(batch.producer_id);
+  const bool behind = found != refusals_.end() && broker_.host.now_ns() < found->second.at_ns + kBehindNs;
+  return behind ? found->second.error : ErrorCode::kOutOfOrderSequenceNumber;
 }
 
 // ---- who is in sync ----

@@ -230,6 +230,44 @@ TEST_F(ReplicationTest, WhoAsksWhileNobodyLeadsWaitsForAMomentOnly) {
   EXPECT_EQ(only(client.call<Produce>(10, produce_request("t", 0, records[1]))).current_leader.leader_id, -1);
 }
 
+// A client that hears of a leader early finds it not leading yet.
+TEST_F(ReplicationTest, WhatComesToALeaderEarlyIsAppendedOnceItLeads) {
+  add("t");
+  broker.consensus.follow(broker.group("t"), -1, 7);
+  const std::string first = broker.batch({.producer = 5, .epoch = 0, .sequence = 0});
+  const std::string second = broker.batch({.producer = 5, .epoch = 0, .sequence = 1});
+  const int32_t early = client.send<Produce>(10, produce_request("t", 0, first));
+  broker.host.advance(milliseconds(100));
+  EXPECT_FALSE(client.next_frame().has_value());
+  const int32_t behind = client.send<Produce>(10, produce_request("t", 0, second));
+  broker.consensus.elect(broker.group("t"));
+  broker.host.run();
+  EXPECT_EQ(only(client.receive<Produce>(10, early)).base_offset, 0);
+  EXPECT_EQ(only(client.receive<Produce>(10, behind)).base_offset, 1);
+}
+
+// "Out of order" ends an idempotent producer; what it has sent behind a batch that was refused is sent again.
+TEST_F(ReplicationTest, WhatFollowsARefusedBatchIsNotCalledOutOfOrder) {
+  add("t");
+  std::vector<std::string> records;
+  for (const int32_t sequence : {0, 1, 2, 3, 4})
+    records.push_back(broker.batch({.producer = 5, .epoch = 0, .sequence = sequence}));
+  const auto send = [&](size_t at) {
+    return only(client.call<Produce>(10, produce_request("t", 0, records[at])));
+  };
+  EXPECT_EQ(send(0).error_code, ErrorCode::kNone);
+  broker.consensus.follow(broker.group("t"), 2, 9);
+  broker.host.run();
+  EXPECT_EQ(send(1).error_code, ErrorCode::kNotLeaderOrFollower);
+  broker.consensus.elect(broker.group("t"));
+  broker.host.run();
+  EXPECT_EQ(send(2).error_code, ErrorCode::kNotLeaderOrFollower);
+  EXPECT_EQ(send(3).error_code, ErrorCode::kNotLeaderOrFollower);
+  EXPECT_EQ(send(1).base_offset, 1);
+  EXPECT_EQ(send(2).base_offset, 2);
+  EXPECT_EQ(send(4).error_code, ErrorCode::kOutOfOrderSequenceNumber);  // 3 was taken by nobody
+}
+
 TEST_F(ReplicationTest, AFetchThatWaitsEndsWithTheLeadership) {
   add("t");
   FetchRequest request = fetch_request(broker.metadata.topic("t").id, 0, 0);
