@@ -76,6 +76,8 @@ void Raft::pre_campaign() {
   leader_ = kNobody;
   votes_.clear();
   retry_election_timer();
+  // Nodes that have not seen yet that the leader's link is lost did not answer; soon after they do.
+  if (quick_attempts_ + 1 == kQuickAttempts) election_deadline_ = now_ + config_.stagger * 2 / 5;
   announce_role();
   for (NodeId node : membership_.members()) {
     if (node == config_.self || !membership_.is_voter(node)) continue;
