@@ -77,12 +77,14 @@ void Raft::update_peers() {
 }
 
 // A learner is ready when it got within a short round all that was in the log when the round began: what came
-// in since then is no more than a moment's worth (Raft's thesis, 4.2.1).
+// in since then is no more than a moment's worth (Raft's thesis, 4.2.1). So is one that has all there is,
+// however seldom it is asked.
 void Raft::note_learner(PeerProgress* learner) {
   if (!learner->learner || learner->ready || learner->match < learner->round_end) return;
   const bool in_time = now_ <= learner->round_began + config_.election_timeout / 4;
+  const bool has_all = learner->match >= log_.last_index();
   learner->begin_round(now_, log_.last_index());
-  learner->ready = in_time;
+  learner->ready = in_time || has_all;
 }
 
 Result<Raft::ChangeStart> Raft::change_members(Nanos now, std::vector<NodeId> target) {

@@ -319,6 +319,8 @@ void Raft::on_append_refused(PeerProgress* from, const Message& m) {
   // ours.
   Index agree = m.hint_index;
   if (m.log_term != 0) agree = log_.last_index_with_term_at_most(m.hint_index, m.log_term);
+  // What it acknowledged is gone: it left the group and gave its log up before that answer arrived.
+  if (m.index == from->match) from->match = std::min(agree, m.index - 1);
   from->next = std::max(std::min(m.index, agree + 1), from->match + 1);
   from->waiting = false;
 }

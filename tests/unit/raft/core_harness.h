@@ -38,6 +38,7 @@ struct Disk {
   std::vector<TermStart> terms_before;     // boundaries of what was trimmed
   std::vector<ConfigEntry> config_before;  // the last one that was trimmed
   int64_t start_offset = 0;
+  LogEnd left;  // where a log ended that was given up
   std::map<Index, Entry> entries;
   Saved saved;
   bool forget_configs = false;  // a planted bug
@@ -74,6 +75,8 @@ class Harness {
   void boot(NodeId id);
   // Loses what is not on disk, except for the first `keep` batches on their way.
   void crash(NodeId id, size_t keep);
+  // Gives its log up, as who is no member any more does, and goes down.
+  void leave(NodeId id);
   Result<Placement> propose(NodeId id, Term expected, const std::vector<Proposal>& items);
   Payload payload(const std::string& text);
 

@@ -128,6 +128,7 @@ void Script::node_command(const Words& words) {
   if (command == "storage-alive") return n.raft->storage_alive(n.now - ago);
   if (command == "forget") return n.raft->forget_leader(n.now);
   if (command == "crash") return cluster_->crash(on, std::stoul(option(words, "keep", "0")));
+  if (command == "leave") return cluster_->leave(on);
   if (command == "restart") return cluster_->boot(on);
   if (command == "log") return show_log(on);
   if (command == "change") return change(words);
