@@ -439,6 +439,19 @@ void Checker::readable(uint32_t node, GroupTruth& group, uint64_t floor) {
           group.name, node, floor, replica.commit, replica.applied));
 }
 
+void Checker::members_changed(uint32_t node, GroupTruth& group, const std::vector<uint32_t>& target,
+                              size_t known) {
+  ++checks_;
+  const Voters wanted{target, {}};
+  const auto since = group.configs.begin() + static_cast<std::ptrdiff_t>(std::max<size_t>(known, 1) - 1);
+  const auto is_wanted = [&](const auto& config) { return config.second == wanted; };
+  if (std::any_of(since, group.configs.end(), is_wanted)) return;
+  world_.fail("change-not-made",
+              fmt::format("{}: node {} says that its members are ({}) now, but those of index {} are ({})",
+                          group.name, node, fmt::join(target, " "), group.configs.back().first,
+                          fmt::join(group.voters().incoming, " ")));
+}
+
 void Checker::epoch_ends(uint32_t node, GroupTruth& group, uint64_t found, int64_t end) {
   const auto next = std::upper_bound(group.committed.begin(), group.committed.end(), found,
                                      [](uint64_t term, const EntryMeta& entry) { return term < entry.term; });

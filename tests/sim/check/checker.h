@@ -101,6 +101,8 @@ class Checker {
   void acknowledged(uint32_t node, GroupTruth& group, const chr_placed& placed, uint32_t until);
   // A linearizable read that began when `floor` was committed may be served.
   void readable(uint32_t node, GroupTruth& group, uint64_t floor);
+  // A change to these, asked for when `known` configurations were committed, is said to be done.
+  void members_changed(uint32_t node, GroupTruth& group, const std::vector<uint32_t>& target, size_t known);
   // A leader says where the entries of `found`, the largest term of its log up to the one asked for, end.
   void epoch_ends(uint32_t node, GroupTruth& group, uint64_t found, int64_t end);
   void was_read(uint32_t node, GroupTruth& group, const chr_entry& entry, int32_t bound);

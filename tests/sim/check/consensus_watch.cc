@@ -152,7 +152,16 @@ struct ConsensusWatch::Calls {
   }
   static chr_status CHR_CALL change_members(chr_group* handle, const chr_members_change* change,
                                             uint64_t token, chr_error* error) {
-    return group(handle).seat->inner->change_members(group(handle).inner, change, token, error);
+    Group& g = group(handle);
+    const chr_status status = g.seat->inner->change_members(g.inner, change, token, error);
+    if (status == CHR_PENDING) {
+      Asked asked;
+      asked.group = &g;
+      asked.target.assign(change->voters, change->voters + change->n_voters);
+      asked.known = g.truth->configs.size();
+      g.seat->watch->observe(*g.seat, token, std::move(asked));
+    }
+    return status;
   }
   static constexpr chr_consensus_v1 kTable = {sizeof(chr_consensus_v1),
                                               1,
@@ -217,6 +226,8 @@ void ConsensusWatch::Seat::on_completion(uint64_t tag, const chr_done& done) {
   if (request.close) {
     watch->checker_.closed(node->id(), *request.group->truth);
     request.group->inner = nullptr;
+  } else if (!request.target.empty()) {
+    watch->checker_.members_changed(node->id(), *request.group->truth, request.target, request.known);
   } else if (request.floor) {
     watch->checker_.readable(node->id(), *request.group->truth, *request.floor);
   } else if (request.read != nullptr) {

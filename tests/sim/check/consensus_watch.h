@@ -41,6 +41,8 @@ class ConsensusWatch final : public Interposer {
     const chr_entries* read = nullptr;
     int32_t bound = 0;
     bool close = false;
+    std::vector<uint32_t> target;   // of a change of members
+    size_t known = 0;               // configurations, when it was asked for
     std::optional<uint64_t> floor;  // of a barrier: what was committed when it was asked for
   };
   struct Seat final : OpObserver {

@@ -1,6 +1,7 @@
 #include "sim/workload/kafka_members.h"
 
 #include <chronik/metadata.h>
+#include <fmt/format.h>
 #include <chronik/host.hpp>
 
 #include <algorithm>
@@ -38,6 +39,7 @@ void KafkaMembers::ask(uint32_t partition) {
   const auto answered = [this, partition, asked = goal.replicas](const auto& response) {
     Goal& now = goals_[partition];
     now.busy = false;
+    now.late |= !response.has_value();
     const bool taken = response && response->error_code == kafka::ErrorCode::kNone &&
                        response->responses.size() == 1 && response->responses[0].partitions.size() == 1 &&
                        response->responses[0].partitions[0].error_code == kafka::ErrorCode::kNone;
@@ -107,16 +109,41 @@ std::vector<int32_t> KafkaMembers::wanted(uint32_t partition) const {
   return {};
 }
 
+bool KafkaMembers::reached(uint32_t partition, const Goal& goal) const {
+  for (uint32_t id = 1; id <= cluster_.size(); ++id) {
+    if (!cluster_.node(id).running()) continue;
+    const Placement at = placement(cluster_.node(id), partition);
+    if (!at.target.empty() || at.replicas != goal.replicas) return false;
+  }
+  return true;
+}
+
 bool KafkaMembers::settled() {
+  return std::ranges::all_of(
+      goals_, [this](const auto& goal) { return goal.second.taken && reached(goal.first, goal.second); });
+}
+
+void KafkaMembers::look_again() {
+  for (auto& [partition, goal] : goals_) {
+    if (!goal.late || !goal.taken || reached(partition, goal)) continue;
+    goal.taken = false;
+    ask(partition);
+  }
+}
+
+std::string KafkaMembers::state() {
+  std::string text;
   for (const auto& [partition, goal] : goals_) {
-    if (!goal.taken) return false;
+    text += fmt::format("; partition {} is to be at ({}){}", partition, fmt::join(goal.replicas, " "),
+                        goal.taken ? "" : ", which nobody has taken");
     for (uint32_t id = 1; id <= cluster_.size(); ++id) {
       if (!cluster_.node(id).running()) continue;
       const Placement at = placement(cluster_.node(id), partition);
-      if (!at.target.empty() || at.replicas != goal.replicas) return false;
+      text += fmt::format(", by node {} at ({})", id, fmt::join(at.replicas, " "));
+      if (!at.target.empty()) text += fmt::format(" on its way to ({})", fmt::join(at.target, " "));
     }
   }
-  return true;
+  return text;
 }
 
 }  // namespace chronik::sim

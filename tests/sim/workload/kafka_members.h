@@ -23,6 +23,10 @@ class KafkaMembers {
   void wind_down();
   // All catalogs show the replicas that were asked for, and nothing under way.
   bool settled();
+  // Asks again where a request that nobody answered undid what was asked for since.
+  void look_again();
+  // Which are not, and who shows what.
+  std::string state();
   uint64_t taken() const { return taken_; }
 
  private:
@@ -30,11 +34,13 @@ class KafkaMembers {
     std::vector<int32_t> replicas;
     bool busy = false;
     bool taken = false;
+    bool late = false;  // a request was not answered: it may be carried out after those behind it
   };
   struct Placement {
     std::vector<int32_t> replicas, target;
   };
   void ask(uint32_t partition);
+  bool reached(uint32_t partition, const Goal& goal) const;
   // As the catalog of that node shows it; empty: not at all.
   Placement placement(Node& node, uint32_t partition) const;
   // Where the partition is, or is to be, as far as any node knows.

@@ -360,6 +360,7 @@ void KafkaWorkload::read_batches(Consumer& consumer, kafka::Bytes bytes) {
 // Everything sent is answered, and everything acknowledged was read; then every partition takes something
 // new.
 bool KafkaWorkload::settled() {
+  members_.look_again();
   if (!cluster_.all_running() || !members_.settled()) return false;
   for (const Producer& producer : producers_) {
     for (const Lane& lane : producer.lanes) {
@@ -382,7 +383,7 @@ std::string KafkaWorkload::state() {
     text += fmt::format("; partition {}: {} batches unanswered, read up to {}, acknowledged up to {}", p,
                         waiting, history_.read_up_to(p), history_.acked_up_to(p));
   }
-  return text + (members_.settled() ? "" : "; replicas are not where they are to be");
+  return text + (members_.settled() ? "" : members_.state());
 }
 
 }  // namespace

@@ -5,6 +5,8 @@
 #include <chronik/host.hpp>
 
 #include <algorithm>
+#include <memory>
+#include <utility>
 
 namespace chronik::sim {
 namespace {
@@ -17,14 +19,28 @@ bool contains(const std::vector<int32_t>& nodes, uint32_t node) {
 
 }  // namespace
 
+bool LogWorkload::Goal::names(uint32_t node) const {
+  return contains(replicas, node) || contains(target, node) || contains(others, node);
+}
+
+void LogWorkload::Goal::retarget(std::vector<int32_t> next) {
+  moving = true;
+  for (const int32_t node : std::exchange(target, std::move(next))) {
+    if (!contains(others, static_cast<uint32_t>(node))) others.push_back(node);
+  }
+  std::erase_if(others, [this](int32_t node) {
+    return contains(replicas, static_cast<uint32_t>(node)) || contains(target, static_cast<uint32_t>(node));
+  });
+}
+
 void LogWorkload::change_members(uint32_t group, std::vector<int32_t> members) {
-  goals_[group % options_.groups] = std::move(members);
+  goals_[group % options_.groups].retarget(std::move(members));
   if (!std::exchange(members_change_, true)) members_step();
 }
 
 void LogWorkload::replace(uint32_t gone, uint32_t by) {
   for (uint32_t g = 0; g < options_.groups; ++g) {
-    std::vector<int32_t> goal = goals_[g];
+    std::vector<int32_t> goal = goals_[g].target;
     std::erase(goal, static_cast<int32_t>(gone));
     if (!contains(goal, by)) goal.push_back(static_cast<int32_t>(by));
     change_members(g, std::move(goal));
@@ -35,12 +51,12 @@ void LogWorkload::replace(uint32_t gone, uint32_t by) {
 void LogWorkload::wind_down() {
   winding_down_ = true;
   if (!members_change_) return;
-  for (uint32_t g = 0; g < options_.groups; ++g) goals_[g] = live_members(g);
+  for (uint32_t g = 0; g < options_.groups; ++g) goals_[g].retarget(live_members(g));
 }
 
 std::vector<int32_t> LogWorkload::live_members(uint32_t group) {
   std::vector<int32_t> live;
-  for (const int32_t node : goals_[group]) {
+  for (const int32_t node : goals_[group].target) {
     if (!cluster_.node(static_cast<uint32_t>(node)).quarantined()) live.push_back(node);
   }
   for (uint32_t id = 1; id <= cluster_.size() && live.size() < options_.replicas; ++id) {
@@ -61,11 +77,11 @@ void LogWorkload::members_step() {
 
 // Whoever is to become a member opens the group and waits for its leader.
 void LogWorkload::host_members(uint32_t group) {
-  for (const int32_t id : goals_[group]) {
-    Node& node = cluster_.node(static_cast<uint32_t>(id));
-    Place& place = places_[node.id()][group];
-    if (!node.running() || place.hosted) continue;
-    const bool leaving = std::ranges::any_of(given_up_[node.id()], [group](const auto& replay) {
+  for (uint32_t id = 1; id <= cluster_.size(); ++id) {
+    Node& node = cluster_.node(id);
+    Place& place = places_[id][group];
+    if (!goals_[group].names(id) || !node.running() || place.hosted) continue;
+    const bool leaving = std::ranges::any_of(given_up_[id], [group](const auto& replay) {
       return replay->group == group && replay->handle != nullptr;
     });
     if (leaving) continue;
@@ -76,34 +92,64 @@ void LogWorkload::host_members(uint32_t group) {
 
 // Asked again after every change of leader, until the members are what they are to be.
 void LogWorkload::pursue(uint32_t group) {
-  const std::vector<int32_t>& goal = goals_[group];
+  const Goal& goal = goals_[group];
+  if (!goal.moving) return;
   for (Replay* leader : open_replicas(group, true)) {
-    if (leader->pursued == goal) continue;
-    leader->pursued = goal;
-    const Enter enter(world(), leader->node->at_shard(leader->shard));
-    const auto done = [](void* context, const chr_done* result) {
-      Replay& replay = replay_of(context);
-      if (result->code != CHR_E_CANCELLED) replay.pursued.clear();
-      replay.workload->changes_ += result->code == CHR_OK ? 1 : 0;
-    };
-    const uint64_t token = leader->node->ops().begin(&leader->node->harness(),
-                                                     static_cast<int32_t>(leader->shard), done, leader);
-    chr_members_change change{sizeof change, static_cast<uint32_t>(goal.size()), goal.data()};
-    chr_error error = make_abi_error();
-    if (leader->consensus->change_members(leader->handle, &change, token, &error) == CHR_PENDING) continue;
-    leader->node->ops().abandon(token);
-    leader->pursued.clear();
+    if (leader->pursued == goal.target) continue;
+    leader->pursued = goal.target;
+    const chr_members_change change{sizeof change, static_cast<uint32_t>(goal.target.size()),
+                                    goal.target.data()};
+    chr_status status = pursue_by(*leader, [&](uint64_t token, chr_error* error) {
+      return leader->consensus->change_members(leader->handle, &change, token, error);
+    });
+    // They were that already, unless this leader has a successor and does not know it.
+    if (status == CHR_OK) {
+      status = pursue_by(*leader, [&](uint64_t token, chr_error* error) {
+        return leader->consensus->barrier(leader->handle, token, error);
+      });
+    }
+    if (status != CHR_PENDING) leader->pursued.clear();
   }
+}
+
+// What the leader pursues is reached once the token that call(token, error) gets ends with OK.
+template <class Call>
+chr_status LogWorkload::pursue_by(Replay& leader, Call&& call) {
+  struct Pursuit {
+    Replay* leader;
+    std::vector<int32_t> target;
+  };
+  auto pursuit = std::make_unique<Pursuit>(Pursuit{&leader, leader.pursued});
+  const auto done = [](void* context, const chr_done* result) {
+    const std::unique_ptr<Pursuit> ended(static_cast<Pursuit*>(context));
+    Replay& replay = *ended->leader;
+    if (replay.pursued == ended->target) replay.pursued.clear();
+    if (result->code == CHR_OK) replay.workload->reached(replay.group, ended->target);
+  };
+  Node& node = *leader.node;
+  const uint64_t token =
+      node.ops().begin(&node.harness(), static_cast<int32_t>(leader.shard), done, pursuit.get());
+  const Enter enter(world(), node.at_shard(leader.shard));
+  chr_error error = make_abi_error();
+  const chr_status status = call(token, &error);
+  status == CHR_PENDING ? void(pursuit.release()) : void(node.ops().abandon(token));
+  return status;
+}
+
+void LogWorkload::reached(uint32_t group, const std::vector<int32_t>& target) {
+  ++changes_;
+  Goal& goal = goals_[group];
+  if (goal.target != target) return;
+  goal.replicas = target;
+  goal.others.clear();
+  goal.moving = false;
 }
 
 // Whoever is no member any more, and is not to become one again, gives up its log at some time.
 void LogWorkload::give_up_others(uint32_t group) {
-  const GroupTruth& truth = checker_.group(names_[group]);
   for (Replay* replay : open_replicas(group, false)) {
-    const uint32_t id = replay->node->id();
-    if (contains(goals_[group], id) || truth.voters().has(id)) continue;
-    if (!replay->node->running() || (!winding_down_ && !rng_.chance(0.2))) continue;
-    give_up(*replay);
+    if (goals_[group].names(replay->node->id()) || !replay->node->running()) continue;
+    if (winding_down_ || rng_.chance(0.2)) give_up(*replay);
   }
 }
 
@@ -126,15 +172,15 @@ void LogWorkload::give_up(Replay& replay) {
 bool LogWorkload::members_settled(uint32_t group) {
   const GroupTruth& truth = checker_.group(names_[group]);
   const Voters& voters = truth.voters();
-  if (voters.joint() || !std::ranges::equal(voters.incoming, goals_[group], {}, {},
+  const std::vector<int32_t>& target = goals_[group].target;
+  if (voters.joint() || !std::ranges::equal(voters.incoming, target, {}, {},
                                             [](int32_t node) { return static_cast<uint32_t>(node); }))
     return false;
   size_t live = 0;
-  for (const int32_t node : goals_[group])
-    live += cluster_.node(static_cast<uint32_t>(node)).running() ? 1 : 0;
+  for (const int32_t node : target) live += cluster_.node(static_cast<uint32_t>(node)).running() ? 1 : 0;
   const auto open = open_replicas(group, false);
   return open.size() == live && std::ranges::all_of(open, [&](const Replay* replay) {
-           return contains(goals_[group], replay->node->id());
+           return contains(target, replay->node->id());
          });
 }
 

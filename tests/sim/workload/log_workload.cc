@@ -90,7 +90,7 @@ LogWorkload::LogWorkload(Cluster& cluster, Checker& checker, const WorkloadOptio
     first_voters_.push_back(static_cast<int32_t>(id));
     places_[id].assign(options.groups, {true, true});
   }
-  goals_.assign(options.groups, first_voters_);
+  goals_.assign(options.groups, {first_voters_, first_voters_, {}, false});
   world().loop.call(100 * kMillisecond, [this] { step(); });
 }
 
@@ -380,7 +380,7 @@ std::string LogWorkload::state() {
   std::string text;
   for (uint32_t g = 0; g < options_.groups; ++g) {
     const Voters& voters = checker_.group(names_[g]).voters();
-    text += fmt::format("; {} wants ({}), has ({}){}:", names_[g], fmt::join(goals_[g], " "),
+    text += fmt::format("; {} wants ({}), has ({}){}:", names_[g], fmt::join(goals_[g].target, " "),
                         fmt::join(voters.incoming, " "), voters.joint() ? " and others" : "");
     for (const Replay* replay : open_replicas(g, false)) {
       chr_group_bounds b{};

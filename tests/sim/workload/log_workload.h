@@ -65,6 +65,16 @@ class LogWorkload final : public Workload {
     chr_entries read{};
   };
 
+  // As a catalog has it: whoever is named anywhere opens the group, and nobody else keeps it.
+  struct Goal {
+    std::vector<int32_t> replicas;  // who the members were when they were last known to be as asked for
+    std::vector<int32_t> target;    // who they are to be
+    std::vector<int32_t> others;    // may be members still, from a target before
+    bool moving = false;
+    bool names(uint32_t node) const;
+    void retarget(std::vector<int32_t> next);
+  };
+
   // What a disk of a node has, or may have, of a group: whoever runs the groups knows it.
   struct Place {
     bool hosted = false;
@@ -76,6 +86,9 @@ class LogWorkload final : public Workload {
   void members_step();
   void host_members(uint32_t group);
   void pursue(uint32_t group);
+  void reached(uint32_t group, const std::vector<int32_t>& target);
+  template <class Call>
+  chr_status pursue_by(Replay& leader, Call&& call);
   void give_up_others(uint32_t group);
   void give_up(Replay& replay);
   bool members_settled(uint32_t group);
@@ -97,7 +110,7 @@ class LogWorkload final : public Workload {
   Rng rng_;
   std::vector<std::string> names_;
   std::vector<int32_t> first_voters_;
-  std::vector<std::vector<int32_t>> goals_;                     // by group: who its members are to be
+  std::vector<Goal> goals_;                                     // by group
   std::vector<std::vector<Place>> places_;                      // by node, by group
   std::vector<std::vector<std::unique_ptr<Replay>>> replays_;   // by node, by group; empty: not hosted there
   std::vector<std::vector<std::unique_ptr<Replay>>> given_up_;  // by node, until it goes down
