@@ -146,6 +146,7 @@ class Group : public std::enable_shared_from_this<Group> {
   chr_status check_proposal(uint64_t expected_term, const chr_proposal* items, uint32_t n,
                             chr_error* error) const;
   chr_status fill_proposals(const chr_proposal* items, uint32_t n);
+  bool starts_at(int64_t offset) const;
   Status propose_trim(int64_t offset, uint64_t token);
 
   // members.cc

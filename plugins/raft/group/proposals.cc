@@ -3,6 +3,7 @@
 
 #include <chronik/plugin.hpp>
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -105,8 +106,14 @@ chr_status Group::propose(uint64_t expected_term, const chr_proposal* items, uin
   return CHR_PENDING;
 }
 
+// Commands take no offset: where there are no records, those that came lie below the end all the same.
+bool Group::starts_at(int64_t offset) const {
+  if (offset != log_start_ || offset != raft_->log().end_offset()) return offset <= log_start_;
+  return raft_->log().first_index() >= applied_;
+}
+
 chr_status Group::trim(int64_t offset, uint64_t token, chr_error* error) {
-  if (state_ == State::kOpen && offset <= log_start_) return CHR_OK;
+  if (state_ == State::kOpen && starts_at(offset)) return CHR_OK;
   // A full storage must not keep the log from shrinking.
   const Nanos full = std::exchange(full_until_, 0);
   const chr_status status = check_proposal(0, nullptr, 0, error);
@@ -127,7 +134,7 @@ Status Group::propose_trim(int64_t offset, uint64_t token) {
   if (state_ != State::kOpen) return fail(Code::kCancelled, "the group was closed");
   const std::string bytes = encode(TrimCommand{offset, raft_->trim_limit(shard_->now())});
   chr_slice payload{};
-  if (services_.host.alloc(bytes.size(), &payload) != CHR_OK)
+  if (services_.host.alloc(std::max<size_t>(bytes.size(), 1), &payload) != CHR_OK)
     return fail(Code::kOverloaded, "no memory for a proposal");
   std::memcpy(const_cast<uint8_t*>(payload.p), bytes.data(), bytes.size());
   payload.n = bytes.size();

@@ -216,8 +216,8 @@ typedef struct chr_consensus_v1 {
   /* [shard] From memory. */
   chr_status(CHR_CALL* bounds)(chr_group* group, chr_group_bounds* out);
 
-  /* [shard] The leader proposes that the log start at offset; whole entries below it vanish on every replica, never
-   * above its snapshot (one is made where it is in the way). OK when already there, else PENDING. */
+  /* [shard] The leader proposes that the log start at offset; whole entries below it, and what follows them without an offset,
+   * vanish on every replica, never above its snapshot (one is made where it must be). OK when already there, else PENDING. */
   chr_status(CHR_CALL* trim)(chr_group* group, int64_t offset, uint64_t token, chr_error* error);
 
   /* [shard] Completes once what was committed at the time of the call is applied here, and this node was still the

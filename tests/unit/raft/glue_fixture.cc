@@ -156,6 +156,14 @@ chr_status Node::wait(const std::function<chr_status(uint64_t, chr_error*)>& cal
   return done.code;
 }
 
+chr_status Node::command(const std::string& name, const std::string& text) {
+  chr_proposal proposal{};
+  proposal.kind = CHR_ENTRY_COMMAND;
+  proposal.offset_at = proposal.epoch_at = -1;
+  proposal.max_timestamp = -1;
+  return propose(name, text, proposal, CHR_UNTIL_COMMITTED, 0);
+}
+
 chr_status Node::propose(const std::string& name, const std::string& text, uint32_t records, uint32_t until,
                          int64_t timestamp, uint64_t term) {
   chr_proposal proposal{};
@@ -165,6 +173,11 @@ chr_status Node::propose(const std::string& name, const std::string& text, uint3
   proposal.offset_at = 0;
   proposal.epoch_at = 8;
   proposal.max_timestamp = timestamp;
+  return propose(name, text, proposal, until, term);
+}
+
+chr_status Node::propose(const std::string& name, const std::string& text, chr_proposal proposal,
+                         uint32_t until, uint64_t term) {
   proposal.payload = FakeBuffer::copy(std::string(12, '?') + text);
   const Lease lease = Lease::adopt(proposal.payload.lease);
   last = {};

@@ -47,6 +47,8 @@ class Node {
   // Proposes one batch of `records` records; the first 12 bytes of the payload are offset and epoch.
   chr_status propose(const std::string& name, const std::string& text, uint32_t records = 1,
                      uint32_t until = CHR_UNTIL_COMMITTED, int64_t timestamp = -1, uint64_t term = 0);
+  // Proposes one command, which takes no offset.
+  chr_status command(const std::string& name, const std::string& text);
   // Entries from offset on: "base_offset/epoch:text" as the payload has them, or the error.
   std::vector<std::string> read(const std::string& name, int64_t offset, uint64_t max_bytes = 1 << 20,
                                 int32_t bound = CHR_BOUND_COMMITTED);
@@ -66,6 +68,8 @@ class Node {
 
  private:
   struct Storage;
+  chr_status propose(const std::string& name, const std::string& text, chr_proposal proposal, uint32_t until,
+                     uint64_t term);
   std::unique_ptr<Storage> storage_;
   const chr_plugin_v1* table_ = nullptr;
   chr_plugin* plugin_ = nullptr;

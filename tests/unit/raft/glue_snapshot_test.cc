@@ -137,6 +137,39 @@ TEST_F(Snapshots, WaitUntilAnApplyIsOver) {
   EXPECT_EQ(cluster_.journal(3).applied, written_);
 }
 
+// As that of __meta: no entry has an offset, so the log ends where it starts.
+TEST_F(Snapshots, BringUpAMemberOfALogOfCommands) {
+  const auto command = [this](const std::string& text) {
+    ASSERT_EQ(cluster_.node(1).command("test/0", text), CHR_PENDING);
+    cluster_.run(50);
+    ASSERT_EQ(cluster_.node(1).last.code, CHR_OK);
+    written_.push_back(text);
+  };
+  command("a");
+  cluster_.isolate(3, true);
+  for (const char* text : {"b", "c", "d"}) command(text);
+  cluster_.run(61'000);
+  const uint64_t before = cluster_.node(1).bounds("test/0").bytes;
+  trim(0);
+  EXPECT_LT(cluster_.node(1).bounds("test/0").bytes, before);
+  EXPECT_EQ(cluster_.node(1).bounds("test/0").log_start, 0);
+  const uint64_t trimmed = cluster_.node(1).bounds("test/0").last_index;
+  cluster_.node(1).host.on_shard(0, [&] {  // there is nothing to delete now
+    EXPECT_EQ(cluster_.node(1).consensus->trim(cluster_.node(1).group("test/0"), 0, 0, nullptr), CHR_OK);
+  });
+  EXPECT_EQ(cluster_.node(1).bounds("test/0").last_index, trimmed);
+  cluster_.isolate(3, false);
+  cluster_.run(1000);
+  EXPECT_EQ(cluster_.journal(3).loads, 1);
+  EXPECT_EQ(cluster_.journal(3).applied, written_);
+  command("e");
+  for (const int32_t id : {1, 2, 3}) {
+    restart(id);
+    cluster_.run(8000);  // the leader's, too
+    EXPECT_EQ(cluster_.journal(id).applied, written_) << id;
+  }
+}
+
 TEST_F(Snapshots, LetTheMemberLead) {
   leave_behind();
   cluster_.isolate(3, false);

@@ -155,6 +155,23 @@ class FakeConsensus {
     group.log.push_back(std::move(entry));
     schedule(&group, header.index);
   }
+  // Trims delete nothing, as while a member needs the log.
+  void hold_trims(bool on) { hold_trims_ = on; }
+  uint64_t trims() const { return trims_; }
+  // A follower that is too far behind gets the state of another node that trimmed its log, in place of its
+  // own.
+  void install(const std::string& name, const Group& from) {
+    Group& group = at(name);
+    group.log.clear();
+    group.snapshot = from.snapshot;
+    group.snapshot_index = group.commit = from.snapshot_index;
+    group.first_index = from.snapshot_index + 1;
+    fake_->on_shard(shard_of(name), [&] {
+      chr_error error = make_abi_error();
+      if (load(&group, &error) != CHR_OK)
+        host_.fatal(std::string("the snapshot was refused: ") + error.message);
+    });
+  }
 
   // ---- what happened ----
   bool has(const std::string& name) const { return groups_.contains(name); }
@@ -181,6 +198,8 @@ class FakeConsensus {
   }
   static void end_change(Group* group, chr_status code, std::string_view why);
   void end_close(Group* group, uint32_t how, uint64_t token);
+  static void save(Group* group);
+  static chr_status load(Group* group, chr_error* error);
 
   void append(Group* group, Entry entry) {
     entry.header.index = last_index(*group) + 1;
@@ -285,6 +304,7 @@ class FakeConsensus {
   // The no-op of the present term is applied.
   bool usable(const Group& group) const {
     if (!leads(group)) return false;
+    if (group.told) return true;  // the no-op may be trimmed by now
     for (const Entry& entry : group.log) {
       if (entry.header.term == group.term && entry.header.kind == CHR_ENTRY_NOOP)
         return entry.header.index <= group.applied;
@@ -301,9 +321,10 @@ class FakeConsensus {
   bool hold_changes_ = false;
   bool hold_transfers_ = false;
   bool hold_copies_ = false;
+  bool hold_trims_ = false;
   chr_status refusal_ = CHR_OK;
   chr_status changes_refused_ = CHR_OK;
-  uint64_t proposals_ = 0;
+  uint64_t proposals_ = 0, trims_ = 0;
   std::map<std::string, std::unique_ptr<Group>> groups_;
   std::vector<std::pair<chr_role_fn, void*>> watchers_;
 };

@@ -41,15 +41,9 @@ struct FakeConsensusTable {
     group->open = true;
     group->applied = 0;
     if (group->snapshot_index > 0) {
-      // In two pieces, since a reader must not count on one.
-      const auto* bytes = reinterpret_cast<const uint8_t*>(group->snapshot.data());
-      const uint64_t half = group->snapshot.size() / 2;
-      const chr_slice pieces[] = {{bytes, half, nullptr},
-                                  {bytes + half, group->snapshot.size() - half, nullptr}};
       chr_error error = make_abi_error();
-      const chr_status loaded = group->machine->load(group->context, pieces, 2, &error);
+      const chr_status loaded = FakeConsensus::load(group, &error);
       if (loaded != CHR_OK) return consensus->host_.complete(token, loaded, error.message);
-      group->applied = group->snapshot_index;
     }
     consensus->apply(group);
     consensus->host_.complete(token, CHR_OK);
@@ -198,15 +192,27 @@ struct FakeConsensusTable {
 
   static chr_status CHR_CALL trim(chr_group* handle, int64_t offset, uint64_t token, chr_error*) {
     Group* group = of(handle);
-    if (offset <= group->log_start) return CHR_OK;
+    if (offset <= group->log_start && (offset < group->log_start || offset != group->log_end)) return CHR_OK;
+    FakeConsensus* consensus = group->owner;
+    ++consensus->trims_;
+    if (!group->applying) return trim_now(group, offset, token);
+    consensus->host_.post(consensus->shard_of(group->name), [consensus, name = group->name, offset, token] {
+      const auto found = consensus->groups_.find(name);
+      if (found != consensus->groups_.end()) trim_now(found->second.get(), offset, token);
+    });
+    return CHR_PENDING;
+  }
+  static chr_status trim_now(Group* group, int64_t offset, uint64_t token) {
+    const bool held = group->owner->hold_trims_;
+    if (!held && group->applied > group->snapshot_index) FakeConsensus::save(group);
     auto& log = group->log;
-    while (!log.empty() && log.front().header.index <= group->applied &&
+    while (!held && !log.empty() && log.front().header.index <= group->applied &&
            log.front().header.base_offset + log.front().header.records <= offset) {
       group->first_index = log.front().header.index + 1;
       log.erase(log.begin());
     }
+    if (offset > group->log_start) group->machine->trimmed(group->context, offset);
     group->log_start = offset;
-    group->machine->trimmed(group->context, offset);
     group->owner->host_.complete(token, CHR_OK);
     return CHR_PENDING;
   }
@@ -263,16 +269,29 @@ struct FakeConsensusTable {
                                               FakeMembers::change_members};
 };
 
-inline void FakeConsensus::end_close(Group* group, uint32_t how, uint64_t token) {
+inline void FakeConsensus::save(Group* group) {
   std::string bytes;
   const chr_sink sink = {&bytes, [](void* context, const uint8_t* p, uint64_t n) -> uint32_t {
                            static_cast<std::string*>(context)->append(reinterpret_cast<const char*>(p), n);
                            return 1;
                          }};
-  if (how == CHR_CLOSE_SNAPSHOT && group->machine->save(group->context, &sink) == CHR_OK) {
-    group->snapshot = std::move(bytes);
-    group->snapshot_index = group->applied;
-  }
+  if (group->machine->save(group->context, &sink) != CHR_OK) return;
+  group->snapshot = std::move(bytes);
+  group->snapshot_index = group->applied;
+}
+
+// In two pieces, since a reader must not count on one.
+inline chr_status FakeConsensus::load(Group* group, chr_error* error) {
+  const auto* bytes = reinterpret_cast<const uint8_t*>(group->snapshot.data());
+  const uint64_t half = group->snapshot.size() / 2;
+  const chr_slice pieces[] = {{bytes, half, nullptr}, {bytes + half, group->snapshot.size() - half, nullptr}};
+  const chr_status loaded = group->machine->load(group->context, pieces, 2, error);
+  if (loaded == CHR_OK) group->applied = group->snapshot_index;
+  return loaded;
+}
+
+inline void FakeConsensus::end_close(Group* group, uint32_t how, uint64_t token) {
+  if (how == CHR_CLOSE_SNAPSHOT) save(group);
   group->open = false;
   if (group->transfer_token != 0)
     host_.complete(std::exchange(group->transfer_token, 0), CHR_E_CANCELLED, "the group was closed");
