@@ -32,11 +32,21 @@ std::vector<int32_t> target_of(const chr_reassignment& from) {
   return {from.replicas, from.replicas + n};
 }
 
+constexpr chr_config_key kSchema[] = {
+    config_key("snapshot_entries", CHR_CONFIG_INT, "10000",
+               "Changes of the catalog after which the log of __meta is trimmed to a snapshot. A node that "
+               "starts, or joins, applies hardly more than that.",
+               1, 100'000'000),
+    config_key("snapshot_bytes", CHR_CONFIG_SIZE, "\"20MiB\"",
+               "Size at which the log of __meta is trimmed to a snapshot, however few changes are in it.",
+               1 << 16, 1ll << 40),
+};
+
 class Metadata final : public Plugin {
  public:
   static constexpr std::string_view kId = "metadata";
   static constexpr std::string_view kVersion = "0.1.0";
-  static std::span<const chr_config_key> schema() { return {}; }
+  static std::span<const chr_config_key> schema() { return kSchema; }
 
   explicit Metadata(Host host) : host_(host) {}
 
@@ -138,6 +148,10 @@ Result<Progress> Metadata::start(uint64_t token) {
   needs.retry.table = host_.acquire<chr_retry_policy_v1>(CHR_RETRY_POLICY_ID, &needs.retry.instance);
   if (needs.consensus == nullptr) return fail(Code::kNotFound, "no plugin provides chronik.consensus/1");
   if (needs.retry.table == nullptr) return fail(Code::kNotFound, "no plugin provides chronik.retry_policy/1");
+  needs.log.entries =
+      static_cast<uint64_t>(host_.config_int("snapshot_entries", static_cast<int64_t>(needs.log.entries)));
+  needs.log.bytes =
+      static_cast<uint64_t>(host_.config_int("snapshot_bytes", static_cast<int64_t>(needs.log.bytes)));
   const uint32_t home = needs.consensus->shard_of(needs.consensus_instance, to_abi("__meta"));
   service_ = std::make_unique<Service>(host_, needs, home);
   CHRONIK_CHECK(service_->start(token));

@@ -82,6 +82,7 @@ void Admin::cluster(uint64_t request, const chr_admin_request& asked) {
                                       {"controller", replica_->leader()},
                                       {"term", replica_->term()},
                                       {"catalog_version", catalog.version()},
+                                      {"catalog_digest", fmt::format("{:016x}", catalog.digest())},
                                       {"nodes", catalog.nodes().size()},
                                       {"topics", catalog.topics()},
                                       {"partitions", catalog.partitions()},

@@ -79,7 +79,9 @@ void Changes::attempt_all() {
     if (found == pending_.end()) continue;
     // Whoever does not want to wait still wants it done: one attempt goes out first.
     const bool tried = found->second.attempts > 0 || replica_->leader() < 0;
-    tried && found->second.deadline_ns <= now ? give_up(found) : attempt(number, &found->second);
+    tried && found->second.deadline_ns <= now
+        ? give_up(found, "the leader of __meta did not answer in time; the outcome is unknown")
+        : attempt(number, &found->second);
   }
 }
 
@@ -125,6 +127,17 @@ void Changes::command_applied(const Command& command, const Outcome& outcome) {
   if (found != pending_.end()) finish(found, outcome.items, outcome.first_producer_id, outcome.producer_ids);
 }
 
+// A snapshot may hold the effect of a request that was sent, but not its outcome; sent again, it would be
+// judged by what it did itself.
+void Changes::catalog_replaced() {
+  for (auto it = pending_.begin(); it != pending_.end();) {
+    const auto pending = it++;
+    if (pending->second.attempts > 0)
+      give_up(pending, "this node got a snapshot of __meta meanwhile; the outcome is unknown");
+  }
+  arm();
+}
+
 void Changes::finish(std::map<uint64_t, Pending>::iterator pending, const std::vector<ItemResult>& items,
                      int64_t first_id, int64_t ids) {
   const Request& request = pending->second.request;
@@ -138,13 +151,12 @@ void Changes::finish(std::map<uint64_t, Pending>::iterator pending, const std::v
   pending_.erase(pending);
 }
 
-void Changes::give_up(std::map<uint64_t, Pending>::iterator pending) {
+void Changes::give_up(std::map<uint64_t, Pending>::iterator pending, std::string_view why_unknown) {
   if (pending->second.attempts == 0) {
     host_.complete(pending->second.request.token, CHR_E_UNAVAILABLE,
                    "no leader of __meta was elected in time");
   } else {
-    host_.complete(pending->second.request.token, CHR_E_TIMEOUT,
-                   "the leader of __meta did not answer in time; the outcome is unknown");
+    host_.complete(pending->second.request.token, CHR_E_TIMEOUT, why_unknown);
   }
   pending_.erase(pending);
 }

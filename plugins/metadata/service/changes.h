@@ -42,6 +42,8 @@ class Changes {
   void leader_changed();
   void link_changed(int32_t peer, bool up);
   void command_applied(const Command& command, const Outcome& outcome);
+  // By a snapshot.
+  void catalog_replaced();
   // What command_applied() found is visible now: completes it.
   void published();
 
@@ -62,7 +64,7 @@ class Changes {
   void decide(ChangeFrame frame, const Reply& reply);
   void finish(std::map<uint64_t, Pending>::iterator pending, const std::vector<ItemResult>& items,
               int64_t first_id, int64_t ids);
-  void give_up(std::map<uint64_t, Pending>::iterator pending);
+  void give_up(std::map<uint64_t, Pending>::iterator pending, std::string_view why_unknown);
   void arm();
   void wake();
   static void CHR_CALL timer_fired(void* self);

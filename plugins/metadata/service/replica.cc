@@ -36,11 +36,12 @@ Status to_status(const chr_done& done) {
 
 }  // namespace
 
-Replica::Replica(Host host, Owner* owner, const chr_consensus_v1* consensus, void* instance)
+Replica::Replica(Host host, Owner* owner, const chr_consensus_v1* consensus, void* instance, LogLimits limits)
     : host_(host),
       owner_(owner),
       consensus_(consensus),
       instance_(instance),
+      limits_(limits),
       assignments_metric_(
           host.counter("chronik_metadata_proposals_total", kProposalsHelp, "what=\"assignments\"")),
       changes_metric_(host.counter("chronik_metadata_proposals_total", kProposalsHelp, "what=\"changes\"")),
@@ -176,7 +177,9 @@ chr_status Replica::apply(const chr_entry* entries, uint32_t n, uint64_t) {
       return static_cast<chr_status>(status.error().code);
     }
   }
+  entries_ += n;
   owner_->catalog_changed();
+  maybe_trim();
   return CHR_OK;
 }
 
@@ -203,13 +206,44 @@ std::optional<uint64_t> Replica::digest_at(uint64_t index) const {
 
 void Replica::role(const chr_role* role) {
   role_ = *role;
+  pause_ = 0;
   owner_->role_changed();
+  maybe_trim();
+}
+
+// Entries count since the last snapshot, which is what a restart applies. Bytes are those of the whole log:
+// what a new leader finds there was written before it counted.
+bool Replica::log_is_long() const {
+  if (entries_ >= limits_.entries) return true;
+  chr_group_bounds bounds{};
+  bounds.struct_size = sizeof bounds;
+  return entries_ >= pause_ && consensus_->bounds(group_, &bounds) == CHR_OK && bounds.bytes >= limits_.bytes;
+}
+
+// Every replica takes a snapshot and deletes the log below, but for what a member still needs that is not too
+// far behind. The log has no records: its end is at the offset where it starts.
+void Replica::maybe_trim() {
+  if (!leads() || trimming_ || !log_is_long()) return;
+  constexpr int64_t kEnd = 0;
+  constexpr uint64_t kPauses = 8;  // while a member is waited for, the log stays long
+  const auto trimmed = [this](chr_status code) {
+    trimming_ = false;
+    if (code != CHR_OK) return;
+    entries_ = 0;
+    pause_ = limits_.entries / kPauses;
+  };
+  trimming_ = true;
+  const chr_status status =
+      host_.async([&](uint64_t token) { return consensus_->trim(group_, kEnd, token, nullptr); },
+                  [trimmed](const chr_done& done) { trimmed(done.code); });
+  if (status != CHR_PENDING) trimmed(status);
 }
 
 chr_status Replica::save(const chr_sink* sink) {
   const Status saved = save_snapshot(catalog_, [&](std::string_view piece) {
     return sink->write(sink->context, reinterpret_cast<const uint8_t*>(piece.data()), piece.size()) != 0;
   });
+  if (saved) entries_ = 0;
   if (saved) return CHR_OK;
   host_.warn("The snapshot of __meta failed: " + saved.error().message);
   return static_cast<chr_status>(saved.error().code);
@@ -220,8 +254,14 @@ chr_status Replica::load(const chr_slice* pieces, uint32_t n, chr_error* error) 
   for (uint32_t i = 0; i < n; ++i) bytes.append(reinterpret_cast<const char*>(pieces[i].p), pieces[i].n);
   Result<Catalog> loaded = load_snapshot(bytes);
   if (!loaded) return report(error, loaded.error());
+  std::vector<Uuid> deleted;
+  catalog_.each_topic([&](const Topic& topic) {
+    if (loaded->find(topic.id) == nullptr) deleted.push_back(topic.id);
+  });
   catalog_ = std::move(*loaded);
   digests_.clear();
+  entries_ = 0;
+  owner_->catalog_replaced(deleted);
   owner_->catalog_changed();
   return CHR_OK;
 }

@@ -21,13 +21,21 @@ class Replica {
     virtual ~Owner() = default;
     // One command was applied. Nothing of it is published yet.
     virtual void command_applied(const Command& command, const Outcome& outcome) = 0;
+    // A snapshot took the place of the catalog. These topics were deleted by commands that nobody here saw.
+    virtual void catalog_replaced(const std::vector<Uuid>& deleted) = 0;
     // The catalog changed, by commands or by a snapshot: publish it.
     virtual void catalog_changed() = 0;
     virtual void role_changed() = 0;
   };
   using Done = std::function<void(const Status&)>;
 
-  Replica(Host host, Owner* owner, const chr_consensus_v1* consensus, void* instance);
+  // How long the log gets before its leader trims it to a snapshot.
+  struct LogLimits {
+    uint64_t entries = 10'000;
+    uint64_t bytes = 20u << 20;
+  };
+
+  Replica(Host host, Owner* owner, const chr_consensus_v1* consensus, void* instance, LogLimits limits);
   Replica(const Replica&) = delete;
   Replica& operator=(const Replica&) = delete;
 
@@ -70,17 +78,23 @@ class Replica {
  private:
   std::vector<chr_member> members() const;
   Status apply_one(const chr_entry& entry);
+  bool log_is_long() const;
+  void maybe_trim();
 
   const Host host_;
   Owner* const owner_;
   const chr_consensus_v1* const consensus_;
   void* const instance_;
+  const LogLimits limits_;
   chr_group* group_ = nullptr;
   bool open_ = false;
   Catalog catalog_;
   chr_role role_{};
   uint64_t applied_index_ = 0;
   std::deque<std::pair<uint64_t, uint64_t>> digests_;  // (index, digest) of the last entries
+  uint64_t entries_ = 0;  // applied since the last snapshot, or since the log was trimmed
+  uint64_t pause_ = 0;    // so many before the log is trimmed for its bytes again
+  bool trimming_ = false;
   const uint64_t assignments_metric_, changes_metric_, fenced_metric_;
 };
 

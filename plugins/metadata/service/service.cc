@@ -19,7 +19,7 @@ Service::Service(Host host, Needs needs, uint32_t home_shard)
       home_(host, home_shard),
       views_(host, &home_),
       peers_(host, &home_, this),
-      replica_(host, this, needs.consensus, needs.consensus_instance),
+      replica_(host, this, needs.consensus, needs.consensus_instance, needs.log),
       gather_(host, &home_,
               [this](SyncBatch what, Gather::Done done) {
                 return replica_.propose(Command{{}, std::move(what)}, std::move(done));
@@ -100,7 +100,7 @@ void Service::role_event(void* self, const chr_group_id* id, const chr_role* rol
 
 void Service::drain_hints() {
   for (auto& [key, hint] : hints_.drain()) {
-    if (replica_.catalog().was_deleted(key.topic)) {
+    if (replica_.catalog().was_deleted(key.topic) || deleted_unseen_.contains(key.topic)) {
       hints_.forget(key.topic);
     } else if (hint.leads) {
       reconciler_.led(key, hint.term, std::move(hint.label));
@@ -149,11 +149,21 @@ Surroundings Service::around() const {
 // ---- what __meta says ----
 
 void Service::command_applied(const Command& command, const Outcome& outcome) {
-  for (const Uuid& topic : outcome.deleted) {
+  forget(outcome.deleted);
+  changes_.command_applied(command, outcome);
+}
+
+void Service::catalog_replaced(const std::vector<Uuid>& deleted) {
+  forget(deleted);
+  deleted_unseen_ = {deleted.begin(), deleted.end()};
+  changes_.catalog_replaced();
+}
+
+void Service::forget(const std::vector<Uuid>& deleted) {
+  for (const Uuid& topic : deleted) {
     hints_.forget(topic);
     reconciler_.topic_deleted(topic);
   }
-  changes_.command_applied(command, outcome);
 }
 
 void Service::catalog_changed() {

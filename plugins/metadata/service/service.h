@@ -19,6 +19,7 @@ struct Needs {
   const chr_consensus_v1* consensus = nullptr;
   void* consensus_instance = nullptr;
   RetryPolicy retry;
+  Replica::LogLimits log;
 };
 
 class Service final : SyncPort, Replica::Owner, Peers::Owner {
@@ -47,6 +48,7 @@ class Service final : SyncPort, Replica::Owner, Peers::Owner {
   Status send(uint64_t batch, const SyncBatch& what) override;
   // Replica::Owner
   void command_applied(const Command& command, const Outcome& outcome) override;
+  void catalog_replaced(const std::vector<Uuid>& deleted) override;
   void catalog_changed() override;
   void role_changed() override;
   // Peers::Owner
@@ -56,6 +58,7 @@ class Service final : SyncPort, Replica::Owner, Peers::Owner {
   static void CHR_CALL role_event(void* self, const chr_group_id* id, const chr_role* role, uint32_t usable);
   Surroundings around() const;
   void drain_hints();
+  void forget(const std::vector<Uuid>& deleted);
   void sync_requested(int32_t from, const SyncFrame& frame);
   void take_early_batches();
   void digest_received(int32_t from, const DigestFrame& frame);
@@ -94,6 +97,8 @@ class Service final : SyncPort, Replica::Owner, Peers::Owner {
   bool stopping_ = false;
   uint64_t housekeeping_timer_ = 0;
   const uint64_t topics_metric_, partitions_metric_, nodes_metric_, mismatch_metric_;
+  // By commands that the last snapshot covered; the catalog may remember fewer of them.
+  std::set<Uuid> deleted_unseen_;
   // What came before this node's own term could take it, the newest of each sender.
   std::map<int32_t, SyncFrame> early_;
 };
