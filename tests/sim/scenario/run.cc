@@ -16,8 +16,16 @@ namespace {
 
 constexpr uint64_t kHealWithin = 120 * kSecond;  // after the last fault everything is well by then
 
+// Where members change, the checker reads who votes from the logs: none may lose its beginning.
+bool may_trim(const Schedule& schedule) {
+  return std::ranges::none_of(schedule, [](const Fault& fault) {
+    return fault.type == FaultType::kMembers || fault.type == FaultType::kLostDisk;
+  });
+}
+
 // Limits and timeouts as a run may have them; what the command line sets comes last and wins.
-std::vector<std::pair<std::string, std::string>> swarm_config(const RunOptions& options) {
+std::vector<std::pair<std::string, std::string>> swarm_config(const RunOptions& options,
+                                                              const Schedule& schedule) {
   Rng rng = Rng::stream(options.seed, "config");
   std::vector<std::pair<std::string, std::string>> config;
   if (options.faults != 0) {
@@ -35,17 +43,18 @@ std::vector<std::pair<std::string, std::string>> swarm_config(const RunOptions& 
     // So short that a node which is away for a moment needs a snapshot when it comes back.
     const uint64_t hold = rng.chance(0.5) ? rng.between(0, 5000) : 60'000;
     config.emplace_back("raft.trim_hold", fmt::format("{}ms", hold));
+    // The log of __meta gets a dozen or two entries in a minute.
+    const uint64_t entries = rng.between(1, 15);
+    if (rng.chance(0.5) && options.workload.name == "kafka" && may_trim(schedule))
+      config.emplace_back("metadata.snapshot_entries", std::to_string(entries));
   }
   for (auto& entry : config_of(options)) config.push_back(std::move(entry));
   return config;
 }
 
-// Where members change, the checker reads who votes from the logs: none may lose its beginning.
 WorkloadOptions workload_options(const RunOptions& options, const Schedule& schedule) {
   WorkloadOptions out = options.workload;
-  out.trims = std::ranges::none_of(schedule, [](const Fault& fault) {
-    return fault.type == FaultType::kMembers || fault.type == FaultType::kLostDisk;
-  });
+  out.trims = may_trim(schedule);
   return out;
 }
 
@@ -129,7 +138,7 @@ class Run {
   Run(const RunOptions& options, const host::PluginSet& set)
       : options_(options),
         plan_(plan_of(options)),
-        config_(swarm_config(options)),
+        config_(swarm_config(options, plan_.schedule)),
         world_(world_options(options)),
         checker_(world_),
         storage_(checker_, options.nodes),
