@@ -1,4 +1,4 @@
-"""Two requests of Kafka's that librdkafka cannot send."""
+"""Requests of Kafka's that the clients of these tests do not send."""
 import socket
 import struct
 
@@ -48,3 +48,10 @@ def reassign(port, topic, targets):
 def elect_preferred(port, topic, partition):
     """ElectLeaders 2."""
     ask(port, 43, 2, b"\0" + compact([text(topic) + compact([int32(partition)]) + b"\0"]) + int32(30_000) + b"\0")
+
+
+def delete_topic(port, topic):
+    """DeleteTopics 4. Its error code."""
+    answer = ask(port, 20, 4, compact([text(topic)]) + int32(30_000) + b"\0")
+    at = answer.index(text(topic)) + len(topic) + 1
+    return struct.unpack(">h", answer[at:at + 2])[0]

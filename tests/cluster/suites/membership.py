@@ -1,15 +1,12 @@
 """under load a fourth node joins and takes partitions, then node 2 leaves, alive or dead: nothing is lost"""
-import json
-import subprocess
-
 from admin import reassign
-from node import Node, free_port
+from joining import Joining
 from suite import Suite
 
 TOPIC, PARTITIONS = "moved", 4
 
 
-class Run(Suite):
+class Run(Joining, Suite):
     in_ci = True
 
     def run(self):
@@ -35,19 +32,6 @@ class Run(Suite):
                     self.look_at_what_left(cluster)
 
     # ---- the steps ----
-    def fourth(self, cluster):
-        """Node 4, whose file lists all four; those of the others do not."""
-        self.raft = f"127.0.0.1:{free_port()}"
-        return Node(self.server, cluster.folder / "node4", node_id=4, peers={**cluster.raft_addresses, 4: self.raft})
-
-    def add(self, cluster, node):
-        node.launch()
-        command = f"chronik-server node add --id 4 --raft {self.raft}"
-        self.wait_until(lambda: command in node.readyz(), "a node that was not added yet says what to run")
-        code, out = self.command(cluster, "node", "add", "--id", "4", "--raft", self.raft, "--watch")
-        self.expect(code == 0 and "node 4: member" in out, f"node 4 joined: {out.strip().splitlines()[-1]}")
-        node.await_ready()
-
     def move(self, cluster):
         """Partitions to node 4, as kafka-reassign-partitions asks for them."""
         targets = {partition: [4, *(1 + (partition + i) % 3 for i in range(2))] for partition in range(PARTITIONS)}
@@ -78,14 +62,6 @@ class Run(Suite):
         gone.stop()
 
     # ---- how to look ----
-    def command(self, cluster, *words):
-        done = subprocess.run([self.server, *words, "--http", f"127.0.0.1:{cluster.node(1).http_port}"], stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True, timeout=120)
-        return done.returncode, done.stdout
-
-    def status(self, cluster):
-        return json.loads(self.command(cluster, "cluster", "status", "--json")[1])
-
     def controller(self, cluster):
         leader = self.status(cluster)["controller"]
         return cluster.node(leader if leader in (1, 2, 3) else 1).kafka_port
