@@ -171,8 +171,7 @@ void answer_with_leaders(const std::shared_ptr<Looking>& looking) {
 // does not answer: it drops the call, which ends the connection, and the client asks another node. Who lists
 // all topics is told what this node knows.
 bool asks_in_vain(Broker& broker, const Call<Metadata>& call) {
-  const bool cut_off = broker.elections->is_cut_off(Catalog(broker));
-  return cut_off && !asks_for_all(call) && !call.request().topics->empty();
+  return broker.elections->is_cut_off() && !asks_for_all(call) && !call.request().topics->empty();
 }
 
 // A request that this node cannot answer yet: it knows of no broker, not even of itself.

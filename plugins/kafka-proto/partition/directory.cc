@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "kafka-proto/server/call.h"
+#include "kafka-proto/server/elections.h"
 
 namespace chronik::kafka {
 
@@ -73,6 +74,7 @@ void PartitionDirectory::one_closed() {
 void PartitionDirectory::follow() {
   if (stopping_) return;
   const Catalog catalog(broker_);
+  broker_.elections->controller_changed(catalog.controller());
   followed_ = !catalog.cluster_id().empty();
   if (catalog.version() != version_) publish(catalog);
   version_ = catalog.version();

@@ -51,17 +51,18 @@ ErrorCode transfer_error(chr_status code) {
 
 }  // namespace
 
-bool Elections::is_cut_off(const Catalog& catalog) {
-  if (catalog.controller() >= 0) {
-    knew_controller_.store(true, std::memory_order_relaxed);
-    asked_in_vain_ns_.store(0, std::memory_order_relaxed);
-    return false;
+void Elections::controller_changed(int32_t controller) {
+  if (controller >= 0) {
+    knew_controller_ = true;
+    no_controller_since_ns_.store(0, std::memory_order_relaxed);
+  } else if (knew_controller_ && no_controller_since_ns_.load(std::memory_order_relaxed) == 0) {
+    no_controller_since_ns_.store(broker_.host.now_ns(), std::memory_order_relaxed);
   }
-  if (!knew_controller_.load(std::memory_order_relaxed)) return false;
-  const uint64_t now = broker_.host.now_ns();
-  uint64_t since = 0;
-  if (asked_in_vain_ns_.compare_exchange_strong(since, now, std::memory_order_relaxed)) return false;
-  return now > since + kCutOffAfterNs;
+}
+
+bool Elections::is_cut_off() const {
+  const uint64_t since = no_controller_since_ns_.load(std::memory_order_relaxed);
+  return since != 0 && broker_.host.now_ns() > since + kCutOffAfterNs;
 }
 
 Status Elections::open() {

@@ -34,9 +34,11 @@ class Elections {
   Status open();
   // done() once each item was dealt with, or time is up.
   void elect(std::vector<Item> items, uint64_t timeout_ns, Done done);
-  // [any] Whether this node knew a leader of __meta and, for a second of asking, knows none: it may be the
-  // one that is cut off, and cannot hear of leaders that the others elect.
-  bool is_cut_off(const Catalog& catalog);
+  // The catalog names this leader of __meta now; negative: none.
+  void controller_changed(int32_t controller);
+  // [any] Whether this node knew a leader of __meta and has known none for a second: it may be the one that
+  // is cut off, and cannot hear of leaders that the others elect.
+  bool is_cut_off() const;
   // [any] A node was just lost, others are being elected: until when it is worth to wait for leaders.
   uint64_t leaders_expected_until_ns() const {
     return leaders_expected_until_ns_.load(std::memory_order_relaxed);
@@ -75,8 +77,8 @@ class Elections {
   bool stopped_ = false;
   uint64_t last_number_ = 0;
   std::map<uint64_t, std::unique_ptr<Round>> rounds_;
-  std::atomic<bool> knew_controller_ = false;
-  std::atomic<uint64_t> asked_in_vain_ns_ = 0;  // since when; 0: a leader of __meta is known
+  bool knew_controller_ = false;
+  std::atomic<uint64_t> no_controller_since_ns_ = 0;  // 0: one is known, or none was yet
   std::atomic<uint64_t> leaders_expected_until_ns_ = 0;
 };
 

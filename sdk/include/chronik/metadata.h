@@ -126,7 +126,7 @@ typedef struct chr_change_result {
   char message[112];
 } chr_change_result;
 
-/* [shard] The one that called watch(). The catalog, or a leader, changed; look again. Level-triggered. */
+/* [shard] The one that called watch(). The catalog, a leader or the controller changed; look again. Level-triggered. */
 typedef void(CHR_CALL* chr_catalog_fn)(void* context);
 
 #define CHR_METADATA_ID "chronik.metadata/1"

@@ -81,7 +81,10 @@ class FakeMetadata {
     state_.cluster_id = std::move(id);
     changed();
   }
-  void set_controller(int32_t id) { controller_ = id; }
+  void set_controller(int32_t id) {
+    controller_ = id;
+    changed();
+  }
   // What changes complete with from now on; OK: they apply again.
   void answer_changes(chr_status status) { answer_ = status; }
   // What topics that are to be created come to from now on; OK: they are created again.

@@ -121,8 +121,15 @@ TEST_F(ReplicationTest, ANodeThatIsCutOffSendsClientsToOthers) {
   request.topics.reset();
   EXPECT_EQ(lists.call<Metadata>(12, request).topics.size(), 1u);
   broker.metadata.set_controller(2);
+  broker.host.run();
   request.topics.emplace().emplace_back().name = "t";
   EXPECT_EQ(lists.call<Metadata>(12, request).topics.size(), 1u);
+  // Nobody asked meanwhile; the next loss begins anew.
+  broker.host.advance(seconds(2));
+  broker.metadata.set_controller(-1);
+  broker.host.run();
+  EXPECT_EQ(lists.call<Metadata>(12, request).topics.size(), 1u);
+  EXPECT_TRUE(lists.open());
 }
 
 TEST_F(ReplicationTest, FencedBrokersAreShownOnRequest) {
