@@ -22,8 +22,12 @@ void CatchUp::look() {
 }
 
 void CatchUp::told(int32_t from, const QuorumReplyFrame& reply) {
-  if (stopped_ || from != leader_ || reply.verdict.code != CHR_OK || target_) return;
+  if (stopped_ || from != leader_ || target_) return;
   host_.cancel_timer(std::exchange(timer_, 0));
+  if (reply.verdict.code != CHR_OK) {  // it was just elected, and leads in a moment
+    timer_ = host_.timer(kRefusedNs, timer_fired, this);
+    return;
+  }
   target_ = reply.catalog_version;
   look();
 }

@@ -29,6 +29,7 @@ class CatchUp {
   static void CHR_CALL timer_fired(void* self);
 
   static constexpr uint64_t kAskAgainNs = 500'000'000;
+  static constexpr uint64_t kRefusedNs = 10'000'000;
 
   const Host host_;
   const Replica* const replica_;
@@ -38,7 +39,7 @@ class CatchUp {
   bool stopped_ = false;
   int32_t leader_ = -1;             // whom this is about
   std::optional<uint64_t> target_;  // what that one held
-  uint64_t timer_ = 0;              // runs while an answer is awaited
+  uint64_t timer_ = 0;              // runs while an answer is awaited, or until it asks again
 };
 
 }  // namespace chronik::metadata
