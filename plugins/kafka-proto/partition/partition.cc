@@ -156,7 +156,8 @@ void Partition::append(const AdmittedBatch& batch, const Lease& frame, int16_t a
   if (!checked) {
     out.error = checked.error().error;
     out.message = checked.error().message;
-    if (out.error == ErrorCode::kOutOfOrderSequenceNumber) out.error = why_out_of_order(batch.header);
+    if (out.error == ErrorCode::kOutOfOrderSequenceNumber)
+      out.error = why_out_of_order(batch.header, checked.error().ahead);
     return done(std::move(out));
   }
   if (!checked->has_value()) return propose(batch, frame, acks, std::move(done));

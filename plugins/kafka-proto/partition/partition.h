@@ -197,7 +197,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   void hold(Refused refused);
   void tell_refused();
   void remember_refusal(const BatchHeader& batch, ErrorCode error);
-  ErrorCode why_out_of_order(const BatchHeader& batch) const;
+  ErrorCode why_out_of_order(const BatchHeader& batch, bool ahead) const;
   std::vector<int32_t> find_in_sync() const;
   bool has_enough_in_sync() const;  // for acks=all
   void look_at_replicas();

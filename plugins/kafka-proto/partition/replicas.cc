@@ -151,11 +151,14 @@ void Partition::remember_refusal(const BatchHeader& batch, ErrorCode error) {
   refusals_[batch.producer_id] = {error, broker_.host.now_ns()};
 }
 
-ErrorCode Partition::why_out_of_order(const BatchHeader& batch) const {
+// A new leader does not know what the one before it refused.
+ErrorCode Partition::why_out_of_order(const BatchHeader& batch, bool ahead) const {
   constexpr uint64_t kBehindNs = 5'000'000'000;  // by then a client has sent again what was refused
+  const uint64_t now = broker_.host.now_ns();
   const auto found = refusals_.find(batch.producer_id);
-  const bool behind = found != refusals_.end() && broker_.host.now_ns() < found->second.at_ns + kBehindNs;
-  return behind ? found->second.error : ErrorCode::kOutOfOrderSequenceNumber;
+  if (found != refusals_.end() && now < found->second.at_ns + kBehindNs) return found->second.error;
+  const bool refused_elsewhere = ahead && now < leading_since_ns_ + kBehindNs && bounds().n_voters > 1;
+  return refused_elsewhere ? ErrorCode::kNotLeaderOrFollower : ErrorCode::kOutOfOrderSequenceNumber;
 }
 
 // ---- who is in sync ----

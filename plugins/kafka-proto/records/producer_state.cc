@@ -32,6 +32,12 @@ bool remembered(const BatchHeader& batch) { return batch.has_producer() && batch
 
 bool follows(int32_t last, int32_t next) { return next == sequence_after(last, 1); }
 
+// Sequence numbers wrap: those of the half before one are older, of the half behind it newer.
+bool lies_ahead(int32_t last, int32_t next) {
+  constexpr uint32_t kAll = 1u << 31;
+  return (static_cast<uint32_t>(next) - static_cast<uint32_t>(last)) % kAll < kAll / 2;
+}
+
 }  // namespace
 
 int32_t ProducerStates::State::last_sequence() const {
@@ -77,16 +83,19 @@ std::expected<std::optional<ProducerStates::Duplicate>, ProducerStates::Refused>
   if (batch.producer_epoch != epoch) {
     if (batch.base_sequence == 0) return std::nullopt;
     return std::unexpected(
-        Refused{ErrorCode::kOutOfOrderSequenceNumber,
-                fmt::format("producer {} begins its epoch {} with sequence number {}, not with 0",
-                            batch.producer_id, batch.producer_epoch, batch.base_sequence)});
+        Refused{.error = ErrorCode::kOutOfOrderSequenceNumber,
+                .message = fmt::format("producer {} begins its epoch {} with sequence number {}, not with 0",
+                                       batch.producer_id, batch.producer_epoch, batch.base_sequence),
+                .ahead = true});
   }
   if (auto duplicate = state.find(batch)) return duplicate;
   const int32_t last = state.last_sequence();
   if (follows(last, batch.base_sequence)) return std::nullopt;
-  return std::unexpected(Refused{ErrorCode::kOutOfOrderSequenceNumber,
-                                 fmt::format("producer {} sent sequence number {}, its last one here is {}",
-                                             batch.producer_id, batch.base_sequence, last)});
+  return std::unexpected(
+      Refused{.error = ErrorCode::kOutOfOrderSequenceNumber,
+              .message = fmt::format("producer {} sent sequence number {}, its last one here is {}",
+                                     batch.producer_id, batch.base_sequence, last),
+              .ahead = lies_ahead(last, batch.base_sequence)});
 }
 
 void ProducerStates::placed(uint64_t index, int64_t base_offset, const BatchHeader& batch) {

@@ -39,6 +39,7 @@ class ProducerStates {
   struct Refused {
     ErrorCode error;  // OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_PRODUCER_EPOCH
     std::string message;
+    bool ahead = false;  // out of order since batches before it are missing
   };
   struct Producer {  // for DescribeProducers
     int64_t id;
