@@ -118,8 +118,8 @@ PartitionState Service::leader_of(const Topic& topic, int32_t partition) const {
   const std::optional<Hint> hint = hints_.find({topic.id, partition});
   // In the same term consensus knows better: it may have lost the leader, or still have to hear from it.
   if (!hint || hint->term < shown.term) return shown;
-  // A node that the partition left hears no more of its leaders.
-  if (hint->leader < 0 && !topic.may_be_on(partition, own_.id)) return shown;
+  // A node that the partition left hears no more of its leaders; those that it knew of reach the catalog.
+  if (hint->leader < 0 && hint->named <= shown.term && !topic.may_be_on(partition, own_.id)) return shown;
   return {hint->leader, hint->term};
 }
 

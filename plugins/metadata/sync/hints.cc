@@ -1,5 +1,6 @@
 #include "sync/hints.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace chronik::metadata {
@@ -9,6 +10,7 @@ bool Hints::update(const GroupKey& key, Hint hint) {
     Stripe& at = stripe(key.topic);
     const std::lock_guard lock(at.mutex);
     Slot& slot = at.slots[key];
+    hint.named = hint.leader < 0 ? slot.hint.named : std::max(slot.hint.named, hint.term);
     slot.hint = std::move(hint);
     if (std::exchange(slot.dirty, true)) return false;
   }

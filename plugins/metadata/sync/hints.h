@@ -25,6 +25,7 @@ struct Hint {
   int32_t leader = -1;  // -1: none known, or this node and not yet usable
   bool leads = false;   // this node leads, and the no-op of its term is applied
   std::string label;    // what logs call the group
+  uint64_t named = 0;   // the newest term of which a leader was known; kept by Hints
 };
 
 class Hints {

@@ -214,6 +214,29 @@ TEST_F(Cluster, ANodeThatLeadsTellsTheLeaderOfMeta) {
   for (const int32_t id : {1, 2, 3}) EXPECT_EQ(node(id).leader("test"), (std::pair<int32_t, uint64_t>{2, 1}));
 }
 
+TEST_F(Cluster, ANodeThatAPartitionLeftNamesNoOlderLeaderThanItDid) {
+  using Named = std::pair<int32_t, uint64_t>;
+  settle();
+  const auto made = node(1).create("test", 1, 1);
+  advance(10ms);
+  const int32_t leader = node(1).replicas("test", 0)[0];
+  TestNode& other = node(leader % 3 + 1);
+  node(leader).role("test", 0, 1, leader);
+  advance(200ms);
+  EXPECT_EQ(other.leader("test"), Named(leader, 1));
+  other.role("test", 0, 1, -1);  // its group closes
+  EXPECT_EQ(other.leader("test"), Named(leader, 1));
+  other.role("test", 0, 3, leader);
+  EXPECT_EQ(other.leader("test"), Named(leader, 3));
+  other.role("test", 0, 3, -1);
+  EXPECT_EQ(other.leader("test"), Named(-1, 3));
+  node(leader).role("test", 0, 3, leader);
+  advance(200ms);
+  EXPECT_EQ(other.leader("test"), Named(leader, 3));
+  other.role("test", 0, 4, -1);  // a term that nobody led
+  EXPECT_EQ(other.leader("test"), Named(leader, 3));
+}
+
 TEST_F(Cluster, TwentyTopicsOfFivePartitionsCostAHandfulOfProposals) {
   settle();
   for (int i = 0; i < 20; ++i) node(1).create("topic-" + std::to_string(i), 5, 3);
