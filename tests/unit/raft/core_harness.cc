@@ -71,7 +71,7 @@ void Disk::install(const SnapshotInstall& snapshot) {
 StoredLog Disk::load(size_t entries_in_memory, const Membership& initial) const {
   StoredLog log;
   log.first_index = first_index;
-  log.left = left;
+  log.left = given_up;
   log.before_index = first_index - 1;
   log.before_end_offset = start_offset;
   log.commit = std::min(commit, entries.empty() ? first_index - 1 : entries.rbegin()->first);
@@ -122,7 +122,7 @@ void Harness::crash(NodeId id, size_t keep) {
 void Harness::leave(NodeId id) {
   Disk left;
   left.hard_state = node(id).disk.hard_state;
-  left.left = node(id).raft->log_end();
+  left.given_up = node(id).raft->log_end();
   crash(id, 0);
   node(id).disk = std::move(left);
 }

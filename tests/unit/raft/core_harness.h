@@ -38,7 +38,7 @@ struct Disk {
   std::vector<TermStart> terms_before;     // boundaries of what was trimmed
   std::vector<ConfigEntry> config_before;  // the last one that was trimmed
   int64_t start_offset = 0;
-  LogEnd left;  // where a log ended that was given up
+  LogEnd given_up;  // where a log ended that is no more
   std::map<Index, Entry> entries;
   Saved saved;
   bool forget_configs = false;  // a planted bug
