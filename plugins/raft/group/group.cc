@@ -305,7 +305,9 @@ void Group::handle(const Event& event) {
       return services_.host.warn("The disk is stalled: leadership of " + label_ + " goes to node " +
                                  std::to_string(event.peer));
     case EventKind::kMembersChanged:
-      return complete_change(CHR_OK);
+      // Another change may have begun since, in this very turn.
+      if (raft_->config_at(event.index).members.voters == change_target_) complete_change(CHR_OK);
+      return;
     case EventKind::kInconsistentPeer:
       return services_.host.error("Node " + std::to_string(event.peer) + " sent entries for " + label_ +
                                   " that contradict the log from index " + std::to_string(event.index) +

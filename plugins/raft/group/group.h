@@ -196,6 +196,7 @@ class Group : public std::enable_shared_from_this<Group> {
   chr_role told_{};
   uint64_t transfer_token_ = 0;
   std::vector<uint64_t> change_tokens_;
+  std::vector<NodeId> change_target_;  // what they wait for
   std::vector<Proposal> proposals_;
 
   // What the state machine was told is committed. Readers see no more, though the core may know better by

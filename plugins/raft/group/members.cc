@@ -46,12 +46,13 @@ chr_status Group::change_members(const chr_members_change* change, uint64_t toke
                     "node " + std::to_string(change->voters[i]) + " cannot be a member; ids begin at 1");
     target.push_back(static_cast<NodeId>(change->voters[i]));
   }
-  const auto started = raft_->change_members(shard_->now(), std::move(target));
+  const auto started = raft_->change_members(shard_->now(), target);
   if (!started) return report(error, started.error());
   mark();
   if (*started != Raft::ChangeStart::kUnderWay)
     complete_change(CHR_E_CANCELLED, "another change of members replaced it");
   if (*started == Raft::ChangeStart::kThereAlready) return CHR_OK;
+  change_target_ = std::move(target);
   change_tokens_.push_back(token);
   return CHR_PENDING;
 }

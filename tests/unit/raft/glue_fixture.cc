@@ -287,6 +287,7 @@ void Cluster::carry() {
         if (counting_) ++counts_[{id, frame.to}];
         if (up_[{id, frame.to}] && !lost_[{id, frame.to}])
           node(frame.to).host.deliver("raft", id, frame.bytes);
+        if (on_carried) on_carried();
       }
     }
   }

@@ -98,5 +98,23 @@ TEST_F(Members, WaitForALearnerThatIsAwayAndMayBeReplaced) {
   EXPECT_EQ(cluster_.node(1).bounds("test/0").n_voters, 2u);
 }
 
+// The end of a change is told in a turn, and what comes before that turn already finds it over.
+TEST_F(Members, AChangeThatBeginsAsAnotherEndsIsNotTakenForIt) {
+  cluster_.isolate(4, true);
+  chr_done second{};
+  bool begun = false;
+  cluster_.on_carried = [&] {
+    begun = begun || cluster_.node(1).change("test/0", {1, 2, 4}, &second) == CHR_PENDING;
+  };
+  EXPECT_EQ(cluster_.node(1).change("test/0", {1, 2}, &done_), CHR_PENDING);
+  cluster_.run(500);
+  EXPECT_TRUE(begun);
+  EXPECT_EQ(cluster_.node(1).members("test/0"), "1v=3 2v=3 4l=0 since 3");
+  EXPECT_EQ(second.code, 99);
+  cluster_.isolate(4, false);
+  cluster_.run(1000);
+  EXPECT_EQ(second.code, CHR_OK);
+}
+
 }  // namespace
 }  // namespace chronik::raft::test
