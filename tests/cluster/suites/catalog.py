@@ -26,7 +26,6 @@ class Run(Joining, Suite):
             self.change_a_lot(cluster)
             away.start()
             self.follows_again(cluster, away)
-            self.has_no_data_of_it(cluster, away)
             with self.fourth(cluster, tables=self.TABLES) as node:
                 self.add(cluster, node)
                 self.expect(INSTALLED in node.log(), "the new node got a snapshot of __meta")
@@ -61,16 +60,6 @@ class Run(Joining, Suite):
         topics = subprocess.run(["kcat", "-L", "-J", "-b", away.bootstrap], check=True, stdout=subprocess.PIPE, timeout=60).stdout
         names = {topic["topic"] for topic in json.loads(topics)["topics"]}
         self.expect("gone" not in names and "more-24" in names, "it shows the topics that there are")
-
-    def has_no_data_of_it(self, cluster, away):
-        """Its groups are closed, and the room that they took is used again."""
-        replicas = next(node for node in self.status(cluster)["node_list"] if node["id"] == away.id)["replicas"]
-        self.wait_until(lambda: away.metric("chronik_raft_groups") == 1 + replicas, "the groups of the deleted topic are gone")
-        self.create(cluster.bootstrap, "after", 3, "replicas=3")
-        before = away.store_bytes()
-        self.fill(cluster, "after")
-        grown = away.store_bytes() - before
-        self.expect(grown < BYTES // 2, f"{BYTES >> 20} MiB of another topic took the place of what was deleted: {grown >> 20} MiB more")
 
     def agree(self, cluster):
         """What all nodes say of the catalog, once they say the same."""
