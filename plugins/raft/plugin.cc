@@ -4,6 +4,7 @@
 #include "group/shard.h"
 #include "wire/frame.h"
 
+#include <chronik/draft/groups.h>
 #include <chronik/plugin.hpp>
 
 #include <array>
@@ -70,6 +71,9 @@ class RaftPlugin final : public Plugin {
   void watch(chr_role_fn fn, void* context);
   void unwatch(chr_role_fn fn, void* context) { services_.watchers.remove(fn, context); }
 
+  // ---- chr_groups_v1 ----
+  void list_groups(chr_group_name_fn fn, void* context) { services_.store.list_groups(fn, context); }
+
   // ---- chr_channel_v1 ----
   void frame(int32_t from, chr_slice bytes);
   void link(int32_t peer, uint32_t up);
@@ -128,13 +132,16 @@ constexpr chr_consensus_v1 kConsensus = {
     GroupThunk<&Group::change_members>::call,
 };
 
+constexpr chr_groups_v1 kGroups = {sizeof(chr_groups_v1), 1, thunk<&RaftPlugin::list_groups>};
+
 constexpr chr_channel_v1 kChannel = {sizeof(chr_channel_v1), 1, thunk<&RaftPlugin::frame>,
                                      thunk<&RaftPlugin::link>};
 
 const void* RaftPlugin::service(std::string_view id, void** instance) {
-  if (id != CHR_CONSENSUS_ID) return nullptr;
   *instance = this;
-  return &kConsensus;
+  if (id == CHR_CONSENSUS_ID) return &kConsensus;
+  if (id == CHR_GROUPS_ID) return &kGroups;
+  return nullptr;
 }
 
 Result<Progress> RaftPlugin::start(uint64_t) {

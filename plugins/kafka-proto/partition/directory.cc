@@ -25,7 +25,8 @@ PartitionDirectory::PartitionDirectory(Broker& broker)
     : broker_(broker),
       map_(std::make_shared<PartitionMap>()),
       shards_(broker.host.shard_count()),
-      brokers_metric_(broker.host.gauge("kafka_brokers", "How many brokers the cluster has.")) {
+      brokers_metric_(broker.host.gauge("kafka_brokers", "How many brokers the cluster has.")),
+      strays_(broker, &closing_groups_) {
   for (uint32_t shard = 0; shard < shards_.size(); ++shard) ticks_.push_back({this, shard});
 }
 
@@ -78,6 +79,7 @@ void PartitionDirectory::follow() {
   followed_ = !catalog.cluster_id().empty();
   if (catalog.version() != version_) publish(catalog);
   version_ = catalog.version();
+  strays_.look();
   report_health();
 }
 

@@ -10,6 +10,7 @@
 #include <unordered_map>
 
 #include "kafka-proto/partition/partition.h"
+#include "kafka-proto/partition/strays.h"
 
 namespace chronik::kafka {
 
@@ -123,6 +124,7 @@ class PartitionDirectory {
   const uint64_t brokers_metric_;
   uint64_t version_ = 0;  // of the catalog that map_ shows
   std::set<std::string> closing_groups_;
+  Strays strays_;
   // Replicas that come back before their group of before is gone, by its name.
   std::map<std::string, std::shared_ptr<Partition>> open_later_;
   // Members that the catalog does not show yet, by partition.

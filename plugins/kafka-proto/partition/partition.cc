@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <chronik/plugin.hpp>
 
 #include "kafka-proto/partition/command.h"
@@ -16,6 +17,8 @@ std::string hex(const chr_uuid& id) {
   for (const uint8_t byte : id.b) out += fmt::format("{:02x}", byte);
   return out;
 }
+
+constexpr size_t kHexId = 2 * sizeof(chr_uuid);
 
 Bytes payload_of(const chr_entry& entry) { return Bytes(entry.payload.p, entry.payload.n); }
 
@@ -32,6 +35,16 @@ Partition::Partition(Broker& broker, Id id, Members members, std::shared_ptr<con
 }
 
 Partition::~Partition() = default;
+
+std::optional<chr_uuid> Partition::topic_of_group(std::string_view group) {
+  if (group.size() < kHexId + 2 || group[kHexId] != '.') return std::nullopt;
+  chr_uuid topic{};
+  for (size_t i = 0; i < sizeof topic.b; ++i) {
+    const char* const digits = group.data() + 2 * i;
+    if (std::from_chars(digits, digits + 2, topic.b[i], 16).ptr != digits + 2) return std::nullopt;
+  }
+  return topic;
+}
 
 const chr_state_machine_v1& Partition::machine() {
   static constexpr chr_state_machine_v1 kTable = {sizeof(chr_state_machine_v1), 1,

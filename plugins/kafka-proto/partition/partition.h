@@ -67,6 +67,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   const Id& id() const { return id_; }
   uint32_t shard() const { return shard_; }
   const std::string& group_name() const { return group_name_; }
+  // Nothing: no partition's group is named so.
+  static std::optional<chr_uuid> topic_of_group(std::string_view group);
   const std::string& label() const { return label_; }
   // The configs of the topic as of the last change; any shard.
   std::shared_ptr<const TopicConfig> config() const { return config_.load(); }

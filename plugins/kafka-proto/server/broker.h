@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chronik/consensus.h>
+#include <chronik/draft/groups.h>
 #include <chronik/link.h>
 #include <chronik/metadata.h>
 #include <chronik/net.h>
@@ -67,6 +68,7 @@ struct Broker {
   const chr_link_v1* link = nullptr;  // absent where there are no peers
   Service<chr_metadata_v1> metadata;
   Service<chr_consensus_v1> consensus;
+  Service<chr_groups_v1> groups;  // absent where consensus does not offer it
   // One per shard, each touched on its shard only.
   std::vector<std::unique_ptr<Codecs>> codecs;
   std::vector<std::unique_ptr<ConnectionSet>> connections;

@@ -44,6 +44,21 @@ class Store {
     return group;
   }
 
+  // Those that exist durably.
+  void list_groups(void(CHR_CALL* fn)(void* context, chr_str name), void* context) const {
+    struct Visit {
+      void(CHR_CALL* fn)(void* context, chr_str name);
+      void* context;
+    } visit{fn, context};
+    table_->list_groups(
+        self_,
+        [](void* to, chr_str name, uint64_t) {
+          const Visit& each = *static_cast<const Visit*>(to);
+          each.fn(each.context, name);
+        },
+        &visit);
+  }
+
   chr_storage_bounds bounds(uint64_t group) const {
     chr_storage_bounds bounds{};
     bounds.struct_size = sizeof bounds;

@@ -18,6 +18,7 @@
 #pragma once
 
 #include <chronik/consensus.h>
+#include <chronik/draft/groups.h>
 
 #include <algorithm>
 #include <chronik/plugin.hpp>
@@ -64,6 +65,7 @@ class FakeConsensus {
 
   explicit FakeConsensus(FakeHost* host) : fake_(host), host_(host->core()) {
     host->provide(CHR_CONSENSUS_ID, &table(), this);
+    host->provide(CHR_GROUPS_ID, &groups_table(), this);
   }
   FakeConsensus(const FakeConsensus&) = delete;
   FakeConsensus& operator=(const FakeConsensus&) = delete;
@@ -116,6 +118,13 @@ class FakeConsensus {
     noop.header.kind = CHR_ENTRY_NOOP;
     append(&group, std::move(noop));
     if (!hold_commits_) schedule(&group, group.log.back().header.index);
+  }
+  // A group that this node has from before, and that nobody opened yet.
+  void keep(const std::string& name) {
+    auto group = std::make_unique<Group>();
+    group->owner = this;
+    group->name = name;
+    groups_[name] = std::move(group);
   }
   // Another node leads, or none (-1). What is uncommitted stays until drop_uncommitted().
   void follow(const std::string& name, int32_t leader, uint64_t term) {
@@ -182,6 +191,7 @@ class FakeConsensus {
   friend struct FakeConsensusTable;
   friend struct FakeMembers;
   static const chr_consensus_v1& table();
+  static const chr_groups_v1& groups_table();
 
   Group& at(const std::string& name) { return *groups_.at(name); }
   static uint64_t last_index(const Group& group) {

@@ -249,6 +249,11 @@ struct FakeConsensusTable {
     std::erase(of(self)->watchers_, std::pair<chr_role_fn, void*>{fn, context});
   }
 
+  static void CHR_CALL list(void* self, chr_group_name_fn fn, void* context) {
+    for (const auto& [name, group] : of(self)->groups_) fn(context, to_abi(name));
+  }
+  static constexpr chr_groups_v1 kGroups = {sizeof(chr_groups_v1), 1, list};
+
   static constexpr chr_consensus_v1 kTable = {sizeof(chr_consensus_v1),
                                               1,
                                               shard_of,
@@ -305,5 +310,6 @@ inline void FakeConsensus::end_close(Group* group, uint32_t how, uint64_t token)
 }
 
 inline const chr_consensus_v1& FakeConsensus::table() { return FakeConsensusTable::kTable; }
+inline const chr_groups_v1& FakeConsensus::groups_table() { return FakeConsensusTable::kGroups; }
 
 }  // namespace chronik::testing

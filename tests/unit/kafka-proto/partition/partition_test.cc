@@ -207,6 +207,47 @@ TEST_F(DrainTest, NobodyIsKeptWaitingForLong) {
   EXPECT_TRUE(broker.stopped());
 }
 
+// What the disk has of topics that the catalog does not know once it is current.
+class StraysTest : public ::testing::Test {
+ protected:
+  void begin() {
+    broker.metadata.set_controller(-1);
+    kept = broker.metadata.add_topic("kept", 2);
+    for (const int32_t partition : {0, 1}) broker.consensus.keep(broker.group("kept", partition));
+    for (const std::string& group : {kStray, std::string("__meta"), kStray + "x"})
+      broker.consensus.keep(group);
+    broker.start();
+    broker.host.run();
+  }
+
+  const std::string kStray = "0123456789abcdef0123456789abcdef.7";
+  TestBroker broker{{.start = false}};
+  chr_uuid kept{};
+};
+
+TEST_F(StraysTest, AreRemovedOnceTheCatalogIsCurrent) {
+  begin();
+  EXPECT_TRUE(broker.consensus.has(kStray));
+  broker.metadata.set_controller(2);
+  broker.host.run();
+  EXPECT_FALSE(broker.consensus.has(kStray));
+  EXPECT_TRUE(broker.consensus.has("__meta"));
+  EXPECT_TRUE(broker.consensus.has(broker.group("kept", 1)));
+}
+
+// Who leads __meta may be one that is cut off; a change that is committed proves that it is not.
+TEST_F(StraysTest, StayUntilAChangeIsCommitted) {
+  begin();
+  broker.metadata.answer_changes(CHR_E_TIMEOUT);
+  broker.metadata.set_controller(2);
+  broker.host.run();
+  EXPECT_TRUE(broker.consensus.has(kStray));
+  broker.metadata.answer_changes(CHR_OK);
+  broker.metadata.set_controller(3);
+  broker.host.run();
+  EXPECT_FALSE(broker.consensus.has(kStray));
+}
+
 TEST_F(PartitionTest, ShowsKafkaExportersMetrics) {
   broker.add_topic("t", 2);
   for (int i = 0; i < 4; ++i) EXPECT_EQ(produce("t", {.records = 5}), ErrorCode::kNone);

@@ -1,0 +1,85 @@
+#include "kafka-proto/partition/strays.h"
+
+#include <fmt/format.h>
+
+#include <chronik/plugin.hpp>
+#include <memory>
+#include <optional>
+
+#include "kafka-proto/partition/partition.h"
+#include "kafka-proto/server/call.h"
+
+namespace chronik::kafka {
+
+void Strays::look() {
+  if (state_ != State::kWaiting || broker_.stopping) return;
+  const Catalog catalog(broker_);
+  if (catalog.controller() < 0) return;
+  if (broker_.groups.table != nullptr && !groups_without_topic(catalog).empty()) return make_sure();
+  state_ = State::kDone;
+}
+
+std::vector<std::string> Strays::groups_without_topic(const Catalog& catalog) const {
+  std::vector<std::string> names;
+  broker_.groups.table->list(
+      broker_.groups.self,
+      [](void* context, chr_str name) {
+        static_cast<std::vector<std::string>*>(context)->emplace_back(from_abi(name));
+      },
+      &names);
+  std::erase_if(names, [&](const std::string& name) {
+    const std::optional<chr_uuid> topic = Partition::topic_of_group(name);
+    return !topic.has_value() || closing_->contains(name) || catalog.topic(*topic).has_value();
+  });
+  return names;
+}
+
+// A log must not go because this node asked a leader of __meta that is none any more. A change that completes
+// here is committed, and so is all that came before it: the catalog that shows it knows every topic whose log
+// this node ever had. The cheapest change is to take a block of producer ids.
+void Strays::make_sure() {
+  constexpr uint64_t kTimeoutNs = 30'000'000'000;
+  state_ = State::kAsking;
+  const Service<chr_metadata_v1>& metadata = broker_.metadata;
+  const auto count = std::make_shared<CallCount>(broker_);  // a stop waits for it
+  const auto asked = [this](chr_status code) {
+    state_ = State::kWaiting;
+    if (code == CHR_OK) remove_all();
+  };
+  const chr_status status = broker_.host.async(
+      [&](uint64_t token) {
+        return metadata.table->allocate_producer_ids(metadata.self, kTimeoutNs, token, nullptr);
+      },
+      [asked, count](const chr_done& done) { asked(done.code); });
+  if (status != CHR_PENDING) asked(status);
+}
+
+void Strays::remove_all() {
+  state_ = State::kDone;
+  if (broker_.stopping) return;
+  for (const std::string& group : groups_without_topic(Catalog(broker_))) remove(group);
+}
+
+void Strays::remove(const std::string& group) {
+  const Service<chr_consensus_v1>& consensus = broker_.consensus;
+  const auto count = std::make_shared<CallCount>(broker_);
+  broker_.host.post(consensus.table->shard_of(consensus.self, to_abi(group)), [this, group, count] {
+    const Service<chr_consensus_v1>& owner = broker_.consensus;
+    const auto removed = [this, group](chr_status code) {
+      if (code == CHR_OK) {
+        broker_.host.info("Removed the log of a topic that was deleted while this node was away",
+                          fmt::format("group={}", group));
+      } else {
+        broker_.host.error(
+            "cannot remove the log of a deleted topic; it is tried again at the next start of this node",
+            fmt::format("group={} code={}", group, static_cast<int>(code)));
+      }
+    };
+    const chr_status status = broker_.host.async(
+        [&](uint64_t token) { return owner.table->delete_group(owner.self, to_abi(group), token, nullptr); },
+        [removed, count](const chr_done& done) { removed(done.code); });
+    if (status != CHR_PENDING) removed(status);
+  });
+}
+
+}  // namespace chronik::kafka

@@ -1,0 +1,34 @@
+// Strays, as Kafka calls them: logs on this node's disk of topics that were deleted while it was away. They
+// are looked for once after a start, when the catalog is current, and removed. Shard 0 only.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "kafka-proto/server/broker.h"
+
+namespace chronik::kafka {
+
+class Strays {
+ public:
+  // closing: groups that somebody removes already.
+  Strays(Broker& broker, const std::set<std::string>* closing) : broker_(broker), closing_(closing) {}
+
+  // The catalog or the controller changed.
+  void look();
+
+ private:
+  enum class State : uint8_t { kWaiting, kAsking, kDone };
+
+  std::vector<std::string> groups_without_topic(const Catalog& catalog) const;
+  void make_sure();
+  void remove_all();
+  void remove(const std::string& group);
+
+  Broker& broker_;
+  const std::set<std::string>* const closing_;
+  State state_ = State::kWaiting;
+};
+
+}  // namespace chronik::kafka
