@@ -6,6 +6,7 @@ from sightings import leaderships, total
 from suite import Suite
 
 PARTITIONS = 27
+KEPT = 64 << 20  # bytes of each partition: five minutes flat out are more than a disk
 
 
 class Run(Suite):
@@ -20,7 +21,7 @@ class Run(Suite):
         with self.cluster() as cluster:
             self.began = time.time()
             cluster.start()
-            self.create(cluster.bootstrap, "stable", PARTITIONS, "replicas=3")
+            self.create(cluster.bootstrap, "stable", PARTITIONS, "replicas=3", f"retention.bytes={KEPT}")
             self.wait_until(lambda: total(cluster.nodes, "chronik_raft_leaders") == PARTITIONS + 1, "every group has a leader")
             settled = min(seconds, 60)
             time.sleep(settled)
