@@ -139,19 +139,22 @@ void Group::pump_install() {
   if (applying_ || snapshotting_ || trimming_ || write_refused_ || !writing_.empty()) return;
   if (shard_->now() < full_until_) return;
   const SnapshotInfo& info = *install_->info;
-  SnapshotMeta meta;
-  meta.generation = snapshot_.generation + 1;
-  meta.index = info.index;
-  meta.term = info.term;
+  SnapshotMeta meta = snapshot_;  // of a leader before, perhaps newer: what is applied is not taken back
   meta.log_start = std::max(log_start_, info.log_start);
-  meta.bytes = info.bytes;
-  meta.checksum = info.checksum;
-  meta.config = info.config;
-  meta.received = true;
   Write write(storage_group_);
   write.truncate(info.base + 1);
   write.trim(info.base + 1);
-  put_snapshot(&write, slices_of(install_->pieces), &meta);
+  if (info.index > snapshot_.index) {
+    meta.generation = snapshot_.generation + 1;
+    meta.index = info.index;
+    meta.term = info.term;
+    meta.pieces = 0;
+    meta.bytes = info.bytes;
+    meta.checksum = info.checksum;
+    meta.config = info.config;
+    meta.received = true;
+    put_snapshot(&write, slices_of(install_->pieces), &meta);
+  }
   const Base base{info.base, info.base_offset};
   write.put(kLogKey, encode(LogMeta{meta.log_start, {info.base_term}, {info.config}, base}));
   install_writing_ = true;
@@ -186,11 +189,13 @@ void Group::install_written(const SnapshotMeta& meta, const Status& status) {
 // The state may be ahead of the log, which catches up from its start on by appends.
 void Group::install_loaded(const SnapshotMeta& meta) {
   const SnapshotInstall install = *std::exchange(install_, std::nullopt);
-  const std::vector<chr_slice> pieces = slices_of(install.pieces);
-  chr_error error = make_abi_error();
-  const chr_status loaded =
-      machine_.load(context_, pieces.data(), static_cast<uint32_t>(pieces.size()), &error);
-  if (loaded < 0) return stop_with(from_abi(error, loaded));
+  if (meta.generation != snapshot_.generation) {
+    const std::vector<chr_slice> pieces = slices_of(install.pieces);
+    chr_error error = make_abi_error();
+    const chr_status loaded =
+        machine_.load(context_, pieces.data(), static_cast<uint32_t>(pieces.size()), &error);
+    if (loaded < 0) return stop_with(from_abi(error, loaded));
+  }
   raft_->snapshot_installed(shard_->now());
   snapshot_ = meta;
   base_ = {install.info->base, install.info->base_offset};

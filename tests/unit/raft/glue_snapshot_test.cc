@@ -36,6 +36,16 @@ class Snapshots : public ::testing::Test {
     cluster_.run(50);
     EXPECT_EQ(done.code, CHR_OK);
   }
+  void transfer(int32_t from, int32_t to) {
+    chr_done done{};
+    Node& leader = cluster_.node(from);
+    leader.host.on_shard(0, [&] {
+      EXPECT_EQ(leader.consensus->transfer(leader.group("test/0"), to, leader.host.begin(&done), nullptr),
+                CHR_PENDING);
+    });
+    cluster_.run(100);
+    EXPECT_EQ(cluster_.leader("test/0"), to);
+  }
   // Node 3 is away for longer than the log waits for it, while that gets shorter than what it lacks.
   void leave_behind() {
     cluster_.isolate(3, true);
@@ -168,6 +178,42 @@ TEST_F(Snapshots, BringUpAMemberOfALogOfCommands) {
     cluster_.run(8000);  // the leader's, too
     EXPECT_EQ(cluster_.journal(id).applied, written_) << id;
   }
+}
+
+// Node 3 has the newest state, of node 1, and nothing of the log behind it, when node 2 comes with an older
+// one.
+TEST_F(Snapshots, TakeNothingBackThatIsApplied) {
+  cluster_.isolate(3, true);
+  for (int i = 0; i < 12; ++i) write("w" + std::to_string(i));
+  cluster_.run(61'000);
+  trim(2);
+  write("last");
+  cluster_.isolate(1, true);
+  cluster_.run(8000);
+  ASSERT_EQ(cluster_.node(1).close("test/0", true), CHR_OK);
+  cluster_.node(1).open("test/0", &cluster_.journal(1), std::vector<int32_t>{1, 2, 3});
+  cluster_.link(1, 2, true);
+  cluster_.run(60'000);
+  ASSERT_EQ(cluster_.leader("test/0"), 1);  // the preferred one
+  cluster_.on_carried = [this] {
+    if (cluster_.journal(3).loads == 1) cluster_.lose(1, 3, true);
+  };
+  cluster_.link(1, 3, true);
+  cluster_.run(100);
+  cluster_.on_carried = nullptr;
+  ASSERT_EQ(cluster_.journal(3).loads, 1);
+  ASSERT_EQ(cluster_.journal(3).applied, written_);
+  cluster_.isolate(3, true);
+  cluster_.run(61'000);
+  trim(4);  // node 2 keeps its snapshot, which reaches beyond that
+  transfer(1, 2);
+  cluster_.link(2, 3, true);
+  cluster_.run(1000);
+  EXPECT_EQ(cluster_.journal(3).loads, 1);
+  EXPECT_EQ(cluster_.node(3).read("test/0", 4), cluster_.node(2).read("test/0", 4));
+  restart(3);
+  cluster_.run(1000);
+  EXPECT_EQ(cluster_.journal(3).applied, written_);
 }
 
 TEST_F(Snapshots, LetTheMemberLead) {
