@@ -30,6 +30,11 @@ std::map<uint64_t, std::string> GroupTable::durable() const {
   return groups;
 }
 
+size_t GroupTable::count() const {
+  const std::lock_guard lock(mutex_);
+  return count_;
+}
+
 bool GroupTable::checkout(uint64_t id, Group* out) const {
   const std::lock_guard lock(mutex_);
   const auto found = groups_.find(id);
@@ -46,6 +51,7 @@ void GroupTable::publish(const Group& group) {
     ids_.erase(group.name);
     fences_.erase(group.id);
   }
+  count_ += is_there(group) - is_there(current);
   current = group;
 }
 
@@ -69,6 +75,7 @@ void GroupTable::restore(const Group& group) {
   if (!group.dropped) ids_.emplace(group.name, group.id);
   if (group.dropped || group.purge_below != 0) to_purge_.insert(group.id);
   groups_[group.id] = group;
+  count_ += is_there(group);
 }
 
 }  // namespace chronik::storage_lmdb

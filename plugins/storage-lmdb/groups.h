@@ -43,6 +43,9 @@ class GroupTable {
   // [any] Names and ids of the groups that exist durably, by id.
   std::map<uint64_t, std::string> durable() const;
 
+  // [any] How many they are.
+  size_t count() const;
+
   // The drain only. A group to work on, or false; publish() makes the outcome visible to all.
   bool checkout(uint64_t id, Group* out) const;
   void publish(const Group& group);
@@ -57,10 +60,13 @@ class GroupTable {
   void restore_next_id(uint64_t next_id) { next_id_ = std::max(next_id_, next_id); }
 
  private:
-  mutable std::mutex mutex_;  // ids_, groups_, next_id_
+  static size_t is_there(const Group& group) { return group.durable && !group.dropped ? 1 : 0; }
+
+  mutable std::mutex mutex_;  // ids_, groups_, next_id_, count_
   std::map<std::string, uint64_t, std::less<>> ids_;
   std::unordered_map<uint64_t, Group> groups_;
   uint64_t next_id_ = 1;
+  size_t count_ = 0;
   std::unordered_map<uint64_t, AppendFence> fences_;
   std::set<uint64_t> to_purge_;
 };

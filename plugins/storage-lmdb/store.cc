@@ -58,12 +58,14 @@ Status Store::open() {
 }
 
 void Store::define_metrics() {
-  metrics_ = {host_.counter("chronik_storage_commits_total", "Transactions committed, each with one sync."),
-              host_.histogram("chronik_storage_commit_seconds", "Time of a commit, sync included."),
-              host_.counter("chronik_storage_written_bytes_total", "Bytes of entries and keys written."),
-              host_.gauge("chronik_storage_overdue_leases", "Leases on pages that are held past their age."),
-              host_.gauge("chronik_storage_waiting_bytes",
-                          "Freed bytes that cannot be used again before a lease ends.")};
+  metrics_ = {
+      host_.counter("chronik_storage_commits_total", "Transactions committed, each with one sync."),
+      host_.histogram("chronik_storage_commit_seconds", "Time of a commit, sync included."),
+      host_.counter("chronik_storage_written_bytes_total", "Bytes of entries and keys written."),
+      host_.gauge("chronik_storage_overdue_leases", "Leases on pages that are held past their age."),
+      host_.gauge("chronik_storage_waiting_bytes",
+                  "Freed bytes that cannot be used again before a lease ends."),
+      host_.gauge("chronik_storage_groups", "Logs that the store holds: of partitions and of __meta.")};
 }
 
 Status Store::recover() {
@@ -286,6 +288,7 @@ void Store::after_commit(const Batch& batch, const Transaction::Effect& effect, 
   host_.add(metrics_.commits);
   host_.observe(metrics_.commit_seconds, static_cast<double>(now - started_ns) * 1e-9);
   host_.add(metrics_.written, static_cast<double>(bytes));
+  host_.set(metrics_.groups, static_cast<double>(groups_.count()));
   note_leases();
 }
 

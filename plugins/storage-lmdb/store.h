@@ -40,7 +40,7 @@ class Store {
   };
   using Verdicts = std::vector<Verdict>;
   struct Metrics {
-    uint64_t commits, commit_seconds, written, overdue, waiting;
+    uint64_t commits, commit_seconds, written, overdue, waiting, groups;
   };
 
   Status open();
