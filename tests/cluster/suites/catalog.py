@@ -7,12 +7,11 @@ from joining import Joining
 from suite import Suite
 
 INSTALLED = "installed a snapshot of __meta"
-BYTES = 24 << 20  # of the topic that is deleted
 
 
 class Run(Joining, Suite):
     in_ci = True
-    TABLES = {"metadata": "snapshot_entries = 10\n", "raft": 'trim_hold = "0s"\n', "storage": 'preallocate = "1MiB"\n'}
+    TABLES = {"metadata": "snapshot_entries = 10\n", "raft": 'trim_hold = "0s"\n'}
 
     def run(self):
         with self.cluster(tables=self.TABLES) as cluster:
@@ -26,6 +25,7 @@ class Run(Joining, Suite):
             self.change_a_lot(cluster)
             away.start()
             self.follows_again(cluster, away)
+            self.has_no_data_of_it(cluster, away)
             with self.fourth(cluster, tables=self.TABLES) as node:
                 self.add(cluster, node)
                 self.expect(INSTALLED in node.log(), "the new node got a snapshot of __meta")
@@ -37,7 +37,7 @@ class Run(Joining, Suite):
 
     # ---- the steps ----
     def fill(self, cluster, topic):
-        lines = b"".join(b"%d:" % i + b"x" * 100_000 + b"\n" for i in range(BYTES // 100_000))
+        lines = b"".join(b"%d:" % i + b"x" * 100_000 + b"\n" for i in range(20))
         subprocess.run(["kcat", "-P", "-b", cluster.bootstrap, "-t", topic, "-K:", "-X", "acks=all"], input=lines, check=True,
                        timeout=120)
 
@@ -60,6 +60,12 @@ class Run(Joining, Suite):
         topics = subprocess.run(["kcat", "-L", "-J", "-b", away.bootstrap], check=True, stdout=subprocess.PIPE, timeout=60).stdout
         names = {topic["topic"] for topic in json.loads(topics)["topics"]}
         self.expect("gone" not in names and "more-24" in names, "it shows the topics that there are")
+
+    def has_no_data_of_it(self, cluster, away):
+        """Not even where it never knew, since it started, that there had been such a topic."""
+        replicas = next(node for node in self.status(cluster)["node_list"] if node["id"] == away.id)["replicas"]
+        self.wait_until(lambda: away.metric("chronik_storage_groups") == 1 + replicas, "the logs of the deleted topic are gone")
+        self.expect(True, f"logs that the node holds: __meta, and those of {replicas} partitions")
 
     def agree(self, cluster):
         """What all nodes say of the catalog, once they say the same."""
