@@ -101,6 +101,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   // On the leader, where the catalog has a target: makes its nodes the members, and tells the directory once
   // they are.
   void pursue();
+  // done(OK): this node led when it was asked.
+  void confirm_leadership(const std::function<void(chr_status, std::string_view)>& done);
   // Hands leadership to another replica; done(code) as consensus says.
   void hand_over(int32_t to, const std::function<void(chr_status)>& done);
 

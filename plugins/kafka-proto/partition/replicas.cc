@@ -65,10 +65,24 @@ void Partition::pursue() {
     self->broker_.host.debug(fmt::format("the replicas of {} were not changed yet: {}", self->label_, why),
                              fmt::format("status={}", code));
   };
+  const auto made = [self = shared_from_this(), finish](chr_status code, std::string_view why) {
+    code == CHR_OK ? self->confirm_leadership(finish) : finish(code, why);
+  };
   const chr_status status = broker_.host.async(
       [&](uint64_t token) { return broker_.consensus.table->change_members(group_, &change, token, &error); },
-      [finish](const chr_done& d) { finish(d.code, from_abi(d.message)); });
-  if (status != CHR_PENDING) finish(status, error.message);
+      [made](const chr_done& d) { made(d.code, from_abi(d.message)); });
+  if (status != CHR_PENDING) made(status, error.message);
+}
+
+// The replicas are where they are to be, as far as this leader knows. It may have a successor that moves them
+// on; and what the catalog is told now makes those that are no replicas close their groups.
+void Partition::confirm_leadership(const std::function<void(chr_status, std::string_view)>& done) {
+  if (group_ == nullptr) return done(CHR_E_CANCELLED, "the partition closes");
+  chr_error error = make_abi_error();
+  const chr_status status = broker_.host.async(
+      [&](uint64_t token) { return broker_.consensus.table->barrier(group_, token, &error); },
+      [done](const chr_done& d) { done(d.code, from_abi(d.message)); });
+  if (status != CHR_PENDING) done(status, error.message);
 }
 
 void Partition::hand_over(int32_t to, const std::function<void(chr_status)>& done) {

@@ -99,6 +99,8 @@ class FakeConsensus {
 
   // What change_members() answers from now on, instead of beginning one; OK: it begins them again.
   void refuse_changes(chr_status status) { changes_refused_ = status; }
+  // What barriers of a leader complete with from now on.
+  void end_barriers_with(chr_status code) { barriers_end_with_ = code; }
   // Changes of members wait for step_change(), which first makes them joint, then ends them; by default both
   // happen in the next run() of the host.
   void hold_changes(bool on) { hold_changes_ = on; }
@@ -334,6 +336,7 @@ class FakeConsensus {
   bool hold_trims_ = false;
   chr_status refusal_ = CHR_OK;
   chr_status changes_refused_ = CHR_OK;
+  chr_status barriers_end_with_ = CHR_OK;
   uint64_t proposals_ = 0, trims_ = 0;
   std::map<std::string, std::unique_ptr<Group>> groups_;
   std::vector<std::pair<chr_role_fn, void*>> watchers_;

@@ -220,7 +220,7 @@ struct FakeConsensusTable {
   static chr_status CHR_CALL barrier(chr_group* handle, uint64_t token, chr_error* error) {
     Group* group = of(handle);
     if (!group->owner->leads(*group)) return report(error, CHR_E_NOT_LEADER, "not the leader");
-    group->owner->host_.complete(token, CHR_OK);
+    group->owner->host_.complete(token, group->owner->barriers_end_with_);
     return CHR_PENDING;
   }
 

@@ -103,6 +103,18 @@ TEST_F(ReassignTest, WhatIsTakenBackIsUndoneByTheLeader) {
   EXPECT_EQ(group().voters, (Ids{1, 2, 3}));
 }
 
+// It finds them there already, and does not know that its successor moves them.
+TEST_F(ReassignTest, WhoHasASuccessorDoesNotSayThatReplicasAreInPlace) {
+  broker.consensus.hold_changes(true);
+  EXPECT_EQ(alter(Ids{4, 1}).error_code, ErrorCode::kNone);
+  broker.consensus.end_barriers_with(CHR_E_NOT_LEADER);
+  EXPECT_EQ(alter(std::nullopt).error_code, ErrorCode::kNone);
+  EXPECT_EQ(list().size(), 1u);
+  broker.consensus.end_barriers_with(CHR_OK);
+  broker.host.advance(milliseconds(600));
+  EXPECT_TRUE(list().empty());
+}
+
 TEST_F(ReassignTest, WhatIsJointIsLeftForwardsAndThenBack) {
   broker.consensus.hold_changes(true);
   EXPECT_EQ(alter(Ids{4, 1}).error_code, ErrorCode::kNone);
