@@ -240,15 +240,22 @@ void Checker::leads(uint32_t node, GroupTruth& group, uint64_t term) {
   Replica& replica = group.replicas[node];
   if (replica.leads_term == term) return;
   replica.leads_term = term;
-  bool votes = group.voters().has(node);
+  // It may not know yet that it has no vote any more: the newest configurations count that it does not know
+  // to be committed, and the one before them.
+  bool votes = false;
+  for (auto config = group.configs.rbegin(); config != group.configs.rend(); ++config) {
+    votes |= config->second.has(node);
+    if (config->first <= replica.commit) break;
+  }
   group.for_each_uncommitted(replica.issued,
                              [&](uint64_t, const Voters& voters) { votes |= voters.has(node); });
   if (!votes) {
     return world_.fail("leader-not-voter", fmt::format("{}: node {} leads in term {} without being a voter",
                                                        group.name, node, term));
   }
-  const uint64_t last = group.commit_index();
-  if (last < replica.issued.first()) return;
+  uint64_t last = group.commit_index();
+  while (last > 0 && group.committed_at(last)->term > term) --last;  // the votes were given before
+  if (last == 0 || last < replica.issued.first()) return;
   const EntryMeta* const entry = replica.issued.find(last);
   if (entry == nullptr || !(*entry == *group.committed_at(last))) {
     world_.fail(

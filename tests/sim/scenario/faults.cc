@@ -225,7 +225,14 @@ void Faults::change_members(const Fault& fault) {
 void Faults::lose_disk(const Fault& fault) {
   cluster_.node(fault.node).retire();
   if (fault.peer == 0) return;
-  world_.loop.call(world_.now() + fault.lasts_us * kMicrosecond, [this, &fault] {
+  replace_after(fault, fault.lasts_us * kMicrosecond);
+}
+
+// A new node is not set up on a disk that is full or fails.
+void Faults::replace_after(const Fault& fault, uint64_t delay_ns) {
+  world_.loop.call(world_.now() + delay_ns, [this, &fault] {
+    const Medium& disk = cluster_.node(fault.peer).medium();
+    if (disk.capacity != UINT64_MAX || disk.fail_next_sync) return replace_after(fault, kSecond);
     cluster_.node(fault.peer).boot();
     if (on_replaced) on_replaced(fault.node, fault.peer);
   });

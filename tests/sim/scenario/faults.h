@@ -38,6 +38,7 @@ class Faults {
   void fail_sync(const Fault& fault);
   void change_members(const Fault& fault);
   void lose_disk(const Fault& fault);
+  void replace_after(const Fault& fault, uint64_t delay_ns);
   void boot_after(uint32_t node, uint64_t delay_ns);
   // Runs fn after a while, unless the faults are over by then.
   template <class F>

@@ -35,9 +35,8 @@ enum FaultKind : uint32_t {
       1u << 18,  // a node loses its disk, and a new one takes its place; where there are four or more
 };
 constexpr uint32_t kAllFaults = (1u << 19) - 1;
-// Links promise to keep the order within a lane. Runs whose members change are not clean yet: some end with a
-// change that nobody completes.
-constexpr uint32_t kDefaultFaults = kAllFaults & ~(kFaultReorder | kFaultMembers | kFaultLostDisk);
+// Links promise to keep the order within a lane.
+constexpr uint32_t kDefaultFaults = kAllFaults & ~kFaultReorder;
 
 // "crash,power", "default", "all", "none".
 Result<uint32_t> parse_faults(std::string_view text);

@@ -16,16 +16,8 @@ namespace {
 
 constexpr uint64_t kHealWithin = 120 * kSecond;  // after the last fault everything is well by then
 
-// Where members change, the checker reads who votes from the logs: none may lose its beginning.
-bool may_trim(const Schedule& schedule) {
-  return std::ranges::none_of(schedule, [](const Fault& fault) {
-    return fault.type == FaultType::kMembers || fault.type == FaultType::kLostDisk;
-  });
-}
-
 // Limits and timeouts as a run may have them; what the command line sets comes last and wins.
-std::vector<std::pair<std::string, std::string>> swarm_config(const RunOptions& options,
-                                                              const Schedule& schedule) {
+std::vector<std::pair<std::string, std::string>> swarm_config(const RunOptions& options) {
   Rng rng = Rng::stream(options.seed, "config");
   std::vector<std::pair<std::string, std::string>> config;
   if (options.faults != 0) {
@@ -45,17 +37,11 @@ std::vector<std::pair<std::string, std::string>> swarm_config(const RunOptions& 
     config.emplace_back("raft.trim_hold", fmt::format("{}ms", hold));
     // The log of __meta gets a dozen or two entries in a minute.
     const uint64_t entries = rng.between(1, 15);
-    if (rng.chance(0.5) && options.workload.name == "kafka" && may_trim(schedule))
+    if (rng.chance(0.5) && options.workload.name == "kafka")
       config.emplace_back("metadata.snapshot_entries", std::to_string(entries));
   }
   for (auto& entry : config_of(options)) config.push_back(std::move(entry));
   return config;
-}
-
-WorkloadOptions workload_options(const RunOptions& options, const Schedule& schedule) {
-  WorkloadOptions out = options.workload;
-  out.trims = may_trim(schedule);
-  return out;
 }
 
 std::unique_ptr<Workload> make_workload(Cluster& cluster, Checker& checker, const WorkloadOptions& options) {
@@ -138,14 +124,14 @@ class Run {
   Run(const RunOptions& options, const host::PluginSet& set)
       : options_(options),
         plan_(plan_of(options)),
-        config_(swarm_config(options, plan_.schedule)),
+        config_(swarm_config(options)),
         world_(world_options(options)),
         checker_(world_),
         storage_(checker_, options.nodes),
         consensus_(checker_, options.nodes),
         mutant_(make_mutant(options.mutant)),
         cluster_(world_, set, config_, interposers()),
-        workload_(make_workload(cluster_, checker_, workload_options(options, plan_.schedule))),
+        workload_(make_workload(cluster_, checker_, options.workload)),
         faults_(cluster_, plan_.schedule),
         liveness_(cluster_, checker_, consensus_, election_timeout(config_)),
         metadata_(cluster_, checker_, consensus_) {

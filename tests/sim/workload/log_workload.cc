@@ -290,19 +290,18 @@ void LogWorkload::read(Replay& replay) {
   delete request;
 }
 
-// The log up to which every disk holds all.
+// The log up to which the disk of every voter holds all.
 int64_t LogWorkload::everywhere(uint32_t group) const {
   const GroupTruth& truth = checker_.group(names_[group]);
   uint64_t end = truth.commit_index() + 1;
-  for (uint32_t id = 1; id <= first_voters_.size(); ++id)
-    end = std::min(end, truth.replicas[id].durable.end());
+  for (const uint32_t id : truth.voters().incoming) end = std::min(end, truth.replicas[id].durable.end());
   const EntryMeta* const last = truth.committed_at(end - 1);
   return last == nullptr ? 0 : last->end_offset();
 }
 
 void LogWorkload::trim(Replay& leader) {
   chr_group_bounds b{};
-  if (!options_.trims || !bounds(leader, &b)) return;
+  if (!bounds(leader, &b)) return;
   // What goes beyond that makes a member that is away need a snapshot, once the log waits for it no more.
   const int64_t limit = rng_.chance(0.5) ? everywhere(leader.group) : b.high_watermark;
   if (limit <= b.log_start) return;

@@ -17,7 +17,6 @@ struct WorkloadOptions {
   uint64_t requests_per_s = 10;  // all together; of produce or propose
   uint32_t records_per_request = 30;
   uint32_t record_bytes = 32;
-  bool trims = true;      // of the log
   uint32_t replicas = 3;  // of a group, at first; fewer where there are fewer nodes
 };
 
