@@ -105,8 +105,8 @@ void Raft::storage_done(Nanos now, Ticket ticket) {
 
 bool Raft::storage_refused(const StorageBatch& batch) {
   if (role_ != Role::kLeader || !membership_.sole_voter(config_.self) || batch.entries.empty()) return false;
-  if (!peers_.empty()) return false;  // learners may have them
   const Index from = batch.entries.front().header.index;
+  if (from <= sent_) return false;  // somebody may have them, who may be no member any more, or not yet
   if (from <= term_start_ || written_.empty() || written_.front().ticket != batch.ticket) return false;
   drop_from(from);
   persist_next_ = from;
@@ -191,6 +191,7 @@ void Raft::become_leader() {
   peers_.clear();
   enter_config();
   hand_over_tried_ = false;
+  sent_ = 0;
   settled_config_ = configs_.back().index <= log_.committed() ? configs_.back().index : 0;
   leads_since_ = now_;
   stall_told_ = false;

@@ -270,6 +270,7 @@ class Raft {
   std::vector<NodeId> target_;  // of a change whose learners catch up; empty: none
   bool hand_over_tried_ = false;
   Index settled_config_ = 0;
+  Index sent_ = 0;  // the newest entry of this term that went to anybody
   uint64_t snapshot_context_ = 0;
 
   // A snapshot that comes in, or waits for the caller to install it.

@@ -110,6 +110,7 @@ void Raft::send_entries(PeerProgress* to, std::vector<Entry> entries) {
   message.commit = log_.committed();
   message.entries = std::move(entries);
   const Index last = message.entries.empty() ? message.index : message.entries.back().header.index;
+  sent_ = std::max(sent_, last);
   if (to->state == ProgressState::kProbe) {
     to->waiting = true;
   } else if (!message.entries.empty()) {

@@ -111,5 +111,60 @@ TEST_F(Follower, KeepsWhatIsCommittedAgainstALeaderThatContradicts) {
   EXPECT_EQ(raft_->log().last_index(), 2u);
 }
 
+// The only voter of its group, which leads it.
+class Alone : public testing::Test {
+ protected:
+  Alone() {
+    Config config;
+    config.self = 1;
+    raft_ = std::make_unique<Raft>(config, Membership{{1}, {}, {}}, HardState{}, StoredLog{});
+    raft_->start(0);
+    raft_->campaign(0);
+    while (raft_->log().committed() == 0) take(true);
+  }
+
+  Ready take(bool stored) {
+    Ready ready;
+    raft_->take_ready(&ready);
+    if (stored && ready.storage.ticket != 0) raft_->storage_done(0, ready.storage.ticket);
+    return ready;
+  }
+  Ready propose() {
+    Proposal proposal;
+    proposal.records = 1;
+    proposal.payload = Payload::own("x");
+    EXPECT_TRUE(raft_->propose(0, 0, {&proposal, 1}).has_value());
+    return take(false);
+  }
+
+  std::unique_ptr<Raft> raft_;
+};
+
+TEST_F(Alone, DropsWhatAFullStorageRefuses) {
+  const StorageBatch refused = propose().storage;
+  EXPECT_TRUE(raft_->storage_refused(refused));
+  EXPECT_EQ(raft_->log().last_index(), 1u);
+}
+
+// It may come back in this term, and find another entry where it has one.
+TEST_F(Alone, KeepsWhatALearnerThatIsNoneAnyMoreWasSent) {
+  raft_->storage_done(0, propose().storage.ticket);
+  ASSERT_TRUE(raft_->change_members(0, {1, 2}).has_value());
+  raft_->link_up(0, 2);
+  take(true);
+  Message matched;
+  matched.type = MessageType::kAppendResponse;
+  matched.from = 2;
+  matched.to = 1;
+  matched.term = raft_->term();
+  matched.index = 1;  // it is not ready yet
+  raft_->step(0, std::move(matched));
+  const Ready sent = propose();
+  ASSERT_TRUE(std::ranges::any_of(sent.messages, [](const Message& m) { return !m.entries.empty(); }));
+  ASSERT_TRUE(raft_->change_members(0, {1}).has_value());
+  EXPECT_FALSE(raft_->storage_refused(sent.storage));
+  EXPECT_EQ(raft_->log().last_index(), 3u);
+}
+
 }  // namespace
 }  // namespace chronik::raft::test
