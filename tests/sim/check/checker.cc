@@ -107,9 +107,11 @@ void Checker::write_issued(uint32_t node, GroupTruth& group, WriteModel write) {
   replica.pending.push_back(std::move(write));
 }
 
-// A leader without peers may give the place to another entry: nobody has seen this one.
-void Checker::forget_refused(uint32_t node, GroupTruth& group, uint64_t index, uint64_t term) {
-  if (group.replicas[node].leads_term != term || !group.voters_of(node).only(node)) return;
+// A leader without peers may give the place to another entry: nobody has seen this one, which its storage
+// refused, or lost in a crash together with the vote of that term.
+void Checker::forget_unseen(uint32_t node, GroupTruth& group, uint64_t index, uint64_t term) {
+  const auto leader = group.leaders.find(term);
+  if (leader == group.leaders.end() || leader->second != node || !group.voters_of(node).only(node)) return;
   for (const Replica& other : group.replicas) {
     const EntryMeta* const entry = &other == &group.replicas[node] ? nullptr : other.issued.find(index);
     if (entry != nullptr && entry->term == term) return;
@@ -136,7 +138,7 @@ void Checker::write_done(uint32_t node, GroupTruth& group, uint64_t tag, chr_sta
   if (status == CHR_E_IO) return;  // it may be on the disk all the same: the next start shows
   for (const WriteModel::Step& step : at->steps) {
     for (size_t i = 0; i < step.entries.size(); ++i)
-      forget_refused(node, group, step.index + i, step.entries[i].term);
+      forget_unseen(node, group, step.index + i, step.entries[i].term);
   }
   replica.pending.erase(at);
   replica.issued = replica.durable;
@@ -191,6 +193,15 @@ void Checker::recovered(uint32_t node, GroupTruth& group, const Found& found, bo
             "what it had completed ([{}, {})) nor that and a part of what was on its way (up to [{}, {}))",
             group.name, node, found.entries.size(), found.first, replica.durable.first(),
             replica.durable.end(), explained.first(), explained.end()));
+  }
+  for (const WriteModel& write : replica.pending) {
+    for (const WriteModel::Step& step : write.steps) {
+      for (size_t i = 0; i < step.entries.size(); ++i) {
+        const EntryMeta* const kept = explained.find(step.index + i);
+        if (kept == nullptr || !(*kept == step.entries[i]))
+          forget_unseen(node, group, step.index + i, step.entries[i].term);
+      }
+    }
   }
   replica.durable = std::move(explained);
   replica.pending.clear();

@@ -119,7 +119,7 @@ class Checker {
   bool may_follow(uint32_t node, GroupTruth& group, uint64_t index, const EntryMeta& entry);
   void check_matching(uint32_t node, GroupTruth& group, uint64_t index, const EntryMeta& entry);
   void check_truncation(uint32_t node, GroupTruth& group, const WriteModel& write, uint64_t from);
-  void forget_refused(uint32_t node, GroupTruth& group, uint64_t index, uint64_t term);
+  void forget_unseen(uint32_t node, GroupTruth& group, uint64_t index, uint64_t term);
   void check_drop(uint32_t node, const GroupTruth& group);
   bool same(const LogModel& expected, const Found& found) const;
   bool explains(const LogModel& completed, const std::deque<WriteModel>& pending, bool was_full,
