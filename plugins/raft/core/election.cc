@@ -98,8 +98,9 @@ void Raft::begin_election(bool forced) {
   leader_ = kNobody;
   handed_over_ = forced;
   votes_.clear();
-  if (membership_.sole_voter(config_.self))
-    return become_leader();  // the vote is durable before anything commits
+  // The vote is durable before anything commits. Where the configuration may fall back to one with others,
+  // they might vote in this term, too, once this node has lost both: then it waits for its own vote.
+  if (membership_.sole_voter(config_.self) && configs_.size() == 1) return become_leader();
   retry_election_timer();
   announce_role();
   for (NodeId node : membership_.members()) {
