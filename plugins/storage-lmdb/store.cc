@@ -87,6 +87,7 @@ Status Store::recover() {
   rc = mdb_get(snapshot.txn(), env_->meta(), &name, &value);
   if (rc == MDB_SUCCESS) std::memcpy(&next, value.mv_data, std::min(value.mv_size, sizeof next));
   groups_.restore_next_id(next);
+  host_.set(metrics_.groups, static_cast<double>(groups_.count()));
   return {};
 }
 

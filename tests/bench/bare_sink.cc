@@ -12,6 +12,8 @@
 // Wire versions are pinned to what librdkafka needs: ApiVersions 0, Metadata 1, Produce 3-7. Fetch is named
 // because librdkafka writes today's record batches only to brokers that do; a connection that uses it is
 // closed.
+#include "bare_sink_wire.h"
+
 #include <chronik/crc32c.hpp>
 
 #include <arpa/inet.h>
@@ -46,6 +48,10 @@
 
 namespace {
 
+using bare_sink::load;
+using bare_sink::Reader;
+using bare_sink::Writer;
+
 constexpr int16_t kProduce = 0, kFetch = 1, kMetadata = 3, kApiVersions = 18;
 constexpr int16_t kCorruptMessage = 2, kUnknownPartition = 3, kUnsupportedVersion = 35;
 constexpr size_t kMostFrame = 2 << 20;
@@ -63,71 +69,6 @@ int must_fd(int fd, const char* what) {
   if (fd < 0) die(std::string(what) + ": " + std::strerror(errno));
   return fd;
 }
-
-template <class T>
-T load(const uint8_t* p) {
-  T value;
-  std::memcpy(&value, p, sizeof value);
-  return std::byteswap(value);
-}
-
-// Reads what a client sent; anything that does not fit makes ok() false and every later value 0.
-class Reader {
- public:
-  explicit Reader(std::span<uint8_t> bytes) : rest_(bytes) {}
-  template <class T>
-  T number() {
-    const std::span<uint8_t> bytes = take(sizeof(T));
-    return ok_ ? load<T>(bytes.data()) : T{};
-  }
-  std::span<uint8_t> take(int64_t n) {
-    if (!ok_ || n < 0 || static_cast<size_t>(n) > rest_.size()) {
-      ok_ = false;
-      return {};
-    }
-    const std::span<uint8_t> out = rest_.first(static_cast<size_t>(n));
-    rest_ = rest_.subspan(static_cast<size_t>(n));
-    return out;
-  }
-  std::string string() {  // a null one is empty
-    const auto n = number<int16_t>();
-    const std::span<uint8_t> bytes = take(std::max<int16_t>(n, 0));
-    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-  }
-  bool ok() const { return ok_; }
-
- private:
-  std::span<uint8_t> rest_;
-  bool ok_ = true;
-};
-
-// One response, its length in front once it is finished.
-class Writer {
- public:
-  Writer(std::string* out, int32_t correlation) : out_(out), start_(out->size()) {
-    number(int32_t{0});
-    number(correlation);
-  }
-  template <class T>
-  Writer& number(T value) {
-    value = std::byteswap(value);
-    out_->append(reinterpret_cast<const char*>(&value), sizeof value);
-    return *this;
-  }
-  Writer& string(const std::string& text) {
-    number(static_cast<int16_t>(text.size()));
-    out_->append(text);
-    return *this;
-  }
-  void finish() {
-    const auto n = std::byteswap(static_cast<int32_t>(out_->size() - start_ - sizeof(int32_t)));
-    std::memcpy(out_->data() + start_, &n, sizeof n);
-  }
-
- private:
-  std::string* out_;
-  size_t start_;
-};
 
 // Frames of one size, used again last in, first out: their pages stay warm.
 class Frames {

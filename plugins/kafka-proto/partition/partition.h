@@ -157,7 +157,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
     Appended answer;
     std::function<void(std::function<void(Appended)>)> append = nullptr;
   };
-  struct Refusal {
+  struct LastRefusal {  // of a producer
     ErrorCode error;
     uint64_t at_ns;
   };
@@ -245,7 +245,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   ProducerStates producers_;
   // Producers whose last batch was not taken, and why: what they have sent behind it is out of order only for
   // that reason, and must not be called so, which ends an idempotent producer.
-  std::map<int64_t, Refusal> refusals_;
+  std::map<int64_t, LastRefusal> refusals_;
   std::multimap<uint64_t, Duplicate> duplicates_;  // by the index of the original
   std::vector<std::shared_ptr<FetchWait>> waiters_;
 

@@ -117,10 +117,9 @@ void Partition::answer(std::function<void(Appended)> done, Appended answer) {
 // Clients may hear of a leader before it leads: what comes early is appended once it does.
 void Partition::refuse(const AdmittedBatch& batch, const Lease& frame, int16_t acks, Refused refused) {
   remember_refusal(batch.header, refused.answer.error);
-  if (refused.answer.error == ErrorCode::kNotLeaderOrFollower)
-    refused.append = [this, &batch, &frame, acks](std::function<void(Appended)> done) {
-      append(batch, frame, acks, std::move(done));
-    };
+  refused.append = [this, &batch, &frame, acks](std::function<void(Appended)> done) {
+    append(batch, frame, acks, std::move(done));
+  };
   hold(std::move(refused));
 }
 

@@ -114,6 +114,18 @@ TEST(Producers, SequencesWrap) {
   EXPECT_EQ(log.send(batch_of(2, 0, 2147483646, 4)), "dup 3 3");
 }
 
+TEST(Producers, TellWhetherBatchesBeforeOneAreMissing) {
+  Log log;
+  EXPECT_EQ(log.send(batch_of(7, 0, INT32_MAX - 1, 2)), "ok");  // 0 comes next
+  const auto is_ahead = [&](int16_t epoch, int32_t sequence) {
+    const auto verdict = log.states.check(batch_of(7, epoch, sequence));
+    return !verdict && verdict.error().ahead;
+  };
+  EXPECT_TRUE(is_ahead(0, 3));
+  EXPECT_FALSE(is_ahead(0, INT32_MAX - 9));
+  EXPECT_TRUE(is_ahead(1, 3));
+}
+
 TEST(Producers, ARetryInFlightFindsTheOriginal) {
   Log log;
   EXPECT_EQ(log.send(batch_of(1, 0, 0)), "ok");
