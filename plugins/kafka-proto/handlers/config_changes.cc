@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <set>
+#include <unordered_set>
 
 #include "kafka-proto/handlers/config_values.h"
 
@@ -14,6 +15,7 @@ namespace {
 
 constexpr int8_t kTopicResource = 2;
 constexpr int8_t kBrokerResource = 4;
+constexpr size_t kMostValueBytes = 32'767;
 
 // What Kafka says of a whole resource before it looks at values.
 ConfigProblem check_names(const WantedConfigs& wanted) {
@@ -45,10 +47,14 @@ std::vector<std::string_view> elements(std::string_view list) {
 
 std::string changed_list(std::string_view list, std::string_view change, bool append) {
   std::vector<std::string_view> out = elements(list);
-  for (const std::string_view element : elements(change)) {
-    const bool there = std::ranges::find(out, element) != out.end();
-    if (append && !there) out.push_back(element);
-    if (!append) std::erase(out, element);
+  const std::vector<std::string_view> changed = elements(change);
+  if (append) {
+    std::unordered_set<std::string_view> there(out.begin(), out.end());
+    std::ranges::copy_if(changed, std::back_inserter(out),
+                         [&](std::string_view element) { return there.insert(element).second; });
+  } else {
+    const std::unordered_set<std::string_view> gone(changed.begin(), changed.end());
+    std::erase_if(out, [&](std::string_view element) { return gone.contains(element); });
   }
   return fmt::format("{}", fmt::join(out, ","));
 }
@@ -106,6 +112,12 @@ ConfigProblem ConfigChanges::change(const std::map<std::string_view, std::string
     const auto present = set.find(wanted.name);
     value = changed_list(present == set.end() ? entry->default_value : present->second, value, append);
   }
+  if (value.size() > kMostValueBytes)
+    return {
+        ErrorCode::kInvalidConfig,
+        fmt::format("The configuration value cannot be added because it exceeds the maximum value size of "
+                    "{} bytes.",
+                    kMostValueBytes)};
   TopicConfig resolved;
   if (const Status valid = set_topic_config(wanted.name, value, resolved); !valid)
     return {ErrorCode::kInvalidConfig, valid.error().message};

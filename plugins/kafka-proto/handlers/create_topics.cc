@@ -16,6 +16,10 @@ namespace {
 using Request = CreateTopicsRequest;
 using Response = CreateTopicsResponse;
 
+constexpr int64_t kMostPartitions = 10'000;  // of all topics of a request; metadata has the same limits
+constexpr std::string_view kTooManyPartitions = "Excessively large number of partitions per request.";
+constexpr size_t kMostReplicas = 32;  // of a partition
+
 // Names that differ in '.' and '_' only would give metrics the same names. Looks at the catalog when it is
 // first asked about a name that has one of them.
 class SimilarNames {
@@ -72,6 +76,10 @@ struct Problem {
 Problem read_assignment(const Request::Topic& topic, std::vector<int32_t>& out) {
   const size_t count = topic.assignments.size();
   const size_t replicas = topic.assignments[0].broker_ids.size();
+  // Also what keeps check_assignment() linear.
+  if (replicas > kMostReplicas)
+    return {ErrorCode::kInvalidReplicaAssignment,
+            fmt::format("a partition has at most {} replicas, not {}", kMostReplicas, replicas)};
   std::vector<const std::vector<int32_t>*> by_index(count, nullptr);
   for (const Request::Assignment& assignment : topic.assignments) {
     const auto index = static_cast<size_t>(assignment.partition_index);
@@ -117,10 +125,9 @@ Problem read_size(const Broker& broker, const Request::Topic& topic, const Catal
   out.partitions = topic.num_partitions == -1 ? broker.config.default_partitions : topic.num_partitions;
   out.replication_factor =
       topic.replication_factor == -1 ? default_replicas(broker, catalog) : topic.replication_factor;
-  constexpr int32_t kMostPartitions = 10'000;
-  if (out.partitions < 1 || out.partitions > kMostPartitions)
+  if (out.partitions < 1)
     return {ErrorCode::kInvalidPartitions,
-            fmt::format("the number of partitions must be 1 to {}, not {}", kMostPartitions, out.partitions)};
+            fmt::format("the number of partitions must be at least 1, not {}", out.partitions)};
   if (out.replication_factor < 1)
     return {ErrorCode::kInvalidReplicationFactor, "the replication factor must be at least 1"};
   return {};
@@ -197,6 +204,32 @@ void finish(Creation& creation, chr_status overall) {
   creation.call.answer(creation.response);
 }
 
+// Whether a request asks for more partitions than one request may, as Kafka counts them.
+bool asks_for_too_many(const Broker& broker, const Request& request) {
+  int64_t partitions = 0;
+  for (const Request::Topic& topic : request.topics) {
+    const int32_t count =
+        topic.num_partitions == -1 ? broker.config.default_partitions : std::max(topic.num_partitions, 0);
+    partitions += topic.assignments.empty() ? count : static_cast<int64_t>(topic.assignments.size());
+  }
+  return partitions > kMostPartitions;
+}
+
+// The row of a topic that the request names once or more often.
+void take(Creation& creation, const Catalog& catalog, const Request::Topic& topic, Problem problem) {
+  Response::Topic& out = creation.response.topics.emplace_back();
+  out.name = topic.name;
+  chr_new_topic wanted{};
+  if (problem.code == ErrorCode::kNone) problem = read_topic(topic, catalog, creation, wanted);
+  out.error_code = problem.code;
+  if (problem.code != ErrorCode::kNone) {
+    out.error_message = creation.texts.keep(std::move(problem.message));
+    return;
+  }
+  creation.places.push_back(creation.response.topics.size() - 1);
+  creation.topics.push_back(wanted);
+}
+
 }  // namespace
 
 void handle_create_topics(Broker& broker, Call<CreateTopics> call) {
@@ -204,22 +237,15 @@ void handle_create_topics(Broker& broker, Call<CreateTopics> call) {
   const Request& request = creation->call.request();
   {
     const Catalog catalog(broker);
+    const bool too_many = asks_for_too_many(broker, request);
     std::unordered_map<std::string_view, int> times = count_names(request.topics);
     for (const Request::Topic& topic : request.topics) {
       const int count = std::exchange(times[topic.name], 0);
       if (count == 0) continue;  // it has its row
-      Response::Topic& out = creation->response.topics.emplace_back();
-      out.name = topic.name;
-      chr_new_topic wanted{};
-      Problem problem = count > 1 ? Problem{ErrorCode::kInvalidRequest, std::string(kNamedTwice)}
-                                  : read_topic(topic, catalog, *creation, wanted);
-      out.error_code = problem.code;
-      if (problem.code != ErrorCode::kNone) {
-        out.error_message = creation->texts.keep(std::move(problem.message));
-        continue;
-      }
-      creation->places.push_back(creation->response.topics.size() - 1);
-      creation->topics.push_back(wanted);
+      Problem problem;
+      if (too_many) problem = {ErrorCode::kPolicyViolation, std::string(kTooManyPartitions)};
+      if (count > 1) problem = {ErrorCode::kInvalidRequest, std::string(kNamedTwice)};
+      take(*creation, catalog, topic, std::move(problem));
     }
   }
   if (creation->topics.empty()) return finish(*creation, CHR_OK);

@@ -1,7 +1,8 @@
 // DescribeLogDirs (35): what the replicas on this broker take. All of them lie in one store, so there is one
 // directory; how large its volume is, is not known here.
 #include <algorithm>
-#include <set>
+#include <map>
+#include <numeric>
 #include <utility>
 
 #include "kafka-proto/handlers/answers.h"
@@ -29,23 +30,42 @@ struct Survey {
   }
 };
 
-void add(Survey& survey, const HostedTopic& topic, const std::vector<int32_t>* indexes) {
-  std::set<int32_t> wanted;
-  for (size_t i = 0; i < topic.partitions.size(); ++i)
-    if (topic.partitions[i] != nullptr) wanted.insert(static_cast<int32_t>(i));
-  if (indexes != nullptr) {
-    const std::set<int32_t> asked(indexes->begin(), indexes->end());
-    std::erase_if(wanted, [&](int32_t index) { return !asked.contains(index); });
+// indexes: what to tell of, each once; null: every partition.
+void add(Survey& survey, const HostedTopic& topic, std::vector<int32_t>* indexes) {
+  std::vector<int32_t> all;
+  if (indexes == nullptr) {
+    all.resize(topic.partitions.size());
+    std::iota(all.begin(), all.end(), 0);
+    indexes = &all;
   }
-  if (wanted.empty()) return;
+  std::erase_if(*indexes, [&](int32_t index) {
+    return !topic.has(index) || topic.partitions[static_cast<size_t>(index)] == nullptr;
+  });
+  if (indexes->empty()) return;
   Response::Topic& out = survey.response.results[0].topics.emplace_back();
   out.name = topic.name;
-  out.partitions.reserve(wanted.size());  // others keep pointers into it
-  for (const int32_t index : wanted) {
+  out.partitions.reserve(indexes->size());  // others keep pointers into it
+  for (const int32_t index : *indexes) {
     const std::shared_ptr<Partition>& partition = topic.partitions[static_cast<size_t>(index)];
     Response::Partition& row = out.partitions.emplace_back();
     row.partition_index = index;
     survey.by_shard[partition->shard()].emplace_back(partition, &row);
+  }
+}
+
+// However often a request names a topic or a partition, it is told of once.
+void add_asked(Survey& survey, const std::vector<Request::Topic>& topics) {
+  std::map<std::string_view, std::vector<int32_t>> asked;
+  for (const Request::Topic& topic : topics) {
+    std::vector<int32_t>& indexes = asked[topic.topic];
+    indexes.insert(indexes.end(), topic.partitions.begin(), topic.partitions.end());
+  }
+  for (auto& [name, indexes] : asked) {
+    const HostedTopic* const topic = survey.map->find(name);
+    if (topic == nullptr) continue;
+    std::ranges::sort(indexes);
+    indexes.erase(std::ranges::unique(indexes).begin(), indexes.end());
+    add(survey, *topic, &indexes);
   }
 }
 
@@ -64,9 +84,7 @@ void handle_describe_log_dirs(Broker& broker, Call<DescribeLogDirs> call) {
   survey->by_shard.resize(broker.host.shard_count());
   survey->response.results.emplace_back().log_dir = data_dir(broker.host);
   if (survey->call.request().topics.has_value()) {
-    for (const Request::Topic& asked : *survey->call.request().topics)
-      if (const HostedTopic* topic = survey->map->find(asked.topic); topic != nullptr)
-        add(*survey, *topic, &asked.partitions);
+    add_asked(*survey, *survey->call.request().topics);
   } else {
     for (const auto& [id, topic] : survey->map->topics()) add(*survey, *topic, nullptr);
   }

@@ -41,7 +41,8 @@ struct ProduceJob : std::enable_shared_from_this<ProduceJob> {
   Texts texts;
   std::vector<std::shared_ptr<Bundle>> bundles;  // under way, by shard; null: none
   size_t bundles_left = 0;
-  bool failed = false;  // some partition has an error
+  bool failed = false;                           // some partition has an error
+  size_t record_errors_left = kMaxRecordErrors;  // that the answer may still tell
   uint64_t timer = 0;
   std::shared_ptr<ProduceJob> alive;  // while the timer runs
 };
@@ -55,6 +56,7 @@ void set_error(ProduceJob& job, Response::Partition& out, ErrorCode code) {
 void set_refusal(ProduceJob& job, Response::Partition& out, Refusal refusal) {
   set_error(job, out, refusal.error);
   if (!refusal.message.empty()) out.error_message = job.texts.keep(std::move(refusal.message));
+  job.record_errors_left -= refusal.records.size();
   for (RecordError& record : refusal.records) {
     Response::RecordError error;
     error.batch_index = record.index;
@@ -156,6 +158,7 @@ void take(Intake& intake, const Request::Topic& named, const HostedTopic* topic,
   ProduceContext context;
   context.version = job.call.version();
   context.now_ms = job.broker.host.unix_ms();
+  context.most_record_errors = job.record_errors_left;
   // The frame's bytes belong to this request: nobody else looks at them.
   auto admitted = validate_batch(MutableBytes(const_cast<uint8_t*>(records.data()), records.size()),
                                  *partition->config(), context, codecs_of_this_shard(job.broker));

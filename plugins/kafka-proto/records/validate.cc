@@ -126,7 +126,8 @@ class RecordCheck {
         create_time_(topic.timestamp_type == TimestampType::kCreateTime),
         says_append_time_(header.timestamp_type() == TimestampType::kLogAppendTime),
         oldest_(add_saturating(context.now_ms, -topic.timestamp_before_max_ms)),
-        newest_(add_saturating(context.now_ms, topic.timestamp_after_max_ms)) {}
+        newest_(add_saturating(context.now_ms, topic.timestamp_after_max_ms)),
+        most_errors_(context.most_record_errors) {}
 
   // The largest timestamp, or what is wrong. Once per object.
   Checked<int64_t> run(RecordStream records) {
@@ -171,7 +172,7 @@ class RecordCheck {
 
   void add_timestamp_error(int64_t timestamp) {
     std::string text;
-    if (errors_.size() < kMaxRecordErrors)
+    if (errors_.size() < most_errors_)
       text = fmt::format(
           "Timestamp {} of message with offset {} is out of range. The timestamp should be within [{}, {}]",
           timestamp, count_, oldest_, newest_);
@@ -181,7 +182,7 @@ class RecordCheck {
   void add_error(std::string message, ErrorCode error) {
     ++failed_;
     if (error == ErrorCode::kInvalidTimestamp) timestamp_failed_ = true;
-    if (errors_.size() < kMaxRecordErrors) errors_.push_back({count_, std::move(message)});
+    if (errors_.size() < most_errors_) errors_.push_back({count_, std::move(message)});
   }
 
   Refusal refusal() && {
@@ -199,6 +200,7 @@ class RecordCheck {
   const bool says_append_time_;
   const int64_t oldest_;
   const int64_t newest_;
+  const size_t most_errors_;
   int32_t count_ = 0;
   int64_t max_timestamp_ = kNoTimestamp;
   int64_t failed_ = 0;

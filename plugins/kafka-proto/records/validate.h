@@ -18,10 +18,13 @@
 
 namespace chronik::kafka {
 
+inline constexpr size_t kMaxRecordErrors = 1000;  // that one answer tells
+
 struct ProduceContext {
   int16_t version = 13;       // of the Produce request
   int64_t now_ms = 0;         // the host's wall clock
   bool transactions = false;  // a transactional batch is allowed (its transaction is verified elsewhere)
+  size_t most_record_errors = kMaxRecordErrors;  // that are told; how many failed is said all the same
 };
 
 // A record that made its batch fail. Produce v8+ reports them.
@@ -33,10 +36,8 @@ struct RecordError {
 struct Refusal {
   ErrorCode error = ErrorCode::kUnknownServerError;
   std::string message;
-  std::vector<RecordError> records;  // the first kMaxRecordErrors
+  std::vector<RecordError> records;  // the first most_record_errors
 };
-
-inline constexpr size_t kMaxRecordErrors = 1000;
 
 struct AdmittedBatch {
   BatchHeader header;                 // of `bytes`; its base offset is 0

@@ -34,6 +34,9 @@ Error Reader::error(std::string_view what) const {
     case Problem::kTooMany:
       text += value + " elements cannot fit into " + left + " bytes";
       break;
+    case Problem::kTooLong:
+      text += "a string of " + value + " bytes; the limit is " + std::to_string(kLongestString);
+      break;
     case Problem::kVarint:
       text += "a variable-length integer has more than 32 bits";
       break;
@@ -127,6 +130,10 @@ std::string_view Reader::string(const char* field, bool compact) {
 std::optional<std::string_view> Reader::nullable_string(const char* field, bool compact, bool null_allowed) {
   const int64_t n = length(field, compact, null_allowed, true);
   if (n < 0) return std::nullopt;
+  if (static_cast<size_t>(n) > kLongestString) {
+    fail(Problem::kTooLong, field, static_cast<uint64_t>(n));
+    return std::string_view();
+  }
   const std::string_view value(reinterpret_cast<const char*>(at_), static_cast<size_t>(n));
   at_ += n;
   return value;

@@ -27,6 +27,8 @@ class Reader {
   // What all arrays of one message may occupy once decoded. Empty structs are short on the wire and larger in
   // memory; this keeps a hostile frame from being multiplied.
   static constexpr size_t kDefaultArrayBudget = size_t{64} << 20;
+  // What Kafka allows, in the compact encoding as in the older one.
+  static constexpr size_t kLongestString = INT16_MAX;
 
   explicit Reader(Bytes frame, size_t array_budget = kDefaultArrayBudget)
       : at_(frame.data()), end_(frame.data() + frame.size()), array_budget_(array_budget) {}
@@ -91,7 +93,17 @@ class Reader {
   void skip_tags();
 
  private:
-  enum class Problem : uint8_t { kNone, kTruncated, kNull, kNegative, kTooMany, kVarint, kSpare, kBudget };
+  enum class Problem : uint8_t {
+    kNone,
+    kTruncated,
+    kNull,
+    kNegative,
+    kTooMany,
+    kTooLong,
+    kVarint,
+    kSpare,
+    kBudget
+  };
 
   template <class T>
   T fixed(const char* field) {

@@ -7,7 +7,7 @@
 namespace chronik::kafka {
 namespace {
 
-constexpr size_t kMaxShortString = std::numeric_limits<int16_t>::max();
+constexpr size_t kLongestString = std::numeric_limits<int16_t>::max();
 constexpr size_t kMaxVarintBytes = 5;
 
 void retain(chr_buf* lease) {
@@ -18,10 +18,10 @@ void release(chr_buf* lease) {
   if (lease != nullptr) lease->ops->release(lease);
 }
 
-// `text` cut to the longest length that the older string encoding can express, without splitting a character.
+// `text` cut to the longest length that a string may have, without splitting a character.
 std::string_view clamp(std::string_view text) {
-  if (text.size() <= kMaxShortString) return text;
-  size_t n = kMaxShortString;
+  if (text.size() <= kLongestString) return text;
+  size_t n = kLongestString;
   while (n > 0 && (static_cast<uint8_t>(text[n]) & 0xc0u) == 0x80u) --n;
   return text.substr(0, n);
 }
@@ -110,10 +110,10 @@ void Writer::uvarint(uint32_t value) {
 }
 
 void Writer::string(std::string_view value, bool compact) {
+  value = clamp(value);
   if (compact) {
     uvarint(static_cast<uint32_t>(value.size()) + 1);
   } else {
-    value = clamp(value);
     int16(static_cast<int16_t>(value.size()));
   }
   raw(value.data(), value.size());

@@ -73,7 +73,7 @@ class Writer {
   void uvarint(uint32_t value);
 
   // `compact` is the encoding of flexible versions. A null that this version cannot express is sent as empty.
-  // The older encoding of strings ends at 32767 bytes; a longer one (of free text) is cut there, between
+  // Strings end at 32767 bytes, as for Kafka's clients; a longer one (of free text) is cut there, between
   // characters.
   void string(std::string_view value, bool compact);
   void nullable_string(const std::optional<std::string_view>& value, bool compact, bool null_allowed);

@@ -88,6 +88,22 @@ TEST_F(ConfigsTest, AppendAndSubtract) {
   EXPECT_EQ(code({{"no.such", kSubtract, "5"}}), ErrorCode::kInvalidConfig);
 }
 
+TEST_F(ConfigsTest, ListsOfManyElements) {
+  std::string words;
+  for (int i = 0; words.size() < 40'000; ++i) words += (i == 0 ? "w" : ",w") + std::to_string(i);
+  words.resize(32'767);  // more ends the connection, in Kafka as here
+  EXPECT_EQ(code({{"cleanup.policy", kAppend, words}}), ErrorCode::kInvalidConfig);
+  EXPECT_EQ(
+      response.responses[0].error_message,
+      "The configuration value cannot be added because it exceeds the maximum value size of 32767 bytes.");
+  EXPECT_EQ(code({{"cleanup.policy", kSubtract, words}}), ErrorCode::kNone);
+  words.resize(30'000);
+  EXPECT_EQ(code({{"cleanup.policy", kAppend, words}}), ErrorCode::kInvalidConfig);
+  EXPECT_TRUE(response.responses[0].error_message->starts_with("Invalid value delete,w0,w1,w2,"));
+  EXPECT_EQ(code({{"cleanup.policy", kAppend, "delete,delete, delete"}}), ErrorCode::kNone);
+  EXPECT_EQ(set(), (Set{{"cleanup.policy", "delete"}}));
+}
+
 TEST_F(ConfigsTest, RefusedAsKafkaDoes) {
   EXPECT_EQ(code({{"no.such", kSet, "1"}}), ErrorCode::kInvalidConfig);
   EXPECT_EQ(response.responses[0].error_message, "Unknown topic config name: no.such");

@@ -74,6 +74,24 @@ TEST_F(DescribeTest, LogDirsSayWhatTheReplicasTake) {
   EXPECT_EQ(response.results[0].topics[0].partitions.size(), 2u);
 }
 
+// As in Kafka, which makes a set of what is asked for.
+TEST_F(DescribeTest, LogDirsOfWhatIsNamedOftenAreToldOnce) {
+  broker.add_topic("t", 500);
+  broker.add_topic("u", 2);
+  DescribeLogDirsRequest request;
+  request.topics.emplace();
+  for (int i = 0; i < 50'000; ++i) {
+    auto& topic = request.topics->emplace_back();
+    topic.topic = i % 2 == 0 ? "t" : "u";
+    topic.partitions = {i % 500, i % 500};
+  }
+  const DescribeLogDirsResponse response = client.call<DescribeLogDirs>(4, request);
+  ASSERT_EQ(response.results.at(0).topics.size(), 2u);
+  EXPECT_EQ(response.results[0].topics[0].partitions.size(), 250u);
+  ASSERT_EQ(response.results[0].topics[1].partitions.size(), 1u);
+  EXPECT_EQ(response.results[0].topics[1].partitions[0].partition_index, 1);
+}
+
 TEST_F(DescribeTest, Cluster) {
   broker.metadata.set_broker({2, "two.example", 9093, "r"});
   broker.metadata.set_broker({3, "", 0, ""});  // did not say yet where it is
@@ -116,6 +134,24 @@ TEST_F(DescribeTest, TopicConfigsAndWhereTheyComeFrom) {
   EXPECT_EQ(some.configs[1].synonyms[0].source, 1);
   EXPECT_EQ(some.configs[1].synonyms[1].source, 5);
   EXPECT_FALSE(some.configs[1].documentation->empty());
+}
+
+// Kafka has a row for each mention; see docs/differences.md.
+TEST_F(DescribeTest, AResourceThatIsNamedOftenIsDescribedOnce) {
+  broker.add_topic("t");
+  DescribeConfigsRequest request;
+  for (int i = 0; i < 60'000; ++i) {
+    auto& resource = request.resources.emplace_back();
+    resource.resource_type = i % 2 == 0 ? 4 : 2;
+    resource.resource_name = i % 2 == 0 ? "1" : "t";
+    resource.configuration_keys.reset();
+  }
+  request.include_documentation = true;
+  const DescribeConfigsResponse response = client.call<DescribeConfigs>(4, request);
+  ASSERT_EQ(response.results.size(), 2u);
+  EXPECT_EQ(response.results[0].resource_name, "1");
+  EXPECT_EQ(response.results[1].resource_name, "t");
+  EXPECT_FALSE(response.results[1].configs.empty());
 }
 
 TEST_F(DescribeTest, OtherResources) {

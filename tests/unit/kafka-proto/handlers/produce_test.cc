@@ -269,5 +269,23 @@ TEST(ProduceShardsTest, OneRequestOverManyShards) {
   }
 }
 
+// Records that fail are told one by one up to a bound, and that is one of the answer, not of each batch.
+TEST_F(ProduceTest, AnAnswerTellsOfAThousandRecordsInAll) {
+  broker.add_topic("many", 4);
+  const std::string records = broker.batch({.records = 400, .timestamp = 1LL << 60});
+  ProduceRequest request = produce_request("many", 0, records);
+  for (int32_t p = 1; p < 4; ++p) {
+    request.topic_data[0].partition_data.push_back(request.topic_data[0].partition_data[0]);
+    request.topic_data[0].partition_data.back().index = p;
+  }
+  const ProduceResponse response = client.call<Produce>(9, request);
+  std::vector<size_t> told;
+  for (const auto& partition : response.responses.at(0).partition_responses) {
+    EXPECT_EQ(partition.error_code, ErrorCode::kInvalidTimestamp);
+    told.push_back(partition.record_errors.size());
+  }
+  EXPECT_EQ(told, (std::vector<size_t>{400, 400, 200, 0}));
+}
+
 }  // namespace
 }  // namespace chronik::kafka::testing

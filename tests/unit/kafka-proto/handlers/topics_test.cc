@@ -1,4 +1,8 @@
 // CreateTopics, CreatePartitions, DeleteTopics, Metadata, DescribeTopicPartitions: the catalog over the wire.
+#include <fmt/format.h>
+
+#include <numeric>
+
 #include "server/broker_testing.h"
 
 namespace chronik::kafka::testing {
@@ -84,7 +88,7 @@ TEST_F(TopicsTest, RefusesAsKafkaDoes) {
   EXPECT_EQ(code(wanted(std::string(249, 'x'))), ErrorCode::kNone);
   EXPECT_EQ(code(wanted("n", 0)), ErrorCode::kInvalidPartitions);
   EXPECT_EQ(code(wanted("n", -2)), ErrorCode::kInvalidPartitions);
-  EXPECT_EQ(code(wanted("n", 1'000'000)), ErrorCode::kInvalidPartitions);
+  EXPECT_EQ(code(wanted("n", 1'000'000)), ErrorCode::kPolicyViolation);
   EXPECT_EQ(code(wanted("n", 1, 0)), ErrorCode::kInvalidReplicationFactor);
   EXPECT_EQ(code(wanted("n", 1, 3)), ErrorCode::kInvalidReplicationFactor);
   EXPECT_EQ(code(assigned({{0, {9}}})), ErrorCode::kInvalidReplicaAssignment);
@@ -98,6 +102,26 @@ TEST_F(TopicsTest, RefusesAsKafkaDoes) {
   EXPECT_EQ(code(both), ErrorCode::kInvalidRequest);
   EXPECT_EQ(code(assigned({{1, {1}}, {0, {1}}})), ErrorCode::kNone);
   EXPECT_EQ(broker.metadata.topic("placed").partitions(), 2u);
+}
+
+// The check of an assignment compares the replicas of a partition with one another: their number is looked at
+// first.
+TEST_F(TopicsTest, AnAssignmentOfManyBrokersIsRefusedAtOnce) {
+  for (const int32_t count : {33, 1'000'000}) {
+    std::vector<int32_t> ids(static_cast<size_t>(count));
+    std::iota(ids.begin(), ids.end(), 0);
+    const CreateTopicsResponse response = create({assigned({{0, ids}})});
+    EXPECT_EQ(response.topics.at(0).error_code, ErrorCode::kInvalidReplicaAssignment);
+    EXPECT_EQ(response.topics[0].error_message,
+              fmt::format("a partition has at most 32 replicas, not {}", count));
+  }
+  std::vector<std::pair<int32_t, std::vector<int32_t>>> partitions;
+  for (int32_t i = 0; i <= 10'000; ++i) partitions.push_back({i, {1}});
+  EXPECT_EQ(code(assigned(partitions)), ErrorCode::kPolicyViolation);
+  EXPECT_EQ(create({wanted("a", 9'999), wanted("b", 2)}).topics.at(0).error_code,
+            ErrorCode::kPolicyViolation);
+  partitions.pop_back();
+  EXPECT_EQ(code(assigned(partitions)), ErrorCode::kNone);
 }
 
 TEST_F(TopicsTest, ConfigsHaveAnEffectOrAreRefused) {

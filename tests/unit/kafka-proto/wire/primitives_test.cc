@@ -102,15 +102,28 @@ TEST(Strings, NullAndEmptyInBothEncodings) {
   }
 }
 
-TEST(Strings, OldEncodingCutsBetweenCharacters) {
+TEST(Strings, EndWhereKafkasDo) {
   std::string text(32766, 'x');
   text += "\u20ac and more";  // the euro sign would straddle byte 32767
-  Writer out;
-  out.string(text, false);
-  const ByteVector bytes = std::move(out).finish().copy();
-  Reader in(bytes);
-  EXPECT_EQ(in.string("s", false).size(), 32766u);
-  EXPECT_EQ(in.remaining(), 0u);
+  for (const bool compact : {false, true}) {
+    Writer out;
+    out.string(text, compact);
+    const ByteVector bytes = std::move(out).finish().copy();
+    Reader in(bytes);
+    EXPECT_EQ(in.string("s", compact).size(), 32766u);
+    EXPECT_EQ(in.remaining(), 0u);
+  }
+  for (const size_t size : {32767u, 32768u}) {
+    Writer out;
+    out.bytes(Bytes(reinterpret_cast<const uint8_t*>(std::string(size, 'x').c_str()), size), true);
+    const ByteVector bytes = std::move(out).finish().copy();
+    Reader in(bytes);
+    EXPECT_EQ(in.string("s", true).size(), size == 32767 ? size : 0);
+    EXPECT_EQ(in.ok(), size == 32767);
+    if (!in.ok()) {
+      EXPECT_EQ(in.error("x").message, "x: field s: a string of 32768 bytes; the limit is 32767");
+    }
+  }
 }
 
 TEST(Reader, NullWhereNoneIsAllowed) {
