@@ -69,7 +69,9 @@ class Root:
         script = 'mount -t proc proc "$0/proc"; mount --rbind /dev "$0/dev"; '
         if self.cache:
             script += f'mount --bind "{self.cache}" "$0/root/.cache/ccache"; '
-        script += 'exec chroot "$0" /usr/bin/env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 bash -c "$1"'
+        # CI compiles with other flags: only with the same ones is there something in the cache.
+        passed_on = f"CI={os.environ['CI']}" if "CI" in os.environ else ""
+        script += f'exec chroot "$0" /usr/bin/env -i {passed_on} HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 bash -c "$1"'
         return subprocess.Popen(["unshare", "--mount", "--pid", "--fork", "--kill-child", "bash", "-ec", script, str(self.path),
                                  f"cd {INSIDE}; {command}"], text=True, start_new_session=True, **options)
 
