@@ -107,6 +107,13 @@ def expect(condition, text):
         raise SystemExit(1)
 
 
+def end(process):
+    """Ends it and, as they share its namespace of process ids, all that it started."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
 def run_until_a_record_came_out(root):
     say("./dev run")
     begin = time.monotonic()
@@ -123,15 +130,17 @@ def run_until_a_record_came_out(root):
         os.kill(int(inner[0]), signal.SIGTERM)
         expect(node.wait(60) == 0, "the node ended by SIGTERM with exit status 0")
     finally:
-        if node.poll() is None:
-            os.killpg(node.pid, signal.SIGKILL)
-            node.wait()
+        end(node)
 
 
 def run_tests(root):
     say("./dev test")
     begin = time.monotonic()
-    status = root.start("./dev test").wait()
+    test = root.start("./dev test")
+    try:
+        status = test.wait()
+    finally:
+        end(test)
     say(f"./dev test took {time.monotonic() - begin:.0f} s")
     expect(status == 0, "./dev test passes")
 
