@@ -8,6 +8,8 @@
 #include <fstream>
 #include <map>
 
+#include "host/loader/trial.h"
+
 namespace chronik::host {
 namespace {
 
@@ -55,12 +57,8 @@ NodePlan::NodePlan(const PlanOptions& options) {
   if (!readable) return;
   std::vector<Selected> selected = select();
   for (Selected& s : selected) probe(&s);
-  if (resolve(&selected)) {
-    load();
-  } else {
-    for (const Slot& slot : kSlots) leave_alone(std::string(slot.table));
-    if (!config_.plugins.empty()) leave_alone("");
-  }
+  resolve(&selected);
+  load();
   settings_->finish();
   for (size_t i = 0; i < plugins_.size(); ++i) validate(i);
 }
@@ -88,6 +86,7 @@ std::vector<NodePlan::Selected> NodePlan::select() {
   for (const Slot& slot : kSlots) {
     const std::string key = fmt::format("{}.plugin", slot.table);
     const Setting* setting = settings_->find(key);
+    if (!setting->value) leave_alone(std::string(slot.table));
     if (!setting->value || setting->value->text() == kNoPlugin) continue;
     selected.push_back({std::string(slot.table), key, setting->value->text(), std::nullopt});
     if (slot.keeps_data) data_plugin_ = setting->value->text();
@@ -148,9 +147,9 @@ void NodePlan::check_table(Selected* selected) {
   selected->file.reset();
 }
 
-// Whether the plugins fit together. Those that could not be probed are left out: their absence was reported,
-// and the keys of the others are still to be judged.
-bool NodePlan::resolve(std::vector<Selected>* selected) {
+// Whether the plugins fit together, and which keys they have, are two questions: all that could be probed are
+// kept, so that the keys of each are judged whatever is wrong with another.
+void NodePlan::resolve(std::vector<Selected>* selected) {
   std::vector<PluginFile> files;
   bool complete = true;
   for (Selected& s : *selected) {
@@ -163,29 +162,21 @@ bool NodePlan::resolve(std::vector<Selected>* selected) {
     if (s.name == data_plugin_ && !s.table.empty()) data_plugin_ = s.file->manifest().id;
     files.push_back(std::move(*s.file));
   }
-  const std::vector<PluginSet::Problem> problems = PluginSet::problems(files);
-  if (complete) {
-    for (const PluginSet::Problem& problem : problems)
-      error_at(selected_by_[problem.plugin], problem.message);
+  for (const PluginSet::Problem& problem : PluginSet::problems(files)) {
+    // A plugin that could not be probed may be the one that provides it, and its absence was reported.
+    if (problem.is_absence && !complete) continue;
+    error_at(selected_by_[problem.plugin], problem.message);
   }
-  if (!problems.empty()) return false;
-  set_ = *PluginSet::resolve(std::move(files));
-  return true;
+  set_ = PluginSet::unresolved(std::move(files));
 }
 
 void NodePlan::load() {
   for (size_t i = 0; i < set_.size(); ++i) {
     const Manifest& manifest = set_[i].manifest();
-    PlannedPlugin plugin{manifest.config, {}, "{}"};
-    Status status = set_[i].load();
-    if (status) {
-      auto schema = schema_from_abi(manifest.config, declared_by(manifest), set_[i].schema());
-      if (schema) {
-        if (!plugin.table.empty()) read_plugin_table(std::move(*schema), &plugin);
-      } else {
-        status = std::unexpected(schema.error());
-      }
-    }
+    PlannedPlugin plugin{manifest.config, {}, {}};
+    Status status = try_loading(set_[i].file());
+    if (status) status = set_[i].load();
+    if (status) status = read_plugin_table(set_[i], &plugin);
     if (!status) {
       error_at(selected_by_[manifest.id], status.error().message);
       settings_->leave_alone(manifest.config);
@@ -194,11 +185,16 @@ void NodePlan::load() {
   }
 }
 
-void NodePlan::read_plugin_table(TableSchema schema, PlannedPlugin* plugin) {
-  settings_->read(schema);
-  schemas_.push_back(std::move(schema));
-  plugin->values = settings_->values(plugin->table);
+Status NodePlan::read_plugin_table(const LoadedPlugin& from, PlannedPlugin* plugin) {
+  CHRONIK_TRY(TableSchema schema,
+              schema_from_abi(plugin->table, declared_by(from.manifest()), from.schema()));
+  if (!plugin->table.empty()) {
+    settings_->read(schema);
+    schemas_.push_back(std::move(schema));
+    plugin->values = settings_->values(plugin->table);
+  }
   plugin->json = plugin->values.json();
+  return {};
 }
 
 // The keys of a table are not judged where the plugin that would declare them is missing. A further plugin
@@ -217,10 +213,11 @@ void NodePlan::leave_alone(const std::string& table) {
 
 void NodePlan::validate(size_t i) {
   const std::string& table = plugins_[i].table;
-  if (!set_[i].loaded() || !settings_->valid(table)) return;
+  if (plugins_[i].json.empty()) return;
   const Status status = set_[i].validate(plugins_[i].json);
   if (status) return;
   std::string message = status.error().message;
+  if (settings_->follows_from_another(table, message)) return;
   // Where the message begins with a key of the table, the error belongs to its value.
   const std::string word = message.substr(0, message.find_first_of(" :,"));
   const std::string prefix = table + ".";

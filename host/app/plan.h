@@ -20,12 +20,13 @@ struct PlanOptions {
 struct PlannedPlugin {
   std::string table;  // that configures it; may be empty
   TableValues values;
-  std::string json;  // canonical
+  std::string json;  // canonical; empty: its schema could not be read
 };
 
 class NodePlan {
  public:
-  // Reads, selects, probes, resolves, loads, checks. Plugin code runs only when all plugins fit together.
+  // Reads, selects, probes, resolves, loads, checks. Each goes on behind what the one before it found: all
+  // errors are shown at once. A plugin's code first runs in a child process, where a crash does no harm.
   explicit NodePlan(const PlanOptions& options);
   NodePlan(const NodePlan&) = delete;
   NodePlan& operator=(const NodePlan&) = delete;
@@ -55,9 +56,9 @@ class NodePlan {
   std::vector<Selected> select();
   void probe(Selected* selected);
   void check_table(Selected* selected);
-  bool resolve(std::vector<Selected>* selected);
+  void resolve(std::vector<Selected>* selected);
   void load();
-  void read_plugin_table(TableSchema schema, PlannedPlugin* plugin);
+  Status read_plugin_table(const LoadedPlugin& from, PlannedPlugin* plugin);
   void leave_alone(const std::string& table);
   void validate(size_t i);
   void error_at(const std::string& key, std::string message);

@@ -1,15 +1,11 @@
 #include <fmt/format.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
 
 #include "host/app/plan.h"
 #include "host/cli/commands.h"
-#include "host/loader/plugin_set.h"
+#include "host/loader/trial.h"
 
 namespace chronik::host {
 namespace {
@@ -37,40 +33,6 @@ void print_table(const std::vector<std::vector<std::string>>& rows) {
     line.erase(line.find_last_not_of(' ') + 1);
     fmt::print("{}\n", line);
   }
-}
-
-// Loads the plugin and checks what it declares, where a crash does no harm: in a child process. Returns what
-// is wrong, or nothing.
-std::string try_loading(const PluginFile& file) {
-  int ends[2];
-  if (::pipe(ends) != 0) return fmt::format("cannot make a pipe: {}", std::strerror(errno));
-  std::fflush(nullptr);
-  const pid_t child = ::fork();
-  if (child < 0) return fmt::format("cannot fork: {}", std::strerror(errno));
-  if (child == 0) {
-    ::close(ends[0]);
-    LoadedPlugin plugin(file);
-    Status status = plugin.load();
-    if (status) {
-      const auto schema = schema_from_abi(file.manifest().config, file.manifest().id, plugin.schema());
-      if (!schema) status = std::unexpected(schema.error());
-    }
-    const std::string text = status ? "" : status.error().message;
-    const bool written = ::write(ends[1], text.data(), text.size()) == static_cast<ssize_t>(text.size());
-    ::_exit(written && status ? 0 : 1);
-  }
-  ::close(ends[1]);
-  std::string text;
-  char buffer[512];
-  for (ssize_t n; (n = ::read(ends[0], buffer, sizeof buffer)) > 0;)
-    text.append(buffer, static_cast<size_t>(n));
-  ::close(ends[0]);
-  int result = 0;
-  while (::waitpid(child, &result, 0) < 0 && errno == EINTR) {
-  }
-  if (WIFSIGNALED(result)) return fmt::format("crashed while it was loaded (signal {})", WTERMSIG(result));
-  if (WEXITSTATUS(result) == 0) return {};
-  return text.empty() ? "ended the process while it was loaded" : text;
 }
 
 std::optional<PluginFile> probe(const std::filesystem::path& directory, const std::string& plugin) {
@@ -140,8 +102,10 @@ int command_plugin_check(const std::filesystem::path& directory, const std::stri
     if (symbol == "chronik_plugin_v1") continue;
     problems.push_back(fmt::format("exports {}; a plugin exports chronik_plugin_v1 only", symbol));
   }
-  if (const std::string failure = try_loading(*file); !failure.empty()) problems.push_back(failure);
-  for (const std::string& problem : problems) fmt::print("{}: {}\n", file->manifest().id, problem);
+  if (const Status tried = try_loading(*file); !tried) problems.push_back(tried.error().message);
+  const std::string name = file->manifest().id + ": ";
+  for (const std::string& problem : problems)
+    fmt::print("{}{}\n", problem.starts_with(name) ? "" : name, problem);
   if (!problems.empty()) return kExitFailed;
   fmt::print("{} {}: good\n", file->manifest().id, file->manifest().version);
   return kExitOk;

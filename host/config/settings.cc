@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 
 #include "host/config/json.h"
 
@@ -31,6 +32,16 @@ bool starts_path(std::string_view full, std::string_view path) {
 std::string_view last_part(std::string_view full) {
   const size_t dot = full.rfind('.');
   return dot == std::string_view::npos ? full : full.substr(dot + 1);
+}
+
+// Whether a key's name stands in a text, and not within another name.
+bool has_word(std::string_view text, std::string_view word) {
+  const auto in_name = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; };
+  for (size_t at = text.find(word); at != std::string_view::npos; at = text.find(word, at + 1)) {
+    const size_t end = at + word.size();
+    if ((at == 0 || !in_name(text[at - 1])) && (end == text.size() || !in_name(text[end]))) return true;
+  }
+  return false;
 }
 
 Position past(Position at, size_t columns) { return {at.line, at.column + static_cast<uint32_t>(columns)}; }
@@ -87,7 +98,7 @@ void Settings::read_key(const TableSchema& schema, const KeySchema& key) {
       if (schema.table.empty()) at = {};
       diagnostics_.error(at, at, fmt::format("{} is required: {}", setting.full_name, key.expectation()),
                          {fmt::format("declared by {}: {}", schema.declared_by, key.doc)});
-      broken_.insert(schema.table);
+      refused_.insert(setting.full_name);
     }
   }
   // Tables stay together in the output, whoever declared a key.
@@ -136,7 +147,7 @@ bool Settings::read_given(const TableSchema& schema, Setting* setting, Origin le
 
 void Settings::report(const TableSchema& schema, const Setting& setting, const std::string& source,
                       const TomlNode* node, const std::string& message) {
-  broken_.insert(schema.table);
+  refused_.insert(setting.full_name);
   const std::string limits = setting.schema.limits();
   std::string note = "declared by " + schema.declared_by + (limits.empty() ? "" : "; " + limits);
   const std::string text = setting.full_name + ": " + message;
@@ -164,12 +175,10 @@ void Settings::find_unknown(const TomlNode& table, const std::string& path) {
     if (member.value.kind == TomlNode::Kind::kTable && leads_on) {
       find_unknown(member.value, name);
     } else if (leads_on) {
-      broken_.insert(name);
       diagnostics_.error(member.at, end,
                          fmt::format("{} is a table, not {}: write [{}] and its keys below", name,
                                      describe(member.value.kind), name));
     } else {
-      if (!path.empty()) broken_.insert(path);
       const std::string_view what = member.value.kind == TomlNode::Kind::kTable ? "table" : "key";
       diagnostics_.error(member.at, end, fmt::format("unknown {} {}{}", what, name, suggestion(name)));
     }
@@ -243,10 +252,17 @@ const Setting* Settings::find(std::string_view full_name) const {
 TableValues Settings::values(std::string_view table) const {
   TableValues values;
   for (const Setting& s : settings_) {
-    if (s.table != table || s.schema.name == "plugin" || !s.value) continue;
-    values.set(s.schema.name, s.schema, *s.value);
+    if (s.table != table || s.schema.name == "plugin") continue;
+    const std::optional<Value> value = s.value ? s.value : default_value(s.schema);
+    if (value) values.set(s.schema.name, s.schema, *value);
   }
   return values;
+}
+
+bool Settings::follows_from_another(std::string_view table, std::string_view message) const {
+  return std::ranges::any_of(refused_, [&](const std::string& name) {
+    return starts_path(name, table) && has_word(message, std::string_view(name).substr(table.size() + 1));
+  });
 }
 
 Position Settings::place(std::string_view table) const {

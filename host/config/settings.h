@@ -71,10 +71,11 @@ class Settings {
   void finish();
 
   const Setting* find(std::string_view full_name) const;
-  // The values of a table but for the host's own key `plugin`.
+  // The values of a table but for the host's own key `plugin`; the default stands for a value that is wrong.
   TableValues values(std::string_view table) const;
-  // No error was reported for a key of this table.
-  bool valid(std::string_view table) const { return !broken_.contains(table); }
+  // Whether an error about this table names a key whose own value was refused: then there is nothing new in
+  // it.
+  bool follows_from_another(std::string_view table, std::string_view message) const;
   // In the order of reading, tables kept together.
   const std::deque<Setting>& all() const { return settings_; }
   // The header of a table, or the place of its first key; line 0 if the file does not have it.
@@ -109,7 +110,7 @@ class Settings {
   std::deque<Setting> settings_;
   std::set<std::string, std::less<>> tables_;
   std::set<std::string, std::less<>> alone_;
-  std::set<std::string, std::less<>> broken_;
+  std::set<std::string, std::less<>> refused_;  // keys whose value is wrong, or missing
 };
 
 }  // namespace chronik::host

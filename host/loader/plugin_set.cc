@@ -76,7 +76,8 @@ class Resolver {
                 fmt::format(
                     "{} requires {}, which no selected plugin provides; select one that does (its table, or "
                     "plugins = [\"...\"]), or leave {} out",
-                    manifest(i).id, service, manifest(i).id));
+                    manifest(i).id, service, manifest(i).id),
+                true);
       }
     }
   }
@@ -121,7 +122,9 @@ class Resolver {
     return "a service";
   }
 
-  void problem(size_t i, std::string message) { problems_.push_back({manifest(i).id, std::move(message)}); }
+  void problem(size_t i, std::string message, bool is_absence = false) {
+    problems_.push_back({manifest(i).id, std::move(message), is_absence});
+  }
 
   const std::vector<PluginFile>& files_;
   std::map<std::string, size_t, std::less<>> providers_;
@@ -139,10 +142,13 @@ Status LoadedPlugin::load() {
   const auto mode = boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local |
                     static_cast<boost::dll::load_mode::type>(RTLD_NODELETE);
   boost::dll::shared_library library;
-  try {
-    library.load(file_.path(), mode);
-  } catch (const std::exception& e) {
-    return fail(Code::kFailed, fmt::format("{}: cannot be loaded: {}", id(), e.what()));
+  std::error_code failed;
+  library.load(file_.path(), mode, failed);
+  if (failed) {
+    const char* const reason = ::dlerror();
+    return fail(Code::kFailed,
+                fmt::format("{}: cannot be loaded: {}; ldd {} shows what it lacks", id(),
+                            reason != nullptr ? reason : failed.message(), file_.path().string()));
   }
   Entry& entry = library.get<Entry>("chronik_plugin_v1");
   const chr_offer offer = {sizeof(chr_offer), CHR_ABI_MAJOR, CHR_ABI_MINOR, 0, CHR_FEATURE_DRAFTS};
@@ -212,6 +218,16 @@ Result<PluginSet> PluginSet::resolve(std::vector<PluginFile> files) {
   }
   PluginSet set;
   for (const size_t i : resolver.order()) set.plugins_.emplace_back(std::move(files[i]));
+  return set;
+}
+
+PluginSet PluginSet::unresolved(std::vector<PluginFile> files) {
+  Resolver resolver(files);
+  (void)resolver.run();
+  PluginSet set;
+  for (const size_t i : resolver.order()) {
+    if (!set.find(files[i].manifest().id)) set.plugins_.emplace_back(std::move(files[i]));
+  }
   return set;
 }
 

@@ -48,6 +48,7 @@ class PluginSet {
   struct Problem {
     std::string plugin;   // whose selection is to be changed
     std::string message;  // names plugin, service, and what to change
+    bool is_absence;      // of a provider: another plugin beside these would help
   };
   // Why these plugins cannot run together; empty if they can.
   static std::vector<Problem> problems(const std::vector<PluginFile>& files);
@@ -56,6 +57,9 @@ class PluginSet {
   // one message (a line each): the same plugin twice, two providers of a service, a required service that
   // nobody provides, a cycle.
   static Result<PluginSet> resolve(std::vector<PluginFile> files);
+
+  // All of them, each once, whatever their problems: for reading their schemas, not for running them.
+  static PluginSet unresolved(std::vector<PluginFile> files);
 
   // Loads every plugin that is not loaded yet; stops at the first one that fails.
   Status load();

@@ -179,6 +179,11 @@ static const chr_plugin_v1 kTable = {sizeof(chr_plugin_v1),
                                      stop,
                                      destroy};
 
+#if defined(LACKS_SYMBOL)
+extern void museum_absent(void);
+void (*const kAbsent)(void) = museum_absent;
+#endif
+
 #if defined(CRASH_ON_LOAD)
 __attribute__((constructor)) static void crash(void) { abort(); }
 #endif

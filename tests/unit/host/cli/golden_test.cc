@@ -32,9 +32,10 @@ std::string replace(std::string text, const std::string& from, const std::string
 
 class Golden : public ::testing::TestWithParam<Case> {
  protected:
-  // A folder of four exhibits, so that new ones do not change the goldens.
+  // A folder of a few exhibits, so that new ones do not change the goldens.
   Golden() {
-    for (const char* name : {"museum-good", "museum-major2", "museum-retry", "museum-text"}) {
+    for (const char* name : {"museum-crash-on-load", "museum-good", "museum-major2", "museum-missing-service",
+                             "museum-retry", "museum-text"}) {
       const std::string file = std::string(name) + ".so";
       fs::create_symlink(fs::path(CHRONIK_MUSEUM_DIR) / file, plugins_.path() / file);
     }
@@ -79,6 +80,13 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"check-ten-mistakes",
              {"check", "--config", "ten-mistakes.toml"},
              {"CHRONIK_PLUGINS=museum-good"}},
+        Case{"check-all-at-once", {"check", "--config", "all-at-once.toml"}},
+        Case{"check-crash",
+             {"check", "--config", "good.toml", "--set", "plugins=museum-good,museum-crash-on-load", "--set",
+              "museum.retries=11"}},
+        Case{"start-crash",
+             {"start", "--config", "good.toml", "--set", "plugins=museum-good,museum-crash-on-load"}},
+        Case{"plugin-check-crash", {"plugin", "check", "--dir", "PLUGINS", "museum-crash-on-load"}},
         Case{"check-wildcard", {"check", "--config", "wildcard.toml", "--set", "plugins=museum-good"}},
         Case{"check-flags",
              {"check", "--config", "good.toml", "--set", "plugins=museum-good", "--set", "log.lvl=debug",

@@ -131,6 +131,11 @@ INSTANTIATE_TEST_SUITE_P(
                 {"museum-other-id"},
                 "load",
                 "field id: \"museum-twin\", but the manifest says \"museum-other-id\""},
+        Exhibit{"LackingASymbol",
+                {"museum-lacks-symbol"},
+                "load",
+                "museum-lacks-symbol: cannot be loaded: " CHRONIK_MUSEUM_DIR
+                "/museum-lacks-symbol.so: undefined symbol: museum_absent; ldd "},
         Exhibit{"NextMajor",
                 {"museum-major2"},
                 "probe",

@@ -1,0 +1,22 @@
+// Runs code of a plugin for the first time: in a child process, where a crash, an exit or a hang does no
+// harm.
+#pragma once
+
+#include "host/loader/plugin_set.h"
+
+#include <chrono>
+#include <functional>
+#include <string_view>
+
+namespace chronik::host {
+
+// Runs fn in a child process and returns what it returned. Where the child ends before, the error says so, in
+// the plugin's name: "storage-x: crashed while it was loaded (signal 11, Segmentation fault)". What it prints
+// is printed. Not for a process with threads.
+Status in_child(std::string_view id, std::string_view doing, const std::function<Status()>& fn,
+                std::chrono::milliseconds patience = std::chrono::seconds(30));
+
+// Loads the plugin and has it say its keys, in a child. Does not change this process.
+Status try_loading(const PluginFile& file);
+
+}  // namespace chronik::host
