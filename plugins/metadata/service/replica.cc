@@ -64,6 +64,7 @@ void Replica::open(const Done& done) {
   chr_error error = make_abi_error();
   auto opened = [this, done](const chr_done& result) {
     open_ = result.code >= 0;
+    if (!open_) group_ = nullptr;  // consensus has let go of it
     done(to_status(result));
   };
   const chr_status status = host_.async(
@@ -73,6 +74,7 @@ void Replica::open(const Done& done) {
       std::move(opened));
   if (status == CHR_PENDING) return;
   open_ = status == CHR_OK;
+  if (!open_) group_ = nullptr;
   done(open_ ? Status{} : std::unexpected(from_abi(error, status)));
 }
 

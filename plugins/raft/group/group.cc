@@ -66,6 +66,8 @@ void Group::recovered(Result<Recovered> found) {
     shard_->complete(open_token_, CHR_E_CANCELLED, "the group was closed while it opened");
   }
   if (close_token_ != 0) shard_->complete(close_token_, CHR_OK);
+  // The opener knows nothing yet and may call the group until it does: what is posted now runs after that.
+  services_.host.post(shard_->index(), [self = shared_from_this()] {});
   shard_->remove(this);
 }
 
@@ -401,6 +403,7 @@ Nanos Group::next_deadline() const {
 }
 
 void Group::close(uint32_t how, uint64_t token) {
+  if (state_ == State::kClosed) return shard_->complete(token, CHR_OK);  // it could not be opened
   closing_ = true;
   close_snapshot_ = how == CHR_CLOSE_SNAPSHOT;
   leaving_ = how == CHR_CLOSE_LEAVE;

@@ -61,15 +61,30 @@ constexpr chr_state_machine_v1 kMachine = {sizeof kMachine, 1,       apply, role
 
 using MemoryStore = storage_memory::Store;
 
+// The memory storage, or what is left of it.
+class BreakableStore : public MemoryStore {
+ public:
+  using MemoryStore::MemoryStore;
+  chr_status open_group(chr_str name, uint64_t* group, chr_error* error) {
+    if (broken == Node::Broken::kOpenGroup) return report(error, CHR_E_IO, "the disk is gone");
+    return MemoryStore::open_group(name, group, error);
+  }
+  chr_status get(uint64_t group, chr_str key, chr_slice* out, uint64_t token, chr_error* error) {
+    if (broken == Node::Broken::kGet) return report(error, CHR_E_CORRUPT, "a bit is wrong");
+    return MemoryStore::get(group, key, out, token, error);
+  }
+  Node::Broken broken = Node::Broken::kNothing;
+};
+
 constexpr chr_storage_v1 kStorage = {
     sizeof kStorage,
     1,
-    thunk<&MemoryStore::open_group>,
+    thunk<&BreakableStore::open_group>,
     thunk<&MemoryStore::list_groups>,
     thunk<&MemoryStore::write>,
     thunk<&MemoryStore::read>,
     thunk<&MemoryStore::find>,
-    thunk<&MemoryStore::get>,
+    thunk<&BreakableStore::get>,
     thunk<&MemoryStore::bounds>,
     thunk<&MemoryStore::usage>,
 };
@@ -78,8 +93,10 @@ constexpr chr_storage_v1 kStorage = {
 
 struct Node::Storage {
   explicit Storage(Host host) : store(host) {}
-  MemoryStore store;
+  BreakableStore store;
 };
+
+void Node::break_storage(Broken what) { storage_->store.broken = what; }
 
 Node::Node(int32_t id, const std::vector<int32_t>& peers, int64_t capacity)
     : host(id, 1, static_cast<uint64_t>(id), FakeHost::Link::kRecorded) {
@@ -119,8 +136,8 @@ void Node::stop(bool clean) {
   groups_.clear();
 }
 
-void Node::open(const std::string& name, Journal* journal,
-                const std::optional<std::vector<int32_t>>& created_with) {
+chr_status Node::ask_to_open(const std::string& name, Journal* journal, chr_group** handle, uint64_t token,
+                             chr_error* error, const std::optional<std::vector<int32_t>>& created_with) {
   std::vector<int32_t> voters = created_with.value_or(std::vector<int32_t>());
   for (uint32_t i = 0; i < Host(host.core()).node().n_peers && !created_with; ++i)
     voters.push_back(Host(host.core()).node().peers[i].id);
@@ -129,9 +146,14 @@ void Node::open(const std::string& name, Journal* journal,
   options.id.name = options.id.label = to_abi(name);
   options.n_voters = static_cast<uint32_t>(voters.size());
   options.voters = voters.data();
+  return consensus->open_group(instance, &options, &kMachine, journal, handle, token, error);
+}
+
+void Node::open(const std::string& name, Journal* journal,
+                const std::optional<std::vector<int32_t>>& created_with) {
   chr_group* handle = nullptr;
   EXPECT_EQ(wait([&](uint64_t token, chr_error* error) {
-              return consensus->open_group(instance, &options, &kMachine, journal, &handle, token, error);
+              return ask_to_open(name, journal, &handle, token, error, created_with);
             }),
             CHR_OK);
   groups_[name] = handle;

@@ -44,6 +44,12 @@ class Node {
             const std::optional<std::vector<int32_t>>& voters = std::nullopt);
   chr_status close(const std::string& name, bool snapshot);
   chr_group* group(const std::string& name) { return groups_.at(name); }
+  // The call that asks for a group, as a state machine's owner makes it.
+  chr_status ask_to_open(const std::string& name, Journal* journal, chr_group** handle, uint64_t token,
+                         chr_error* error, const std::optional<std::vector<int32_t>>& voters = std::nullopt);
+  // From now on the storage refuses to open groups, or to read keys.
+  enum class Broken { kNothing, kOpenGroup, kGet };
+  void break_storage(Broken what);
 
   // Proposes one batch of `records` records; the first 12 bytes of the payload are offset and epoch.
   chr_status propose(const std::string& name, const std::string& text, uint32_t records = 1,

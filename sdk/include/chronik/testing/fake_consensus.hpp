@@ -72,6 +72,8 @@ class FakeConsensus {
 
   // ---- what the test says ----
   void auto_elect(bool on) { auto_elect_ = on; }
+  // Groups cannot be opened: the token ends with this code, and the handle with it.
+  void fail_opens(chr_status code) { open_failure_ = code; }
   void hold_commits(bool on) { hold_commits_ = on; }
   // What propose() answers from now on, instead of taking entries; OK: it takes them again.
   void refuse_proposals(chr_status status) { refusal_ = status; }
@@ -327,6 +329,7 @@ class FakeConsensus {
   FakeHost* const fake_;
   const Host host_;
   bool auto_elect_ = true;
+  chr_status open_failure_ = CHR_OK;
   bool hold_commits_ = false;
   bool slow_reads_ = false;
   bool hold_disk_ = false;

@@ -38,6 +38,8 @@ struct FakeConsensusTable {
   }
   static void recover(Group* group, uint64_t token) {
     FakeConsensus* consensus = group->owner;
+    if (consensus->open_failure_ != CHR_OK)
+      return consensus->host_.complete(token, consensus->open_failure_, "the group cannot be opened");
     group->open = true;
     group->applied = 0;
     if (group->snapshot_index > 0) {
@@ -50,8 +52,10 @@ struct FakeConsensusTable {
     if (consensus->auto_elect_) consensus->elect(group->name);
   }
 
-  static chr_status CHR_CALL close_group(chr_group* handle, uint32_t how, uint64_t token, chr_error*) {
+  static chr_status CHR_CALL close_group(chr_group* handle, uint32_t how, uint64_t token, chr_error* error) {
     Group* group = of(handle);
+    if (group->owner->open_failure_ != CHR_OK)
+      return report(error, CHR_E_INVALID_ARGUMENT, "the handle ended when the group could not be opened");
     const bool snapshot = how == CHR_CLOSE_SNAPSHOT;
     group->closing =
         snapshot && group->owner->hold_transfers_ && transfer(handle, -1, token, nullptr) == CHR_PENDING;

@@ -1,0 +1,67 @@
+// A group that cannot be opened: its handle is good for calls until its opener has been told.
+#include "glue_fixture.h"
+
+#include <chronik/plugin.hpp>
+
+namespace chronik::raft::test {
+namespace {
+
+class FailedOpen : public ::testing::TestWithParam<Node::Broken> {
+ protected:
+  void ask(chr_done* opened) {
+    opened->code = 99;
+    chr_error error = make_abi_error();
+    ASSERT_EQ(node_.ask_to_open("__meta", &journal_, &group_, node_.host.begin(opened), &error), CHR_PENDING);
+  }
+
+  Journal journal_;
+  Node node_;
+  chr_group* group_ = nullptr;
+};
+
+TEST_P(FailedOpen, CallsBeforeTheOpenerKnowsAreAnswered) {
+  node_.break_storage(GetParam());
+  chr_done opened{};
+  chr_group_bounds bounds{};
+  bounds.struct_size = sizeof bounds;
+  node_.host.on_shard(0, [&] {
+    ask(&opened);
+    EXPECT_EQ(node_.consensus->bounds(group_, &bounds), CHR_E_UNAVAILABLE);
+    EXPECT_EQ(node_.consensus->barrier(group_, 1, nullptr), CHR_E_UNAVAILABLE);
+  });
+  node_.host.run();
+  EXPECT_LT(opened.code, 0);
+  EXPECT_NE(opened.code, 99);
+}
+
+TEST_P(FailedOpen, AnOwnerThatStopsBeforeItKnowsClosesIt) {
+  node_.break_storage(GetParam());
+  chr_done opened{}, closed{};
+  closed.code = 99;
+  chr_error error = make_abi_error();
+  node_.host.on_shard(0, [&] {
+    ask(&opened);
+    EXPECT_EQ(node_.consensus->close_group(group_, CHR_CLOSE_SNAPSHOT, node_.host.begin(&closed), &error),
+              CHR_PENDING)
+        << error.message;
+  });
+  node_.host.run();
+  EXPECT_LT(opened.code, 0);
+  EXPECT_EQ(closed.code, CHR_OK);
+}
+
+TEST_P(FailedOpen, TheNameIsFreeAtOnce) {
+  node_.break_storage(GetParam());
+  chr_done opened{};
+  node_.host.on_shard(0, [&] { ask(&opened); });
+  node_.break_storage(Node::Broken::kNothing);
+  node_.open("__meta", &journal_);
+  node_.host.run();
+  EXPECT_EQ(node_.bounds("__meta").usable, 1u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Storage, FailedOpen,
+                         ::testing::Values(Node::Broken::kOpenGroup, Node::Broken::kGet));
+
+}  // namespace
+}  // namespace chronik::raft::test
