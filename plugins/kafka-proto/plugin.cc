@@ -5,6 +5,7 @@
 #include "kafka-proto/partition/directory.h"
 #include "kafka-proto/partition/fetch_sessions.h"
 #include "kafka-proto/server/api_entry.h"
+#include "kafka-proto/server/catalog_waits.h"
 #include "kafka-proto/server/connection.h"
 #include "kafka-proto/server/elections.h"
 #include "kafka-proto/server/listen.h"
@@ -115,6 +116,7 @@ Result<Progress> KafkaPlugin::start(uint64_t) {
   broker_.fetch_sessions = std::make_unique<FetchSessions>(broker_.config.max_fetch_sessions);
   broker_.producer_ids = std::make_unique<ProducerIds>(broker_);
   broker_.elections = std::make_unique<Elections>(broker_);
+  broker_.catalog_waits = std::make_unique<CatalogWaits>(broker_);
   CHRONIK_CHECK(broker_.elections->open());
   CHRONIK_CHECK(listen());
   host.post(0, [this] { broker_.partitions->start(); });
@@ -136,6 +138,7 @@ Status KafkaPlugin::listen() {
     if (advertised.host.empty()) advertised = bound;
   }
   if (advertised.port == 0) return fail(Code::kInvalidArgument, "kafka.advertise needs a port");
+  broker_.advertised.store(std::make_shared<const Address>(advertised));
   broker_.metadata.table->announce(broker_.metadata.self, to_abi(advertised.host), advertised.port);
   return {};
 }
@@ -151,6 +154,7 @@ Result<Progress> KafkaPlugin::stop(uint64_t token) {
 
 void KafkaPlugin::end_connections() {
   broker_.stopping.store(true, std::memory_order_relaxed);
+  broker_.catalog_waits->changed();
   for (uint32_t shard = 0; shard < broker_.host.shard_count(); ++shard)
     broker_.host.post(shard, [this, shard] { broker_.connections[shard]->wind_down(); });
   broker_.host.post(0, [this] {

@@ -7,6 +7,17 @@
 #include "kafka-proto/partition/directory.h"
 
 namespace chronik::kafka {
+namespace {
+
+std::vector<chr_broker> usable_in(const Broker& broker, const Catalog& catalog) {
+  std::vector<chr_broker> out = catalog.brokers();
+  const bool sees_cluster = catalog.controller() >= 0;
+  std::erase_if(out,
+                [&](const chr_broker& b) { return b.host.n == 0 || (sees_cluster && !broker.is_up(b.id)); });
+  return out;
+}
+
+}  // namespace
 
 ErrorCode change_error(chr_status code, ErrorCode exists, ErrorCode invalid) {
   switch (code) {
@@ -78,16 +89,27 @@ ReplicaStates replica_states(const Broker& broker, const chr_topic& topic, int32
 }
 
 std::vector<chr_broker> usable_brokers(const Broker& broker, const Catalog& catalog) {
-  std::vector<chr_broker> out = catalog.brokers();
-  const bool sees_cluster = catalog.controller() >= 0;
-  std::erase_if(out,
-                [&](const chr_broker& b) { return b.host.n == 0 || (sees_cluster && !broker.is_up(b.id)); });
-  return out;
+  std::vector<chr_broker> out = usable_in(broker, catalog);
+  const std::shared_ptr<const Address> own = broker.advertised.load();
+  if (!out.empty() || own == nullptr) return out;
+  chr_broker self{};
+  self.struct_size = sizeof self;
+  self.id = broker.host.node().id;
+  self.host = to_abi(own->host);
+  self.port = own->port;
+  self.rack = broker.host.node().rack;
+  return {self};
 }
 
-int32_t controller_of(const Broker& broker, const Catalog& catalog) {
-  const int32_t controller = catalog.controller();
-  return controller >= 0 ? controller : broker.host.node().id;
+bool knows_brokers(const Broker& broker, const Catalog& catalog) {
+  return !usable_in(broker, catalog).empty();
+}
+
+int32_t controller_of(const Broker& broker, const Catalog& catalog, const std::vector<chr_broker>& usable) {
+  for (const int32_t id : {catalog.controller(), broker.host.node().id}) {
+    if (std::ranges::find(usable, id, &chr_broker::id) != usable.end()) return id;
+  }
+  return usable.empty() ? broker.host.node().id : usable.front().id;
 }
 
 int32_t default_replicas(const Broker& broker, const Catalog& catalog) {

@@ -54,9 +54,10 @@ void add_leader(const Catalog& catalog, const LeaderHint& hint, Texts& texts, Re
   }
 }
 
-// Where clients are to send changes: to the leader of __meta. While none is known to this node itself, which
-// keeps them until there is one; a client that is told of no controller would not send them at all.
-int32_t controller_of(const Broker& broker, const Catalog& catalog);
+// Where clients are to send changes, always one of those brokers that they are told of: the leader of __meta,
+// else this node, else any. Each takes changes, and keeps them until there is a leader; a client that is told
+// of a controller whose address it does not know sends nothing, and does not ask again.
+int32_t controller_of(const Broker& broker, const Catalog& catalog, const std::vector<chr_broker>& usable);
 
 // Of a topic or partition that the catalog does not have: `unknown`, or `again` while this node cannot know
 // that, such as in the first moments after a restart.
@@ -98,8 +99,11 @@ ReplicaStates replica_states(const Broker& broker, const chr_topic& topic, int32
                              const std::vector<int32_t>& replicas);
 
 // The brokers that clients are told of: those that said where they are and that are up. A node that sees no
-// leader of __meta may be the one that is cut off, and tells of all.
+// leader of __meta may be the one that is cut off, and tells of all; where the catalog has none yet, of
+// itself.
 std::vector<chr_broker> usable_brokers(const Broker& broker, const Catalog& catalog);
+// Whether the catalog has any of them.
+bool knows_brokers(const Broker& broker, const Catalog& catalog);
 
 // How many replicas a topic gets that is created without a number.
 int32_t default_replicas(const Broker& broker, const Catalog& catalog);

@@ -22,11 +22,11 @@ void handle_describe_cluster(Broker& broker, Call<DescribeCluster> call) {
   }
   const Catalog catalog(broker);
   response.cluster_id = catalog.cluster_id();
-  response.controller_id = controller_of(broker, catalog);
   const std::vector<chr_broker> usable = usable_brokers(broker, catalog);
-  for (const chr_broker& b : catalog.brokers()) {
+  response.controller_id = controller_of(broker, catalog, usable);
+  for (const chr_broker& b : request.include_fenced_brokers ? catalog.brokers() : usable) {
     const bool fenced = std::ranges::find(usable, b.id, &chr_broker::id) == usable.end();
-    if (b.host.n == 0 || (fenced && !request.include_fenced_brokers)) continue;
+    if (b.host.n == 0) continue;
     DescribeClusterResponse::Broker out;
     out.broker_id = b.id;
     out.is_fenced = fenced;

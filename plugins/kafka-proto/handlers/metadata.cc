@@ -6,6 +6,7 @@
 
 #include "kafka-proto/handlers/answers.h"
 #include "kafka-proto/handlers/handlers.h"
+#include "kafka-proto/server/catalog_waits.h"
 #include "kafka-proto/server/elections.h"
 
 namespace chronik::kafka {
@@ -13,7 +14,7 @@ namespace {
 
 constexpr uint64_t kCreateTimeoutNs = 5'000'000'000;
 constexpr uint64_t kFirstElectionsNs = 500'000'000;  // how long what was created may be without leaders
-constexpr uint32_t kMostEarlyLooks = 50;             // for brokers: a second
+constexpr uint64_t kFirstBrokersNs = 1'000'000'000;  // how long a node may know of none
 
 MetadataResponse::Topic describe(const Broker& broker, const Catalog& catalog, const chr_topic& topic,
                                  bool with_operations) {
@@ -60,11 +61,11 @@ MetadataResponse::Topic describe_asked(const Broker& broker, const Catalog& cata
   return unknown(asked, absent(catalog, ErrorCode::kUnknownTopicOrPartition, ErrorCode::kLeaderNotAvailable));
 }
 
-void answer(Broker& broker, Call<Metadata>& call) {
-  const Catalog catalog(broker);
+void answer(Broker& broker, const Catalog& catalog, Call<Metadata>& call) {
   const MetadataRequest& request = call.request();
   MetadataResponse response;
-  for (const chr_broker& b : usable_brokers(broker, catalog)) {
+  const std::vector<chr_broker> brokers = usable_brokers(broker, catalog);
+  for (const chr_broker& b : brokers) {
     MetadataResponse::Broker out;
     out.node_id = b.id;
     out.host = from_abi(b.host);
@@ -73,7 +74,7 @@ void answer(Broker& broker, Call<Metadata>& call) {
     response.brokers.push_back(out);
   }
   if (!catalog.cluster_id().empty()) response.cluster_id = catalog.cluster_id();
-  response.controller_id = controller_of(broker, catalog);
+  response.controller_id = controller_of(broker, catalog, brokers);
   const bool with_operations = request.include_topic_authorized_operations;
   if (asks_for_all(call)) {
     for (uint32_t i = 0; i < catalog.topic_count(); ++i)
@@ -106,11 +107,11 @@ void refuse(Call<Metadata>& call) {
   call.answer(response);
 }
 
-std::set<std::string_view> missing_topics(const Broker& broker, const Call<Metadata>& call) {
+std::set<std::string_view> missing_topics(const Broker& broker, const Catalog& catalog,
+                                          const Call<Metadata>& call) {
   std::set<std::string_view> missing;
   if (asks_for_all(call) || !broker.config.auto_create_topics || !call.request().allow_auto_topic_creation)
     return missing;
-  const Catalog catalog(broker);
   for (const MetadataRequest::Topic& asked : *call.request().topics) {
     const std::string_view name = asked.name.value_or(std::string_view());
     if (is_zero(asked.topic_id) && topic_name_problem(name).empty() && !catalog.topic(name))
@@ -119,14 +120,12 @@ std::set<std::string_view> missing_topics(const Broker& broker, const Call<Metad
   return missing;
 }
 
-// A call that is answered once the partitions that it asks for have leaders, or at `until_ns`.
-struct Looking {
+// A call that waits for what it asks for.
+struct Asking {
   Broker& broker;
   Call<Metadata> call;
-  uint64_t until_ns;
   size_t topic = 0;  // those before it were found to have leaders
   int32_t partition = 0;
-  std::shared_ptr<Looking> alive;  // while a timer runs
 };
 
 std::optional<chr_topic> asked_topic(const Catalog& catalog, const Call<Metadata>& call, size_t at) {
@@ -136,15 +135,14 @@ std::optional<chr_topic> asked_topic(const Catalog& catalog, const Call<Metadata
                                  : catalog.topic(asked.topic_id);
 }
 
-bool finds_leaders(Looking& looking) {
-  const Catalog catalog(looking.broker);
-  const size_t n = asks_for_all(looking.call) ? catalog.topic_count() : looking.call.request().topics->size();
-  for (; looking.topic < n; ++looking.topic, looking.partition = 0) {
-    const std::optional<chr_topic> topic = asked_topic(catalog, looking.call, looking.topic);
+bool finds_leaders(Asking& asking, const Catalog& catalog) {
+  const size_t n = asks_for_all(asking.call) ? catalog.topic_count() : asking.call.request().topics->size();
+  for (; asking.topic < n; ++asking.topic, asking.partition = 0) {
+    const std::optional<chr_topic> topic = asked_topic(catalog, asking.call, asking.topic);
     const auto partitions = topic.has_value() ? static_cast<int32_t>(topic->n_partitions) : 0;
-    for (; looking.partition < partitions; ++looking.partition) {
-      const std::optional<chr_partition> partition = catalog.partition(*topic, looking.partition);
-      if (partition.has_value() && !is_led(looking.broker, *partition)) return false;
+    for (; asking.partition < partitions; ++asking.partition) {
+      const std::optional<chr_partition> partition = catalog.partition(*topic, asking.partition);
+      if (partition.has_value() && !is_led(asking.broker, *partition)) return false;
     }
   }
   return true;
@@ -153,49 +151,23 @@ bool finds_leaders(Looking& looking) {
 // Clients that are told of a partition without a leader ask again only a second or so later. An election
 // takes milliseconds, so it is worth to wait for it, within bounds. Whatever came of it, the catalog says
 // what is true now.
-void answer_with_leaders(const std::shared_ptr<Looking>& looking) {
-  constexpr uint64_t kLookAgainNs = 2'000'000;
-  Broker& broker = looking->broker;
-  const bool waits = broker.host.now_ns() < looking->until_ns && !broker.stopping;
-  if (!waits || finds_leaders(*looking)) return answer(broker, looking->call);
-  looking->alive = looking;
-  broker.host.timer(
-      kLookAgainNs,
-      [](void* context) {
-        answer_with_leaders(std::exchange(static_cast<Looking*>(context)->alive, nullptr));
-      },
-      looking.get());
+void answer_with_leaders(const std::shared_ptr<Asking>& asking, uint64_t until_ns) {
+  asking->broker.catalog_waits->wait(until_ns, [asking](const Catalog& catalog, bool over) {
+    if (!over && !finds_leaders(*asking, catalog)) return false;
+    answer(asking->broker, catalog, asking->call);
+    return true;
+  });
 }
-
-// A client that looks for leaders asks the same node again and again while it answers. One that is cut off
-// does not answer: it drops the call, which ends the connection, and the client asks another node. Who lists
-// all topics is told what this node knows.
-bool asks_in_vain(Broker& broker, const Call<Metadata>& call) {
-  return broker.elections->is_cut_off() && !asks_for_all(call) && !call.request().topics->empty();
-}
-
-// A request that this node cannot answer yet: it knows of no broker, not even of itself.
-struct Early {
-  Broker& broker;
-  Call<Metadata> call;
-  uint32_t looks_left;
-  std::shared_ptr<Early> alive;  // while a timer runs
-};
-
-bool knows_brokers(const Broker& broker) { return !usable_brokers(broker, Catalog(broker)).empty(); }
 
 // Creates what is missing first; results: of it, once it is done.
 struct Creation {
-  std::shared_ptr<Looking> looking;
+  std::shared_ptr<Asking> asking;
   std::vector<chr_change_result> results;
 };
 
-void serve(Broker& broker, Call<Metadata> call) {
-  const std::set<std::string_view> missing = missing_topics(broker, call);
-  const auto looking =
-      std::make_shared<Looking>(broker, std::move(call), broker.elections->leaders_expected_until_ns());
-  if (missing.empty()) return answer_with_leaders(looking);
-  const int32_t factor = default_replicas(broker, Catalog(broker));
+void create(const std::shared_ptr<Asking>& asking, const std::set<std::string_view>& missing,
+            int32_t factor) {
+  Broker& broker = asking->broker;
   std::vector<chr_new_topic> topics;
   for (const std::string_view name : missing) {
     chr_new_topic topic{};
@@ -204,7 +176,7 @@ void serve(Broker& broker, Call<Metadata> call) {
     topic.replication_factor = factor;
     topics.push_back(topic);
   }
-  const auto creation = std::make_shared<Creation>(looking, std::vector<chr_change_result>(topics.size()));
+  const auto creation = std::make_shared<Creation>(asking, std::vector<chr_change_result>(topics.size()));
   const Service<chr_metadata_v1>& metadata = broker.metadata;
   const chr_status status = broker.host.async(
       [&](uint64_t token) {
@@ -213,34 +185,35 @@ void serve(Broker& broker, Call<Metadata> call) {
                                              creation->results.data(), token, nullptr);
       },
       [creation](const chr_done&) {
-        Looking& created = *creation->looking;
-        created.until_ns = created.broker.host.now_ns() + kFirstElectionsNs;
-        answer_with_leaders(creation->looking);
+        answer_with_leaders(creation->asking, creation->asking->broker.host.now_ns() + kFirstElectionsNs);
       });
-  if (status != CHR_PENDING) answer(broker, looking->call);
+  if (status != CHR_PENDING) answer(broker, Catalog(broker), asking->call);
 }
 
-// A cluster that has just started knows its brokers in a moment. A node that is not in its cluster never
-// does; a client that got answers from it would ask nobody else, so the connection ends, and the client turns
-// to its other addresses.
-void serve_once_known(const std::shared_ptr<Early>& early) {
-  constexpr uint64_t kLookAgainNs = 20'000'000;
-  if (knows_brokers(early->broker)) return serve(early->broker, std::move(early->call));
-  if (early->looks_left-- == 0 || early->broker.stopping) return;
-  early->alive = early;
-  early->broker.host.timer(
-      kLookAgainNs,
-      [](void* context) { serve_once_known(std::exchange(static_cast<Early*>(context)->alive, nullptr)); },
-      early.get());
+// Where no change can be made now, nothing is created: clients are told to ask again, and find what is there.
+void serve(const std::shared_ptr<Asking>& asking, const Catalog& catalog) {
+  Broker& broker = asking->broker;
+  const bool is_cut_off = catalog.controller() < 0 && broker.elections->is_cut_off();
+  const bool takes_changes = knows_brokers(broker, catalog) && !is_cut_off;
+  const std::set<std::string_view> missing =
+      takes_changes ? missing_topics(broker, catalog, asking->call) : std::set<std::string_view>();
+  if (missing.empty()) return answer_with_leaders(asking, broker.elections->leaders_expected_until_ns());
+  create(asking, missing, default_replicas(broker, catalog));
 }
 
 }  // namespace
 
+// A cluster that has just started knows its brokers in a moment. Where it takes longer, clients are told of
+// this node alone, and that all else has no leader yet.
 void handle_metadata(Broker& broker, Call<Metadata> call) {
   if (asks_by_id_too_early(call)) return refuse(call);
-  if (asks_in_vain(broker, call)) return;
-  if (knows_brokers(broker)) return serve(broker, std::move(call));
-  serve_once_known(std::make_shared<Early>(broker, std::move(call), kMostEarlyLooks, nullptr));
+  const auto asking = std::make_shared<Asking>(broker, std::move(call));
+  broker.catalog_waits->wait(broker.host.now_ns() + kFirstBrokersNs,
+                             [asking](const Catalog& catalog, bool over) {
+                               if (!over && !knows_brokers(asking->broker, catalog)) return false;
+                               serve(asking, catalog);
+                               return true;
+                             });
 }
 
 }  // namespace chronik::kafka

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "kafka-proto/server/call.h"
+#include "kafka-proto/server/catalog_waits.h"
 #include "kafka-proto/server/elections.h"
 
 namespace chronik::kafka {
@@ -28,10 +29,11 @@ PartitionDirectory::PartitionDirectory(Broker& broker)
       brokers_metric_(broker.host.gauge("kafka_brokers", "How many brokers the cluster has.")),
       strays_(broker, &closing_groups_) {
   for (uint32_t shard = 0; shard < shards_.size(); ++shard) ticks_.push_back({this, shard});
+  // Before anything else could be ready.
+  broker_.host.health("partitions", CHR_HEALTH_NOT_READY, "the catalog was not read yet");
 }
 
 void PartitionDirectory::start() {
-  broker_.host.health("partitions", CHR_HEALTH_NOT_READY, "the catalog was not read yet");
   broker_.metadata.table->watch(broker_.metadata.self, changed, this);
 }
 
@@ -81,6 +83,7 @@ void PartitionDirectory::follow() {
   version_ = catalog.version();
   strays_.look();
   report_health();
+  broker_.catalog_waits->changed();
 }
 
 void PartitionDirectory::publish(const Catalog& catalog) {

@@ -2,6 +2,7 @@
 
 #include "kafka-proto/partition/directory.h"
 #include "kafka-proto/partition/fetch_sessions.h"
+#include "kafka-proto/server/catalog_waits.h"
 #include "kafka-proto/server/connection.h"
 #include "kafka-proto/server/elections.h"
 #include "kafka-proto/server/producer_ids.h"

@@ -17,10 +17,12 @@
 
 #include "kafka-proto/records/compression.h"
 #include "kafka-proto/records/topic_config.h"
+#include "kafka-proto/server/listen.h"
 #include "kafka-proto/server/metrics.h"
 
 namespace chronik::kafka {
 
+class CatalogWaits;
 class ConnectionSet;
 class Elections;
 class FetchSessions;
@@ -64,6 +66,8 @@ struct Broker {
   ServerMetrics metrics;
   std::atomic<uint32_t> open_calls{0};
   std::atomic<bool> stopping{false};
+  // Where clients find this node; null until it listens, then the same for good.
+  std::atomic<std::shared_ptr<const Address>> advertised;
   const chr_net_v1* net = nullptr;
   const chr_link_v1* link = nullptr;  // absent where there are no peers
   Service<chr_metadata_v1> metadata;
@@ -76,6 +80,7 @@ struct Broker {
   std::unique_ptr<FetchSessions> fetch_sessions;
   std::unique_ptr<ProducerIds> producer_ids;
   std::unique_ptr<Elections> elections;
+  std::unique_ptr<CatalogWaits> catalog_waits;
 };
 
 // An image of the catalog, held for as long as this lives.

@@ -6,6 +6,7 @@
 #include <chronik/plugin.hpp>
 
 #include "kafka-proto/partition/directory.h"
+#include "kafka-proto/server/catalog_waits.h"
 #include "kafka-proto/wire/reader.h"
 #include "kafka-proto/wire/writer.h"
 
@@ -243,6 +244,7 @@ void Elections::frame(int32_t from, chr_slice bytes) {
 void Elections::link(int32_t peer, uint32_t up) {
   if (stopped_) return;
   broker_.partitions->links_changed();
+  broker_.catalog_waits->changed();
   if (up != 0) return;
   leaders_expected_until_ns_.store(broker_.host.now_ns() + kElectionsNs, std::memory_order_relaxed);
   std::vector<uint64_t> numbers;

@@ -36,8 +36,8 @@ class Elections {
   void elect(std::vector<Item> items, uint64_t timeout_ns, Done done);
   // The catalog names this leader of __meta now; negative: none.
   void controller_changed(int32_t controller);
-  // [any] Whether this node knew a leader of __meta and has known none for a second: it may be the one that
-  // is cut off, and cannot hear of leaders that the others elect.
+  // [any] Whether this node knew a leader of __meta and has known none for a second: no change will be made
+  // soon.
   bool is_cut_off() const;
   // [any] A node was just lost, others are being elected: until when it is worth to wait for leaders.
   uint64_t leaders_expected_until_ns() const {

@@ -1,10 +1,14 @@
-"""cold starts of three nodes at once, from empty folders and on their data: no CRITICAL line, each assignment within three attempts"""
-from sightings import Connection, assignments, critical, leaderships, total
+"""cold starts of three nodes at once, from empty folders and on their data, with an admin client from the first port on"""
+import subprocess
+
+from sightings import assignments, critical, leaderships, total
 from suite import Suite
 
 PARTITIONS = 27
+PARTITIONS_AGAIN = 3  # of the topic that is made when the nodes start on their data
 ATTEMPTS = 3
-EXISTS = 36  # Kafka's TOPIC_ALREADY_EXISTS
+CLIENT_GIVES_UP = 20_000  # ms
+LONGEST_WAIT = 2000  # ms
 
 
 class Run(Suite):
@@ -12,16 +16,21 @@ class Run(Suite):
 
     @staticmethod
     def options(parser):
-        parser.add_argument("--starts", type=int, help="how many (default 50, bounded 2)")
+        parser.add_argument("--starts", type=int, help="how many (default 200, bounded 8)")
 
     def run(self):
-        starts = self.arguments.starts or (2 if self.bounded else 50)
+        starts = self.arguments.starts or (8 if self.bounded else 200)
         attempts, criticals, updates = [], [], 0
+        self.waits, self.refusals = [], []
         for start in range(0, starts, 2):
             with self.cluster() as cluster:
-                self.start_empty(cluster)
-                if start + 1 < starts:
-                    self.start_again(cluster, crash=start % 4 == 0)
+                # A client may know all addresses, or only one.
+                bootstrap = cluster.bootstrap if start % 4 == 0 else cluster.nodes[start // 4 % 3].bootstrap
+                made = self.start(cluster, bootstrap, "cold", PARTITIONS)
+                if made and start + 1 < starts:
+                    for node in cluster.nodes:
+                        node.kill() if start % 4 == 0 else node.stop()
+                    self.start(cluster, bootstrap, "again", PARTITIONS_AGAIN, made)
                 found = assignments(cluster.nodes)
                 updates += len(found)
                 attempts += [each.attempt for each in found]
@@ -30,36 +39,35 @@ class Run(Suite):
         self.say(f"{starts} cold starts, {updates} assignments; attempts that they took: {counts}")
         self.expect(not criticals, f"CRITICAL lines: {len(criticals)} {criticals[:1]}")
         self.measured("attempts of the slowest assignment", max(attempts), ATTEMPTS, absurd=1000)
+        self.expect(not self.refusals, f"admin clients that failed: {len(self.refusals)} of {starts} {self.refusals[:1]}")
+        waits = sorted(self.waits)
+        self.say(f"from the first port to the topic: p50 {waits[len(waits) // 2]:.0f} ms")
+        self.measured("longest wait of an admin client", round(waits[-1]), LONGEST_WAIT, "ms")
 
-    def start_empty(self, cluster):
-        for node in cluster.nodes:
-            node.launch()
-        # As soon as a node takes it: not all need to be known yet, or to run.
-        self.wait_until(lambda: any(self.creates(node) for node in cluster.nodes), "the topic is there")
-        self.wait_for_all(cluster)
-
-    @staticmethod
-    def creates(node):
+    def start(self, cluster, bootstrap, topic, partitions, there=0):
+        """All nodes at once, with a client that is there before the first port is; how many partitions there are then, 0: it failed."""
+        client = subprocess.Popen([str(self.tests / "admin_client"), bootstrap, topic, str(partitions), "3", str(CLIENT_GIVES_UP)],
+                                  stdout=subprocess.PIPE, text=True)
         try:
-            connection = Connection(node)
-        except OSError:
-            return False  # it is not there yet
-        try:
-            connection.ask_to_create("cold", PARTITIONS, 3, timeout_ms=5000)
-            return connection.created() in (0, EXISTS)
+            for node in cluster.nodes:
+                node.launch()
+            wait, answer = client.communicate(timeout=120)[0].strip().split(" ", 1)
         finally:
-            connection.close()
+            client.kill()
+        self.waits.append(float(wait))
+        if answer != "Success":
+            self.refusals.append(f"{topic} by {bootstrap}: {answer}")
+            return 0
+        self.wait_for_all(cluster, there + partitions)
+        return there + partitions
 
-    def start_again(self, cluster, crash):
-        for node in cluster.nodes:
-            node.kill() if crash else node.stop()
-        cluster.start()
-        self.wait_for_all(cluster)
-
-    def wait_for_all(self, cluster):
+    def wait_for_all(self, cluster, partitions):
         """Until every group has a leader, and the catalog shows the newest leader of each."""
+        for node in cluster.nodes:
+            node.await_ready(60)
+
         def settled():
-            if total(cluster.nodes, "chronik_raft_leaders") != PARTITIONS + 1:
+            if total(cluster.nodes, "chronik_raft_leaders") != partitions + 1:
                 return False
             shown = {(each.group, each.term) for each in assignments(cluster.nodes)}
             newest = {}

@@ -101,6 +101,7 @@ class FakeMetadata {
   const Topic& topic(const std::string& name) const { return *state_.topics.at(name); }
   const std::optional<Announced>& announced() const { return announced_; }
   uint64_t open_images() const { return open_images_; }
+  uint64_t images() const { return images_; }  // that were ever taken
   uint64_t changes() const { return changes_; }
   size_t watchers() const { return watchers_.size(); }
 
@@ -108,6 +109,7 @@ class FakeMetadata {
   chr_catalog* catalog() {
     if (!image_) image_ = std::make_shared<const State>(state_);
     ++open_images_;
+    ++images_;
     return reinterpret_cast<chr_catalog*>(new Image{image_, ordered(*image_)});
   }
   void release(chr_catalog* catalog) {
@@ -387,7 +389,7 @@ class FakeMetadata {
   chr_status answer_ = CHR_OK, items_ = CHR_OK;
   bool held_ = false, lead_new_topics_ = true;
   uint8_t last_id_ = 0;
-  uint64_t next_producer_id_ = 0, open_images_ = 0, changes_ = 0;
+  uint64_t next_producer_id_ = 0, open_images_ = 0, images_ = 0, changes_ = 0;
 };
 
 }  // namespace chronik::testing

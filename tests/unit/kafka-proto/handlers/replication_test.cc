@@ -104,32 +104,105 @@ TEST_F(ReplicationTest, MetadataWaitsForTheElectionThatFollowsALostNode) {
   EXPECT_EQ(answer.topics.at(0).partitions.at(0).leader_epoch, 3);
 }
 
-TEST_F(ReplicationTest, ANodeThatIsCutOffSendsClientsToOthers) {
+// Two of three nodes are down, or this one is cut off: what it leads itself is found, and nobody has to guess
+// why a connection ended.
+TEST_F(ReplicationTest, ANodeWithoutALeaderOfMetaSaysWhatItKnows) {
   add("t");
-  EXPECT_EQ(partition("t").error_code, ErrorCode::kNone);
+  broker.add_topic("own");
+  broker.consensus.follow(broker.group("t"), 2, 2);
+  broker.metadata.set_leader("t", 0, 2, 2);
   broker.metadata.set_controller(-1);
-  EXPECT_EQ(partition("t").error_code, ErrorCode::kNone);
-  broker.host.advance(milliseconds(900));
-  EXPECT_EQ(partition("t").error_code, ErrorCode::kNone);
-  broker.host.advance(milliseconds(200));
+  broker.set_link(2, false);
+  broker.set_link(3, false);
+  broker.host.advance(seconds(2));
+  EXPECT_EQ(partition("own").leader_id, 1);
+  EXPECT_EQ(partition("t").error_code, ErrorCode::kLeaderNotAvailable);
+  EXPECT_EQ(metadata.controller_id, 1);
+  EXPECT_EQ(metadata.brokers.size(), 3u);
+  // Nor does a topic that nobody can create now keep its client waiting.
+  const uint64_t changes = broker.metadata.changes();
+  MetadataRequest request;
+  request.topics.emplace().emplace_back().name = "new";
+  EXPECT_EQ(client.call<Metadata>(12, request).topics.at(0).error_code, ErrorCode::kLeaderNotAvailable);
+  EXPECT_EQ(broker.metadata.changes(), changes);
+  EXPECT_TRUE(client.open());
+  broker.metadata.set_controller(2);
+  EXPECT_EQ(client.call<Metadata>(12, request).topics.at(0).error_code, ErrorCode::kNone);
+}
+
+// Clients do not ask again for a controller that they were told of, and not where to find it.
+TEST_F(ReplicationTest, TheControllerIsOneOfTheBrokersThatClientsAreToldOf) {
+  const auto controller = [&] {
+    const DescribeClusterResponse cluster = client.call<DescribeCluster>(2, DescribeClusterRequest());
+    MetadataRequest all;
+    all.topics.reset();
+    metadata = client.call<Metadata>(12, all);
+    EXPECT_EQ(cluster.controller_id, metadata.controller_id);
+    EXPECT_TRUE(std::ranges::any_of(metadata.brokers, [&](const MetadataResponse::Broker& known) {
+      return known.node_id == metadata.controller_id;
+    })) << metadata.controller_id;
+    return metadata.controller_id;
+  };
+  broker.metadata.set_controller(3);
+  EXPECT_EQ(controller(), 3);
+  broker.metadata.set_broker({3, "", 0, ""});  // it leads __meta, and did not say yet where it listens
+  EXPECT_EQ(controller(), 1);
+  broker.metadata.set_broker({1, "", 0, ""});  // nor did this node
+  EXPECT_EQ(controller(), 2);
+}
+
+// As soon as a port listens, and for as long as a cluster may take to form.
+TEST_F(ReplicationTest, ANodeThatKnowsNoBrokerYetWaitsAndThenTellsOfItself) {
+  for (const int32_t id : {1, 2, 3}) broker.metadata.set_broker({id, "", 0, ""});
+  broker.metadata.set_controller(-1);
+  const auto ask = [&](std::string_view topic) {
+    MetadataRequest request;
+    request.topics.emplace().emplace_back().name = topic;
+    const int32_t id = client.send<Metadata>(12, request);
+    broker.host.run();
+    EXPECT_FALSE(client.next_frame().has_value());
+    return id;
+  };
+  int32_t asked = ask("made");
+  broker.host.advance(milliseconds(300));
+  broker.metadata.set_broker({2, "two.example", 9093, ""});
+  broker.host.run();  // told of the change, not by the clock
+  EXPECT_EQ(client.receive<Metadata>(12, asked).controller_id, 2);
+  broker.metadata.set_broker({2, "", 0, ""});
+  asked = ask("t");
+  broker.host.advance(seconds(1));
+  const MetadataResponse alone = client.receive<Metadata>(12, asked);
+  ASSERT_EQ(alone.brokers.size(), 1u);
+  EXPECT_EQ(alone.brokers[0].node_id, 1);
+  EXPECT_EQ(alone.brokers[0].port, broker.metadata.announced()->port);
+  EXPECT_EQ(alone.controller_id, 1);
+  EXPECT_EQ(alone.topics.at(0).error_code, ErrorCode::kLeaderNotAvailable);
+  EXPECT_EQ(client.call<DescribeCluster>(2, DescribeClusterRequest()).brokers.size(), 1u);
+  EXPECT_TRUE(client.open());
+}
+
+// A failover is when all clients ask at once.
+TEST_F(ReplicationTest, ClientsThatWaitForALeaderCostNothingMeanwhile) {
+  add("t");
+  broker.consensus.follow(broker.group("t"), 2, 2);
+  broker.metadata.set_leader("t", 0, 2, 2);
+  broker.set_link(2, false);
   MetadataRequest request;
   request.topics.emplace().emplace_back().name = "t";
-  client.send<Metadata>(12, request);
+  std::vector<TestClient> clients;
+  for (int i = 0; i < 100; ++i) {
+    clients.push_back(broker.client());
+    clients.back().send<Metadata>(12, request);
+  }
   broker.host.run();
-  EXPECT_FALSE(client.open());
-  TestClient lists = broker.client();
-  request.topics.reset();
-  EXPECT_EQ(lists.call<Metadata>(12, request).topics.size(), 1u);
-  broker.metadata.set_controller(2);
+  const uint64_t before = broker.metadata.images();
+  broker.host.advance(milliseconds(400));
+  EXPECT_EQ(broker.metadata.images(), before);  // nothing changed, nobody looks
+  broker.metadata.set_leader("t", 0, 3, 3);
   broker.host.run();
-  request.topics.emplace().emplace_back().name = "t";
-  EXPECT_EQ(lists.call<Metadata>(12, request).topics.size(), 1u);
-  // Nobody asked meanwhile; the next loss begins anew.
-  broker.host.advance(seconds(2));
-  broker.metadata.set_controller(-1);
-  broker.host.run();
-  EXPECT_EQ(lists.call<Metadata>(12, request).topics.size(), 1u);
-  EXPECT_TRUE(lists.open());
+  EXPECT_LE(broker.metadata.images(), before + 5);  // one look for all
+  for (TestClient& each : clients)
+    EXPECT_EQ(each.receive<Metadata>(12).topics.at(0).partitions.at(0).leader_id, 3);
 }
 
 TEST_F(ReplicationTest, FencedBrokersAreShownOnRequest) {

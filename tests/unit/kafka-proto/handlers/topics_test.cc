@@ -221,23 +221,6 @@ TEST_F(TopicsTest, DeletesByNameAndId) {
   }
 }
 
-TEST_F(TopicsTest, MetadataWaitsForBrokersAndThenEndsTheConnection) {
-  broker.metadata.set_broker({1, "", 0, ""});  // nobody said yet where it is
-  broker.host.run();
-  const int32_t early = client.send<Metadata>(9, {});
-  broker.host.advance(milliseconds(500));
-  EXPECT_FALSE(client.next_frame().has_value());
-  broker.metadata.set_broker({1, "here.example", 9092, ""});
-  broker.host.advance(milliseconds(100));
-  EXPECT_EQ(client.receive<Metadata>(9, early).brokers.size(), 1u);
-
-  broker.metadata.set_broker({1, "", 0, ""});
-  client.send<Metadata>(9, {});
-  broker.host.advance(seconds(2));
-  EXPECT_FALSE(client.next_frame().has_value());
-  EXPECT_FALSE(client.open());
-}
-
 TEST_F(TopicsTest, MetadataOverAllVersions) {
   const chr_uuid id = broker.add_topic("t", 2);
   broker.metadata.set_broker({1, "here.example", 9092, "r1"});
