@@ -14,6 +14,7 @@ Raft::Raft(const Config& config, Membership membership, HardState hard_state, St
       log_(std::move(log)),
       hard_state_(hard_state),
       persist_next_(log_.last_index() + 1),
+      commit_hint_(log_.committed()),
       announced_commit_(log_.first_index() - 1),
       apply_handed_out_(log_.loaded()) {
   RAFT_INVARIANT(config_.self != kNobody);
@@ -275,11 +276,15 @@ void Raft::take_storage(Ready* ready) {
   batch.ticket = next_ticket_++;
   batch.term = hard_state_.term;
   batch.truncate_from = std::exchange(truncate_from_, 0);
-  batch.commit = log_.committed();
+  batch.commit = std::min(log_.committed(), log_.stable());
   if (std::exchange(hard_state_dirty_, false)) {
     batch.has_hard_state = true;
-    batch.hard_state = hard_state_;
     last_hard_state_ticket_ = batch.ticket;
+  }
+  if (batch.commit >= commit_hint_ + config_.hint_entries) batch.has_hard_state = true;
+  if (batch.has_hard_state) {
+    batch.hard_state = hard_state_;
+    commit_hint_ = batch.commit;
   }
   if (persist_next_ <= last) log_.slice(persist_next_, last, UINT64_MAX, &batch.entries);
   persist_next_ = last + 1;

@@ -285,6 +285,7 @@ class Raft {
   bool hard_state_dirty_ = false;
   Index truncate_from_ = 0;
   Index persist_next_ = 1;
+  Index commit_hint_ = 0;  // the newest that went to storage
   std::deque<Written> written_;
   std::deque<Held> held_;
 

@@ -218,6 +218,7 @@ struct Config {
   uint64_t max_inflight_bytes = 16u << 20;
   uint32_t max_inflight_messages = 256;
   uint64_t max_uncommitted_bytes = 64u << 20;
+  uint32_t hint_entries = 4096;      // committed, for a new hint; a restart looks at each entry above it
   uint32_t tail_entries = 4096;      // that may stay in memory after they were applied
   Nanos trim_hold = 60'000'000'000;  // for which the log waits with a trim for a member that is behind
 };

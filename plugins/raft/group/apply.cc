@@ -8,6 +8,7 @@ namespace chronik::raft {
 namespace {
 
 constexpr uint64_t kChunkBytes = 4u << 20;
+constexpr uint32_t kChunkEntries = 4096;
 constexpr uint32_t kFirstMachineKind = 16;
 
 }  // namespace
@@ -43,6 +44,7 @@ bool Group::load_chunk() {
   args.from = applied_ + 1;
   args.to = apply_target_ + 1;
   args.max_bytes = kChunkBytes;
+  args.max_entries = kChunkEntries;
   services_.store.read(args, [self = shared_from_this()](Result<StoredEntries> read) {
     self->applying_ = false;
     self->chunk_read(std::move(read));

@@ -154,7 +154,11 @@ class Group : public std::enable_shared_from_this<Group> {
 
   // reads.cc
   bool read_memory(const chr_group_read& args, int64_t bound, chr_entries* out);
+  struct HeaderScan;
+  chr_storage_read stored_range(const chr_group_read& args, Index from) const;
   void read_storage(const chr_group_read& args, Index from, bool certain, chr_entries* out, uint64_t token);
+  void read_headers(const std::shared_ptr<HeaderScan>& scan, Index from);
+  void headers_read(const std::shared_ptr<HeaderScan>& scan, Result<StoredEntries> headers);
   void locate_and_read(const chr_group_read& args, chr_entries* out, uint64_t token);
   void storage_read(const chr_group_read& args, bool certain, chr_entries* out, uint64_t token,
                     Result<StoredEntries> read);

@@ -11,6 +11,10 @@ namespace chronik::raft {
 namespace {
 
 constexpr size_t kHints = 16;
+constexpr uint32_t kEntriesAtOnce = 16384;  // a batch of one record is little but its header
+constexpr uint32_t kHeadersAtOnce = 4096;
+constexpr uint32_t kFirstHeaders = 16;  // most who ask want one
+constexpr uint32_t kMoreHeaders = 1024;
 constexpr Nanos kSayDamagedAgain = 60'000'000'000;
 
 }  // namespace
@@ -70,9 +74,33 @@ void Group::locate_and_read(const chr_group_read& args, chr_entries* out, uint64
                        });
 }
 
-// certain: `from` is known to hold the offset; otherwise it was a guess, and an empty answer proves nothing.
-void Group::read_storage(const chr_group_read& args, Index from, bool certain, chr_entries* out,
-                         uint64_t token) {
+// Storage counts no bytes where it returns none: headers come in pages, until they describe enough, or are
+// many.
+struct Group::HeaderScan {
+  chr_group_read args;
+  bool certain;
+  chr_entries* out;
+  uint64_t token;
+  EntriesLease* lease = EntriesLease::make();
+  uint64_t bytes = 0;
+  uint32_t seen = 0;
+  uint32_t page = kFirstHeaders;
+
+  // False: that is all.
+  bool take(const StoredEntries& headers) {
+    for (uint32_t i = 0; i < headers.n; ++i) {
+      const chr_entry_header& header = headers.entries[i].header;
+      if (header.kind != CHR_ENTRY_DATA) continue;
+      bytes += header.bytes;
+      if (!lease->empty() && bytes > args.max_bytes) return false;
+      lease->add({header, {}});
+    }
+    seen += headers.n;
+    return headers.n == std::exchange(page, kMoreHeaders) && bytes < args.max_bytes && seen < kHeadersAtOnce;
+  }
+};
+
+chr_storage_read Group::stored_range(const chr_group_read& args, Index from) const {
   const RaftLog& log = raft_->log();
   chr_storage_read read{};
   read.headers_only = args.headers_only;
@@ -81,11 +109,39 @@ void Group::read_storage(const chr_group_read& args, Index from, bool certain, c
   // Above what is durable, storage may still hold entries that were truncated.
   read.to = std::min(args.bound == CHR_BOUND_COMMITTED ? visible_ : log.last_index(), log.stable()) + 1;
   read.max_bytes = args.max_bytes;
+  read.max_entries = kEntriesAtOnce;
   read.max_lease_ms = args.max_lease_ms;
-  services_.store.read(read,
+  return read;
+}
+
+// certain: `from` is known to hold the offset; otherwise it was a guess, and an empty answer proves nothing.
+void Group::read_storage(const chr_group_read& args, Index from, bool certain, chr_entries* out,
+                         uint64_t token) {
+  if (args.headers_only != 0)
+    return read_headers(std::make_shared<HeaderScan>(HeaderScan{args, certain, out, token}), from);
+  services_.store.read(stored_range(args, from),
                        [self = shared_from_this(), args, certain, out, token](Result<StoredEntries> entries) {
                          self->storage_read(args, certain, out, token, std::move(entries));
                        });
+}
+
+void Group::read_headers(const std::shared_ptr<HeaderScan>& scan, Index from) {
+  chr_storage_read read = stored_range(scan->args, from);
+  read.max_entries = scan->page;
+  services_.store.read(read, [self = shared_from_this(), scan](Result<StoredEntries> headers) {
+    self->headers_read(scan, std::move(headers));
+  });
+}
+
+void Group::headers_read(const std::shared_ptr<HeaderScan>& scan, Result<StoredEntries> headers) {
+  const bool more = headers && scan->take(*headers) && state_ == State::kOpen;
+  if (more) return read_headers(scan, headers->entries[headers->n - 1].header.index + 1);
+  const bool none = scan->lease->empty();
+  scan->lease->give_to(scan->out);
+  if (!headers) read_failed(headers.error());
+  if (!headers && none) return services_.host.complete(scan->token, headers.error());
+  if (none && scan->seen > 0 && !scan->certain) return locate_and_read(scan->args, scan->out, scan->token);
+  services_.host.complete(scan->token, CHR_OK);
 }
 
 void Group::storage_read(const chr_group_read& args, bool certain, chr_entries* out, uint64_t token,

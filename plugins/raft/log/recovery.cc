@@ -5,6 +5,11 @@
 #include <utility>
 
 namespace chronik::raft {
+namespace {
+
+constexpr uint32_t kHeadersAtOnce = 1024;
+
+}  // namespace
 
 void Recovery::run(const Store& store, uint64_t group, NodeId self, const Membership& initial, Done done) {
   std::shared_ptr<Recovery>(new Recovery(store, group, self, initial, std::move(done)))->read_vote();
@@ -92,15 +97,34 @@ void Recovery::read_headers() {
   std::erase_if(meta_.configs, [&](const ConfigEntry& config) { return config.index > bounds_.last_index; });
   commit_ = sole_voter() ? bounds_.last_index : std::max(commit_, found_.snapshot.index);
   commit_ = std::clamp(commit_, bounds_.first_index - 1, bounds_.last_index);
+  StoredLog& log = found_.log;
+  log.first_index = std::max<Index>(bounds_.first_index, 1);
+  log.before_index = log.first_index - 1;
+  log.commit = commit_;
+  log.applied = std::max(found_.snapshot.index, log.first_index - 1);
+  found_.log_start = std::max(meta_.log_start, found_.snapshot.log_start);
   // What may still be truncated must be known entry by entry, and the last one that cannot.
+  const Index from = std::max(commit_, bounds_.first_index);
+  for (const TermStart& start : meta_.terms)
+    if (start.first_index < from) log.terms.push_back(start);
+  keep_configs(from);
+  read_page(from);
+}
+
+void Recovery::read_page(Index from) {
   chr_storage_read args{};
   args.headers_only = 1;
   args.group = group_;
-  args.from = std::max(commit_, bounds_.first_index);
-  args.max_bytes = UINT64_MAX;
-  store_.read(args, [self = shared_from_this(), from = args.from](Result<StoredEntries> headers) {
+  args.from = from;
+  args.max_entries = kHeadersAtOnce;
+  store_.read(args, [self = shared_from_this()](Result<StoredEntries> headers) {
     if (!headers) return self->finish(std::unexpected(headers.error()));
-    self->build_log(*headers, from);
+    for (uint32_t i = 0; i < headers->n; ++i)
+      if (const Status status = self->take_header(EntryHeader(headers->entries[i].header)); !status)
+        return self->finish(status);
+    if (headers->n == 0 || self->last_header_ >= self->bounds_.last_index) return self->read_configs();
+    headers->lease = Lease();
+    self->read_page(self->last_header_ + 1);
   });
 }
 
@@ -125,60 +149,48 @@ void Recovery::build_empty_log() {
   std::erase_if(log.terms, [&](const TermStart& start) { return start.first_index > meta_.base.index; });
   found_.log_start = std::max(meta_.log_start, found_.snapshot.log_start);
   std::erase_if(meta_.configs, [&](const ConfigEntry& config) { return config.index > meta_.base.index; });
-  find_configs({}, log.first_index);
+  keep_configs(log.first_index);
+  read_configs();
 }
 
-void Recovery::build_log(const StoredEntries& headers, Index from) {
+Status Recovery::take_header(const EntryHeader& header) {
   StoredLog& log = found_.log;
-  log.first_index = std::max<Index>(bounds_.first_index, 1);
-  log.before_index = log.first_index - 1;
-  log.commit = commit_;
-  log.applied = std::max(found_.snapshot.index, log.first_index - 1);
-  for (const TermStart& start : meta_.terms)
-    if (start.first_index < from) log.terms.push_back(start);
-  for (uint32_t i = 0; i < headers.n; ++i) {
-    const EntryHeader header(headers.entries[i].header);
-    if (log.terms.empty() || log.terms.back().term < header.term)
-      log.terms.push_back({header.term, header.index, header.base_offset});
-    if (i == 0) {
-      log.before_end_offset = header.base_offset;
-    } else if (header.index != headers.entries[i - 1].header.index + 1) {
-      return finish(
-          fail(Code::kCorrupt, "entry " + std::to_string(header.index - 1) + " of the log is missing"));
-    }
-    if (header.index == commit_) {
-      log.before_index = commit_;
-      log.before_end_offset = header.end_offset();
-      log.before_max_timestamp = header.log_max_timestamp;
-      continue;
-    }
-    Entry entry;
-    entry.header = header;
-    log.entries.push_back(std::move(entry));
+  if (log.terms.empty() || log.terms.back().term < header.term)
+    log.terms.push_back({header.term, header.index, header.base_offset});
+  if (last_header_ == 0) {
+    log.before_end_offset = header.base_offset;
+  } else if (header.index != last_header_ + 1) {
+    return fail(Code::kCorrupt, "entry " + std::to_string(header.index - 1) + " of the log is missing");
   }
-  found_.log_start = std::max(meta_.log_start, found_.snapshot.log_start);
-  find_configs(headers, from);
+  last_header_ = header.index;
+  if (header.kind == CHR_ENTRY_CONFIG) find_config(header);
+  if (header.index == commit_) {
+    log.before_index = commit_;
+    log.before_end_offset = header.end_offset();
+    log.before_max_timestamp = header.log_max_timestamp;
+    return {};
+  }
+  Entry entry;
+  entry.header = header;
+  log.entries.push_back(std::move(entry));
+  return {};
+}
+
+void Recovery::keep_configs(Index before) {
+  for (const ConfigEntry& config : meta_.configs)
+    if (config.index < before || config.index == 0) found_.log.configs.push_back(config);
 }
 
 // What raft/log says of configurations can be newer than the log where a write behind it was lost.
-void Recovery::find_configs(const StoredEntries& headers, Index from) {
-  std::vector<ConfigEntry>& configs = found_.log.configs;
-  for (ConfigEntry& config : meta_.configs)
-    if (config.index < from || config.index == 0) configs.push_back(std::move(config));
-  for (uint32_t i = 0; i < headers.n; ++i) {
-    const chr_entry_header& header = headers.entries[i].header;
-    if (header.kind != CHR_ENTRY_CONFIG) continue;
-    const auto known =
-        std::find_if(meta_.configs.begin(), meta_.configs.end(), [&](const ConfigEntry& config) {
-          return config.index == header.index && config.term == header.term;
-        });
-    if (known == meta_.configs.end()) {
-      unread_configs_.push_back(header.index);
-    } else {
-      configs.push_back(std::move(*known));
-    }
+void Recovery::find_config(const EntryHeader& header) {
+  const auto known = std::find_if(meta_.configs.begin(), meta_.configs.end(), [&](const ConfigEntry& config) {
+    return config.index == header.index && config.term == header.term;
+  });
+  if (known == meta_.configs.end()) {
+    unread_configs_.push_back(header.index);
+  } else {
+    found_.log.configs.push_back(*known);
   }
-  read_configs();
 }
 
 void Recovery::read_configs() {

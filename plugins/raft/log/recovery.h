@@ -40,8 +40,10 @@ class Recovery : public std::enable_shared_from_this<Recovery> {
   void read_headers();
   bool sole_voter() const;
   void build_empty_log();
-  void build_log(const StoredEntries& headers, Index from);
-  void find_configs(const StoredEntries& headers, Index from);
+  void read_page(Index from);
+  Status take_header(const EntryHeader& header);
+  void keep_configs(Index before);
+  void find_config(const EntryHeader& header);
   void read_configs();
   Status check() const;
   void finish(const Status& status);
@@ -54,6 +56,7 @@ class Recovery : public std::enable_shared_from_this<Recovery> {
   Recovered found_;
   LogMeta meta_;
   Index commit_ = 0;
+  Index last_header_ = 0;  // the newest that was read; 0: none
   std::vector<Index> unread_configs_;
   chr_storage_bounds bounds_{};
 };

@@ -59,7 +59,18 @@ chr_status CHR_CALL load(void* context, const chr_slice* pieces, uint32_t n, chr
 constexpr chr_state_machine_v1 kMachine = {sizeof kMachine, 1,       apply, role, committed,
                                            truncated,       trimmed, save,  load};
 
-using MemoryStore = storage_memory::Store;
+// Counts what reads hand out.
+class MemoryStore : public storage_memory::Store {
+ public:
+  using Store::Store;
+  chr_status read(const chr_storage_read* args, chr_entries* out, uint64_t token, chr_error* error) {
+    const chr_status status = Store::read(args, out, token, error);
+    handed_out.all += out->n;
+    handed_out.at_once = std::max<uint64_t>(handed_out.at_once, out->n);
+    return status;
+  }
+  Node::HandedOut handed_out;
+};
 
 // The memory storage, or what is left of it.
 class BreakableStore : public MemoryStore {
@@ -237,6 +248,26 @@ std::vector<std::string> Node::read(const std::string& name, int64_t offset, uin
   }
   return texts;
 }
+
+std::vector<int64_t> Node::headers(const std::string& name, int64_t offset, uint64_t max_bytes) {
+  chr_group_read args{};
+  args.struct_size = sizeof args;
+  args.offset = offset;
+  args.max_bytes = max_bytes;
+  args.headers_only = 1;
+  chr_entries out{};
+  out.struct_size = sizeof out;
+  EXPECT_EQ(wait([&](uint64_t token, chr_error* error) {
+              return consensus->read(group(name), &args, &out, token, error);
+            }),
+            CHR_OK);
+  const Lease lease = Lease::adopt(out.lease);
+  std::vector<int64_t> offsets;
+  for (uint32_t i = 0; i < out.n; ++i) offsets.push_back(out.entries[i].header.base_offset);
+  return offsets;
+}
+
+Node::HandedOut Node::handed_out() { return std::exchange(storage_->store.handed_out, {}); }
 
 chr_group_bounds Node::bounds(const std::string& name) {
   chr_group_bounds bounds{};

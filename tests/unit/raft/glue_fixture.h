@@ -59,6 +59,14 @@ class Node {
   // Entries from offset on: "base_offset/epoch:text" as the payload has them, or the error.
   std::vector<std::string> read(const std::string& name, int64_t offset, uint64_t max_bytes = 1 << 20,
                                 int32_t bound = CHR_BOUND_COMMITTED);
+  // The base offsets of the batches from offset on whose payload comes to max_bytes, by their headers.
+  std::vector<int64_t> headers(const std::string& name, int64_t offset, uint64_t max_bytes);
+  // Entries that storage has read since the last call.
+  struct HandedOut {
+    uint64_t all = 0;
+    uint64_t at_once = 0;
+  };
+  HandedOut handed_out();
   chr_group_bounds bounds(const std::string& name);
   // "1v=5 2vo=5 4l=0 joint": who takes part, with match indexes.
   std::string members(const std::string& name);
