@@ -5,7 +5,8 @@
 
 #include <atomic>
 #include <cstdint>
-#include <string>
+#include <cstring>
+#include <new>
 #include <string_view>
 #include <utility>
 
@@ -24,12 +25,20 @@ class Payload {
     return payload;
   }
   // Bytes of our own.
-  static Payload own(std::string bytes) {
-    auto* owned = new Owned{{{&Owned::kOps}, nullptr}, {1}, std::move(bytes)};
-    owned->base.owner = owned;
-    return adopt(
-        {reinterpret_cast<const uint8_t*>(owned->bytes.data()), owned->bytes.size(), &owned->base.buf});
+  static Payload copy(const chr_slice& slice) {
+    void* const place = ::operator new(sizeof(Owned) + slice.n);
+    auto* const owned = new (place) Owned{{&Owned::kOps}, {1}};
+    auto* const bytes = reinterpret_cast<uint8_t*>(owned + 1);
+    if (slice.n != 0) std::memcpy(bytes, slice.p, slice.n);
+    return adopt({bytes, slice.n, &owned->buf});
   }
+  static Payload own(std::string_view bytes) {
+    return copy({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size(), nullptr});
+  }
+  // For the tail of a log. What came in lies in a buffer with much else, up to a MiB of it, and a buffer goes
+  // as a whole: what is small in one is copied, or a slow group would keep what a fast one got beside it.
+  static constexpr uint64_t kSmall = 64u << 10;
+  static Payload keep(const chr_slice& slice) { return slice.n < kSmall ? copy(slice) : share(slice); }
   // Takes over the reference that the caller owns.
   static Payload adopt(const chr_slice& slice) {
     Payload payload;
@@ -51,21 +60,18 @@ class Payload {
   std::string_view text() const { return {reinterpret_cast<const char*>(slice_.p), slice_.n}; }
 
  private:
-  struct Owned {  // counted atomically: storage and links give it back on any thread
-    struct Base {
-      chr_buf buf;
-      Owned* owner;
-    };
-    static Owned* of(chr_buf* buf) { return reinterpret_cast<Base*>(buf)->owner; }
+  struct Owned {  // before its bytes; counted atomically: storage and links give it back on any thread
+    static Owned* of(chr_buf* buf) { return reinterpret_cast<Owned*>(buf); }
     static void CHR_CALL retain(chr_buf* buf) { of(buf)->references.fetch_add(1, std::memory_order_relaxed); }
     static void CHR_CALL release(chr_buf* buf) {
-      if (of(buf)->references.fetch_sub(1, std::memory_order_acq_rel) == 1) delete of(buf);
+      if (of(buf)->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+      of(buf)->~Owned();
+      ::operator delete(of(buf));
     }
     static constexpr chr_buf_ops kOps = {retain, release, nullptr};
 
-    Base base;
+    chr_buf buf;
     std::atomic<uint32_t> references;
-    std::string bytes;
   };
 
   void retain() {

@@ -149,31 +149,8 @@ void Group::receive(Message message) {
   if (state_ != State::kOpen || leaves()) return;
   if (message.term < raft_->term()) services_.host.add(services_.metrics.lower_term);
   if (message.type == MessageType::kPreVote || message.type == MessageType::kVote) refresh();
-  if (message.type == MessageType::kAppend) unshare(&message);
   raft_->step(shard_->now(), std::move(message));
   mark();
-}
-
-// Of an append that is mostly known already, as a probe of a stalled follower is, what is new gets bytes of
-// its own: in the tail of the log it would keep all of the frame.
-void Group::unshare(Message* message) const {
-  const Index last = raft_->log().last_index();
-  uint64_t total = 0;
-  uint64_t kept = 0;
-  for (const Entry& entry : message->entries) {
-    total += entry.payload.size();
-    if (entry.header.index > last) kept += entry.payload.size();
-  }
-  if (total <= 2 * kept) return;
-  for (Entry& entry : message->entries) {
-    if (entry.header.index <= last || entry.payload.size() == 0) continue;
-    const chr_slice& shared = entry.payload.slice();
-    chr_slice own{};
-    if (services_.host.alloc(shared.n, &own) != CHR_OK) return;
-    std::memcpy(const_cast<uint8_t*>(own.p), shared.p, shared.n);
-    own.n = shared.n;
-    entry.payload = Payload::adopt(own);
-  }
 }
 
 void Group::link(NodeId peer, bool up) {

@@ -89,7 +89,6 @@ class Group : public std::enable_shared_from_this<Group> {
   void finish_open();
   void mark() { shard_->mark(this); }
   void rejoin();
-  void unshare(Message* message) const;
   void handle(const Event& event);
   void role_changed(const Event& event);
   void tell_if_usable();
@@ -145,7 +144,7 @@ class Group : public std::enable_shared_from_this<Group> {
   // proposals.cc
   chr_status check_proposal(uint64_t expected_term, const chr_proposal* items, uint32_t n,
                             chr_error* error) const;
-  chr_status fill_proposals(const chr_proposal* items, uint32_t n);
+  void fill_proposals(const chr_proposal* items, uint32_t n);
   bool starts_at(int64_t offset) const;
   Status propose_trim(int64_t offset, uint64_t token);
 

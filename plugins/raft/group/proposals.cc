@@ -45,7 +45,7 @@ chr_status Group::check_proposal(uint64_t expected_term, const chr_proposal* ite
 
 // Base offset and leader epoch are known here, and nobody else can take them: a shard does one thing at a
 // time.
-chr_status Group::fill_proposals(const chr_proposal* items, uint32_t n) {
+void Group::fill_proposals(const chr_proposal* items, uint32_t n) {
   proposals_.clear();
   int64_t offset = raft_->log().end_offset();
   for (uint32_t i = 0; i < n; ++i) {
@@ -55,22 +55,14 @@ chr_status Group::fill_proposals(const chr_proposal* items, uint32_t n) {
     proposal.records = item.records;
     proposal.max_timestamp = item.max_timestamp;
     const bool patched = item.offset_at >= 0 || item.epoch_at >= 0;
-    if (patched && (item.flags & CHR_PROPOSAL_WRITABLE) == 0) {
-      chr_slice copy{};
-      if (services_.host.alloc(item.payload.n, &copy) != CHR_OK) return CHR_E_OVERLOADED;
-      std::memcpy(const_cast<uint8_t*>(copy.p), item.payload.p, item.payload.n);
-      copy.n = item.payload.n;
-      proposal.payload = Payload::adopt(copy);
-    } else {
-      proposal.payload = Payload::share(item.payload);
-    }
+    const bool writable = (item.flags & CHR_PROPOSAL_WRITABLE) != 0;
+    proposal.payload = patched && !writable ? Payload::copy(item.payload) : Payload::keep(item.payload);
     uint8_t* bytes = const_cast<uint8_t*>(proposal.payload.slice().p);
     if (item.offset_at >= 0) put_big_endian(bytes + item.offset_at, static_cast<uint64_t>(offset), 8);
     if (item.epoch_at >= 0) put_big_endian(bytes + item.epoch_at, raft_->term(), 4);
     offset += item.records;
     proposals_.push_back(std::move(proposal));
   }
-  return CHR_OK;
 }
 
 chr_status Group::propose(uint64_t expected_term, const chr_proposal* items, uint32_t n, uint32_t until,
@@ -81,7 +73,7 @@ chr_status Group::propose(uint64_t expected_term, const chr_proposal* items, uin
   }
   if (until > CHR_UNTIL_COPIES && until - CHR_UNTIL_COPIES > raft_->membership().voters.size())
     return report(error, CHR_E_INVALID_ARGUMENT, "the group has fewer voters than copies are asked for");
-  if (fill_proposals(items, n) != CHR_OK) return report(error, CHR_E_OVERLOADED, "no memory for a proposal");
+  fill_proposals(items, n);
   const Result<Placement> placement = raft_->propose(shard_->now(), expected_term, proposals_);
   if (!placement) {
     proposals_.clear();

@@ -61,9 +61,6 @@ void fill_message(const Message& m, uint64_t group, wire::Message* head) {
   }
 }
 
-// A small entry in a frame of many is copied: kept in a tail it would keep the whole frame.
-constexpr uint64_t kSmallEntry = 4096;
-
 // Takes the payloads of the message from the front of *rest.
 Status read_entries(const wire::Message& head, chr_slice* rest, std::vector<Entry>* entries) {
   entries->reserve(static_cast<size_t>(head.entries_size()));
@@ -78,12 +75,7 @@ Status read_entries(const wire::Message& head, chr_slice* rest, std::vector<Entr
     entry.header.records = from.records();
     entry.header.kind = from.kind();
     entry.header.bytes = from.bytes();
-    const auto* bytes = reinterpret_cast<const char*>(rest->p);
-    if (from.bytes() > 0 && from.bytes() < kSmallEntry && rest->n > 2 * kSmallEntry) {
-      entry.payload = Payload::own(std::string(bytes, from.bytes()));
-    } else if (from.bytes() > 0) {
-      entry.payload = Payload::share({rest->p, from.bytes(), rest->lease});
-    }
+    if (from.bytes() > 0) entry.payload = Payload::keep({rest->p, from.bytes(), rest->lease});
     rest->p += from.bytes();
     rest->n -= from.bytes();
     entries->push_back(std::move(entry));

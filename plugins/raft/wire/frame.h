@@ -67,7 +67,7 @@ Status encode_messages(const Host& host, std::span<const Envelope> messages, Pay
                        std::vector<chr_slice>* slices);
 Status encode_beat(const Host& host, const Beat& beat, Payload* head);
 
-// The bytes are untrusted. Payloads of the entries share the frame's lease, small ones of many are copied.
+// The bytes are untrusted. Payloads of the entries share the frame's lease, small ones are copied.
 Result<Frame> decode_frame(const chr_slice& frame, NodeId from, NodeId to);
 
 }  // namespace chronik::raft

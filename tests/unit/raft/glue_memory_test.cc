@@ -73,6 +73,56 @@ TEST(Memory, APayloadReadIsBoundedInEntries) {
   EXPECT_LE(got, 16384u);
 }
 
+// What a connection receives into: much in one buffer, which lives as long as anything in it.
+class ReceiveBuffer {
+ public:
+  static constexpr uint64_t kBytes = 1 << 20;
+  explicit ReceiveBuffer(uint64_t* live) : base_{{&kOps}, this}, live_(live) { *live_ += kBytes; }
+  ~ReceiveBuffer() { *live_ -= kBytes; }
+  chr_slice part(uint64_t n) { return {bytes_.data(), n, &base_.buf}; }
+  static void CHR_CALL release(chr_buf* buf) {
+    if (--of(buf)->references_ == 0) delete of(buf);
+  }
+
+ private:
+  struct Base {
+    chr_buf buf;
+    ReceiveBuffer* owner;
+  };
+  static ReceiveBuffer* of(chr_buf* buf) { return reinterpret_cast<Base*>(buf)->owner; }
+  static void CHR_CALL retain(chr_buf* buf) { ++of(buf)->references_; }
+  static constexpr chr_buf_ops kOps = {retain, release, nullptr};
+
+  Base base_;
+  uint64_t* live_;
+  uint64_t references_ = 1;
+  std::vector<uint8_t> bytes_ = std::vector<uint8_t>(64 << 10);
+};
+
+// One batch in a buffer that a faster group filled all but a little of.
+TEST(Memory, ASmallBatchDoesNotKeepWhatItCameIn) {
+  Node node;
+  Journal journal;
+  node.open("test/0", &journal);
+  node.host.run();
+  uint64_t live = 0;
+  for (const uint64_t bytes : {1024u, 16u << 10, 60u << 10}) {
+    for (int i = 0; i < 50; ++i) {
+      auto* const buffer = new ReceiveBuffer(&live);
+      chr_proposal item{CHR_ENTRY_DATA, CHR_PROPOSAL_WRITABLE, 1, 0, 8, 0, -1, buffer->part(bytes)};
+      node.host.on_shard(0, [&] {
+        EXPECT_EQ(node.consensus->propose(node.group("test/0"), 0, &item, 1, CHR_UNTIL_PLACED, &node.placed,
+                                          0, nullptr),
+                  CHR_OK);
+      });
+      ReceiveBuffer::release(item.payload.lease);
+      node.host.run();
+    }
+    EXPECT_EQ(live, 0u) << bytes;
+  }
+  EXPECT_EQ(node.read("test/0", 0, UINT64_MAX).size(), 150u);
+}
+
 // A follower's hint of what is committed was as old as its last election.
 TEST(Memory, ARestartLooksAtFewEntriesOfALongLog) {
   Cluster cluster(3);

@@ -175,7 +175,9 @@ TEST(Frame, SmallEntriesOfALargeFrameStandAlone) {
   const Result<Frame> frame = decoded(encoded(messages));
   ASSERT_TRUE(frame) << frame.error().message;
   EXPECT_EQ(frame->messages[3].message.entries[1].payload.text(), "bbbbb");
-  EXPECT_EQ(frame->messages[100].message.entries[0].payload.size(), 50'000u);
+  const Payload& kept = frame->messages[100].message.entries[0].payload;
+  EXPECT_EQ(kept.size(), 50'000u);
+  EXPECT_NE(kept.slice().lease, frame->messages[3].message.entries[1].payload.slice().lease);
 }
 
 TEST(Frame, CarriesABeat) {
