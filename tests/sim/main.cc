@@ -4,6 +4,7 @@
 #include "sim/cli/mutation.h"
 #include "sim/cli/options.h"
 #include "sim/cli/shrink.h"
+#include "sim/scenario/plugins.h"
 
 #include <fmt/format.h>
 
@@ -153,10 +154,10 @@ int main_of(const std::vector<std::string>& arguments) {
   }
   if (options->mutants) return run_mutants(*options);
   disturb_layout(options->layout);
-  const auto set = load_plugins(options->plugins, plugins_for(options->run));
+  const auto set = plugins_of(options->run, options->plugins);
   if (!set) {
     fmt::print(stderr, "{}\n", set.error().message);
-    return 69;
+    return set.error().code == Code::kInvalidArgument ? 64 : 69;
   }
   return run_all(*options, *set);
 }

@@ -40,6 +40,8 @@ std::string_view name_of(Kind kind) {
       return "client";
     case Kind::kWork:
       return "work";
+    case Kind::kDisk:
+      return "disk";
   }
   return "?";
 }

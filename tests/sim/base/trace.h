@@ -25,7 +25,8 @@ enum class Kind : uint8_t {
   kLog,
   kFault,
   kClient,
-  kWork
+  kWork,
+  kDisk
 };
 std::string_view name_of(Kind kind);
 

@@ -29,7 +29,7 @@ bool LivenessWatch::fit(Node& node) const {
   const uint64_t now = cluster_.world().now();
   const Medium& disk = node.medium();
   return node.running() && !cluster_.world().loop.paused(node.id()) && disk.slow_until <= now &&
-         disk.stalled_until <= now && disk.capacity == UINT64_MAX && !disk.sync_failed() &&
+         disk.stalled_until <= now && disk.capacity == UINT64_MAX && !disk.failed() &&
          !disk.busy(now + t_ / 8);
 }
 

@@ -6,12 +6,6 @@
 #include <utility>
 
 namespace chronik::sim {
-namespace {
-
-constexpr uint64_t kAlwaysCompared = 200;  // entries at the end of a log
-constexpr uint64_t kFullAudit = 8;         // every so many starts
-
-}  // namespace
 
 // The functions of chronik.storage/1; self is a Seat.
 struct StorageWatch::Calls {
@@ -66,20 +60,30 @@ struct StorageWatch::Calls {
 const void* StorageWatch::wrap(Node& node, std::string_view service, const void* inner, void** instance) {
   if (service != CHR_STORAGE_ID) return inner;
   Seat& seat = seats_[node.id()];
-  if (seat.boot != node.boots()) {
-    seat.watch = this;
-    seat.node = &node;
-    seat.boot = node.boots();
-    const uint64_t before = std::exchange(seat.refusals, node.medium().refusals());
-    seat.was_full = seat.refusals != before;
-    seat.inner = static_cast<const chr_storage_v1*>(inner);
-    seat.instance = *instance;
-    seat.groups.clear();
-    seat.writes.clear();
-    audit(seat);
-  }
+  seat.inner = static_cast<const chr_storage_v1*>(inner);
+  seat.instance = *instance;
   *instance = &seat;
   return &Calls::kTable;
+}
+
+void StorageWatch::storage_started(Node& node, std::function<void()> go_on) {
+  Seat& seat = seats_[node.id()];
+  seat.watch = this;
+  seat.node = &node;
+  const uint64_t before = std::exchange(seat.refusals, node.medium().refusals());
+  void* instance = nullptr;
+  const auto* const table =
+      static_cast<const chr_storage_v1*>(node.service(CHR_STORAGE_ID, &instance, false));
+  if (table == nullptr) return node.world().fail("boot", "the storage does not provide chronik.storage/1");
+  seat.audit = std::make_unique<StorageAudit>(checker_, node, *table, instance, seat.refusals != before);
+  seat.audit->begin(std::move(go_on));
+}
+
+void StorageWatch::node_gone(Node& node) {
+  Seat& seat = seats_[node.id()];
+  seat.audit.reset();
+  seat.groups.clear();
+  seat.writes.clear();
 }
 
 void StorageWatch::Seat::on_completion(uint64_t tag, const chr_done& done) {
@@ -115,87 +119,5 @@ WriteModel StorageWatch::model_of(const chr_storage_write& write, uint64_t tag) 
 
 // ---- after a restart
 // -----------------------------------------------------------------------------------------------
-
-void StorageWatch::audit(Seat& seat) {
-  struct Found {
-    std::map<std::string, uint64_t, std::less<>> ids;
-  } found;
-  seat.inner->list_groups(
-      seat.instance,
-      [](void* context, chr_str name, uint64_t id) {
-        static_cast<Found*>(context)->ids.emplace(from_abi(name), id);
-      },
-      &found);
-  for (const auto& [name, id] : found.ids) audit_group(seat, name, id);
-  for (const auto& [name, group] : checker_.groups()) {
-    if (!found.ids.contains(name)) checker_.recovered(seat.node->id(), *group, {}, seat.was_full);
-  }
-}
-
-void StorageWatch::audit_group(Seat& seat, std::string_view name, uint64_t id) {
-  GroupTruth& group = checker_.group(name);
-  const Replica& replica = group.replicas[seat.node->id()];
-  chr_error error = make_abi_error();
-  chr_storage_bounds bounds{};
-  bounds.struct_size = sizeof bounds;
-  if (seat.inner->bounds(seat.instance, id, &bounds) != CHR_OK) return;
-  Ops& ops = seat.node->ops();
-  const auto begin = [&] {
-    return ops.begin(&seat.node->harness(), 0, [](void*, const chr_done*) {}, nullptr);
-  };
-  Checker::Found found;
-  found.first = bounds.first_index;
-  for (uint64_t next = found.first; bounds.entries != 0 && next <= bounds.last_index;) {
-    // Payloads of all entries are compared now and then; those of the newest, which a crash may harm, every
-    // time.
-    const uint64_t newest = bounds.last_index > kAlwaysCompared ? bounds.last_index - kAlwaysCompared : 0;
-    const bool headers_only = next < newest && seat.boot % kFullAudit != 0;
-    chr_storage_read args{sizeof(chr_storage_read),
-                          headers_only ? 1u : 0u,
-                          id,
-                          next,
-                          headers_only ? newest : 0,
-                          64 << 20,
-                          0,
-                          0};
-    chr_entries out{};
-    out.struct_size = sizeof out;
-    const uint64_t token = begin();
-    const chr_status status = seat.inner->read(seat.instance, &args, &out, token, &error);
-    if (status == CHR_PENDING) {
-      ++skipped_audits_;
-      return;
-    }
-    ops.abandon(token);
-    if (status != CHR_OK || out.n == 0) {
-      seat.node->world().fail("storage-read", std::string(name) + ": " + error.message);
-      return;
-    }
-    for (uint32_t i = 0; i < out.n; ++i) {
-      EntryMeta& meta = found.entries.emplace_back(EntryMeta::of(out.entries[i]));
-      const uint64_t index = out.entries[i].header.index;
-      const EntryMeta* known = replica.durable.find(index);
-      if (known == nullptr) known = replica.issued.find(index);
-      if (headers_only && known != nullptr) meta.digest = known->digest;
-    }
-    next = out.entries[out.n - 1].header.index + 1;
-    if (out.lease != nullptr) out.lease->ops->release(out.lease);
-  }
-  const auto look_up = [&](const std::string& key) {
-    chr_slice value{};
-    const uint64_t token = begin();
-    const chr_status status = seat.inner->get(seat.instance, id, to_abi(key), &value, token, &error);
-    if (status != CHR_PENDING) ops.abandon(token);
-    found.keys[key] = status == CHR_OK ? digest(value.p, value.n) | 1 : 0;
-    if (status == CHR_OK && value.lease != nullptr) value.lease->ops->release(value.lease);
-  };
-  for (const auto& [key, value] : replica.durable.keys()) look_up(key);
-  for (const WriteModel& write : replica.pending) {
-    for (const WriteModel::Step& step : write.steps) {
-      if (!step.key.empty()) look_up(step.key);
-    }
-  }
-  checker_.recovered(seat.node->id(), group, found, seat.was_full);
-}
 
 }  // namespace chronik::sim

@@ -2,8 +2,7 @@
 // what a store holds after a restart with what it should.
 #pragma once
 
-#include "sim/check/checker.h"
-#include "sim/host/node.h"
+#include "sim/check/storage_audit.h"
 
 #include <map>
 
@@ -14,10 +13,9 @@ class StorageWatch final : public Interposer {
   StorageWatch(Checker& checker, uint32_t nodes) : checker_(checker), seats_(nodes + 1) {}
 
   const void* wrap(Node& node, std::string_view service, const void* inner, void** instance) override;
-  void node_gone(Node& node) override { seats_[node.id()].boot = 0; }
-
-  // Restarts where the store could not be read at once, and so was not compared.
-  uint64_t skipped_audits() const { return skipped_audits_; }
+  // Compares what the store holds before anybody uses it.
+  void storage_started(Node& node, std::function<void()> go_on) override;
+  void node_gone(Node& node) override;
 
  private:
   // What consensus on one node holds as its storage.
@@ -26,9 +24,8 @@ class StorageWatch final : public Interposer {
 
     StorageWatch* watch = nullptr;
     Node* node = nullptr;
-    uint64_t boot = 0;      // of the node, when it was set up
-    uint64_t refusals = 0;  // of the disk, up to then
-    bool was_full = false;  // before
+    uint64_t refusals = 0;  // of the disk, up to the last start
+    std::unique_ptr<StorageAudit> audit;
     const chr_storage_v1* inner = nullptr;
     void* instance = nullptr;
     std::map<uint64_t, GroupTruth*> groups;
@@ -36,14 +33,11 @@ class StorageWatch final : public Interposer {
   };
   struct Calls;  // the functions of the table
 
-  void audit(Seat& seat);
-  void audit_group(Seat& seat, std::string_view name, uint64_t id);
   static WriteModel model_of(const chr_storage_write& write, uint64_t tag);
 
   Checker& checker_;
   std::vector<Seat> seats_;
   uint64_t next_tag_ = 1;
-  uint64_t skipped_audits_ = 0;
 };
 
 }  // namespace chronik::sim

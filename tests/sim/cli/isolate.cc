@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <deque>
+#include <filesystem>
 #include <memory>
 
 namespace chronik::sim {
@@ -71,7 +72,22 @@ void fields(RunReport& r, F& f) {
   f(r.events), f(r.checks), f(r.elections), f(r.faults), f(r.fault_kinds), f(r.workload);
 }
 
-[[noreturn]] void run_in_child(const Job& job, int out, uint32_t cpu_limit_s, bool mute) {
+// In memory where that can be: nothing of a simulated disk has to reach a real one.
+std::string make_directory() {
+  const bool memory = access("/dev/shm", W_OK | X_OK) == 0;
+  std::string path = memory ? "/dev/shm" : std::filesystem::temp_directory_path().string();
+  path += "/chronik-sim-XXXXXX";
+  if (mkdtemp(path.data()) == nullptr) std::abort();
+  return path;
+}
+
+[[noreturn]] void run_in_child(const Job& job, const std::string& directory, int out, uint32_t cpu_limit_s,
+                               bool mute) {
+  if (!directory.empty() && chdir(directory.c_str()) != 0) std::abort();
+  rlimit files{};
+  getrlimit(RLIMIT_NOFILE, &files);
+  files.rlim_cur = files.rlim_max;  // of each restart some may stay open
+  setrlimit(RLIMIT_NOFILE, &files);
   if (cpu_limit_s != 0) {
     const rlimit limit = {cpu_limit_s, cpu_limit_s + 1};
     setrlimit(RLIMIT_CPU, &limit);
@@ -108,22 +124,26 @@ double seconds(const timeval& time) {
 Isolated::Isolated(const Job& job, uint32_t cpu_limit_s, bool mute) : seed_(job.options.seed) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) std::abort();
+  if (uses_files(job.options)) directory_ = make_directory();
   std::fflush(nullptr);
   child_ = fork();
   if (child_ < 0) std::abort();
   if (child_ == 0) {
     close(ends[0]);
-    run_in_child(job, ends[1], cpu_limit_s, mute);
+    run_in_child(job, directory_, ends[1], cpu_limit_s, mute);
   }
   close(ends[1]);
   from_child_ = ends[0];
 }
 
 Isolated::~Isolated() {
-  if (child_ <= 0) return;
-  kill(child_, SIGKILL);
-  waitpid(child_, nullptr, 0);
-  close(from_child_);
+  if (child_ > 0) {
+    kill(child_, SIGKILL);
+    waitpid(child_, nullptr, 0);
+    close(from_child_);
+  }
+  std::error_code ignored;
+  if (!directory_.empty()) std::filesystem::remove_all(directory_, ignored);
 }
 
 Outcome Isolated::finish() {

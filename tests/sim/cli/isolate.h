@@ -38,6 +38,7 @@ class Isolated {
 
  private:
   uint64_t seed_;
+  std::string directory_;  // for the files of the run; empty: it needs none
   pid_t child_ = -1;
   int from_child_ = -1;
 };

@@ -2,6 +2,7 @@
 
 #include "sim/cli/isolate.h"
 #include "sim/scenario/mutants.h"
+#include "sim/scenario/plugins.h"
 
 #include <fmt/format.h>
 
@@ -34,7 +35,7 @@ Result<Options> options_for(const MutantInfo& mutant, const Options& given) {
 
 Result<bool> catch_one(const MutantInfo& mutant, const Options& given) {
   CHRONIK_TRY(const Options options, options_for(mutant, given));
-  CHRONIK_TRY(const host::PluginSet set, load_plugins(options.plugins, plugins_for(options.run)));
+  CHRONIK_TRY(const host::PluginSet set, plugins_of(options.run, options.plugins));
   double cpu_s = 0;
   size_t tried = 0;
   Outcome caught;

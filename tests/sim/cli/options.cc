@@ -91,6 +91,7 @@ const std::map<std::string, Setter, std::less<>>& setters() {
       {"--log-level", number([](Options* o, uint64_t n) { o->run.log_level = static_cast<int32_t>(n); })},
       {"--plugins", text([](Options* o, std::string v) { o->plugins = std::move(v); })},
       {"--workload", text([](Options* o, std::string v) { o->run.workload.name = std::move(v); })},
+      {"--storage", text([](Options* o, std::string v) { o->run.storage_plugin = std::move(v); })},
       {"--retry", text([](Options* o, std::string v) { o->run.retry_plugin = std::move(v); })},
       {"--mutant", text([](Options* o, std::string v) { o->run.mutant = std::move(v); })},
       {"--scenario", text([](Options* o, std::string v) { o->scenarios.push_back(std::move(v)); })},
@@ -216,9 +217,11 @@ std::string usage() {
       "  --mutants                 runs every planted bug until it is caught, at most --mutant-seconds "
       "(60) of CPU each\n"
       "  --scenario NAME           a scripted run instead of a random one, see below\n"
-      "  --retry PLUGIN            the retry policy (default retry-exponential)\n"
+      "  --storage PLUGIN          the storage (default storage-memory): a name, or a file with a slash in "
+      "it\n"
+      "  --retry PLUGIN            the retry policy (default retry-exponential), likewise\n"
       "  --plugins DIR             where the plugins are (default ../plugins from here)\n"
-      "  --set KEY=VALUE           a key of a plugin's table, such as raft.heartbeat=100ms\n"
+      "  --set KEY=VALUE           a key of a plugin's table, such as raft.heartbeat_interval=100ms\n"
       "  --check-determinism       runs every seed twice, the second time with another layout of memory\n"
       "  --jobs N                  runs side by side (default 1)\n"
       "  --keep-going --quiet --logs --log-level N --trace\n\n"

@@ -7,7 +7,8 @@
 namespace chronik::sim {
 namespace {
 constexpr uint64_t kSector = 512;  // what a disk writes whole or not at all
-}
+constexpr uint64_t kPage = 4096;   // what a file system allots
+}  // namespace
 
 chr_status Medium::read(uint64_t at, uint8_t* p, uint64_t n) const {
   if (at > bytes_.size() || n > bytes_.size() - at) return CHR_E_OUT_OF_RANGE;
@@ -28,48 +29,109 @@ chr_status Medium::write(uint64_t now, uint64_t at, const uint8_t* p, uint64_t n
     ++refusals_;
     return CHR_E_NO_SPACE;
   }
+  put(now, nullptr, at, reinterpret_cast<const char*>(p), n, cost);
+  return CHR_OK;
+}
+
+chr_status Medium::write(uint64_t now, Volume& file, uint64_t at, std::string_view bytes, bool through,
+                         uint64_t* taken, uint64_t* cost) {
+  *taken = 0;
+  if (std::exchange(fail_next_write, false)) {
+    write_failed_ = true;
+    return CHR_E_IO;
+  }
+  uint64_t n = fitting(file, at, bytes.size());
+  if (n < bytes.size()) ++refusals_;
+  if (n == 0 && !bytes.empty()) return CHR_E_NO_SPACE;
+  if (n > 1 && std::exchange(short_next_write, false)) {
+    write_failed_ = true;
+    n = rng_.between(1, n - 1);
+  }
+  put(now, &file, at, bytes.data(), n, cost);
+  *taken = n;
+  return through ? flush(now, &file, true, cost) : CHR_OK;
+}
+
+// A file system gives what it has, page by page.
+uint64_t Medium::fitting(const Volume& file, uint64_t at, uint64_t n) const {
+  const uint64_t size = file.size(), end = at + n;
+  if (capacity == UINT64_MAX || end <= size) return n;
+  const uint64_t used = this->used(), room = capacity - std::min(used, capacity);
+  if (end - size <= room) return n;
+  const uint64_t last = std::max(size, (size + room) / kPage * kPage);
+  return last > at ? last - at : 0;
+}
+
+void Medium::put(uint64_t now, Volume* file, uint64_t at, const char* p, uint64_t n, uint64_t* cost) {
   forget_durable(now);
+  Volume& to = file != nullptr ? *file : bytes_;
   const uint64_t own = costs.call_ns + static_cast<uint64_t>(static_cast<double>(n) / costs.bytes_per_ns);
   const uint64_t start = begin(now, own, cost);
-  const uint64_t overlap = std::min(n, bytes_.size() - at);
-  const uint64_t size = std::max<uint64_t>(bytes_.size(), at + n);
-  changes_.push_back({start, at, bytes_.size(), size, bytes_.copy(at, overlap), n, UINT64_MAX});
-  bytes_.write(at, reinterpret_cast<const char*>(p), n);
-  return CHR_OK;
+  const uint64_t before = to.size(), from = std::min(at, before);
+  const uint64_t overlap = std::min(at + n, before) - from;
+  changes_.push_back({file, start, at, before, std::max(before, at + n),
+                      at < before ? to.copy(at, overlap) : std::string(), n, UINT64_MAX});
+  to.write(at, p, n);
 }
 
 chr_status Medium::resize(uint64_t now, uint64_t n) {
   if (n > capacity) return CHR_E_NO_SPACE;
-  forget_durable(now);
-  std::string cut = n < bytes_.size() ? bytes_.copy(n, bytes_.size() - n) : std::string();
-  changes_.push_back(
-      {now, std::min<uint64_t>(n, bytes_.size()), bytes_.size(), n, std::move(cut), 0, UINT64_MAX});
-  bytes_.resize(n);
+  cut(now, nullptr, n);
   return CHR_OK;
 }
 
-chr_status Medium::sync(uint64_t now, uint64_t* cost) {
+void Medium::resize(uint64_t now, Volume& file, uint64_t n) { cut(now, &file, n); }
+
+void Medium::cut(uint64_t now, Volume* file, uint64_t n) {
+  forget_durable(now);
+  Volume& of = file != nullptr ? *file : bytes_;
+  const uint64_t size = of.size();
+  changes_.push_back({file, now, std::min(n, size), size, n, n < size ? of.copy(n, size - n) : std::string(),
+                      0, UINT64_MAX});
+  of.resize(n);
+}
+
+chr_status Medium::sync(uint64_t now, uint64_t* cost) { return flush(now, nullptr, false, cost); }
+
+chr_status Medium::sync(uint64_t now, Volume& file, uint64_t* cost) { return flush(now, &file, false, cost); }
+
+chr_status Medium::flush(uint64_t now, Volume* file, bool last_only, uint64_t* cost) {
   ++syncs_;
   begin(now, costs.sync_ns / 2 + rng_.around(costs.sync_ns / 2) + (now < slow_until ? slow_ns : 0), cost);
+  if (syncs_until_call != 0 && --syncs_until_call == 0) on_sync(busy_until_);
   if (std::exchange(fail_next_sync, false)) {
     sync_failed_ = true;
     return CHR_E_IO;
   }
   if (sync_lies || sync_failed_) return CHR_OK;
   uint64_t from = UINT64_MAX;
-  for (auto change = changes_.rbegin(); change != changes_.rend() && change->durable_at == UINT64_MAX;
-       ++change) {
+  for (auto change = changes_.rbegin(); change != changes_.rend(); ++change) {
+    if (change->file != file || change->durable_at != UINT64_MAX) continue;
     change->durable_at = busy_until_;
     if (change->n != 0) from = std::min(from, change->at);
+    if (last_only) break;
   }
-  if (from != UINT64_MAX) synced_from_[0] = std::exchange(synced_from_[1], from);
+  if (from != UINT64_MAX && file == nullptr) synced_from_[0] = std::exchange(synced_from_[1], from);
   return CHR_OK;
+}
+
+uint64_t Medium::used() const {
+  uint64_t used = bytes_.size();
+  for (const Volume* file : files_) used += file->size();
+  return used;
+}
+
+void Medium::drop(Volume& file) {
+  std::erase(files_, &file);
+  std::erase_if(changes_, [&file](const Change& change) { return change.file == &file; });
 }
 
 bool Medium::flip(uint64_t now, uint64_t which) {
   forget_durable(now);
   uint64_t limit = std::min({synced_from_[0], synced_from_[1], bytes_.size()});
-  for (const Change& change : changes_) limit = std::min(limit, change.at);
+  for (const Change& change : changes_) {
+    if (change.file == nullptr) limit = std::min(limit, change.at);
+  }
   if (limit == 0) return false;
   bytes_.at(which % limit) ^= static_cast<char>(1 << (which >> 32) % 8);
   return damaged_ = true;
@@ -80,8 +142,9 @@ void Medium::forget_durable(uint64_t now) {
 }
 
 void Medium::undo(const Change& change) {
-  bytes_.resize(change.old_size);
-  bytes_.write(change.at, change.before.data(), change.before.size());
+  Volume& of = volume(change);
+  of.resize(change.old_size);
+  if (!change.before.empty()) of.write(change.at, change.before.data(), change.before.size());
 }
 
 void Medium::crash(uint64_t now) {
@@ -92,23 +155,32 @@ void Medium::crash(uint64_t now) {
 // A system that could not write its cache back gives it up.
 void Medium::kill(uint64_t now) { sync_failed_ ? crash(now) : roll_back(now, false); }
 
-// Undoes everything that is not durable, newest first, then does again what the disk happened to keep.
+void Medium::stopped(uint64_t now) {
+  if (sync_failed_) return crash(now);
+  write_failed_ = fail_next_write = short_next_write = false;
+}
+
+// Undoes everything from the first change on that is not durable, newest first, then does again what the disk
+// is sure to have, and what it happened to keep.
 void Medium::roll_back(uint64_t now, bool power_loss) {
   forget_durable(now);
-  size_t keep = 0;  // the last sync that ended made everything before it durable
-  for (size_t i = changes_.size(); i > 0 && keep == 0; --i) {
-    if (changes_[i - 1].durable_at <= now) keep = i;
-  }
+  write_failed_ = fail_next_write = short_next_write = false;
+  syncs_until_call = 0;
+  busy_until_ = now;
   std::vector<std::string> written(changes_.size());
-  for (size_t i = changes_.size(); i > keep; --i) {
+  for (size_t i = changes_.size(); i > 0; --i) {
     const Change& change = changes_[i - 1];
-    written[i - 1] = bytes_.copy(change.at, change.n);
+    written[i - 1] = volume(change).copy(change.at, change.n);
     undo(change);
   }
-  if (!power_loss) return stay_cached(now, written, keep);
+  if (!power_loss) return stay_cached(now, written);
   const bool none = rng_.chance(0.4);
-  for (size_t i = keep; i < changes_.size(); ++i) {
+  for (size_t i = 0; i < changes_.size(); ++i) {
     const Change& change = changes_[i];
+    if (change.durable_at <= now) {
+      redo(change, written[i]);
+      continue;
+    }
     if (change.time > now) break;    // had not begun
     if (none || rng_.chance(0.5)) {  // an unsynced write is lost whole,
       ++lost_;
@@ -124,24 +196,22 @@ void Medium::roll_back(uint64_t now, bool power_loss) {
     redo(change, text);
   }
   changes_.clear();
-  busy_until_ = now;
 }
 
 // The writes that had begun are still in the page cache; they wait for a sync as they did before.
-void Medium::stay_cached(uint64_t now, const std::vector<std::string>& written, size_t keep) {
-  changes_.erase(std::find_if(changes_.begin() + static_cast<std::ptrdiff_t>(keep), changes_.end(),
+void Medium::stay_cached(uint64_t now, const std::vector<std::string>& written) {
+  changes_.erase(std::find_if(changes_.begin(), changes_.end(),
                               [now](const Change& change) { return change.time > now; }),
                  changes_.end());
-  for (size_t i = keep; i < changes_.size(); ++i) {
-    changes_[i].durable_at = UINT64_MAX;
+  for (size_t i = 0; i < changes_.size(); ++i) {
+    if (changes_[i].durable_at > now) changes_[i].durable_at = UINT64_MAX;
     redo(changes_[i], written[i]);
   }
-  busy_until_ = now;
 }
 
 void Medium::redo(const Change& change, const std::string& text) {
-  if (change.n == 0) return bytes_.resize(change.new_size);
-  bytes_.write(change.at, text.data(), text.size());
+  if (change.n == 0) return volume(change).resize(change.new_size);
+  if (!text.empty()) volume(change).write(change.at, text.data(), text.size());
 }
 
 }  // namespace chronik::sim

@@ -1,4 +1,5 @@
-// chronik.host.medium/1: the simulated disk of one storage plugin on one node.
+// The simulated disk of one storage plugin on one node: chronik.host.medium/1, and what is below the files
+// that a storage opens by itself (files.h).
 //
 // Calls take effect at once in the view of the reader (the page cache), and on the platter by sync. A
 // blocking job runs in one go, so every call carries the virtual time at which it happens in the job; a crash
@@ -11,7 +12,9 @@
 #include <chronik/host_services.h>
 
 #include <deque>
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace chronik::sim {
@@ -34,11 +37,22 @@ class Medium {
   chr_status resize(uint64_t now, uint64_t n);
   chr_status sync(uint64_t now, uint64_t* cost);
 
+  // ---- the same on a file ----
+  // The disk holds it from now on, until drop(). The file outlives that.
+  void hold(Volume& file) { files_.push_back(&file); }
+  void drop(Volume& file);
+  // *taken: how much of it was written, which may be less than all. through: durable when it returns.
+  chr_status write(uint64_t now, Volume& file, uint64_t at, std::string_view bytes, bool through,
+                   uint64_t* taken, uint64_t* cost);
+  void resize(uint64_t now, Volume& file, uint64_t n);
+  chr_status sync(uint64_t now, Volume& file, uint64_t* cost);
   // Power loss: what was not synced by `now` survives in part, or torn, or not at all.
   void crash(uint64_t now);
   // The process ended, the machine did not: what was written by `now` stays for its readers, but as little
   // durable as before.
   void kill(uint64_t now);
+  // The process ended as it wished.
+  void stopped(uint64_t now);
 
   // ---- faults ----
   MediumCosts costs;
@@ -48,7 +62,12 @@ class Medium {
   uint64_t capacity = UINT64_MAX;  // NO_SPACE beyond
   bool fail_next_sync =
       false;  // IO, once; what it was to make durable is never made so, though later syncs say OK
-  bool sync_lies = false;  // a planted bug: sync does nothing
+  bool fail_next_write = false;   // of a file: IO, once, and nothing is written
+  bool short_next_write = false;  // of a file: only a part of it is written, once
+  bool sync_lies = false;         // a planted bug: sync does nothing
+  // Called when the sync that makes this 0 has begun, with the time at which it ends.
+  uint64_t syncs_until_call = 0;
+  std::function<void(uint64_t ends)> on_sync;
   // One bit of what is durable is another from now on; `which` chooses it. Never one of the newest synced
   // write or later ones: a damaged end of a journal cannot be told from a torn one. False: there was nothing
   // to choose from.
@@ -56,6 +75,9 @@ class Medium {
 
   bool busy(uint64_t at) const { return busy_until_ > at; }
   bool sync_failed() const { return sync_failed_; }  // since the last crash
+  // A call failed in a way that a process need not survive, since its start.
+  bool failed() const { return sync_failed_ || write_failed_; }
+  uint64_t used() const;  // by all that it holds
   bool damaged() const { return damaged_; }
   uint64_t refusals() const { return refusals_; }  // NO_SPACE
   uint64_t syncs() const { return syncs_; }
@@ -63,19 +85,27 @@ class Medium {
 
  private:
   struct Change {
+    Volume* file;   // nullptr: the medium
     uint64_t time;  // when it was made
     uint64_t at;
-    uint64_t old_size;  // of the medium, before
+    uint64_t old_size;  // before
     uint64_t new_size;
     std::string before;   // what it overwrote
     uint64_t n;           // bytes written; 0 for a resize
     uint64_t durable_at;  // UINT64_MAX: not synced
   };
+  Volume& volume(const Change& change) { return change.file != nullptr ? *change.file : bytes_; }
+  void put(uint64_t now, Volume* file, uint64_t at, const char* p, uint64_t n, uint64_t* cost);
+  void cut(uint64_t now, Volume* file, uint64_t n);
+  // How much of a write there is room for.
+  uint64_t fitting(const Volume& file, uint64_t at, uint64_t n) const;
+  // Makes what is not durable yet durable when the sync ends: all of one volume, or its last change.
+  chr_status flush(uint64_t now, Volume* file, bool last_only, uint64_t* cost);
   void forget_durable(uint64_t now);
   void roll_back(uint64_t now, bool power_loss);
   void undo(const Change& change);
   void redo(const Change& change, const std::string& text);
-  void stay_cached(uint64_t now, const std::vector<std::string>& written, size_t keep);
+  void stay_cached(uint64_t now, const std::vector<std::string>& written);
 
   // When a call made now begins; *cost and the queue grow by the wait and by `own`.
   uint64_t begin(uint64_t now, uint64_t own, uint64_t* cost);
@@ -83,9 +113,11 @@ class Medium {
   Rng rng_;
   uint64_t busy_until_ = 0;
   bool sync_failed_ = false;
+  bool write_failed_ = false;
   bool damaged_ = false;
   uint64_t synced_from_[2] = {0, 0};  // where the writes of the last two syncs began
   Platter bytes_;
+  std::vector<Volume*> files_;
   std::deque<Change> changes_;  // not yet durable, oldest first
   uint64_t refusals_ = 0;
   uint64_t syncs_ = 0;

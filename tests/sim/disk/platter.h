@@ -1,35 +1,28 @@
 // The bytes of a disk, in pieces: it grows without moving what it holds.
 #pragma once
 
+#include "sim/disk/volume.h"
+
 #include <algorithm>
-#include <cstdint>
 #include <cstring>
 #include <memory>
-#include <string>
 #include <vector>
 
 namespace chronik::sim {
 
-class Platter {
+class Platter final : public Volume {
  public:
-  uint64_t size() const { return size_; }
+  uint64_t size() const override { return size_; }
   char& at(uint64_t i) { return pieces_[i / kPiece][i % kPiece]; }
 
-  // [at, at + n) lies within.
-  void read(uint64_t at, char* to, uint64_t n) const {
+  void read(uint64_t at, char* to, uint64_t n) const override {
     for (uint64_t done = 0; done < n;) {
       const uint64_t part = std::min(n - done, kPiece - (at + done) % kPiece);
       std::memcpy(to + done, &pieces_[(at + done) / kPiece][(at + done) % kPiece], part);
       done += part;
     }
   }
-  std::string copy(uint64_t at, uint64_t n) const {
-    std::string out(n, '\0');
-    read(at, out.data(), n);
-    return out;
-  }
-  // Grows where it must; what lies between is zeros.
-  void write(uint64_t at, const char* from, uint64_t n) {
+  void write(uint64_t at, const char* from, uint64_t n) override {
     if (at > size_) resize(at);
     reserve(at + n);
     size_ = std::max(size_, at + n);
@@ -39,7 +32,7 @@ class Platter {
       done += part;
     }
   }
-  void resize(uint64_t n) {
+  void resize(uint64_t n) override {
     reserve(n);
     while (size_ < n) {
       const uint64_t part = std::min(n - size_, kPiece - size_ % kPiece);

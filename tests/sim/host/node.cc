@@ -3,6 +3,7 @@
 #include "sim/net/links.h"
 #include "sim/net/net.h"
 
+#include <chronik/storage.h>
 #include <fmt/format.h>
 #include <chronik/host.hpp>
 
@@ -22,6 +23,10 @@ Node::Node(World& world, uint32_t id, const host::PluginSet& set, NodeOptions op
       medium_(world.stream("disk", id)),
       schedule_(world.stream("schedule", id)),
       memory_(world.options.poison, world.options.fill) {
+  if (world.options.real_files) {
+    directory_ = fmt::format("node-{}", id);
+    files_ = std::make_unique<Files>(world, id, medium_, directory_);
+  }
   wipe();
 }
 
@@ -32,6 +37,7 @@ Node::~Node() {
 void Node::wipe() {
   Rng rng = world_.stream("incarnation", id_ * 1000 + wipes_++);
   for (auto& byte : incarnation_.b) byte = static_cast<uint8_t>(rng.next());
+  if (files_) files_->remove_all();
   const MediumCosts costs = medium_.costs;
   medium_ = Medium(world_.stream("disk", id_ * 1000 + wipes_));
   medium_.costs = costs;
@@ -81,24 +87,18 @@ void Node::create_instances() {
   harness_->node = this;
   harness_->name = "harness";
   bind_services(*harness_);
-  for (const auto* list = &hosts_; const auto& host : *list) {
-    host->info = {sizeof(chr_node_info),
-                  static_cast<int32_t>(id_),
-                  {nullptr, 0},
-                  options_.peers.data(),
-                  static_cast<uint32_t>(options_.peers.size()),
-                  fresh_ ? 1u : 0u,
-                  incarnation_,
-                  {nullptr, 0}};
-  }
-  harness_->info = {sizeof(chr_node_info),
-                    static_cast<int32_t>(id_),
-                    {nullptr, 0},
-                    options_.peers.data(),
-                    static_cast<uint32_t>(options_.peers.size()),
-                    fresh_ ? 1u : 0u,
-                    incarnation_,
-                    {nullptr, 0}};
+  const auto describe = [this](chr_host& host) {
+    host.info = {sizeof(chr_node_info),
+                 static_cast<int32_t>(id_),
+                 to_abi(directory_),
+                 options_.peers.data(),
+                 static_cast<uint32_t>(options_.peers.size()),
+                 fresh_ ? 1u : 0u,
+                 incarnation_,
+                 {nullptr, 0}};
+  };
+  for (const auto& host : hosts_) describe(*host);
+  describe(*harness_);
 }
 
 void Node::boot() {
@@ -109,6 +109,7 @@ void Node::boot() {
   random_ = world_.stream("random", id_ * 1'000'000 + boots_);
   Rng base = world_.stream("clock", id_ * 1'000'000 + boots_);
   clock_base_ = base.below(1'000'000 * kSecond);  // a monotonic clock starts anywhere
+  if (files_) files_->process_begins();
   create_instances();
   fresh_ = false;
   const Enter enter(world_, at_control());
@@ -122,16 +123,19 @@ void Node::boot() {
   }
   links_.node_up(*this);
   step_ = 0;
+  held_ = false;
   start_next();
 }
 
 void Node::start_next() {
-  while (state_ == State::kStarting && step_ < set_.size()) {
+  while (state_ == State::kStarting && !held_ && step_ < set_.size()) {
     const Enter enter(world_, at_control());
     const uint64_t token = ops_.begin(harness_.get(), -1, &Node::on_started, this);
     chr_error error = make_abi_error();
+    held_ = true;
     const chr_status status = instances_->start(step_, token, &error);
     if (status == CHR_PENDING) return;
+    held_ = false;
     ops_.abandon(token);
     plugin_started(status, error.message);
   }
@@ -139,6 +143,7 @@ void Node::start_next() {
 
 void CHR_CALL Node::on_started(void* context, const chr_done* done) {
   auto& node = *static_cast<Node*>(context);
+  node.held_ = false;
   node.instances_->started(node.step_, done->code);
   node.plugin_started(done->code, from_abi(done->message));
   node.start_next();
@@ -155,23 +160,46 @@ void Node::plugin_started(chr_status status, std::string_view message) {
     step_ = set_.size() + 1;
     return;
   }
+  held_ = set_[step_].manifest().provides_service(CHR_STORAGE_ID);
+  held_ ? show_storage(0) : plugin_done();
+}
+
+void Node::show_storage(size_t interposer) {
+  if (interposer < interposers_.size()) {
+    return interposers_[interposer]->storage_started(*this, [this, interposer, boot = boots_] {
+      if (boots_ == boot && state_ == State::kStarting) show_storage(interposer + 1);
+    });
+  }
+  held_ = false;
+  plugin_done();
+  start_next();
+}
+
+void Node::plugin_done() {
   if (++step_ < set_.size()) return;
   state_ = State::kRunning;
   if (on_running) on_running(*this);
 }
 
-// A damaged disk must be noticed, and a disk that fails to sync be believed.
+// A damaged disk must be noticed, a disk that fails be believed, and a full one may be too full to begin
+// with.
 bool Node::may_refuse_to_start(chr_status status, std::string_view message) {
   const bool damaged = status == CHR_E_CORRUPT && medium_.damaged();
-  if (!damaged && !medium_.sync_failed()) return false;
+  const bool full = status == CHR_E_NO_SPACE && medium_.capacity != UINT64_MAX;
+  if (!damaged && !full && !medium_.failed()) return false;
   quarantined_ = damaged;
   world_.log(id_, hosts_[step_]->name, CHR_LOG_ERROR, message, "refused=1");
+  end_soon();
+  return true;
+}
+
+// As a supervisor does it: a node that ended starts again.
+void Node::end_soon() {
   world_.loop.call(world_.now(), [this, boot = boots_] {
     if (boots_ != boot || state_ == State::kDown) return;
-    crash(true);
+    crash(quarantined_ || medium_.sync_failed());
     if (!quarantined_) world_.loop.call(world_.now() + kSecond, [this] { this->boot(); });
   });
-  return true;
 }
 
 void Node::stop() {
@@ -203,8 +231,8 @@ void Node::stop_next() {
     --step_;
   }
   if (state_ != State::kStopping) return;
-  medium_.kill(world_.now());
   gone();
+  medium_.stopped(world_.now());
 }
 
 void CHR_CALL Node::on_stopped(void* context, const chr_done* done) {
@@ -225,6 +253,7 @@ void Node::crash(bool power_loss) {
   if (state_ == State::kDown) return;
   world_.trace.note(world_.now(), id_, Kind::kCrash, power_loss ? 1 : 0);
   power_loss ? medium_.crash(world_.now()) : medium_.kill(world_.now());
+  if (files_) files_->process_dies();
   gone();
 }
 
@@ -242,6 +271,7 @@ void Node::gone() {
     const Enter enter(world_, at_control());
     instances_->destroy_all();
   }
+  if (files_) files_->process_is_gone();
   instances_.reset();
   for (Interposer* interposer : interposers_) interposer->node_gone(*this);
   world_.loop.drop(id_);  // what destructors posted
@@ -289,8 +319,10 @@ void Node::misbehaved(const chr_host* host, std::string_view what) {
   world_.fail("plugin-misbehaviour", fmt::format("node {}: {}: {}", id_, host->name, what));
 }
 
+// A disk that failed may end its node, which goes on from what is durable.
 void Node::fatal(chr_host* host, std::string_view message) {
   world_.log(id_, host->name, CHR_LOG_ERROR, message, "fatal=1");
+  if (medium_.failed()) return end_soon();
   if (options_.fatal_is_failure)
     world_.fail("fatal", fmt::format("node {}: {}: {}", id_, host->name, message));
   world_.loop.add(world_.now(), kHarness, &Node::run_fatal, this, nullptr, boots_);

@@ -4,7 +4,7 @@
 
 #include "host/config/settings.h"
 #include "host/loader/instances.h"
-#include "sim/disk/medium.h"
+#include "sim/disk/files.h"
 #include "sim/host/memory.h"
 #include "sim/host/metrics.h"
 #include "sim/host/ops.h"
@@ -27,6 +27,8 @@ struct Interposer {
   virtual ~Interposer() = default;
   // inner: what `acquire` found, or what the interposer before this one made of it. Both may be replaced.
   virtual const void* wrap(Node& node, std::string_view service, const void* inner, void** instance) = 0;
+  // The node's storage has started, and whoever uses it starts once go_on was called.
+  virtual void storage_started(Node&, std::function<void()> go_on) { go_on(); }
   // The node's instances are gone, or were never there: forget what belonged to them.
   virtual void node_gone(Node& node) = 0;
 };
@@ -158,7 +160,11 @@ class Node {
   void create_instances();
   void start_next();
   void plugin_started(chr_status status, std::string_view message);
+  // Each interposer in turn looks at the storage that has just started.
+  void show_storage(size_t interposer);
+  void plugin_done();
   bool may_refuse_to_start(chr_status status, std::string_view message);
+  void end_soon();
   void stop_next();
   void gone();
   host::TableValues values_for(const host::LoadedPlugin& plugin) const;
@@ -173,6 +179,8 @@ class Node {
 
   // What a disk holds.
   Medium medium_;
+  std::string directory_;  // of its real files; empty: it has none
+  std::unique_ptr<Files> files_;
   chr_uuid incarnation_{};
   std::string cluster_id_;
   bool fresh_ = true;
@@ -195,7 +203,8 @@ class Node {
   std::vector<std::unique_ptr<chr_host>> hosts_;
   std::unique_ptr<chr_host> harness_;
   std::unique_ptr<host::Instances> instances_;
-  size_t step_ = 0;  // the plugin that starts or stops
+  size_t step_ = 0;    // the plugin that starts or stops
+  bool held_ = false;  // the next one waits: for this one, or for the interposers
 };
 
 // Fills host.core: services.cc.

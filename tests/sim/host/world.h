@@ -34,6 +34,7 @@ struct WorldOptions {
   int32_t log_level = 3;
   bool print_logs = false;
   bool trace = false;
+  bool real_files = false;  // below the working directory, one folder a node
 };
 
 class World {

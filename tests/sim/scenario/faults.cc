@@ -123,10 +123,19 @@ void Faults::inject_disk(const Fault& fault) {
       medium.stalled_until = std::max(medium.stalled_until, world_.now() + lasts);
       return;
     case FaultType::kDiskFull:
-      medium.capacity = medium.size() + static_cast<uint64_t>(fault.amount);
+      medium.capacity = medium.used() + static_cast<uint64_t>(fault.amount);
       return later(lasts, [&medium] { medium.capacity = UINT64_MAX; });
     case FaultType::kSyncError:
-      return fail_sync(fault);
+      medium.fail_next_sync = true;
+      return restart_if_failed(fault);
+    case FaultType::kWriteError:
+      medium.fail_next_write = true;
+      return restart_if_failed(fault);
+    case FaultType::kShortWrite:
+      medium.short_next_write = true;
+      return restart_if_failed(fault);
+    case FaultType::kPowerAtSync:
+      return power_at_sync(fault);
     case FaultType::kFlip:
       medium.flip(world_.now(), static_cast<uint64_t>(fault.amount));
       return;
@@ -195,15 +204,27 @@ void Faults::reset_storm(const Fault& fault, uint64_t until) {
 }
 
 // What the disk did not take is gone; the replica must not go on as if it were there.
-void Faults::fail_sync(const Fault& fault) {
+void Faults::restart_if_failed(const Fault& fault) {
   Node& node = cluster_.node(fault.node);
-  node.medium().fail_next_sync = true;
   later(fault.lasts_us * kMicrosecond, [this, &node] {
-    node.medium().fail_next_sync = false;
-    if (!node.medium().sync_failed() || node.state() == Node::State::kDown) return;
-    node.crash(true);
+    Medium& medium = node.medium();
+    medium.fail_next_sync = medium.fail_next_write = medium.short_next_write = false;
+    if (!medium.failed() || node.state() == Node::State::kDown) return;
+    node.crash(medium.sync_failed());
     boot_after(node.id(), kSecond);
   });
+}
+
+void Faults::power_at_sync(const Fault& fault) {
+  Node& node = cluster_.node(fault.node);
+  node.medium().syncs_until_call = static_cast<uint64_t>(fault.amount) / 2;
+  node.medium().on_sync = [this, &fault, &node, boot = node.boots()](uint64_t ends) {
+    world_.loop.call(fault.amount % 2 == 0 ? ends - 1 : ends, [this, &fault, &node, boot] {
+      if (node.boots() != boot || node.state() == Node::State::kDown) return;
+      node.crash(true);
+      boot_after(node.id(), fault.lasts_us * kMicrosecond);
+    });
+  };
 }
 
 std::vector<uint32_t> Faults::spares() const {
@@ -249,9 +270,10 @@ void Faults::end() {
     Node& node = cluster_.node(id);
     node.medium().slow_until = node.medium().stalled_until = 0;
     node.medium().capacity = UINT64_MAX;
-    node.medium().fail_next_sync = false;
+    node.medium().fail_next_sync = node.medium().fail_next_write = node.medium().short_next_write = false;
+    node.medium().syncs_until_call = 0;
     cluster_.net().cut(id, false);
-    if (node.medium().sync_failed()) node.crash(true);
+    if (node.medium().failed()) node.crash(node.medium().sync_failed());
     if (node.state() == Node::State::kDown) node.boot();
   }
 }

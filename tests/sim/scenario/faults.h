@@ -35,7 +35,8 @@ class Faults {
   void block(const Fault& fault);
   void flap(const Fault& fault, uint64_t until, bool blocked);
   void reset_storm(const Fault& fault, uint64_t until);
-  void fail_sync(const Fault& fault);
+  void restart_if_failed(const Fault& fault);
+  void power_at_sync(const Fault& fault);
   void change_members(const Fault& fault);
   void lose_disk(const Fault& fault);
   void replace_after(const Fault& fault, uint64_t delay_ns);

@@ -15,44 +15,65 @@ struct Named {
   std::string_view name;
   uint32_t kind;
 };
-constexpr Named kNames[] = {
-    {"crash", kFaultCrash},          {"power", kFaultPower},        {"partition", kFaultPartition},
-    {"reset", kFaultReset},          {"loss", kFaultLoss},          {"duplicate", kFaultDuplicate},
-    {"reorder", kFaultReorder},      {"delay", kFaultDelay},        {"pause", kFaultPause},
-    {"slow-disk", kFaultSlowDisk},   {"client", kFaultClient},      {"stop", kFaultStop},
-    {"clock", kFaultClock},          {"disk-full", kFaultDiskFull}, {"stall-disk", kFaultStallDisk},
-    {"sync-error", kFaultSyncError}, {"flip", kFaultFlip},          {"members", kFaultMembers},
-    {"lost-disk", kFaultLostDisk}};
+constexpr Named kNames[] = {{"crash", kFaultCrash},
+                            {"power", kFaultPower},
+                            {"partition", kFaultPartition},
+                            {"reset", kFaultReset},
+                            {"loss", kFaultLoss},
+                            {"duplicate", kFaultDuplicate},
+                            {"reorder", kFaultReorder},
+                            {"delay", kFaultDelay},
+                            {"pause", kFaultPause},
+                            {"slow-disk", kFaultSlowDisk},
+                            {"client", kFaultClient},
+                            {"stop", kFaultStop},
+                            {"clock", kFaultClock},
+                            {"disk-full", kFaultDiskFull},
+                            {"stall-disk", kFaultStallDisk},
+                            {"sync-error", kFaultSyncError},
+                            {"flip", kFaultFlip},
+                            {"members", kFaultMembers},
+                            {"lost-disk", kFaultLostDisk},
+                            {"write-error", kFaultWriteError},
+                            {"short-write", kFaultShortWrite},
+                            {"power-at-sync", kFaultPowerAtSync}};
 
-constexpr uint32_t kMembership = kFaultMembers | kFaultLostDisk;  // drawn apart from the others
+// Drawn apart from the others.
+constexpr uint32_t kMembership = kFaultMembers | kFaultLostDisk;
+constexpr uint32_t kApart = kMembership | kFileFaults;
 constexpr uint32_t kHappenAtTimes =
-    kAllFaults & ~(kFaultLoss | kFaultDuplicate | kFaultReorder | kFaultDelay | kMembership);
+    kAllFaults & ~(kFaultLoss | kFaultDuplicate | kFaultReorder | kFaultDelay | kApart);
 
 class Planner {
  public:
   Planner(uint64_t seed, uint32_t nodes, uint64_t duration_us, uint32_t kinds)
       : rng_(Rng::stream(seed, "faults")),
         members_rng_(Rng::stream(seed, "members")),
+        files_rng_(Rng::stream(seed, "files")),
         nodes_(nodes),
         duration_us_(duration_us) {
     for (const Named& named : kNames) {
-      if ((named.kind & kMembership) != 0) continue;
+      if ((named.kind & kApart) != 0) continue;
       const double chance = named.kind == kFaultFlip ? 0.25 : 0.7;
       if ((kinds & named.kind) != 0 && rng_.chance(chance)) plan_.kinds |= named.kind;
     }
-    if (plan_.kinds == 0) plan_.kinds = kinds & ~kMembership;
+    if (plan_.kinds == 0) plan_.kinds = kinds & ~kApart;
     mean_us_ = rng_.between(500 * kMs, 8 * kS);
     // A fault that loses what was durable must leave every group a majority of whole disks; the smallest have
     // three.
     damaged_ = any_node();
     damage_left_ = nodes >= 3;
     choose_membership(kinds);
+    for (const uint32_t kind : {kFaultWriteError, kFaultShortWrite, kFaultPowerAtSync}) {
+      if ((kinds & kind) != 0 && files_rng_.chance(0.6)) plan_.kinds |= kind;
+    }
   }
 
   Plan draw() {
     lasting();
     for (now_ = rng_.around(mean_us_); now_ < duration_us_; now_ += rng_.around(mean_us_) + 1) step();
     membership();
+    files();
     std::stable_sort(plan_.schedule.begin(), plan_.schedule.end(),
                      [](const Fault& a, const Fault& b) { return a.at_us < b.at_us; });
     return std::move(plan_);
@@ -82,8 +103,9 @@ class Planner {
   void choose_membership(uint32_t kinds);
   void membership();
   void change_members();
+  void files();
 
-  Rng rng_, members_rng_;
+  Rng rng_, members_rng_, files_rng_;
   const uint32_t nodes_;
   const uint64_t duration_us_;
   uint64_t mean_us_ = 0;
@@ -269,6 +291,22 @@ void Planner::change_members() {
     mask |= uint64_t{1} << node;
   }
   add(FaultType::kMembers, first, static_cast<uint32_t>(rng.between(1, nodes_)), 0, mask);
+}
+
+void Planner::files() {
+  constexpr std::pair<uint32_t, FaultType> kKinds[] = {{kFaultWriteError, FaultType::kWriteError},
+                                                       {kFaultShortWrite, FaultType::kShortWrite},
+                                                       {kFaultPowerAtSync, FaultType::kPowerAtSync}};
+  Rng& rng = files_rng_;
+  for (const auto& [kind, type] : kKinds) {
+    const uint64_t mean = rng.between(2 * kS, 20 * kS);
+    if (!has(kind)) continue;
+    for (now_ = rng.around(mean); now_ < duration_us_; now_ += rng.around(mean) + 1) {
+      const auto node = static_cast<uint32_t>(rng.between(1, nodes_));
+      const uint64_t amount = type == FaultType::kPowerAtSync ? rng.between(2, 21) : 0;
+      add(type, node, 0, rng.between(kMs, 3 * kS), amount);
+    }
+  }
 }
 
 void Planner::flip() {

@@ -33,8 +33,13 @@ enum FaultKind : uint32_t {
   kFaultMembers = 1u << 17,  // groups get other members
   kFaultLostDisk =
       1u << 18,  // a node loses its disk, and a new one takes its place; where there are four or more
+  // Of a storage that opens files by itself; no others have them.
+  kFaultWriteError = 1u << 19,
+  kFaultShortWrite = 1u << 20,
+  kFaultPowerAtSync = 1u << 21,
 };
-constexpr uint32_t kAllFaults = (1u << 19) - 1;
+constexpr uint32_t kAllFaults = (1u << 22) - 1;
+constexpr uint32_t kFileFaults = kFaultWriteError | kFaultShortWrite | kFaultPowerAtSync;
 // Links promise to keep the order within a lane.
 constexpr uint32_t kDefaultFaults = kAllFaults & ~kFaultReorder;
 

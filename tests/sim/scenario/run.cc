@@ -6,7 +6,9 @@
 #include "sim/scenario/faults.h"
 #include "sim/scenario/mutants.h"
 
+#include <chronik/storage.h>
 #include <fmt/format.h>
+#include <chronik/host.hpp>
 
 #include <algorithm>
 #include <cstdlib>
@@ -16,10 +18,31 @@ namespace {
 
 constexpr uint64_t kHealWithin = 120 * kSecond;  // after the last fault everything is well by then
 
+using Config = std::vector<std::pair<std::string, std::string>>;
+
+// Limits that make a store of a few megabytes meet what else only large ones do; of those that it has.
+void add_storage_config(const RunOptions& options, const host::PluginSet& set, Config* config) {
+  const auto provider = set.provider(CHR_STORAGE_ID);
+  if (!provider || !uses_files(options)) return;
+  Rng rng = Rng::stream(options.seed, "storage config");
+  const auto maybe = [&](std::string_view key, double chance, std::string value) {
+    const bool known = std::ranges::any_of(
+        set[*provider].schema(), [key](const chr_config_key& k) { return from_abi(k.name) == key; });
+    if (rng.chance(chance) && known)
+      config->emplace_back(fmt::format("{}.{}", set[*provider].manifest().config, key), std::move(value));
+  };
+  maybe("map_size", 1, "1GiB");
+  maybe("commit_bytes", 0.7, fmt::format("{}KiB", rng.between(64, 256)));
+  maybe("queue_bytes", 0.2, fmt::format("{}KiB", rng.between(256, 1024)));
+  maybe("preallocate", 0.7, fmt::format("{}KiB", rng.chance(0.5) ? 0 : rng.between(64, 1024)));
+  maybe("lease_budget", 0.3, "0B");
+  maybe("max_lease", 0.3, fmt::format("{}ms", rng.between(10, 500)));
+}
+
 // Limits and timeouts as a run may have them; what the command line sets comes last and wins.
-std::vector<std::pair<std::string, std::string>> swarm_config(const RunOptions& options) {
+Config swarm_config(const RunOptions& options, const host::PluginSet& plugins) {
   Rng rng = Rng::stream(options.seed, "config");
-  std::vector<std::pair<std::string, std::string>> config;
+  Config config;
   if (options.faults != 0) {
     const auto maybe = [&](std::string key, uint64_t low, uint64_t high, std::string_view unit) {
       const bool set = rng.chance(0.3);
@@ -40,6 +63,7 @@ std::vector<std::pair<std::string, std::string>> swarm_config(const RunOptions& 
     if (rng.chance(0.5) && options.workload.name == "kafka")
       config.emplace_back("metadata.snapshot_entries", std::to_string(entries));
   }
+  add_storage_config(options, plugins, &config);
   for (auto& entry : config_of(options)) config.push_back(std::move(entry));
   return config;
 }
@@ -50,18 +74,6 @@ std::unique_ptr<Workload> make_workload(Cluster& cluster, Checker& checker, cons
 }
 
 }  // namespace
-
-std::vector<std::string> plugins_for(const RunOptions& options) {
-  std::vector<std::string> plugins = {"storage-memory", "raft"};
-  if (options.workload.name != "log")
-    plugins.insert(plugins.end(), {options.retry_plugin, "metadata", "kafka-proto"});
-  const MutantInfo* const mutant = find_mutant(options.mutant);
-  for (std::string& plugin : plugins) {
-    if (mutant != nullptr && mutant->plugin == plugin)
-      plugin = fmt::format("{}/{}/{}.so", options.mutants, mutant->name, plugin);
-  }
-  return plugins;
-}
 
 WorldOptions world_options(const RunOptions& options) {
   Rng rng = Rng::stream(options.seed, "world");
@@ -75,6 +87,7 @@ WorldOptions world_options(const RunOptions& options) {
   out.print_logs = options.print_logs;
   out.trace = options.trace;
   out.log_level = options.log_level;
+  out.real_files = uses_files(options);
   return out;
 }
 
@@ -103,7 +116,8 @@ RunReport report_of(const RunOptions& options, const World& world, const Checker
 
 Plan plan_of(const RunOptions& options) {
   if (options.schedule) return {*options.schedule, options.faults};
-  return draw_plan(options.seed, options.nodes, options.duration_ns, options.faults);
+  const uint32_t faults = uses_files(options) ? options.faults & ~kFaultFlip : options.faults & ~kFileFaults;
+  return draw_plan(options.seed, options.nodes, options.duration_ns, faults);
 }
 
 namespace {
@@ -124,7 +138,7 @@ class Run {
   Run(const RunOptions& options, const host::PluginSet& set)
       : options_(options),
         plan_(plan_of(options)),
-        config_(swarm_config(options)),
+        config_(swarm_config(options, set)),
         world_(world_options(options)),
         checker_(world_),
         storage_(checker_, options.nodes),

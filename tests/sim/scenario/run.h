@@ -21,6 +21,7 @@ struct RunOptions {
   std::string mutants;               // directory of plugins that were built with a planted bug
   WorkloadOptions workload;
   std::vector<std::pair<std::string, std::string>> config;  // of plugins, by full key
+  std::string storage_plugin = "storage-memory";
   std::string retry_plugin = "retry-exponential";
   uint8_t fill = 0xc3;  // of fresh memory
   bool print_logs = false;
@@ -44,8 +45,10 @@ struct RunReport {
   std::string workload;  // its summary
 };
 
-// Plugins that a workload needs.
-std::vector<std::string> plugins_for(const RunOptions& options);
+// Such a run wants a working directory of its own.
+inline bool uses_files(const RunOptions& options) {
+  return options.storage_plugin != RunOptions().storage_plugin;
+}
 
 // Shared with the scenarios.
 WorldOptions world_options(const RunOptions& options);
@@ -56,7 +59,7 @@ RunReport report_of(const RunOptions& options, const World& world, const Checker
 // The faults of a run: the schedule that was given, or what its seed draws.
 Plan plan_of(const RunOptions& options);
 
-// set holds plugins_for(options), loaded.
+// set: plugins_of(options).
 RunReport run(const RunOptions& options, const host::PluginSet& set);
 
 }  // namespace chronik::sim

@@ -42,6 +42,11 @@ enum class FaultType : uint8_t {
   kSpare,        // the node is not there yet: it starts when it replaces another one, or when the faults end
   kLostDisk,     // the node's disk is lost, and its identity with it; `peer`, a new node, replaces it after
                  // lasts
+  kWriteError,   // the next write to a file of the node fails once; the node restarts after lasts, as by kill
+                 // -9
+  kShortWrite,   // likewise, a part of it is written
+  kPowerAtSync,  // power loss of the node at its sync number `amount` / 2 from now: just before that has
+                 // ended where amount is even, else just behind; it starts again after lasts
 };
 
 struct Fault {

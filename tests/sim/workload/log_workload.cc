@@ -132,7 +132,8 @@ void LogWorkload::open(Node& node, uint32_t group) {
   const auto opened = [](void* context, const chr_done* done) {
     Replay& r = replay_of(context);
     r.ready = done->code == CHR_OK;
-    if (!r.ready) r.workload->world().fail("open-group", std::string(from_abi(done->message)));
+    if (!r.ready && !r.node->medium().failed())
+      r.workload->world().fail("open-group", std::string(from_abi(done->message)));
   };
   const uint64_t token =
       node.ops().begin(&node.harness(), static_cast<int32_t>(replay.shard), opened, &replay);

@@ -1,0 +1,316 @@
+#include "sim/disk/files.h"
+
+#include "sim/host/world.h"
+
+#include <fmt/format.h>
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdarg>
+#include <filesystem>
+#include <utility>
+
+namespace chronik::sim {
+namespace {
+
+std::vector<Files*>& all() {
+  static std::vector<Files*> all;
+  return all;
+}
+
+std::string path_of(int fd) {
+  char path[4096];
+  const ssize_t n = readlink(fmt::format("/proc/self/fd/{}", fd).c_str(), path, sizeof path);
+  return std::string(path, n > 0 ? static_cast<size_t>(n) : 0);
+}
+
+ssize_t failed(int error) {
+  errno = error;
+  return -1;
+}
+
+std::string made(const std::string& directory) {
+  std::filesystem::create_directories(directory);
+  return std::filesystem::canonical(directory);
+}
+
+}  // namespace
+
+// A descriptor of its own keeps the file and its number alive, whatever the storage does to its name.
+class Files::File final : public Volume {
+ public:
+  File(Files& files, std::string name, int fd) : owner(files), path(std::move(name)), fd_(fd) {}
+  ~File() override { close(fd_); }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+
+  uint64_t size() const override {
+    struct stat status{};
+    return fstat(fd_, &status) == 0 && status.st_nlink != 0 ? static_cast<uint64_t>(status.st_size) : 0;
+  }
+  bool exists() const {
+    struct stat status{};
+    return fstat(fd_, &status) == 0 && status.st_nlink != 0;
+  }
+  void read(uint64_t at, char* to, uint64_t n) const override {
+    while (n > 0) {
+      const ssize_t got = pread(fd_, to, n, static_cast<off_t>(at));
+      if (got <= 0) return;
+      to += got;
+      at += static_cast<uint64_t>(got);
+      n -= static_cast<uint64_t>(got);
+    }
+  }
+  void write(uint64_t at, const char* from, uint64_t n) override {
+    while (n > 0) {
+      const ssize_t put = syscall(SYS_pwrite64, fd_, from, n, at);
+      if (put <= 0) return owner.world_.fail("host-disk", fmt::format("cannot write to {}", path));
+      from += put;
+      at += static_cast<uint64_t>(put);
+      n -= static_cast<uint64_t>(put);
+    }
+  }
+  void resize(uint64_t n) override { (void)!syscall(SYS_ftruncate, fd_, n); }
+
+  Files& owner;
+  const std::string path;
+  bool mapped = false;  // for writing: what happens to it is not seen, and does not last
+
+ private:
+  const int fd_;
+};
+
+Files::Files(World& world, uint32_t node, Medium& disk, const std::string& directory)
+    : world_(world), node_(node), disk_(disk), directory_(made(directory)) {
+  all().push_back(this);
+}
+
+Files::~Files() {
+  std::erase(all(), this);
+  for (const auto& [inode, file] : files_) disk_.drop(*file);
+}
+
+void Files::process_begins() {
+  std::erase_if(files_, [this](const auto& entry) {
+    File& file = *entry.second;
+    if (file.mapped) std::filesystem::remove(file.path);
+    if (file.exists()) return false;
+    disk_.drop(file);
+    return true;
+  });
+}
+
+// Where they look for their files there are none: an orderly end removes some, which a death does not.
+void Files::process_dies() {
+  dying_ = true;
+  std::filesystem::rename(directory_, aside());
+}
+
+void Files::process_is_gone() {
+  if (!std::exchange(dying_, false)) return;
+  std::filesystem::remove_all(directory_);
+  std::filesystem::rename(aside(), directory_);
+}
+
+void Files::remove_all() {
+  for (const auto& [inode, file] : files_) disk_.drop(*file);
+  files_.clear();
+  for (const auto& entry : std::filesystem::directory_iterator(directory_))
+    std::filesystem::remove_all(entry.path());
+}
+
+Files::File* Files::find(int fd) {
+  if (all().empty()) return nullptr;
+  struct stat status{};
+  if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) return nullptr;
+  for (Files* files : all()) {
+    if (const auto known = files->files_.find(status.st_ino); known != files->files_.end())
+      return known->second->mapped ? nullptr : known->second.get();
+  }
+  for (Files* files : all()) {
+    if (File* const file = files->file_of(fd, status.st_ino); file != nullptr) return file;
+  }
+  return nullptr;
+}
+
+Files::File* Files::file_of(int fd, uint64_t inode) {
+  const std::string path = path_of(fd);
+  if (!path.starts_with(directory_ + "/")) return nullptr;
+  const int own = static_cast<int>(
+      syscall(SYS_openat, AT_FDCWD, fmt::format("/proc/self/fd/{}", fd).c_str(), O_RDWR | O_CLOEXEC));
+  if (own < 0) return nullptr;
+  const auto& file = files_.emplace(inode, std::make_unique<File>(*this, path, own)).first->second;
+  disk_.hold(*file);
+  return file.get();
+}
+
+bool Files::may_block() {
+  if (dying_) return false;
+  if (world_.current.node == node_ && world_.current.shard < 0) return true;
+  world_.fail(
+      "plugin-misbehaviour",
+      fmt::format("node {}: the storage writes to a file on a shard, where nothing may block", node_));
+  return false;
+}
+
+ssize_t Files::write(File& file, int fd, const iovec* parts, int count, uint64_t at) {
+  std::string bytes;
+  for (int i = 0; i < count; ++i) bytes.append(static_cast<const char*>(parts[i].iov_base), parts[i].iov_len);
+  Files& files = file.owner;
+  if (!files.may_block()) return static_cast<ssize_t>(bytes.size());
+  World& world = files.world_;
+  const bool through = (fcntl(fd, F_GETFL) & O_DSYNC) != 0;
+  uint64_t taken = 0;
+  const chr_status status =
+      files.disk_.write(world.now(), file, at, bytes, through, &taken, &world.current.cost);
+  world.trace.note(world.now(), files.node_, Kind::kDisk, fold(at + 1, bytes.size() << 32 | taken));
+  if (status == CHR_E_NO_SPACE) return failed(ENOSPC);
+  return status == CHR_OK ? static_cast<ssize_t>(taken) : failed(EIO);
+}
+
+int Files::sync(File& file) {
+  Files& files = file.owner;
+  if (!files.may_block()) return 0;
+  World& world = files.world_;
+  const chr_status status = files.disk_.sync(world.now(), file, &world.current.cost);
+  world.trace.note(world.now(), files.node_, Kind::kDisk, 0);
+  return status == CHR_OK ? 0 : static_cast<int>(failed(EIO));
+}
+
+int Files::resize(File& file, uint64_t size) {
+  if (file.owner.may_block()) file.owner.disk_.resize(file.owner.world_.now(), file, size);
+  return 0;
+}
+
+int Files::allocate(File& file, uint64_t end) {
+  Medium& disk = file.owner.disk_;
+  const uint64_t size = file.size();
+  if (end <= size || !file.owner.may_block()) return 0;
+  if (disk.capacity - std::min(disk.capacity, disk.used()) < end - size) return ENOSPC;
+  disk.resize(file.owner.world_.now(), file, end);
+  return 0;
+}
+
+void Files::mapped_for_writing(File& file) {
+  file.mapped = true;
+  file.owner.disk_.drop(file);
+}
+
+}  // namespace chronik::sim
+
+namespace {
+
+using chronik::sim::Files;
+
+uint64_t position(int fd) { return static_cast<uint64_t>(syscall(SYS_lseek, fd, 0, SEEK_CUR)); }
+
+// Where the next write goes, and behind it.
+ssize_t write_at_position(Files::File& file, int fd, const iovec* parts, int count) {
+  if ((fcntl(fd, F_GETFL) & O_APPEND) != 0) syscall(SYS_lseek, fd, 0, SEEK_END);
+  const uint64_t at = position(fd);
+  const ssize_t written = Files::write(file, fd, parts, count, at);
+  if (written > 0) syscall(SYS_lseek, fd, at + static_cast<uint64_t>(written), SEEK_SET);
+  return written;
+}
+
+// An open that empties a file does so by a resize, which is seen.
+int open_seen(int directory, const char* path, int flags, mode_t mode) {
+  const int fd = static_cast<int>(syscall(SYS_openat, directory, path, flags & ~O_TRUNC, mode));
+  if (fd >= 0 && (flags & O_TRUNC) != 0) (void)!ftruncate(fd, 0);
+  return fd;
+}
+
+}  // namespace
+
+// The functions of libc that a storage finds here first.
+#define CHRONIK_SIM_EXPORT __attribute__((visibility("default")))
+extern "C" {
+
+CHRONIK_SIM_EXPORT int open(const char* path, int flags, ...) {
+  va_list rest;
+  va_start(rest, flags);
+  const mode_t mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(rest, mode_t) : 0;
+  va_end(rest);
+  return open_seen(AT_FDCWD, path, flags, mode);
+}
+CHRONIK_SIM_EXPORT int openat(int directory, const char* path, int flags, ...) {
+  va_list rest;
+  va_start(rest, flags);
+  const mode_t mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(rest, mode_t) : 0;
+  va_end(rest);
+  return open_seen(directory, path, flags, mode);
+}
+CHRONIK_SIM_EXPORT int open64(const char* path, int flags, ...) {
+  va_list rest;
+  va_start(rest, flags);
+  const mode_t mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(rest, mode_t) : 0;
+  va_end(rest);
+  return open_seen(AT_FDCWD, path, flags, mode);
+}
+CHRONIK_SIM_EXPORT ssize_t pwrite(int fd, const void* bytes, size_t n, off_t at) {
+  const iovec part{const_cast<void*>(bytes), n};
+  if (auto* file = Files::find(fd)) return Files::write(*file, fd, &part, 1, static_cast<uint64_t>(at));
+  return syscall(SYS_pwrite64, fd, bytes, n, at);
+}
+CHRONIK_SIM_EXPORT ssize_t pwrite64(int fd, const void* bytes, size_t n, off64_t at) {
+  return pwrite(fd, bytes, n, at);
+}
+CHRONIK_SIM_EXPORT ssize_t pwritev(int fd, const iovec* parts, int count, off_t at) {
+  if (auto* file = Files::find(fd)) return Files::write(*file, fd, parts, count, static_cast<uint64_t>(at));
+  return syscall(SYS_pwritev, fd, parts, count, at, 0);
+}
+CHRONIK_SIM_EXPORT ssize_t pwritev64(int fd, const iovec* parts, int count, off64_t at) {
+  return pwritev(fd, parts, count, at);
+}
+CHRONIK_SIM_EXPORT ssize_t write(int fd, const void* bytes, size_t n) {
+  const iovec part{const_cast<void*>(bytes), n};
+  if (auto* file = Files::find(fd)) return write_at_position(*file, fd, &part, 1);
+  return syscall(SYS_write, fd, bytes, n);
+}
+CHRONIK_SIM_EXPORT ssize_t writev(int fd, const iovec* parts, int count) {
+  if (auto* file = Files::find(fd)) return write_at_position(*file, fd, parts, count);
+  return syscall(SYS_writev, fd, parts, count);
+}
+CHRONIK_SIM_EXPORT int fsync(int fd) {
+  if (auto* file = Files::find(fd)) return Files::sync(*file);
+  return static_cast<int>(syscall(SYS_fsync, fd));
+}
+CHRONIK_SIM_EXPORT int fdatasync(int fd) {
+  if (auto* file = Files::find(fd)) return Files::sync(*file);
+  return static_cast<int>(syscall(SYS_fdatasync, fd));
+}
+CHRONIK_SIM_EXPORT int ftruncate(int fd, off_t size) {
+  if (auto* file = Files::find(fd)) return Files::resize(*file, static_cast<uint64_t>(size));
+  return static_cast<int>(syscall(SYS_ftruncate, fd, size));
+}
+CHRONIK_SIM_EXPORT int ftruncate64(int fd, off64_t size) { return ftruncate(fd, size); }
+CHRONIK_SIM_EXPORT int posix_fallocate(int fd, off_t at, off_t n) {
+  if (auto* file = Files::find(fd)) return Files::allocate(*file, static_cast<uint64_t>(at + n));
+  return syscall(SYS_fallocate, fd, 0, at, n) == 0 ? 0 : errno;
+}
+CHRONIK_SIM_EXPORT int posix_fallocate64(int fd, off64_t at, off64_t n) { return posix_fallocate(fd, at, n); }
+CHRONIK_SIM_EXPORT int fallocate(int fd, int mode, off_t at, off_t n) {
+  auto* const file = Files::find(fd);
+  if (file == nullptr) return static_cast<int>(syscall(SYS_fallocate, fd, mode, at, n));
+  errno = mode != 0 ? EOPNOTSUPP : Files::allocate(*file, static_cast<uint64_t>(at + n));
+  return errno == 0 ? 0 : -1;
+}
+CHRONIK_SIM_EXPORT int fallocate64(int fd, int mode, off64_t at, off64_t n) {
+  return fallocate(fd, mode, at, n);
+}
+CHRONIK_SIM_EXPORT void* mmap(void* where, size_t n, int protection, int flags, int fd, off_t at) {
+  const bool writes = (protection & PROT_WRITE) != 0 && (flags & MAP_SHARED) != 0 && fd >= 0;
+  if (auto* file = writes ? Files::find(fd) : nullptr) Files::mapped_for_writing(*file);
+  return reinterpret_cast<void*>(syscall(SYS_mmap, where, n, protection, flags, fd, at));
+}
+CHRONIK_SIM_EXPORT void* mmap64(void* where, size_t n, int protection, int flags, int fd, off64_t at) {
+  return mmap(where, n, protection, flags, fd, at);
+}
+
+}  // extern "C"

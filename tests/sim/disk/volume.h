@@ -1,0 +1,27 @@
+// Bytes that outlive a process: those of the medium, or of one file.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace chronik::sim {
+
+class Volume {
+ public:
+  virtual ~Volume() = default;
+
+  virtual uint64_t size() const = 0;
+  // [at, at + n) lies within.
+  virtual void read(uint64_t at, char* to, uint64_t n) const = 0;
+  // Grows where it must; what lies between is zeros.
+  virtual void write(uint64_t at, const char* from, uint64_t n) = 0;
+  virtual void resize(uint64_t n) = 0;
+
+  std::string copy(uint64_t at, uint64_t n) const {
+    std::string out(n, '\0');
+    read(at, out.data(), n);
+    return out;
+  }
+};
+
+}  // namespace chronik::sim
