@@ -73,7 +73,7 @@ void LinkDial::begin(const std::string& host, const std::string& port) {
       dial->resolved(found, error);
     });
   };
-  shard_.runtime().blocking(look_up, new Job{shared_from_this(), host, port});
+  shard_.runtime().look_up(look_up, new Job{shared_from_this(), host, port});
 }
 
 void LinkDial::resolved(std::vector<Target> targets, int error) {

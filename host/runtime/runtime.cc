@@ -22,6 +22,7 @@ namespace chronik::host {
 namespace {
 
 constexpr uint64_t kTrimNs = 1'000'000'000;
+constexpr uint32_t kLookups = 4;  // of names at once
 
 // What run_on and call wait for. Shared, as the waiting side may give up first.
 struct Waiter {
@@ -55,7 +56,8 @@ Runtime::Runtime(RuntimeOptions options, Logger& logger, Metrics& metrics)
       logger_(logger),
       metrics_(metrics),
       buffers_(std::make_unique<BufferPool>()),
-      blocking_(std::make_unique<BlockingPool>(options_.blocking_threads)) {
+      blocking_(std::make_unique<BlockingPool>(options_.blocking_threads)),
+      lookups_(std::make_unique<BlockingPool>(kLookups)) {
   uint32_t shards =
       options_.shards == 0 ? std::max(1u, std::thread::hardware_concurrency()) : options_.shards;
   shards = std::min(shards, kMaxShards);
@@ -78,6 +80,7 @@ void Runtime::start() {
 void Runtime::stop() {
   if (stopped_) return;
   stopped_ = true;
+  lookups_->stop();
   blocking_->stop();
   if (!started_) return;
   for (const auto& shard : shards_) shard->stop();
@@ -115,6 +118,8 @@ void Runtime::run_on(uint32_t shard, const std::function<void()>& fn) {
 }
 
 void Runtime::blocking(chr_fn fn, void* context) { blocking_->submit(fn, context); }
+
+void Runtime::look_up(chr_fn fn, void* context) { lookups_->submit(fn, context); }
 
 uint64_t Runtime::timer_start(uint64_t delay_ns, chr_fn fn, void* context) {
   return here("timer_start").timer_start(delay_ns, fn, context);

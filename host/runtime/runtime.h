@@ -79,6 +79,9 @@ class Runtime {
 
   // Runs fn(context) on a blocking thread, in no promised order.
   void blocking(chr_fn fn, void* context);
+  // The same for looking up a name, which may take many seconds: a few at a time, beside the blocking
+  // threads.
+  void look_up(chr_fn fn, void* context);
 
   // On a shard thread only: timers and operations of that shard. See chr_exec_v1.
   uint64_t timer_start(uint64_t delay_ns, chr_fn fn, void* context);
@@ -125,6 +128,7 @@ class Runtime {
   Metrics& metrics_;
   std::unique_ptr<BufferPool> buffers_;
   std::unique_ptr<BlockingPool> blocking_;
+  std::unique_ptr<BlockingPool> lookups_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::atomic<uint64_t> slow_copied_{0};
   uint64_t collector_ = 0;

@@ -12,6 +12,7 @@ constexpr int64_t kDefaultCommit = 16 << 20;
 constexpr int64_t kDefaultLeaseNs = 2'000'000'000;
 constexpr int64_t kDefaultLeaseBudget = 32 << 20;
 constexpr uint32_t kMaxReaders = 512;
+constexpr uint32_t kReadsAtOnce = 8;  // of the host's 16 blocking threads
 constexpr uint64_t kPurgeBesideWrites = 64;
 constexpr uint64_t kPurgeAlone = 1024;
 
@@ -23,8 +24,8 @@ uint64_t setting(const Host& host, std::string_view key, int64_t fallback) {
 
 Store::Store(Host host)
     : host_(host),
-      queue_limit_(setting(host, "queue_bytes", kDefaultQueue)),
-      commit_limit_(setting(host, "commit_bytes", kDefaultCommit)) {}
+      read_lane_(std::make_shared<ReadLane>(host, kReadsAtOnce)),
+      queue_({setting(host, "queue_bytes", kDefaultQueue), setting(host, "commit_bytes", kDefaultCommit)}) {}
 
 void Store::start(uint64_t token) {
   host_.blocking([this, token] {
@@ -130,52 +131,38 @@ void Store::end_read() {
 // ---- writes ----
 
 chr_status Store::write(const chr_storage_write* writes, uint32_t n, chr_error* error) {
-  uint64_t bytes = 0;
   Batch copies;
   copies.reserve(n);
   for (uint32_t i = 0; i < n; ++i) {
     if (const Status status = check_steps(writes[i]); !status) return report(error, status.error());
-    bytes += copies.emplace_back(writes[i]).bytes();
+    copies.emplace_back(writes[i]);
   }
   bool start_drain = false;
   {
     const std::lock_guard lock(mutex_);
     if (refuse_all_) return report(error, *refuse_all_);
-    if (queued_bytes_ != 0 && queued_bytes_ + bytes > queue_limit_)
+    if (!queue_.has_room(copies))
       return report(error, CHR_E_OVERLOADED, "too many bytes wait to be written", CHR_ERROR_RETRIABLE);
-    queued_bytes_ += bytes;
-    for (OwnedWrite& copy : copies) queue_.push_back(std::move(copy));
+    queue_.push(std::move(copies));
     start_drain = !std::exchange(draining_, true);
   }
   if (start_drain) host_.blocking([this] { drain(); });
   return CHR_PENDING;
 }
 
-Store::Batch Store::take() {
-  const std::lock_guard lock(mutex_);
-  uint64_t bytes = 0;
-  size_t n = 0;
-  while (n < queue_.size() && (n == 0 || bytes + queue_[n].bytes() <= commit_limit_))
-    bytes += queue_[n++].bytes();
-  Batch batch;
-  if (n == queue_.size()) {
-    batch.swap(queue_);
-    return batch;
-  }
-  Batch rest;
-  for (size_t i = 0; i < queue_.size(); ++i) (i < n ? batch : rest).push_back(std::move(queue_[i]));
-  queue_.swap(rest);
-  return batch;
-}
-
 void Store::drain() {
   for (;;) {
-    const Batch batch = take();
+    Batch batch;
+    {
+      const std::lock_guard lock(mutex_);
+      batch = queue_.take();
+    }
     if (!batch.empty()) {
+      const uint64_t started = host_.now_ns();
       const Verdicts verdicts = commit(batch);
       {
         const std::lock_guard lock(mutex_);
-        for (const OwnedWrite& write : batch) queued_bytes_ -= write.bytes();
+        queue_.finished(batch, host_.now_ns() - started);
       }
       complete(batch, verdicts);
       if (space_->is_urgent() && space_->wants_more()) space_->extend();
@@ -190,7 +177,7 @@ bool Store::end_drain(bool more) {
   std::optional<uint64_t> token;
   {
     const std::lock_guard lock(mutex_);
-    if (!queue_.empty() || (more && !stop_token_)) return false;
+    if (!queue_.is_idle() || (more && !stop_token_)) return false;
     draining_ = false;
     if (reads_ == 0) token = std::exchange(stop_token_, std::nullopt);
   }
@@ -377,7 +364,7 @@ chr_status Store::on_blocking(F fn, chr_error* error) {
     if (stop_token_ || !reader_) return report(error, CHR_E_SHUTTING_DOWN, "the store is not running");
     ++reads_;
   }
-  host_.blocking([this, fn = std::move(fn)] {
+  read_lane_->run([this, fn = std::move(fn)] {
     fn();
     end_read();
   });

@@ -4,9 +4,11 @@
 // and extends the file.
 #pragma once
 
+#include "read_lane.h"
 #include "reader.h"
 #include "space.h"
 #include "transaction.h"
+#include "write_queue.h"
 
 #include <optional>
 
@@ -33,7 +35,7 @@ class Store {
   chr_status usage(chr_storage_usage* out);
 
  private:
-  using Batch = std::vector<OwnedWrite>;
+  using Batch = WriteQueue::Batch;
   struct Verdict {
     chr_status code = CHR_OK;
     std::string message;
@@ -49,7 +51,6 @@ class Store {
   void define_metrics();
 
   void drain();
-  Batch take();
   Verdicts commit(const Batch& batch);
   // The most that there is room for.
   Growth allowed(const Batch& batch);
@@ -64,7 +65,7 @@ class Store {
   void fail_store(const Error& error);
   void note_full(bool full);
   void note_leases();
-  // Runs fn(reader) on a blocking thread; fn completes the token.
+  // Runs fn in the lane of reads; fn completes the token.
   template <class F>
   chr_status on_blocking(F fn, chr_error* error);
   // The last drain or read to end completes a stop that waits; nothing of the store may be touched after it.
@@ -72,8 +73,7 @@ class Store {
   void end_read();
 
   Host host_;
-  uint64_t queue_limit_;
-  uint64_t commit_limit_;
+  std::shared_ptr<ReadLane> read_lane_;
   GroupTable groups_;
   Metrics metrics_{};
   std::shared_ptr<Env> env_;
@@ -83,13 +83,12 @@ class Store {
   uint64_t overdue_noted_ns_ = 0;
 
   std::mutex mutex_;  // all below
-  Batch queue_;
-  uint64_t queued_bytes_ = 0;
+  WriteQueue queue_;
   bool draining_ = false;
   bool failed_ = false;  // the disk failed: nothing is written any more
   bool full_ = false;
   std::optional<Error> refuse_all_;
-  uint64_t reads_ = 0;  // on blocking threads
+  uint64_t reads_ = 0;  // accepted and not ended
   std::optional<uint64_t> stop_token_;
 };
 

@@ -76,7 +76,8 @@ chr_status Store::write(const chr_storage_write* writes, uint32_t n, chr_error* 
   {
     const std::lock_guard lock(mutex_);
     if (refuse_all_) return report(error, *refuse_all_);
-    if (queued_bytes_ != 0 && queued_bytes_ + bytes > queue_limit_)
+    if (queued_bytes_ != 0 && queued_bytes_ + bytes > queue_limit_ &&
+        !std::ranges::all_of(copies, is_small_keys))
       return report(error, CHR_E_OVERLOADED, "too many bytes wait to be written", CHR_ERROR_RETRIABLE);
     queued_bytes_ += bytes;
     for (OwnedWrite& copy : copies) queue_.push_back(std::move(copy));

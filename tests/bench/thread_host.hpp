@@ -9,6 +9,7 @@
 #include <condition_variable>
 #include <cstdlib>
 #include <deque>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <random>
@@ -40,6 +41,11 @@ class Threads {
     }
     wake_.notify_one();
   }
+  // Until there is nothing to do, and nothing is being done.
+  void wait_idle() {
+    std::unique_lock lock(mutex_);
+    idle_.wait(lock, [this] { return jobs_.empty() && running_ == 0; });
+  }
   bool runs_here() const { return std::this_thread::get_id() == threads_[0].get_id(); }
 
  private:
@@ -54,13 +60,17 @@ class Threads {
       if (jobs_.empty()) return;
       const Job job = jobs_.front();
       jobs_.pop_front();
+      ++running_;
       lock.unlock();
       job.fn(job.context);
       lock.lock();
+      --running_;
+      idle_.notify_all();
     }
   }
   std::mutex mutex_;
-  std::condition_variable wake_;
+  std::condition_variable wake_, idle_;
+  int running_ = 0;
   std::deque<Job> jobs_;
   bool stopping_ = false;
   std::vector<std::thread> threads_;
@@ -78,7 +88,9 @@ class ThreadHost {
   }
   const chr_host_v1* core() const { return &core_; }
   void config_int(const std::string& key, int64_t value) { settings_[key] = value; }
+  void wait_until_blocking_threads_idle() { blocking_.wait_idle(); }
   bool quiet = false;
+  std::function<void()> on_alloc;  // runs where a buffer is asked for
 
  private:
   struct Operation {
@@ -186,7 +198,8 @@ class ThreadHost {
     std::free(buffer);
   }
   static constexpr chr_buf_ops kOps = {retain, release, nullptr};
-  static chr_status CHR_CALL alloc(chr_host*, uint64_t n, chr_slice* out) {
+  static chr_status CHR_CALL alloc(chr_host* self, uint64_t n, chr_slice* out) {
+    if (of(self).on_alloc) of(self).on_alloc();
     void* memory = std::malloc(sizeof(Buffer) + n);
     auto* buffer = new (memory) Buffer{{&kOps}, 1};
     *out = {reinterpret_cast<uint8_t*>(buffer + 1), n, &buffer->buf};

@@ -73,12 +73,19 @@ void Shard::turn(void* self) {
 }
 
 void Shard::write(Write write, WriteDone done) {
-  writes_.push_back(std::make_unique<Pending>(Pending{this, std::move(write), std::move(done), now()}));
+  auto pending = std::make_unique<Pending>(Pending{this, std::move(write), std::move(done), now()});
+  const uint64_t group = pending->write.group();
+  const auto is_of_group = [group](const auto& other) { return other->write.group() == group; };
+  auto at = writes_.end();
+  if (pending->write.is_small_keys() && std::ranges::none_of(writes_, is_of_group))
+    at = writes_.begin() + static_cast<std::ptrdiff_t>(keys_first_++);
+  writes_.insert(at, std::move(pending));
   schedule_turn();
 }
 
 // In calls of a few MiB: where storage is behind, room for one is found soon, and room for all would not be.
 void Shard::send_writes() {
+  if (keys_first_ != 0 && !send_writes(keys_first_)) return;
   while (!writes_.empty() && retry_timer_ == 0) {
     size_t n = 1;
     uint64_t bytes = writes_.front()->write.bytes();
@@ -105,14 +112,17 @@ bool Shard::send_writes(size_t n) {
     for (auto pending = writes_.begin(); pending != end; ++pending)
       (void)pending->release();  // written() owns it now
     writes_.erase(writes_.begin(), end);
+    keys_first_ -= std::min(keys_first_, n);
     return true;
   }
   for (const chr_storage_write& call : calls_) s.exec->op_abandon(s.host.self(), call.token);
   if (status == CHR_E_OVERLOADED) {
+    if (retry_timer_ != 0) return false;
     retry_timer_ = s.host.timer(kRetryWrites, on_retry, this);
     return false;
   }
   const Status failed = std::unexpected(from_abi(error, status));
+  keys_first_ = 0;
   for (const auto& pending : std::exchange(writes_, {})) pending->done(failed);
   return false;
 }

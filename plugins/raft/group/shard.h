@@ -49,7 +49,8 @@ class Shard {
   void start();
   // The group has something to do in the next turn.
   void mark(Group* group);
-  // Part of the next call to storage. done(Status) runs on this shard.
+  // Part of the next call to storage. Votes and the like go before what other groups wait to write, also
+  // where storage has no room for that. done(Status) runs on this shard.
   using WriteDone = std::function<void(const Status&)>;
   void write(Write write, WriteDone done);
   // When storage last finished something for this shard.
@@ -106,6 +107,7 @@ class Shard {
   std::vector<std::shared_ptr<Group>> marked_;
   std::vector<std::shared_ptr<Group>> turning_;
   std::vector<std::unique_ptr<Pending>> writes_;
+  size_t keys_first_ = 0;  // so many at the front of writes_ are votes and the like
   std::vector<chr_storage_write> calls_;
   std::vector<chr_done> done_;
   struct Outbox {

@@ -1,8 +1,14 @@
 #include "log/write.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace chronik::raft {
+namespace {
+
+constexpr uint64_t kSmallKeys = 64u << 10;
+
+}  // namespace
 
 void Write::append(const std::vector<Entry>& entries) {
   entries_.reserve(entries.size());
@@ -30,6 +36,14 @@ void Write::put(std::string_view key, const chr_slice& value) {
 void Write::remove(std::string_view key) {
   const chr_str name = keep(std::string(key));
   add(CHR_STORAGE_DELETE)->key = name;
+}
+
+bool Write::is_small_keys() const {
+  uint64_t bytes = 0;
+  return std::ranges::all_of(steps_, [&bytes](const chr_storage_step& step) {
+    bytes += step.value.n;
+    return (step.type == CHR_STORAGE_PUT || step.type == CHR_STORAGE_DELETE) && bytes <= kSmallKeys;
+  });
 }
 
 chr_storage_step* Write::add(uint32_t type) {

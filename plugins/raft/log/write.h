@@ -35,6 +35,8 @@ class Write {
   uint64_t group() const { return group_; }
   const std::vector<chr_storage_step>& steps() const { return steps_; }
   uint64_t bytes() const { return bytes_; }  // of the entries' payloads
+  // A vote, a term and the like: nothing that takes storage any time.
+  bool is_small_keys() const;
 
  private:
   chr_storage_step* add(uint32_t type);

@@ -163,6 +163,16 @@ class OwnedWrite {
   std::unique_ptr<uint64_t[]> arena_;  // steps, entries, bytes
 };
 
+// A vote, a term, the start of a log: a few small keys, nothing that takes the disk any time. Of a group that
+// has nothing earlier waiting, it may go before what others wait to write, and need not find room among it.
+inline bool is_small_keys(const OwnedWrite& write) {
+  constexpr uint64_t kSmallKeys = 64u << 10;
+  const auto is_key = [](const chr_storage_step& step) {
+    return step.type == CHR_STORAGE_PUT || step.type == CHR_STORAGE_DELETE;
+  };
+  return write.bytes() <= kSmallKeys && std::ranges::all_of(write.steps(), is_key);
+}
+
 // The last index that the log holds just before step `at` of a write, 0 where it is empty then.
 // stored_below(limit) is the largest index below limit in the log as it was before the write, or 0.
 template <class StoredBelow>

@@ -109,6 +109,32 @@ TEST(ThreeNodes, NeverReadWhatIsAboutToBeOverwritten) {
   EXPECT_EQ(last_of(old_leader.read("test/0", 2, 8 << 20)), "15/2:kep");
 }
 
+// One partition's data waits for room in the storage of node 2; without the votes of node 2 nobody leads the
+// other one.
+TEST(ThreeNodes, VoteWhileDataWaitsForStorage) {
+  Cluster cluster(3);
+  connect_all(&cluster);
+  cluster.open("busy/0");
+  cluster.open("test/0");
+  cluster.run(100);
+  ASSERT_EQ(cluster.leader("busy/0"), 1);
+  ASSERT_EQ(cluster.leader("test/0"), 1);
+  cluster.node(2).break_storage(Node::Broken::kBehind);
+  ASSERT_EQ(cluster.node(1).propose("busy/0", "large"), CHR_PENDING);
+  cluster.run(100);
+  cluster.lose(1, 2, true);  // so node 3 alone may lead test/0
+  ASSERT_EQ(cluster.node(1).propose("test/0", "more"), CHR_PENDING);
+  cluster.run(100);
+  ASSERT_EQ(cluster.journal(3).applied.size(), 2u);
+  cluster.isolate(1, true);
+  cluster.run(1000);
+  EXPECT_EQ(cluster.node(3).bounds("test/0").leader, 3)
+      << "the vote of node 2 waits behind data of another partition";
+  cluster.node(2).break_storage(Node::Broken::kNothing);
+  cluster.run(5000);
+  EXPECT_NE(cluster.leader("test/0"), 0);
+}
+
 // Whatever the number of groups, and whatever they do.
 TEST(ThreeNodes, BeatOncePerIntervalAndPair) {
   Cluster cluster(3);

@@ -84,6 +84,15 @@ class BreakableStore : public MemoryStore {
     if (broken == Node::Broken::kGet) return report(error, CHR_E_CORRUPT, "a bit is wrong");
     return MemoryStore::get(group, key, out, token, error);
   }
+  chr_status write(const chr_storage_write* writes, uint32_t n, chr_error* error) {
+    const auto brings_entries = [](const chr_storage_write& write) {
+      return std::any_of(write.steps, write.steps + write.n,
+                         [](const chr_storage_step& step) { return step.type == CHR_STORAGE_APPEND; });
+    };
+    if (broken == Node::Broken::kBehind && std::any_of(writes, writes + n, brings_entries))
+      return report(error, CHR_E_OVERLOADED, "the queue is full", CHR_ERROR_RETRIABLE);
+    return MemoryStore::write(writes, n, error);
+  }
   Node::Broken broken = Node::Broken::kNothing;
 };
 
@@ -92,7 +101,7 @@ constexpr chr_storage_v1 kStorage = {
     1,
     thunk<&BreakableStore::open_group>,
     thunk<&MemoryStore::list_groups>,
-    thunk<&MemoryStore::write>,
+    thunk<&BreakableStore::write>,
     thunk<&MemoryStore::read>,
     thunk<&MemoryStore::find>,
     thunk<&BreakableStore::get>,

@@ -47,8 +47,8 @@ class Node {
   // The call that asks for a group, as a state machine's owner makes it.
   chr_status ask_to_open(const std::string& name, Journal* journal, chr_group** handle, uint64_t token,
                          chr_error* error, const std::optional<std::vector<int32_t>>& voters = std::nullopt);
-  // From now on the storage refuses to open groups, or to read keys.
-  enum class Broken { kNothing, kOpenGroup, kGet };
+  // From now on the storage refuses to open groups, to read keys, or has no room in its queue for entries.
+  enum class Broken { kNothing, kOpenGroup, kGet, kBehind };
   void break_storage(Broken what);
 
   // Proposes one batch of `records` records; the first 12 bytes of the payload are offset and epoch.
