@@ -34,7 +34,7 @@ TEST_F(StorageFaults, AFullDiskIsBackpressure) {
     // A full disk still lets the store shrink, and what that frees can be used.
     EXPECT_EQ(store.write(TestWrite{g, {}}.trim(store.bounds(g).last_index - 5)), CHR_OK);
     store.host().advance(std::chrono::seconds(1));
-    const TestEntry last = store.read(store.all_of(g)).entries.back();
+    const TestEntry last = store.read(store.all_of(g)).last();
     maker_.resume(&last);
     ASSERT_EQ(store.write(TestWrite{g, {}}.append({maker_.next(50'000)})), CHR_OK);
   }

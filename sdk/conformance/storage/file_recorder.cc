@@ -51,9 +51,10 @@ int FileFaults::of_sync(int fd) {
 }
 
 FileRecorder::FileRecorder(std::string directory, bool stub_syncs)
-    : directory_(std::filesystem::canonical(directory)),
-      stub_syncs_(stub_syncs),
-      trace_(read_directory(directory)) {
+    : FileRecorder(directory, stub_syncs, Trace(read_directory(directory))) {}
+
+FileRecorder::FileRecorder(std::string directory, bool stub_syncs, Trace trace)
+    : directory_(std::filesystem::canonical(directory)), stub_syncs_(stub_syncs), trace_(std::move(trace)) {
   g_active = this;
 }
 

@@ -12,6 +12,8 @@ class FileRecorder {
   // Starts with the files as they are now. Only one recorder at a time; not thread-safe. With stub_syncs a
   // sync does nothing, which a crash test must notice.
   FileRecorder(std::string directory, bool stub_syncs);
+  // Goes on with a trace; the directory holds what all of its writes made, synced or not.
+  FileRecorder(std::string directory, bool stub_syncs, Trace trace);
   ~FileRecorder();
   FileRecorder(const FileRecorder&) = delete;
   FileRecorder& operator=(const FileRecorder&) = delete;

@@ -11,6 +11,14 @@ namespace {
 
 using chronik::conformance::Subject;
 
+// A failed ASSERT ends its test wherever it stands: what follows may rely on it.
+class EndTest : public ::testing::EmptyTestEventListener {
+  void OnTestPartResult(const ::testing::TestPartResult& result) override {
+    if (result.type() == ::testing::TestPartResult::kFatalFailure)
+      throw ::testing::AssertionException(result);
+  }
+};
+
 int usage() {
   std::fprintf(
       stderr,
@@ -56,5 +64,6 @@ int main(int argc, char** argv) {
     }
   }
   if (subject.plugin.empty()) return usage();
+  ::testing::UnitTest::GetInstance()->listeners().Append(new EndTest);
   return RUN_ALL_TESTS();
 }

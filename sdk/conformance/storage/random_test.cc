@@ -106,7 +106,7 @@ void expect_finds(Store& store, const RandomGroup& group, std::mt19937_64& rando
     const Got is = store.find(group.id(), by, value);
     ASSERT_EQ(is.code, should ? CHR_OK : CHR_E_NOT_FOUND) << "by " << by << " value " << value;
     if (!should) continue;
-    ASSERT_EQ(is.entries[0].header.index, should->index) << "by " << by << " value " << value;
+    ASSERT_EQ(is.entries.at(0).header.index, should->index) << "by " << by << " value " << value;
   }
 }
 
@@ -124,7 +124,7 @@ TEST(StorageRandom, DoesAsTheModel) {
     std::vector<chr_done> done;
     ASSERT_EQ(store->queue(writes, &done), CHR_PENDING);
     store->host().run();
-    for (const chr_done& one : done) ASSERT_EQ(one.code, CHR_OK) << "round " << round;
+    for (const chr_done& one : done) ASSERT_EQ(outcome_of(one), CHR_OK) << "round " << round;
     const RandomGroup& one = groups[random() % groups.size()];
     if (round % 5 == 0) {
       ASSERT_NO_FATAL_FAILURE(expect_equal(*store, one)) << "round " << round;
@@ -172,7 +172,7 @@ TEST(StorageRandom, FindsInALongLog) {
     const Got is = store.find(g, by, value);
     ASSERT_EQ(is.code, should ? CHR_OK : CHR_E_NOT_FOUND) << "by " << by << " value " << value;
     if (!should) continue;
-    ASSERT_EQ(is.entries[0].header.index, should->index) << "by " << by << " value " << value;
+    ASSERT_EQ(is.entries.at(0).header.index, should->index) << "by " << by << " value " << value;
   }
 }
 

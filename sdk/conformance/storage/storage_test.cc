@@ -59,13 +59,13 @@ TEST_F(StorageConformance, AppendsToManyGroupsAndReadsThemBack) {
     std::vector<chr_done> done;
     ASSERT_EQ(store_->queue(writes, &done), CHR_PENDING);
     store_->host().run();
-    for (const chr_done& one : done) ASSERT_EQ(one.code, CHR_OK);
+    for (const chr_done& one : done) ASSERT_EQ(outcome_of(one), CHR_OK);
   }
   for (uint64_t g = 0; g < kGroups; ++g) {
     const Got got = store_->read(store_->all_of(ids[g]));
     ASSERT_EQ(got.code, CHR_OK);
     ASSERT_EQ(got.entries.size(), expected[g].size());
-    for (size_t i = 0; i < expected[g].size(); ++i) expect_same(got.entries[i], expected[g][i]);
+    for (size_t i = 0; i < expected[g].size(); ++i) expect_same(got.entries.at(i), expected[g][i]);
   }
 }
 
@@ -127,8 +127,8 @@ TEST_F(StorageConformance, HeadersOnlyLeavesPayloadsOut) {
   const Got got = store_->read(args);
   ASSERT_EQ(got.entries.size(), 5u);
   for (size_t i = 0; i < 5; ++i) {
-    EXPECT_EQ(std::memcmp(&got.entries[i].header, &entries[i].header, sizeof(chr_entry_header)), 0);
-    EXPECT_EQ(got.raw[i].payload.n, 0u);
+    EXPECT_EQ(std::memcmp(&got.entries.at(i).header, &entries[i].header, sizeof(chr_entry_header)), 0);
+    EXPECT_EQ(got.payload(i).n, 0u);
   }
 }
 
@@ -158,7 +158,7 @@ TEST_F(StorageConformance, TruncateRemovesTheEnd) {
   const auto others = maker_.batch(2, 100);
   write(to(g).truncate(5).append(others));
   EXPECT_EQ(indexes_of(g), (Indexes{1, 2, 3, 4, 5, 6}));
-  expect_same(store_->read(store_->all_of(g)).entries[4], others[0]);
+  expect_same(store_->read(store_->all_of(g)).entries.at(4), others[0]);
   write(to(g).truncate(0));
   EXPECT_TRUE(indexes_of(g).empty());
   EXPECT_EQ(store_->bounds(g).bytes, 0u);
@@ -186,7 +186,7 @@ TEST_F(StorageConformance, LongTrimsAreWholeAtOnce) {
   std::vector<chr_done> done;
   store_->queue({to(g).trim(kEntries - 1)}, &done);
   store_->host().run();
-  ASSERT_EQ(done[0].code, CHR_OK);
+  ASSERT_EQ(outcome_of(done[0]), CHR_OK);
   EXPECT_EQ(indexes_of(g), (Indexes{kEntries - 1, kEntries}));
   EXPECT_EQ(store_->bounds(g).entries, 2u);
   if (Subject::get().is_durable()) {
@@ -249,8 +249,8 @@ TEST_F(StorageConformance, WritesOfAGroupKeepTheirOrder) {
   ASSERT_EQ(store_->queue(writes, &first), CHR_PENDING);
   ASSERT_EQ(store_->queue({to(g).put("k", "last").trim(25)}, &second), CHR_PENDING);
   store_->host().run();
-  for (const chr_done& one : first) ASSERT_EQ(one.code, CHR_OK);
-  ASSERT_EQ(second[0].code, CHR_OK);
+  for (const chr_done& one : first) ASSERT_EQ(outcome_of(one), CHR_OK);
+  ASSERT_EQ(outcome_of(second[0]), CHR_OK);
   EXPECT_EQ(store_->get(g, "k").value, "last");
   EXPECT_EQ(store_->get(h, "k").value, "49");
   EXPECT_EQ(indexes_of(g), (Indexes{25}));
@@ -266,10 +266,10 @@ TEST_F(StorageConformance, ABadWriteHarmsNoOther) {
       store_->queue({to(g).append(entries), again, to(h).append({entries[0]}), to(g).put("k", "v")}, &done),
       CHR_PENDING);
   store_->host().run();
-  EXPECT_EQ(done[0].code, CHR_OK);
-  EXPECT_EQ(done[1].code, CHR_E_INVALID_ARGUMENT);
-  EXPECT_EQ(done[2].code, CHR_OK);
-  EXPECT_EQ(done[3].code, CHR_OK);
+  EXPECT_EQ(outcome_of(done[0]), CHR_OK);
+  EXPECT_EQ(outcome_of(done[1]), CHR_E_INVALID_ARGUMENT);
+  EXPECT_EQ(outcome_of(done[2]), CHR_OK);
+  EXPECT_EQ(outcome_of(done[3]), CHR_OK);
 }
 
 TEST_F(StorageConformance, NotReadableBeforeItIsComplete) {
@@ -284,7 +284,7 @@ TEST_F(StorageConformance, NotReadableBeforeItIsComplete) {
   }
   store_->host().hold_blocking(false);
   store_->host().run();
-  EXPECT_EQ(done[0].code, CHR_OK);
+  EXPECT_EQ(outcome_of(done[0]), CHR_OK);
   EXPECT_EQ(store_->bounds(g).last_index, 2u);
 }
 
@@ -317,7 +317,7 @@ TEST_F(StorageConformance, DropRemovesAGroup) {
   write(to(b).append(maker_.batch(10, 50)).put("k", "v"));
   write(to(a).drop());
   ASSERT_EQ(store_->groups().size(), 1u);
-  EXPECT_EQ(store_->groups()[0].second, b);
+  EXPECT_EQ(store_->groups().at(0).second, b);
   EXPECT_EQ(store_->read(store_->all_of(a)).code, CHR_E_NOT_FOUND);
   EXPECT_EQ(store_->write(to(a).put("k", "v")), CHR_E_INVALID_ARGUMENT);
   EXPECT_EQ(indexes_of(b).size(), 10u);

@@ -6,11 +6,19 @@
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
+#include <chronik/status_text.hpp>
 
 #include <cstdlib>
 #include <filesystem>
 
 namespace chronik::conformance {
+
+std::ostream& operator<<(std::ostream& out, const Outcome& outcome) {
+  out << status_text(outcome.code);
+  return outcome.message.empty() ? out : out << ": " << outcome.message;
+}
+
+Outcome outcome_of(const chr_done& done) { return {done.code, std::string(from_abi(done.message))}; }
 
 Subject& Subject::get() {
   static Subject subject;
@@ -105,37 +113,36 @@ Store::Store(Disk& disk, Settings settings, Trace* trace) {
 }
 
 template <class Call>
-chr_status Store::finish(Call&& call, std::string* message) {
-  struct Outcome {
+Outcome Store::finish(Call&& call) {
+  struct State {
     bool seen = false;
-    chr_status code = CHR_OK;
-    std::string message;
+    Outcome outcome;
   };
-  const auto outcome = std::make_shared<Outcome>();
+  const auto state = std::make_shared<State>();
+  chr_error error = make_abi_error();
   chr_status status = CHR_OK;
   host_->on_shard(0, [&] {
-    status = Host(host_->core()).async(call, [outcome](const chr_done& done) {
-      *outcome = {true, done.code, std::string(from_abi(done.message))};
-    });
+    status = Host(host_->core())
+                 .async([&](uint64_t token) { return call(token, &error); },
+                        [state](const chr_done& done) { *state = {true, outcome_of(done)}; });
   });
-  if (status != CHR_PENDING) return status;
+  if (status != CHR_PENDING) return {status, status < 0 ? error.message : ""};
   host_->run();
-  if (!outcome->seen) throw std::runtime_error("a call that returned PENDING was never completed");
-  if (message != nullptr) *message = outcome->message;
-  return outcome->code;
+  if (!state->seen) throw std::runtime_error("a call that returned PENDING was never completed");
+  return state->outcome;
 }
 
 void Store::start() {
   chr_error error = make_abi_error();
-  failure_code_ = plugin_->create(host_->core(), to_abi("{}"), &instance_, &error);
-  if (failure_code_ == CHR_OK)
-    failure_code_ =
-        finish([&](uint64_t token) { return plugin_->start(instance_, token, &error); }, &failure_);
-  if (failure_code_ != CHR_OK) {
-    if (failure_.empty()) failure_ = error.message;
-    if (failure_.empty()) failure_ = "the start failed without a message";
+  const chr_status created = plugin_->create(host_->core(), to_abi("{}"), &instance_, &error);
+  failure_ = {created, error.message};
+  if (created == CHR_OK)
+    failure_ = finish([&](uint64_t token, chr_error* e) { return plugin_->start(instance_, token, e); });
+  if (failure_ != CHR_OK) {
+    if (failure_.message.empty()) failure_.message = "the start failed without a message";
     return;
   }
+  failure_.message.clear();
   table_ = static_cast<const chr_storage_v1*>(plugin_->service(instance_, CHR_STORAGE_ID, &self_));
   if (table_ == nullptr) throw std::runtime_error("the plugin does not provide chronik.storage/1");
 }
@@ -148,9 +155,9 @@ Store::~Store() {
   if (instance_ == nullptr) return;
   try {
     host_->run();
-    chr_error error = make_abi_error();
-    const chr_status status = finish([&](uint64_t token) { return plugin_->stop(instance_, token, &error); });
-    EXPECT_EQ(status, CHR_OK) << "stop failed: " << error.message;
+    EXPECT_EQ(finish([&](uint64_t token, chr_error* e) { return plugin_->stop(instance_, token, e); }),
+              CHR_OK)
+        << "stop failed";
     host_->expect_idle();
   } catch (const std::exception& e) {
     ADD_FAILURE() << e.what();
@@ -208,30 +215,32 @@ struct AbiWrites {
 
 }  // namespace
 
-chr_status Store::queue(const std::vector<TestWrite>& writes, std::vector<chr_done>* done) {
+Outcome Store::queue(const std::vector<TestWrite>& writes, std::vector<chr_done>* done,
+                     const std::function<void(size_t i, uint64_t token)>& issued) {
   AbiWrites abi(writes);
   done->assign(writes.size(), chr_done{});
   const auto* exec = static_cast<const chr_exec_v1*>(host_->core()->query(host_->core()->self, CHR_EXEC_ID));
   for (size_t i = 0; i < writes.size(); ++i) {
     (*done)[i].code = CHR_PENDING;
     abi.writes[i].token = host_->begin(&(*done)[i]);
+    if (issued) issued(i, abi.writes[i].token);
   }
   chr_error error = make_abi_error();
   const chr_status status =
       table_->write(self_, abi.writes.data(), static_cast<uint32_t>(abi.writes.size()), &error);
-  if (status == CHR_PENDING) return status;
+  if (status == CHR_PENDING) return {status, {}};
   EXPECT_LT(status, 0) << "a write is always PENDING, or an error";
   for (const chr_storage_write& write : abi.writes) exec->op_abandon(host_->core()->self, write.token);
-  return status;
+  return {status, error.message};
 }
 
-chr_status Store::write(const TestWrite& write) {
+Outcome Store::write(const TestWrite& write) {
   std::vector<chr_done> done;
-  const chr_status status = queue({write}, &done);
-  if (status != CHR_PENDING) return status;
+  Outcome outcome = queue({write}, &done);
+  if (outcome != CHR_PENDING) return outcome;
   host_->run();
   EXPECT_NE(done[0].code, CHR_PENDING) << "a write was never completed";
-  return done[0].code;
+  return outcome_of(done[0]);
 }
 
 chr_storage_read Store::all_of(uint64_t group) const {
@@ -246,8 +255,7 @@ Got Store::read(const chr_storage_read& args) {
   Got got;
   chr_entries out{};
   out.struct_size = sizeof out;
-  chr_error error = make_abi_error();
-  got.code = finish([&](uint64_t token) { return table_->read(self_, &args, &out, token, &error); });
+  got.code = finish([&](uint64_t token, chr_error* e) { return table_->read(self_, &args, &out, token, e); });
   if (got.code != CHR_OK) return got;
   got.lease = Lease::adopt(out.lease);
   got.raw = out.entries;
@@ -263,9 +271,8 @@ Got Store::read(const chr_storage_read& args) {
 Got Store::find(uint64_t group, int32_t by, int64_t value) {
   Got got;
   chr_entry_header header{};
-  chr_error error = make_abi_error();
-  got.code =
-      finish([&](uint64_t token) { return table_->find(self_, group, by, value, &header, token, &error); });
+  got.code = finish(
+      [&](uint64_t token, chr_error* e) { return table_->find(self_, group, by, value, &header, token, e); });
   if (got.code == CHR_OK) got.entries.push_back({header, {}});
   return got;
 }
@@ -273,9 +280,8 @@ Got Store::find(uint64_t group, int32_t by, int64_t value) {
 Got Store::get(uint64_t group, std::string_view key) {
   Got got;
   chr_slice out{};
-  chr_error error = make_abi_error();
-  got.code =
-      finish([&](uint64_t token) { return table_->get(self_, group, to_abi(key), &out, token, &error); });
+  got.code = finish(
+      [&](uint64_t token, chr_error* e) { return table_->get(self_, group, to_abi(key), &out, token, e); });
   if (got.code != CHR_OK) return got;
   got.lease = Lease::adopt(out.lease);
   got.value.assign(reinterpret_cast<const char*>(out.p), out.n);

@@ -7,7 +7,9 @@
 #include <chronik/plugin.h>
 #include <chronik/testing/fake_host.hpp>
 
+#include <functional>
 #include <memory>
+#include <ostream>
 #include <stdexcept>
 #include <utility>
 
@@ -45,13 +47,38 @@ class Disk {
   std::string medium_;
 };
 
+// How a call ended, in words where a test prints it: "NO_SPACE (-10): the disk is full".
+struct Outcome {
+  chr_status code = CHR_OK;
+  std::string message;
+  operator chr_status() const { return code; }  // NOLINT: it is one, with a message
+  friend bool operator==(const Outcome& a, chr_status b) { return a.code == b; }
+};
+std::ostream& operator<<(std::ostream& out, const Outcome& outcome);
+Outcome outcome_of(const chr_done& done);
+
 // A read or get that returned: what it gave, and its lease.
 struct Got {
-  chr_status code = CHR_OK;
+  Outcome code;
   std::vector<TestEntry> entries;
   const chr_entry* raw = nullptr;
   Lease lease;
   std::string value;
+
+  // Throws where the store gave fewer.
+  const chr_slice& payload(size_t i) const {
+    if (i >= entries.size()) throw std::out_of_range("the store gave fewer entries than it has");
+    return raw[i].payload;
+  }
+  // Whether the leased bytes of entry i are those of this one.
+  bool holds(size_t i, const TestEntry& entry) const {
+    const chr_slice& is = payload(i);
+    return is.n == entry.payload.size() && std::memcmp(is.p, entry.payload.data(), is.n) == 0;
+  }
+  const TestEntry& last() const {
+    if (entries.empty()) throw std::out_of_range("the store gave no entries");
+    return entries.back();
+  }
 };
 
 class Store {
@@ -65,8 +92,8 @@ class Store {
   Store& operator=(const Store&) = delete;
 
   // Empty when the start succeeded.
-  const std::string& failure() const { return failure_; }
-  chr_status failure_code() const { return failure_code_; }
+  const std::string& failure() const { return failure_.message; }
+  Outcome failure_code() const { return failure_; }
   testing::FakeHost& host() { return *host_; }
   const chr_storage_v1& table() const { return *table_; }
   void* self() const { return self_; }
@@ -77,9 +104,11 @@ class Store {
   std::vector<std::pair<std::string, uint64_t>> groups();
 
   // Queues writes in one call. The status of the call; *done receives each outcome once the host has run.
-  chr_status queue(const std::vector<TestWrite>& writes, std::vector<chr_done>* done);
+  // issued: told the token of each before the store learns of it.
+  Outcome queue(const std::vector<TestWrite>& writes, std::vector<chr_done>* done,
+                const std::function<void(size_t i, uint64_t token)>& issued = {});
   // Queues one and runs: how it ended.
-  chr_status write(const TestWrite& write);
+  Outcome write(const TestWrite& write);
 
   chr_storage_read all_of(uint64_t group) const;
   Got read(const chr_storage_read& args);
@@ -97,15 +126,14 @@ class Store {
   void stop();
   // Makes a call that may answer at once or later, and waits for it.
   template <class Call>
-  chr_status finish(Call&& call, std::string* message = nullptr);
+  Outcome finish(Call&& call);
 
   std::shared_ptr<testing::FakeHost> host_;
   const chr_plugin_v1* plugin_ = nullptr;
   chr_plugin* instance_ = nullptr;
   const chr_storage_v1* table_ = nullptr;
   void* self_ = nullptr;
-  std::string failure_;
-  chr_status failure_code_ = CHR_OK;
+  Outcome failure_;
 };
 
 }  // namespace chronik::conformance

@@ -41,6 +41,12 @@ class Trace {
   void acknowledged(uint64_t n) { add({Kind::kAcknowledged, {}, n, {}}); }
 
   const std::vector<Event>& events() const { return events_; }
+  // The first `end` events alone: where a process that was killed then left off.
+  Trace until(size_t end) const {
+    Trace trace(base_);
+    trace.events_.assign(events_.begin(), events_.begin() + static_cast<std::ptrdiff_t>(end));
+    return trace;
+  }
   // Just before and just after each sync: where images are worth looking at.
   std::vector<size_t> boundaries() const;
   // What the disk may hold if the power fails before event number `end`.

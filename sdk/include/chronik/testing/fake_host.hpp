@@ -17,6 +17,7 @@
 #include <chronik/host.hpp>
 
 #include <chrono>
+#include <deque>
 #include <functional>
 #include <map>
 #include <set>
@@ -185,14 +186,17 @@ class FakeHost {
       throw std::runtime_error("FakeHost is not idle");
   }
 
-  // A token for a call that the test itself makes; *done receives the completion.
+  // Sees every completion when the plugin makes it, long before the one who asked is told.
+  std::function<void(const chr_done& done)> on_complete;
+
+  // A token for a call that the test itself makes; *done receives the completion, its message lives as long
+  // as this host.
   uint64_t begin(chr_done* done) {
     return begin_operation(
         [](void* context, const chr_done* result) {
           auto* out = static_cast<chr_done*>(context);
           *out = *result;
           if (out->lease != nullptr) out->lease->ops->retain(out->lease);
-          out->message = {};
         },
         done);
   }
@@ -271,7 +275,8 @@ class FakeHost {
       const Operation operation = found->second;
       self->host->completing_.erase(self->done.token);
       self->host->operations_.erase(found);
-      self->done.message = to_abi(self->message);
+      if (!self->message.empty())
+        self->done.message = to_abi(self->host->messages_.emplace_back(self->message));
       operation.fn(operation.context, &self->done);
     }
   };
@@ -284,7 +289,7 @@ class FakeHost {
       const Job job = queue_[i];
       queue_.erase(queue_.begin() + static_cast<std::ptrdiff_t>(i));
       const int32_t before = std::exchange(current_, job.shard);
-      job.fn(job.context);
+      run_job(job);
       current_ = before;
       return true;
     }
@@ -298,8 +303,19 @@ class FakeHost {
     const Job job = timers_.begin()->second;
     timers_.erase(timers_.begin());
     const int32_t before = std::exchange(current_, job.shard);
-    job.fn(job.context);
+    run_job(job);
     current_ = before;
+  }
+  // What a job did wrong is thrown here, as it would not get through the plugin.
+  void run_job(const Job& job) {
+    is_running_ = true;
+    job.fn(job.context);
+    is_running_ = false;
+    if (!misuse_.empty()) throw std::logic_error(std::exchange(misuse_, {}));
+  }
+  void misuse(std::string what) {
+    if (is_running_) misuse_ = what;
+    throw std::logic_error(what);
   }
   uint64_t begin_operation(chr_done_fn fn, void* context) {
     operations_[++next_token_] = {fn, context, current_ < 0 ? 0 : current_};
@@ -319,9 +335,11 @@ class FakeHost {
     for (uint32_t i = 0; i < n; ++i) {
       const auto found = host->operations_.find(done[i].token);
       if (found == host->operations_.end() || !host->completing_.insert({done[i].token, true}).second)
-        throw std::logic_error("a token was completed twice, or never given");
+        host->misuse("a token was completed twice, or never given");
+      if (host->on_complete) host->on_complete(done[i]);
       auto* completion =
           new Completion{host, done[i], std::string(from_abi(done[i].message)), Lease::share(done[i].lease)};
+      completion->done.message = {};
       host->queue_.push_back({found->second.shard, Completion::deliver, completion});
     }
   }
@@ -346,12 +364,15 @@ class FakeHost {
   uint64_t now_ns_ = 1'000'000'000;
   int32_t current_ = -1;
   bool blocking_held_ = false;
+  bool is_running_ = false;
+  std::string misuse_;
   std::vector<Job> queue_;
   std::map<std::pair<uint64_t, uint64_t>, Job> timers_;  // (due, id)
   uint64_t next_timer_ = 0;
   uint64_t next_token_ = 0;
   std::map<uint64_t, Operation> operations_;
   std::map<uint64_t, bool> completing_;
+  std::deque<std::string> messages_;  // of completions
   std::map<std::string, Service> services_;
   std::map<std::string, const void*> host_services_;
   std::map<std::string, Channel> channels_;
