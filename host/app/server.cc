@@ -285,6 +285,25 @@ Status Server::stop() {
   return {};
 }
 
+namespace {
+
+// Whether it became ready before a signal came.
+bool becomes_ready(Server& server, StopSignals& signals, steady_clock::time_point begin) {
+  constexpr std::chrono::milliseconds kLook{10};
+  constexpr double kPatience = 10;  // seconds, then it says what it waits for
+  bool told = false;
+  while (!server.health().ready()) {
+    if (signals.wait_for(kLook)) return false;
+    if (told || seconds_since(begin) < kPatience) continue;
+    told = true;
+    server.logger().warn(kComponent, "not ready yet", Fields().add("readyz", server.health().ready_json()));
+  }
+  server.logger().info(kComponent, fmt::format("ready in {:.1f}s", seconds_since(begin)));
+  return true;
+}
+
+}  // namespace
+
 int run_node(const NodePlan& plan, const std::function<void()>& on_ready) {
   const auto begin = steady_clock::now();
   StopSignals signals;
@@ -295,8 +314,7 @@ int run_node(const NodePlan& plan, const std::function<void()>& on_ready) {
     if (const Status stopped = server.stop(); !stopped) std::_Exit(1);
     return 1;
   }
-  log.info(kComponent, fmt::format("ready in {:.1f}s", seconds_since(begin)));
-  if (on_ready && !signals.requested()) on_ready();
+  if (becomes_ready(server, signals, begin) && on_ready && !signals.requested()) on_ready();
   const int signal = signals.wait();
   log.info(kComponent,
            fmt::format("stopping on {}; a second signal stops at once", signal == 15 ? "SIGTERM" : "SIGINT"));

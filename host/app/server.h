@@ -31,6 +31,8 @@ class Server {
   // must end without unwinding (see run_node).
   Status stop();
 
+  // What `/readyz` says.
+  const Health& health() const { return health_; }
   Logger& logger() { return logger_; }
 
  private:
@@ -63,7 +65,8 @@ class Server {
   bool unclean_ = false;  // a plugin failed to stop
 };
 
-// Runs a node until a signal asks it to stop; returns the exit code. on_ready runs once it is ready.
+// Runs a node until a signal asks it to stop; returns the exit code. on_ready runs once `/readyz` says that
+// it is.
 int run_node(const NodePlan& plan, const std::function<void()>& on_ready);
 
 }  // namespace chronik::host

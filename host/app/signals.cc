@@ -49,6 +49,11 @@ int StopSignals::wait() {
   return signal_;
 }
 
+bool StopSignals::wait_for(std::chrono::milliseconds time) {
+  std::unique_lock lock(mutex_);
+  return arrived_.wait_for(lock, time, [&] { return signal_ != 0; });
+}
+
 bool StopSignals::requested() const {
   const std::lock_guard guard(mutex_);
   return signal_ != 0;

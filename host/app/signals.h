@@ -18,6 +18,8 @@ class StopSignals {
 
   // Any thread. Waits for the first signal and returns its number.
   int wait();
+  // Any thread. Waits no longer than that; whether a signal came, ever.
+  bool wait_for(std::chrono::milliseconds time);
   bool requested() const;
 
  private:

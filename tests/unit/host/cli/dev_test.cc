@@ -71,6 +71,23 @@ TEST_F(Dev, AllThatIsReadyIsShownOnce) {
   EXPECT_EQ(count(output.out, "Kafka 127.0.0.1:"), 3u) << output.out;
 }
 
+// What the log says, `/readyz` says too: one node of three has no leader of __meta.
+TEST_F(Dev, ANodeIsReadyOnceItsClusterIs) {
+  {
+    Process all(words({"--port", "0"}), {}, "/");
+    ASSERT_TRUE(all.wait_for("msg=\"ready in ")) << all.err();
+    all.signal(SIGTERM);
+    all.finish();
+  }
+  const auto config = folder_.path() / "dev" / "node1.toml";
+  Process one({"start", "--config", config}, {}, "/");
+  ASSERT_TRUE(one.wait_for("listening for Kafka clients")) << one.err();
+  one.signal(SIGTERM);
+  const Output output = one.finish();
+  EXPECT_EQ(output.code, 0) << output.err;
+  EXPECT_EQ(count(output.err, "ready in "), 0u) << output.err;
+}
+
 TEST_F(Dev, APortThatIsTakenIsNamedAndNothingStarts) {
   // Two neighbours, of which the second one is taken.
   const auto taken = listen_tcp("127.0.0.1:0", "the test");
