@@ -27,15 +27,6 @@ FetchTarget make_target(const FetchRequest::Topic& topic, const FetchRequest::Pa
   return out;
 }
 
-std::vector<FetchTarget> all_targets(const FetchRequest& request) {
-  std::vector<FetchTarget> out;
-  for (const FetchRequest::Topic& topic : request.topics) {
-    for (const FetchRequest::Partition& partition : topic.partitions)
-      out.push_back(make_target(topic, partition));
-  }
-  return out;
-}
-
 void place(std::vector<FetchTarget>& targets) {
   for (size_t i = 0; i < targets.size(); ++i) targets[i].position = i;
 }
@@ -57,6 +48,22 @@ struct TargetNameHash {
   }
 };
 TargetName name_of(const FetchTarget& target) { return {target.topic_id, target.topic, target.partition}; }
+
+// A partition that a request names again keeps its place, and what was said last counts, as in Kafka's
+// LinkedHashMap: it is read once.
+std::vector<FetchTarget> all_targets(const FetchRequest& request) {
+  std::vector<FetchTarget> out;
+  std::unordered_map<TargetName, size_t, TargetNameHash> places;
+  for (const FetchRequest::Topic& topic : request.topics) {
+    for (const FetchRequest::Partition& partition : topic.partitions) {
+      const TargetName name{topic.topic_id, topic.topic, partition.partition};
+      const auto [place, is_new] = places.try_emplace(name, out.size());
+      FetchTarget target = make_target(topic, partition);
+      is_new ? out.push_back(std::move(target)) : void(out[place->second] = std::move(target));
+    }
+  }
+  return out;
+}
 
 // What a request does to a partition: a new target, or nothing where it is forgotten.
 using Changes = std::unordered_map<TargetName, std::optional<FetchTarget>, TargetNameHash>;
@@ -108,7 +115,11 @@ void FetchScope::remember() const {
     known.told_high_watermark = told.told_high_watermark;
     known.told_log_start = told.told_log_start;
     known.told_error = told.told_error;
+    known.served = told.served;
   }
+  // Those of which there were records go behind the others, as Kafka has it: who is left out is next.
+  std::ranges::stable_partition(session_->targets_, [](const FetchTarget& known) { return !known.served; });
+  for (FetchTarget& known : session_->targets_) known.served = false;
 }
 
 FetchScope FetchSessions::begin(const FetchRequest& request, int16_t version, int64_t now_ms,
@@ -166,9 +177,6 @@ FetchScope FetchSessions::next(const FetchRequest& request, int16_t version, int
   scope.session_ = session;
   scope.session_id = session->id();
   scope.incremental = true;
-  // Whoever comes first gets the bytes; the turn goes round.
-  const auto turn = static_cast<size_t>(request.session_epoch) % scope.targets.size();
-  std::ranges::rotate(scope.targets, scope.targets.begin() + static_cast<std::ptrdiff_t>(turn));
   return scope;
 }
 

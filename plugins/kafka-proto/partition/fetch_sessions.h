@@ -35,6 +35,7 @@ struct FetchTarget {
   int64_t told_high_watermark = -1;
   int64_t told_log_start = -1;
   bool told_error = false;
+  bool served = false;  // the last answer had records of it: the others come first
 
   bool names(const FetchTarget& other) const {
     return partition == other.partition && topic == other.topic && same(topic_id, other.topic_id);

@@ -83,6 +83,13 @@ class FakeConsensus {
   std::function<uint32_t(std::string_view)> place;
   // Reads answer later instead of at once, as from a disk.
   void slow_reads(bool on) { slow_reads_ = on; }
+  // Reads wait for finish_reads().
+  void hold_reads(bool on) { hold_reads_ = on; }
+  size_t held_reads() const { return held_reads_.size(); }
+  void finish_reads() {
+    for (const uint64_t token : std::exchange(held_reads_, {})) host_.complete(token, CHR_OK);
+  }
+  uint64_t read_bytes() const { return read_bytes_; }  // that reads of entries ever returned
   // Proposals until DURABLE complete on commit only, as on a disk that stalls.
   void hold_disk(bool on) { hold_disk_ = on; }
   // Proposals that want more copies than a majority never get them.
@@ -332,6 +339,9 @@ class FakeConsensus {
   chr_status open_failure_ = CHR_OK;
   bool hold_commits_ = false;
   bool slow_reads_ = false;
+  bool hold_reads_ = false;
+  std::vector<uint64_t> held_reads_;  // their tokens
+  uint64_t read_bytes_ = 0;
   bool hold_disk_ = false;
   bool hold_changes_ = false;
   bool hold_transfers_ = false;

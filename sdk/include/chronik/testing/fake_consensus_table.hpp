@@ -140,8 +140,15 @@ struct FakeConsensusTable {
     out->entries = lease->entries.data();
     out->lease = out->n == 0 ? nullptr : &lease->buf;
     if (out->n == 0) delete lease;
-    if (!group->owner->slow_reads_) return CHR_OK;
-    group->owner->host_.complete(token, CHR_OK);
+    FakeConsensus* const owner = group->owner;
+    owner->read_bytes_ += bytes;
+    if (owner->hold_reads_) {
+      owner->held_reads_.push_back(token);
+    } else if (owner->slow_reads_) {
+      owner->host_.complete(token, CHR_OK);
+    } else {
+      return CHR_OK;
+    }
     return CHR_PENDING;
   }
 
