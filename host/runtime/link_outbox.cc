@@ -30,6 +30,8 @@ chr_status LinkOutbox::push(uint32_t channel, const chr_slice* slices, uint32_t 
   uint64_t bytes = 0;
   for (uint32_t i = 0; i < n; ++i) bytes += slices[i].n;
   if (bytes > kMaxFramePayload) return CHR_E_OUT_OF_RANGE;
+  // The checksum of what is dropped would be for nothing; who fills the queue meanwhile is seen below.
+  if (const chr_status status = room_for(bytes + kFrameHead); status != CHR_OK) return status;
   uint8_t head[kFrameHead];
   encode_frame_head(frame_head(channel, slices, n), head);
   bytes += kFrameHead;
@@ -51,6 +53,14 @@ chr_status LinkOutbox::push(uint32_t channel, const chr_slice* slices, uint32_t 
   *wake = !woken_;
   woken_ = true;
   return CHR_OK;
+}
+
+chr_status LinkOutbox::room_for(uint64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  if (!open_) return CHR_E_UNAVAILABLE;
+  if (queued_ == 0 || queued_ + bytes <= limit_) return CHR_OK;
+  ++counts_.dropped;
+  return CHR_E_OVERLOADED;
 }
 
 // Heads stand in buffers of the pool, many in one, so that they are leased like everything else.

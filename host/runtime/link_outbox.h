@@ -44,6 +44,7 @@ class LinkOutbox {
   Counts counts() const;
 
  private:
+  chr_status room_for(uint64_t bytes);
   chr_slice place_head(const uint8_t* head);
   void drop_waiting();
 

@@ -33,6 +33,11 @@ constexpr std::array kSchema = {
         "max_uncommitted", CHR_CONFIG_SIZE, "\"16MiB\"",
         "Payload of one group that is proposed and not committed; above it producers are told to wait.", 1024,
         1 << 30),
+    config_key("max_unwritten", CHR_CONFIG_SIZE, "\"64MiB\"",
+               "Records of all groups of this node that are not on its disk yet; above it producers are told "
+               "to wait, "
+               "and what leaders on other nodes send is not taken.",
+               1 << 20, 1ll << 40),
     config_key("tail_cache", CHR_CONFIG_SIZE, "\"64MiB\"",
                "Memory in which all groups together keep the ends of their logs for reads at the tail.",
                1 << 20, 1ll << 40),
@@ -160,6 +165,7 @@ Result<Progress> RaftPlugin::start(uint64_t) {
   settings.max_append_bytes = static_cast<uint64_t>(host.config_int("max_append", 1 << 20));
   settings.max_inflight_bytes = static_cast<uint64_t>(host.config_int("max_inflight", 16 << 20));
   settings.max_uncommitted_bytes = static_cast<uint64_t>(host.config_int("max_uncommitted", 16 << 20));
+  settings.max_unwritten_bytes = static_cast<uint64_t>(host.config_int("max_unwritten", 64 << 20));
   settings.tail_cache_bytes = static_cast<uint64_t>(host.config_int("tail_cache", 64 << 20)) / shards;
   settings.snapshot_bytes = static_cast<uint64_t>(host.config_int("snapshot_interval", 64 << 20));
   settings.leader_balance = static_cast<Nanos>(host.config_int("leader_balance", 30'000'000'000));

@@ -3,6 +3,7 @@
 
 #include "core/snapshot.h"
 
+#include <algorithm>
 #include <deque>
 
 namespace chronik::raft {
@@ -23,6 +24,10 @@ class Inflights {
   void clear() {
     sent_.clear();
     bytes_ = 0;
+  }
+  // What was sent behind index is not on its way after all.
+  void cut(Index index) {
+    for (; !sent_.empty() && sent_.back().last > index; sent_.pop_back()) bytes_ -= sent_.back().bytes;
   }
   bool full(const Config& config) const {
     return sent_.size() >= config.max_inflight_messages || bytes_ >= config.max_inflight_bytes;
@@ -89,6 +94,16 @@ struct PeerProgress {
   Nanos snapshot_began = 0;
   SnapshotSend snapshot;
   Inflights inflights;
+  uint64_t allowance = UINT64_MAX;  // bytes of entries that may be sent for now
+  bool held = false;                // more would be, were it allowed
+  uint64_t asked = 0;               // bytes of the probe, or of the read for it, that is under way
+
+  // Bytes of entries that were sent, or are being read to be, and not answered.
+  uint64_t outstanding() const {
+    const bool alone = reading || (state == ProgressState::kProbe && waiting);
+    return inflights.bytes() + (alone ? asked : 0);
+  }
+  void use(uint64_t bytes) { allowance -= std::min(allowance, bytes); }
 
   // There is nothing to ask it for. A learner is asked until a round was short enough, also where nothing
   // comes in.

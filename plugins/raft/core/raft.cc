@@ -286,7 +286,7 @@ void Raft::take_storage(Ready* ready) {
     batch.hard_state = hard_state_;
     commit_hint_ = batch.commit;
   }
-  if (persist_next_ <= last) log_.slice(persist_next_, last, UINT64_MAX, &batch.entries);
+  if (persist_next_ <= last) log_.slice(persist_next_, last, UINT64_MAX, UINT32_MAX, &batch.entries);
   persist_next_ = last + 1;
   written_.push_back({batch.ticket, last, now_});
 }

@@ -53,6 +53,13 @@ class Raft {
   // The answer to a ReadRequest; empty: it failed, and is asked for again later.
   void entries_read(const ReadRequest& request, std::vector<Entry> entries);
 
+  // How many bytes of entries may go to the peer for now, so that all groups together do not fill the way
+  // there; what is held back for that reason says PeerProgress::held.
+  void allow(NodeId peer, uint64_t bytes);
+  // There was no room for an append to the peer, of this term, whose entries come after `before`: it goes
+  // again.
+  void append_dropped(NodeId peer, Term of, Index before);
+
   // That a leader is alive, and that its peers are, is told by nodes for all their groups at once, not by
   // messages of each group. To be called before tick() and before a step() with a vote, where something newer
   // is known: when the leader that this node follows was heard, and when a peer was sent what it is known to

@@ -5,6 +5,15 @@
 #include <algorithm>
 
 namespace chronik::raft {
+namespace {
+
+constexpr uint64_t kEntryOverhead = 160;  // of an entry in memory, beside its payload
+
+uint64_t footprint(const Entry& entry) {
+  return entry.payload.size() == 0 ? 0 : entry.payload.size() + kEntryOverhead;
+}
+
+}  // namespace
 
 RaftLog::RaftLog(StoredLog stored)
     : first_index_(stored.first_index),
@@ -94,6 +103,7 @@ void RaftLog::append(Entry entry) {
   if (terms_.empty() || terms_.back().term != header.term)
     terms_.push_back({header.term, header.index, header.base_offset});
   tail_bytes_ += entry.header.bytes;
+  unstable_bytes_ += footprint(entry);
   tail_.push_back(std::move(entry));
 }
 
@@ -101,19 +111,21 @@ void RaftLog::truncate(Index from) {
   RAFT_INVARIANT(from > committed_);
   while (!tail_.empty() && tail_.back().header.index >= from) {
     tail_bytes_ -= tail_.back().header.bytes;
+    if (tail_.back().header.index > stable_) unstable_bytes_ -= footprint(tail_.back());
     tail_.pop_back();
   }
   while (!terms_.empty() && terms_.back().first_index >= from) terms_.pop_back();
   stable_ = std::min(stable_, from - 1);
 }
 
-void RaftLog::slice(Index from, Index to, uint64_t max_bytes, std::vector<Entry>* out) const {
+void RaftLog::slice(Index from, Index to, uint64_t max_bytes, uint32_t max_entries,
+                    std::vector<Entry>* out) const {
   if (from < window_start()) return;
   uint64_t bytes = 0;
   visit(from, [&](const Entry& entry) {
     bytes += entry.header.bytes;
     if (entry.header.index > to || !entry.in_memory()) return false;
-    if (!out->empty() && bytes > max_bytes) return false;
+    if (!out->empty() && (bytes > max_bytes || out->size() >= max_entries)) return false;
     out->push_back(entry);
     return true;
   });
@@ -140,6 +152,11 @@ void RaftLog::applied_to(Index index) {
 
 void RaftLog::stable_to(Index index) {
   RAFT_INVARIANT(index <= last_index());
+  visit(stable_ + 1, [&](const Entry& entry) {
+    if (entry.header.index > index) return false;
+    unstable_bytes_ -= footprint(entry);
+    return true;
+  });
   stable_ = std::max(stable_, index);
 }
 
@@ -154,8 +171,8 @@ void RaftLog::trim(Index first) {
 
 void RaftLog::evict(uint64_t max_bytes, uint32_t max_entries) {
   const Index limit = std::min(applied_, stable_);
-  while ((tail_bytes_ > max_bytes || tail_.size() > max_entries) && !tail_.empty() &&
-         tail_.front().header.index <= limit)
+  while ((tail_bytes_ + tail_.size() * kEntryOverhead > max_bytes || tail_.size() > max_entries) &&
+         !tail_.empty() && tail_.front().header.index <= limit)
     pop_front();
 }
 

@@ -79,9 +79,9 @@ class RaftLog {
   // Drops `from` and everything after it. Never touches what is committed.
   void truncate(Index from);
 
-  // Entries of [from, to] as long as they are in memory and fit into max_bytes; at least one if the first is
-  // there.
-  void slice(Index from, Index to, uint64_t max_bytes, std::vector<Entry>* out) const;
+  // Entries of [from, to] as long as they are in memory and fit into max_bytes and max_entries; at least one
+  // if the first is there.
+  void slice(Index from, Index to, uint64_t max_bytes, uint32_t max_entries, std::vector<Entry>* out) const;
   // The first index from `from` on whose payload is in memory, or one past the last index.
   Index first_in_memory(Index from) const;
   // The entry at `index`, if it is in the window.
@@ -108,6 +108,8 @@ class RaftLog {
   void evict(uint64_t max_bytes, uint32_t max_entries);
   // Payload of the entries in (after, to].
   uint64_t bytes_between(Index after, Index to) const;
+  // What the entries with a payload take in memory that are not durable yet.
+  uint64_t unstable_bytes() const { return unstable_bytes_; }
 
  private:
   size_t position(Index index) const;  // of the first entry in tail_ that is not below index
@@ -122,6 +124,7 @@ class RaftLog {
   std::vector<TermStart> terms_;
   std::deque<Entry> tail_;
   uint64_t tail_bytes_ = 0;
+  uint64_t unstable_bytes_ = 0;
   Index before_index_;
   int64_t before_end_offset_;
   int64_t before_max_timestamp_;

@@ -80,7 +80,9 @@ bool Raft::send_append(PeerProgress* to) {
   }
   const bool ask = std::exchange(to->ask, false);
   const bool paused = to->state == ProgressState::kProbe ? to->waiting : to->inflights.full(config_);
-  const bool entries_wanted = to->next <= log_.last_index() && !paused;
+  const bool behind = to->next <= log_.last_index() && !paused;
+  to->held = behind && to->allowance == 0;
+  const bool entries_wanted = behind && !to->held;
   const bool commit_wanted = to->sent_commit < std::min(log_.committed(), to->next - 1) && !paused;
   if (!entries_wanted && !commit_wanted && !ask) return false;
   if (!log_.term(to->next - 1)) {
@@ -89,10 +91,13 @@ bool Raft::send_append(PeerProgress* to) {
   }
   std::vector<Entry> entries;
   if (entries_wanted) {
-    log_.slice(to->next, log_.last_index(), config_.max_append_bytes, &entries);
+    log_.slice(to->next, log_.last_index(), config_.max_append_bytes, config_.max_append_entries, &entries);
     if (entries.empty()) {
       to->reading = true;
-      reads_.push_back({to->id, term(), to->next, log_.first_in_memory(to->next), config_.max_append_bytes});
+      to->asked = config_.max_append_bytes;
+      to->use(to->asked);
+      reads_.push_back({to->id, term(), to->next, log_.first_in_memory(to->next), config_.max_append_bytes,
+                        config_.max_append_entries});
       return false;
     }
   }
@@ -111,11 +116,13 @@ void Raft::send_entries(PeerProgress* to, std::vector<Entry> entries) {
   message.entries = std::move(entries);
   const Index last = message.entries.empty() ? message.index : message.entries.back().header.index;
   sent_ = std::max(sent_, last);
+  uint64_t bytes = 0;
+  for (const Entry& entry : message.entries) bytes += entry.header.bytes;
+  to->use(bytes);
   if (to->state == ProgressState::kProbe) {
     to->waiting = true;
+    to->asked = bytes;
   } else if (!message.entries.empty()) {
-    uint64_t bytes = 0;
-    for (const Entry& entry : message.entries) bytes += entry.header.bytes;
     to->inflights.add(last, bytes);
     to->next = last + 1;
   }
@@ -134,6 +141,18 @@ void Raft::entries_read(const ReadRequest& request, std::vector<Entry> entries) 
     return;
   }
   send_entries(to, std::move(entries));
+}
+
+void Raft::allow(NodeId id, uint64_t bytes) {
+  if (PeerProgress* to = peer(id)) to->allowance = bytes;
+}
+
+void Raft::append_dropped(NodeId id, Term of, Index before) {
+  PeerProgress* to = role_ == Role::kLeader && of == term() ? peer(id) : nullptr;
+  if (to == nullptr || to->state != ProgressState::kReplicate || to->next <= before + 1) return;
+  to->next = std::max(before, to->match) + 1;
+  to->inflights.cut(before);
+  to->sent_commit = std::min(to->sent_commit, before);
 }
 
 void Raft::send_heartbeats() {

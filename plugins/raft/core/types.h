@@ -155,13 +155,14 @@ struct Event {
 };
 
 // Entries for a lagging peer that are no longer in memory: read [from, to), at most max_bytes but at least
-// one entry, and answer with Raft::entries_read().
+// one entry, at most max_entries, and answer with Raft::entries_read().
 struct ReadRequest {
   NodeId peer = kNobody;
   Term term = 0;
   Index from = 0;
   Index to = 0;
   uint64_t max_bytes = 0;
+  uint32_t max_entries = 0;
 };
 
 // For a peer that gets a snapshot: which one there is (no info), or a piece of that one. Answer with
@@ -215,6 +216,7 @@ struct Config {
   Nanos leader_balance = 0;
   Nanos stagger = 50'000'000;  // between candidates of neighbouring rank once the leader's link is lost
   uint64_t max_append_bytes = 1u << 20;
+  uint32_t max_append_entries = 16384;  // their headers take 80 bytes each in the head of a frame
   uint64_t max_inflight_bytes = 16u << 20;
   uint32_t max_inflight_messages = 256;
   uint64_t max_uncommitted_bytes = 64u << 20;

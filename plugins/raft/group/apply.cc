@@ -29,7 +29,7 @@ void Group::pump_apply() {
 bool Group::load_chunk() {
   chunk_ = Chunk{};
   const RaftLog& log = raft_->log();
-  log.slice(applied_ + 1, apply_target_, kChunkBytes, &chunk_.from_memory);
+  log.slice(applied_ + 1, apply_target_, kChunkBytes, kChunkEntries, &chunk_.from_memory);
   if (!chunk_.from_memory.empty()) {
     for (const Entry& entry : chunk_.from_memory) {
       chunk_.entries.push_back({entry.header, entry.payload.slice()});

@@ -117,6 +117,7 @@ void Group::finish_open() {
 void Group::turn() {
   if (state_ == State::kOpen) {
     // A refused write is dealt with before anything new is written.
+    allow_appends();
     raft_->take_ready(&ready_, !write_refused_ && !install_);
     for (const Event& event : ready_.events) handle(event);
     if (ready_.storage.ticket != 0) write_batch(std::move(ready_.storage));
@@ -131,6 +132,8 @@ void Group::turn() {
     finish_open();
     update_claims(raft_->role() == Role::kLeader ? raft_->term() : 0);
   }
+  count_unwritten();
+  count_appends();
   if (closing_) finish_close();
 }
 
@@ -149,7 +152,9 @@ void Group::receive(Message message) {
   if (state_ != State::kOpen || leaves()) return;
   if (message.term < raft_->term()) services_.host.add(services_.metrics.lower_term);
   if (message.type == MessageType::kPreVote || message.type == MessageType::kVote) refresh();
+  if (message.type == MessageType::kAppend && !has_room(message)) return;  // as if the network had lost it
   raft_->step(shard_->now(), std::move(message));
+  count_unwritten();
   mark();
 }
 
@@ -422,6 +427,8 @@ void Group::finish_close() {
     if (std::exchange(leaving_, false) && may_forget_log()) return forget_log();
   }
   state_ = State::kClosed;
+  count_unwritten();
+  count_appends();
   if (raft_ != nullptr) update_claims(0);
   services_.host.cancel_timer(std::exchange(retry_timer_, 0));
   fail_waiters(0, CHR_E_CANCELLED, "the group was closed");

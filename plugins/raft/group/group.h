@@ -54,6 +54,8 @@ class Group : public std::enable_shared_from_this<Group> {
   Nanos next_deadline() const;
   void tick(Nanos now);
   void receive(Message message);
+  // The link had no room for this append.
+  void dropped(const Message& append);
   void link(NodeId peer, bool up);
   // The peer claims to lead in this term; false: it is not followed. It does not any more. It says that this
   // node is not followed there, for a higher term if that is not 0.
@@ -94,6 +96,13 @@ class Group : public std::enable_shared_from_this<Group> {
   void tell_if_usable();
   bool usable() const;
   void complete_waiters();
+  // Room for records in what the node may hold that is not on its disk. What takes no offset always passes:
+  // it is little, and trims, members and the catalog are what makes room.
+  bool has_room(uint64_t bytes) const;
+  bool has_room(const Message& append) const;
+  void count_unwritten();
+  void allow_appends();
+  void count_appends();
   void fail_waiters(Index from, chr_status code, std::string_view why);
   void send(std::vector<Message>* messages);
   void update_claims(Term term);
@@ -182,6 +191,7 @@ class Group : public std::enable_shared_from_this<Group> {
   Nanos armed_ = UINT64_MAX;
   Term claimed_term_ = 0;  // towards these peers
   std::vector<NodeId> claimed_to_;
+  std::vector<std::pair<NodeId, uint64_t>> outstanding_;  // as the windows of the shard count it
   uint64_t storage_group_ = 0;
   uint64_t open_token_ = 0;
   Index open_target_ = 0;
@@ -192,6 +202,7 @@ class Group : public std::enable_shared_from_this<Group> {
   Nanos hand_over_until_ = 0;  // a closing group waits for another leader; 0: it does not
 
   std::unique_ptr<Raft> raft_;
+  uint64_t unwritten_ = 0;  // this group's part of what the node counts
   Ready ready_;
   Waiters waiters_;
   bool leading_ = false;  // as the state machine and the metrics know it

@@ -11,10 +11,11 @@ namespace {
 // A frame of several messages is small: what is kept of it in the tail of one group keeps all of it.
 constexpr uint64_t kSharedPayload = 64u << 10;
 constexpr size_t kSharedMessages = 512;
+constexpr uint64_t kEntryHead = 80;  // an entry's header in the head of a frame, at most
 
-uint64_t payload_of(const Message& message) {
+uint64_t size_of(const Message& message) {
   uint64_t bytes = message.piece.size();
-  for (const Entry& entry : message.entries) bytes += entry.payload.size();
+  for (const Entry& entry : message.entries) bytes += entry.payload.size() + kEntryHead;
   return bytes;
 }
 
@@ -34,10 +35,10 @@ void Shard::send_messages() {
   for (Outbox& box : outboxes_) {
     const std::vector<Envelope> messages = std::exchange(box.messages, {});
     for (size_t first = 0; first < messages.size();) {
-      uint64_t bytes = payload_of(messages[first].message);
+      uint64_t bytes = size_of(messages[first].message);
       size_t end = first + 1;
       for (; end < messages.size() && end - first < kSharedMessages; ++end) {
-        bytes += payload_of(messages[end].message);
+        bytes += size_of(messages[end].message);
         if (bytes > kSharedPayload) break;
       }
       send_frame(box.to, box.lane, std::span(messages).subspan(first, end - first));
@@ -46,13 +47,22 @@ void Shard::send_messages() {
   }
 }
 
-// What is not sent was lost; Raft finds out by itself.
+// What is not sent was lost; Raft finds out by itself, and sooner where it is told that there was no room.
 void Shard::send_frame(NodeId to, uint32_t lane, std::span<const Envelope> messages) {
   const Services& s = *services_;
   Payload head;
-  if (!encode_messages(s.host, messages, &head, &slices_)) return;
-  (void)s.link->send(s.host.self(), s.channel, static_cast<int32_t>(to), lane, slices_.data(),
-                     static_cast<uint32_t>(slices_.size()));
+  if (const Status encoded = encode_messages(s.host, messages, &head, &slices_); !encoded)
+    return s.host.error("Messages to node " + std::to_string(to) +
+                        " cannot be sent: " + encoded.error().message);
+  const chr_status status = s.link->send(s.host.self(), s.channel, static_cast<int32_t>(to), lane,
+                                         slices_.data(), static_cast<uint32_t>(slices_.size()));
+  if (status != CHR_E_OVERLOADED || lane != CHR_LANE_BULK) return;
+  for (const Envelope& each : messages) {
+    Group* const group = find(each.group);
+    if (group == nullptr || each.message.type != MessageType::kAppend) continue;
+    group->dropped(each.message);
+    windows_.wait_for_review(each.group);
+  }
 }
 
 void Shard::receive(std::vector<Envelope> messages) {
@@ -76,6 +86,7 @@ void Shard::claimed(const ClaimNews& news) {
 
 void Shard::start() {
   if (services_->link == nullptr) return;
+  windows_.start(services_->host.shard_count());
   beat_due_ = now();
   beat();
   balance();
@@ -95,6 +106,7 @@ void Shard::beat() {
   if (beat_due_ <= at) beat_due_ += (at - beat_due_) / interval * interval + interval;
   beat_timer_ = services_->host.timer(beat_due_ - at, on_beat, this);
   services_->beats.shard_alive(index_, at);
+  windows_.review([this](uint64_t group) { mark_by_hash(group); });
   claims_.review(&services_->beats, index_,
                  [&](NodeId peer, uint64_t hash, const Claims::Known& known, Term* term) {
                    Group* const group = find(hash);

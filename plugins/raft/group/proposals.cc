@@ -73,6 +73,12 @@ chr_status Group::propose(uint64_t expected_term, const chr_proposal* items, uin
   }
   if (until > CHR_UNTIL_COPIES && until - CHR_UNTIL_COPIES > raft_->membership().voters.size())
     return report(error, CHR_E_INVALID_ARGUMENT, "the group has fewer voters than copies are asked for");
+  uint64_t bytes = 0;
+  for (uint32_t i = 0; i < n; ++i) bytes += items[i].records > 0 ? items[i].payload.n : 0;
+  if (bytes > 0 && !has_room(bytes)) {
+    services_.host.add(services_.metrics.proposals_refused);
+    return report(error, CHR_E_OVERLOADED, "the disk of this node is behind, try again", CHR_ERROR_RETRIABLE);
+  }
   fill_proposals(items, n);
   const Result<Placement> placement = raft_->propose(shard_->now(), expected_term, proposals_);
   if (!placement) {
@@ -85,6 +91,7 @@ chr_status Group::propose(uint64_t expected_term, const chr_proposal* items, uin
     placed[i] = {placement->first_index + i, placement->term, offset};
     offset += items[i].records;
   }
+  count_unwritten();
   mark();
   const Index last = placement->first_index + n - 1;
   if (until == CHR_UNTIL_PLACED) return CHR_OK;

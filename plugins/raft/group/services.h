@@ -9,6 +9,7 @@
 #include <chronik/link.h>
 #include <chronik/host.hpp>
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string_view>
@@ -22,6 +23,7 @@ struct Settings {
   uint64_t max_append_bytes = 0;
   uint64_t max_inflight_bytes = 0;
   uint64_t max_uncommitted_bytes = 0;  // of one group
+  uint64_t max_unwritten_bytes = 0;    // of all groups of the node
   uint64_t tail_cache_bytes = 0;       // of all groups of one shard
   uint64_t snapshot_bytes = 0;         // of log between two snapshots
   Nanos leader_balance = 0;            // 0: leadership stays where it is
@@ -75,6 +77,7 @@ struct Services {
   Metrics metrics;
   Watchers watchers;
   Beats beats;
+  std::atomic<uint64_t> unwritten{0};  // what all groups hold that is not on this node's disk yet
 };
 
 }  // namespace chronik::raft

@@ -48,6 +48,10 @@ void Shard::mark(Group* group) {
   schedule_turn();
 }
 
+void Shard::mark_by_hash(uint64_t hash) {
+  if (Group* const group = find(hash)) mark(group);
+}
+
 void Shard::schedule_turn() {
   if (turn_scheduled_) return;
   turn_scheduled_ = true;
@@ -64,6 +68,8 @@ void Shard::turn(void* self) {
     shard->arm(group.get(), group->next_deadline());
   }
   shard->turning_.clear();
+  shard->windows_.resume(shard->services_->settings.max_append_bytes,
+                         [shard](uint64_t group) { shard->mark_by_hash(group); });
   shard->send_messages();
   shard->send_writes();
   if (!shard->done_.empty()) {

@@ -8,6 +8,7 @@
 
 #include "core/membership.h"
 #include "group/claims.h"
+#include "group/peer_windows.h"
 #include "group/services.h"
 #include "log/write.h"
 
@@ -65,6 +66,7 @@ class Shard {
   void link(NodeId peer, bool up);
   void claimed(const ClaimNews& news);
   Claims& claims() { return claims_; }
+  PeerWindows& windows() { return windows_; }
   // The peers whose link is up.
   const std::vector<NodeId>& links() const { return links_; }
   // What one group may keep in memory of its tail.
@@ -88,6 +90,7 @@ class Shard {
   static void CHR_CALL on_retry(void* shard);
   static void CHR_CALL on_beat(void* shard);
   void schedule_turn();
+  void mark_by_hash(uint64_t group);
   void send_messages();
   void send_frame(NodeId to, uint32_t lane, std::span<const Envelope> messages);
   void beat();
@@ -104,6 +107,7 @@ class Shard {
   const uint32_t index_;
   std::unordered_map<uint64_t, std::shared_ptr<Group>> groups_;
   Claims claims_;
+  PeerWindows windows_;
   std::vector<std::shared_ptr<Group>> marked_;
   std::vector<std::shared_ptr<Group>> turning_;
   std::vector<std::unique_ptr<Pending>> writes_;

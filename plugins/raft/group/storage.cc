@@ -87,6 +87,7 @@ void Group::serve_read(const ReadRequest& request) {
   args.from = request.from;
   args.to = request.to;
   args.max_bytes = request.max_bytes;
+  args.max_entries = request.max_entries;
   services_.store.read(args, [self = shared_from_this(), request](Result<StoredEntries> read) {
     if (self->state_ != State::kOpen) return;
     if (!read) self->read_failed(read.error());

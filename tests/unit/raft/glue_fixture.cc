@@ -142,6 +142,12 @@ void Node::start() {
   consensus = static_cast<const chr_consensus_v1*>(table_->service(plugin_, CHR_CONSENSUS_ID, &instance));
 }
 
+void Node::restart_with(const std::string& key, int64_t value) {
+  stop();
+  host.config_int(key, value);
+  start();
+}
+
 void Node::stop(bool clean) {
   if (clean) {
     EXPECT_EQ(wait([&](uint64_t token, chr_error* error) { return table_->stop(plugin_, token, error); }),
@@ -347,6 +353,7 @@ void Cluster::carry() {
       for (const FakeHost::Frame& frame : std::exchange(from->host.frames(), {})) {
         busy = true;
         if (counting_) ++counts_[{id, frame.to}];
+        if (counting_) bytes_[{id, frame.to}] += frame.bytes.size();
         if (up_[{id, frame.to}] && !lost_[{id, frame.to}])
           node(frame.to).host.deliver("raft", id, frame.bytes);
         if (on_carried) on_carried();
@@ -358,6 +365,7 @@ void Cluster::carry() {
 void Cluster::count(bool on) {
   counting_ = on;
   counts_.clear();
+  bytes_.clear();
 }
 
 void Cluster::run(uint64_t milliseconds) {

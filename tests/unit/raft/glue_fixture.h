@@ -37,6 +37,8 @@ class Node {
   ~Node();
 
   void start();
+  // Starts anew with this setting.
+  void restart_with(const std::string& key, int64_t value);
   // A clean stop; false in the simulator's manner of a crash.
   void stop(bool clean = true);
   // voters: what the group was created with, by default all nodes; none: this node joins.
@@ -111,6 +113,7 @@ class Cluster {
   // Counts the frames that are carried from now on.
   void count(bool on);
   uint64_t frames(int32_t from, int32_t to) { return counts_[{from, to}]; }
+  uint64_t bytes(int32_t from, int32_t to) { return bytes_[{from, to}]; }
   // The node that leads and is usable, or 0.
   int32_t leader(const std::string& name);
 
@@ -120,7 +123,7 @@ class Cluster {
   std::vector<Journal> journals_;  // outlive the groups that write to them
   std::vector<std::unique_ptr<Node>> nodes_;
   std::map<std::pair<int32_t, int32_t>, bool> up_, lost_;
-  std::map<std::pair<int32_t, int32_t>, uint64_t> counts_;
+  std::map<std::pair<int32_t, int32_t>, uint64_t> counts_, bytes_;
   bool counting_ = false;
 };
 

@@ -1,5 +1,6 @@
 // How much a group reads at once and keeps: bounded by count, whatever the batches are like.
 #include "glue_fixture.h"
+#include "group/peer_windows.h"
 
 #include <chronik/plugin.hpp>
 
@@ -7,6 +8,8 @@
 
 namespace chronik::raft::test {
 namespace {
+
+using Texts = std::vector<std::string>;
 
 constexpr uint64_t kMany = 100'000;  // the tail in memory holds 4096
 constexpr uint64_t kBatchBytes = 13;
@@ -150,6 +153,170 @@ TEST(Memory, ARestartLooksAtFewEntriesOfALongLog) {
   cluster.isolate(2, false);
   cluster.run(500);
   EXPECT_EQ(after.applied.size(), 20'000u);
+}
+
+void connect_all(Cluster* cluster) {
+  cluster->link(1, 2, true);
+  cluster->link(1, 3, true);
+  cluster->link(2, 3, true);
+}
+
+// ---- what is not on the disk of a node
+
+TEST(Unwritten, AllGroupsTogetherStayWithinIt) {
+  Node node;
+  node.restart_with("max_unwritten", 1 << 20);
+  std::vector<Journal> journals(40);
+  const auto name = [](size_t i) { return "test/" + std::to_string(i); };
+  for (size_t i = 0; i < journals.size(); ++i) node.open(name(i), &journals[i]);
+  node.host.run();
+  node.host.hold_blocking(true);  // the disk stalls
+  const std::string batch(100'000, 'x');
+  uint64_t taken = 0;
+  for (size_t i = 0; i < journals.size(); ++i) {
+    const chr_status status = node.propose(name(i), batch);
+    ASSERT_TRUE(status == CHR_PENDING || status == CHR_E_OVERLOADED) << status;
+    taken += status == CHR_PENDING;
+  }
+  EXPECT_EQ(taken, 10u);
+  // What makes room, or lets others, always passes.
+  EXPECT_EQ(node.command(name(39), "c"), CHR_PENDING);
+  node.host.hold_blocking(false);
+  node.host.run();
+  EXPECT_EQ(journals[0].applied, (Texts{batch}));
+  EXPECT_EQ(journals[39].applied, (Texts{"c"}));
+  EXPECT_EQ(node.propose(name(39), batch), CHR_PENDING);
+  node.host.run();
+  EXPECT_EQ(node.last.code, CHR_OK);
+}
+
+TEST(Unwritten, OneBatchMayBeLarger) {
+  Node node;
+  node.restart_with("max_unwritten", 1 << 20);
+  Journal journal;
+  node.open("test/0", &journal);
+  node.host.run();
+  EXPECT_EQ(node.propose("test/0", std::string(3 << 20, 'x')), CHR_PENDING);
+  node.host.run();
+  EXPECT_EQ(node.last.code, CHR_OK);
+}
+
+TEST(Unwritten, AFollowerTakesNoMoreThanThatAndCatchesUp) {
+  Cluster cluster(3);
+  connect_all(&cluster);
+  cluster.isolate(2, true);
+  cluster.node(2).restart_with("max_unwritten", 1 << 20);
+  cluster.isolate(2, false);
+  cluster.open("test/0");
+  cluster.run(200);
+  ASSERT_EQ(cluster.leader("test/0"), 1);
+  cluster.node(2).host.hold_blocking(true);
+  for (int i = 0; i < 40; ++i) {
+    ASSERT_EQ(cluster.node(1).propose("test/0", std::string(100'000, 'x')), CHR_PENDING);
+    cluster.run(20);
+    EXPECT_EQ(cluster.node(1).last.code, CHR_OK);
+  }
+  EXPECT_GT(cluster.node(2).bounds("test/0").log_end, 0);
+  EXPECT_LE(cluster.node(2).bounds("test/0").log_end, 10);
+  cluster.node(2).host.hold_blocking(false);
+  cluster.run(3000);
+  EXPECT_EQ(cluster.journal(2).applied.size(), 40u);
+  EXPECT_EQ(cluster.node(1).bounds("test/0").term, 1u);
+}
+
+// ---- what is on its way to a peer
+
+TEST(PeerWindow, AllGroupsTogetherStayWithinIt) {
+  constexpr size_t kGroups = 27;
+  Cluster cluster(3);
+  connect_all(&cluster);
+  const auto name = [](size_t i) { return "test/" + std::to_string(i); };
+  for (size_t i = 0; i < kGroups; ++i) cluster.open(name(i));
+  cluster.run(200);
+  cluster.isolate(3, true);
+  const std::string batch(900'000, 'x');
+  for (size_t i = 0; i < 2 * kGroups; ++i) {
+    const int32_t leader = cluster.leader(name(i % kGroups));
+    ASSERT_EQ(leader, 1);
+    ASSERT_EQ(cluster.node(1).propose(name(i % kGroups), batch), CHR_PENDING);
+    cluster.run(10);
+  }
+  cluster.node(3).host.hold_blocking(true);  // what goes out is not acknowledged
+  cluster.isolate(3, false);
+  cluster.count(true);
+  cluster.run(100);
+  EXPECT_GE(cluster.bytes(1, 3), 14u << 20);
+  EXPECT_LE(cluster.bytes(1, 3), 18u << 20);
+  cluster.node(3).host.hold_blocking(false);
+  cluster.run(3000);
+  EXPECT_EQ(cluster.journal(3).applied.size(), 2 * kGroups);
+}
+
+TEST(PeerWindow, FollowsWhatTheLinkCarries) {
+  PeerWindows windows;
+  windows.start(1);
+  uint64_t outstanding = 0;
+  const auto intervals = [&](int n, uint64_t carried) {
+    for (int i = 0; i < n; ++i) {
+      const uint64_t room = windows.room(2);
+      windows.change(2, outstanding, outstanding + room);
+      outstanding += room;
+      windows.wait(2, 7);
+      const uint64_t left = outstanding - std::min(outstanding, carried);
+      windows.change(2, std::exchange(outstanding, left), left);
+      windows.review([](uint64_t) {});
+    }
+    return windows.room(2) + outstanding;
+  };
+  EXPECT_EQ(intervals(20, 1 << 20), 8u << 20);  // eight intervals of it
+  EXPECT_EQ(intervals(200, 64 << 10), PeerWindows::kLeast);
+  EXPECT_EQ(intervals(20, 100 << 20), PeerWindows::kMost);
+  EXPECT_EQ(windows.room(3), PeerWindows::kFirst);  // another peer has its own
+}
+
+TEST(PeerWindow, TellsThoseWhoWaitInTheirOrder) {
+  PeerWindows windows;
+  windows.start(1);
+  windows.change(2, 0, PeerWindows::kFirst);
+  for (const uint64_t group : {7, 8, 7, 9}) windows.wait(2, group);
+  std::vector<uint64_t> told;
+  const auto tell = [&](uint64_t group) { told.push_back(group); };
+  windows.resume(1 << 20, tell);
+  EXPECT_TRUE(told.empty());
+  windows.change(2, PeerWindows::kFirst, PeerWindows::kFirst - (1 << 19));
+  windows.resume(1 << 20, tell);
+  EXPECT_EQ(told, (std::vector<uint64_t>{7}));
+  windows.change(2, PeerWindows::kFirst - (1 << 19), 0);
+  windows.resume(1 << 20, tell);
+  EXPECT_EQ(told, (std::vector<uint64_t>{7, 8, 9}));
+}
+
+// The headers of so many entries do not fit into the head of one frame.
+TEST(Memory, ManyTinyEntriesGoInSeveralFrames) {
+  constexpr size_t kEntries = 300'000, kAtOnce = 1000;
+  Cluster cluster(3);
+  connect_all(&cluster);
+  cluster.open("test/0");
+  cluster.run(200);
+  ASSERT_EQ(cluster.leader("test/0"), 1);
+  cluster.isolate(3, true);
+  Node& leader = cluster.node(1);
+  const chr_slice byte = FakeBuffer::copy("x");
+  const Lease lease = Lease::adopt(byte.lease);
+  std::vector<chr_proposal> items(kAtOnce, chr_proposal{CHR_ENTRY_COMMAND, 0, 0, -1, -1, 0, -1, byte});
+  std::vector<chr_placed> placed(kAtOnce);
+  for (size_t i = 0; i < kEntries; i += kAtOnce) {
+    leader.host.on_shard(0, [&] {
+      EXPECT_EQ(leader.consensus->propose(leader.group("test/0"), 0, items.data(), kAtOnce, CHR_UNTIL_PLACED,
+                                          placed.data(), 0, nullptr),
+                CHR_OK);
+    });
+    cluster.run(10);
+  }
+  ASSERT_EQ(cluster.journal(1).applied.size(), kEntries);
+  cluster.isolate(3, false);
+  cluster.run(3000);
+  EXPECT_EQ(cluster.journal(3).applied.size(), kEntries);
 }
 
 }  // namespace
