@@ -2,12 +2,14 @@
 //   relay      reads one command a line, answers each with one line: "ok", "port N" or "error ..."
 //     link A B HOST:PORT   listens on a free port for what node A sends node B, who listens there
 //     delay A B MS         from A to B, bytes take that long (0: as before)
+//     rate A B BYTES       so many a second go from A to B, over all connections (0: as before)
 //     hold A B             bytes from A to B stay where they are, as behind a dead cable; nothing is closed
 //     release A B          they go on
 //     reset A B            every connection between the two ends with a reset
 // A and B name a direction, whoever of the two has made the connection.
 #include <boost/asio.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cstdio>
@@ -28,22 +30,33 @@ using boost::system::error_code;
 using Clock = std::chrono::steady_clock;
 
 constexpr size_t kChunk = 64 << 10;
-constexpr size_t kMostQueued = 4 << 20;  // then the sender sees a full window, as on a long cable
+constexpr size_t kMostQueued = 4 << 20;        // then the sender sees a full window, as on a long cable
+constexpr size_t kMostQueuedSlow = 256 << 10;  // as on a narrow one
 
 // What holds for all bytes from one node to another.
 struct Direction {
   bool held = false;
   std::chrono::milliseconds delay{0};
+  int64_t rate = 0;           // bytes a second; 0: no limit
+  Clock::time_point free_at;  // what comes next goes after what came before
+
+  Clock::time_point due(size_t n) {
+    const Clock::time_point now = Clock::now();
+    if (rate == 0) return now + delay;
+    const auto takes = std::chrono::nanoseconds(static_cast<int64_t>(n) * 1'000'000'000 / rate);
+    free_at = std::max(free_at, now) + takes;
+    return free_at + delay;
+  }
 };
 
 // One way of a connection. Bytes wait until they are due, and then while the direction is held.
 class Pipe : public std::enable_shared_from_this<Pipe> {
  public:
-  Pipe(std::shared_ptr<tcp::socket> from, std::shared_ptr<tcp::socket> to, const Direction& rule)
+  Pipe(std::shared_ptr<tcp::socket> from, std::shared_ptr<tcp::socket> to, Direction& rule)
       : from_(std::move(from)), to_(std::move(to)), rule_(rule), due_(from_->get_executor()) {}
 
   void read() {
-    if (reading_ || ended_ || queued_ > kMostQueued) return;
+    if (reading_ || ended_ || queued_ > (rule_.rate == 0 ? kMostQueued : kMostQueuedSlow)) return;
     reading_ = true;
     auto chunk = std::make_shared<std::vector<char>>(kChunk);
     from_->async_read_some(asio::buffer(*chunk),
@@ -53,7 +66,7 @@ class Pipe : public std::enable_shared_from_this<Pipe> {
                              chunk->resize(error ? 0 : n);
                              self->ended_ = static_cast<bool>(error);
                              self->reset_ = error && error != asio::error::eof;
-                             self->queue_.push_back({Clock::now() + self->rule_.delay, chunk});
+                             self->queue_.push_back({self->rule_.due(chunk->size()), chunk});
                              self->queued_ += chunk->size();
                              self->write();
                              self->read();
@@ -109,7 +122,7 @@ class Pipe : public std::enable_shared_from_this<Pipe> {
   }
 
   std::shared_ptr<tcp::socket> from_, to_;
-  const Direction& rule_;
+  Direction& rule_;
   asio::steady_timer due_;
   std::deque<Chunk> queue_;
   size_t queued_ = 0;
@@ -133,7 +146,7 @@ class Relay {
     std::string verb;
     Way way;
     in >> verb >> way.first >> way.second;
-    if (!in) return "error a command is: link|delay|hold|release|reset A B [...]";
+    if (!in) return "error a command is: link|delay|rate|hold|release|reset A B [...]";
     if (verb == "link") {
       std::string address;
       in >> address;
@@ -143,6 +156,10 @@ class Relay {
       int64_t ms = 0;
       if (!(in >> ms)) return "error delay A B MS";
       rules_[way].delay = std::chrono::milliseconds(ms);
+    } else if (verb == "rate") {
+      int64_t bytes = 0;
+      if (!(in >> bytes) || bytes < 0) return "error rate A B BYTES";
+      rules_[way].rate = bytes;
     } else if (verb == "hold" || verb == "release") {
       rules_[way].held = verb == "hold";
     } else if (verb == "reset") {

@@ -42,6 +42,10 @@ class Relay:
     def delay(self, a, b, milliseconds):
         self.command("delay", a, b, milliseconds)
 
+    def rate(self, a, b, bytes_per_second):
+        """One way; 0: without a limit again."""
+        self.command("rate", a, b, bytes_per_second)
+
     def reset(self, a, b):
         """Every connection between the two, whoever has made it."""
         self.command("reset", a, b)

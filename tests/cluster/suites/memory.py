@@ -1,0 +1,174 @@
+"""skewed partitions, millions of small batches at a restart, answers behind one that is stuck, a stalled disk: memory stays bounded"""
+import collections
+import contextlib
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+from raw_produce import batch, metadata, produce, pump
+from suite import Suite
+
+MB = 1_000_000
+MOST = 250 * MB             # of anonymous memory, of any node
+MOST_AT_RESTART = 40 * MB
+LOADS = ("skewed", "restart", "stall")  # and "behind", by name
+
+
+class Run(Suite):
+    in_ci = True
+
+    @staticmethod
+    def options(parser):
+        parser.add_argument("--batches", type=int, help="of one record, before the restart; 10,000,000 by default")
+        parser.add_argument("--loads", default=",".join(LOADS), help="skewed, restart, behind, stall")
+
+    def run(self):
+        for load in self.arguments.loads.split(","):
+            self.say(load + ": " + getattr(self, load).__doc__)
+            getattr(self, load)()
+
+    # ---- what a node takes ----
+    @contextlib.contextmanager
+    def watched(self, nodes, most, what):
+        """The most anonymous memory that each of the nodes takes meanwhile."""
+        over = threading.Event()
+        peaks = collections.Counter()
+
+        def watch():
+            while not over.wait(0.02):
+                for node in nodes:
+                    with contextlib.suppress(OSError):  # it is being started
+                        peaks[node.id] = max(peaks[node.id], node.anonymous_bytes())
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        try:
+            yield peaks
+        finally:
+            over.set()
+            watcher.join()
+        for node in nodes:
+            self.expect(0 < peaks[node.id] < most,
+                        f"{what}: node {node.id} took {peaks[node.id] / MB:.0f} MB of anonymous memory, the limit is {most / MB:.0f}")
+
+    def led(self, cluster, topic, partitions):
+        """node -> the partitions of the topic that it leads, once all are led."""
+        def leaders():
+            known = cluster.leaders()
+            return [known.get(f"{topic}/{index}") for index in range(partitions)]
+        self.wait_until(lambda: None not in leaders(), f"all of {topic} are led", 120, pause=0.2)
+        found = collections.defaultdict(list)
+        for index, node in enumerate(leaders()):
+            found[node].append(index)
+        return found
+
+    # ---- the loads ----
+    def skewed(self):
+        """batches of 1 KiB for 60 partitions, each behind 900 KB for another, on one connection to each node"""
+        slow, rounds = 60, 15 if self.bounded else 100
+        with self.cluster() as cluster:
+            cluster.start()
+            self.create(cluster.bootstrap, "hot", 3, "replicas=3", f"retention.bytes={64 << 20}")
+            self.create(cluster.bootstrap, "slow", slow, "replicas=3")
+            hot, little = self.led(cluster, "hot", 3), self.led(cluster, "slow", slow)
+            large, small = batch(bytes(900_000)), batch(bytes(1_000))
+            with self.watched(cluster.nodes, MOST, "skewed"):
+                for node in cluster.nodes:
+                    beside = hot[node.id] or [None]
+                    requests = []
+                    for index in little[node.id]:
+                        requests += [produce("slow", {index: small}), produce("hot", {beside[0]: large})]
+                    errors = pump(node.kafka_port, requests, rounds) if requests and beside[0] is not None else {}
+                    # 7: more than a node takes before it is on its disk; a client tries again.
+                    self.expect(set(errors) <= {0, 7}, f"node {node.id} took {sum(errors.values())} batches, errors: {dict(errors)}")
+
+    def restart(self):
+        """batches of one record in 16 partitions, kill -9, a start, and what retention looks at then"""
+        partitions = 16
+        count = self.arguments.batches or (400_000 if self.bounded else 10_000_000)
+        with self.node() as node:
+            node.start()
+            self.create(node.bootstrap, "small", partitions)
+            self.wait_until(lambda: node.log().count("became leader for small/") == partitions, "all are led", pause=0.1)
+            request = produce("small", {index: batch(b"x") for index in range(partitions)}, acks=1)
+            begin = time.monotonic()
+            errors = pump(node.kafka_port, [request], count // partitions)
+            self.expect(set(errors) == {0}, f"{sum(errors.values())} batches in {time.monotonic() - begin:.0f} s, errors: {dict(errors)}")
+            self.say(f"the node took {node.anonymous_bytes() / MB:.0f} MB meanwhile, its store {node.store_bytes() / MB:.0f} MB")
+            for how in ("killed", "stopped"):
+                node.kill() if how == "killed" else node.stop(60)
+                with self.watched([node], MOST_AT_RESTART, f"restart, {how}"):
+                    begin = time.monotonic()
+                    node.start(timeout=300)
+                    self.say(f"ready after {time.monotonic() - begin:.1f} s")
+                    # Its partitions look at their oldest batches twice a second.
+                    looked = time.monotonic() + 5
+                    self.wait_until(lambda: time.monotonic() > looked, "retention has looked", 60)
+
+    def behind(self):
+        """127 Metadata behind a Produce whose followers do not answer, on each of 200 connections"""
+        partitions, connections = (300, 200) if self.bounded else (1_000, 200)
+        with self.cluster() as cluster:
+            cluster.start()
+            self.create(cluster.bootstrap, "wide", partitions, "replicas=3")
+            leader, led = max(self.led(cluster, "wide", partitions).items(), key=lambda each: len(each[1]))
+            node = cluster.node(leader)
+            others = [each for each in cluster.nodes if each is not node]
+            request = produce("wide", {led[0]: batch(b"x")}) + metadata() * 127
+            with self.watched([node], MOST, "behind"), contextlib.ExitStack() as open_sockets:
+                sockets = [open_sockets.enter_context(socket.create_connection(("127.0.0.1", node.kafka_port), timeout=60))
+                           for _ in range(connections)]
+                for other in others:
+                    other.signal(signal.SIGSTOP)
+                try:
+                    for s in sockets:
+                        s.sendall(request)
+                    self.wait_until(lambda: self.first_answered(sockets), "the stuck ones are answered", 60, pause=0.1)
+                finally:
+                    for other in others:
+                        other.signal(signal.SIGCONT)
+
+    @staticmethod
+    def first_answered(sockets):
+        with contextlib.suppress(BlockingIOError):
+            return len(sockets[0].recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)) > 0
+        return False
+
+    def stall(self):
+        """flat out to 1,000 partitions while a disk stalls, then all of them do"""
+        partitions, seconds, producers = (200, 6, 2) if self.bounded else (1_000, 20, 4)
+        with self.folder() as folder, self.cluster() as cluster:
+            for node in cluster.nodes:
+                node.environment.update(LD_PRELOAD=str(self.tests / "stall_shim.so"), CHRONIK_STALL=str(folder / f"stall{node.id}"))
+            cluster.start()
+            self.create(cluster.bootstrap, "active", partitions, "replicas=3", f"retention.bytes={1 << 20}")
+            self.led(cluster, "active", partitions)
+            with contextlib.ExitStack() as clients, self.watched(cluster.nodes, MOST, "stall"):
+                for _ in range(producers):
+                    self.producer(clients, cluster, partitions, seconds)
+                for stalled in ([3], [1, 2, 3]):
+                    self.wait_for_records(cluster)
+                    for node in stalled:
+                        (folder / f"stall{node}").touch()
+                    over = time.monotonic() + seconds
+                    self.wait_until(lambda: time.monotonic() > over, "the disk has stalled for a while", 2 * seconds + 60)
+                    for node in stalled:
+                        (folder / f"stall{node}").unlink()
+                    self.say(f"stalled: {stalled}; {cluster.anonymous_bytes() / MB:.0f} MB just then")
+                self.wait_for_records(cluster)
+            for node in cluster.nodes:
+                self.expect(node.process.poll() is None, f"node {node.id} goes on")
+
+    def producer(self, clients, cluster, partitions, seconds):
+        process = subprocess.Popen([str(self.tests / "perf_client"), "produce", cluster.bootstrap, "active", str(partitions), "1",
+                                    str(20 * seconds + 300)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        clients.callback(process.wait)
+        clients.callback(process.kill)
+
+    def wait_for_records(self, cluster):
+        """Until more came in than was on its way."""
+        before = sum(node.metric("chronik_raft_storage_write_seconds_count") for node in cluster.nodes)
+        self.wait_until(lambda: sum(node.metric("chronik_raft_storage_write_seconds_count") for node in cluster.nodes) > before + 100,
+                        "partitions take records", 120, pause=0.1)
