@@ -29,8 +29,8 @@ bool LivenessWatch::fit(Node& node) const {
   const uint64_t now = cluster_.world().now();
   const Medium& disk = node.medium();
   return node.running() && !cluster_.world().loop.paused(node.id()) && disk.slow_until <= now &&
-         disk.stalled_until <= now && disk.capacity == UINT64_MAX && !disk.failed() &&
-         !disk.busy(now + t_ / 8);
+         disk.stalled_until <= now && (node.files() == nullptr || !disk.damaged()) &&
+         disk.capacity == UINT64_MAX && !disk.failed() && !disk.busy(now + t_ / 8);
 }
 
 LivenessWatch::Nodes LivenessWatch::reached_by(uint32_t node) const {

@@ -30,6 +30,7 @@ struct StorageWatch::Calls {
       if (group == s.groups.end()) continue;  // a group that was never opened: storage refuses it
       const uint64_t tag = s.watch->next_tag_++;
       s.writes[tag] = group->second;
+      if (s.node->files() != nullptr) keep_samples(writes[i], &s.samples[group->second->name]);
       s.watch->checker_.write_issued(s.node->id(), *group->second, model_of(writes[i], tag));
       s.node->ops().observe(writes[i].token, &s, tag);
     }
@@ -92,6 +93,34 @@ void StorageWatch::Seat::on_completion(uint64_t tag, const chr_done& done) {
   GroupTruth& group = *at->second;
   writes.erase(at);
   watch->checker_.write_done(node->id(), group, tag, done.code);
+}
+
+void StorageWatch::keep_samples(const chr_storage_write& write, std::deque<Sample>* samples) {
+  constexpr size_t kSamples = 200, kBegin = 48;
+  for (uint64_t i = 0; i < write.n; ++i) {
+    const chr_storage_step& step = write.steps[i];
+    for (uint32_t e = 0; step.type == CHR_STORAGE_APPEND && e < step.n; ++e) {
+      const chr_entry& entry = step.entries[e];
+      if (entry.payload.n < kBegin) continue;
+      samples->push_back({entry.header.index, entry.header.term,
+                          std::string(reinterpret_cast<const char*>(entry.payload.p), kBegin)});
+    }
+  }
+  while (samples->size() > kSamples) samples->pop_front();
+}
+
+bool StorageWatch::damage(Node& node, uint64_t which) {
+  Seat& seat = seats_[node.id()];
+  if (node.files() == nullptr || seat.samples.empty()) return false;
+  const auto group =
+      std::next(seat.samples.begin(), static_cast<std::ptrdiff_t>(which % seat.samples.size()));
+  const LogModel& durable = checker_.group(group->first).replicas[node.id()].durable;
+  for (auto sample = group->second.rbegin(); sample != group->second.rend(); ++sample) {
+    const EntryMeta* const entry = durable.find(sample->index);
+    if (entry == nullptr || entry->term != sample->term) continue;
+    return sample->index + 1 == durable.end() && node.files()->flip_before(sample->begin, which / 64);
+  }
+  return false;
 }
 
 WriteModel StorageWatch::model_of(const chr_storage_write& write, uint64_t tag) {

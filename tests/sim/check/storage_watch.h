@@ -16,8 +16,17 @@ class StorageWatch final : public Interposer {
   // Compares what the store holds before anybody uses it.
   void storage_started(Node& node, std::function<void()> go_on) override;
   void node_gone(Node& node) override;
+  // Damages, in a real file, the record of the newest entry of a group that is durable on this node; `which`
+  // chooses group and bit. False: it is nowhere to be found.
+  bool damage(Node& node, uint64_t which);
 
  private:
+  // An entry as it lies in a file, wherever that is.
+  struct Sample {
+    uint64_t index = 0, term = 0;
+    std::string begin;  // of its payload
+  };
+
   // What consensus on one node holds as its storage.
   struct Seat final : OpObserver {
     void on_completion(uint64_t tag, const chr_done& done) override;
@@ -30,9 +39,12 @@ class StorageWatch final : public Interposer {
     void* instance = nullptr;
     std::map<uint64_t, GroupTruth*> groups;
     std::map<uint64_t, GroupTruth*> writes;  // on their way, by tag
+    std::map<std::string, std::deque<Sample>>
+        samples;  // the newest entries, by group; they outlive the process
   };
   struct Calls;  // the functions of the table
 
+  static void keep_samples(const chr_storage_write& write, std::deque<Sample>* samples);
   static WriteModel model_of(const chr_storage_write& write, uint64_t tag);
 
   Checker& checker_;

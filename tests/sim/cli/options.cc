@@ -80,6 +80,7 @@ const std::map<std::string, Setter, std::less<>>& setters() {
        })},
       {"--record-bytes",
        number([](Options* o, uint64_t n) { o->run.workload.record_bytes = static_cast<uint32_t>(n); })},
+      {"--retain", number([](Options* o, uint64_t n) { o->run.workload.retained_records = n; })},
       {"--replicas",
        number([](Options* o, uint64_t n) { o->run.workload.replicas = static_cast<uint32_t>(n); })},
       {"--jobs", number([](Options* o, uint64_t n) { o->jobs = static_cast<uint32_t>(n); })},
@@ -205,6 +206,7 @@ std::string usage() {
       "  --groups N --replicas N --rate N --records N --record-bytes N\n"
       "                            partitions; their replicas (3); requests a second; records in one; bytes "
       "of one\n"
+      "  --retain N                records that logs are trimmed to once the faults are over (workload log)\n"
       "  --faults LIST             default, all, none, or of: " +
       faults_text(kAllFaults) +
       "\n"

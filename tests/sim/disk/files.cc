@@ -125,6 +125,24 @@ void Files::remove_all() {
     std::filesystem::remove_all(entry.path());
 }
 
+bool Files::flip_before(const std::string& bytes, uint64_t which) {
+  constexpr uint64_t kBefore = 64;  // where a store keeps what it knows of an entry, or checks it by
+  bool found = false;
+  for (const auto& [inode, file] : files_) {
+    if (file->mapped || !file->exists()) continue;
+    const std::string content = file->copy(0, file->size());
+    for (size_t at = content.find(bytes); at != std::string::npos; at = content.find(bytes, at + 1)) {
+      if (at < kBefore) continue;
+      const uint64_t place = at - 1 - which % kBefore;
+      const char flipped = static_cast<char>(content[place] ^ (1 << which / kBefore % 8));
+      file->write(place, &flipped, 1);
+      found = true;
+    }
+  }
+  if (found) disk_.note_damage();
+  return found;
+}
+
 Files::File* Files::find(int fd) {
   if (all().empty()) return nullptr;
   struct stat status{};

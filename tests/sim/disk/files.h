@@ -37,6 +37,8 @@ class Files {
   void process_is_gone();
   // The disk is another one.
   void remove_all();
+  // One bit of the bytes in front of each place where these bytes lie; false: there is none.
+  bool flip_before(const std::string& bytes, uint64_t which);
 
   // ---- for the interposed functions: what they return, errno set ----
   class File;

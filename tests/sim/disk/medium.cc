@@ -52,13 +52,13 @@ chr_status Medium::write(uint64_t now, Volume& file, uint64_t at, std::string_vi
   return through ? flush(now, &file, true, cost) : CHR_OK;
 }
 
-// A file system gives what it has, page by page.
+// Some file systems give what they have, page by page.
 uint64_t Medium::fitting(const Volume& file, uint64_t at, uint64_t n) const {
   const uint64_t size = file.size(), end = at + n;
   if (capacity == UINT64_MAX || end <= size) return n;
   const uint64_t used = this->used(), room = capacity - std::min(used, capacity);
   if (end - size <= room) return n;
-  const uint64_t last = std::max(size, (size + room) / kPage * kPage);
+  const uint64_t last = fills_up ? std::max(size, (size + room) / kPage * kPage) : 0;
   return last > at ? last - at : 0;
 }
 

@@ -60,6 +60,7 @@ class Medium {
   uint64_t slow_ns = 0;
   uint64_t stalled_until = 0;      // no call ends before
   uint64_t capacity = UINT64_MAX;  // NO_SPACE beyond
+  bool fills_up = false;           // a write to a file for which there is not room is done as far as there is
   bool fail_next_sync =
       false;  // IO, once; what it was to make durable is never made so, though later syncs say OK
   bool fail_next_write = false;   // of a file: IO, once, and nothing is written
@@ -72,6 +73,9 @@ class Medium {
   // write or later ones: a damaged end of a journal cannot be told from a torn one. False: there was nothing
   // to choose from.
   bool flip(uint64_t now, uint64_t which);
+
+  // Something else did that to a file.
+  void note_damage() { damaged_ = true; }
 
   bool busy(uint64_t at) const { return busy_until_ > at; }
   bool sync_failed() const { return sync_failed_; }  // since the last crash

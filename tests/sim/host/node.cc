@@ -41,6 +41,7 @@ void Node::wipe() {
   const MediumCosts costs = medium_.costs;
   medium_ = Medium(world_.stream("disk", id_ * 1000 + wipes_));
   medium_.costs = costs;
+  medium_.fills_up = world_.stream("file system").chance(0.5);
   cluster_id_.clear();
   fresh_ = true;
   quarantined_ = false;
@@ -184,7 +185,9 @@ void Node::plugin_done() {
 // A damaged disk must be noticed, a disk that fails be believed, and a full one may be too full to begin
 // with.
 bool Node::may_refuse_to_start(chr_status status, std::string_view message) {
-  const bool damaged = status == CHR_E_CORRUPT && medium_.damaged();
+  // One damaged record of a file costs its group, and a store goes on.
+  const bool contained = files_ != nullptr && set_[step_].manifest().provides_service(CHR_STORAGE_ID);
+  const bool damaged = status == CHR_E_CORRUPT && medium_.damaged() && !contained;
   const bool full = status == CHR_E_NO_SPACE && medium_.capacity != UINT64_MAX;
   if (!damaged && !full && !medium_.failed()) return false;
   quarantined_ = damaged;

@@ -109,6 +109,7 @@ class Node {
   Memory& memory() { return memory_; }
   Metrics& metrics() { return metrics_; }
   Medium& medium() { return medium_; }
+  Files* files() { return files_.get(); }  // nullptr: it has none
   Rng& random() { return random_; }
   Net& net() { return net_; }
   Links& links() { return links_; }

@@ -137,8 +137,7 @@ void Faults::inject_disk(const Fault& fault) {
     case FaultType::kPowerAtSync:
       return power_at_sync(fault);
     case FaultType::kFlip:
-      medium.flip(world_.now(), static_cast<uint64_t>(fault.amount));
-      return;
+      return flip(fault);
     default:
       return;
   }
@@ -227,6 +226,16 @@ void Faults::power_at_sync(const Fault& fault) {
   };
 }
 
+// A record in a file is seen to be damaged by a process that opens it anew.
+void Faults::flip(const Fault& fault) {
+  Node& node = cluster_.node(fault.node);
+  const auto which = static_cast<uint64_t>(fault.amount);
+  if (node.files() == nullptr) return void(node.medium().flip(world_.now(), which));
+  if (node.state() == Node::State::kDown || !on_damage || !on_damage(node, which)) return;
+  node.crash(false);
+  boot_after(node.id(), kSecond);
+}
+
 std::vector<uint32_t> Faults::spares() const {
   std::vector<uint32_t> nodes;
   for (const Fault& fault : schedule_) {
@@ -273,6 +282,7 @@ void Faults::end() {
     node.medium().fail_next_sync = node.medium().fail_next_write = node.medium().short_next_write = false;
     node.medium().syncs_until_call = 0;
     cluster_.net().cut(id, false);
+    if (node.files() != nullptr && node.medium().damaged() && !node.quarantined()) node.retire();
     if (node.medium().failed()) node.crash(node.medium().sync_failed());
     if (node.state() == Node::State::kDown) node.boot();
   }

@@ -24,6 +24,8 @@ class Faults {
   // first; one node takes the place of another, which is gone for good.
   std::function<void(uint32_t group, std::vector<int32_t> members)> on_members;
   std::function<void(uint32_t gone, uint32_t by)> on_replaced;
+  // Damages a record in a file of this node, if there is one; `which` says which.
+  std::function<bool(Node& node, uint64_t which)> on_damage;
 
  private:
   void inject(const Fault& fault);
@@ -37,6 +39,7 @@ class Faults {
   void reset_storm(const Fault& fault, uint64_t until);
   void restart_if_failed(const Fault& fault);
   void power_at_sync(const Fault& fault);
+  void flip(const Fault& fault);
   void change_members(const Fault& fault);
   void lose_disk(const Fault& fault);
   void replace_after(const Fault& fault, uint64_t delay_ns);

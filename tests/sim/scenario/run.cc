@@ -116,7 +116,7 @@ RunReport report_of(const RunOptions& options, const World& world, const Checker
 
 Plan plan_of(const RunOptions& options) {
   if (options.schedule) return {*options.schedule, options.faults};
-  const uint32_t faults = uses_files(options) ? options.faults & ~kFaultFlip : options.faults & ~kFileFaults;
+  const uint32_t faults = uses_files(options) ? options.faults : options.faults & ~kFileFaults;
   return draw_plan(options.seed, options.nodes, options.duration_ns, faults);
 }
 
@@ -161,6 +161,7 @@ class Run {
     faults_.on_members = [this](uint32_t group, std::vector<int32_t> members) {
       workload_->change_members(group, std::move(members));
     };
+    faults_.on_damage = [this](Node& node, uint64_t which) { return storage_.damage(node, which); };
     faults_.on_replaced = [this](uint32_t gone, uint32_t by) { workload_->replace(gone, by); };
   }
   ~Run() {

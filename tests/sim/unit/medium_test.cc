@@ -179,5 +179,70 @@ TEST(Medium, RefusesWhatDoesNotFit) {
   EXPECT_EQ(medium.write(1, 3, bytes, 1, &cost), CHR_E_OUT_OF_RANGE);
 }
 
+chr_status put(Medium& medium, Volume& file, uint64_t at, std::string_view text, bool through,
+               uint64_t* taken) {
+  uint64_t cost = 0;
+  return medium.write(10, file, at, text, through, taken, &cost);
+}
+
+TEST(MediumFiles, ASyncIsOfOneFileAndAWriteThroughOfItself) {
+  bool lost = false;
+  for (uint64_t seed = 0; seed < 50; ++seed) {
+    Medium medium{Rng(seed)};
+    Platter synced, other;
+    uint64_t taken = 0, cost = 0;
+    put(medium, synced, 0, "aaaa", false, &taken);
+    put(medium, other, 0, "bbbb", false, &taken);
+    put(medium, other, 4, "cccc", true, &taken);
+    EXPECT_EQ(medium.sync(20, synced, &cost), CHR_OK);
+    medium.crash(kSecond);
+    EXPECT_EQ(synced.copy(0, synced.size()), "aaaa") << "seed " << seed;
+    ASSERT_EQ(other.size(), 8u) << "seed " << seed;
+    EXPECT_EQ(other.copy(4, 4), "cccc") << "seed " << seed;
+    lost |= other.copy(0, 4) == std::string(4, '\0');
+  }
+  EXPECT_TRUE(lost);
+}
+
+TEST(MediumFiles, AFullDiskTakesWhatFitsOrNothing) {
+  for (const bool fills_up : {false, true}) {
+    Medium medium{Rng(1)};
+    Platter file;
+    medium.hold(file);
+    medium.fills_up = fills_up;
+    medium.capacity = 10'000;
+    uint64_t taken = 0;
+    const std::string text(20'000, 'x');
+    EXPECT_EQ(put(medium, file, 0, text, false, &taken), fills_up ? CHR_OK : CHR_E_NO_SPACE);
+    EXPECT_EQ(taken, fills_up ? 8192u : 0u);
+    EXPECT_EQ(medium.refusals(), 1u);
+    EXPECT_EQ(put(medium, file, 0, text.substr(0, 4096), false, &taken), CHR_OK);
+    EXPECT_EQ(taken, 4096u);
+    EXPECT_EQ(put(medium, file, taken, text, false, &taken), fills_up ? CHR_OK : CHR_E_NO_SPACE);
+    medium.capacity = UINT64_MAX;
+    EXPECT_EQ(put(medium, file, 4096, text, false, &taken), CHR_OK);
+    EXPECT_EQ(taken, text.size());
+  }
+}
+
+TEST(MediumFiles, FailuresComeOnceAndAreKnownUntilTheProcessEnds) {
+  Medium medium{Rng(1)};
+  Platter file;
+  uint64_t taken = 0;
+  medium.fail_next_write = true;
+  EXPECT_EQ(put(medium, file, 0, "aaaa", false, &taken), CHR_E_IO);
+  EXPECT_EQ(file.size(), 0u);
+  EXPECT_TRUE(medium.failed());
+  medium.short_next_write = true;
+  EXPECT_EQ(put(medium, file, 0, "aaaa", false, &taken), CHR_OK);
+  EXPECT_LT(taken, 4u);
+  EXPECT_EQ(file.size(), taken);
+  medium.kill(kSecond);
+  EXPECT_FALSE(medium.failed());
+  medium.fail_next_sync = true;
+  EXPECT_EQ(put(medium, file, 0, "bbbb", true, &taken), CHR_E_IO);
+  EXPECT_TRUE(medium.sync_failed());
+}
+
 }  // namespace
 }  // namespace chronik::sim

@@ -132,7 +132,8 @@ void LogWorkload::open(Node& node, uint32_t group) {
   const auto opened = [](void* context, const chr_done* done) {
     Replay& r = replay_of(context);
     r.ready = done->code == CHR_OK;
-    if (!r.ready && !r.node->medium().failed())
+    const Medium& disk = r.node->medium();
+    if (!r.ready && !disk.failed() && !disk.damaged())
       r.workload->world().fail("open-group", std::string(from_abi(done->message)));
   };
   const uint64_t token =
@@ -206,7 +207,7 @@ void LogWorkload::step() {
   const std::vector<Replay*> leaders = open_replicas(group, true);
   const std::vector<Replay*> all = open_replicas(group, false);
   world().trace.note(world().now(), kHarness, Kind::kWork, leaders.size() << 8 | all.size());
-  if (winding_down_) return;
+  if (winding_down_) return leaders.empty() ? void() : retain(*leaders[0]);
   if (!leaders.empty()) {
     Replay& leader = *leaders[rng_.below(leaders.size())];
     propose(leader);
@@ -306,13 +307,23 @@ void LogWorkload::trim(Replay& leader) {
   // What goes beyond that makes a member that is away need a snapshot, once the log waits for it no more.
   const int64_t limit = rng_.chance(0.5) ? everywhere(leader.group) : b.high_watermark;
   if (limit <= b.log_start) return;
+  trim_to(leader, b.log_start + static_cast<int64_t>(rng_.below(static_cast<uint64_t>(limit - b.log_start))));
+}
+
+// Once the faults are over: what made no room by then must do so now.
+void LogWorkload::retain(Replay& leader) {
+  chr_group_bounds b{};
+  if (options_.retained_records == 0 || !bounds(leader, &b)) return;
+  const int64_t start = b.high_watermark - static_cast<int64_t>(options_.retained_records);
+  if (start > b.log_start) trim_to(leader, start);
+}
+
+void LogWorkload::trim_to(Replay& leader, int64_t offset) {
   const Enter enter(world(), leader.node->at_shard(leader.shard));
   Request* request = nullptr;
   const auto done = [](void* context, const chr_done*) { delete static_cast<Request*>(context); };
   const uint64_t token = begin(leader, done, &request);
   chr_error error = make_abi_error();
-  const int64_t offset =
-      b.log_start + static_cast<int64_t>(rng_.below(static_cast<uint64_t>(limit - b.log_start)));
   ++trims_;
   if (leader.consensus->trim(leader.handle, offset, token, &error) == CHR_PENDING) return;
   leader.node->ops().abandon(token);

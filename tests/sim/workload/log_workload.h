@@ -96,6 +96,8 @@ class LogWorkload final : public Workload {
   void propose(Replay& leader);
   void read(Replay& replay);
   void trim(Replay& leader);
+  void retain(Replay& leader);
+  void trim_to(Replay& leader, int64_t offset);
   int64_t everywhere(uint32_t group) const;
   void transfer(Replay& leader);
   void barrier(Replay& leader);
