@@ -61,6 +61,7 @@ NodePlan::NodePlan(const PlanOptions& options) {
   load();
   settings_->finish();
   for (size_t i = 0; i < plugins_.size(); ++i) validate(i);
+  for (size_t i = 0; i < plugins_.size(); ++i) try_instance(i);
 }
 
 bool NodePlan::read_file(const std::filesystem::path& file) {
@@ -235,6 +236,12 @@ void NodePlan::validate(size_t i) {
   const Position at = settings_->place(table);
   diagnostics_.error(at, {at.line, at.column + static_cast<uint32_t>(table.size())},
                      fmt::format("[{}]: {}", table, message));
+}
+
+void NodePlan::try_instance(size_t i) {
+  if (plugins_[i].json.empty() || settings_->has_refused(plugins_[i].table)) return;
+  const Status tried = try_creating(set_[i].file(), plugins_[i].values, Instances::Missing::kAllowed);
+  if (!tried) error_at(selected_by_[set_[i].id()], tried.error().message);
 }
 
 }  // namespace chronik::host

@@ -61,6 +61,7 @@ class NodePlan {
   Status read_plugin_table(const LoadedPlugin& from, PlannedPlugin* plugin);
   void leave_alone(const std::string& table);
   void validate(size_t i);
+  void try_instance(size_t i);
   void error_at(const std::string& key, std::string message);
 
   Diagnostics diagnostics_;

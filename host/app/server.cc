@@ -5,9 +5,11 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <map>
 
 #include "host/app/signals.h"
 #include "host/config/json.h"
+#include "host/runtime/module_name.h"
 
 namespace chronik::host {
 namespace {
@@ -91,7 +93,8 @@ class Server::Values final : public ConfigValues {
   const TableValues& values_;
 };
 
-Server::Server(const NodePlan& plan) : plan_(plan) {
+Server::Server(const NodePlan& plan, std::function<bool()> is_stopping)
+    : plan_(plan), is_stopping_(std::move(is_stopping)), watchdog_(logger_, is_stopping_) {
   logger_.set_level(level_from_name(plan.config().log_level));
   logger_.set_format(plan.config().log_format == "json" ? LogFormat::kJson : LogFormat::kLogfmt);
 }
@@ -223,7 +226,8 @@ Status Server::make_hosts() {
 Status Server::await(size_t i, const Runtime::Call& call) {
   if (instances_->state(i) == Instances::State::kCreated) {
     logger_.debug(kComponent, "starting " + hosts_[i]->id());
-    const Status status = runtime_->call(call, kStartPatience);
+    const Watchdog::Watch watch(watchdog_, hosts_[i]->id(), "starting");
+    const Status status = runtime_->call(call, kStartPatience, is_stopping_);
     if (status) hosts_[i]->started();
     return status;
   }
@@ -235,11 +239,26 @@ Status Server::await(size_t i, const Runtime::Call& call) {
   hosts_[i]->close_listeners();
   const auto left =
       std::max(deadline_ - steady_clock::now(), steady_clock::duration(std::chrono::milliseconds(100)));
+  const Watchdog::Watch watch(watchdog_, hosts_[i]->id(), "stopping");
   const Status status = runtime_->call(call, left);
-  if (!status)
-    logger_.error(kComponent, fmt::format("{} failed to stop: {}", hosts_[i]->id(), status.error().message));
+  if (!status) {
+    unclean_ = true;
+    logger_.error(kComponent, fmt::format("{} failed to stop: {}{}", hosts_[i]->id(), status.error().message,
+                                          what_it_may_wait_for(i)));
+  }
   hosts_[i]->close_connections();
   return status;
+}
+
+// A plugin often cannot stop because one below it owes it an answer.
+std::string Server::what_it_may_wait_for(size_t i) const {
+  std::string out;
+  for (const std::string& service : plan_.set()[i].manifest().requires_) {
+    if (const auto provider = plan_.set().provider(service))
+      out += fmt::format("{}{} ({})", out.empty() ? "; it may wait for " : ", ", hosts_[*provider]->id(),
+                         service);
+  }
+  return out;
 }
 
 Status Server::start_plugins() {
@@ -275,14 +294,34 @@ Status Server::stop() {
   if (http_) http_->stop();
   if (links_) links_->stop();
   if (runtime_) runtime_->stop();
+  tell_leaks();
+  return {};
+}
+
+// A lease may have been handed on: whoever retained it last did not release it.
+void Server::tell_leaks() {
   for (const auto& host : hosts_) {
-    if (const int64_t buffers = host->live_buffers(); buffers > 0) {
-      logger_.warn(kComponent,
-                   fmt::format("Plugin misbehaviour: {} has stopped but {} of its buffers are still leased",
-                               host->id(), buffers));
+    std::map<std::string, int64_t> kept;
+    for (const void* code : host->retainers()) ++kept[plugin_at(code)];
+    for (const auto& [who, buffers] : kept) {
+      if (who.empty() || who == host->id()) {
+        logger_.warn(kComponent,
+                     fmt::format("Plugin misbehaviour: {} has stopped but {} of its buffers are still leased",
+                                 host->id(), buffers));
+      } else {
+        logger_.warn(kComponent,
+                     fmt::format("Plugin misbehaviour: {} has stopped but {} buffers of {}, which it "
+                                 "was the last to retain, are still leased",
+                                 who, buffers, host->id()));
+      }
     }
   }
-  return {};
+}
+
+// The plugin that this code belongs to; empty: none of them.
+std::string Server::plugin_at(const void* code) const {
+  const std::string name = module_name(code);
+  return plan_.set().find(name) ? name : std::string();
 }
 
 namespace {
@@ -307,12 +346,17 @@ bool becomes_ready(Server& server, StopSignals& signals, steady_clock::time_poin
 int run_node(const NodePlan& plan, const std::function<void()>& on_ready) {
   const auto begin = steady_clock::now();
   StopSignals signals;
-  Server server(plan);
+  Server server(plan, [&] { return signals.requested(); });
   Logger& log = server.logger();
   if (const Status started = server.start(); !started) {
-    log.error(kComponent, "start failed: " + started.error().message);
+    const bool asked = started.error().code == Code::kCancelled && signals.requested();
+    if (asked) {
+      log.info(kComponent, "stopped by a signal: " + started.error().message);
+    } else {
+      log.error(kComponent, "start failed: " + started.error().message);
+    }
     if (const Status stopped = server.stop(); !stopped) std::_Exit(1);
-    return 1;
+    return asked ? 0 : 1;
   }
   if (becomes_ready(server, signals, begin) && on_ready && !signals.requested()) on_ready();
   const int signal = signals.wait();

@@ -3,6 +3,7 @@
 
 #include "host/app/data_dir.h"
 #include "host/app/plan.h"
+#include "host/app/watchdog.h"
 #include "host/loader/instances.h"
 #include "host/observe/health.h"
 #include "host/observe/http_server.h"
@@ -19,8 +20,8 @@ namespace chronik::host {
 // Control thread only.
 class Server {
  public:
-  // plan is ok() and outlives the server.
-  explicit Server(const NodePlan& plan);
+  // plan is ok() and outlives the server. is_stopping: whether a signal asked for the end; any thread.
+  Server(const NodePlan& plan, std::function<bool()> is_stopping);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -47,9 +48,14 @@ class Server {
   Status adopt_cluster(std::string_view id);
   NodeIdentity identity(const std::string& directory) const;
   Status await(size_t i, const Runtime::Call& call);
+  std::string what_it_may_wait_for(size_t i) const;
+  void tell_leaks();
+  std::string plugin_at(const void* code) const;
 
   const NodePlan& plan_;
+  const std::function<bool()> is_stopping_;
   Logger logger_;
+  Watchdog watchdog_;
   Metrics metrics_;
   Health health_;
   DataDir data_;

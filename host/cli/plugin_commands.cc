@@ -44,6 +44,20 @@ std::optional<PluginFile> probe(const std::filesystem::path& directory, const st
   return std::nullopt;
 }
 
+// An instance with the default of every key, and all that the manifest promises.
+Status try_with_defaults(const PluginFile& file) {
+  LoadedPlugin plugin(file);
+  CHRONIK_CHECK(plugin.load());
+  CHRONIK_TRY(const TableSchema schema,
+              schema_from_abi(file.manifest().config, file.manifest().id, plugin.schema()));
+  TableValues values;
+  for (const KeySchema& key : schema.keys) {
+    if (const auto value = default_value(key)) values.set(key.name, key, *value);
+    if (key.required) return {};  // nothing can be tried without it
+  }
+  return try_creating(file, values, Instances::Missing::kRefused);
+}
+
 }  // namespace
 
 int command_plugin_ls(const std::filesystem::path& directory) {
@@ -102,10 +116,12 @@ int command_plugin_check(const std::filesystem::path& directory, const std::stri
     if (symbol == "chronik_plugin_v1") continue;
     problems.push_back(fmt::format("exports {}; a plugin exports chronik_plugin_v1 only", symbol));
   }
-  if (const Status tried = try_loading(*file); !tried) problems.push_back(tried.error().message);
-  const std::string name = file->manifest().id + ": ";
+  Status tried = try_loading(*file);
+  if (tried) tried = try_with_defaults(*file);
+  if (!tried) problems.push_back(tried.error().message);
+  const std::string& id = file->manifest().id;
   for (const std::string& problem : problems)
-    fmt::print("{}{}\n", problem.starts_with(name) ? "" : name, problem);
+    fmt::print("{}{}\n", problem.starts_with(id) ? "" : id + ": ", problem);
   if (!problems.empty()) return kExitFailed;
   fmt::print("{} {}: good\n", file->manifest().id, file->manifest().version);
   return kExitOk;

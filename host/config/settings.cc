@@ -259,6 +259,10 @@ TableValues Settings::values(std::string_view table) const {
   return values;
 }
 
+bool Settings::has_refused(std::string_view table) const {
+  return std::ranges::any_of(refused_, [&](const std::string& name) { return starts_path(name, table); });
+}
+
 bool Settings::follows_from_another(std::string_view table, std::string_view message) const {
   return std::ranges::any_of(refused_, [&](const std::string& name) {
     return starts_path(name, table) && has_word(message, std::string_view(name).substr(table.size() + 1));

@@ -46,6 +46,10 @@ class TableValues {
  public:
   void set(std::string key, const KeySchema& schema, Value value);
   const Value* find(std::string_view key) const;
+  template <class Fn>  // (const std::string& key, const Value& value)
+  void for_each(Fn&& fn) const {
+    for (const auto& [key, entry] : entries_) fn(key, entry.value);
+  }
   // Canonical JSON: defaults filled in, durations in ns, sizes in bytes, dots as nested objects, keys sorted.
   std::string json() const;
 
@@ -75,6 +79,8 @@ class Settings {
   TableValues values(std::string_view table) const;
   // Whether an error about this table names a key whose own value was refused: then there is nothing new in
   // it.
+  bool has_refused(std::string_view table) const;
+  // Whether an error about this table names such a key: then there is nothing new in it.
   bool follows_from_another(std::string_view table, std::string_view message) const;
   // In the order of reading, tables kept together.
   const std::deque<Setting>& all() const { return settings_; }

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <chronik/host.hpp>
+#include <chronik/status_text.hpp>
+
+#include "host/loader/service_tables.h"
 
 namespace chronik::host {
 namespace {
@@ -21,8 +24,11 @@ chr_status contained(chr_error* error, F&& fn) {
 }
 
 Error describe_failure(const LoadedPlugin& plugin, std::string_view step, const Error& error) {
-  return {error.code, fmt::format("{} failed to {}: {}", plugin.id(), step,
-                                  error.message.empty() ? "the plugin gave no reason" : error.message)};
+  std::string reason = error.message;
+  if (reason.empty())
+    reason =
+        fmt::format("{}, and the plugin gave no reason", status_text(static_cast<chr_status>(error.code)));
+  return {error.code, fmt::format("{} failed to {}: {}", plugin.id(), step, reason)};
 }
 
 }  // namespace
@@ -46,6 +52,21 @@ Status Instances::create(size_t i, const chr_host_v1* host, std::string_view jso
                 fmt::format("{} failed to be created: it returned OK but no instance", plugin.id()));
   }
   entry = {instance, State::kCreated};
+  return {};
+}
+
+Status Instances::check_services(size_t i, Missing missing) const {
+  for (const std::string& service : set_[i].manifest().provides) {
+    void* instance = nullptr;
+    const void* const table = table_of(i, service, &instance);
+    if (table != nullptr) {
+      CHRONIK_CHECK(check_service_table(service, table));
+    } else if (missing == Missing::kRefused) {
+      return fail(
+          Code::kInvalidArgument,
+          fmt::format("its service() returned NULL for {}, which its manifest says it provides", service));
+    }
+  }
   return {};
 }
 
@@ -88,11 +109,15 @@ void Instances::destroy(size_t i) {
 const void* Instances::service_of(size_t provider, std::string_view service, void** instance) {
   const Entry& entry = entries_[provider];
   if (entry.instance == nullptr || entry.state != State::kRunning) return nullptr;
+  return table_of(provider, service, instance);
+}
+
+const void* Instances::table_of(size_t provider, std::string_view service, void** instance) const {
   const std::string id(service);
   const void* table = nullptr;
   chr_error error = make_abi_error();
   contained(&error, [&] {
-    table = set_[provider].table().service(entry.instance, id.c_str(), instance);
+    table = set_[provider].table().service(entries_[provider].instance, id.c_str(), instance);
     return CHR_OK;
   });
   return table;
@@ -115,7 +140,8 @@ const void* Instances::find_service(std::string_view service, void** instance) {
 Status Instances::start_all(const Await& await) {
   for (size_t i = 0; i < size(); ++i) {
     if (entries_[i].state != State::kCreated) continue;
-    const Status status = await(i, [&](uint64_t token, chr_error* error) { return start(i, token, error); });
+    Status status = await(i, [&](uint64_t token, chr_error* error) { return start(i, token, error); });
+    if (status) status = check_services(i, Missing::kRefused);
     if (status) {
       started(i, CHR_OK);
       continue;

@@ -45,6 +45,9 @@ class Instances {
   const void* acquire(size_t i, std::string_view service, void** instance);
   // A service for the owner itself, who needs no manifest.
   const void* find_service(std::string_view service, void** instance);
+  // Whether the tables of all that plugin i provides are what they should be; start_all() looks too.
+  enum class Missing { kAllowed, kRefused };
+  Status check_services(size_t i, Missing missing) const;
 
   // ---- everything at once, for an owner that can wait ----
 
@@ -68,6 +71,7 @@ class Instances {
   };
 
   const void* service_of(size_t provider, std::string_view service, void** instance);
+  const void* table_of(size_t provider, std::string_view service, void** instance) const;
 
   const PluginSet& set_;
   std::vector<Entry> entries_;

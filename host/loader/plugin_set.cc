@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <boost/dll/shared_library.hpp>
 #include <chronik/host.hpp>
+#include <chronik/status_text.hpp>
 #include <map>
 #include <set>
 
@@ -27,7 +28,7 @@ Status contained(const std::string& id, std::string_view step, F&& fn) {
     if (status >= 0) return {};
     error.message[sizeof error.message - 1] = '\0';
     std::string reason = error.message;
-    if (reason.empty()) reason = "the plugin gave no reason";
+    if (reason.empty()) reason = fmt::format("{}, and the plugin gave no reason", status_text(status));
     if (step != kValidate) reason = fmt::format("{}: {} failed: {}", id, step, reason);
     return fail(static_cast<Code>(status), std::move(reason));
   } catch (...) {

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chronik/testing/fake_host.hpp>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
@@ -41,6 +42,21 @@ bool hear(int pipe, steady_clock::time_point deadline, std::string* text) {
     if (n <= 0) return true;
     text->append(buffer, static_cast<size_t>(n));
   }
+}
+
+// A value of the configuration as the plugin would find it.
+void configure(const std::string& key, const Value& value, testing::FakeHost* host) {
+  std::vector<int64_t> integers;
+  std::vector<std::string> texts;
+  for (const Scalar& scalar : value.items) {
+    if (const auto* integer = std::get_if<int64_t>(&scalar)) {
+      integers.push_back(*integer);
+    } else {
+      texts.push_back(std::get<std::string>(scalar));
+    }
+  }
+  if (!integers.empty()) host->config_list(key, std::move(integers));
+  if (!texts.empty()) host->config_list(key, std::move(texts));
 }
 
 }  // namespace
@@ -89,6 +105,24 @@ Status try_loading(const PluginFile& file) {
     LoadedPlugin plugin(file);
     CHRONIK_CHECK(plugin.load());
     CHRONIK_CHECK(schema_from_abi(file.manifest().config, file.manifest().id, plugin.schema()));
+    return {};
+  });
+}
+
+Status try_creating(const PluginFile& file, const TableValues& values, Instances::Missing missing) {
+  return in_child(file.manifest().id, "an instance was made", [&]() -> Status {
+    PluginSet set = PluginSet::unresolved({file});
+    testing::FakeHost host(1, 1, 1, testing::FakeHost::Link::kRecorded);
+    values.for_each([&](const std::string& key, const Value& value) { configure(key, value, &host); });
+    CHRONIK_CHECK(set.load());
+    Instances instances(set);
+    const Status created = instances.create(0, host.core(), values.json());
+    // Here less is offered than in a node, whose start tells how a create ends there.
+    if (!created) return missing == Instances::Missing::kAllowed ? Status() : created;
+    const Status tables = instances.check_services(0, missing);
+    if (!tables)
+      return fail(tables.error().code, fmt::format("{}: {}", file.manifest().id, tables.error().message));
+    instances.destroy_all();
     return {};
   });
 }

@@ -2,7 +2,8 @@
 // harm.
 #pragma once
 
-#include "host/loader/plugin_set.h"
+#include "host/config/settings.h"
+#include "host/loader/instances.h"
 
 #include <chrono>
 #include <functional>
@@ -18,5 +19,8 @@ Status in_child(std::string_view id, std::string_view doing, const std::function
 
 // Loads the plugin and has it say its keys, in a child. Does not change this process.
 Status try_loading(const PluginFile& file);
+// Makes an instance with these values on a host that does nothing, and looks at its service tables, in a
+// child.
+Status try_creating(const PluginFile& file, const TableValues& values, Instances::Missing missing);
 
 }  // namespace chronik::host

@@ -28,6 +28,16 @@ void BlockingPool::stop() {
   for (std::thread& thread : threads) thread.join();
 }
 
+void BlockingPool::run_job(const Job& job) {
+  try {
+    job.fn(job.context);
+  } catch (const std::exception& e) {
+    threw_(reinterpret_cast<const void*>(job.fn), e.what());
+  } catch (...) {
+    threw_(reinterpret_cast<const void*>(job.fn), "of unknown type");
+  }
+}
+
 void BlockingPool::run() {
   ::pthread_setname_np(::pthread_self(), "chr-blocking");
   // A thread inherits the raised priority of the shard that started it, which is for shards alone.
@@ -45,7 +55,7 @@ void BlockingPool::run() {
     const Job job = jobs_.front();
     jobs_.pop_front();
     lock.unlock();
-    job.fn(job.context);
+    run_job(job);
     lock.lock();
   }
 }

@@ -6,8 +6,12 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <exception>
+#include <functional>
 #include <mutex>
+#include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace chronik::host {
@@ -15,7 +19,10 @@ namespace chronik::host {
 // Thread-safe.
 class BlockingPool {
  public:
-  explicit BlockingPool(uint32_t max_threads) : max_threads_(max_threads == 0 ? 1 : max_threads) {}
+  // threw: a job let an exception out; gets the address of its code.
+  using Threw = std::function<void(const void* code, std::string_view what)>;
+  BlockingPool(uint32_t max_threads, Threw threw)
+      : max_threads_(max_threads == 0 ? 1 : max_threads), threw_(std::move(threw)) {}
   ~BlockingPool() { stop(); }
 
   // False after stop(): fn will not run.
@@ -29,8 +36,10 @@ class BlockingPool {
     void* context;
   };
   void run();
+  void run_job(const Job& job);
 
   const uint32_t max_threads_;
+  const Threw threw_;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Job> jobs_;

@@ -50,10 +50,21 @@ Buffer* BufferPool::map(uint64_t capacity) {
     memory = std::aligned_alloc(alignof(Buffer), (size + alignof(Buffer) - 1) & ~(alignof(Buffer) - 1));
     if (memory == nullptr) return nullptr;
   }
-  return new (memory) Buffer{{&kOps}, 1, kNoClass, capacity, nullptr, 0};
+  auto* const buffer =
+      new (memory) Buffer{{&kOps}, 1, kNoClass, capacity, this, 0, nullptr, nullptr, nullptr};
+  const std::lock_guard lock(mapped_mutex_);
+  buffer->after = mapped_;
+  if (mapped_ != nullptr) mapped_->before = buffer;
+  mapped_ = buffer;
+  return buffer;
 }
 
 void BufferPool::unmap(Buffer* buffer) {
+  {
+    const std::lock_guard lock(mapped_mutex_);
+    (buffer->before != nullptr ? buffer->before->after : mapped_) = buffer->after;
+    if (buffer->after != nullptr) buffer->after->before = buffer->before;
+  }
   if (kRecycles && buffer->capacity >= kMapFrom) {
     ::munmap(buffer, sizeof(Buffer) + buffer->capacity);
   } else {
@@ -76,11 +87,11 @@ Buffer* BufferPool::alloc(uint64_t n, uint32_t owner) {
   if (buffer != nullptr) {
     cached_bytes_.fetch_sub(buffer->capacity, std::memory_order_relaxed);
     buffer->references.store(1, std::memory_order_relaxed);
+    buffer->retained_by.store(nullptr, std::memory_order_relaxed);
   } else {
     buffer = map(kRecycles ? capacity_for(n) : n);
     if (buffer == nullptr) return nullptr;
     buffer->size_class = index;
-    buffer->pool = this;
   }
   buffer->owner = owner;
   live_[owner].fetch_add(1, std::memory_order_relaxed);
@@ -115,8 +126,19 @@ void BufferPool::trim() {
   }
 }
 
+std::vector<const void*> BufferPool::retainers(uint32_t owner) {
+  std::vector<const void*> found;
+  const std::lock_guard lock(mapped_mutex_);
+  for (const Buffer* buffer = mapped_; buffer != nullptr; buffer = buffer->after) {
+    if (buffer->owner == owner && buffer->references.load() > 0) found.push_back(buffer->retained_by.load());
+  }
+  return found;
+}
+
 void CHR_CALL BufferPool::retain(chr_buf* lease) {
-  reinterpret_cast<Buffer*>(lease)->references.fetch_add(1, std::memory_order_relaxed);
+  auto* buffer = reinterpret_cast<Buffer*>(lease);
+  buffer->references.fetch_add(1, std::memory_order_relaxed);
+  buffer->retained_by.store(__builtin_return_address(0), std::memory_order_relaxed);
 }
 
 void CHR_CALL BufferPool::release(chr_buf* lease) {

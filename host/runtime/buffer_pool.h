@@ -22,6 +22,9 @@ struct alignas(64) Buffer {
   uint64_t capacity;
   BufferPool* pool;
   uint32_t owner;
+  std::atomic<const void*>
+      retained_by;         // the code that did so last; null: nobody after the one who allocated it
+  Buffer *before, *after;  // all that are mapped
 
   uint8_t* bytes() { return reinterpret_cast<uint8_t*>(this + 1); }
   chr_buf* lease() { return &base; }
@@ -50,6 +53,9 @@ class BufferPool {
   // A new owner, to count what each plugin holds. 0 is the host.
   uint32_t add_owner() { return owners_.fetch_add(1) % kOwners; }
   int64_t live(uint32_t owner) const { return live_[owner].load(std::memory_order_relaxed); }
+  // For each buffer of an owner that is still leased: an address within the code that retained it last, or
+  // null.
+  std::vector<const void*> retainers(uint32_t owner);
   uint64_t cached_bytes() const { return cached_bytes_.load(std::memory_order_relaxed); }
 
   // Gives half of what was not needed since the last call back to the system.
@@ -67,8 +73,8 @@ class BufferPool {
   };
 
   static uint32_t class_of(uint64_t n);
-  static Buffer* map(uint64_t capacity);
-  static void unmap(Buffer* buffer);
+  Buffer* map(uint64_t capacity);
+  void unmap(Buffer* buffer);
   void recycle(Buffer* buffer);
   static void CHR_CALL retain(chr_buf* lease);
   static void CHR_CALL release(chr_buf* lease);
@@ -79,6 +85,8 @@ class BufferPool {
   std::atomic<uint64_t> cached_bytes_{0};
   std::atomic<uint32_t> owners_{1};
   std::array<std::atomic<int64_t>, kOwners> live_{};
+  std::mutex mapped_mutex_;
+  Buffer* mapped_ = nullptr;
 };
 
 // Tells malloc to keep freed memory instead of returning and faulting it in again at each large allocation.

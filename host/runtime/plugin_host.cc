@@ -62,6 +62,8 @@ void PluginHost::close_connections() {
     runtime_.run_on(i, [&] { runtime_.shard(i).connections().close_all(this); });
 }
 
+std::vector<const void*> PluginHost::retainers() const { return runtime_.buffers().retainers(buffer_owner_); }
+
 int64_t PluginHost::live_buffers() const { return runtime_.buffers().live(buffer_owner_); }
 
 }  // namespace chronik::host

@@ -93,6 +93,8 @@ class PluginHost {
 
   // Buffers that this plugin allocated and that are still leased by somebody.
   int64_t live_buffers() const;
+  // Of each of them, where the code is that retained it last; null: nobody but this plugin did.
+  std::vector<const void*> retainers() const;
 
  private:
   friend struct PluginServices;  // the tables (plugin_services.cc)

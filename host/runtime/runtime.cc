@@ -6,6 +6,7 @@
 #include "host/runtime/blocking_pool.h"
 #include "host/runtime/buffer_pool.h"
 #include "host/runtime/connection_set.h"
+#include "host/runtime/module_name.h"
 #include "host/runtime/shard.h"
 
 #include <fmt/format.h>
@@ -22,7 +23,8 @@ namespace chronik::host {
 namespace {
 
 constexpr uint64_t kTrimNs = 1'000'000'000;
-constexpr uint32_t kLookups = 4;  // of names at once
+constexpr uint32_t kLookups = 4;                 // of names at once
+constexpr std::chrono::milliseconds kLook{100};  // how soon a waiting call sees that it is given up
 
 // What run_on and call wait for. Shared, as the waiting side may give up first.
 struct Waiter {
@@ -56,13 +58,17 @@ Runtime::Runtime(RuntimeOptions options, Logger& logger, Metrics& metrics)
       logger_(logger),
       metrics_(metrics),
       buffers_(std::make_unique<BufferPool>()),
-      blocking_(std::make_unique<BlockingPool>(options_.blocking_threads)),
-      lookups_(std::make_unique<BlockingPool>(kLookups)) {
+      blocking_(std::make_unique<BlockingPool>(options_.blocking_threads, escape_handler())),
+      lookups_(std::make_unique<BlockingPool>(kLookups, escape_handler())) {
   uint32_t shards =
       options_.shards == 0 ? std::max(1u, std::thread::hardware_concurrency()) : options_.shards;
   shards = std::min(shards, kMaxShards);
   for (uint32_t i = 0; i < shards; ++i) shards_.push_back(std::make_unique<Shard>(*this, i));
   export_metrics();
+}
+
+std::function<void(const void*, std::string_view)> Runtime::escape_handler() {
+  return [this](const void* code, std::string_view what) { callback_threw(code, what); };
 }
 
 Runtime::~Runtime() {
@@ -168,7 +174,8 @@ void Runtime::complete(const chr_done* done, uint32_t n, const std::string& from
   }
 }
 
-Status Runtime::call(const Call& call, std::chrono::nanoseconds patience) {
+Status Runtime::call(const Call& call, std::chrono::nanoseconds patience,
+                     const std::function<bool()>& given_up) {
   auto waiter = std::make_shared<Waiter>();
   auto* const context = new std::shared_ptr<Waiter>(waiter);
   const chr_done_fn finish = [](void* closure, const chr_done* done) {
@@ -188,9 +195,15 @@ Status Runtime::call(const Call& call, std::chrono::nanoseconds patience) {
     return std::unexpected(from_abi(error, status));
   }
   std::unique_lock lock(waiter->mutex);
-  if (!waiter->wake.wait_for(lock, patience, [&] { return waiter->finished; })) {
-    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(patience).count();
-    return fail(Code::kTimeout, fmt::format("did not complete within {} ms", ms));
+  const auto end = std::chrono::steady_clock::now() + patience;
+  while (!waiter->finished) {
+    if (given_up && given_up()) return fail(Code::kCancelled, "a signal came before it was done");
+    const auto now = std::chrono::steady_clock::now();
+    if (now >= end) {
+      const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(patience).count();
+      return fail(Code::kTimeout, fmt::format("did not complete within {} ms", ms));
+    }
+    waiter->wake.wait_for(lock, std::min<std::chrono::nanoseconds>(end - now, kLook));
   }
   if (waiter->code == CHR_OK) return {};
   return fail(static_cast<Code>(waiter->code), waiter->message);
@@ -201,6 +214,11 @@ std::vector<uint64_t> Runtime::heartbeat_ages_ns() const {
   const uint64_t now = monotonic_ns();
   for (const auto& shard : shards_) ages.push_back(now - std::min(now, shard->last_heartbeat_ns()));
   return ages;
+}
+
+void Runtime::callback_threw(const void* code, std::string_view what) {
+  const std::string module = module_name(code);
+  fatal(module.empty() ? "runtime" : module, fmt::format("an exception left a callback: {}", what));
 }
 
 void Runtime::fatal(std::string_view component, std::string_view message) {

@@ -93,14 +93,18 @@ class Runtime {
   // line about a stale or double completion. The name must live as long as the runtime.
   void complete(const chr_done* done, uint32_t n, const std::string& from);
 
-  // Control thread: makes an asynchronous call and waits for its completion. kTimeout after `patience`: the
-  // call goes on, its completion is then ignored.
+  // Control thread: makes an asynchronous call and waits for its completion. kTimeout after `patience`,
+  // kCancelled soon after `given_up` says so: the call goes on, its completion is then ignored.
   using Call = std::function<chr_status(uint64_t token, chr_error* error)>;
-  Status call(const Call& call, std::chrono::nanoseconds patience);
+  Status call(const Call& call, std::chrono::nanoseconds patience,
+              const std::function<bool()>& given_up = {});
 
   // The event loops' turning: nanoseconds since each shard's last heartbeat.
   std::vector<uint64_t> heartbeat_ages_ns() const;
 
+  // An exception came out of a callback, which stops the node: nobody knows what it left half done. code: of
+  // the callback; names the plugin.
+  void callback_threw(const void* code, std::string_view what);
   // Logs, then ends the process (RuntimeOptions::on_fatal).
   void fatal(std::string_view component, std::string_view message);
 
@@ -120,6 +124,7 @@ class Runtime {
     const std::unique_ptr<F> fn(static_cast<F*>(context));
     (*fn)();
   }
+  std::function<void(const void*, std::string_view)> escape_handler();
   Shard& here(std::string_view what);
   void export_metrics();
 

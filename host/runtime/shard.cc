@@ -68,7 +68,9 @@ void Shard::run() {
   try {
     io_.run();
   } catch (const std::exception& e) {
-    runtime_.fatal("runtime", fmt::format("an exception ended the loop of shard {}: {}", index_, e.what()));
+    runtime_.callback_threw(callback_, e.what());
+  } catch (...) {
+    runtime_.callback_threw(callback_, "of unknown type");
   }
   t_current = nullptr;
 }
@@ -121,7 +123,10 @@ void Shard::drain() {
       inbox_.clear();
     }
   }
-  for (const Item& item : running_) item.fn(item.context);
+  for (const Item& item : running_) {
+    callback_ = reinterpret_cast<const void*>(item.fn);
+    item.fn(item.context);
+  }
   const bool was_idle = running_.empty();
   running_.clear();
   if (running_.capacity() > kKeptItems) running_.shrink_to_fit();
@@ -161,6 +166,7 @@ void CHR_CALL Shard::deliver(void* context) {
       continue;
     }
     completion.done.message = to_abi(completion.message);
+    batch->shard->callback_ = reinterpret_cast<const void*>(op.fn);
     op.fn(op.context, &completion.done);
   }
 }
@@ -197,7 +203,10 @@ void Shard::run_timers() {
   if (now < armed_ns_) return;  // armed again for later after this alarm had rung
   armed_ns_ = 0;                // what starts below is armed at the end, at once
   const uint64_t limit = timers_.started();
-  for (TimerQueue::Due due{}; timers_.pop_due(now, limit, &due);) due.fn(due.context);
+  for (TimerQueue::Due due{}; timers_.pop_due(now, limit, &due);) {
+    callback_ = reinterpret_cast<const void*>(due.fn);
+    due.fn(due.context);
+  }
   armed_ns_ = UINT64_MAX;
   arm();
 }

@@ -89,8 +89,9 @@ class Shard {
   std::vector<Item> inbox_;
   bool drain_scheduled_ = false;
 
-  std::vector<Item> local_;    // posted by this shard to itself
-  std::vector<Item> running_;  // recycled
+  std::vector<Item> local_;         // posted by this shard to itself
+  std::vector<Item> running_;       // recycled
+  const void* callback_ = nullptr;  // the code that was called last, for the message where it throws
   bool local_scheduled_ = false;
   bool draining_ = false;
   bool flush_scheduled_ = false;

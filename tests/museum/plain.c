@@ -92,6 +92,9 @@ static chr_status CHR_CALL validate(chr_str json, chr_error* error) {
 static chr_status CHR_CALL create(const chr_host_v1* host, chr_str json, chr_plugin** instance,
                                   chr_error* error) {
   (void)json;
+#if defined(CRASH_ON_CREATE)
+  abort();
+#endif
 #if defined(FAIL_CREATE)
   (void)host;
   (void)instance;
@@ -123,6 +126,10 @@ static chr_status CHR_CALL start(chr_plugin* self, uint64_t token, chr_error* er
   say(self, "the exhibit starts");
 #if defined(FAIL_START)
   return set_error(error, CHR_E_IO, "the door is locked");
+#elif defined(SILENT_START)
+  return CHR_E_IO;
+#elif defined(STUCK_START)
+  return CHR_PENDING;
 #elif defined(DOUBLE_COMPLETION)
   chr_done done;
   memset(&done, 0, sizeof done);

@@ -12,7 +12,7 @@ constexpr chr_config_key kSchema[] = {
 
 class FixedRetry final : public chronik::Plugin {
  public:
-  static constexpr std::string_view kId = "museum-retry";
+  static constexpr std::string_view kId = MUSEUM_ID;
   static constexpr std::string_view kVersion = "1.0.0";
   static std::span<const chr_config_key> schema() { return kSchema; }
 
@@ -33,9 +33,22 @@ class FixedRetry final : public chronik::Plugin {
   uint32_t attempts_;
 };
 
-constexpr chr_retry_policy_v1 kTable = {sizeof kTable, 1, chronik::thunk<&FixedRetry::next_delay>};
+// One thing is wrong with the table of most exhibits.
+#if !defined(TABLE_SIZE)
+#define TABLE_SIZE sizeof(chr_retry_policy_v1)
+#endif
+#if !defined(TABLE_REV)
+#define TABLE_REV 1
+#endif
+#if !defined(NEXT_DELAY)
+#define NEXT_DELAY chronik::thunk<&FixedRetry::next_delay>
+#endif
+constexpr chr_retry_policy_v1 kTable = {TABLE_SIZE, TABLE_REV, NEXT_DELAY};
 
 const void* FixedRetry::service(std::string_view id, void** instance) {
+#if defined(NO_SERVICE)
+  return nullptr;
+#endif
   if (id != CHR_RETRY_POLICY_ID) return nullptr;
   *instance = this;
   return &kTable;

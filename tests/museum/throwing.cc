@@ -1,4 +1,5 @@
-// Throws in start(): once where the SDK's wrapper catches it (GUARDED), once straight across the ABI.
+// Throws in start(): once where the SDK's wrapper catches it (GUARDED), once straight across the ABI; or in a
+// callback.
 #include <chronik/plugin.hpp>
 #include <stdexcept>
 
@@ -9,11 +10,18 @@ class Throwing final : public chronik::Plugin {
   static constexpr std::string_view kId = MUSEUM_ID;
   static constexpr std::string_view kVersion = "1.0.0";
   static std::span<const chr_config_key> schema() { return {}; }
-  explicit Throwing(chronik::Host /*host*/) {}
+  explicit Throwing(chronik::Host host) : host_(host) {}
   const void* service(std::string_view /*id*/, void** /*instance*/) override { return nullptr; }
   chronik::Result<chronik::Progress> start(uint64_t /*token*/) override {
+#if defined(IN_CALLBACK)
+    host_.blocking([] { throw std::runtime_error("the lamp fell"); });
+    return chronik::Progress::kDone;
+#endif
     throw std::runtime_error("the lamp fell");
   }
+
+ private:
+  [[maybe_unused]] chronik::Host host_;
 };
 
 }  // namespace

@@ -289,7 +289,7 @@ class FakeHost {
       const Job job = queue_[i];
       queue_.erase(queue_.begin() + static_cast<std::ptrdiff_t>(i));
       const int32_t before = std::exchange(current_, job.shard);
-      run_job(job);
+      job.fn(job.context);
       current_ = before;
       return true;
     }
@@ -303,19 +303,8 @@ class FakeHost {
     const Job job = timers_.begin()->second;
     timers_.erase(timers_.begin());
     const int32_t before = std::exchange(current_, job.shard);
-    run_job(job);
-    current_ = before;
-  }
-  // What a job did wrong is thrown here, as it would not get through the plugin.
-  void run_job(const Job& job) {
-    is_running_ = true;
     job.fn(job.context);
-    is_running_ = false;
-    if (!misuse_.empty()) throw std::logic_error(std::exchange(misuse_, {}));
-  }
-  void misuse(std::string what) {
-    if (is_running_) misuse_ = what;
-    throw std::logic_error(what);
+    current_ = before;
   }
   uint64_t begin_operation(chr_done_fn fn, void* context) {
     operations_[++next_token_] = {fn, context, current_ < 0 ? 0 : current_};
@@ -335,7 +324,7 @@ class FakeHost {
     for (uint32_t i = 0; i < n; ++i) {
       const auto found = host->operations_.find(done[i].token);
       if (found == host->operations_.end() || !host->completing_.insert({done[i].token, true}).second)
-        host->misuse("a token was completed twice, or never given");
+        throw std::logic_error("a token was completed twice, or never given");
       if (host->on_complete) host->on_complete(done[i]);
       auto* completion =
           new Completion{host, done[i], std::string(from_abi(done[i].message)), Lease::share(done[i].lease)};
@@ -364,8 +353,6 @@ class FakeHost {
   uint64_t now_ns_ = 1'000'000'000;
   int32_t current_ = -1;
   bool blocking_held_ = false;
-  bool is_running_ = false;
-  std::string misuse_;
   std::vector<Job> queue_;
   std::map<std::pair<uint64_t, uint64_t>, Job> timers_;  // (due, id)
   uint64_t next_timer_ = 0;

@@ -34,8 +34,9 @@ class Golden : public ::testing::TestWithParam<Case> {
  protected:
   // A folder of a few exhibits, so that new ones do not change the goldens.
   Golden() {
-    for (const char* name : {"museum-crash-on-load", "museum-good", "museum-major2", "museum-missing-service",
-                             "museum-retry", "museum-text"}) {
+    for (const char* name :
+         {"museum-crash-on-create", "museum-crash-on-load", "museum-good", "museum-major2",
+          "museum-missing-service", "museum-null-function", "museum-retry", "museum-text"}) {
       const std::string file = std::string(name) + ".so";
       fs::create_symlink(fs::path(CHRONIK_MUSEUM_DIR) / file, plugins_.path() / file);
     }
@@ -86,6 +87,15 @@ INSTANTIATE_TEST_SUITE_P(
               "museum.retries=11"}},
         Case{"start-crash",
              {"start", "--config", "good.toml", "--set", "plugins=museum-good,museum-crash-on-load"}},
+        Case{"start-crash-on-create",
+             {"start", "--config", "good.toml", "--set", "plugins=museum-crash-on-create"}},
+        Case{"check-null-function",
+             {"check", "--config", "good.toml", "--set", "retry.plugin=museum-null-function", "--set",
+              "plugins=museum-good", "--set", "museum.retries=11"}},
+        Case{"start-null-function",
+             {"start", "--config", "good.toml", "--set", "plugins=museum-good", "--set",
+              "retry.plugin=museum-null-function"}},
+        Case{"plugin-check-null-function", {"plugin", "check", "--dir", "PLUGINS", "museum-null-function"}},
         Case{"plugin-check-crash", {"plugin", "check", "--dir", "PLUGINS", "museum-crash-on-load"}},
         Case{"check-wildcard", {"check", "--config", "wildcard.toml", "--set", "plugins=museum-good"}},
         Case{"check-flags",

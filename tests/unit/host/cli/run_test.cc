@@ -76,6 +76,22 @@ TEST_F(Run, AStopThatHangsEndsAtTheDeadline) {
          "the stop was not clean: museum-stuck-stop failed to stop");
 }
 
+// The museum's only test that waits: the first line comes after 10 s.
+TEST_F(Run, AStartThatHangsIsNamedAndASignalEndsIt) {
+  Process process(arguments("museum-stuck-start"), {}, "/");
+  ASSERT_TRUE(process.wait_for("museum-stuck-start has been starting for")) << process.err();
+  process.signal(SIGTERM);
+  expect(process.finish(), 0,
+         "stopped by a signal: museum-stuck-start failed to start: a signal came before it was done");
+}
+
+TEST_F(Run, AnExceptionInACallbackNamesThePlugin) {
+  const Output output = Process(arguments("museum-throw-in-callback"), {}, "/").finish();
+  EXPECT_EQ(output.code, -SIGABRT);
+  expect(output, -SIGABRT, "msg=\"an exception left a callback: the lamp fell\"");
+  EXPECT_NE(output.err.find("comp=museum-throw-in-callback"), std::string::npos) << output.err;
+}
+
 TEST_F(Run, ASecondSignalStopsAtOnce) {
   Process process(arguments("museum-stuck-stop", {"drain_timeout=1h"}), {}, "/");
   ASSERT_TRUE(process.wait_for("ready in"));
@@ -168,6 +184,15 @@ TEST_F(Run, ADoubleCompletionIsLoggedAndIgnored) {
 TEST_F(Run, ALeakedLeaseIsNamed) {
   expect(start_and_stop("museum-leaked-lease"), 0,
          "Plugin misbehaviour: museum-leaked-lease has stopped but 1 of its buffers are still leased");
+}
+
+TEST_F(Run, ALeaseThatWasHandedOnIsBlamedOnWhoKeptIt) {
+  const Output output = start_and_stop("museum-keeper,museum-lender");
+  expect(output, 0,
+         "Plugin misbehaviour: museum-keeper has stopped but 1 buffers of museum-lender, which it was the "
+         "last to "
+         "retain, are still leased");
+  EXPECT_EQ(output.err.find("misbehaviour: museum-lender"), std::string::npos) << output.err;
 }
 
 TEST_F(Run, WrongConfigurationStartsNothing) {
