@@ -13,8 +13,7 @@ constexpr int64_t kDefaultLeaseNs = 2'000'000'000;
 constexpr int64_t kDefaultLeaseBudget = 32 << 20;
 constexpr uint32_t kMaxReaders = 512;
 constexpr uint32_t kReadsAtOnce = 8;  // of the host's 16 blocking threads
-constexpr uint64_t kPurgeBesideWrites = 64;
-constexpr uint64_t kPurgeAlone = 1024;
+constexpr Slice kPurgeBesideWrites = {256, 16u << 20, 1'000'000};
 
 uint64_t setting(const Host& host, std::string_view key, int64_t fallback) {
   return static_cast<uint64_t>(std::max<int64_t>(0, host.config_int(key, fallback)));
@@ -113,6 +112,7 @@ Result<Group> Store::recover_group(MDB_txn* txn, uint64_t id, const GroupRecord&
 bool Store::stop(uint64_t token) {
   const std::lock_guard lock(mutex_);
   if (!refuse_all_) refuse_all_ = Error{Code::kShuttingDown, "the store is stopping"};
+  release_held(true);
   if (!draining_ && reads_ == 0) return true;
   stop_token_ = token;
   return false;
@@ -153,10 +153,13 @@ chr_status Store::write(const chr_storage_write* writes, uint32_t n, chr_error* 
 void Store::drain() {
   for (;;) {
     Batch batch;
+    look_ahead();
     {
       const std::lock_guard lock(mutex_);
+      release_held(failed_);
       batch = queue_.take();
     }
+    set_aside(batch);
     if (!batch.empty()) {
       const uint64_t started = host_.now_ns();
       const Verdicts verdicts = commit(batch);
@@ -177,6 +180,7 @@ bool Store::end_drain(bool more) {
   std::optional<uint64_t> token;
   {
     const std::lock_guard lock(mutex_);
+    release_held(failed_);
     if (!queue_.is_idle() || (more && !stop_token_)) return false;
     draining_ = false;
     if (reads_ == 0) token = std::exchange(stop_token_, std::nullopt);
@@ -235,7 +239,7 @@ Growth Store::allowed(const Batch& batch) {
 bool Store::ripen_freed_pages() {
   // LMDB uses what a transaction freed only in the second one after it, and while all is refused none comes.
   for (int i = 0; i < 2; ++i) {
-    Transaction transaction(*env_, groups_);
+    Transaction transaction(host_, *env_, groups_);
     if (!transaction.begin() || !transaction.touch() || !transaction.commit()) return false;
   }
   return true;
@@ -244,7 +248,7 @@ bool Store::ripen_freed_pages() {
 Status Store::attempt(const Batch& batch, Growth allowed, Verdicts& verdicts) {
   const uint64_t started = host_.now_ns();
   verdicts.assign(batch.size(), {});
-  Transaction transaction(*env_, groups_);
+  Transaction transaction(host_, *env_, groups_);
   CHRONIK_CHECK(transaction.begin());
   for (size_t i = 0; i < batch.size(); ++i) {
     AppendFence& fence = groups_.fence(batch[i].group());
@@ -257,7 +261,7 @@ Status Store::attempt(const Batch& batch, Growth allowed, Verdicts& verdicts) {
     if (!status && status.error().code != Code::kInvalidArgument) return status;
     if (!status) verdicts[i] = {CHR_E_INVALID_ARGUMENT, status.error().message};
   }
-  CHRONIK_CHECK(transaction.purge(kPurgeBesideWrites));
+  CHRONIK_CHECK(transaction.purge(kPurgeBesideWrites, warm_));
   if (transaction.is_empty()) return {};
   CHRONIK_CHECK(transaction.count(*space_));
   CHRONIK_CHECK(transaction.commit());
@@ -290,33 +294,6 @@ void Store::complete(const Batch& batch, const Verdicts& verdicts) {
     if (done[i].code == CHR_E_IO) done[i].flags = CHR_ERROR_PLUGIN_FATAL;
   }
   host_.complete(done.data(), static_cast<uint32_t>(done.size()));
-}
-
-bool Store::maintain() {
-  {
-    const std::lock_guard lock(mutex_);
-    if (failed_) return false;
-  }
-  if (!groups_.to_purge().empty()) {
-    const Status status = purge();
-    if (status) return true;
-    if (status.error().code != Code::kNoSpace) fail_store(status.error());
-    host_.warn("cannot remove what was dropped yet: " + status.error().message);
-    return false;  // the next drain tries again
-  }
-  if (!space_->wants_more()) return false;
-  space_->extend();
-  return true;
-}
-
-Status Store::purge() {
-  Transaction transaction(*env_, groups_);
-  CHRONIK_CHECK(transaction.begin());
-  CHRONIK_CHECK(transaction.purge(kPurgeAlone));
-  CHRONIK_CHECK(transaction.count(*space_));
-  CHRONIK_CHECK(transaction.commit());
-  generations_->freed(transaction.effect().freed, space_->live_bytes(), host_.now_ns());
-  return {};
 }
 
 void Store::fail_store(const Error& error) {

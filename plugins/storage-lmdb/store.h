@@ -59,6 +59,14 @@ class Store {
   bool ripen_freed_pages();
   void after_commit(const Batch& batch, const Transaction::Effect& effect, uint64_t started_ns);
   void complete(const Batch& batch, const Verdicts& verdicts);
+  // Writes that would come below what is still to be purged wait in the queue until that is done.
+  void set_aside(Batch& batch);
+  bool comes_below_purge(const OwnedWrite& write) const;
+  void release_held(bool all);
+  // Has the next of what is to be removed read, so that its removal waits for no disk.
+  void look_ahead();
+  void looked_ahead(uint64_t group, const Result<uint64_t>& below);
+  bool can_purge() const;
   // Work between drains; false: there is none.
   bool maintain();
   Status purge();
@@ -81,6 +89,9 @@ class Store {
   std::optional<Space> space_;
   std::optional<Reader> reader_;
   uint64_t overdue_noted_ns_ = 0;
+  // The drain's alone.
+  WarmBelow warm_;
+  bool purge_is_refused_ = false;  // there is no space even for that
 
   std::mutex mutex_;  // all below
   WriteQueue queue_;
@@ -88,7 +99,10 @@ class Store {
   bool failed_ = false;  // the disk failed: nothing is written any more
   bool full_ = false;
   std::optional<Error> refuse_all_;
-  uint64_t reads_ = 0;  // accepted and not ended
+  bool looking_ahead_ = false;
+  WarmBelow warmed_;               // news for the drain
+  std::set<uint64_t> unreadable_;  // groups that cannot be purged as the disk does not give their pages
+  uint64_t reads_ = 0;             // accepted and not ended
   std::optional<uint64_t> stop_token_;
 };
 

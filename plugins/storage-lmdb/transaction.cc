@@ -3,8 +3,7 @@
 namespace chronik::storage_lmdb {
 namespace {
 
-constexpr uint64_t kTrimAtOnce =
-    1024;  // entries that a trim removes in its own transaction; more are purged later
+constexpr Slice kTrims = {1024, 64u << 20, 2'000'000};  // of a transaction; more is purged later
 constexpr uint64_t kPathPages = 4;  // pages that a change in one place copies on write, roughly
 constexpr char kNextId[] = "next_group";
 constexpr char kTouch[] = "touch";
@@ -43,7 +42,9 @@ Status Transaction::check(int rc, const char* doing) const {
 }
 
 Status Transaction::begin() {
-  return check(mdb_txn_begin(env_.raw(), nullptr, 0, &txn_), "begin a write transaction");
+  CHRONIK_CHECK(check(mdb_txn_begin(env_.raw(), nullptr, 0, &txn_), "begin a write transaction"));
+  trims_ = Budget(host_, kTrims);
+  return {};
 }
 
 Status Transaction::count(Space& space) const {
@@ -122,9 +123,10 @@ Status Transaction::apply_step(Group& group, const chr_storage_step& step) {
 Status Transaction::append(Group& group, const chr_storage_step& step) {
   if (step.n == 0) return {};
   if (step.entries[0].header.index < group.purge_below) {
-    // What waits to be purged would take the new entries with it: purge it now.
-    uint64_t all = UINT64_MAX;
-    CHRONIK_CHECK(remove_entries(group, 0, group.purge_below, &all));
+    // What waits to be purged would take the new entries with it. Rare: the store holds such a write back
+    // until it is purged, unless the trim came with the same commit.
+    Budget all = Budget::unlimited();
+    CHRONIK_CHECK(remove_entries(group, 0, group.purge_below, all));
     group.purge_below = 0;
     CHRONIK_CHECK(write_group(group));
   }
@@ -159,10 +161,12 @@ Status Transaction::append_one(Group& group, const chr_entry& entry) {
 Status Transaction::truncate(Group& group, uint64_t index) {
   LogState& log = group.log;
   if (log.last == 0 || index > log.last) return {};
-  uint64_t all = UINT64_MAX;
-  CHRONIK_CHECK(remove_entries(group, index, UINT64_MAX, &all));
+  if (index <= log.first) return trim(group, log.last + 1);  // which may take its time
+  // What raft cuts off was never committed, and of that there are some MiB at most.
+  Budget all = Budget::unlimited();
+  CHRONIK_CHECK(remove_entries(group, index, UINT64_MAX, all));
   std::optional<RecordHead> last;
-  if (index > log.first) CHRONIK_CHECK(entry_below(group, index, &last));
+  CHRONIK_CHECK(entry_below(group, index, &last));
   if (!last) {
     log = {};
     return {};
@@ -176,9 +180,9 @@ Status Transaction::truncate(Group& group, uint64_t index) {
 Status Transaction::trim(Group& group, uint64_t index) {
   LogState& log = group.log;
   if (log.last == 0 || index <= log.first) return {};
-  uint64_t budget = kTrimAtOnce;
-  CHRONIK_CHECK(remove_entries(group, log.first, index, &budget));
-  if (budget == 0) {
+  index = std::min(index, log.last + 1);
+  if (!trims_.is_spent()) CHRONIK_CHECK(remove_entries(group, log.first, index, trims_));
+  if (trims_.is_spent()) {
     group.purge_below = std::max(group.purge_below, index);
     CHRONIK_CHECK(write_group(group));
   }
@@ -220,14 +224,20 @@ Status Transaction::write_group(Group& group) {
   return check(mdb_put(txn_, env_.groups(), &key, &value, 0), "write a group's record");
 }
 
-Status Transaction::purge(uint64_t n) {
+Status Transaction::purge(const Slice& slice, WarmBelow& warm) {
+  Budget budget(host_, slice);
   for (const uint64_t id : groups_.to_purge()) {
-    if (n == 0) break;
+    if (budget.is_spent()) break;
+    const auto known = warm.find(id);
+    if (known == warm.end()) continue;
     Group* group = checkout(id);
     const uint64_t below = group->dropped ? UINT64_MAX : group->purge_below;
-    CHRONIK_CHECK(remove_entries(*group, 0, below, &n));
-    if (group->dropped && n != 0) CHRONIK_CHECK(remove_keys(*group, &n));
-    if (n != 0) working_.at(id).purged = true;
+    CHRONIK_CHECK(remove_entries(*group, 0, std::min(below, known->second), budget));
+    const bool all = known->second >= below;
+    if (all && group->dropped && !budget.is_spent()) CHRONIK_CHECK(remove_keys(*group, budget));
+    if (budget.is_spent()) break;
+    warm.erase(known);
+    if (all) working_.at(id).purged = true;
   }
   return {};
 }
@@ -250,34 +260,36 @@ Status Transaction::finish_purge(Working& working) {
   return check(mdb_del(txn_, env_.groups(), &key, nullptr), "remove a group's record");
 }
 
-Status Transaction::remove_entries(const Group& group, uint64_t from, uint64_t to, uint64_t* n) {
+Status Transaction::remove_entries(const Group& group, uint64_t from, uint64_t to, Budget& budget) {
   Cursor cursor(txn_, env_.lane(group.id));
   LogKey id(group.id, from);
   MDB_val key = id.val();
   MDB_val value{};
   int rc = cursor.get(&key, &value, MDB_SET_RANGE);
-  while (rc == MDB_SUCCESS && *n != 0 && same_group(key, group.id)) {
+  while (rc == MDB_SUCCESS && !budget.is_spent() && same_group(key, group.id)) {
     if (to != UINT64_MAX && LogKey::load(static_cast<const uint8_t*>(key.mv_data) + 8) >= to) break;
     effect_.freed += value.mv_size;
+    const uint64_t bytes = value.mv_size;
     rc = cursor.remove();
     if (rc != MDB_SUCCESS) break;
-    --*n;
+    budget.spend(bytes);
     // The cursor stands on the next entry, if the page still has one; NEXT knows both cases.
     rc = cursor.get(&key, &value, MDB_NEXT);
   }
   return rc == MDB_NOTFOUND ? Status{} : check(rc, "remove entries");
 }
 
-Status Transaction::remove_keys(const Group& group, uint64_t* n) {
+Status Transaction::remove_keys(const Group& group, Budget& budget) {
   Cursor cursor(txn_, env_.keys());
   LogKey id(group.id, 0);
   MDB_val key = id.group_val();
   MDB_val value{};
   int rc = cursor.get(&key, &value, MDB_SET_RANGE);
-  while (rc == MDB_SUCCESS && *n != 0 && same_group(key, group.id)) {
+  while (rc == MDB_SUCCESS && !budget.is_spent() && same_group(key, group.id)) {
+    const uint64_t bytes = value.mv_size;
     rc = cursor.remove();
     if (rc != MDB_SUCCESS) break;
-    --*n;
+    budget.spend(bytes);
     rc = cursor.get(&key, &value, MDB_NEXT);
   }
   return rc == MDB_NOTFOUND ? Status{} : check(rc, "remove keys");

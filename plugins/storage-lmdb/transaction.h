@@ -5,7 +5,9 @@
 #include "env.h"
 #include "groups.h"
 #include "record.h"
+#include "slice.h"
 #include "space.h"
+#include "warmer.h"
 
 #include <optional>
 #include <unordered_map>
@@ -21,7 +23,7 @@ class Transaction {
     uint64_t freed = 0;    // bytes of records and of pages that are copied on write
   };
 
-  Transaction(Env& env, GroupTable& groups) : env_(env), groups_(groups) {}
+  Transaction(const Host& host, Env& env, GroupTable& groups) : host_(host), env_(env), groups_(groups) {}
   ~Transaction();
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
@@ -30,8 +32,9 @@ class Transaction {
   // Applies all steps of a write. INVALID_ARGUMENT: nothing was applied, the transaction goes on; any other
   // error ends it.
   Status apply(const OwnedWrite& write);
-  // Removes up to n entries or keys of groups that have some to remove.
-  Status purge(uint64_t n);
+  // Removes a slice of the groups that have something to remove, as far as it is in memory. Groups of which
+  // more must be read first leave `warm`.
+  Status purge(const Slice& slice, WarmBelow& warm);
   // Changes something that does not matter, so that the commit is one.
   Status touch();
   // Tells how many pages are live now; before commit().
@@ -59,16 +62,18 @@ class Transaction {
   Status write_group(Group& group);
   Status finish_purge(Working& working);
 
-  // Removes entries with an index in [from, to), at most n; *n is lowered by their number.
-  Status remove_entries(const Group& group, uint64_t from, uint64_t to, uint64_t* n);
-  Status remove_keys(const Group& group, uint64_t* n);
+  // Removes entries with an index in [from, to), as far as the budget allows: all where it is not spent.
+  Status remove_entries(const Group& group, uint64_t from, uint64_t to, Budget& budget);
+  Status remove_keys(const Group& group, Budget& budget);
   // The entry at or after an index, or the last one below it; nullopt in *found: none.
   Status entry_from(const Group& group, uint64_t index, std::optional<RecordHead>* found);
   Status entry_below(const Group& group, uint64_t index, std::optional<RecordHead>* found);
   Status check(int rc, const char* doing) const;
 
+  const Host& host_;
   Env& env_;
   GroupTable& groups_;
+  Budget trims_;  // of all trims of the transaction; what they leave is purged later
   MDB_txn* txn_ = nullptr;
   std::unordered_map<uint64_t, Working> working_;
   Effect effect_;

@@ -86,6 +86,13 @@ void WriteQueue::finished(const Batch& batch, uint64_t ns) {
   bytes_ -= bytes;
 }
 
+void WriteQueue::put_back(Batch batch) {
+  bytes_ -= sum(batch);
+  for (const OwnedWrite& write : batch) count(write);
+  for (OwnedWrite& write : queue_) batch.push_back(std::move(write));
+  queue_.swap(batch);
+}
+
 void WriteQueue::hold(uint64_t group) {
   if (!held_.insert(group).second) return;
   for (const OwnedWrite& write : queue_) {

@@ -45,6 +45,9 @@ class WriteQueue {
   // Writes of the group stay where they are until it is released; they do not count as waiting meanwhile.
   void hold(uint64_t group);
   void release(uint64_t group);
+  // What take() gave, and what is not to be written yet, stands in front again.
+  void put_back(Batch batch);
+  const std::set<uint64_t>& held() const { return held_; }
 
   bool is_idle() const { return queue_.size() == held_writes_; }
   uint64_t waiting_bytes() const { return bytes_; }

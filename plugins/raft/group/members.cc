@@ -71,7 +71,7 @@ bool Group::may_forget_log() const {
 // Its vote, its term and where its log ended stay: what was decided with them may still count somewhere.
 void Group::forget_log() {
   Write write(storage_group_);
-  write.truncate(1);
+  write.clear();
   write.remove(kLogKey);
   write.remove(kSnapshotKey);
   for (uint32_t piece = 0; piece < snapshot_.pieces; ++piece)

@@ -142,8 +142,7 @@ void Group::pump_install() {
   SnapshotMeta meta = snapshot_;  // of a leader before, perhaps newer: what is applied is not taken back
   meta.log_start = std::max(log_start_, info.log_start);
   Write write(storage_group_);
-  write.truncate(info.base + 1);
-  write.trim(info.base + 1);
+  write.clear();
   if (info.index > snapshot_.index) {
     meta.generation = snapshot_.generation + 1;
     meta.index = info.index;

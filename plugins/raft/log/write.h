@@ -25,6 +25,8 @@ class Write {
 
   void truncate(Index from) { add(CHR_STORAGE_TRUNCATE)->index = from; }
   void trim(Index first) { add(CHR_STORAGE_TRIM)->index = first; }
+  // All entries: as a trim, which storage may carry out slice by slice; a truncation is there at once.
+  void clear() { trim(UINT64_MAX); }
   void drop() { add(CHR_STORAGE_DROP); }
   // Once per write.
   void append(const std::vector<Entry>& entries);

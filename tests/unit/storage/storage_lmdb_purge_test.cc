@@ -1,0 +1,235 @@
+// storage-lmdb: what is gone is removed slice by slice, read beforehand, and nobody waits for it.
+#include "store.h"
+
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+
+#include <fcntl.h>
+#include <unistd.h>
+#include <chronik/testing/fake_host.hpp>
+#include <cstdlib>
+#include <filesystem>
+
+namespace chronik::storage_lmdb {
+namespace {
+
+using testing::FakeHost;
+
+class Purge : public ::testing::Test {
+ protected:
+  static constexpr uint64_t kEntries = 6000;
+
+  void SetUp() override {
+    std::string path = (std::filesystem::temp_directory_path() / "chronik-purge-XXXXXX").string();
+    ASSERT_NE(mkdtemp(path.data()), nullptr);
+    directory_ = path;
+    host_.directory(directory_);
+    host_.config_int("preallocate", 65536);
+    start();
+    ASSERT_EQ(store_->open_group(to_abi("large"), &large_, &error_), CHR_OK);
+    ASSERT_EQ(store_->open_group(to_abi("other"), &other_, &error_), CHR_OK);
+    for (uint64_t first = 1; first <= kEntries; first += 500) append(large_, first, 500);
+    host_.run();
+  }
+  void TearDown() override {
+    stop();
+    std::filesystem::remove_all(directory_);
+  }
+  void start() {
+    store_ = std::make_unique<Store>(Host(host_.core()));
+    chr_done done{};
+    host_.on_shard(0, [&] { store_->start(host_.begin(&done)); });
+    host_.run();
+    ASSERT_EQ(done.code, CHR_OK);
+  }
+  void stop() {
+    if (store_ == nullptr) return;
+    chr_done done{};
+    done.code = 99;
+    host_.on_shard(0, [&] {
+      if (store_->stop(host_.begin(&done))) done.code = CHR_OK;
+    });
+    host_.run();
+    EXPECT_EQ(done.code, CHR_OK);
+    store_.reset();
+  }
+  // Writes that complete later; their names come to order_.
+  void write(uint64_t group, chr_storage_step step, const std::string& name) {
+    host_.on_shard(0, [&] {
+      const chr_status status = Host(host_.core())
+                                    .async(
+                                        [&](uint64_t token) {
+                                          const chr_storage_write write{group, token, &step, 1};
+                                          return store_->write(&write, 1, &error_);
+                                        },
+                                        [this, name](const chr_done& done) {
+                                          EXPECT_EQ(done.code, CHR_OK)
+                                              << name << ": " << from_abi(done.message);
+                                          order_.push_back(name);
+                                          if (name == "remove" && when_removed_) when_removed_();
+                                        });
+      ASSERT_EQ(status, CHR_PENDING);
+    });
+  }
+  void append(uint64_t group, uint64_t first, uint32_t n, const std::string& name = "append") {
+    static const std::vector<uint8_t> payload(3000, 'x');  // in a page of its own
+    std::vector<chr_entry> entries(n);
+    for (uint32_t i = 0; i < n; ++i) {
+      entries[i].header.index = first + i;
+      entries[i].header.records = 1;
+      entries[i].header.bytes = payload.size();
+      entries[i].payload = {payload.data(), payload.size(), nullptr};
+    }
+    chr_storage_step step{};
+    step.type = CHR_STORAGE_APPEND;
+    step.n = n;
+    step.entries = entries.data();
+    write(group, step, name);
+  }
+  void remove(uint64_t group, uint32_t type, uint64_t index, const std::string& name = "remove") {
+    chr_storage_step step{};
+    step.type = type;
+    step.index = index;
+    write(group, step, name);
+  }
+  chr_storage_bounds bounds(uint64_t group) {
+    chr_storage_bounds bounds{};
+    bounds.struct_size = sizeof bounds;
+    store_->bounds(group, &bounds);
+    return bounds;
+  }
+  // That the file has seen.
+  uint64_t transactions() {
+    stop();
+    uint64_t last = 0;
+    if (const auto env = Env::open({directory_, 1ll << 40, 64})) {
+      MDB_envinfo info{};
+      mdb_env_info((*env)->raw(), &info);
+      last = info.me_last_txnid;
+    }
+    start();
+    return last;
+  }
+  uint64_t used() {
+    chr_storage_usage usage{};
+    usage.struct_size = sizeof usage;
+    store_->usage(&usage);
+    return usage.used_bytes;
+  }
+
+  FakeHost host_;
+  std::string directory_;
+  std::unique_ptr<Store> store_;
+  chr_error error_ = make_abi_error();
+  uint64_t large_ = 0;
+  uint64_t other_ = 0;
+  std::vector<std::string> order_;
+  std::function<void()> when_removed_;  // durable, and not purged yet
+};
+
+// All that a group has: as it leaves a node, or takes a snapshot.
+TEST_F(Purge, TruncatesAllInSlices) {
+  const uint64_t used_before = used();
+  const uint64_t before = transactions();
+  remove(large_, CHR_STORAGE_TRUNCATE, 1);
+  host_.run();
+  EXPECT_EQ(bounds(large_).last_index, 0u);
+  EXPECT_LT(used(), used_before / 10);
+  EXPECT_GE(transactions() - before, kEntries / 1024);
+}
+
+TEST_F(Purge, LetsOthersPassWhileAnAppendWaitsForIt) {
+  when_removed_ = [this] {
+    EXPECT_EQ(bounds(large_).last_index, 0u);
+    append(large_, 1, 3, "waits");
+    append(other_, 1, 3, "passes");
+    append(large_, 4, 3, "waits too");
+  };
+  order_.clear();
+  remove(large_, CHR_STORAGE_TRIM, UINT64_MAX);
+  host_.run();
+  EXPECT_EQ(order_, (std::vector<std::string>{"remove", "passes", "waits", "waits too"}));
+  EXPECT_EQ(bounds(large_).first_index, 1u);
+  EXPECT_EQ(bounds(large_).entries, 6u);
+  stop();
+  start();
+  EXPECT_EQ(bounds(large_).entries, 6u) << "the purge took them after all";
+}
+
+TEST_F(Purge, WritesOutWhatWaitsWhenItStops) {
+  chr_done stopped{};
+  stopped.code = 99;
+  when_removed_ = [&] {
+    append(large_, 1, 3, "waits");
+    if (store_->stop(host_.begin(&stopped))) stopped.code = CHR_OK;
+  };
+  remove(large_, CHR_STORAGE_TRIM, UINT64_MAX);
+  host_.run();
+  EXPECT_EQ(stopped.code, CHR_OK);
+  EXPECT_EQ(order_.back(), "waits");
+  store_.reset();
+  start();
+  EXPECT_EQ(bounds(large_).entries, 3u);
+}
+
+TEST(PurgeSlice, EndsWithItsTimeItsBytesOrItsEntries) {
+  FakeHost host;
+  const Host api(host.core());
+  Budget time(api, {1000, UINT64_MAX, 2'000'000});
+  for (int i = 0; i < 10; ++i) time.spend(1);
+  EXPECT_FALSE(time.is_spent());
+  host.advance(std::chrono::milliseconds(2));
+  time.spend(1);
+  EXPECT_TRUE(time.is_spent());
+  Budget bytes(api, {1000, 100, 2'000'000});
+  bytes.spend(99);
+  EXPECT_FALSE(bytes.is_spent());
+  bytes.spend(5);
+  EXPECT_TRUE(bytes.is_spent());
+  Budget entries(api, {2, 100, 2'000'000});
+  entries.spend(1);
+  EXPECT_FALSE(entries.is_spent());
+  entries.spend(1);
+  EXPECT_TRUE(entries.is_spent());
+}
+
+// Pages of the entries that are in the page cache.
+size_t resident(const Env& env, ReadTransactions& transactions, uint64_t group) {
+  const auto snapshot = Snapshot::begin(transactions);
+  MDB_cursor* cursor = nullptr;
+  mdb_cursor_open(snapshot->txn(), env.lane(group), &cursor);
+  MDB_val key{};
+  MDB_val value{};
+  size_t n = 0;
+  while (mdb_cursor_get(cursor, &key, &value, MDB_NEXT) == 0) {
+    const auto page = reinterpret_cast<uintptr_t>(value.mv_data) & ~uintptr_t{4095};
+    uint8_t in_memory = 0;
+    if (mincore(reinterpret_cast<void*>(page), 4096, &in_memory) == 0) n += in_memory & 1;
+  }
+  mdb_cursor_close(cursor);
+  return n;
+}
+
+TEST_F(Purge, ReadsBeforehandWhatItRemoves) {
+  stop();
+  {
+    const int fd = open((directory_ + "/data.mdb").c_str(), O_RDONLY | O_CLOEXEC);
+    ASSERT_EQ(fsync(fd), 0);
+    ASSERT_EQ(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+    close(fd);
+  }
+  auto env = Env::open({directory_, 1 << 30, 64});
+  ASSERT_TRUE(env);
+  ReadTransactions transactions(*env);
+  if (resident(**env, transactions, large_) > kEntries / 2)
+    GTEST_SKIP() << "the page cache cannot be dropped here";
+  const auto below = warm(**env, transactions, large_, UINT64_MAX);
+  ASSERT_TRUE(below) << below.error().message;
+  EXPECT_EQ(*below, 2049u) << "a round at a time";
+  EXPECT_GE(resident(**env, transactions, large_), 2048u);
+  EXPECT_EQ(*warm(**env, transactions, large_, 100), 100u);
+  EXPECT_EQ(*warm(**env, transactions, other_, UINT64_MAX), UINT64_MAX) << "nothing there";
+}
+
+}  // namespace
+}  // namespace chronik::storage_lmdb
