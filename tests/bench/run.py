@@ -7,6 +7,7 @@ each, or three with replication factor 3.
   growing   the same into a store that grows: retention is unlimited
   latency   2,000 records/s, linger 0: time to the acknowledgement
   start     from an empty folder to the first acknowledged record; memory of an idle node
+  mixed     2,000 records/s, linger 0, and flat out in turn, into a store that stands at retention; beside flat out alone
   cluster   three nodes: flat out into stores that stand at retention, CPU of all three; then 2,000 records/s, linger 0
   start3    three nodes: from empty folders to the first record that is acknowledged with replication factor 3; memory of an idle node
   sim       simulated hours a CPU minute: 3 nodes, 300 records/s in 10 Produce/s, no faults
@@ -14,6 +15,7 @@ each, or three with replication factor 3.
 import argparse
 import contextlib
 import json
+import os
 import pathlib
 import platform
 import re
@@ -42,9 +44,13 @@ SIM_SIZES = {"hours_per_cpu_minute": ["--record-bytes", "100", "--minutes", "60"
              "the_same_1kib": ["--record-bytes", "1024", "--minutes", "10"]}
 # Which systems a workload runs on; ratios are ours to each of the others.
 KINDS = {"produce": ["chronik", "kafka", "sink"], "growing": ["chronik", "kafka", "sink"],
-         "latency": ["chronik", "kafka", "sink"], "start": ["chronik", "kafka"],
+         "latency": ["chronik", "kafka", "sink"], "mixed": ["chronik", "kafka", "sink"], "start": ["chronik", "kafka"],
          "cluster": ["chronik", "kafka"], "start3": ["chronik", "kafka"], "sim": ["chronik"]}
 NOT_COMPARED = {"bytes", "seconds", "failed", "paced_failed"}
+MIXED_RETENTION = 150_000_000  # bytes of a partition
+MIXED_RATE = 2000
+# What `mixed` should come to: each of its numbers, of what it is a part, and at most (least) how much of it.
+MIXED_TARGETS = [("flat_mb_per_s", "alone_mb_per_s", ">=", 0.85), ("flat_cpu_s_per_gb", "alone_cpu_s_per_gb", "<=", 1.15)]
 
 
 class Sink(Node):
@@ -177,6 +183,54 @@ class Bench:
             return self.run_client("latency", node.bootstrap, TOPIC, PARTITIONS, self.arguments.warmup,
                                    self.arguments.seconds, 2000)
 
+    def flat_out(self, node, warmup_mb=0):
+        """MB/s and CPU s/GB after 2 s; what it leaves unwritten is not the next one's to pay for."""
+        process = subprocess.Popen([str(self.programs / "perf_client"), "produce", node.bootstrap, TOPIC, str(PARTITIONS), "2",
+                                    str(self.arguments.seconds), str(warmup_mb)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        marks = {line.strip(): node.cpu_seconds() for line in process.stderr}
+        result = process.stdout.read()
+        if process.wait() != 0:
+            raise RuntimeError(f"the client failed: {marks}")
+        os.sync()
+        out = json.loads(result)
+        return out["mb_per_s"], (marks["measured"] - marks["measuring"]) / (out["bytes"] / 1e9)
+
+    def unbatched(self, node):
+        """p50, p99 and CPU us a record."""
+        before = node.cpu_seconds()
+        out = self.run_client("latency", node.bootstrap, TOPIC, PARTITIONS, 0, self.arguments.unbatched_seconds, MIXED_RATE)
+        cpu = node.cpu_seconds() - before
+        os.sync()
+        return out["p50_ms"], out["p99_ms"], cpu * 1e6 / (self.arguments.unbatched_seconds * MIXED_RATE)
+
+    def mixed_rounds(self, kind, folder, with_small):
+        folder.mkdir()
+        rounds = []
+        with self.node(kind, folder, MIXED_RETENTION) as node:
+            node.start()
+            self.create(kind, node, MIXED_RETENTION)
+            self.flat_out(node, 1.5 * PARTITIONS * MIXED_RETENTION / 1e6)
+            for _ in range(self.arguments.rounds):
+                small = self.unbatched(node) if with_small else ()
+                rounds.append((*self.flat_out(node), *small))
+                print("   " + ("mixed " if with_small else "alone ") + " ".join(f"{value:.2f}" for value in rounds[-1]), flush=True)
+        return [statistics.median(column) for column in zip(*rounds)]
+
+    def mixed(self, kind, folder):
+        alone = self.mixed_rounds(kind, pathlib.Path(folder) / "alone", False)
+        mixed = self.mixed_rounds(kind, pathlib.Path(folder) / "mixed", True)
+        keys = ["flat_mb_per_s", "flat_cpu_s_per_gb", "p50_ms", "p99_ms", "cpu_us_per_record"]
+        return {"alone_mb_per_s": alone[0], "alone_cpu_s_per_gb": alone[1], **dict(zip(keys, mixed))}
+
+    def print_mixed_targets(self, results):
+        medians = {kind: {key: statistics.median(run[key] for run in runs) for key in runs[0]} for kind, runs in results.items()}
+        for kind, values in medians.items():
+            for key, whole, sign, target in MIXED_TARGETS:
+                print(f"mixed    {kind} {key} is {values[key] / values[whole]:.2f} of {whole} (target {sign} {target})")
+        if "chronik" in medians and "kafka" in medians:
+            ours, theirs = (medians[kind]["cpu_us_per_record"] for kind in ("chronik", "kafka"))
+            print(f"mixed    an unbatched record costs {ours:.0f} us of CPU, {ours / theirs:.2f} of Kafka's {theirs:.0f} (target <= 0.50)")
+
     def start(self, kind, folder):
         with self.node(kind, folder) as node:
             began = time.monotonic()
@@ -219,6 +273,10 @@ class Bench:
             print(f"  retention.bytes of {keep} MiB a partition on all, {PARTITIONS * keep * 1.5:.0f} MiB produced before the measurement. "
                   f"Kafka needs\n  segment.bytes={SEGMENT_BYTES >> 20} MiB and {KAFKA_RETENTION.strip().replace(chr(10), ', ')} to act on it "
                   "at all; it keeps\n  deleted segments for another minute (its default), which its store_mb shows. Fetch is the second one.")
+        if name == "mixed":
+            print(f"  retention.bytes of {MIXED_RETENTION} a partition, {self.arguments.rounds} rounds of {self.arguments.unbatched_seconds:.0f} s "
+                  f"unbatched and {self.arguments.seconds:.0f} s flat out,\n  with a sync in between; alone_*: the same without the unbatched; "
+                  "Kafka's settings as in produce")
         if name == "cluster":
             print(f"  retention.bytes of {self.arguments.retention_mib // 4} MiB a partition, and Kafka's settings as in produce")
         if name in ("start", "start3"):
@@ -239,6 +297,8 @@ class Bench:
                     results[kind].append(action(kind, folder))
                 print(f"   {kind} {i + 1}: " + ", ".join(f"{k} {v:.2f}" for k, v in results[kind][-1].items()), flush=True)
         self.print_medians(name, results)
+        if name == "mixed":
+            self.print_mixed_targets(results)
 
     @staticmethod
     def print_medians(name, results):
@@ -276,6 +336,8 @@ def main():
     parser.add_argument("--warmup", type=float, default=10, help="seconds, at least")
     parser.add_argument("--seconds", type=float, default=15)
     parser.add_argument("--retention-mib", type=int, default=256, help="what a partition keeps in `produce`")
+    parser.add_argument("--rounds", type=int, default=6, help="of `mixed`")
+    parser.add_argument("--unbatched-seconds", type=float, default=15, help="of a round of `mixed`")
     parser.add_argument("--kinds", default="chronik,kafka,sink", help="leave some out, to look at one thing alone")
     parser.add_argument("workload", nargs="*", help=", ".join(KINDS) + "; all by default")
     arguments = parser.parse_args()
