@@ -7,6 +7,7 @@ import collections
 import socket
 import struct
 import threading
+import time
 
 _TABLE = []
 for _n in range(256):
@@ -31,8 +32,9 @@ def varint(value):
     return out + bytes([value])
 
 
-def batch(value, timestamp=1_700_000_000_000):
-    """One record, of no producer."""
+def batch(value):
+    """One record, of no producer, as of now: retention leaves it."""
+    timestamp = int(time.time() * 1000)
     record = b"\0" + varint(0) + varint(0) + varint(-1) + varint(len(value)) + value + varint(0)
     record = varint(len(record)) + record
     body = struct.pack(">hiqqqhii", 0, 0, timestamp, timestamp, -1, -1, -1, 1) + record

@@ -152,7 +152,8 @@ void Group::receive(Message message) {
   if (state_ != State::kOpen || leaves()) return;
   if (message.term < raft_->term()) services_.host.add(services_.metrics.lower_term);
   if (message.type == MessageType::kPreVote || message.type == MessageType::kVote) refresh();
-  if (message.type == MessageType::kAppend && !has_room(message)) return;  // as if the network had lost it
+  if (message.type == MessageType::kAppend && !has_room_for(message))
+    return;  // as if the network had lost it
   raft_->step(shard_->now(), std::move(message));
   count_unwritten();
   mark();

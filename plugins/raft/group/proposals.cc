@@ -75,7 +75,7 @@ chr_status Group::propose(uint64_t expected_term, const chr_proposal* items, uin
     return report(error, CHR_E_INVALID_ARGUMENT, "the group has fewer voters than copies are asked for");
   uint64_t bytes = 0;
   for (uint32_t i = 0; i < n; ++i) bytes += items[i].records > 0 ? items[i].payload.n : 0;
-  if (bytes > 0 && !has_room(bytes)) {
+  if (!has_room_for_proposal(bytes)) {
     services_.host.add(services_.metrics.proposals_refused);
     return report(error, CHR_E_OVERLOADED, "the disk of this node is behind, try again", CHR_ERROR_RETRIABLE);
   }

@@ -6,16 +6,21 @@
 
 namespace chronik::raft {
 
-bool Group::has_room(uint64_t bytes) const {
+bool Group::has_room(uint64_t bytes, uint64_t limit) const {
   const uint64_t held = services_.unwritten.load(std::memory_order_relaxed);
-  return held == 0 || held + bytes <= services_.settings.max_unwritten_bytes;
+  return held == 0 || held + bytes <= limit;
 }
 
-bool Group::has_room(const Message& append) const {
+bool Group::has_room_for_proposal(uint64_t bytes) const {
+  return bytes == 0 || has_room(bytes, services_.settings.max_unwritten_bytes);
+}
+
+// A quarter stays for what this node's own clients send: others may send faster than its disk writes.
+bool Group::has_room_for(const Message& append) const {
   uint64_t bytes = 0;
   for (const Entry& entry : append.entries)
     if (entry.header.records > 0) bytes += entry.payload.size();
-  return bytes == 0 || has_room(bytes);
+  return bytes == 0 || has_room(bytes, services_.settings.max_unwritten_bytes / 4 * 3);
 }
 
 void Group::count_unwritten() {

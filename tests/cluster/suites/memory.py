@@ -66,21 +66,17 @@ class Run(Suite):
 
     # ---- the loads ----
     def skewed(self):
-        """batches of 1 KiB for 60 partitions, each behind 900 KB for another, on one connection to each node"""
-        slow, rounds = 60, 15 if self.bounded else 100
+        """batches of 1 KiB for 60 partitions, in one request with 900 KB for another, as Java's producer packs them"""
+        partitions, rounds = 63, 15 if self.bounded else 100
+        large, small = batch(bytes(900_000)), batch(bytes(1_000))
         with self.cluster() as cluster:
             cluster.start()
-            self.create(cluster.bootstrap, "hot", 3, "replicas=3", f"retention.bytes={64 << 20}")
-            self.create(cluster.bootstrap, "slow", slow, "replicas=3")
-            hot, little = self.led(cluster, "hot", 3), self.led(cluster, "slow", slow)
-            large, small = batch(bytes(900_000)), batch(bytes(1_000))
+            self.create(cluster.bootstrap, "skewed", partitions, "replicas=3", f"retention.bytes={64 << 20}")
+            led = self.led(cluster, "skewed", partitions)
             with self.watched(cluster.nodes, MOST, "skewed"):
                 for node in cluster.nodes:
-                    beside = hot[node.id] or [None]
-                    requests = []
-                    for index in little[node.id]:
-                        requests += [produce("slow", {index: small}), produce("hot", {beside[0]: large})]
-                    errors = pump(node.kafka_port, requests, rounds) if requests and beside[0] is not None else {}
+                    hot, *slow = led[node.id]
+                    errors = pump(node.kafka_port, [produce("skewed", {index: small, hot: large}) for index in slow], rounds)
                     # 7: more than a node takes before it is on its disk; a client tries again.
                     self.expect(set(errors) <= {0, 7}, f"node {node.id} took {sum(errors.values())} batches, errors: {dict(errors)}")
 
@@ -91,11 +87,12 @@ class Run(Suite):
         with self.node() as node:
             node.start()
             self.create(node.bootstrap, "small", partitions)
-            self.wait_until(lambda: node.log().count("became leader for small/") == partitions, "all are led", pause=0.1)
             request = produce("small", {index: batch(b"x") for index in range(partitions)}, acks=1)
+            self.wait_until(lambda: set(pump(node.kafka_port, [request], 1)) == {0}, "all are led", pause=0.1)
             begin = time.monotonic()
             errors = pump(node.kafka_port, [request], count // partitions)
             self.expect(set(errors) == {0}, f"{sum(errors.values())} batches in {time.monotonic() - begin:.0f} s, errors: {dict(errors)}")
+            self.expect(node.store_bytes() > 100 * count, f"all are there: {node.store_bytes() / count:.0f} bytes of store a batch")
             self.say(f"the node took {node.anonymous_bytes() / MB:.0f} MB meanwhile, its store {node.store_bytes() / MB:.0f} MB")
             for how in ("killed", "stopped"):
                 node.kill() if how == "killed" else node.stop(60)

@@ -217,7 +217,7 @@ TEST(Unwritten, AFollowerTakesNoMoreThanThatAndCatchesUp) {
     EXPECT_EQ(cluster.node(1).last.code, CHR_OK);
   }
   EXPECT_GT(cluster.node(2).bounds("test/0").log_end, 0);
-  EXPECT_LE(cluster.node(2).bounds("test/0").log_end, 10);
+  EXPECT_LE(cluster.node(2).bounds("test/0").log_end, 7);  // the rest is for its own clients
   cluster.node(2).host.hold_blocking(false);
   cluster.run(3000);
   EXPECT_EQ(cluster.journal(2).applied.size(), 40u);
