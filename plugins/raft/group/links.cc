@@ -107,6 +107,7 @@ void Shard::beat() {
   beat_timer_ = services_->host.timer(beat_due_ - at, on_beat, this);
   services_->beats.shard_alive(index_, at);
   windows_.review([this](uint64_t group) { mark_by_hash(group); });
+  look_after_writes(at);
   claims_.review(&services_->beats, index_,
                  [&](NodeId peer, uint64_t hash, const Claims::Known& known, Term* term) {
                    Group* const group = find(hash);

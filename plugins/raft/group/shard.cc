@@ -8,7 +8,9 @@
 namespace chronik::raft {
 namespace {
 
-constexpr Nanos kRetryWrites = 5'000'000;    // storage's queue was full
+constexpr Nanos kRetryWrites = 5'000'000;   // storage's queue was full
+constexpr Nanos kSilence = 10'000'000'000;  // of one write, in storage
+constexpr Nanos kSayAgain = 60'000'000'000;
 constexpr uint64_t kCallBytes = 4u << 20;    // to storage at once
 constexpr Nanos kFar = 250'000'000;          // deadlines as far away come together
 constexpr Nanos kTogether = 16'000'000;      // within so much
@@ -79,7 +81,7 @@ void Shard::turn(void* self) {
 }
 
 void Shard::write(Write write, WriteDone done) {
-  auto pending = std::make_unique<Pending>(Pending{this, std::move(write), std::move(done), now()});
+  auto pending = std::make_unique<Pending>(this, std::move(write), std::move(done), now());
   const uint64_t group = pending->write.group();
   const auto is_of_group = [group](const auto& other) { return other->write.group() == group; };
   auto at = writes_.end();
@@ -116,7 +118,7 @@ bool Shard::send_writes(size_t n) {
       s.store.table()->write(s.store.self(), calls_.data(), static_cast<uint32_t>(calls_.size()), &error);
   if (status == CHR_OK || status == CHR_PENDING) {
     for (auto pending = writes_.begin(); pending != end; ++pending)
-      (void)pending->release();  // written() owns it now
+      in_flight_.add(pending->release());  // written() owns it now
     writes_.erase(writes_.begin(), end);
     keys_first_ -= std::min(keys_first_, n);
     return true;
@@ -135,6 +137,7 @@ bool Shard::send_writes(size_t n) {
 
 void Shard::written(void* context, const chr_done* done) {
   const std::unique_ptr<Pending> pending(static_cast<Pending*>(context));
+  pending->shard->in_flight_.remove(pending.get());
   const Services& s = *pending->shard->services_;
   s.host.observe(s.metrics.write_seconds, static_cast<double>(pending->shard->now() - pending->since) / 1e9);
   if (done->code == CHR_OK) {
@@ -142,6 +145,16 @@ void Shard::written(void* context, const chr_done* done) {
     return pending->done({});
   }
   pending->done(fail(static_cast<Code>(done->code), std::string(from_abi(done->message))));
+}
+
+// A write that never comes back stops its group without a word; whose fault it is shows here alone.
+void Shard::look_after_writes(Nanos at) {
+  const Pending* const oldest = in_flight_.oldest();
+  if (oldest == nullptr || at < oldest->since + kSilence || at < say_silent_at_) return;
+  say_silent_at_ = at + kSayAgain;
+  services_->host.warn("The storage plugin has not completed a write for " +
+                       std::to_string((at - oldest->since) / 1'000'000'000) +
+                       " s: its group stands still until it does");
 }
 
 void Shard::on_retry(void* self) {

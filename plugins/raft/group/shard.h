@@ -8,6 +8,7 @@
 
 #include "core/membership.h"
 #include "group/claims.h"
+#include "group/in_flight.h"
 #include "group/peer_windows.h"
 #include "group/services.h"
 #include "log/write.h"
@@ -77,7 +78,9 @@ class Shard {
   void stop(std::function<void()> done);
 
  private:
-  struct Pending {
+  struct Pending : InFlight<Pending>::Link {
+    Pending(Shard* on, Write what, WriteDone then, Nanos at)
+        : shard(on), write(std::move(what)), done(std::move(then)), since(at) {}
     Shard* shard;
     Write write;
     WriteDone done;
@@ -100,6 +103,7 @@ class Shard {
   void start_timer();
   void send_writes();
   bool send_writes(size_t n);
+  void look_after_writes(Nanos at);
   void tick();
   void finish_stop();
 
@@ -133,6 +137,8 @@ class Shard {
   uint64_t balance_timer_ = 0;
   uint64_t retry_timer_ = 0;
   Nanos storage_alive_ = 0;
+  InFlight<Pending> in_flight_;  // of storage
+  Nanos say_silent_at_ = 0;
   std::function<void()> stopped_;
 };
 

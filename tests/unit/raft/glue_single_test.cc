@@ -45,6 +45,24 @@ TEST(SingleNode, PatchesCommitsAppliesAndReads) {
   EXPECT_EQ(bounds.bytes, 26u);
 }
 
+TEST(SingleNode, AWriteThatStorageDoesNotCompleteIsTold) {
+  Node node;
+  Journal journal;
+  node.open("test/0", &journal);
+  node.host.run();
+  node.host.hold_blocking(true);
+  ASSERT_EQ(node.propose("test/0", "a"), CHR_PENDING);
+  node.host.advance(std::chrono::seconds(9));
+  EXPECT_FALSE(node.host.logged("The storage plugin has not completed a write"));
+  node.host.advance(std::chrono::seconds(2));
+  EXPECT_TRUE(node.host.logged("The storage plugin has not completed a write for 10 s"));
+  node.host.hold_blocking(false);
+  node.host.run();
+  node.host.clear_logs();
+  node.host.advance(std::chrono::seconds(100));
+  EXPECT_FALSE(node.host.logged("The storage plugin has not completed a write"));
+}
+
 TEST(SingleNode, AcknowledgesOnlyWhatIsDurable) {
   Node node;
   Journal journal;
