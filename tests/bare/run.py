@@ -20,6 +20,7 @@ import time
 TREE = pathlib.Path(__file__).resolve().parents[2]
 RELEASE = "bookworm"
 INSIDE = "/chronik"  # where the tree is in the root
+HOME, CACHE = "/home/builder", "/home/builder/ccache"  # its user's folder, and the compiler cache
 PATIENCE = 20 * 60   # seconds until `./dev run` must be ready: it installs and builds first
 
 
@@ -61,17 +62,17 @@ class Root:
         for name in ("resolv.conf", "hosts"):
             shutil.copy(f"/etc/{name}", etc / name)
         call("git", "clone", "--quiet", "--no-hardlinks", str(TREE), str(self.path) + INSIDE)
-        (self.path / "root/.cache/ccache").mkdir(parents=True)
+        pathlib.Path(str(self.path) + CACHE).mkdir(parents=True)
         self.cache = cache
 
     def start(self, command, **options):
         """bash -c COMMAND in the root; ends with this script, and all that it started with it."""
         script = 'mount -t proc proc "$0/proc"; mount --rbind /dev "$0/dev"; '
         if self.cache:
-            script += f'mount --bind "{self.cache}" "$0/root/.cache/ccache"; '
+            script += f'mount --bind "{self.cache}" "$0{CACHE}"; '
         # CI compiles with other flags: only with the same ones is there something in the cache.
         passed_on = f"CI={os.environ['CI']}" if "CI" in os.environ else ""
-        script += f'exec chroot "$0" /usr/bin/env -i {passed_on} HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 bash -c "$1"'
+        script += f'exec chroot "$0" /usr/bin/env -i {passed_on} HOME={HOME} CCACHE_DIR={CACHE} PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 bash -c "$1"'
         return subprocess.Popen(["unshare", "--mount", "--pid", "--fork", "--kill-child", "bash", "-ec", script, str(self.path),
                                  f"cd {INSIDE}; {command}"], text=True, start_new_session=True, **options)
 
