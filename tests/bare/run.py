@@ -20,7 +20,7 @@ import time
 TREE = pathlib.Path(__file__).resolve().parents[2]
 RELEASE = "bookworm"
 INSIDE = "/chronik"  # where the tree is in the root
-HOME, CACHE = "/home/builder", "/home/builder/ccache"  # its user's folder, and the compiler cache
+HOME, CACHE = "/builder", "/builder/ccache"  # its user's folder, and the compiler cache
 PATIENCE = 20 * 60   # seconds until `./dev run` must be ready: it installs and builds first
 
 
