@@ -94,7 +94,8 @@ void Checker::write_issued(uint32_t node, GroupTruth& group, WriteModel write) {
       group.known_configs.try_emplace({index, step.entries[index - step.index].term}, voters);
     if (step.type == CHR_STORAGE_DROP) check_drop(node, group);
   }
-  if (!replica.issued.apply(write)) {
+  // What waited behind a full queue comes behind what was refused: a store refuses it too (write_done).
+  if (!replica.issued.apply(write) && !replica.refused) {
     uint64_t index = 0;
     for (const WriteModel::Step& step : write.steps) {
       if (step.type == CHR_STORAGE_APPEND) index = step.index;
@@ -131,11 +132,19 @@ void Checker::write_done(uint32_t node, GroupTruth& group, uint64_t tag, chr_sta
           "write-order",
           fmt::format("{}: node {}: a write completed before an earlier one of its group", group.name, node));
     }
-    replica.durable.apply(*at);
+    if (!replica.durable.apply(*at)) {
+      return world_.fail(
+          "append-hole",
+          fmt::format("{}: the store of node {} took an append behind one that it had refused: "
+                      "its log ends at {}",
+                      group.name, node, replica.durable.end()));
+    }
+    if (at->appends()) replica.refused = false;
     replica.pending.pop_front();
     return;
   }
   if (status == CHR_E_IO) return;  // it may be on the disk all the same: the next start shows
+  replica.refused = replica.refused || (status == CHR_E_NO_SPACE && at->appends());
   for (const WriteModel::Step& step : at->steps) {
     for (size_t i = 0; i < step.entries.size(); ++i)
       forget_unseen(node, group, step.index + i, step.entries[i].term);
@@ -204,6 +213,7 @@ void Checker::recovered(uint32_t node, GroupTruth& group, const Found& found, bo
     }
   }
   replica.durable = std::move(explained);
+  replica.refused = false;
   replica.pending.clear();
   replica.issued = replica.durable;
 }

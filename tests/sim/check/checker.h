@@ -22,6 +22,7 @@ struct Replica {
   LogModel durable;                // completed writes
   LogModel issued;                 // and those on their way
   std::deque<WriteModel> pending;  // the ones on their way, in order
+  bool refused = false;            // an append was, for want of space, and none was taken since
   // Of this incarnation of the process:
   uint64_t commit = 0;
   int64_t high_watermark = -1;
