@@ -10,11 +10,11 @@ namespace {
 constexpr std::array kEntries = {
     // Versions 0 to 2 are listed and refused, as Kafka does: old librdkafka looks for them (KAFKA-18659).
     api_entry<Produce, handle_produce, 3, 13, 0>(),
-    api_entry<Fetch, handle_fetch, 4, 18, 4, true>(),
+    api_entry<Fetch, handle_fetch, 4, 18, 4, Company::kNone>(),
     api_entry<ListOffsets, handle_list_offsets, 1, 11>(),
-    api_entry<Metadata, handle_metadata, 0, 13>(),
+    api_entry<Metadata, handle_metadata, 0, 13, 0, Company::kOthers>(),
     api_entry<ApiVersions, handle_api_versions, 0, 4>(),
-    api_entry<CreateTopics, handle_create_topics, 2, 7>(),
+    api_entry<CreateTopics, handle_create_topics, 2, 7, 2, Company::kOthers>(),
     api_entry<DeleteTopics, handle_delete_topics, 1, 6>(),
     api_entry<InitProducerId, handle_init_producer_id, 0, 5>(),
     api_entry<OffsetForLeaderEpoch, handle_offset_for_leader_epoch, 2, 4>(),

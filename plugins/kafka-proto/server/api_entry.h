@@ -9,12 +9,19 @@
 
 namespace chronik::kafka {
 
+// Which other requests of a connection may be under way with one.
+enum class Company : uint8_t {
+  kAll,
+  kOthers,  // none of its own API: it may wait, and its answer grows with the catalog, not with the request
+  kNone,
+};
+
 struct ApiEntry {
   ApiKey key;
   int16_t min_version;  // what is served
   int16_t max_version;
   int16_t listed_min;  // what ApiVersions says; lower than min_version only for Produce (KAFKA-18659)
-  bool alone;          // no other request of its connection is under way with it
+  Company company;
   // Decodes the body and calls the handler. An error: the body is malformed.
   Status (*run)(Broker& broker, InFlight&& in_flight);
 
@@ -23,10 +30,10 @@ struct ApiEntry {
 
 // The row of one handler. Min and Max must lie within what the codec knows.
 template <class Api, void (*Handle)(Broker&, Call<Api>), int16_t Min, int16_t Max, int16_t ListedMin = Min,
-          bool Alone = false>
+          Company With = Company::kAll>
 constexpr ApiEntry api_entry() {
   static_assert(Min >= Api::Request::kMinVersion && Max <= Api::Request::kMaxVersion && Min <= Max);
-  return {Api::kApi, Min, Max, ListedMin, Alone, [](Broker& broker, InFlight&& in_flight) -> Status {
+  return {Api::kApi, Min, Max, ListedMin, With, [](Broker& broker, InFlight&& in_flight) -> Status {
             Result<typename Api::Request> request = Api::Request::decode(in_flight.body, in_flight.version);
             if (!request) {
               // The request is answered by the end of its connection; see Connection::open.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "kafka-proto/server/api_entry.h"
@@ -40,12 +41,22 @@ Connection::Connection(Broker& broker, ConnectionSet& set, chr_conn* conn, std::
 
 // Whether the frame that stands first must wait until others are answered, or read by the client.
 bool Connection::must_wait(Bytes frame) const {
-  if (winding_down_ || broker_.net->queued(broker_.host.self(), conn_) >= kMaxBytesUnread) return true;
+  if (winding_down_ || bytes_unread() >= kMaxBytesUnread) return true;
   if (slots_.empty()) return false;
   if (slots_.size() >= kMaxRequestsUnderWay || bytes_under_way_ >= kMaxBytesUnderWay) return true;
   const ApiEntry* const last = slots_.back().api;
+  if (last != nullptr && last->company == Company::kNone) return true;
   const ApiEntry* const next = find_served(load_key(frame.data()));
-  return (last != nullptr && last->alone) || (next != nullptr && next->alone);
+  return next != nullptr && must_not_be_beside(*next);
+}
+
+bool Connection::must_not_be_beside(const ApiEntry& next) const {
+  if (next.company != Company::kOthers) return next.company == Company::kNone;
+  return std::ranges::any_of(slots_, [&](const Slot& slot) { return slot.api == &next && !slot.done; });
+}
+
+uint64_t Connection::bytes_unread() const {
+  return broker_.net->queued(broker_.host.self(), conn_) + bytes_held_;
 }
 
 uint64_t Connection::data(chr_slice bytes, uint64_t* need) {
@@ -88,7 +99,7 @@ void Connection::pause() {
 // The host calls data() again, which looks anew whether what stands there may start.
 void Connection::resume() {
   if (conn_ == nullptr || !paused_ || winding_down_) return;
-  if (broker_.net->queued(broker_.host.self(), conn_) >= kMaxBytesUnread) return;
+  if (bytes_unread() >= kMaxBytesUnread) return;
   paused_ = false;
   broker_.net->resume(broker_.host.self(), conn_);
 }
@@ -166,6 +177,7 @@ void Connection::finish(uint64_t sequence, std::optional<OutFrame> frame) {
   Slot& slot = slots_[sequence - first_sequence_];
   slot.done = true;
   slot.frame = std::move(frame);
+  if (slot.frame.has_value()) bytes_held_ += slot.frame->size();
   flush();
 }
 
@@ -177,13 +189,16 @@ void Connection::flush() {
     Slot& slot = slots_.front();
     bytes_under_way_ -= slot.bytes;
     if (slot.api != nullptr) observe_request(broker_, *slot.api, now_ns - slot.started_ns);
-    if (slot.frame.has_value()) send(*slot.frame);
+    if (slot.frame.has_value()) {
+      bytes_held_ -= slot.frame->size();
+      send(*slot.frame);
+    }
     slots_.pop_front();
     ++first_sequence_;
     sent = true;
   }
   if (sent && winding_down_ && slots_.empty()) return close();
-  if (sent) resume();
+  resume();
 }
 
 void Connection::send(const OutFrame& frame) {

@@ -2,10 +2,10 @@
 // the requests.
 //
 // A connection lives on one shard. Requests of a connection are started in order and may be under way at the
-// same time, as long as their bytes stay below a bound and the client reads its answers; then it stops
-// reading. A Fetch is under way alone, since its answer is large and leans on pages of the store. Answers may
-// come from any shard in any order. Hostile input (sizes, headers, HTTP or TLS) is answered or logged with
-// the peer's address, and ends the connection.
+// same time, as long as their bytes stay below a bound, the client reads its answers, and few of those wait
+// for one before them; then it stops reading. A Fetch is under way alone, since its answer is large and leans
+// on pages of the store. Answers may come from any shard in any order. Hostile input (sizes, headers, HTTP or
+// TLS) is answered or logged with the peer's address, and ends the connection.
 #pragma once
 
 #include <chronik/net.h>
@@ -30,7 +30,8 @@ class ConnectionSet;
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   static constexpr uint64_t kMaxBytesUnderWay = 8u << 20;  // above it, one request at a time
-  static constexpr uint64_t kMaxBytesUnread = 1u << 20;    // of answers; above it, no request is started
+  // Of answers, sent or behind one that is not there yet; above it, no request is started.
+  static constexpr uint64_t kMaxBytesUnread = 1u << 20;
   static constexpr size_t kMaxRequestsUnderWay = 128;
 
   Connection(Broker& broker, ConnectionSet& set, chr_conn* conn, std::string peer);
@@ -65,6 +66,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   };
 
   bool must_wait(Bytes frame) const;
+  bool must_not_be_beside(const ApiEntry& next) const;
+  uint64_t bytes_unread() const;
   bool starts_like_kafka(Bytes bytes);
   void start(chr_slice frame);
   void unsupported(const InRequest& request, uint64_t sequence);
@@ -81,7 +84,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::deque<Slot> slots_;       // requests not yet answered to the client, oldest first
   uint64_t first_sequence_ = 0;  // of slots_.front()
   uint64_t bytes_under_way_ = 0;
-  bool greeted_ = false;  // the first bytes looked like Kafka
+  uint64_t bytes_held_ = 0;  // of answers in slots_
+  bool greeted_ = false;     // the first bytes looked like Kafka
   bool paused_ = false;
   bool winding_down_ = false;
   bool told_unsupported_ = false;  // one line in the log is enough

@@ -119,6 +119,65 @@ TEST_F(ConnectionTest, AClientThatDoesNotReadIsNotServedWithoutBound) {
   for (int i = 0; i < 200; ++i) client.receive<Metadata>(1);
 }
 
+// What was answered stands in memory until the one before it is: by images of the catalog that were taken for
+// it.
+class HeldAnswers : public ConnectionTest {
+ protected:
+  HeldAnswers() {
+    wide.set_link(2, true);
+    wide.add_topic("t");
+    wide.metadata.lead_new_topics(false);
+    wide.add_topic("wide", 1000);
+    all.topics.reset();
+    const uint64_t before = wide.metadata.images();
+    client.send<Metadata>(1, all);
+    wide.host.run();
+    images_of_one = wide.metadata.images() - before;
+    bytes_of_one = client.wire().received.size();
+    client.receive<Metadata>(1);
+    wide.consensus.hold_commits(true);
+    client.send<Produce>(9, produce_request("t", 0, records));
+    wide.host.run();
+  }
+  static constexpr int kMany = 127;
+  uint64_t held_since(uint64_t images) {
+    return (wide.metadata.images() - images) / images_of_one * bytes_of_one;
+  }
+  void expect_all() {
+    wide.consensus.commit(wide.group("t"));
+    wide.host.advance(seconds(1));
+    client.receive<Produce>(9);
+    for (int i = 0; i < kMany; ++i) client.receive<Metadata>(1);
+  }
+
+  TestBroker wide{{.links = true}};
+  TestClient client = wide.client();
+  const std::string records = wide.batch();
+  MetadataRequest all;
+  uint64_t images_of_one = 0, bytes_of_one = 0;
+};
+
+TEST_F(HeldAnswers, BehindAStuckOneAreBounded) {
+  const uint64_t before = wide.metadata.images();
+  for (int i = 0; i < kMany; ++i) client.send<Metadata>(1, all);
+  wide.host.run();
+  ASSERT_GT(kMany * bytes_of_one, 2 * Connection::kMaxBytesUnread);
+  EXPECT_LE(held_since(before), Connection::kMaxBytesUnread + bytes_of_one);
+  expect_all();
+}
+
+TEST_F(HeldAnswers, ThatWaitForTheSameAreBounded) {
+  wide.set_link(2, false);  // leaders are awaited now
+  const uint64_t before = wide.metadata.images();
+  for (int i = 0; i < kMany; ++i) client.send<Metadata>(1, all);
+  wide.host.run();
+  EXPECT_LE(wide.metadata.images() - before, images_of_one) << "the others wait for the one that waits";
+  wide.host.advance(seconds(1));
+  EXPECT_LE(held_since(before), Connection::kMaxBytesUnread + bytes_of_one);
+  EXPECT_TRUE(client.wire().received.empty());
+  expect_all();
+}
+
 TEST_F(ConnectionTest, AFetchIsUnderWayAlone) {
   TestClient client = broker.client();
   client.send<Fetch>(11, fetch_request("t", 0, 0));
