@@ -33,9 +33,7 @@ PartitionDirectory::PartitionDirectory(Broker& broker)
   broker_.host.health("partitions", CHR_HEALTH_NOT_READY, "the catalog was not read yet");
 }
 
-void PartitionDirectory::start() {
-  broker_.metadata.table->watch(broker_.metadata.self, changed, this);
-}
+void PartitionDirectory::start() { broker_.metadata.table->watch(broker_.metadata.self, changed, this); }
 
 void PartitionDirectory::stop(std::function<void()> done) {
   stopping_ = true;

@@ -217,6 +217,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   void report_metrics();
   // Retention looks again after this many bytes, however fast they come.
   static constexpr uint64_t kUpkeepBytes = 8u << 20;
+  // That are remembered; a snapshot of so many takes about 14 MB, and some 10 ms.
+  static constexpr size_t kMostProducers = 100'000;
 
   Broker& broker_;
   const Id id_;

@@ -101,14 +101,21 @@ void Partition::trim(int64_t offset, bool again) {
   if (status != CHR_PENDING) retaining_ = false;
 }
 
+// A snapshot of them is written in one go, on this shard: where clients come and go faster than they expire,
+// the longest idle are forgotten early. Their time is known to the tick of these entries, so these come more
+// often then.
 void Partition::expire_producers() {
   constexpr int64_t kLooksPerLife = 10;  // a producer lives up to a tenth longer than it must
+  constexpr int64_t kShortestMs = 1000, kCrowdedMs = 60'000;
   const int64_t now_ms = broker_.host.unix_ms();
-  const int64_t expiration_ms = broker_.config.producer_id_expiration_ms;
-  if (producers_.size() == 0 ||
-      now_ms - last_expiry_ms_ < std::max<int64_t>(expiration_ms / kLooksPerLife, 1000))
-    return;
+  int64_t expiration_ms = broker_.config.producer_id_expiration_ms;
+  int64_t every_ms = std::max(expiration_ms / kLooksPerLife, kShortestMs);
+  if (producers_.size() > kMostProducers / 2) every_ms = std::min(every_ms, kCrowdedMs);
+  if (producers_.size() > kMostProducers) every_ms = kShortestMs;
+  if (producers_.size() == 0 || now_ms - last_expiry_ms_ < every_ms) return;
   last_expiry_ms_ = now_ms;
+  if (const std::optional<int64_t> shorter = producers_.shorter_expiration(now_ms, kMostProducers))
+    expiration_ms = std::min(expiration_ms, *shorter);
   const std::array<uint8_t, ExpireProducers::kSize> bytes = ExpireProducers{now_ms, expiration_ms}.encode();
   chr_slice payload{};
   if (broker_.host.alloc(bytes.size(), &payload) != CHR_OK) return;

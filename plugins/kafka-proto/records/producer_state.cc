@@ -145,6 +145,16 @@ void ProducerStates::expire(int64_t now_ms, int64_t expiration_ms) {
   }
 }
 
+std::optional<int64_t> ProducerStates::shorter_expiration(int64_t now_ms, size_t most) const {
+  std::vector<int64_t> seen;
+  for (const auto& [id, state] : states_)
+    if (state.count > 0) seen.push_back(state.last_seen_ms == kSinceLastTick ? now_ms : state.last_seen_ms);
+  if (seen.size() <= most) return std::nullopt;
+  const auto last_to_go = seen.begin() + static_cast<std::ptrdiff_t>(seen.size() - most - 1);
+  std::ranges::nth_element(seen, last_to_go);
+  return std::max<int64_t>(now_ms - *last_to_go, 1);
+}
+
 std::vector<int64_t> ProducerStates::sorted_ids() const {
   std::vector<int64_t> ids;
   for (const auto& [id, state] : states_)

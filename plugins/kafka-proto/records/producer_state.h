@@ -64,6 +64,10 @@ class ProducerStates {
   // longer.
   void expire(int64_t now_ms, int64_t expiration_ms);
 
+  // After how long without a batch producers are to be forgotten, so that at most so many are left, but for
+  // those with a batch since the last expire(). Nothing: there are no more.
+  std::optional<int64_t> shorter_expiration(int64_t now_ms, size_t most) const;
+
   // By rising id.
   void for_each(const std::function<void(const Producer&)>& visit) const;
   size_t size() const { return states_.size(); }

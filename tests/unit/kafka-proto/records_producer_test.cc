@@ -194,6 +194,28 @@ TEST(Producers, ExpireByTheTimeOfEntries) {
   EXPECT_EQ(log.send(batch_of(1, 0, 41)), "dup 2 3") << "in flight, so it stays";
 }
 
+TEST(Producers, TheLongestIdleGoEarlyWhereThereAreTooMany) {
+  Log log;
+  constexpr int64_t kMinute = 60'000;
+  for (int64_t minute = 0; minute < 10; ++minute) {
+    for (int64_t i = 0; i < 10; ++i) EXPECT_EQ(log.send(batch_of(10 * minute + i + 1, 0, 0)), "ok");
+    log.commit(10);
+    log.states.expire(kNow + minute * kMinute, kDay);
+  }
+  const int64_t later = kNow + 10 * kMinute;
+  EXPECT_FALSE(log.states.shorter_expiration(later, 100).has_value());
+  EXPECT_EQ(log.states.shorter_expiration(later, 99), 10 * kMinute);  // those that came at once go at once
+  EXPECT_EQ(log.states.shorter_expiration(later, 55), 6 * kMinute);
+  log.states.expire(later, *log.states.shorter_expiration(later, 55));
+  EXPECT_EQ(log.states.size(), 50u);
+  EXPECT_EQ(log.send(batch_of(1, 0, 41)), "ok") << "forgotten: any sequence";
+  // Who had a batch since the last time stays, however many those are.
+  EXPECT_EQ(log.send(batch_of(100, 0, 1)), "ok");
+  log.commit(2);
+  log.states.expire(later, *log.states.shorter_expiration(later, 0));
+  EXPECT_EQ(log.states.size(), 2u);
+}
+
 TEST(Producers, ExpiryIsTheSameOnFollowersWithABatchInFlight) {
   Log log;
   EXPECT_EQ(log.send(batch_of(1, 0, 0)), "ok");

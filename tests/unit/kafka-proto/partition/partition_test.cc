@@ -1,6 +1,7 @@
 // Partitions in virtual time: retention, expiry of producers, restart from a snapshot, deletion, metrics.
 #include "kafka-proto/partition/fetch_sessions.h"
 #include "kafka-proto/partition/offsets.h"
+#include "kafka-proto/records/producer_state.h"
 #include "server/broker_testing.h"
 
 namespace chronik::kafka::testing {
@@ -95,6 +96,35 @@ TEST_F(PartitionTest, ANewLeaderKnowsTheProducers) {
   broker.host.run();
   EXPECT_EQ(produce("t", {.producer = 7, .epoch = 0, .sequence = 4}), ErrorCode::kOutOfOrderSequenceNumber);
   EXPECT_EQ(produce("t", {.producer = 7, .epoch = 0, .sequence = 1}), ErrorCode::kNone);
+}
+
+// Clients that come and go: a snapshot of their states is made in one go, on the shard.
+TEST_F(PartitionTest, TheLongestIdleOfTooManyProducersAreForgotten) {
+  constexpr int64_t kMost = 100'000, kLongIdle = 5000, kHour = 3'600'000;
+  broker.add_topic("t");
+  const int64_t now_ms = broker.host.unix_start_ms + static_cast<int64_t>(broker.host.now_ns() / 1'000'000);
+  ProducerStates states;
+  for (int64_t id = 0; id < kMost + 1; ++id) {
+    if (id == kLongIdle) states.expire(now_ms - kHour, 24 * kHour);
+    BatchHeader batch;
+    batch.producer_id = id;
+    batch.producer_epoch = 0;
+    batch.base_sequence = 0;
+    states.applied(static_cast<uint64_t>(id) + 1, id, batch);
+  }
+  std::vector<uint8_t> loaded;
+  states.save(loaded);
+  const auto& group = broker.consensus.group(broker.group("t"));
+  const chr_slice piece = {loaded.data(), loaded.size(), nullptr};
+  ASSERT_EQ(group.machine->load(group.context, &piece, 1, nullptr), CHR_OK);
+  broker.host.advance(seconds(2));
+  std::string saved;
+  const chr_sink sink = {&saved, [](void* out, const uint8_t* p, uint64_t n) -> uint32_t {
+                           static_cast<std::string*>(out)->append(reinterpret_cast<const char*>(p), n);
+                           return 1;
+                         }};
+  ASSERT_EQ(group.machine->save(group.context, &sink), CHR_OK);
+  EXPECT_EQ(saved.size() / (loaded.size() / (kMost + 1)), static_cast<size_t>(kMost + 1 - kLongIdle));
 }
 
 // save() and load() as consensus calls them, over every piece size.
