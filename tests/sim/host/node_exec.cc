@@ -50,7 +50,9 @@ uint64_t Node::timer_start(chr_host* host, uint64_t delay_ns, chr_fn fn, void* c
   timer.shard = world_.current.shard;
   timer.armed = true;
   const uint64_t id = static_cast<uint64_t>(timer.generation) << 32 | (index + 1);
-  const auto real = static_cast<uint64_t>(static_cast<double>(delay_ns) / clock_rate);
+  // A delay that no clock reaches must not come round to now.
+  const auto real =
+      static_cast<uint64_t>(static_cast<double>(std::min<uint64_t>(delay_ns, INT64_MAX)) / clock_rate);
   world_.loop.add(world_.now() + std::max<uint64_t>(real, 1), id_, &Node::run_timer, this, nullptr, id);
   return id;
 }

@@ -64,6 +64,20 @@ TEST_F(Leaderless, GoesOnForEverAfterCritical) {
   EXPECT_EQ(intents(), 0);
 }
 
+class LongestDelay : public Leaderless {
+ protected:
+  LongestDelay() : Leaderless(1, std::vector(4, std::chrono::milliseconds::max())) {}
+};
+
+// The longest delay that the ABI can express is no delay of nothing.
+TEST_F(LongestDelay, IsAsGoodAsForEverUntilALeaderWakesIt) {
+  lead();
+  node_.host.advance(3600s);
+  EXPECT_EQ(node_.lines("Failed to update partition assignment", since_).size(), 1u);
+  node_.elect();
+  EXPECT_EQ(node_.leader("test"), (std::pair<int32_t, uint64_t>{1, 1}));
+}
+
 TEST_F(Leaderless, ALeaderOfMetaWakesItAndTheWakeUpIsAnAttempt) {
   lead();
   node_.host.advance(250ms);

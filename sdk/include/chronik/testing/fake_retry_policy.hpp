@@ -30,7 +30,9 @@ class FakeRetryPolicy {
     auto* policy = static_cast<FakeRetryPolicy*>(self);
     policy->asked_.push_back(*retry);
     if (retry->attempt == 0 || retry->attempt > policy->delays_.size()) return CHR_E_CANCELLED;
-    *delay_ns = static_cast<uint64_t>(std::chrono::nanoseconds(policy->delays_[retry->attempt - 1]).count());
+    const std::chrono::milliseconds delay = policy->delays_[retry->attempt - 1];
+    const bool longest = delay == std::chrono::milliseconds::max();  // UINT64_MAX ns
+    *delay_ns = longest ? UINT64_MAX : static_cast<uint64_t>(std::chrono::nanoseconds(delay).count());
     return CHR_OK;
   }
   static constexpr chr_retry_policy_v1 kTable = {sizeof(chr_retry_policy_v1), 1, next_delay};

@@ -3,6 +3,8 @@
 
 #include <chronik/testing/fake_host.hpp>
 
+#include <algorithm>
+
 namespace chronik::testing {
 
 struct FakeServices {
@@ -17,7 +19,8 @@ struct FakeServices {
   static uint64_t CHR_CALL timer_start(chr_host* self, uint64_t delay_ns, chr_fn fn, void* context) {
     FakeHost* host = of(self);
     const uint64_t id = ++host->next_timer_;
-    host->timers_[{host->now_ns_ + delay_ns, id}] = {host->current_, fn, context};
+    host->timers_[{host->now_ns_ + std::min(delay_ns, UINT64_MAX - host->now_ns_), id}] = {host->current_, fn,
+                                                                                           context};
     return id;
   }
   static void CHR_CALL timer_cancel(chr_host* self, uint64_t timer) {
