@@ -48,6 +48,7 @@ Result<std::shared_ptr<Env>> Env::open(const Options& options) {
     return std::unexpected(lmdb_error(rc, "open the store in " + options.directory));
   };
   CHRONIK_CHECK(check(mdb_env_create(&env->env_)));
+  mdb_env_set_assert(env->env_, [](MDB_env*, const char* text) { throw DamagedPage{text}; });
   CHRONIK_CHECK(check(mdb_env_set_mapsize(env->env_, options.map_size)));
   CHRONIK_CHECK(check(mdb_env_set_maxreaders(env->env_, options.max_readers)));
   CHRONIK_CHECK(check(mdb_env_set_maxdbs(env->env_, 3 + kLanes)));

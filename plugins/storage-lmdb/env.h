@@ -18,6 +18,23 @@ inline constexpr uint32_t kLanes = 128;
 // NO_SPACE: disk or map full; CORRUPT: the file's structure is damaged; IO: all else.
 Error lmdb_error(int rc, const std::string& doing);
 
+// What LMDB says of a page that is none; thrown through its frames, caught by contain().
+struct DamagedPage {
+  std::string text;
+};
+
+// Runs fn, which walks trees and returns a Status or a Result. LMDB trusts its pages and would end the
+// process where it notices that one is damaged: that is an error of this walk, CORRUPT. Its transaction is to
+// be aborted then.
+template <class F>
+auto contain(F&& fn) -> decltype(fn()) {
+  try {
+    return fn();
+  } catch (const DamagedPage& page) {
+    return fail(Code::kCorrupt, "a page of the store is damaged on disk (" + page.text + ")");
+  }
+}
+
 // Closed by the last owner: a lease that outlives the store keeps its pages mapped.
 class Env {
  public:

@@ -2,9 +2,12 @@
 
 namespace chronik::storage_lmdb {
 
-uint64_t GroupTable::open(std::string_view name) {
+Result<uint64_t> GroupTable::open(std::string_view name) {
   const std::lock_guard lock(mutex_);
   if (const auto found = ids_.find(name); found != ids_.end()) return found->second;
+  if (nameless_)
+    return fail(Code::kCorrupt, "the record of a group is damaged on disk, and it may be that of " +
+                                    std::string(name) + ": let this node join its cluster as a new one");
   const uint64_t id = next_id_++;
   ids_.emplace(name, id);
   Group& group = groups_[id];
@@ -13,12 +16,28 @@ uint64_t GroupTable::open(std::string_view name) {
   return id;
 }
 
-bool GroupTable::log_state(uint64_t id, LogState* out) const {
+Status GroupTable::log_state(uint64_t id, LogState* out) const {
+  if (const std::string* why = damage(id)) return fail(Code::kCorrupt, *why);
   const std::lock_guard lock(mutex_);
   const auto found = groups_.find(id);
-  if (found == groups_.end() || found->second.dropped) return false;
+  if (found == groups_.end() || found->second.dropped) return fail(Code::kNotFound, "no such group");
   *out = found->second.log;
-  return true;
+  return {};
+}
+
+const std::string* GroupTable::damage(uint64_t id) const {
+  const auto found = damaged_.find(id);
+  return found == damaged_.end() ? nullptr : &found->second;
+}
+
+void GroupTable::set_aside(uint64_t id, std::string_view name, std::string damage) {
+  Group group;
+  group.id = id;
+  group.name = name;
+  group.durable = !name.empty();
+  restore(group);
+  nameless_ = nameless_ || name.empty();
+  damaged_.emplace(id, std::move(damage));
 }
 
 std::map<uint64_t, std::string> GroupTable::durable() const {
@@ -47,10 +66,7 @@ void GroupTable::publish(const Group& group) {
   if (group.dropped || group.purge_below != 0) to_purge_.insert(group.id);
   const std::lock_guard lock(mutex_);
   Group& current = groups_[group.id];
-  if (group.dropped && !current.dropped) {
-    ids_.erase(group.name);
-    fences_.erase(group.id);
-  }
+  if (group.dropped && !current.dropped) ids_.erase(group.name);
   count_ += is_there(group) - is_there(current);
   current = group;
 }
@@ -72,7 +88,7 @@ void GroupTable::purged(const Group& group) {
 
 void GroupTable::restore(const Group& group) {
   restore_next_id(group.id + 1);
-  if (!group.dropped) ids_.emplace(group.name, group.id);
+  if (!group.dropped && !group.name.empty()) ids_.emplace(group.name, group.id);
   if (group.dropped || group.purge_below != 0) to_purge_.insert(group.id);
   groups_[group.id] = group;
   count_ += is_there(group);

@@ -36,10 +36,13 @@ struct Group {
 
 class GroupTable {
  public:
-  // [any] The id under this name; a new one if there is none.
-  uint64_t open(std::string_view name);
-  // [any] Copies; false: no such group.
-  bool log_state(uint64_t id, LogState* out) const;
+  // [any] The id under this name; a new one if there is none. CORRUPT: the name may be that of a group whose
+  // record is damaged.
+  Result<uint64_t> open(std::string_view name);
+  // [any] Copies. NOT_FOUND: no such group; CORRUPT: it was set aside.
+  Status log_state(uint64_t id, LogState* out) const;
+  // [any] Why a group is not served, or nullptr.
+  const std::string* damage(uint64_t id) const;
   // [any] Names and ids of the groups that exist durably, by id.
   std::map<uint64_t, std::string> durable() const;
 
@@ -49,25 +52,43 @@ class GroupTable {
   // The drain only. A group to work on, or false; publish() makes the outcome visible to all.
   bool checkout(uint64_t id, Group* out) const;
   void publish(const Group& group);
-  AppendFence& fence(uint64_t id) { return fences_[id]; }
+  AppendFence fence(uint64_t id) const {
+    const auto found = fences_.find(id);
+    return found == fences_.end() ? AppendFence() : found->second;
+  }
+  void keep_fence(uint64_t id, const AppendFence& fence) {
+    if (!fence.is_up()) {
+      fences_.erase(id);
+    } else {
+      fences_[id] = fence;
+    }
+  }
   uint64_t next_id() const;
   // Groups of which something has to be removed from the file.
   const std::set<uint64_t>& to_purge() const { return to_purge_; }
   void purged(const Group& group);
+  // What is left of it cannot be removed: not tried again before the next start.
+  void give_up_purge(uint64_t id) { to_purge_.erase(id); }
 
   // Recovery only.
   void restore(const Group& group);
+  // The group is damaged and not served. The name stays taken, so that nobody begins an empty log in place of
+  // it; where it is not known, no name is given out that is not known.
+  void set_aside(uint64_t id, std::string_view name, std::string damage);
   void restore_next_id(uint64_t next_id) { next_id_ = std::max(next_id_, next_id); }
 
  private:
   static size_t is_there(const Group& group) { return group.durable && !group.dropped ? 1 : 0; }
+
+  std::map<uint64_t, std::string> damaged_;  // constant once the store is open
+  bool nameless_ = false;                    // one of them
 
   mutable std::mutex mutex_;  // ids_, groups_, next_id_, count_
   std::map<std::string, uint64_t, std::less<>> ids_;
   std::unordered_map<uint64_t, Group> groups_;
   uint64_t next_id_ = 1;
   size_t count_ = 0;
-  std::unordered_map<uint64_t, AppendFence> fences_;
+  std::unordered_map<uint64_t, AppendFence> fences_;  // those that are up
   std::set<uint64_t> to_purge_;
 };
 

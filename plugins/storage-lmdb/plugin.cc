@@ -28,7 +28,7 @@ constexpr chr_config_key kSchema[] = {
                "How long a reader may hold on to stored pages; while it does, freed space is not used again.",
                10'000'000, 60'000'000'000),
     config_key("lease_budget", CHR_CONFIG_SIZE, "\"32MiB\"",
-               "Freed bytes that readers may keep from being used again (or an eighth of the stored data, "
+               "Freed bytes that readers may keep from being used again (or a sixteenth of the stored data, "
                "where that is "
                "more); beyond it reads are copied.",
                0, 1ll << 40),

@@ -1,14 +1,12 @@
 #include "reader.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 
 namespace chronik::storage_lmdb {
 namespace {
 
-constexpr uint64_t kAlwaysCopied = 16 << 10;   // not worth pinning pages for
-constexpr uint64_t kReadAheadFrom = 64 << 10;  // payloads from this size on are asked for ahead, in one go
+constexpr uint64_t kAlwaysCopied = 16 << 10;  // not worth pinning pages for
+constexpr uint64_t kReadAheadFrom = 1 << 10;  // payloads from this size on are brought in in one go
 
 // What a read hands out: its entries, and a pinned generation or the buffer with the copies.
 class EntriesLease {
@@ -60,15 +58,6 @@ class EntriesLease {
   std::vector<chr_entry> entries_;
 };
 
-// The map does no read-ahead (MDB_NORDAHEAD): a large payload would come in page by page.
-void read_ahead(const RecordView& record) {
-  const uint64_t n = record.head.header.bytes;
-  if (n < kReadAheadFrom) return;
-  const auto begin = reinterpret_cast<uintptr_t>(record.payload) & ~uintptr_t{4095};
-  const auto end = reinterpret_cast<uintptr_t>(record.payload) + n;
-  madvise(reinterpret_cast<void*>(begin), end - begin, MADV_WILLNEED);
-}
-
 }  // namespace
 
 Status Reader::read(const chr_storage_read& args, uint64_t start, chr_entries* out) const {
@@ -99,7 +88,7 @@ Status Reader::read(const chr_storage_read& args, uint64_t start, chr_entries* o
     lease.release()->publish(records, args.headers_only != 0, out);
     return {};
   };
-  const Status status = walk();
+  const Status status = contain(walk);
   unpin();
   return status;
 }
@@ -117,7 +106,7 @@ Result<Reader::Records> Reader::collect(MDB_txn* txn, const chr_storage_read& ar
     bytes += header.bytes;
     records.push_back(*record);
     if (args.headers_only == 0 && bytes > args.max_bytes) break;
-    auto next = log.next();
+    auto next = contain([&log] { return log.next(); });
     if (!next) break;  // damaged: whoever reads on from there is told
     record = *next;
   }
@@ -125,9 +114,12 @@ Result<Reader::Records> Reader::collect(MDB_txn* txn, const chr_storage_read& ar
 }
 
 Status Reader::verify(Records& records) const {
-  for (const RecordView& record : records) read_ahead(record);
+  // The map does no read-ahead (MDB_NORDAHEAD): a large payload would come in page by page.
+  const auto is_there = [](const RecordView& record) {
+    return record.head.header.bytes < kReadAheadFrom || is_readable(record.payload, record.head.header.bytes);
+  };
   for (size_t i = 0; i < records.size(); ++i) {
-    if (payload_is_whole(records[i])) continue;
+    if (is_there(records[i]) && payload_is_whole(records[i])) continue;
     if (i == 0) {
       return fail(Code::kCorrupt, "the payload of entry " + std::to_string(records[i].head.header.index) +
                                       " is damaged on disk: restore this replica from another");

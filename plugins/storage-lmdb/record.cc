@@ -1,14 +1,17 @@
 #include "record.h"
 
+#include <sys/mman.h>
 #include <chronik/crc32c.hpp>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstddef>
 #include <string>
 
 namespace chronik::storage_lmdb {
 namespace {
 
+constexpr uint64_t kOwnPages = 2015;       // records from this size on lie in pages that nobody read yet
 constexpr uint64_t kCopyChunk = 32 << 10;  // stays in the first-level cache between the copy and the CRC
 
 }  // namespace
@@ -36,7 +39,9 @@ Result<RecordView> parse_record(MDB_val key, MDB_val value) {
   const uint64_t group = LogKey::load(key.mv_data);
   const uint64_t index = LogKey::load(static_cast<const uint8_t*>(key.mv_data) + 8);
   RecordView record{};
-  const bool fits = value.mv_size >= sizeof record.head;
+  const bool is_large = value.mv_size >= kOwnPages;
+  const bool fits =
+      value.mv_size >= sizeof record.head && (!is_large || is_readable(value.mv_data, sizeof record.head));
   if (fits) std::memcpy(&record.head, value.mv_data, sizeof record.head);
   const RecordHead& head = record.head;
   if (!fits || head.head_crc != head_crc(head, LogKey(group, index)) || head.header.index != index ||
@@ -46,6 +51,17 @@ Result<RecordView> parse_record(MDB_val key, MDB_val value) {
   }
   record.payload = static_cast<const uint8_t*>(value.mv_data) + sizeof head;
   return record;
+}
+
+bool is_readable(const void* at, uint64_t n) {
+  constexpr int kPopulateRead = 22;  // MADV_POPULATE_READ of Linux 5.14, which older headers do not know
+  const auto begin = reinterpret_cast<uintptr_t>(at) & ~uintptr_t{4095};
+  const auto end = reinterpret_cast<uintptr_t>(at) + n;
+  auto* const from = reinterpret_cast<void*>(begin);
+  if (madvise(from, end - begin, kPopulateRead) == 0) return true;
+  if (errno == EFAULT || errno == EHWPOISON || errno == ENOMEM) return false;
+  madvise(from, end - begin, MADV_WILLNEED);
+  return true;
 }
 
 bool payload_is_whole(const RecordView& record) {

@@ -63,6 +63,9 @@ struct RecordView {
   const uint8_t* payload;
 };
 Result<RecordView> parse_record(MDB_val key, MDB_val value);
+// Brings n bytes of the map into memory. False: the disk cannot give them (the access would end the process),
+// or the file ends before them.
+bool is_readable(const void* at, uint64_t n);
 bool payload_is_whole(const RecordView& record);
 
 // A group, under its id: its name, and what of it still lies in the file but is gone.

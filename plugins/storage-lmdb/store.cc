@@ -5,19 +5,10 @@
 namespace chronik::storage_lmdb {
 namespace {
 
-constexpr int64_t kDefaultMapSize = 1ll << 40;
-constexpr int64_t kDefaultPreallocate = 64 << 20;
 constexpr int64_t kDefaultQueue = 64 << 20;
 constexpr int64_t kDefaultCommit = 16 << 20;
-constexpr int64_t kDefaultLeaseNs = 2'000'000'000;
-constexpr int64_t kDefaultLeaseBudget = 32 << 20;
-constexpr uint32_t kMaxReaders = 512;
 constexpr uint32_t kReadsAtOnce = 8;  // of the host's 16 blocking threads
 constexpr Slice kPurgeBesideWrites = {256, 16u << 20, 1'000'000};
-
-uint64_t setting(const Host& host, std::string_view key, int64_t fallback) {
-  return static_cast<uint64_t>(std::max<int64_t>(0, host.config_int(key, fallback)));
-}
 
 }  // namespace
 
@@ -28,7 +19,7 @@ Store::Store(Host host)
 
 void Store::start(uint64_t token) {
   host_.blocking([this, token] {
-    const Status status = open();
+    const Status status = contain([this] { return open(); });
     if (!status) {
       host_.complete(token, status);
       return;
@@ -40,73 +31,6 @@ void Store::start(uint64_t token) {
     host_.complete(token, CHR_OK);
     drain();  // to purge what was left over, and to extend the file
   });
-}
-
-Status Store::open() {
-  const uint64_t map_size = setting(host_, "map_size", kDefaultMapSize);
-  CHRONIK_TRY(env_, Env::open({std::string(from_abi(host_.node().directory)), map_size, kMaxReaders}));
-  space_.emplace(host_, env_,
-                 Space::Options{map_size, setting(host_, "max_size", 0),
-                                setting(host_, "preallocate", kDefaultPreallocate)});
-  generations_ = std::make_shared<Generations>(
-      env_, Generations::Options{
-                setting(host_, "max_lease", kDefaultLeaseNs),
-                std::min(setting(host_, "lease_budget", kDefaultLeaseBudget), space_->capacity() / 16)});
-  reader_.emplace(host_, env_, generations_);
-  define_metrics();
-  return recover();
-}
-
-void Store::define_metrics() {
-  metrics_ = {
-      host_.counter("chronik_storage_commits_total", "Transactions committed, each with one sync."),
-      host_.histogram("chronik_storage_commit_seconds", "Time of a commit, sync included."),
-      host_.counter("chronik_storage_written_bytes_total", "Bytes of entries and keys written."),
-      host_.gauge("chronik_storage_overdue_leases", "Leases on pages that are held past their age."),
-      host_.gauge("chronik_storage_waiting_bytes",
-                  "Freed bytes that cannot be used again before a lease ends."),
-      host_.gauge("chronik_storage_groups", "Logs that the store holds: of partitions and of __meta.")};
-}
-
-Status Store::recover() {
-  CHRONIK_TRY(const Snapshot snapshot, Snapshot::begin(generations_->transactions()));
-  CHRONIK_CHECK(space_->count_all(snapshot.txn()));
-  MDB_val key{};
-  MDB_val value{};
-  MDB_cursor* cursor = nullptr;
-  int rc = mdb_cursor_open(snapshot.txn(), env_->groups(), &cursor);
-  const std::unique_ptr<MDB_cursor, void (*)(MDB_cursor*)> closer(cursor, mdb_cursor_close);
-  while (rc == MDB_SUCCESS && (rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == MDB_SUCCESS) {
-    CHRONIK_TRY(const GroupRecord record, parse_group(value));
-    CHRONIK_TRY(const Group group, recover_group(snapshot.txn(), LogKey::load(key.mv_data), record));
-    groups_.restore(group);
-  }
-  if (rc != MDB_NOTFOUND) return std::unexpected(lmdb_error(rc, "read the groups"));
-  uint64_t next = 1;
-  MDB_val name{10, const_cast<char*>("next_group")};
-  rc = mdb_get(snapshot.txn(), env_->meta(), &name, &value);
-  if (rc == MDB_SUCCESS) std::memcpy(&next, value.mv_data, std::min(value.mv_size, sizeof next));
-  groups_.restore_next_id(next);
-  host_.set(metrics_.groups, static_cast<double>(groups_.count()));
-  return {};
-}
-
-Result<Group> Store::recover_group(MDB_txn* txn, uint64_t id, const GroupRecord& record) {
-  Group group;
-  group.id = id;
-  group.name = record.name;
-  group.durable = true;
-  group.dropped = record.head.dropped != 0;
-  group.purge_below = record.head.start;
-  if (group.dropped) return group;
-  CHRONIK_TRY(LogView log, LogView::open(txn, *env_, id, group.purge_below));
-  CHRONIK_TRY(const std::optional<RecordView> first, log.at_or_after(0));
-  if (!first) return group;
-  CHRONIK_TRY(const std::optional<RecordView> last, log.last());
-  group.log = {first->head.header.index,      last->head.header.index,
-               first->head.total_entries - 1, first->head.total_bytes - first->head.header.bytes,
-               last->head.total_entries,      last->head.total_bytes};
-  return group;
 }
 
 bool Store::stop(uint64_t token) {
@@ -195,7 +119,7 @@ Store::Verdicts Store::commit(const Batch& batch) {
     if (failed_) return Verdicts(batch.size(), {CHR_E_IO, refuse_all_->message});
   }
   Growth growth = allowed(batch);
-  Verdicts verdicts;
+  Verdicts verdicts(batch.size());
   Status status = attempt(batch, growth, verdicts);
   const auto needs_space = [&] {
     return !status && status.error().code == Code::kNoSpace && growth != Growth::kNone;
@@ -214,10 +138,20 @@ Store::Verdicts Store::commit(const Batch& batch) {
     note_full(false);
   }
   if (status) return verdicts;
-  if (status.error().code == Code::kNoSpace)
+  if (status.error().code == Code::kNoSpace) {
+    refuse_appends(batch);
     return Verdicts(batch.size(), {CHR_E_NO_SPACE, status.error().message});
+  }
   fail_store(status.error());
   return Verdicts(batch.size(), {CHR_E_IO, status.error().message});
+}
+
+void Store::refuse_appends(const Batch& batch) {
+  for (const OwnedWrite& write : batch) {
+    AppendFence fence = groups_.fence(write.group());
+    fence.refused(write);
+    groups_.keep_fence(write.group(), fence);
+  }
 }
 
 Growth Store::allowed(const Batch& batch) {
@@ -246,29 +180,61 @@ bool Store::ripen_freed_pages() {
 }
 
 Status Store::attempt(const Batch& batch, Growth allowed, Verdicts& verdicts) {
+  for (;;) {
+    for (Verdict& verdict : verdicts)
+      if (verdict.code != CHR_E_CORRUPT) verdict = {};
+    Spoiler spoiler;
+    const Status status = attempt_once(batch, allowed, verdicts, &spoiler);
+    if (status || status.error().code != Code::kCorrupt) return status;
+    if (spoiler.purge != 0) {
+      host_.error("what is left of a log cannot be removed: " + status.error().message);
+      groups_.give_up_purge(spoiler.purge);
+    } else if (spoiler.write < batch.size()) {
+      // Its group alone is damaged, and what follows in that group would follow it.
+      const uint64_t group = batch[spoiler.write].group();
+      for (size_t i = spoiler.write; i < batch.size(); ++i)
+        if (batch[i].group() == group) verdicts[i] = {CHR_E_CORRUPT, status.error().message};
+    } else {
+      return status;
+    }
+  }
+}
+
+Status Store::attempt_once(const Batch& batch, Growth allowed, Verdicts& verdicts, Spoiler* spoiler) {
   const uint64_t started = host_.now_ns();
-  verdicts.assign(batch.size(), {});
   Transaction transaction(host_, *env_, groups_);
   CHRONIK_CHECK(transaction.begin());
+  BatchFences fences;
   for (size_t i = 0; i < batch.size(); ++i) {
-    AppendFence& fence = groups_.fence(batch[i].group());
+    AppendFence& fence = fences.of(batch[i].group(), groups_.fence(batch[i].group()));
+    if (verdicts[i].code == CHR_E_CORRUPT) {
+      fence.refused(batch[i]);
+      continue;
+    }
     if (fence.refuses(batch[i]) || batch[i].growth() > allowed) {
       fence.refused(batch[i]);
       verdicts[i] = {CHR_E_NO_SPACE, "the store is full: free some space, or raise storage.max_size"};
       continue;
     }
-    const Status status = transaction.apply(batch[i]);
+    const Status status = contain([&] { return transaction.apply(batch[i]); });
+    if (!status && status.error().code == Code::kCorrupt) spoiler->write = i;
     if (!status && status.error().code != Code::kInvalidArgument) return status;
-    if (!status) verdicts[i] = {CHR_E_INVALID_ARGUMENT, status.error().message};
+    if (status) {
+      fence.applied(batch[i]);
+    } else {
+      verdicts[i] = {CHR_E_INVALID_ARGUMENT, status.error().message};
+    }
   }
-  CHRONIK_CHECK(transaction.purge(kPurgeBesideWrites, warm_));
-  if (transaction.is_empty()) return {};
-  CHRONIK_CHECK(transaction.count(*space_));
-  CHRONIK_CHECK(transaction.commit());
-  for (size_t i = 0; i < batch.size(); ++i) {
-    if (verdicts[i].code == CHR_OK) groups_.fence(batch[i].group()).applied(batch[i]);
+  if (const Status status = contain([&] { return transaction.purge(kPurgeBesideWrites, warm_); }); !status) {
+    spoiler->purge = transaction.purging();
+    return status;
   }
-  after_commit(batch, transaction.effect(), started);
+  if (!transaction.is_empty()) {
+    CHRONIK_CHECK(contain([&] { return transaction.count(*space_); }));
+    CHRONIK_CHECK(contain([&] { return transaction.commit(); }));
+  }
+  fences.publish([this](uint64_t group, const AppendFence& fence) { groups_.keep_fence(group, fence); });
+  if (!transaction.is_empty()) after_commit(batch, transaction.effect(), started);
   return {};
 }
 
@@ -297,11 +263,15 @@ void Store::complete(const Batch& batch, const Verdicts& verdicts) {
 }
 
 void Store::fail_store(const Error& error) {
-  host_.error("the store failed and takes no more writes: " + error.message);
+  {
+    const std::lock_guard lock(mutex_);
+    failed_ = true;
+    refuse_all_ = Error{Code::kIo, error.message};
+  }
   host_.health("disk", CHR_HEALTH_NOT_READY, error.message);
-  const std::lock_guard lock(mutex_);
-  failed_ = true;
-  refuse_all_ = Error{Code::kIo, error.message};
+  // What the disk holds now is not known, and others are to lead at once.
+  host_.fatal("the store failed, and the node ends: " + error.message +
+              "; check the disk before it is started again");
 }
 
 void Store::note_full(bool full) {
@@ -353,7 +323,7 @@ chr_status Store::read(const chr_storage_read* args, chr_entries* out, uint64_t 
   out->entries = nullptr;
   out->lease = nullptr;
   LogState log;
-  if (!groups_.log_state(args->group, &log)) return report(error, CHR_E_NOT_FOUND, "no such group");
+  if (const Status known = groups_.log_state(args->group, &log); !known) return report(error, known.error());
   if (args->from > log.last) return CHR_OK;
   const chr_storage_read copy = *args;
   return on_blocking(
@@ -376,11 +346,11 @@ chr_status Store::find(uint64_t group, int32_t by, int64_t value, chr_entry_head
   if (by < CHR_FIND_OFFSET || by > CHR_FIND_MAX_TIMESTAMP)
     return report(error, CHR_E_INVALID_ARGUMENT, "unknown kind of find");
   LogState log;
-  if (!groups_.log_state(group, &log)) return report(error, CHR_E_NOT_FOUND, "no such group");
+  if (const Status known = groups_.log_state(group, &log); !known) return report(error, known.error());
   if (log.last == 0) return report(error, CHR_E_NOT_FOUND, "the log is empty");
   return on_blocking(
       [=, this] {
-        const auto found = reader_->find(group, log.first, by, value);
+        const auto found = contain([&] { return reader_->find(group, log.first, by, value); });
         if (!found) {
           host_.complete(token, found.error());
         } else if (!*found) {
@@ -395,10 +365,10 @@ chr_status Store::find(uint64_t group, int32_t by, int64_t value, chr_entry_head
 
 chr_status Store::get(uint64_t group, chr_str key, chr_slice* out, uint64_t token, chr_error* error) {
   LogState log;
-  if (!groups_.log_state(group, &log)) return report(error, CHR_E_NOT_FOUND, "no such group");
+  if (const Status known = groups_.log_state(group, &log); !known) return report(error, known.error());
   return on_blocking(
       [this, group, name = std::string(from_abi(key)), out, token] {
-        const Result<chr_slice> found = reader_->get(group, name);
+        const Result<chr_slice> found = contain([&] { return reader_->get(group, name); });
         if (found) *out = *found;
         host_.complete(token, found ? Status{} : Status(std::unexpected(found.error())));
       },
@@ -408,7 +378,9 @@ chr_status Store::get(uint64_t group, chr_str key, chr_slice* out, uint64_t toke
 chr_status Store::open_group(chr_str name, uint64_t* group, chr_error* error) {
   if (name.n == 0 || name.n > kMaxGroupName)
     return report(error, CHR_E_INVALID_ARGUMENT, "a group's name must have 1 to 255 bytes");
-  *group = groups_.open(from_abi(name));
+  const Result<uint64_t> opened = groups_.open(from_abi(name));
+  if (!opened) return report(error, opened.error());
+  *group = *opened;
   return CHR_OK;
 }
 
@@ -418,7 +390,8 @@ void Store::list_groups(void(CHR_CALL* fn)(void*, chr_str, uint64_t), void* cont
 
 chr_status Store::bounds(uint64_t group, chr_storage_bounds* out) {
   LogState log;
-  if (!groups_.log_state(group, &log)) return CHR_E_NOT_FOUND;
+  if (const Status known = groups_.log_state(group, &log); !known)
+    return static_cast<chr_status>(known.error().code);
   out->first_index = log.first;
   out->last_index = log.last;
   out->entries = log.entries();

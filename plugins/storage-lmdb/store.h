@@ -14,6 +14,11 @@
 
 namespace chronik::storage_lmdb {
 
+// A number of the configuration, where none is given the fallback; what is negative counts as 0.
+inline uint64_t setting(const Host& host, std::string_view key, int64_t fallback) {
+  return static_cast<uint64_t>(std::max<int64_t>(0, host.config_int(key, fallback)));
+}
+
 class Store {
  public:
   explicit Store(Host host);
@@ -47,15 +52,25 @@ class Store {
 
   Status open();
   Status recover();
+  Status recover_record(uint64_t id, MDB_val value);
   Result<Group> recover_group(MDB_txn* txn, uint64_t id, const GroupRecord& record);
   void define_metrics();
 
   void drain();
   Verdicts commit(const Batch& batch);
+  // Nothing of it was applied, for lack of space.
+  void refuse_appends(const Batch& batch);
   // The most that there is room for.
   Growth allowed(const Batch& batch);
-  // One transaction over the batch; writes that need more than is allowed are refused.
+  // One transaction over the batch; writes that need more than is allowed are refused. A write that meets
+  // damage is refused too, and the rest goes on without it.
   Status attempt(const Batch& batch, Growth allowed, Verdicts& verdicts);
+  // What met damage, where the error is CORRUPT: the number of a write, or a group that was being purged.
+  struct Spoiler {
+    size_t write = SIZE_MAX;
+    uint64_t purge = 0;
+  };
+  Status attempt_once(const Batch& batch, Growth allowed, Verdicts& verdicts, Spoiler* spoiler);
   bool ripen_freed_pages();
   void after_commit(const Batch& batch, const Transaction::Effect& effect, uint64_t started_ns);
   void complete(const Batch& batch, const Verdicts& verdicts);
@@ -69,7 +84,7 @@ class Store {
   bool can_purge() const;
   // Work between drains; false: there is none.
   bool maintain();
-  Status purge();
+  Status purge(uint64_t* spoiler);
   void fail_store(const Error& error);
   void note_full(bool full);
   void note_leases();

@@ -62,7 +62,7 @@ void Store::look_ahead() {
   groups_.checkout(*next, &group);
   const uint64_t end = group.dropped ? UINT64_MAX : group.purge_below;
   read_lane_->run([this, id = *next, end] {
-    looked_ahead(id, warm(*env_, generations_->transactions(), id, end));
+    looked_ahead(id, contain([&] { return warm(*env_, generations_->transactions(), id, end); }));
     end_read();
   });
 }
@@ -92,9 +92,15 @@ bool Store::maintain() {
     if (failed_) return false;
   }
   if (can_purge()) {
-    const Status status = purge();
+    uint64_t spoiler = 0;
+    const Status status = purge(&spoiler);
     purge_is_refused_ = !status;
     if (status) return true;
+    if (status.error().code == Code::kCorrupt && spoiler != 0) {
+      host_.error("what is left of a log cannot be removed: " + status.error().message);
+      groups_.give_up_purge(spoiler);
+      return true;
+    }
     if (status.error().code != Code::kNoSpace) fail_store(status.error());
     host_.warn("cannot remove what was dropped yet: " + status.error().message);
     return false;  // the next drain tries again
@@ -104,12 +110,15 @@ bool Store::maintain() {
   return true;
 }
 
-Status Store::purge() {
+Status Store::purge(uint64_t* spoiler) {
   Transaction transaction(host_, *env_, groups_);
   CHRONIK_CHECK(transaction.begin());
-  CHRONIK_CHECK(transaction.purge(kPurgeAlone, warm_));
-  CHRONIK_CHECK(transaction.count(*space_));
-  CHRONIK_CHECK(transaction.commit());
+  if (const Status status = contain([&] { return transaction.purge(kPurgeAlone, warm_); }); !status) {
+    *spoiler = transaction.purging();
+    return status;
+  }
+  CHRONIK_CHECK(contain([&] { return transaction.count(*space_); }));
+  CHRONIK_CHECK(contain([&] { return transaction.commit(); }));
   generations_->freed(transaction.effect().freed, space_->live_bytes(), host_.now_ns());
   return {};
 }

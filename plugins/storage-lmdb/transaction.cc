@@ -1,10 +1,15 @@
 #include "transaction.h"
 
+#include "log_ends.h"
+
 namespace chronik::storage_lmdb {
 namespace {
 
 constexpr Slice kTrims = {1024, 64u << 20, 2'000'000};  // of a transaction; more is purged later
-constexpr uint64_t kPathPages = 4;  // pages that a change in one place copies on write, roughly
+constexpr uint64_t kPathPages = 4;      // pages that a change in one place copies on write, roughly
+constexpr uint64_t kMostOfAPage = 240;  // entries or keys, more than any page has
+constexpr uint64_t kMostAtOnce =
+    4096;  // that are looked over; a transaction removes fewer, but for a truncation
 constexpr char kNextId[] = "next_group";
 constexpr char kTouch[] = "touch";
 
@@ -29,6 +34,30 @@ class Cursor {
 };
 
 bool same_group(MDB_val key, uint64_t group) { return LogKey::load(key.mv_data) == group; }
+const uint8_t* key_index(MDB_val key) { return static_cast<const uint8_t*>(key.mv_data) + 8; }
+
+// A large record lies in pages of its own, right behind their header, of which LMDB believes how many pages
+// become free with it: a damaged one would free those of others. Small ones share a page.
+bool own_pages_are_whole(MDB_val value, uint64_t page_size) {
+  struct PageHeader {
+    uint64_t number;
+    uint16_t pad;
+    uint16_t flags;
+    uint32_t pages;
+  };
+  constexpr uint16_t kOwnPages = 0x04;
+  constexpr uint64_t kNodeHead = 8;
+  static_assert(sizeof(PageHeader) == 16);
+  const auto* at = static_cast<const uint8_t*>(value.mv_data) - sizeof(PageHeader);
+  const bool is_large =
+      kNodeHead + sizeof(LogKey) + value.mv_size > ((page_size - sizeof(PageHeader)) / 2 & ~1ull) - 2;
+  if (!is_large || reinterpret_cast<uintptr_t>(at) % page_size != 0) return true;  // or not written yet
+  if (!is_readable(at, sizeof(PageHeader))) return false;
+  PageHeader header;
+  std::memcpy(&header, at, sizeof header);
+  const uint64_t pages = (sizeof header - 1 + value.mv_size) / page_size + 1;
+  return (header.flags & kOwnPages) != 0 && header.pages == pages;
+}
 
 }  // namespace
 
@@ -74,6 +103,7 @@ Group* Transaction::checkout(uint64_t id) {
 }
 
 Status Transaction::apply(const OwnedWrite& write) {
+  if (const std::string* why = groups_.damage(write.group())) return fail(Code::kCorrupt, *why);
   Group* group = checkout(write.group());
   if (group == nullptr || group->dropped)
     return fail(Code::kInvalidArgument,
@@ -81,9 +111,9 @@ Status Transaction::apply(const OwnedWrite& write) {
   Status trouble;
   const Status fits = check_appends(write, [&](uint64_t limit) -> uint64_t {
     if (limit > group->log.last) return group->log.last;
-    std::optional<RecordHead> head;
-    trouble = entry_below(*group, limit, &head);
-    return trouble && head ? head->header.index : 0;
+    const Result<uint64_t> last = last_below(*group, limit);
+    if (!last) trouble = std::unexpected(last.error());
+    return last.value_or(0);
   });
   CHRONIK_CHECK(trouble);
   CHRONIK_CHECK(fits);
@@ -165,15 +195,8 @@ Status Transaction::truncate(Group& group, uint64_t index) {
   // What raft cuts off was never committed, and of that there are some MiB at most.
   Budget all = Budget::unlimited();
   CHRONIK_CHECK(remove_entries(group, index, UINT64_MAX, all));
-  std::optional<RecordHead> last;
-  CHRONIK_CHECK(entry_below(group, index, &last));
-  if (!last) {
-    log = {};
-    return {};
-  }
-  log.last = last->header.index;
-  log.entries_at_last = last->total_entries;
-  log.bytes_at_last = last->total_bytes;
+  CHRONIK_TRY(LogEnds ends, LogEnds::open(txn_, env_, group.id));
+  CHRONIK_TRY(log, ends.without_from(index, log));
   return {};
 }
 
@@ -186,15 +209,8 @@ Status Transaction::trim(Group& group, uint64_t index) {
     group.purge_below = std::max(group.purge_below, index);
     CHRONIK_CHECK(write_group(group));
   }
-  std::optional<RecordHead> first;
-  if (index <= log.last) CHRONIK_CHECK(entry_from(group, index, &first));
-  if (!first) {
-    log = {};
-    return {};
-  }
-  log.first = first->header.index;
-  log.entries_before_first = first->total_entries - 1;
-  log.bytes_before_first = first->total_bytes - first->header.bytes;
+  CHRONIK_TRY(LogEnds ends, LogEnds::open(txn_, env_, group.id));
+  CHRONIK_TRY(log, ends.without_below(index, log));
   return {};
 }
 
@@ -212,6 +228,7 @@ Status Transaction::remove_key(const Group& group, chr_str name) {
   std::string key(reinterpret_cast<const char*>(LogKey(group.id, 0).bytes()), 8);
   key.append(from_abi(name));
   MDB_val k{key.size(), key.data()};
+  CHRONIK_CHECK(look_over(env_.keys(), k, 1));
   const int rc = mdb_del(txn_, env_.keys(), &k, nullptr);
   return rc == MDB_NOTFOUND ? Status{} : check(rc, "delete a key");
 }
@@ -230,6 +247,7 @@ Status Transaction::purge(const Slice& slice, WarmBelow& warm) {
     if (budget.is_spent()) break;
     const auto known = warm.find(id);
     if (known == warm.end()) continue;
+    purging_ = id;
     Group* group = checkout(id);
     const uint64_t below = group->dropped ? UINT64_MAX : group->purge_below;
     CHRONIK_CHECK(remove_entries(*group, 0, std::min(below, known->second), budget));
@@ -239,6 +257,7 @@ Status Transaction::purge(const Slice& slice, WarmBelow& warm) {
     warm.erase(known);
     if (all) working_.at(id).purged = true;
   }
+  purging_ = 0;
   return {};
 }
 
@@ -260,14 +279,38 @@ Status Transaction::finish_purge(Working& working) {
   return check(mdb_del(txn_, env_.groups(), &key, nullptr), "remove a group's record");
 }
 
+// LMDB merges what deletions leave of a page with the page beside it, and believes what it finds there: a
+// damaged one is to be met before anything is deleted.
+Status Transaction::look_over(MDB_dbi dbi, MDB_val key, uint64_t n) {
+  Cursor cursor(txn_, dbi);
+  MDB_val value{};
+  int rc = cursor.get(&key, &value, MDB_SET_RANGE);
+  if (rc == MDB_NOTFOUND) rc = cursor.get(&key, &value, MDB_LAST);
+  uint64_t back = 0;
+  while (rc == MDB_SUCCESS && back++ < kMostOfAPage) rc = cursor.get(&key, &value, MDB_PREV);
+  if (rc == MDB_NOTFOUND) rc = cursor.get(&key, &value, MDB_FIRST);
+  uint64_t steps = n + 2 * kMostOfAPage;
+  while (rc == MDB_SUCCESS && steps-- > 0) rc = cursor.get(&key, &value, MDB_NEXT);
+  return rc == MDB_NOTFOUND ? Status{} : check(rc, "look at the pages of a log");
+}
+
 Status Transaction::remove_entries(const Group& group, uint64_t from, uint64_t to, Budget& budget) {
+  uint64_t range = kMostAtOnce;
+  if (to != UINT64_MAX) range = to - from;
+  if (to == UINT64_MAX && group.log.last >= from) range = group.log.last - from + 1;
+  CHRONIK_CHECK(look_over(env_.lane(group.id), LogKey(group.id, from).val(), std::min(range, kMostAtOnce)));
   Cursor cursor(txn_, env_.lane(group.id));
   LogKey id(group.id, from);
   MDB_val key = id.val();
   MDB_val value{};
   int rc = cursor.get(&key, &value, MDB_SET_RANGE);
   while (rc == MDB_SUCCESS && !budget.is_spent() && same_group(key, group.id)) {
-    if (to != UINT64_MAX && LogKey::load(static_cast<const uint8_t*>(key.mv_data) + 8) >= to) break;
+    if (to != UINT64_MAX && LogKey::load(key_index(key)) >= to) break;
+    if (!own_pages_are_whole(value, env_.page_size())) {
+      return fail(Code::kCorrupt, "the pages of entry " + std::to_string(LogKey::load(key_index(key))) +
+                                      " of group " + std::to_string(group.id) +
+                                      " are damaged on disk: it cannot be removed");
+    }
     effect_.freed += value.mv_size;
     const uint64_t bytes = value.mv_size;
     rc = cursor.remove();
@@ -280,6 +323,7 @@ Status Transaction::remove_entries(const Group& group, uint64_t from, uint64_t t
 }
 
 Status Transaction::remove_keys(const Group& group, Budget& budget) {
+  CHRONIK_CHECK(look_over(env_.keys(), LogKey(group.id, 0).group_val(), kMostAtOnce));
   Cursor cursor(txn_, env_.keys());
   LogKey id(group.id, 0);
   MDB_val key = id.group_val();
@@ -295,31 +339,10 @@ Status Transaction::remove_keys(const Group& group, Budget& budget) {
   return rc == MDB_NOTFOUND ? Status{} : check(rc, "remove keys");
 }
 
-Status Transaction::entry_from(const Group& group, uint64_t index, std::optional<RecordHead>* found) {
-  Cursor cursor(txn_, env_.lane(group.id));
-  LogKey id(group.id, index);
-  MDB_val key = id.val();
-  MDB_val value{};
-  const int rc = cursor.get(&key, &value, MDB_SET_RANGE);
-  if (rc == MDB_NOTFOUND || (rc == MDB_SUCCESS && !same_group(key, group.id))) return {};
-  CHRONIK_CHECK(check(rc, "look for an entry"));
-  CHRONIK_TRY(const RecordView record, parse_record(key, value));
-  *found = record.head;
-  return {};
-}
-
-Status Transaction::entry_below(const Group& group, uint64_t index, std::optional<RecordHead>* found) {
-  Cursor cursor(txn_, env_.lane(group.id));
-  LogKey id(group.id, index);
-  MDB_val key = id.val();
-  MDB_val value{};
-  int rc = cursor.get(&key, &value, MDB_SET_RANGE);
-  rc = cursor.get(&key, &value, rc == MDB_NOTFOUND ? MDB_LAST : MDB_PREV);
-  if (rc == MDB_NOTFOUND || (rc == MDB_SUCCESS && !same_group(key, group.id))) return {};
-  CHRONIK_CHECK(check(rc, "look for an entry"));
-  CHRONIK_TRY(const RecordView record, parse_record(key, value));
-  if (record.head.header.index >= group.log.first) *found = record.head;
-  return {};
+Result<uint64_t> Transaction::last_below(const Group& group, uint64_t index) {
+  CHRONIK_TRY(LogEnds ends, LogEnds::open(txn_, env_, group.id));
+  CHRONIK_TRY(const uint64_t last, ends.index_below(index));
+  return last >= group.log.first ? last : 0;
 }
 
 }  // namespace chronik::storage_lmdb

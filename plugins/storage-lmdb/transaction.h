@@ -30,7 +30,7 @@ class Transaction {
 
   Status begin();
   // Applies all steps of a write. INVALID_ARGUMENT: nothing was applied, the transaction goes on; any other
-  // error ends it.
+  // error ends it; CORRUPT: this write alone meets damage.
   Status apply(const OwnedWrite& write);
   // Removes a slice of the groups that have something to remove, as far as it is in memory. Groups of which
   // more must be read first leave `warm`.
@@ -43,6 +43,8 @@ class Transaction {
   Status commit();
 
   bool is_empty() const { return working_.empty(); }
+  // The group that an error of purge() is about, 0: none.
+  uint64_t purging() const { return purging_; }
   const Effect& effect() const { return effect_; }
 
  private:
@@ -64,10 +66,10 @@ class Transaction {
 
   // Removes entries with an index in [from, to), as far as the budget allows: all where it is not spent.
   Status remove_entries(const Group& group, uint64_t from, uint64_t to, Budget& budget);
+  Status look_over(MDB_dbi dbi, MDB_val key, uint64_t n);
   Status remove_keys(const Group& group, Budget& budget);
-  // The entry at or after an index, or the last one below it; nullopt in *found: none.
-  Status entry_from(const Group& group, uint64_t index, std::optional<RecordHead>* found);
-  Status entry_below(const Group& group, uint64_t index, std::optional<RecordHead>* found);
+  // The last index of the log below this one, 0: none.
+  Result<uint64_t> last_below(const Group& group, uint64_t index);
   Status check(int rc, const char* doing) const;
 
   const Host& host_;
@@ -76,6 +78,7 @@ class Transaction {
   Budget trims_;  // of all trims of the transaction; what they leave is purged later
   MDB_txn* txn_ = nullptr;
   std::unordered_map<uint64_t, Working> working_;
+  uint64_t purging_ = 0;
   Effect effect_;
 };
 

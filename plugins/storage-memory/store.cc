@@ -116,19 +116,24 @@ void Store::drain() {
 
 void Store::commit(const Batch& batch) {
   FrameWriter frame;
-  std::vector<Verdict> verdicts = judge_all(batch, &frame);
-  if (journal_ && !frame.empty()) {
-    if (const Status status = journal_->commit(frame); !status) fail_all(verdicts, status.error());
+  BatchFences fences;
+  std::vector<Verdict> verdicts = judge_all(batch, &fences, &frame);
+  Status status;
+  if (journal_ && !frame.empty()) status = journal_->commit(frame);
+  if (status) {
+    keep(fences);
+  } else {
+    fail_all(batch, verdicts, status.error());
   }
   apply(batch, verdicts);
   complete(batch, verdicts);
   if (journal_) compact();
 }
 
-std::vector<Store::Verdict> Store::judge_all(const Batch& batch, FrameWriter* frame) {
+std::vector<Store::Verdict> Store::judge_all(const Batch& batch, BatchFences* fences, FrameWriter* frame) {
   const std::lock_guard lock(mutex_);
   std::vector<Verdict> verdicts;
-  Pending pending;
+  Pending pending{{}, fences};
   uint64_t growth = 0;
   for (const OwnedWrite& write : batch) {
     const Group* group = state_.find(write.group());
@@ -157,10 +162,11 @@ void Store::compact() {
 
 Store::Verdict Store::judge(const OwnedWrite& write, Pending& pending, uint64_t* growth) {
   Group* group = state_.find(write.group());
-  std::vector<chr_storage_step>& before = pending[write.group()];
+  std::vector<chr_storage_step>& before = pending.steps[write.group()];
   const bool dropped = !before.empty() && before.back().type == CHR_STORAGE_DROP;
   if (group == nullptr || dropped) return {CHR_E_INVALID_ARGUMENT, "a write to a group that does not exist"};
-  if (group->fence.refuses(write)) return {CHR_E_NO_SPACE, "an earlier append of this group was refused"};
+  AppendFence& fence = pending.fences->of(write.group(), group->fence);
+  if (fence.refuses(write)) return {CHR_E_NO_SPACE, "an earlier append of this group was refused"};
 
   std::vector<chr_storage_step> steps = before;
   steps.insert(steps.end(), write.steps().begin(), write.steps().end());
@@ -174,21 +180,31 @@ Store::Verdict Store::judge(const OwnedWrite& write, Pending& pending, uint64_t*
   const uint64_t more = State::growth(write);
   if (write.growth() != Growth::kNone &&
       state_.bytes() + *growth + more > capacity_ - reserve(write.growth(), capacity_)) {
-    group->fence.refused(write);
+    fence.refused(write);
     return {CHR_E_NO_SPACE, "the store is full: " + std::to_string(capacity_) + " bytes (storage.capacity)"};
   }
   *growth += more;
   before.swap(steps);
+  fence.applied(write);
   return {};
 }
 
-void Store::fail_all(std::vector<Verdict>& verdicts, const Error& error) {
+void Store::keep(const BatchFences& fences) {
+  const std::lock_guard lock(mutex_);
+  fences.publish([this](uint64_t id, const AppendFence& fence) {
+    if (Group* group = state_.find(id)) group->fence = fence;
+  });
+}
+
+void Store::fail_all(const Batch& batch, std::vector<Verdict>& verdicts, const Error& error) {
   const bool full = error.code == Code::kNoSpace;
-  for (Verdict& verdict : verdicts) {
-    if (verdict.code == CHR_OK) verdict = {full ? CHR_E_NO_SPACE : CHR_E_IO, error.message};
+  const std::lock_guard lock(mutex_);
+  for (size_t i = 0; i < batch.size(); ++i) {
+    if (verdicts[i].code == CHR_E_INVALID_ARGUMENT) continue;
+    if (verdicts[i].code == CHR_OK) verdicts[i] = {full ? CHR_E_NO_SPACE : CHR_E_IO, error.message};
+    if (Group* group = state_.find(batch[i].group())) group->fence.refused(batch[i]);
   }
   if (full) return;
-  const std::lock_guard lock(mutex_);
   failed_ = true;
   refuse_all_ = Error{Code::kIo, error.message};
 }
@@ -197,13 +213,8 @@ void Store::apply(const Batch& batch, std::vector<Verdict>& verdicts) {
   const std::lock_guard lock(mutex_);
   bool full = false;
   for (size_t i = 0; i < batch.size(); ++i) {
-    Group* group = state_.find(batch[i].group());
-    if (verdicts[i].code == CHR_E_NO_SPACE) {
-      full = true;
-      group->fence.refused(batch[i]);
-    }
+    full |= verdicts[i].code == CHR_E_NO_SPACE;
     if (verdicts[i].code != CHR_OK) continue;
-    group->fence.applied(batch[i]);
     for (const chr_storage_step& step : batch[i].steps()) {
       const Status status = state_.apply(batch[i].group(), step);
       if (!status) host_.fatal("storage-memory cannot apply a write: " + status.error().message);

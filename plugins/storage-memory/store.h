@@ -37,8 +37,11 @@ class Store {
     std::string message;
   };
   using Batch = std::vector<OwnedWrite>;
-  // What earlier writes of a batch, not applied yet, do to a group.
-  using Pending = std::map<uint64_t, std::vector<chr_storage_step>>;
+  // What earlier writes of a batch, not applied yet, do to the groups.
+  struct Pending {
+    std::map<uint64_t, std::vector<chr_storage_step>> steps;
+    BatchFences* fences;
+  };
 
   void drain();
   // Replaces a batch that is done by the next one. false: nothing is queued, the drain has ended and nothing
@@ -46,11 +49,12 @@ class Store {
   bool take(Batch* batch);
   void commit(const Batch& batch);
   Verdict judge(const OwnedWrite& write, Pending& pending, uint64_t* growth);
-  std::vector<Verdict> judge_all(const Batch& batch, FrameWriter* frame);
+  std::vector<Verdict> judge_all(const Batch& batch, BatchFences* fences, FrameWriter* frame);
+  void keep(const BatchFences& fences);
   void apply(const Batch& batch, std::vector<Verdict>& verdicts);
   void complete(const Batch& batch, const std::vector<Verdict>& verdicts);
   void note_full(bool full);
-  void fail_all(std::vector<Verdict>& verdicts, const Error& error);
+  void fail_all(const Batch& batch, std::vector<Verdict>& verdicts, const Error& error);
   void compact();
 
   Host host_;

@@ -56,7 +56,8 @@ typedef struct chr_storage_step {
 typedef struct chr_storage_write {
   uint64_t group;
   uint64_t token;                /* completed when durable. Codes: NO_SPACE (nothing was applied; reads go on; try
-                                  * again later), IO (fatal for the group), INVALID_ARGUMENT (a caller's bug) */
+                                  * again later), CORRUPT (what it touches is damaged on disk, nothing was applied), IO (the
+                                  * whole store failed), INVALID_ARGUMENT (a caller's bug) */
   const chr_storage_step* steps;
   uint64_t n;
 } chr_storage_write;

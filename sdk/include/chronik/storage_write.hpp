@@ -10,6 +10,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <unordered_map>
 
 namespace chronik {
 
@@ -226,6 +227,7 @@ class AppendFence {
   void applied(const OwnedWrite& write) {
     if (verdict(write) == Verdict::kLifts) refused_from_ = kNone;
   }
+  bool is_up() const { return refused_from_ != kNone; }
 
  private:
   static constexpr uint64_t kNone = UINT64_MAX;
@@ -244,6 +246,26 @@ class AppendFence {
   }
 
   uint64_t refused_from_ = kNone;
+};
+
+// The fences of the groups in one batch, whose writes become durable together or not at all. Each write is
+// judged by what those before it in the batch do: one that lifts a fence lifts it for what comes behind it,
+// and a refusal behind that puts it up again. Outside of the batch this counts once the batch is durable:
+// then it is to be published. Where all of it was refused instead, so are its appends, see refused().
+class BatchFences {
+ public:
+  // The group's fence within the batch; durable is the one outside of it.
+  AppendFence& of(uint64_t group, const AppendFence& durable) {
+    return fences_.try_emplace(group, durable).first->second;
+  }
+  // keep(group, fence)
+  template <class Keep>
+  void publish(Keep&& keep) const {
+    for (const auto& [group, fence] : fences_) keep(group, fence);
+  }
+
+ private:
+  std::unordered_map<uint64_t, AppendFence> fences_;
 };
 
 }  // namespace chronik

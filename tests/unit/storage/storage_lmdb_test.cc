@@ -1,6 +1,7 @@
 // storage-lmdb: format checks, work left over by a crash, generations of leases, the size limit.
 #include "file_recorder.hpp"
 #include "lease.h"
+#include "record.h"
 #include "subject.hpp"
 
 #include <gtest/gtest.h>
@@ -124,6 +125,153 @@ TEST_F(LmdbStore, StopsGrowingAtItsSizeLimit) {
   EXPECT_EQ(store.usage().capacity_bytes, 6u << 20);
   EXPECT_TRUE(store.host().logged("store is full"));
   EXPECT_EQ(store.host().health("space"), CHR_HEALTH_DEGRADED);
+}
+
+// Entries of two groups, in trees of their own, and damage to what lies where a text is found.
+class DamagedStore : public LmdbStore {
+ protected:
+  static std::string mark(uint64_t index) { return "MARK-" + std::to_string(index) + "-"; }
+  std::vector<TestEntry> marked(EntryMaker& maker, uint64_t n, uint64_t bytes) {
+    std::vector<TestEntry> entries = maker.batch(n, bytes);
+    for (TestEntry& entry : entries) {
+      const std::string text = mark(entry.header.index);
+      entry.payload.replace(0, text.size(), text);
+    }
+    return entries;
+  }
+  void fill(uint64_t n, uint64_t bytes) {
+    EntryMaker maker(1);
+    Store store(disk_);
+    ASSERT_EQ(store.write(TestWrite{store.group("a"), {}}.append(marked(maker, n, bytes))), CHR_OK);
+    ASSERT_EQ(store.write(TestWrite{store.group("b"), {}}.append({other_.next(100)})), CHR_OK);
+    ASSERT_EQ(store.write(TestWrite{store.group("b"), {}}.append({other_.next(100)})), CHR_OK);
+    last_ = store.read(store.all_of(store.group("a"))).entries.back();
+  }
+  // fn(file, position of the payload), for each copy of the entry, also those in pages that are free by now.
+  template <class F>
+  void damage(uint64_t index, F&& fn) {
+    Image image = disk_.image();
+    std::string& bytes = image.at("data.mdb");
+    size_t n = 0;
+    for (size_t at = bytes.find(mark(index)); at != std::string::npos; at = bytes.find(mark(index), at + 1)) {
+      fn(bytes, at);
+      ++n;
+    }
+    ASSERT_GT(n, 0u);
+    std::ofstream(file(), std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  }
+  static void flip_head(std::string& file, size_t payload) { file[payload - 88 + 20] ^= 0x10; }
+  static void zero_page(std::string& file, size_t payload) {
+    file.replace(payload / 4096 * 4096, 4096, 4096, 0);
+  }
+  // The store takes writes of the other group in one batch with this one of the damaged group.
+  chr_status write_beside(Store& store, TestWrite write) {
+    std::vector<chr_done> done;
+    const uint64_t b = store.group("b");
+    EXPECT_EQ(store.queue({TestWrite{b, {}}.append({other_.next(100)}), std::move(write),
+                           TestWrite{b, {}}.append({other_.next(100)})},
+                          &done),
+              CHR_PENDING);
+    store.host().run();
+    EXPECT_EQ(done[0].code, CHR_OK);
+    EXPECT_EQ(done[2].code, CHR_OK);
+    EXPECT_EQ(store.read(store.all_of(b)).entries.size(), other_.next_index() - 1);
+    EXPECT_TRUE(store.host().fatals().empty());
+    return done[1].code;
+  }
+  EntryMaker other_{2};
+  TestEntry last_;
+};
+
+TEST_F(DamagedStore, ADamagedHeadIsInTheWayOfItsReadersOnly) {
+  fill(10, 600);
+  for (const uint64_t index : {5, 6, 10}) damage(index, flip_head);
+  {
+    Store store(disk_);
+    ASSERT_EQ(store.failure(), "");
+    const uint64_t a = store.group("a");
+    EXPECT_EQ(store.bounds(a).entries, 10u) << "the last one is damaged";
+    EXPECT_EQ(store.bounds(a).bytes, 6000u);
+    EXPECT_EQ(write_beside(store, TestWrite{a, {}}.trim(5)), CHR_OK);
+    EXPECT_EQ(store.bounds(a).first_index, 5u);
+    EXPECT_EQ(store.bounds(a).bytes, 3600u);
+  }
+  Store store(disk_);
+  ASSERT_EQ(store.failure(), "");
+  const uint64_t a = store.group("a");
+  EXPECT_EQ(store.bounds(a).entries, 6u) << "the first one is damaged";
+  EXPECT_EQ(store.bounds(a).bytes, 3600u);
+  chr_storage_read args = store.all_of(a);
+  EXPECT_EQ(store.read(args).code, CHR_E_CORRUPT);
+  args.from = 7;
+  EXPECT_EQ(store.read(args).entries.size(), 3u) << "up to the damage";
+  EXPECT_EQ(write_beside(store, TestWrite{a, {}}.truncate(7)), CHR_OK);
+  EXPECT_EQ(store.bounds(a).last_index, 6u);
+  EXPECT_EQ(store.bounds(a).bytes, 1200u) << "nothing but damaged ones are left";
+  EXPECT_EQ(write_beside(store, TestWrite{a, {}}.truncate(5).append({last_})), CHR_OK);
+  EXPECT_EQ(store.bounds(a).bytes, 600u);
+  EXPECT_EQ(write_beside(store, TestWrite{a, {}}.drop()), CHR_OK);
+}
+
+TEST_F(DamagedStore, ADamagedPageIsAnErrorOfItsGroup) {
+  fill(200, 600);
+  damage(100, zero_page);
+  Store store(disk_);
+  ASSERT_EQ(store.failure(), "");
+  const uint64_t a = store.group("a");
+  EXPECT_EQ(store.bounds(a).entries, 200u);
+  chr_storage_read args = store.all_of(a);
+  const size_t read = store.read(args).entries.size();
+  EXPECT_GT(read, 80u);
+  EXPECT_LT(read, 100u) << "up to the damage";
+  args.from = 100;
+  EXPECT_EQ(store.read(args).code, CHR_E_CORRUPT);
+  EXPECT_EQ(store.find(a, CHR_FIND_OFFSET, 99).code, CHR_E_CORRUPT);
+  EXPECT_EQ(write_beside(store, TestWrite{a, {}}.trim(120)), CHR_E_CORRUPT);
+  EXPECT_EQ(store.bounds(a).first_index, 1u) << "nothing was applied";
+  EXPECT_EQ(write_beside(store, TestWrite{a, {}}.put("vote", "1")), CHR_OK)
+      << "what does not touch it goes on";
+  EXPECT_EQ(write_beside(store, TestWrite{a, {}}.drop()), CHR_OK);
+  EXPECT_EQ(store.groups().size(), 1u);
+}
+
+TEST_F(DamagedStore, AGroupWhoseBeginningIsDamagedIsSetAside) {
+  fill(200, 600);
+  damage(1, zero_page);
+  Store store(disk_);
+  ASSERT_EQ(store.failure(), "");
+  const uint64_t a = store.group("a");
+  EXPECT_TRUE(store.host().logged("damaged on disk and not served"));
+  EXPECT_EQ(store.read(store.all_of(a)).code, CHR_E_CORRUPT);
+  EXPECT_EQ(store.get(a, "vote").code, CHR_E_CORRUPT) << "an empty log, or no vote, must not be made of it";
+  EXPECT_EQ(write_beside(store, TestWrite{a, {}}.put("vote", "1")), CHR_E_CORRUPT);
+}
+
+TEST_F(DamagedStore, ADamagedRecordOfAGroupKeepsItsNameFromBeingUsed) {
+  fill(10, 600);
+  Image image = disk_.image();
+  std::string& bytes = image.at("data.mdb");
+  const std::string record = storage_lmdb::encode_group("a", false, 0);
+  for (size_t at = bytes.find(record); at != std::string::npos; at = bytes.find(record, at + 1))
+    bytes[at] ^= 1;
+  std::ofstream(file(), std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  Store store(disk_);
+  ASSERT_EQ(store.failure(), "");
+  uint64_t id = 0;
+  chr_error error = make_abi_error();
+  EXPECT_EQ(store.table().open_group(store.self(), to_abi("a"), &id, &error), CHR_E_CORRUPT);
+  EXPECT_EQ(store.read(store.all_of(store.group("b"))).entries.size(), 2u) << "what is known goes on";
+}
+
+// LMDB believes the header of a record's own pages how many of them become free.
+TEST_F(DamagedStore, PagesOfOthersAreNotFreed) {
+  fill(10, 20'000);
+  damage(5, [](std::string& file, size_t payload) { file[payload - 88 - 4] ^= 0x40; });
+  Store store(disk_);
+  ASSERT_EQ(store.failure(), "");
+  const uint64_t a = store.group("a");
+  EXPECT_EQ(write_beside(store, TestWrite{a, {}}.trim(7)), CHR_E_CORRUPT);
+  EXPECT_EQ(write_beside(store, TestWrite{a, {}}.trim(5)), CHR_OK);
 }
 
 class LeaseGenerations : public LmdbStore {

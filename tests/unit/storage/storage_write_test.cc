@@ -125,5 +125,30 @@ TEST(AppendFence, IsLiftedByCutsAndTrimsThere) {
   EXPECT_TRUE(fence.refuses(owned({truncate(6), behind})));
 }
 
+TEST(BatchFences, JudgeAWriteByThoseBeforeItInTheBatch) {
+  std::vector<chr_entry> five;
+  std::vector<chr_entry> six;
+  std::vector<chr_entry> seven;
+  const OwnedWrite refused = owned({append(five, {5})});
+  const OwnedWrite behind = owned({append(six, {6})});
+  const OwnedWrite last = owned({append(seven, {7})});
+  AppendFence durable;
+  durable.refused(refused);
+
+  BatchFences lifted;
+  EXPECT_FALSE(lifted.of(1, durable).refuses(refused));
+  lifted.of(1, durable).applied(refused);
+  EXPECT_FALSE(lifted.of(1, durable).refuses(behind)) << "it stands behind what fills the hole";
+  EXPECT_FALSE(lifted.of(2, AppendFence()).refuses(last)) << "of another group";
+  lifted.of(1, durable).refused(behind);
+  EXPECT_TRUE(lifted.of(1, durable).refuses(last));
+  EXPECT_TRUE(durable.refuses(behind)) << "not before the batch is durable";
+  lifted.publish([&durable](uint64_t group, const AppendFence& fence) {
+    if (group == 1) durable = fence;
+  });
+  EXPECT_FALSE(durable.refuses(behind));
+  EXPECT_TRUE(durable.refuses(last)) << "a refusal of the same batch was forgotten";
+}
+
 }  // namespace
 }  // namespace chronik

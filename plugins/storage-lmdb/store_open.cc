@@ -1,0 +1,104 @@
+// Opening a store: settings, metrics, and the groups that are there.
+#include "log_ends.h"
+#include "store.h"
+
+#include <algorithm>
+
+namespace chronik::storage_lmdb {
+namespace {
+
+constexpr int64_t kDefaultMapSize = 1ll << 40;
+constexpr int64_t kDefaultPreallocate = 64 << 20;
+constexpr int64_t kDefaultLeaseNs = 2'000'000'000;
+constexpr int64_t kDefaultLeaseBudget = 32 << 20;
+constexpr uint32_t kMaxReaders = 512;
+
+}  // namespace
+
+Status Store::open() {
+  const uint64_t map_size = setting(host_, "map_size", kDefaultMapSize);
+  CHRONIK_TRY(env_, Env::open({std::string(from_abi(host_.node().directory)), map_size, kMaxReaders}));
+  space_.emplace(host_, env_,
+                 Space::Options{map_size, setting(host_, "max_size", 0),
+                                setting(host_, "preallocate", kDefaultPreallocate)});
+  generations_ = std::make_shared<Generations>(
+      env_, Generations::Options{
+                setting(host_, "max_lease", kDefaultLeaseNs),
+                std::min(setting(host_, "lease_budget", kDefaultLeaseBudget), space_->capacity() / 16)});
+  reader_.emplace(host_, env_, generations_);
+  define_metrics();
+  return recover();
+}
+
+void Store::define_metrics() {
+  metrics_ = {
+      host_.counter("chronik_storage_commits_total", "Transactions committed, each with one sync."),
+      host_.histogram("chronik_storage_commit_seconds", "Time of a commit, sync included."),
+      host_.counter("chronik_storage_written_bytes_total", "Bytes of entries and keys written."),
+      host_.gauge("chronik_storage_overdue_leases", "Leases on pages that are held past their age."),
+      host_.gauge("chronik_storage_waiting_bytes",
+                  "Freed bytes that cannot be used again before a lease ends."),
+      host_.gauge("chronik_storage_groups", "Logs that the store holds: of partitions and of __meta.")};
+}
+
+Status Store::recover() {
+  std::vector<std::pair<uint64_t, std::string>> records;
+  {
+    CHRONIK_TRY(const Snapshot snapshot, Snapshot::begin(generations_->transactions()));
+    CHRONIK_CHECK(space_->count_all(snapshot.txn()));
+    MDB_val key{};
+    MDB_val value{};
+    MDB_cursor* cursor = nullptr;
+    int rc = mdb_cursor_open(snapshot.txn(), env_->groups(), &cursor);
+    const std::unique_ptr<MDB_cursor, void (*)(MDB_cursor*)> closer(cursor, mdb_cursor_close);
+    while (rc == MDB_SUCCESS && (rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == MDB_SUCCESS)
+      records.emplace_back(LogKey::load(key.mv_data),
+                           std::string(static_cast<const char*>(value.mv_data), value.mv_size));
+    if (rc != MDB_NOTFOUND) return std::unexpected(lmdb_error(rc, "read the groups"));
+    uint64_t next = 1;
+    MDB_val name{10, const_cast<char*>("next_group")};
+    rc = mdb_get(snapshot.txn(), env_->meta(), &name, &value);
+    if (rc == MDB_SUCCESS) std::memcpy(&next, value.mv_data, std::min(value.mv_size, sizeof next));
+    groups_.restore_next_id(next);
+  }
+  for (auto& [id, bytes] : records) CHRONIK_CHECK(recover_record(id, {bytes.size(), bytes.data()}));
+  host_.set(metrics_.groups, static_cast<double>(groups_.count()));
+  return {};
+}
+
+// One that is damaged is set aside, the others are served.
+Status Store::recover_record(uint64_t id, MDB_val value) {
+  const Result<GroupRecord> record = parse_group(value);
+  const auto recover = [&]() -> Result<Group> {
+    if (!record) return std::unexpected(record.error());
+    // A transaction of its own: one that met damage is of no use any more.
+    CHRONIK_TRY(const Snapshot snapshot, Snapshot::begin(generations_->transactions()));
+    return contain([&] { return recover_group(snapshot.txn(), id, *record); });
+  };
+  const Result<Group> group = recover();
+  if (group) {
+    groups_.restore(*group);
+    return {};
+  }
+  if (group.error().code != Code::kCorrupt) return std::unexpected(group.error());
+  const std::string_view name = record ? record->name : std::string_view();
+  host_.error("a log is damaged on disk and not served: " + group.error().message,
+              "group=" + std::to_string(id) + " name=" + std::string(name.empty() ? "unknown" : name));
+  groups_.set_aside(id, name, group.error().message);
+  return {};
+}
+
+Result<Group> Store::recover_group(MDB_txn* txn, uint64_t id, const GroupRecord& record) {
+  Group group;
+  group.id = id;
+  group.name = record.name;
+  group.durable = true;
+  group.dropped = record.head.dropped != 0;
+  group.purge_below = record.head.start;
+  if (group.dropped) return group;
+  CHRONIK_TRY(LogEnds ends, LogEnds::open(txn, *env_, id));
+  CHRONIK_TRY(group.log, ends.find(group.purge_below));
+  return group;
+}
+
+}  // namespace chronik::storage_lmdb
