@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Generates the C++ codec of the Kafka messages: generate.py <folder of .msg files> <output folder> [--fixtures]
 
-Without --fixtures: <message>.h and .cc per message file, api_table.h and .cc. With it: message_fixtures.h for the
-tests. Run by CMake. Files that would not change are left alone, so that nothing is compiled in vain.
+Without --fixtures: <message>.h and .cc per message file, api_table.h and .cc. With it: message_fixtures.h and
+message_fields.h for the tests. Run by CMake. Files that would not change are left alone, so that nothing is compiled in vain.
 """
 
 import argparse
 import pathlib
 import sys
 
+import emit_fields
 import emit_fixtures
 import emit_header
 import emit_source
@@ -34,13 +35,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("schemas", type=pathlib.Path)
     parser.add_argument("out", type=pathlib.Path)
-    parser.add_argument("--fixtures", action="store_true", help="generate message_fixtures.h instead of the codec")
+    parser.add_argument("--fixtures", action="store_true", help="generate message_fixtures.h and message_fields.h instead of the codec")
     arguments = parser.parse_args()
     try:
         apis = schema.load(arguments.schemas)
         arguments.out.mkdir(parents=True, exist_ok=True)
         if arguments.fixtures:
             write(arguments.out / "message_fixtures.h", emit_fixtures.emit(apis))
+            write(arguments.out / "message_fields.h", emit_fields.emit(apis))
         else:
             codec(apis, arguments.out)
     except (schema.SchemaError, ValueError, OSError) as error:

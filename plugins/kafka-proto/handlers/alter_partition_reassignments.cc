@@ -11,11 +11,13 @@ namespace {
 using Request = AlterPartitionReassignmentsRequest;
 using Response = AlterPartitionReassignmentsResponse;
 
+constexpr size_t kMostItems = 10'000;
+
 struct Alteration {
   explicit Alteration(Call<AlterPartitionReassignments> c) : call(std::move(c)) {}
   Call<AlterPartitionReassignments> call;
   Response response;
-  Texts texts;
+  Texts texts{call.room()};
   std::vector<chr_reassignment> items;
   std::vector<std::pair<size_t, size_t>> places;  // where each of them stands in the answer
   std::vector<chr_change_result> results;
@@ -51,6 +53,14 @@ void finish(Alteration& alteration, chr_status overall) {
   alteration.call.answer(response);
 }
 
+// What is more than fits one change of the catalog; Kafka says the same of more than 10,000 changes.
+void refuse(Alteration& alteration) {
+  alteration.response.error_code = ErrorCode::kPolicyViolation;
+  alteration.response.error_message = "Unable to perform excessively large batch operation.";
+  alteration.response.responses.clear();
+  alteration.call.answer(alteration.response);
+}
+
 chr_reassignment item_of(const chr_topic& topic, const Request::Partition& asked, bool any_factor) {
   chr_reassignment item{};
   item.topic = topic.id;
@@ -73,11 +83,12 @@ void handle_alter_partition_reassignments(Broker& broker, Call<AlterPartitionRea
   {
     const Catalog catalog(broker);
     for (const Request::Topic& asked : request.topics) {
-      Response::Topic& out = alteration->response.responses.emplace_back();
+      Response::Topic& out = alteration->call.room().row(alteration->response.responses);
       out.name = asked.name;
       const std::optional<chr_topic> topic = catalog.topic(asked.name);
       for (const Request::Partition& partition : asked.partitions) {
-        out.partitions.emplace_back().partition_index = partition.partition_index;
+        Response::Partition& row = alteration->call.room().row(out.partitions);
+        row.partition_index = partition.partition_index;
         const bool known =
             topic.has_value() && catalog.partition(*topic, partition.partition_index).has_value();
         if (known) {
@@ -85,13 +96,14 @@ void handle_alter_partition_reassignments(Broker& broker, Call<AlterPartitionRea
           alteration->places.emplace_back(alteration->response.responses.size() - 1,
                                           out.partitions.size() - 1);
         } else {
-          out.partitions.back().error_code =
-              absent(catalog, ErrorCode::kUnknownTopicOrPartition, ErrorCode::kNotController);
-          out.partitions.back().error_message = "The topic or partition does not exist.";
+          row.error_code = absent(catalog, ErrorCode::kUnknownTopicOrPartition, ErrorCode::kNotController);
+          row.error_message = "The topic or partition does not exist.";
         }
       }
     }
   }
+  if (alteration->call.is_too_large()) return alteration->call.answer(alteration->response);
+  if (alteration->items.size() > kMostItems) return refuse(*alteration);
   if (alteration->items.empty()) return finish(*alteration, CHR_OK);
   alteration->results.resize(alteration->items.size());
   const Service<chr_metadata_v1>& metadata = broker.metadata;

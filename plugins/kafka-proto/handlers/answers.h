@@ -8,17 +8,26 @@
 #include <vector>
 
 #include "kafka-proto/partition/partition.h"
+#include "kafka-proto/server/answer_room.h"
 #include "kafka-proto/server/broker.h"
 #include "kafka-proto/wire/errors.h"
 
 namespace chronik::kafka {
 
-// Owns texts that an answer points to, until it is encoded.
+// Owns texts that an answer points to, until it is encoded. They count in the room of the answer that is
+// given.
 class Texts {
  public:
-  std::string_view keep(std::string text) { return texts_.emplace_back(std::move(text)); }
+  Texts() = default;
+  explicit Texts(AnswerRoom& room) : room_(&room) {}
+  std::string_view keep(std::string text) {
+    if (room_ != nullptr) room_->take(sizeof text + text.size());
+    if (room_ != nullptr && room_->passed()) texts_.clear();  // nobody reads them any more
+    return texts_.emplace_back(std::move(text));
+  }
 
  private:
+  AnswerRoom* room_ = nullptr;
   std::deque<std::string> texts_;
 };
 

@@ -63,7 +63,7 @@ struct ConfigAlteration {
   Broker& broker;
   Call<Api> call;
   typename Api::Response response;
-  Texts texts;
+  Texts texts{call.room()};
   ConfigChanges changes;
   std::vector<size_t> places;  // of each topic that changes, in the answer
   std::vector<chr_change_result> results;
@@ -94,7 +94,7 @@ void alter_configs(Broker& broker, Call<Api> call, F&& wanted) {
   {
     const Catalog catalog(broker);
     for (const auto& resource : request.resources) {
-      auto& out = work->response.responses.emplace_back();
+      auto& out = work->call.room().row(work->response.responses);
       out.resource_type = resource.resource_type;
       out.resource_name = resource.resource_name;
       out.error_message.reset();
@@ -112,6 +112,7 @@ void alter_configs(Broker& broker, Call<Api> call, F&& wanted) {
     }
   }
   const std::vector<chr_topic_configs>& topics = work->changes.topics();
+  if (work->call.is_too_large()) return work->call.answer(work->response);
   if (topics.empty()) return work->finish(CHR_OK);
   work->results.resize(topics.size());
   const chr_status status = broker.host.async(

@@ -18,7 +18,7 @@ struct Growth {
   explicit Growth(Call<CreatePartitions> c) : call(std::move(c)) {}
   Call<CreatePartitions> call;
   Response response;
-  Texts texts;
+  Texts texts{call.room()};
   std::deque<std::vector<int32_t>> assignments;
   std::vector<chr_more_partitions> items;
   std::vector<size_t> places;
@@ -99,7 +99,7 @@ void handle_create_partitions(Broker& broker, Call<CreatePartitions> call) {
     for (const Request::Topic& topic : request.topics) {
       const int count = std::exchange(times[topic.name], 0);
       if (count == 0) continue;  // it has its row
-      Response::Topic& out = growth->response.results.emplace_back();
+      Response::Topic& out = growth->call.room().row(growth->response.results);
       out.name = topic.name;
       chr_more_partitions item{};
       Problem problem = count > 1 ? Problem{ErrorCode::kInvalidRequest, std::string(kNamedTwice)}
@@ -113,6 +113,7 @@ void handle_create_partitions(Broker& broker, Call<CreatePartitions> call) {
       growth->items.push_back(item);
     }
   }
+  if (growth->call.is_too_large()) return growth->call.answer(growth->response);
   if (growth->items.empty()) return finish(*growth, CHR_OK);
   growth->results.resize(growth->items.size());
   const Service<chr_metadata_v1>& metadata = broker.metadata;

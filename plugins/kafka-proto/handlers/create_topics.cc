@@ -58,7 +58,7 @@ struct Creation {
   Broker& broker;
   Call<CreateTopics> call;
   Response response;
-  Texts texts;
+  Texts texts{call.room()};
   SimilarNames similar_names;
   std::deque<std::vector<int32_t>> assignments;
   std::deque<std::vector<chr_config_entry>> configs;
@@ -174,11 +174,10 @@ void describe_created(Creation& creation, const chr_new_topic& topic, const chr_
   for (uint64_t i = 0; i < topic.n_configs; ++i)
     set.emplace_back(from_abi(topic.configs[i].key), from_abi(topic.configs[i].value));
   for (const ConfigValue& value : topic_config_values(creation.broker, set, creation.texts)) {
-    Response::Config config;
+    Response::Config& config = creation.call.room().row(*out.configs);
     config.name = value.name;
     config.value = value.value;
     config.config_source = static_cast<int8_t>(value.source);
-    out.configs->push_back(config);
   }
 }
 
@@ -217,7 +216,7 @@ bool asks_for_too_many(const Broker& broker, const Request& request) {
 
 // The row of a topic that the request names once or more often.
 void take(Creation& creation, const Catalog& catalog, const Request::Topic& topic, Problem problem) {
-  Response::Topic& out = creation.response.topics.emplace_back();
+  Response::Topic& out = creation.call.room().row(creation.response.topics);
   out.name = topic.name;
   chr_new_topic wanted{};
   if (problem.code == ErrorCode::kNone) problem = read_topic(topic, catalog, creation, wanted);
@@ -248,6 +247,7 @@ void handle_create_topics(Broker& broker, Call<CreateTopics> call) {
       take(*creation, catalog, topic, std::move(problem));
     }
   }
+  if (creation->call.is_too_large()) return creation->call.answer(creation->response);
   if (creation->topics.empty()) return finish(*creation, CHR_OK);
   creation->results.resize(creation->topics.size());
   const Service<chr_metadata_v1>& metadata = broker.metadata;

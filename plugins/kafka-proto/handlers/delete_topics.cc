@@ -15,7 +15,7 @@ struct Deletion {
   explicit Deletion(Call<DeleteTopics> c) : call(std::move(c)) {}
   Call<DeleteTopics> call;
   Response response;
-  Texts texts;                   // names of topics that are given by id
+  Texts texts{call.room()};      // names of topics that are given by id
   std::vector<chr_uuid> topics;  // to delete
   std::vector<size_t> places;    // where each of them stands in the answer
   std::vector<chr_change_result> results;
@@ -55,7 +55,7 @@ void add(Deletion& deletion, const Catalog& catalog, Named& named, std::optional
   int times = 1;
   if (valid) times = std::exchange(by_id ? named.ids[key_of(id)] : named.names[*name], 0);
   if (times == 0) return;
-  Response::Topic& out = deletion.response.responses.emplace_back();
+  Response::Topic& out = deletion.call.room().row(deletion.response.responses);
   out.name = name;
   out.topic_id = id;
   if (!valid)
@@ -105,6 +105,7 @@ void handle_delete_topics(Broker& broker, Call<DeleteTopics> call) {
     }
     for (const std::string_view name : request.topic_names) add(*deletion, catalog, named, name, chr_uuid{});
   }
+  if (deletion->call.is_too_large()) return deletion->call.answer(deletion->response);
   if (deletion->topics.empty()) return finish(*deletion, CHR_OK);
   deletion->results.resize(deletion->topics.size());
   const Service<chr_metadata_v1>& metadata = broker.metadata;

@@ -15,8 +15,7 @@ using Response = DescribeConfigsResponse;
 
 enum ResourceType : int8_t { kTopicResource = 2, kBrokerResource = 4 };
 
-Response::Config describe(const Request& request, const ConfigValue& value) {
-  Response::Config out;
+void describe(const Request& request, const ConfigValue& value, AnswerRoom& room, Response::Config& out) {
   out.name = value.name;
   out.value = value.value;
   out.read_only = value.read_only;
@@ -25,23 +24,21 @@ Response::Config describe(const Request& request, const ConfigValue& value) {
   if (request.include_documentation) out.documentation = value.doc;
   if (request.include_synonyms) {
     for (const ConfigValue::Synonym& synonym : value.synonyms) {
-      Response::Synonym s;
+      Response::Synonym& s = room.row(out.synonyms);
       s.name = synonym.name;
       s.value = synonym.value;
       s.source = static_cast<int8_t>(synonym.source);
-      out.synonyms.push_back(s);
     }
   }
-  return out;
 }
 
 void fill(const Request& request, const Request::Resource& resource, const std::vector<ConfigValue>& values,
-          Response::Resource& out) {
+          AnswerRoom& room, Response::Resource& out) {
   std::unordered_set<std::string_view> keys;
   if (resource.configuration_keys.has_value())
     keys.insert(resource.configuration_keys->begin(), resource.configuration_keys->end());
   for (const ConfigValue& value : values) {
-    if (keys.empty() || keys.contains(value.name)) out.configs.push_back(describe(request, value));
+    if (keys.empty() || keys.contains(value.name)) describe(request, value, room, room.row(out.configs));
   }
 }
 
@@ -51,18 +48,19 @@ void refuse(Response::Resource& out, ErrorCode code, std::string_view message) {
 }
 
 void describe_topic(Broker& broker, const Catalog& catalog, const Request& request,
-                    const Request::Resource& resource, Texts& texts, Response::Resource& out) {
+                    const Request::Resource& resource, Texts& texts, AnswerRoom& room,
+                    Response::Resource& out) {
   if (!topic_name_problem(resource.resource_name).empty())
     return refuse(out, ErrorCode::kInvalidTopicException, "this is no legal topic name");
   const std::optional<chr_topic> topic = catalog.topic(resource.resource_name);
   if (!topic.has_value())
     return refuse(out, absent(catalog, ErrorCode::kUnknownTopicOrPartition, ErrorCode::kLeaderNotAvailable),
                   why_absent(catalog));
-  fill(request, resource, topic_config_values(broker, catalog.configs(*topic), texts), out);
+  fill(request, resource, topic_config_values(broker, catalog.configs(*topic), texts), room, out);
 }
 
 void describe_broker(Broker& broker, const Request& request, const Request::Resource& resource, Texts& texts,
-                     Response::Resource& out) {
+                     AnswerRoom& room, Response::Resource& out) {
   // The empty name asks for the defaults that were set for the whole cluster: there are none.
   if (resource.resource_name.empty()) return;
   int32_t id = -1;
@@ -70,7 +68,7 @@ void describe_broker(Broker& broker, const Request& request, const Request::Reso
   const auto [parsed, error] = std::from_chars(resource.resource_name.data(), end, id);
   if (error != std::errc() || parsed != end || id != broker.host.node().id)
     return refuse(out, ErrorCode::kInvalidRequest, "ask the broker that has this id for its configs");
-  fill(request, resource, broker_config_values(broker, texts), out);
+  fill(request, resource, broker_config_values(broker, texts), room, out);
 }
 
 }  // namespace
@@ -78,21 +76,21 @@ void describe_broker(Broker& broker, const Request& request, const Request::Reso
 void handle_describe_configs(Broker& broker, Call<DescribeConfigs> call) {
   const Catalog catalog(broker);
   const Request& request = call.request();
-  Texts texts;
+  Texts texts(call.room());
   Response response;
   std::set<std::pair<int8_t, std::string_view>> told;
   for (const Request::Resource& resource : request.resources) {
     // A row is hundreds of times as long as what asks for it, so each resource has one; see
     // docs/differences.md.
     if (!told.emplace(resource.resource_type, resource.resource_name).second) continue;
-    Response::Resource& out = response.results.emplace_back();
+    Response::Resource& out = call.room().row(response.results);
     out.resource_type = resource.resource_type;
     out.resource_name = resource.resource_name;
     out.error_message.reset();
     if (resource.resource_type == kTopicResource) {
-      describe_topic(broker, catalog, request, resource, texts, out);
+      describe_topic(broker, catalog, request, resource, texts, call.room(), out);
     } else if (resource.resource_type == kBrokerResource) {
-      describe_broker(broker, request, resource, texts, out);
+      describe_broker(broker, request, resource, texts, call.room(), out);
     } else {
       refuse(out, ErrorCode::kInvalidRequest, "only topics (2) and brokers (4) have configs here");
     }

@@ -24,7 +24,7 @@ struct Inquiry {
   }
   Broker& broker;
   Call<DescribeQuorum> call;
-  Texts texts;
+  Texts texts{call.room()};
   std::vector<chr_quorum_member> members;
   chr_quorum quorum{};
 };
@@ -37,10 +37,10 @@ bool asks_for_the_catalog(const Request& request) {
 void refuse(Call<DescribeQuorum>& call) {
   Response response;
   for (const Request::Topic& topic : call.request().topics) {
-    Response::Topic& out = response.topics.emplace_back();
+    Response::Topic& out = call.room().row(response.topics);
     out.topic_name = topic.topic_name;
     for (const Request::Partition& partition : topic.partitions) {
-      Response::Partition& refused = out.partitions.emplace_back();
+      Response::Partition& refused = call.room().row(out.partitions);
       refused.partition_index = partition.partition_index;
       refused.error_code = ErrorCode::kUnknownTopicOrPartition;
       refused.error_message = "only partition 0 of __cluster_metadata has a quorum";

@@ -62,9 +62,9 @@ bool cursor_is_valid(const DescribeTopicPartitionsRequest& request) {
                            &DescribeTopicPartitionsRequest::Topic::name) != request.topics.end();
 }
 
-void refuse_all(const DescribeTopicPartitionsRequest& request, Response& response) {
-  for (const auto& topic : request.topics)
-    response.topics.push_back(missing(topic.name, ErrorCode::kInvalidRequest));
+void refuse_all(Call<DescribeTopicPartitions>& call, Response& response) {
+  for (const auto& topic : call.request().topics)
+    call.room().row(response.topics) = missing(topic.name, ErrorCode::kInvalidRequest);
 }
 
 }  // namespace
@@ -74,25 +74,25 @@ void handle_describe_topic_partitions(Broker& broker, Call<DescribeTopicPartitio
   const DescribeTopicPartitionsRequest& request = call.request();
   Response response;
   if (!cursor_is_valid(request)) {
-    refuse_all(request, response);
+    refuse_all(call, response);
     return call.answer(response);
   }
   int32_t room = std::clamp(request.response_partition_limit, 1, kMostPartitions);
   for (const std::string_view name : names_in_order(request, catalog)) {
     const std::optional<chr_topic> topic = catalog.topic(name);
     if (!topic.has_value()) {
-      response.topics.push_back(missing(
+      call.room().row(response.topics) = missing(
           name, topic_name_problem(name).empty()
                     ? absent(catalog, ErrorCode::kUnknownTopicOrPartition, ErrorCode::kLeaderNotAvailable)
-                    : ErrorCode::kInvalidTopicException));
+                    : ErrorCode::kInvalidTopicException);
       continue;
     }
     const bool resumed = request.cursor.has_value() && request.cursor->topic_name == name;
     int32_t next = resumed ? request.cursor->partition_index : 0;
     const auto count = static_cast<int32_t>(topic->n_partitions);
-    if (room > 0) response.topics.push_back(head(*topic));
+    if (room > 0) call.room().row(response.topics) = head(*topic);
     for (; next < count && room > 0; ++next, --room)
-      response.topics.back().partitions.push_back(describe_one(broker, catalog, *topic, next));
+      call.room().row(response.topics.back().partitions) = describe_one(broker, catalog, *topic, next);
     if (next < count) {
       response.next_cursor.emplace();
       response.next_cursor->topic_name = name;

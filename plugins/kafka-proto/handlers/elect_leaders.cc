@@ -21,7 +21,7 @@ struct Ballot {
   explicit Ballot(Call<ElectLeaders> c) : call(std::move(c)) {}
   Call<ElectLeaders> call;
   Response response;
-  Texts texts;
+  Texts texts{call.room()};
   bool all = false;  // the client named no partitions: what needs no election is not told
   std::vector<Elections::Item> items;
   std::vector<std::pair<size_t, size_t>> places;  // where each of them stands in the answer
@@ -51,7 +51,7 @@ void add(Ballot& ballot, const Catalog& catalog, const std::optional<chr_topic>&
   const std::optional<chr_partition> partition =
       topic.has_value() ? catalog.partition(*topic, index) : std::optional<chr_partition>();
   Response::Topic& to = ballot.response.replica_election_results.back();
-  Response::Partition& out = to.partition_result.emplace_back();
+  Response::Partition& out = ballot.call.room().row(to.partition_result);
   out.partition_id = index;
   if (!partition.has_value()) {
     out.error_code = absent(catalog, ErrorCode::kUnknownTopicOrPartition, ErrorCode::kNotController);
@@ -71,12 +71,12 @@ void read(Ballot& ballot, const Catalog& catalog) {
   std::vector<Response::Topic>& topics = ballot.response.replica_election_results;
   for (uint32_t i = 0; ballot.all && i < catalog.topic_count(); ++i) {
     const std::optional<chr_topic> topic = catalog.topic_at(i);
-    topics.emplace_back().topic = ballot.texts.keep(std::string(from_abi(topic->name)));
+    ballot.call.room().row(topics).topic = ballot.texts.keep(std::string(from_abi(topic->name)));
     for (uint32_t p = 0; p < topic->n_partitions; ++p) add(ballot, catalog, topic, static_cast<int32_t>(p));
   }
   if (ballot.all) return;
   for (const Request::Topic& asked : *request.topic_partitions) {
-    topics.emplace_back().topic = asked.topic;
+    ballot.call.room().row(topics).topic = asked.topic;
     const std::optional<chr_topic> topic = catalog.topic(asked.topic);
     for (const int32_t index : asked.partitions) add(ballot, catalog, topic, index);
   }
@@ -108,6 +108,7 @@ void handle_elect_leaders(Broker& broker, Call<ElectLeaders> call) {
     return ballot->call.answer(ballot->response);
   }
   read(*ballot, Catalog(broker));
+  if (ballot->call.is_too_large()) return ballot->call.answer(ballot->response);
   const uint32_t home = ballot->call.shard();
   on_shard(broker.host, 0, [&broker, ballot, home] {
     broker.elections->elect(ballot->items, timeout_ns(ballot->call.request().timeout_ms),

@@ -1,5 +1,6 @@
 // ListOffsets (2): where a partition begins, ends, or was at a time.
 #include <map>
+#include <unordered_map>
 #include <utility>
 
 #include "kafka-proto/handlers/answers.h"
@@ -35,12 +36,18 @@ bool too_old_for(int64_t timestamp, int16_t version) {
   return timestamp < kEarliestPending;
 }
 
+// Where a row stands in the answer, which grows.
+struct Place {
+  size_t topic, partition;
+};
+
 void look_up(const std::shared_ptr<ListJob>& job, const std::shared_ptr<Partition>& partition,
-             const Request::Partition& asked, Response::Partition& out) {
+             const Request::Partition& asked, Place at) {
   ++job->left;
-  on_shard(job->broker.host, partition->shard(), [job, partition, asked, &out] {
-    const auto finish = [job, &out](const Partition::FoundOffset& found) {
-      on_shard(job->broker.host, job->call.shard(), [job, &out, found] {
+  on_shard(job->broker.host, partition->shard(), [job, partition, asked, at] {
+    const auto finish = [job, at](const Partition::FoundOffset& found) {
+      on_shard(job->broker.host, job->call.shard(), [job, at, found] {
+        Response::Partition& out = job->response.topics[at.topic].partitions[at.partition];
         out.error_code = found.error;
         out.offset = found.offset;
         out.timestamp = found.timestamp;
@@ -80,23 +87,27 @@ void handle_list_offsets(Broker& broker, Call<ListOffsets> call) {
   const auto job = std::make_shared<ListJob>(broker, std::move(call));
   const std::shared_ptr<const PartitionMap> map = broker.partitions->map();
   const Request& request = job->call.request();
+  AnswerRoom& room = job->call.room();
   auto counts = count_names(request);
-  job->response.topics.resize(request.topics.size());
-  for (size_t t = 0; t < request.topics.size(); ++t) {
-    const Request::Topic& topic = request.topics[t];
+  std::unordered_map<std::string_view, size_t> topics;  // where each stands in the answer
+  for (const Request::Topic& topic : request.topics) {
     const HostedTopic* hosted = map->find(topic.name);
-    job->response.topics[t].name = topic.name;
-    std::vector<Response::Partition>& answers = job->response.topics[t].partitions;
-    answers.reserve(topic.partitions.size());  // others keep references into it
+    const auto [found, is_new] = topics.try_emplace(topic.name);
+    if (is_new) {
+      room.row(job->response.topics).name = topic.name;
+      found->second = job->response.topics.size() - 1;
+    }
+    std::vector<Response::Partition>& answers = job->response.topics[found->second].partitions;
     for (const Request::Partition& asked : topic.partitions) {
       int& count = counts[{topic.name, asked.partition_index}];
       if (count == 0) continue;  // it was named before, and answered there
-      Response::Partition& out = answers.emplace_back();
+      Response::Partition& out = room.row(answers);
       out.partition_index = asked.partition_index;
       out.error_code = count > 1 ? ErrorCode::kInvalidRequest : check(*job, topic.name, hosted, asked);
       count = 0;
-      if (out.error_code == ErrorCode::kNone)
-        look_up(job, hosted->partitions[static_cast<size_t>(asked.partition_index)], asked, out);
+      if (out.error_code == ErrorCode::kNone && !room.passed())
+        look_up(job, hosted->partitions[static_cast<size_t>(asked.partition_index)], asked,
+                {found->second, answers.size() - 1});
     }
   }
   job->one_less();

@@ -13,6 +13,7 @@ namespace chronik::kafka {
 namespace {
 
 constexpr uint64_t kCreateTimeoutNs = 5'000'000'000;
+constexpr size_t kMostCreated = 10'000;              // by one request
 constexpr uint64_t kFirstElectionsNs = 500'000'000;  // how long what was created may be without leaders
 constexpr uint64_t kFirstBrokersNs = 1'000'000'000;  // how long a node may know of none
 
@@ -76,16 +77,13 @@ void answer(Broker& broker, const Catalog& catalog, Call<Metadata>& call) {
   if (!catalog.cluster_id().empty()) response.cluster_id = catalog.cluster_id();
   response.controller_id = controller_of(broker, catalog, brokers);
   const bool with_operations = request.include_topic_authorized_operations;
+  AnswerRoom& room = call.room();
   if (asks_for_all(call)) {
     for (uint32_t i = 0; i < catalog.topic_count(); ++i)
-      response.topics.push_back(describe(broker, catalog, *catalog.topic_at(i), with_operations));
+      room.row(response.topics) = describe(broker, catalog, *catalog.topic_at(i), with_operations);
   } else {
-    std::set<std::pair<std::string_view, std::string_view>> told;
-    for (const MetadataRequest::Topic& asked : *request.topics) {
-      const std::string_view id(reinterpret_cast<const char*>(asked.topic_id.b), sizeof asked.topic_id.b);
-      if (told.emplace(asked.name.value_or(std::string_view()), id).second)
-        response.topics.push_back(describe_asked(broker, catalog, asked, call.version(), with_operations));
-    }
+    for (const MetadataRequest::Topic& asked : *request.topics)
+      room.row(response.topics) = describe_asked(broker, catalog, asked, call.version(), with_operations);
   }
   if (request.include_cluster_authorized_operations)
     response.cluster_authorized_operations = kClusterOperations;
@@ -103,8 +101,18 @@ bool asks_by_id_too_early(const Call<Metadata>& call) {
 void refuse(Call<Metadata>& call) {
   MetadataResponse response;
   for (const MetadataRequest::Topic& asked : *call.request().topics)
-    response.topics.push_back(unknown(asked, ErrorCode::kInvalidRequest));
+    call.room().row(response.topics) = unknown(asked, ErrorCode::kInvalidRequest);
   call.answer(response);
+}
+
+// However often a request names a topic, it is looked for and told of once, as in Kafka.
+void name_once(Call<Metadata>& call) {
+  if (!call.request().topics.has_value()) return;
+  std::set<std::pair<std::string_view, std::string_view>> named;
+  std::erase_if(*call.request().topics, [&](const MetadataRequest::Topic& topic) {
+    const std::string_view id(reinterpret_cast<const char*>(topic.topic_id.b), sizeof topic.topic_id.b);
+    return !named.emplace(topic.name.value_or(std::string_view()), id).second;
+  });
 }
 
 std::set<std::string_view> missing_topics(const Broker& broker, const Catalog& catalog,
@@ -113,6 +121,7 @@ std::set<std::string_view> missing_topics(const Broker& broker, const Catalog& c
   if (asks_for_all(call) || !broker.config.auto_create_topics || !call.request().allow_auto_topic_creation)
     return missing;
   for (const MetadataRequest::Topic& asked : *call.request().topics) {
+    if (missing.size() == kMostCreated) break;  // the catalog takes no more at once
     const std::string_view name = asked.name.value_or(std::string_view());
     if (is_zero(asked.topic_id) && topic_name_problem(name).empty() && !catalog.topic(name))
       missing.insert(name);
@@ -207,6 +216,7 @@ void serve(const std::shared_ptr<Asking>& asking, const Catalog& catalog) {
 // this node alone, and that all else has no leader yet.
 void handle_metadata(Broker& broker, Call<Metadata> call) {
   if (asks_by_id_too_early(call)) return refuse(call);
+  name_once(call);
   const auto asking = std::make_shared<Asking>(broker, std::move(call));
   broker.catalog_waits->wait(broker.host.now_ns() + kFirstBrokersNs,
                              [asking](const Catalog& catalog, bool over) {

@@ -22,15 +22,20 @@ struct EpochJob {
   }
 };
 
+// Where a row stands in the answer, which grows.
+struct Place {
+  size_t topic, partition;
+};
+
 void look_up(const Host& host, const std::shared_ptr<EpochJob>& job,
-             const std::shared_ptr<Partition>& partition, const Request::Partition& asked,
-             Response::Partition& out) {
+             const std::shared_ptr<Partition>& partition, const Request::Partition& asked, Place at) {
   ++job->left;
-  on_shard(host, partition->shard(), [&host, job, partition, asked, &out] {
+  on_shard(host, partition->shard(), [&host, job, partition, asked, at] {
     const ErrorCode error = partition->leads(asked.current_leader_epoch);
     const auto [epoch, end] = error == ErrorCode::kNone ? partition->epoch_end(asked.leader_epoch)
                                                         : std::pair<int32_t, int64_t>(-1, -1);
-    on_shard(host, job->call.shard(), [job, &out, error, epoch, end] {
+    on_shard(host, job->call.shard(), [job, at, error, epoch, end] {
+      Response::Partition& out = job->response.topics[at.topic].partitions[at.partition];
       out.error_code = error;
       out.leader_epoch = epoch;
       out.end_offset = end;
@@ -45,23 +50,22 @@ void handle_offset_for_leader_epoch(Broker& broker, Call<OffsetForLeaderEpoch> c
   const auto job = std::make_shared<EpochJob>(std::move(call));
   const std::shared_ptr<const PartitionMap> map = broker.partitions->map();
   const Request& request = job->call.request();
-  job->response.topics.resize(request.topics.size());
-  for (size_t t = 0; t < request.topics.size(); ++t) {
-    const Request::Topic& topic = request.topics[t];
-    job->response.topics[t].topic = topic.topic;
-    job->response.topics[t].partitions.resize(topic.partitions.size());
+  AnswerRoom& room = job->call.room();
+  for (const Request::Topic& topic : request.topics) {
+    Response::Topic& answer = room.row(job->response.topics);
+    answer.topic = topic.topic;
     const HostedTopic* hosted = map->find(topic.topic);
-    for (size_t p = 0; p < topic.partitions.size(); ++p) {
-      const Request::Partition& asked = topic.partitions[p];
-      Response::Partition& out = job->response.topics[t].partitions[p];
+    for (const Request::Partition& asked : topic.partitions) {
+      Response::Partition& out = room.row(answer.partitions);
       out.partition = asked.partition;
       if (hosted == nullptr || !hosted->has(asked.partition)) {
         out.error_code = not_hosted(broker, topic.topic, nullptr, asked.partition);
       } else if (const auto& partition = hosted->partitions[static_cast<size_t>(asked.partition)];
                  partition == nullptr) {
         out.error_code = ErrorCode::kNotLeaderOrFollower;
-      } else {
-        look_up(broker.host, job, partition, asked, out);
+      } else if (!room.passed()) {
+        look_up(broker.host, job, partition, asked,
+                {job->response.topics.size() - 1, answer.partitions.size() - 1});
       }
     }
   }

@@ -1,5 +1,6 @@
 // Produce (0): checks every batch on the connection's shard, appends it on the shard of its partition,
 // answers when all of them reached what `acks` asks for.
+#include <unordered_map>
 #include <utility>
 
 #include "kafka-proto/handlers/answers.h"
@@ -38,7 +39,7 @@ struct ProduceJob : std::enable_shared_from_this<ProduceJob> {
   Broker& broker;
   Call<Produce> call;
   Response response;
-  Texts texts;
+  Texts texts{call.room()};
   std::vector<std::shared_ptr<Bundle>> bundles;  // under way, by shard; null: none
   size_t bundles_left = 0;
   bool failed = false;                           // some partition has an error
@@ -58,10 +59,9 @@ void set_refusal(ProduceJob& job, Response::Partition& out, Refusal refusal) {
   if (!refusal.message.empty()) out.error_message = job.texts.keep(std::move(refusal.message));
   job.record_errors_left -= refusal.records.size();
   for (RecordError& record : refusal.records) {
-    Response::RecordError error;
+    Response::RecordError& error = job.call.room().row(out.record_errors);
     error.batch_index = record.index;
     error.batch_index_error_message = job.texts.keep(std::move(record.message));
-    out.record_errors.push_back(error);
   }
 }
 
@@ -174,6 +174,52 @@ void take(Intake& intake, const Request::Topic& named, const HostedTopic* topic,
   bundle->items.push_back({&out, partition, std::move(*admitted), std::move(bytes)});
 }
 
+// A partition of the request, and its row in the answer.
+struct Asked {
+  const Request::Topic* topic;
+  const Request::Partition* partition;
+  size_t row, partition_row;
+};
+
+// Makes a row for each partition. Of one that is named several times only the last batch counts, as in Kafka.
+std::vector<Asked> make_rows(ProduceJob& job) {
+  AnswerRoom& room = job.call.room();
+  const bool by_id = job.call.version() >= 13;
+  std::vector<Response::Topic>& rows = job.response.responses;
+  const std::vector<Request::Topic>& named = job.call.request().topic_data;
+  std::unordered_map<std::string_view, size_t> topics;
+  std::unordered_map<uint64_t, size_t> places;  // of partitions, in `asked`
+  std::vector<Asked> asked;
+  if (named.size() == 1 && named[0].partition_data.size() == 1) {  // most often: nothing to compare
+    room.row(rows).name = named[0].name;
+    rows[0].topic_id = named[0].topic_id;
+    room.row(rows[0].partition_responses).index = named[0].partition_data[0].index;
+    return {{named.data(), named[0].partition_data.data(), 0, 0}};
+  }
+  for (const Request::Topic& topic : named) {
+    const std::string_view id(reinterpret_cast<const char*>(topic.topic_id.b), sizeof topic.topic_id.b);
+    const auto [found, is_new] = topics.try_emplace(by_id ? id : topic.name);
+    if (is_new) {
+      Response::Topic& out = room.row(rows);
+      out.name = topic.name;
+      out.topic_id = topic.topic_id;
+      found->second = rows.size() - 1;
+    }
+    std::vector<Response::Partition>& partitions = rows[found->second].partition_responses;
+    for (const Request::Partition& partition : topic.partition_data) {
+      const uint64_t key = uint64_t{found->second} << 32 | static_cast<uint32_t>(partition.index);
+      const auto [place, is_first] = places.try_emplace(key, asked.size());
+      if (!is_first) {
+        asked[place->second].partition = &partition;
+        continue;
+      }
+      room.row(partitions).index = partition.index;
+      asked.push_back({&topic, &partition, found->second, partitions.size() - 1});
+    }
+  }
+  return asked;
+}
+
 // When time is up, what is not there yet says REQUEST_TIMED_OUT: its outcome is unknown.
 void start_timer(ProduceJob& job) {
   constexpr int32_t kShortestMs = 1;
@@ -200,18 +246,14 @@ void handle_produce(Broker& broker, Call<Produce> call) {
   job->bundles.resize(broker.host.shard_count());
   Intake intake{*job, broker.partitions->map()};
   const Request& request = job->call.request();
-  job->response.responses.resize(request.topic_data.size());
-  for (size_t t = 0; t < request.topic_data.size(); ++t) {
-    const Request::Topic& topic = request.topic_data[t];
-    Response::Topic& out = job->response.responses[t];
-    out.name = topic.name;
-    out.topic_id = topic.topic_id;
-    out.partition_responses.resize(topic.partition_data.size());
-    const HostedTopic* hosted = find_topic(intake, topic);
-    for (size_t p = 0; p < topic.partition_data.size(); ++p) {
-      out.partition_responses[p].index = topic.partition_data[p].index;
-      take(intake, topic, hosted, topic.partition_data[p], out.partition_responses[p]);
-    }
+  const std::vector<Asked> asked = make_rows(*job);
+  if (job->call.is_too_large()) return job->call.answer(job->response);
+  const Request::Topic* topic = nullptr;
+  const HostedTopic* hosted = nullptr;
+  for (const Asked& item : asked) {
+    if (std::exchange(topic, item.topic) != item.topic) hosted = find_topic(intake, *topic);
+    take(intake, *topic, hosted, *item.partition,
+         job->response.responses[item.row].partition_responses[item.partition_row]);
   }
   if (job->bundles_left == 0) return answer(*job);
   const std::vector<std::shared_ptr<Bundle>> bundles = job->bundles;

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "kafka-proto/server/answer_room.h"
 #include "kafka-proto/server/broker.h"
 #include "kafka-proto/server/connection.h"
 
@@ -43,6 +44,8 @@ class Answer {
   void send(std::optional<OutFrame> frame);
   // Any shard. Instead of send(): the client learns of a failure by the end of its connection.
   void end_connection(std::string reason);
+  // The same, for an answer to this message that would be larger than any may be.
+  void refuse_size(std::string_view message);
   // On the connection's shard, while this request is the newest: see Connection::on_close.
   void on_close(std::function<void()> fn) { in_flight_.connection->on_close(std::move(fn)); }
   int16_t version() const { return in_flight_.version; }
@@ -78,8 +81,20 @@ class Call {
   // The lease under which the request's bytes stand, for what outlives the Call.
   const Lease& frame() const { return answer_.frame(); }
 
+  // What the answer takes; a handler makes its rows by it.
+  AnswerRoom& room() { return room_; }
+  // Whether the answer in the making passed what an answer may take: what is proposed now could not be
+  // answered.
+  bool is_too_large() const { return room_.passed(); }
+
+  // Or the end of the connection, where the answer would be too large.
   void answer(const Response& response) {
-    answer_.send(encode_response(answer_.version(), answer_.correlation_id(), response));
+    if (room_.passed()) return answer_.refuse_size(Api::Request::kName);
+    Writer out = begin_response(api_info(Api::kApi), version(), answer_.correlation_id());
+    out.limit(AnswerRoom::kMostBytes);
+    response.encode(out, version());
+    if (out.passed_limit()) return answer_.refuse_size(Api::Request::kName);
+    answer_.send(std::move(out).finish_frame());
   }
   // Produce with acks=0 has no answer.
   void answer_nothing() { answer_.send(std::nullopt); }
@@ -89,6 +104,7 @@ class Call {
  private:
   Answer answer_;
   Request request_;
+  AnswerRoom room_;
 };
 
 }  // namespace chronik::kafka

@@ -251,6 +251,11 @@ void Answer::end_connection(std::string reason) {
                              reason = std::move(reason)] { connection->refuse(reason); });
 }
 
+void Answer::refuse_size(std::string_view message) {
+  end_connection(fmt::format("the answer to a {} would have more than {} bytes: ask for less at once",
+                             message, AnswerRoom::kMostBytes));
+}
+
 void Answer::abandon() {
   const uint32_t shard = in_flight_.connection->shard();
   broker_->host.post(shard, [connection = std::move(in_flight_.connection)] { connection->close(); });

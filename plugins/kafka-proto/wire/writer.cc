@@ -97,7 +97,12 @@ Writer::~Writer() {
 }
 
 void Writer::enlarge(size_t n) {
-  const size_t capacity = std::max(capacity_ * 2, used_ + n);
+  if (used_ + n > most_) {
+    passed_limit_ = true;
+    used_ = 0;
+    if (n <= capacity_) return;
+  }
+  const size_t capacity = std::max(std::min(capacity_ * 2, most_), used_ + n);
   auto bytes = std::make_unique_for_overwrite<uint8_t[]>(capacity);
   std::memcpy(bytes.get(), bytes_.get(), used_);
   bytes_ = std::move(bytes);
@@ -175,6 +180,7 @@ size_t Writer::begin_tag(uint32_t number) {
 }
 
 void Writer::end_tag(size_t begin) {
+  if (passed_limit_) return;  // what stands before `begin` may be gone
   // The size stands before the content, and is known only now: make room for it.
   const size_t content = used_ - begin;
   uint8_t encoded[kMaxVarintBytes];

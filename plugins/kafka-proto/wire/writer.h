@@ -57,6 +57,11 @@ class Writer {
   Writer& operator=(const Writer&) = delete;
   ~Writer();
 
+  // From now on its own bytes are at most so many, those of external slices not counted. Beyond that they are
+  // dropped, and there is no frame to finish.
+  void limit(size_t most) { most_ = most; }
+  bool passed_limit() const { return passed_limit_; }
+
   // Bytes so far, those of external slices included.
   uint64_t size() const { return used_ + external_bytes_; }
 
@@ -126,6 +131,8 @@ class Writer {
   std::unique_ptr<uint8_t[]> bytes_;
   size_t used_ = 0;
   size_t capacity_;
+  size_t most_ = SIZE_MAX;
+  bool passed_limit_ = false;
   uint64_t external_bytes_ = 0;
   std::vector<External> externals_;
 };

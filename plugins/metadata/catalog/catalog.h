@@ -81,8 +81,10 @@ class Catalog {
   ItemResult create(const NewTopic& item, Outcome* out);
   ItemResult remove(const DeletedTopic& item, Outcome* out);
   ItemResult extend(const MorePartitions& item, Outcome* out);
-  ItemResult reassign(const Reassignment& item, Outcome* out);
-  ItemResult finish(const FinishedReassignment& item, Outcome* out);
+  // `touched`: topics whose digest is to be made anew.
+  ItemResult reassign(const Reassignment& item, std::set<Uuid>* touched, Outcome* out);
+  ItemResult finish(const FinishedReassignment& item, std::set<Uuid>* touched, Outcome* out);
+  void redigest(const std::set<Uuid>& topics);
   ItemResult change(const NodeChange& item, Outcome* out);
   ItemResult alter(const AlteredConfigs& item, Outcome* out);
   void put_node(Node node, Outcome* out);

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "catalog/catalog.h"
 #include "catalog/digest.h"
@@ -90,14 +91,28 @@ Verdict check(const Catalog& catalog, const FinishedReassignment& item) {
 }
 
 void Catalog::apply(const AlterReassignments& command, Outcome* out) {
-  for (const Reassignment& item : command.items) out->items.push_back(reassign(item, out));
+  std::set<Uuid> touched;
+  for (const Reassignment& item : command.items) out->items.push_back(reassign(item, &touched, out));
+  redigest(touched);
 }
 
 void Catalog::apply(const FinishReassignments& command, Outcome* out) {
-  for (const FinishedReassignment& item : command.items) out->items.push_back(finish(item, out));
+  std::set<Uuid> touched;
+  for (const FinishedReassignment& item : command.items) out->items.push_back(finish(item, &touched, out));
+  redigest(touched);
 }
 
-ItemResult Catalog::reassign(const Reassignment& item, Outcome* out) {
+// A digest costs as much as its topic has partitions, and a command may name each of them.
+void Catalog::redigest(const std::set<Uuid>& topics) {
+  for (const Uuid& id : topics) {
+    Topic& topic = edit(by_id_.at(id));
+    parts_digest_ -= topic.digest;
+    topic.digest = digest_of(topic);
+    parts_digest_ += topic.digest;
+  }
+}
+
+ItemResult Catalog::reassign(const Reassignment& item, std::set<Uuid>* touched, Outcome* out) {
   Verdict verdict = item.verdict;
   if (verdict.code == CHR_OK) verdict = check(*this, item);
   if (verdict.code != CHR_OK) return {verdict.code, verdict.message, item.id, 0};
@@ -108,27 +123,22 @@ ItemResult Catalog::reassign(const Reassignment& item, Outcome* out) {
   Move move{target, others_of(before, item.partition, target)};
   const Move* present = before.move_of(item.partition);
   if (present != nullptr ? *present == move : equal(replicas, target)) return done;
-  Topic& topic = edit(by_id_.at(item.id));
-  parts_digest_ -= topic.digest;
-  topic.moves[item.partition] = std::move(move);
-  topic.digest = digest_of(topic);
-  parts_digest_ += topic.digest;
+  edit(by_id_.at(item.id)).moves[item.partition] = std::move(move);
+  touched->insert(item.id);
   out->changed = true;
   return done;
 }
 
-ItemResult Catalog::finish(const FinishedReassignment& item, Outcome* out) {
+ItemResult Catalog::finish(const FinishedReassignment& item, std::set<Uuid>* touched, Outcome* out) {
   Verdict verdict = item.verdict;
   if (verdict.code == CHR_OK) verdict = check(*this, item);
   if (verdict.code != CHR_OK) return {verdict.code, verdict.message, item.id, 0};
   const ItemResult done{CHR_OK, {}, item.id, static_cast<uint32_t>(find(item.id)->partitions.size())};
   if (find(item.id)->move_of(item.partition) == nullptr) return done;
   Topic& topic = edit(by_id_.at(item.id));
-  parts_digest_ -= topic.digest;
   topic.set_replicas(static_cast<size_t>(item.partition), item.replicas);
   topic.moves.erase(item.partition);
-  topic.digest = digest_of(topic);
-  parts_digest_ += topic.digest;
+  touched->insert(item.id);
   out->changed = true;
   return done;
 }

@@ -6,7 +6,7 @@ file(GLOB schemas CONFIGURE_DEPENDS ${CHRONIK_KAFKA_SCHEMAS}/*.msg)
 file(GLOB scripts CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/plugins/kafka-proto/codegen/*.py)
 add_custom_command(
   OUTPUT ${fixtures}/fixtures.stamp
-  BYPRODUCTS ${fixtures}/message_fixtures.h
+  BYPRODUCTS ${fixtures}/message_fixtures.h ${fixtures}/message_fields.h
   COMMAND ${Python3_EXECUTABLE} -B ${CHRONIK_KAFKA_CODEGEN} ${CHRONIK_KAFKA_SCHEMAS} ${fixtures} --fixtures
   COMMAND ${CMAKE_COMMAND} -E touch ${fixtures}/fixtures.stamp
   DEPENDS ${schemas} ${scripts}

@@ -115,6 +115,29 @@ TEST_F(ReassignmentTest, AnotherOrderIsAMoveAndTheSameIsNone) {
   EXPECT_EQ(topic().digest, before);
 }
 
+// A command that names a partition again and again, or all of them, makes the topic's digest once, at its
+// end: the one that a snapshot of it would give.
+TEST_F(ReassignmentTest, OneCommandMovesManyPartitions) {
+  const auto expect_true_digest = [&] {
+    Catalog restored;
+    restored.restore(catalog_.scalars());
+    for (const auto& [id, node] : catalog_.nodes()) EXPECT_TRUE(restored.restore(node).has_value());
+    EXPECT_TRUE(restored.restore(topic()).has_value());
+    EXPECT_EQ(restored.digest(), catalog_.digest());
+    EXPECT_EQ(restored.find(id_of(10))->digest, topic().digest);
+  };
+  AlterReassignments many;
+  for (int i = 0; i < 9; ++i) many.items.push_back({{}, id_of(10), i % 3, false, false, {3 + i / 3, 2}});
+  const Outcome out = run(many);
+  EXPECT_EQ(out.items.size(), 9u);
+  EXPECT_TRUE(out.changed);
+  for (int32_t partition = 0; partition < 3; ++partition) EXPECT_EQ(move(partition).target, (Ids{5, 2}));
+  expect_true_digest();
+  run(FinishReassignments{{{{}, id_of(10), 0, {5, 2}}, {{}, id_of(10), 2, {5, 2}}}});
+  EXPECT_EQ(topic().moves.size(), 1u);
+  expect_true_digest();
+}
+
 TEST_F(ReassignmentTest, Refusals) {
   EXPECT_EQ(reassign(3, {1}), CHR_E_NOT_FOUND);
   EXPECT_EQ(reassign(-1, {1}), CHR_E_NOT_FOUND);

@@ -287,5 +287,26 @@ TEST_F(ProduceTest, AnAnswerTellsOfAThousandRecordsInAll) {
   EXPECT_EQ(told, (std::vector<size_t>{400, 400, 200, 0}));
 }
 
+// Of a partition that is named twice the last batch counts, and there is one row; a topic has one, too. As in
+// Kafka.
+TEST_F(ProduceTest, OfAPartitionThatIsNamedTwiceTheLastBatchCounts) {
+  broker.add_topic("u");
+  const std::string one = broker.batch({.records = 1}), three = broker.batch({.records = 3});
+  ProduceRequest request = produce_request("t", 0, one);
+  const auto add = [&](std::string_view topic, int32_t partition, const std::string& records) {
+    request.topic_data.push_back(produce_request(topic, partition, records).topic_data[0]);
+  };
+  add("u", 0, one);
+  add("t", 1, one);
+  add("t", 0, three);
+  const ProduceResponse response = client.call<Produce>(9, request);
+  ASSERT_EQ(response.responses.size(), 2u);
+  EXPECT_EQ(response.responses[0].name, "t");
+  ASSERT_EQ(response.responses[0].partition_responses.size(), 2u);
+  EXPECT_EQ(response.responses[0].partition_responses[0].base_offset, 0);
+  EXPECT_EQ(response.responses[1].partition_responses.size(), 1u);
+  EXPECT_EQ(produce(one).base_offset, 3);
+}
+
 }  // namespace
 }  // namespace chronik::kafka::testing

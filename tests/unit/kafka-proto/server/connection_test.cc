@@ -311,5 +311,24 @@ TEST_F(ConnectionTest, HangingUpInTheMiddleOfEverything) {
   EXPECT_EQ(broker.host.metric("chronik_kafka_connections"), 0);
 }
 
+// What would have more than 64 MiB is not made: neither its rows nor its bytes.
+TEST_F(ConnectionTest, AnAnswerThatIsTooLargeEndsItsConnectionByName) {
+  TestClient client = broker.client();
+  TestClient other = broker.client();
+  DescribeQuorumRequest request;
+  request.topics.emplace_back().topic_name = "t";
+  request.topics[0].partitions.resize(1'000'000);
+  client.send<DescribeQuorum>(0, request);
+  broker.host.run();
+  EXPECT_FALSE(client.open());
+  EXPECT_TRUE(client.wire().received.empty());
+  const auto& line = broker.host.logs().back();
+  EXPECT_EQ(line.message,
+            "closed a connection: the answer to a DescribeQuorumRequest would have more than 67108864 bytes: "
+            "ask for less at once");
+  EXPECT_EQ(line.fields, "peer=192.0.2.7:50123");
+  EXPECT_EQ(other.call<ApiVersions>(0, {}).error_code, ErrorCode::kNone);
+}
+
 }  // namespace
 }  // namespace chronik::kafka::testing

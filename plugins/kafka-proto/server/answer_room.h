@@ -1,0 +1,31 @@
+// AnswerRoom: what an answer takes while it is made, and the most that it may.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace chronik::kafka {
+
+// Counts rows and texts in memory; the bytes on the wire have the same bound (Call::answer). Where an answer
+// passes it, what is made goes nowhere: the last row begins anew each time, so that a handler needs to look
+// only before it changes something, and the connection ends instead of the answer. Touched on the
+// connection's shard.
+class AnswerRoom {
+ public:
+  static constexpr uint64_t kMostBytes = uint64_t{64} << 20;
+
+  void take(uint64_t bytes) { taken_ += bytes; }
+  bool passed() const { return taken_ > kMostBytes; }
+
+  template <class Row>
+  Row& row(std::vector<Row>& rows) {
+    take(sizeof(Row));
+    if (passed() && !rows.empty()) return rows.back() = Row();
+    return rows.emplace_back();
+  }
+
+ private:
+  uint64_t taken_ = 0;
+};
+
+}  // namespace chronik::kafka

@@ -1,0 +1,75 @@
+# What requests cost: the plugin once more, counting its steps. With a sanitizer it would count the sanitizer's.
+if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "GNU" OR CHRONIK_SANITIZE)
+  return()
+endif()
+
+set(cost_sources "")
+foreach(library kafka_wire kafka_records kafka_server)
+  get_target_property(sources ${library} SOURCES)
+  get_target_property(folder ${library} SOURCE_DIR)
+  foreach(source ${sources})
+    cmake_path(ABSOLUTE_PATH source BASE_DIRECTORY ${folder})
+    list(APPEND cost_sources ${source})
+  endforeach()
+endforeach()
+add_library(kafka_cost STATIC EXCLUDE_FROM_ALL ${cost_sources} ${plugin}/plugin.cc server/broker_testing.cc)
+add_dependencies(kafka_cost kafka_codec)
+target_include_directories(kafka_cost PUBLIC ${CMAKE_CURRENT_SOURCE_DIR} ${fixtures})
+# They stand behind it for what they need in turn: of their own code nothing is missing any more.
+target_link_libraries(kafka_cost PUBLIC kafka_server kafka_wire kafka_records GTest::gtest_main)
+target_compile_options(kafka_cost PUBLIC -fsanitize-coverage=trace-pc ${test_compile_options} -Wno-maybe-uninitialized)
+
+add_library(kafka_cost_meter OBJECT cost/meter.cc)
+target_link_libraries(kafka_cost_meter PRIVATE chronik::sdk)
+target_include_directories(kafka_cost_meter PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+add_library(kafka_cost_tests OBJECT cost/cost_test.cc)
+target_link_libraries(kafka_cost_tests PUBLIC kafka_cost)
+add_dependencies(kafka_cost_tests kafka_wire_fixtures)
+
+add_executable(kafka_cost_test $<TARGET_OBJECTS:kafka_cost_tests> $<TARGET_OBJECTS:kafka_cost_meter>)
+target_link_libraries(kafka_cost_test PRIVATE kafka_cost)
+set_target_properties(kafka_cost_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+add_test(NAME kafka_cost_test COMMAND kafka_cost_test)
+
+# What was mended, put back: each is one text of one source replaced, and must be caught.
+# cost_mutant(<name> <file> <tests that show it> <text> <text in its place>)
+function(cost_mutant name file filter text instead)
+  set(spec ${CMAKE_CURRENT_BINARY_DIR}/cost/${name}.cmake)
+  file(CONFIGURE OUTPUT ${spec} CONTENT "set(text [====[@text@]====])\nset(instead [====[@instead@]====])\n" @ONLY)
+  get_filename_component(base ${file} NAME)
+  set(copy ${CMAKE_CURRENT_BINARY_DIR}/cost/${name}/${base})
+  set(patch ${PROJECT_SOURCE_DIR}/tests/sim/mutants/patch.cmake)
+  add_custom_command(OUTPUT ${copy} DEPENDS ${plugin}/${file} ${spec} ${patch} VERBATIM
+                     COMMAND ${CMAKE_COMMAND} -DSPEC=${spec} -DIN=${plugin}/${file} -DOUT=${copy} -P ${patch})
+  set(program kafka_cost_of_${name})
+  # The changed source comes first: its counterpart in the library is not looked at any more.
+  add_executable(${program} ${copy} $<TARGET_OBJECTS:kafka_cost_tests> $<TARGET_OBJECTS:kafka_cost_meter>)
+  target_link_libraries(${program} PRIVATE kafka_cost)
+  target_compile_options(${program} PRIVATE -Wno-error)
+  set_target_properties(${program} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  add_test(NAME kafka_cost_catches_${name} COMMAND ${program} --gtest_filter=${filter})
+  set_tests_properties(kafka_cost_catches_${name} PROPERTIES PASS_REGULAR_EXPRESSION "\\[  FAILED  \\]")
+endfunction()
+
+cost_mutant(assignments_compared handlers/create_topics.cc "*/CreateTopics"
+  "if (replicas > kMostReplicas)"
+  "if (replicas > 100'000'000)")
+cost_mutant(lists_compared handlers/config_changes.cc "*/IncrementalAlterConfigs"
+  "return there.insert(element).second;"
+  "return std::ranges::find(out, element) == out.end();")
+cost_mutant(log_dirs_of_all handlers/describe_log_dirs.cc "*/DescribeLogDirs"
+  "    indexes.insert(indexes.end(), topic.partitions.begin(), topic.partitions.end());"
+  "    indexes.insert(indexes.end(), topic.partitions.begin(), topic.partitions.end());
+    if (const HostedTopic* hosted = survey.map->find(topic.topic); hosted != nullptr) {
+      std::set<int32_t> wanted;
+      for (size_t i = 0; i < hosted->partitions.size(); ++i) wanted.insert(static_cast<int32_t>(i));
+    }")
+cost_mutant(resources_told_often handlers/describe_configs.cc "*/DescribeConfigs"
+  "if (!told.emplace(resource.resource_type, resource.resource_name).second) continue;"
+  "")
+cost_mutant(record_errors_of_each_batch handlers/produce.cc "*.RecordsThatFail"
+  "job.record_errors_left -= refusal.records.size();"
+  "")
+cost_mutant(leaders_sought_often handlers/metadata.cc "*.MetadataThatWaitsForLeaders"
+  "return !named.emplace(topic.name.value_or(std::string_view()), id).second;"
+  "return false;")
