@@ -2,9 +2,9 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "kafka-proto/partition/partition.h"
@@ -85,10 +85,11 @@ std::string topic_name_problem(std::string_view name);
 
 inline constexpr std::string_view kNamedTwice = "Duplicate topic name.";
 
-// How often a request names each topic.
+// How often a request names each topic. Ordered, as all that is made of what clients name: they could choose
+// names that a hash table has in one bucket.
 template <class Topic>
-std::unordered_map<std::string_view, int> count_names(const std::vector<Topic>& topics) {
-  std::unordered_map<std::string_view, int> times;
+std::map<std::string_view, int> count_names(const std::vector<Topic>& topics) {
+  std::map<std::string_view, int> times;
   for (const Topic& topic : topics) ++times[topic.name];
   return times;
 }

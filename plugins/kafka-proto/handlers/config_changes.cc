@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <charconv>
 #include <set>
-#include <unordered_set>
 
 #include "kafka-proto/handlers/config_values.h"
 
@@ -49,11 +48,11 @@ std::string changed_list(std::string_view list, std::string_view change, bool ap
   std::vector<std::string_view> out = elements(list);
   const std::vector<std::string_view> changed = elements(change);
   if (append) {
-    std::unordered_set<std::string_view> there(out.begin(), out.end());
+    std::set<std::string_view> there(out.begin(), out.end());
     std::ranges::copy_if(changed, std::back_inserter(out),
                          [&](std::string_view element) { return there.insert(element).second; });
   } else {
-    const std::unordered_set<std::string_view> gone(changed.begin(), changed.end());
+    const std::set<std::string_view> gone(changed.begin(), changed.end());
     std::erase_if(out, [&](std::string_view element) { return gone.contains(element); });
   }
   return fmt::format("{}", fmt::join(out, ","));

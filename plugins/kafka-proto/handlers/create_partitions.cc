@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <unordered_map>
 #include <utility>
 
 #include "kafka-proto/handlers/answers.h"
@@ -95,7 +94,7 @@ void handle_create_partitions(Broker& broker, Call<CreatePartitions> call) {
   const Request& request = growth->call.request();
   {
     const Catalog catalog(broker);
-    std::unordered_map<std::string_view, int> times = count_names(request.topics);
+    std::map<std::string_view, int> times = count_names(request.topics);
     for (const Request::Topic& topic : request.topics) {
       const int count = std::exchange(times[topic.name], 0);
       if (count == 0) continue;  // it has its row

@@ -237,7 +237,7 @@ void handle_create_topics(Broker& broker, Call<CreateTopics> call) {
   {
     const Catalog catalog(broker);
     const bool too_many = asks_for_too_many(broker, request);
-    std::unordered_map<std::string_view, int> times = count_names(request.topics);
+    std::map<std::string_view, int> times = count_names(request.topics);
     for (const Request::Topic& topic : request.topics) {
       const int count = std::exchange(times[topic.name], 0);
       if (count == 0) continue;  // it has its row

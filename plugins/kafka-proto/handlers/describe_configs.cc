@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <charconv>
 #include <set>
-#include <unordered_set>
 
 #include "kafka-proto/handlers/config_values.h"
 #include "kafka-proto/handlers/handlers.h"
@@ -34,7 +33,7 @@ void describe(const Request& request, const ConfigValue& value, AnswerRoom& room
 
 void fill(const Request& request, const Request::Resource& resource, const std::vector<ConfigValue>& values,
           AnswerRoom& room, Response::Resource& out) {
-  std::unordered_set<std::string_view> keys;
+  std::set<std::string_view> keys;
   if (resource.configuration_keys.has_value())
     keys.insert(resource.configuration_keys->begin(), resource.configuration_keys->end());
   for (const ConfigValue& value : values) {

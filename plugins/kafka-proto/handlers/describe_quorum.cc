@@ -40,6 +40,7 @@ void refuse(Call<DescribeQuorum>& call) {
     Response::Topic& out = call.room().row(response.topics);
     out.topic_name = topic.topic_name;
     for (const Request::Partition& partition : topic.partitions) {
+      if (call.is_too_large()) return call.answer(response);
       Response::Partition& refused = call.room().row(out.partitions);
       refused.partition_index = partition.partition_index;
       refused.error_code = ErrorCode::kUnknownTopicOrPartition;

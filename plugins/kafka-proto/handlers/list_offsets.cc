@@ -1,6 +1,5 @@
 // ListOffsets (2): where a partition begins, ends, or was at a time.
 #include <map>
-#include <unordered_map>
 #include <utility>
 
 #include "kafka-proto/handlers/answers.h"
@@ -89,7 +88,7 @@ void handle_list_offsets(Broker& broker, Call<ListOffsets> call) {
   const Request& request = job->call.request();
   AnswerRoom& room = job->call.room();
   auto counts = count_names(request);
-  std::unordered_map<std::string_view, size_t> topics;  // where each stands in the answer
+  std::map<std::string_view, size_t> topics;  // where each stands in the answer
   for (const Request::Topic& topic : request.topics) {
     const HostedTopic* hosted = map->find(topic.name);
     const auto [found, is_new] = topics.try_emplace(topic.name);

@@ -1,6 +1,6 @@
 // Produce (0): checks every batch on the connection's shard, appends it on the shard of its partition,
 // answers when all of them reached what `acks` asks for.
-#include <unordered_map>
+#include <map>
 #include <utility>
 
 #include "kafka-proto/handlers/answers.h"
@@ -14,7 +14,19 @@ namespace {
 using Request = ProduceRequest;
 using Response = ProduceResponse;
 
+// More codec work than this in one turn leaves the shard.
+constexpr uint64_t kMostCodecBytesInTurn = 256 << 10;
+// What all batches of a request may take uncompressed, in requests of the largest size.
+constexpr uint64_t kMostRequestsUncompressed = 4;
+
 struct ProduceJob;
+
+// A partition of the request, and its row in the answer.
+struct Asked {
+  const Request::Topic* topic;
+  const Request::Partition* partition;
+  size_t row, partition_row;
+};
 
 // One batch on its way into one partition.
 struct Item {
@@ -35,11 +47,20 @@ struct Bundle {
 };
 
 struct ProduceJob : std::enable_shared_from_this<ProduceJob> {
-  ProduceJob(Broker& b, Call<Produce> c) : broker(b), call(std::move(c)) {}
+  ProduceJob(Broker& b, Call<Produce> c)
+      : broker(b),
+        call(std::move(c)),
+        map(b.partitions->map()),
+        codec_bytes_left(kMostRequestsUncompressed * b.config.max_request_bytes),
+        bundles(b.host.shard_count()) {}
   Broker& broker;
   Call<Produce> call;
   Response response;
   Texts texts{call.room()};
+  const std::shared_ptr<const PartitionMap> map;
+  std::vector<Asked> asked;
+  size_t taken = 0;  // of them, so many were judged
+  uint64_t codec_bytes_left;
   std::vector<std::shared_ptr<Bundle>> bundles;  // under way, by shard; null: none
   size_t bundles_left = 0;
   bool failed = false;                           // some partition has an error
@@ -126,13 +147,8 @@ Lease own_bytes(const Host& host, AdmittedBatch& batch, const Lease& frame) {
   return Lease::adopt(copy.lease);
 }
 
-struct Intake {
-  ProduceJob& job;
-  std::shared_ptr<const PartitionMap> map;
-};
-
-const HostedTopic* find_topic(const Intake& intake, const Request::Topic& topic) {
-  return intake.job.call.version() >= 13 ? intake.map->find(topic.topic_id) : intake.map->find(topic.name);
+const HostedTopic* find_topic(const ProduceJob& job, const Request::Topic& topic) {
+  return job.call.version() >= 13 ? job.map->find(topic.topic_id) : job.map->find(topic.name);
 }
 
 void refuse_elsewhere(ProduceJob& job, const HostedTopic& topic, Response::Partition& out) {
@@ -142,28 +158,44 @@ void refuse_elsewhere(ProduceJob& job, const HostedTopic& topic, Response::Parti
     add_leader(catalog, leader_in_catalog(catalog, *known, out.index), job.texts, job.response, out);
 }
 
-void take(Intake& intake, const Request::Topic& named, const HostedTopic* topic,
-          const Request::Partition& asked, Response::Partition& out) {
-  ProduceJob& job = intake.job;
+// The partition that a batch is for; null: it got its error.
+std::shared_ptr<Partition> find_partition(ProduceJob& job, const Asked& asked, Response::Partition& out) {
   const int16_t acks = job.call.request().acks;
-  if (acks < -1 || acks > 1) return set_error(job, out, ErrorCode::kInvalidRequiredAcks);
-  if (topic == nullptr || !topic->has(asked.index)) {
-    const chr_uuid* const id = job.call.version() >= 13 ? &named.topic_id : nullptr;
-    return set_error(job, out, not_hosted(job.broker, named.name, id, asked.index));
+  const int32_t index = asked.partition->index;
+  const HostedTopic* const topic = find_topic(job, *asked.topic);
+  if (acks < -1 || acks > 1) {
+    set_error(job, out, ErrorCode::kInvalidRequiredAcks);
+  } else if (topic == nullptr || !topic->has(index)) {
+    const chr_uuid* const id = job.call.version() >= 13 ? &asked.topic->topic_id : nullptr;
+    set_error(job, out, not_hosted(job.broker, asked.topic->name, id, index));
+  } else if (topic->partitions[static_cast<size_t>(index)] == nullptr) {
+    refuse_elsewhere(job, *topic, out);
+  } else {
+    return topic->partitions[static_cast<size_t>(index)];
   }
-  const std::shared_ptr<Partition>& partition = topic->partitions[static_cast<size_t>(asked.index)];
-  if (partition == nullptr) return refuse_elsewhere(job, *topic, out);
+  return nullptr;
+}
 
+using Judged = std::expected<AdmittedBatch, Refusal>;
+
+// Any thread.
+Judged judge(const ProduceJob& job, const Request::Partition& asked, const TopicConfig& config,
+             Codecs& codecs, uint64_t* codec_bytes_left) {
   const Bytes records = asked.records.bytes();
   ProduceContext context;
   context.version = job.call.version();
   context.now_ms = job.broker.host.unix_ms();
   context.most_record_errors = job.record_errors_left;
+  context.codec_bytes_left = codec_bytes_left;
   // The frame's bytes belong to this request: nobody else looks at them.
-  auto admitted = validate_batch(MutableBytes(const_cast<uint8_t*>(records.data()), records.size()),
-                                 *partition->config(), context, codecs_of_this_shard(job.broker));
-  if (!admitted) return set_refusal(job, out, std::move(admitted.error()));
-  Lease bytes = own_bytes(job.broker.host, *admitted, job.call.frame());
+  return validate_batch(MutableBytes(const_cast<uint8_t*>(records.data()), records.size()), config, context,
+                        codecs);
+}
+
+void take(ProduceJob& job, const std::shared_ptr<Partition>& partition, Judged judged,
+          Response::Partition& out) {
+  if (!judged) return set_refusal(job, out, std::move(judged.error()));
+  Lease bytes = own_bytes(job.broker.host, *judged, job.call.frame());
   if (bytes.get() == nullptr) return set_error(job, out, ErrorCode::kUnknownServerError);
   std::shared_ptr<Bundle>& bundle = job.bundles[partition->shard()];
   if (bundle == nullptr) {
@@ -171,30 +203,24 @@ void take(Intake& intake, const Request::Topic& named, const HostedTopic* topic,
     bundle->job = job.shared_from_this();
     ++job.bundles_left;
   }
-  bundle->items.push_back({&out, partition, std::move(*admitted), std::move(bytes)});
+  bundle->items.push_back({&out, partition, std::move(*judged), std::move(bytes)});
 }
 
-// A partition of the request, and its row in the answer.
-struct Asked {
-  const Request::Topic* topic;
-  const Request::Partition* partition;
-  size_t row, partition_row;
-};
-
 // Makes a row for each partition. Of one that is named several times only the last batch counts, as in Kafka.
-std::vector<Asked> make_rows(ProduceJob& job) {
+void make_rows(ProduceJob& job) {
   AnswerRoom& room = job.call.room();
   const bool by_id = job.call.version() >= 13;
   std::vector<Response::Topic>& rows = job.response.responses;
   const std::vector<Request::Topic>& named = job.call.request().topic_data;
-  std::unordered_map<std::string_view, size_t> topics;
-  std::unordered_map<uint64_t, size_t> places;  // of partitions, in `asked`
-  std::vector<Asked> asked;
+  std::map<std::string_view, size_t> topics;
+  std::map<uint64_t, size_t> places;  // of partitions, in `asked`
+  std::vector<Asked>& asked = job.asked;
   if (named.size() == 1 && named[0].partition_data.size() == 1) {  // most often: nothing to compare
     room.row(rows).name = named[0].name;
     rows[0].topic_id = named[0].topic_id;
     room.row(rows[0].partition_responses).index = named[0].partition_data[0].index;
-    return {{named.data(), named[0].partition_data.data(), 0, 0}};
+    asked.push_back({named.data(), named[0].partition_data.data(), 0, 0});
+    return;
   }
   for (const Request::Topic& topic : named) {
     const std::string_view id(reinterpret_cast<const char*>(topic.topic_id.b), sizeof topic.topic_id.b);
@@ -217,7 +243,6 @@ std::vector<Asked> make_rows(ProduceJob& job) {
       asked.push_back({&topic, &partition, found->second, partitions.size() - 1});
     }
   }
-  return asked;
 }
 
 // When time is up, what is not there yet says REQUEST_TIMED_OUT: its outcome is unknown.
@@ -239,29 +264,61 @@ void start_timer(ProduceJob& job) {
       &job);
 }
 
+void append_all(ProduceJob& job) {
+  if (job.bundles_left == 0) return answer(job);
+  const std::vector<std::shared_ptr<Bundle>> bundles = job.bundles;
+  for (uint32_t shard = 0; shard < bundles.size(); ++shard) {
+    if (bundles[shard] != nullptr)
+      on_shard(job.broker.host, shard, [bundle = bundles[shard]] { append(bundle); });
+  }
+  if (job.bundles_left != 0 && job.call.request().acks == -1) start_timer(job);
+}
+
+void go_on(const std::shared_ptr<ProduceJob>& job);
+
+// A batch that takes long is judged on a blocking thread, and the job goes on after it. Meanwhile the
+// connection starts nothing, so that nothing overtakes it.
+void leave_shard(const std::shared_ptr<ProduceJob>& job, const std::shared_ptr<Partition>& partition) {
+  job->call.hold_connection(true);
+  job->broker.host.blocking([job, partition, config = partition->config()] {
+    Codecs codecs;
+    const Request::Partition& asked = *job->asked[job->taken].partition;
+    Judged judged = judge(*job, asked, *config, codecs, &job->codec_bytes_left);
+    job->broker.host.post(job->call.shard(), [job, partition, judged = std::move(judged)]() mutable {
+      const Asked& at = job->asked[job->taken++];
+      take(*job, partition, std::move(judged),
+           job->response.responses[at.row].partition_responses[at.partition_row]);
+      job->call.hold_connection(false);
+      go_on(job);
+    });
+  });
+}
+
+// On the connection's shard.
+void go_on(const std::shared_ptr<ProduceJob>& job) {
+  uint64_t turn = std::min(kMostCodecBytesInTurn, job->codec_bytes_left);
+  for (; job->taken < job->asked.size(); ++job->taken) {
+    const Asked& asked = job->asked[job->taken];
+    Response::Partition& out = job->response.responses[asked.row].partition_responses[asked.partition_row];
+    const std::shared_ptr<Partition> partition = find_partition(*job, asked, out);
+    if (partition == nullptr) continue;
+    const uint64_t before = turn;
+    Judged judged =
+        judge(*job, *asked.partition, *partition->config(), codecs_of_this_shard(job->broker), &turn);
+    if (!judged && judged.error().too_much_work) return leave_shard(job, partition);
+    job->codec_bytes_left -= before - turn;
+    take(*job, partition, std::move(judged), out);
+  }
+  append_all(*job);
+}
+
 }  // namespace
 
 void handle_produce(Broker& broker, Call<Produce> call) {
   const auto job = std::make_shared<ProduceJob>(broker, std::move(call));
-  job->bundles.resize(broker.host.shard_count());
-  Intake intake{*job, broker.partitions->map()};
-  const Request& request = job->call.request();
-  const std::vector<Asked> asked = make_rows(*job);
+  make_rows(*job);
   if (job->call.is_too_large()) return job->call.answer(job->response);
-  const Request::Topic* topic = nullptr;
-  const HostedTopic* hosted = nullptr;
-  for (const Asked& item : asked) {
-    if (std::exchange(topic, item.topic) != item.topic) hosted = find_topic(intake, *topic);
-    take(intake, *topic, hosted, *item.partition,
-         job->response.responses[item.row].partition_responses[item.partition_row]);
-  }
-  if (job->bundles_left == 0) return answer(*job);
-  const std::vector<std::shared_ptr<Bundle>> bundles = job->bundles;
-  for (uint32_t shard = 0; shard < bundles.size(); ++shard) {
-    if (bundles[shard] != nullptr)
-      on_shard(broker.host, shard, [bundle = bundles[shard]] { append(bundle); });
-  }
-  if (job->bundles_left != 0 && request.acks == -1) start_timer(*job);
+  go_on(job);
 }
 
 }  // namespace chronik::kafka

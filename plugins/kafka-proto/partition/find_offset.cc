@@ -38,6 +38,12 @@ Result<Located> locate(Bytes bytes, int64_t at_least) {
   }
 }
 
+// What is compressed may be small here and large in a codec.
+bool takes_long(Bytes batch) {
+  const Result<BatchHeader> header = decode_batch_header(batch);
+  return header && header->compression().value_or(Compression::kNone) != Compression::kNone;
+}
+
 }  // namespace
 
 void Partition::find_offset(int64_t timestamp, std::function<void(FoundOffset)> done) {
@@ -80,14 +86,23 @@ void Partition::find_offset(int64_t timestamp, std::function<void(FoundOffset)> 
 
 void Partition::locate_in_batch(const chr_entry_header& header, int64_t timestamp,
                                 std::function<void(FoundOffset)> done) {
-  read(header.base_offset, 1, [header, timestamp, done = std::move(done)](const ReadResult& batch) {
-    if (batch.error != ErrorCode::kNone) return done({batch.error});
-    if (batch.runs.empty()) return done({});
-    const Result<Located> located = locate(Bytes(batch.runs[0].p, batch.runs[0].n), timestamp);
-    if (!located) return done({ErrorCode::kKafkaStorageError});
-    if (located->offset < 0) return done({});
-    done({ErrorCode::kNone, located->offset, located->timestamp, static_cast<int32_t>(header.term)});
-  });
+  read(header.base_offset, 1,
+       [self = shared_from_this(), header, timestamp, done = std::move(done)](ReadResult batch) mutable {
+         if (batch.error != ErrorCode::kNone) return done({batch.error});
+         if (batch.runs.empty()) return done({});
+         const auto tell = [header, done](const Result<Located>& located) {
+           if (!located) return done({ErrorCode::kKafkaStorageError});
+           if (located->offset < 0) return done({});
+           done({ErrorCode::kNone, located->offset, located->timestamp, static_cast<int32_t>(header.term)});
+         };
+         const Bytes bytes(batch.runs[0].p, batch.runs[0].n);
+         if (!takes_long(bytes)) return tell(locate(bytes, timestamp));
+         const Host& host = self->broker_.host;
+         host.blocking([self, tell, timestamp, bytes, held = std::move(batch)] {
+           self->broker_.host.post(self->shard(),
+                                   [tell, located = locate(bytes, timestamp)] { tell(located); });
+         });
+       });
 }
 
 }  // namespace chronik::kafka

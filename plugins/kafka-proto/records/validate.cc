@@ -113,9 +113,33 @@ int64_t add_saturating(int64_t a, int64_t b) {
 
 // What a codec or the walk over the records says.
 std::unexpected<Refusal> unreadable(Error error) {
-  return refuse(error.code == Code::kOutOfRange ? ErrorCode::kMessageTooLarge : ErrorCode::kInvalidRecord,
-                std::move(error.message));
+  const bool ran_out = error.code == Code::kOutOfRange;
+  return std::unexpected(Refusal{ran_out ? ErrorCode::kMessageTooLarge : ErrorCode::kInvalidRecord,
+                                 std::move(error.message),
+                                 {},
+                                 ran_out});
 }
+
+// How many bytes, uncompressed, codecs work on.
+struct CodecWork {
+  uint64_t most;
+  uint64_t done = 0;
+};
+
+// A run of a codec whose output is counted.
+class CountedRun : public Decompression {
+ public:
+  CountedRun(Decompression& run, CodecWork& work) : run_(run), work_(work) {}
+  Result<Bytes> next() override {
+    Result<Bytes> piece = run_.next();
+    if (piece) work_.done += piece->size();
+    return piece;
+  }
+
+ private:
+  Decompression& run_;
+  CodecWork& work_;
+};
 
 // Walks the records of one batch.
 class RecordCheck {
@@ -209,25 +233,32 @@ class RecordCheck {
 };
 
 // Checks the records of a batch that is stored as it came.
-Checked<int64_t> check_in_place(Bytes payload, const BatchHeader& header, RecordCheck& check,
-                                uint64_t max_output, Codecs& codecs) {
+Checked<int64_t> check_in_place(Bytes payload, const BatchHeader& header, RecordCheck& check, CodecWork& work,
+                                Codecs& codecs) {
   if (*header.compression() == Compression::kNone) return check.run(RecordStream(payload));
-  auto run = codecs.start(*header.compression(), payload, max_output);
+  auto run = codecs.start(*header.compression(), payload, work.most);
   if (!run) return unreadable(std::move(run).error());
-  return check.run(RecordStream(**run));
+  CountedRun counted(**run, work);
+  return check.run(RecordStream(counted));
 }
 
 // Checks the records of a batch and compresses them as the topic asks. Base timestamp and deltas stay as they
 // are.
 Checked<int64_t> check_and_recompress(Bytes payload, const BatchHeader& header, RecordCheck& check,
-                                      const TopicConfig& topic, Codecs& codecs, std::vector<uint8_t>& out) {
+                                      const TopicConfig& topic, CodecWork& work, Codecs& codecs,
+                                      std::vector<uint8_t>& out) {
+  if (payload.size() > work.most)
+    return unreadable({Code::kOutOfRange, fmt::format("a batch of {} bytes is to be compressed, {} may be",
+                                                      payload.size(), work.most)});
   std::vector<uint8_t> decompressed;
   if (header.compression() != Compression::kNone) {
-    auto whole = codecs.decompress(*header.compression(), payload, max_decompressed_bytes(topic));
+    auto whole = codecs.decompress(*header.compression(), payload, work.most);
     if (!whole) return unreadable(std::move(whole).error());
     decompressed = std::move(*whole);
     payload = decompressed;
+    work.done += payload.size();
   }
+  work.done += payload.size();
   auto max_timestamp = check.run(RecordStream(payload));
   if (!max_timestamp) return max_timestamp;
   auto batch = assemble_batch(header, payload, *topic.compression, topic.compression_level(), codecs);
@@ -263,10 +294,17 @@ std::expected<AdmittedBatch, Refusal> validate_batch(MutableBytes records, const
   const Bytes payload = Bytes(batch).subspan(kBatchHeaderSize);
   RecordCheck check(*header, topic, context);
   const bool in_place = !topic.compression || topic.compression == header->compression();
+  const uint64_t most = max_decompressed_bytes(topic);
+  uint64_t* const left = context.codec_bytes_left;
+  CodecWork work{left == nullptr ? most : std::min(most, *left)};
   auto max_timestamp =
-      in_place ? check_in_place(payload, *header, check, max_decompressed_bytes(topic), codecs)
-               : check_and_recompress(payload, *header, check, topic, codecs, admitted.recompressed);
-  if (!max_timestamp) return std::unexpected(std::move(max_timestamp).error());
+      in_place ? check_in_place(payload, *header, check, work, codecs)
+               : check_and_recompress(payload, *header, check, topic, work, codecs, admitted.recompressed);
+  if (left != nullptr) *left -= std::min(*left, work.done);
+  if (!max_timestamp) {
+    max_timestamp.error().too_much_work = max_timestamp.error().too_much_work && work.most < most;
+    return std::unexpected(std::move(max_timestamp).error());
+  }
 
   if (!in_place) admitted.bytes = admitted.recompressed;
   if (topic.timestamp_type == TimestampType::kLogAppendTime)

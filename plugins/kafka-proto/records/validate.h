@@ -25,6 +25,8 @@ struct ProduceContext {
   int64_t now_ms = 0;         // the host's wall clock
   bool transactions = false;  // a transactional batch is allowed (its transaction is verified elsewhere)
   size_t most_record_errors = kMaxRecordErrors;  // that are told; how many failed is said all the same
+  // How many bytes, uncompressed, codecs may still work on; what they did is taken off. Null: any number.
+  uint64_t* codec_bytes_left = nullptr;
 };
 
 // A record that made its batch fail. Produce v8+ reports them.
@@ -37,6 +39,7 @@ struct Refusal {
   ErrorCode error = ErrorCode::kUnknownServerError;
   std::string message;
   std::vector<RecordError> records;  // the first most_record_errors
+  bool too_much_work = false;        // for codec_bytes_left: the batch was not judged
 };
 
 struct AdmittedBatch {

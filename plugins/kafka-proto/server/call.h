@@ -48,6 +48,7 @@ class Answer {
   void refuse_size(std::string_view message);
   // On the connection's shard, while this request is the newest: see Connection::on_close.
   void on_close(std::function<void()> fn) { in_flight_.connection->on_close(std::move(fn)); }
+  void hold_connection(bool held) { in_flight_.connection->hold(held); }
   int16_t version() const { return in_flight_.version; }
   int32_t correlation_id() const { return in_flight_.correlation_id; }
   std::string_view client_id() const { return in_flight_.client_id; }
@@ -100,6 +101,8 @@ class Call {
   void answer_nothing() { answer_.send(std::nullopt); }
   void end_connection(std::string reason) { answer_.end_connection(std::move(reason)); }
   void on_close(std::function<void()> fn) { answer_.on_close(std::move(fn)); }
+  // On the connection's shard: whether the connection starts no other request.
+  void hold_connection(bool held) { answer_.hold_connection(held); }
 
  private:
   Answer answer_;

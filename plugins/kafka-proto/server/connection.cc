@@ -41,7 +41,7 @@ Connection::Connection(Broker& broker, ConnectionSet& set, chr_conn* conn, std::
 
 // Whether the frame that stands first must wait until others are answered, or read by the client.
 bool Connection::must_wait(Bytes frame) const {
-  if (winding_down_ || bytes_unread() >= kMaxBytesUnread) return true;
+  if (held_ || winding_down_ || bytes_unread() >= kMaxBytesUnread) return true;
   if (slots_.empty()) return false;
   if (slots_.size() >= kMaxRequestsUnderWay || bytes_under_way_ >= kMaxBytesUnderWay) return true;
   const ApiEntry* const last = slots_.back().api;
@@ -98,13 +98,18 @@ void Connection::pause() {
 
 // The host calls data() again, which looks anew whether what stands there may start.
 void Connection::resume() {
-  if (conn_ == nullptr || !paused_ || winding_down_) return;
+  if (conn_ == nullptr || !paused_ || winding_down_ || held_) return;
   if (bytes_unread() >= kMaxBytesUnread) return;
   paused_ = false;
   broker_.net->resume(broker_.host.self(), conn_);
 }
 
 void Connection::drained() { resume(); }
+
+void Connection::hold(bool held) {
+  held_ = held;
+  if (!held) resume();
+}
 
 // The usual mistakes on this port say what they are, instead of a size that makes no sense.
 bool Connection::starts_like_kafka(Bytes bytes) {

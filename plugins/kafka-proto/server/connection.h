@@ -50,6 +50,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void finish(uint64_t sequence, std::optional<OutFrame> frame);
   // On the connection's shard: fn runs when the connection ends before the newest request is answered.
   void on_close(std::function<void()> fn) { aborted_ = std::move(fn); }
+  // On the connection's shard: while it is held no request is started, as the newest one must not be
+  // overtaken.
+  void hold(bool held);
   // On the connection's shard: ends the connection and says why in the log.
   void refuse(std::string_view reason);
   void close();
@@ -87,6 +90,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   uint64_t bytes_held_ = 0;  // of answers in slots_
   bool greeted_ = false;     // the first bytes looked like Kafka
   bool paused_ = false;
+  bool held_ = false;
   bool winding_down_ = false;
   bool told_unsupported_ = false;  // one line in the log is enough
   std::function<void()> aborted_;

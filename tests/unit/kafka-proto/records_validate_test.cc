@@ -360,5 +360,33 @@ TEST_F(Validate, DamageUnderARightCrcLeavesReadableBatches) {
   EXPECT_GT(admitted, 0);
 }
 
+// The work of codecs has a bound of its own: of what the caller allows, and what was done is taken off.
+TEST_F(Validate, CodecsDoNoMoreThanTheyMay) {
+  for (const Compression codec : kAllCodecs) {
+    const auto good = batch(1000, codec);
+    uint64_t left = UINT64_MAX;
+    context_.codec_bytes_left = &left;
+    ASSERT_EQ(verdict(good), ErrorCode::kNone) << refusal_.message;
+    const uint64_t work = UINT64_MAX - left;
+    EXPECT_EQ(work == 0, codec == Compression::kNone);
+    if (work == 0) continue;
+    left = work;
+    EXPECT_EQ(verdict(good), ErrorCode::kNone);
+    EXPECT_EQ(left, 0u);
+    left = work - 1;
+    EXPECT_EQ(verdict(good), ErrorCode::kMessageTooLarge);
+    EXPECT_TRUE(refusal_.too_much_work);
+    EXPECT_LT(left, work);
+  }
+  topic_.compression = Compression::kLz4;
+  const auto plain = batch(1000);
+  uint64_t left = plain.size();
+  context_.codec_bytes_left = &left;
+  EXPECT_EQ(verdict(plain), ErrorCode::kNone);
+  EXPECT_EQ(left, kBatchHeaderSize);
+  EXPECT_EQ(verdict(plain), ErrorCode::kMessageTooLarge);
+  EXPECT_TRUE(refusal_.too_much_work);
+}
+
 }  // namespace
 }  // namespace chronik::kafka

@@ -43,7 +43,7 @@ constexpr NamedNumbers kNumbers[] = {
 std::string_view Seed::text(std::string_view path) const {
   for (const auto& [end, text] : kTexts)
     if (path.ends_with(end)) return text;
-  return "t";
+  return name;
 }
 
 int64_t Seed::number(std::string_view path) const {
@@ -209,6 +209,7 @@ void CostTest::grow_strings(int16_t version) {
 
 template <class Api>
 void CostTest::grow(const ApiEntry& api) {
+  if (api.key == ApiKey::kCreateTopics) seed.name = "new";
   for (const int16_t version : {api.min_version, api.max_version}) {
     grow_arrays<Api>(version);
     grow_strings<Api>(version);

@@ -16,8 +16,9 @@ namespace chronik::kafka::testing {
 
 // What stands in the fields, by their paths, such as "topics.name".
 struct Seed {
-  chr_uuid topic{};     // of the topic "t", which there is
-  std::string records;  // of Produce
+  chr_uuid topic{};             // of the topic "t", which there is
+  std::string records;          // of Produce
+  std::string_view name = "t";  // of topics
 
   std::string_view text(std::string_view path) const;
   int64_t number(std::string_view path) const;

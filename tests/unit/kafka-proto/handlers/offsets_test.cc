@@ -105,6 +105,22 @@ TEST_F(OffsetsTest, TimesFindRecordsInsideOfBatches) {
   EXPECT_EQ(ask(kStart + 107).offset, 17);
 }
 
+TEST_F(OffsetsTest, CompressedBatchesAreSearchedOffTheShard) {
+  produce({.records = 10, .timestamp = kStart, .codec = Compression::kZstd});
+  produce({.records = 10, .timestamp = kStart + 100});
+  broker.host.hold_blocking(true);
+  EXPECT_EQ(ask(kStart + 107).offset, 17);
+  ListOffsetsRequest request;
+  request.topics.emplace_back().name = "t";
+  request.topics[0].partitions.emplace_back().timestamp = kStart + 7;
+  client.send<ListOffsets>(11, request);
+  broker.host.run();
+  EXPECT_FALSE(client.next_frame().has_value());
+  broker.host.hold_blocking(false);
+  broker.host.run();
+  EXPECT_EQ(client.receive<ListOffsets>(11).topics.at(0).partitions.at(0).offset, 7);
+}
+
 TEST_F(OffsetsTest, TheLargestTimestampMayLieBeforeTheEnd) {
   produce({.records = 3, .timestamp = kStart + 1000});
   produce({.records = 3, .timestamp = kStart});
@@ -124,6 +140,8 @@ TEST_F(OffsetsTest, Refusals) {
   const auto answers = client.call<ListOffsets>(11, twice).topics.at(0).partitions;
   ASSERT_EQ(answers.size(), 1u);
   EXPECT_EQ(answers[0].error_code, ErrorCode::kInvalidRequest);
+  twice.topics.push_back(twice.topics[0]);
+  EXPECT_EQ(client.call<ListOffsets>(11, twice).topics.size(), 1u);  // a topic has one row
   broker.consensus.follow(broker.group("t"), 2, 2);
   broker.host.run();
   EXPECT_EQ(ask(kLatest).error_code, ErrorCode::kNotLeaderOrFollower);

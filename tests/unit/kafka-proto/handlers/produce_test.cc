@@ -278,7 +278,7 @@ TEST_F(ProduceTest, AnAnswerTellsOfAThousandRecordsInAll) {
     request.topic_data[0].partition_data.push_back(request.topic_data[0].partition_data[0]);
     request.topic_data[0].partition_data.back().index = p;
   }
-  const ProduceResponse response = client.call<Produce>(9, request);
+  response = client.call<Produce>(9, request);
   std::vector<size_t> told;
   for (const auto& partition : response.responses.at(0).partition_responses) {
     EXPECT_EQ(partition.error_code, ErrorCode::kInvalidTimestamp);
@@ -299,13 +299,57 @@ TEST_F(ProduceTest, OfAPartitionThatIsNamedTwiceTheLastBatchCounts) {
   add("u", 0, one);
   add("t", 1, one);
   add("t", 0, three);
-  const ProduceResponse response = client.call<Produce>(9, request);
+  response = client.call<Produce>(9, request);
   ASSERT_EQ(response.responses.size(), 2u);
   EXPECT_EQ(response.responses[0].name, "t");
   ASSERT_EQ(response.responses[0].partition_responses.size(), 2u);
   EXPECT_EQ(response.responses[0].partition_responses[0].base_offset, 0);
   EXPECT_EQ(response.responses[1].partition_responses.size(), 1u);
   EXPECT_EQ(produce(one).base_offset, 3);
+}
+
+// A batch whose records take more than 256 KiB is judged on a blocking thread: others go on, and what comes
+// after it on its connection does not overtake it.
+TEST_F(ProduceTest, MuchWorkOfCodecsLeavesTheShard) {
+  const auto compressed = [&](int records) {
+    return broker.batch({.records = records, .codec = Compression::kZstd, .value_size = 50'000});
+  };
+  const std::string large = compressed(10), medium = compressed(5), small = compressed(2);
+  TestClient other = broker.client();
+  broker.host.hold_blocking(true);
+  EXPECT_EQ(only(other.call<Produce>(9, produce_request("t", 0, small))).base_offset, 0);
+  // Together, two batches that are small each take more than one turn may.
+  ProduceRequest both = produce_request("t", 0, medium);
+  both.topic_data[0].partition_data.push_back(both.topic_data[0].partition_data[0]);
+  both.topic_data[0].partition_data[1].index = 1;
+  const std::vector<int32_t> sent = {client.send<Produce>(9, produce_request("t", 0, large)),
+                                     client.send<Produce>(9, produce_request("t", 0, small)),
+                                     client.send<Produce>(9, both)};
+  broker.host.run();
+  EXPECT_FALSE(client.next_frame().has_value());
+  EXPECT_EQ(only(other.call<Produce>(9, produce_request("t", 0, small))).base_offset, 2);
+  broker.host.hold_blocking(false);
+  broker.host.run();
+  EXPECT_EQ(only(client.receive<Produce>(9, sent[0])).base_offset, 4);
+  EXPECT_EQ(only(client.receive<Produce>(9, sent[1])).base_offset, 14);
+  const ProduceResponse last = client.receive<Produce>(9, sent[2]);
+  EXPECT_EQ(last.responses.at(0).partition_responses.at(0).base_offset, 16);
+  EXPECT_EQ(last.responses.at(0).partition_responses.at(1).base_offset, 0);
+}
+
+TEST_F(ProduceTest, WhatIsCompressedAnewLeavesTheShardToo) {
+  broker.add_topic("anew", 1, {{"compression.type", "gzip"}});
+  const std::string records = broker.batch({.records = 10, .value_size = 50'000});
+  broker.host.hold_blocking(true);
+  client.send<Produce>(9, produce_request("anew", 0, records));
+  broker.host.run();
+  EXPECT_FALSE(client.next_frame().has_value());
+  broker.host.hold_blocking(false);
+  broker.host.run();
+  EXPECT_EQ(only(client.receive<Produce>(9)).error_code, ErrorCode::kNone);
+  client.send<Produce>(9, produce_request("anew", 0, records));
+  client.wire().hang_up();  // while it is judged
+  broker.host.run();
 }
 
 }  // namespace
