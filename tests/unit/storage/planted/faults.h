@@ -99,6 +99,8 @@ inline constexpr auto kRows = std::to_array<Row>({
      "what does not fit into the queue is taken all the same"},
     {kFullIsSilent, Carrier::kMemory, "StorageConformance.AFullStoreRefusesAndRecovers",
      "a full store acknowledges what it drops"},
+    {kFullIsSilent, Carrier::kMemory, "StorageDrains.LeaveNoHoleWhateverIsRefused",
+     "a full store acknowledges what it drops, and a hole appears"},
     {kDeletesForgotten, Carrier::kMemory, "StorageRandom.DoesAsTheModel", "deletes are forgotten"},
     {kFindsNearby, Carrier::kMemory, "StorageRandom.FindsInALongLog", "find() returns a later entry"},
     {kAcksBeforeSync, Carrier::kMemory, "StorageCrash.EveryImageAtEverySyncBoundaryRecovers",
