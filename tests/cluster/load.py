@@ -119,6 +119,18 @@ class Load:
             partition.sort()
         return times
 
+    def latencies(self, begin, end):
+        """Milliseconds from the send to the acknowledgement, of what was sent in between."""
+        sent, taken = {}, []
+        for path in self.produced:
+            with open(path) as lines:
+                for kind, *key, at in map(str.split, lines):
+                    if kind == "i" and begin <= int(at) / 1e9 < end:
+                        sent[tuple(key)] = int(at)
+                    elif kind == "a" and tuple(key[:3]) in sent:
+                        taken.append((int(at) - sent[tuple(key[:3])]) / 1e6)
+        return taken
+
     def __enter__(self):
         for verb, number in self.clients:
             self.start(verb, number)

@@ -31,6 +31,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "harness")]
 from cluster import Cluster  # noqa: E402
 from load import Load  # noqa: E402
 from node import Node  # noqa: E402
+from raw_produce import batch, produce, pump  # noqa: E402
 
 
 class Suite:
@@ -103,6 +104,21 @@ class Suite:
     def create(self, bootstrap, topic, partitions, *configs):
         """configs: "replicas=3", "retention.bytes=..." and the like."""
         self.client("create", bootstrap, topic, partitions, *configs)
+
+    def fill(self, cluster, topic, partitions, size):
+        """So many bytes, and up to a batch more, the same in each partition, in batches of one record; how many they are."""
+        value = batch(bytes(500_000))
+        rounds = size // (partitions * 500_000) + 1
+        left = dict.fromkeys(range(partitions), rounds)
+
+        def fill_more():
+            leaders = cluster.leaders()
+            for index in [index for index, n in left.items() if n > 0]:
+                port = cluster.node(leaders[f"{topic}/{index}"]).kafka_port
+                left[index] -= pump(port, [produce(topic, {index: value})], left[index])[0]
+            return not any(left.values())
+        self.wait_until(fill_more, f"{topic} is filled", 1200, pause=0.5)
+        return rounds * partitions * 500_000
 
     def load(self, bootstrap, topic, partitions, folder, **options):
         """Producers and consumers that leave a history; see load.py."""

@@ -9,6 +9,7 @@
 import os
 import pathlib
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -155,6 +156,10 @@ class Node:
             if line.startswith("RssAnon:"):
                 return int(line.split()[1]) * 1024
         return 0
+
+    def read_bytes(self):
+        """Bytes that a disk was read for it; what was in the page cache, or lies in tmpfs, is not counted."""
+        return int(re.search(r"^read_bytes: (\d+)", pathlib.Path(f"/proc/{self.pid}/io").read_text(), re.M)[1])
 
     def store_bytes(self):
         """Bytes that the data folder occupies on disk."""

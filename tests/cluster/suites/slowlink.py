@@ -1,7 +1,6 @@
 """a node comes back that lacks a part of 27 partitions, over a link of 20 MB/s: it catches up, nobody else leads meanwhile"""
 import time
 
-from raw_produce import batch, produce, pump
 from suite import Suite
 
 MB = 1_000_000
@@ -26,7 +25,7 @@ class Run(Suite):
             node, others = cluster.node(3), [cluster.node(1), cluster.node(2)]
             node.kill()
             self.wait_until(lambda: 3 not in cluster.leaders().values(), "others lead", 120, pause=0.2)
-            behind = self.fill(cluster, behind)
+            behind = self.fill(cluster, "lagging", PARTITIONS, behind)
             elected = self.total(others, "chronik_raft_elections_total")
             dropped = self.total(others, "chronik_link_dropped_frames_total")
             for other in others:
@@ -39,20 +38,6 @@ class Run(Suite):
             self.expect(elected == 0, f"elections meanwhile: {elected:.0f}")
             dropped = self.total(others, "chronik_link_dropped_frames_total") - dropped
             self.expect(dropped <= PARTITIONS, f"frames for which there was no room: {dropped:.0f}, one for each partition is the limit")
-
-    def fill(self, cluster, behind):
-        value = batch(bytes(500_000))
-        rounds = behind // (PARTITIONS * 500_000) + 1
-        left = dict.fromkeys(range(PARTITIONS), rounds)
-
-        def fill_more():
-            leaders = cluster.leaders()
-            for index in [index for index, n in left.items() if n > 0]:
-                port = cluster.node(leaders[f"lagging/{index}"]).kafka_port
-                left[index] -= pump(port, [produce("lagging", {index: value})], left[index])[0]
-            return not any(left.values())
-        self.wait_until(fill_more, "the others take it", 600, pause=0.5)
-        return rounds * PARTITIONS * 500_000
 
     @staticmethod
     def total(nodes, metric):
