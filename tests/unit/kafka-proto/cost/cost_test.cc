@@ -244,7 +244,7 @@ TEST_F(CostTest, MetadataThatWaitsForLeaders) {
     broker.set_link(2, true);
     broker.set_link(2, false);
   };
-  for (const int16_t version : {0, 13}) grow_arrays<Metadata>(version);
+  for (const int16_t version : {int16_t{0}, int16_t{13}}) grow_arrays<Metadata>(version);
 }
 
 // The bound of steps is no more than ten times what a plain request takes.
