@@ -41,6 +41,12 @@ Error lmdb_error(int rc, const std::string& doing) {
   return {code, "cannot " + doing + ": " + mdb_strerror(rc)};
 }
 
+int commit(MDB_txn* txn) {
+  errno = 0;  // no call of the system fails with EIO and leaves it so
+  const int rc = mdb_txn_commit(txn);
+  return rc == EIO && errno != EIO ? ENOSPC : rc;
+}
+
 Result<std::shared_ptr<Env>> Env::open(const Options& options) {
   std::shared_ptr<Env> env(new Env);
   const auto check = [&options](int rc) -> Status {
@@ -94,7 +100,7 @@ Status Env::open_databases(const Options& options) {
     mdb_txn_abort(txn);
     return std::unexpected(lmdb_error(rc, "open the databases of " + options.directory));
   }
-  rc = mdb_txn_commit(txn);
+  rc = commit(txn);
   if (rc != MDB_SUCCESS) return std::unexpected(lmdb_error(rc, "write to " + options.directory));
   MDB_stat stat{};
   mdb_env_stat(env_, &stat);

@@ -17,6 +17,9 @@ inline constexpr uint32_t kLanes = 128;
 
 // NO_SPACE: disk or map full; CORRUPT: the file's structure is damaged; IO: all else.
 Error lmdb_error(int rc, const std::string& doing);
+// mdb_txn_commit, with ENOSPC for a write that the disk took in part, of which LMDB makes EIO: so a disk gets
+// full. Done again, it meets what else was the cause.
+int commit(MDB_txn* txn);
 
 // What LMDB says of a page that is none; thrown through its frames, caught by contain().
 struct DamagedPage {

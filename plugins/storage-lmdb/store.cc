@@ -124,7 +124,10 @@ Store::Verdicts Store::commit(const Batch& batch) {
   const auto needs_space = [&] {
     return !status && status.error().code == Code::kNoSpace && growth != Growth::kNone;
   };
-  if (needs_space() && ripen_freed_pages()) status = attempt(batch, growth, verdicts);
+  if (needs_space()) {
+    status = ripen_freed_pages();
+    if (status) status = attempt(batch, growth, verdicts);
+  }
   while (needs_space()) {
     space_->disk_is_full();
     growth = growth == Growth::kData ? Growth::kControl : Growth::kNone;
@@ -170,13 +173,15 @@ Growth Store::allowed(const Batch& batch) {
   return Growth::kNone;
 }
 
-bool Store::ripen_freed_pages() {
+Status Store::ripen_freed_pages() {
   // LMDB uses what a transaction freed only in the second one after it, and while all is refused none comes.
   for (int i = 0; i < 2; ++i) {
     Transaction transaction(host_, *env_, groups_);
-    if (!transaction.begin() || !transaction.touch() || !transaction.commit()) return false;
+    CHRONIK_CHECK(transaction.begin());
+    CHRONIK_CHECK(contain([&] { return transaction.touch(); }));
+    CHRONIK_CHECK(contain([&] { return transaction.commit(); }));
   }
-  return true;
+  return {};
 }
 
 Status Store::attempt(const Batch& batch, Growth allowed, Verdicts& verdicts) {

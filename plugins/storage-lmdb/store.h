@@ -71,7 +71,7 @@ class Store {
     uint64_t purge = 0;
   };
   Status attempt_once(const Batch& batch, Growth allowed, Verdicts& verdicts, Spoiler* spoiler);
-  bool ripen_freed_pages();
+  Status ripen_freed_pages();
   void after_commit(const Batch& batch, const Transaction::Effect& effect, uint64_t started_ns);
   void complete(const Batch& batch, const Verdicts& verdicts);
   // Writes that would come below what is still to be purged wait in the queue until that is done.

@@ -86,7 +86,7 @@ Status Transaction::commit() {
   for (auto& [id, working] : working_) {
     if (working.purged) CHRONIK_CHECK(finish_purge(working));
   }
-  CHRONIK_CHECK(check(mdb_txn_commit(std::exchange(txn_, nullptr)), "commit"));
+  CHRONIK_CHECK(check(storage_lmdb::commit(std::exchange(txn_, nullptr)), "commit"));
   for (const auto& [id, working] : working_) {
     groups_.publish(working.group);
     if (working.purged) groups_.purged(working.group);

@@ -100,7 +100,15 @@ void StorageAudit::read() {
        &StorageAudit::got_entries);
 }
 
+// Where the disk is damaged, a store may say so of a record, and its group is not compared any further.
+bool StorageAudit::met_damage(chr_status status) {
+  if (status != CHR_E_CORRUPT || !node_.medium().damaged()) return false;
+  step_ = Step::kNextGroup;
+  return true;
+}
+
 void StorageAudit::got_entries(chr_status status, std::string_view message) {
+  if (met_damage(status)) return;
   if (status != CHR_OK || entries_.n == 0) {
     return node_.world().fail("storage-read", fmt::format("{}: entries from {} on: {} {}", group_->name,
                                                           next_index_, status, message));
@@ -132,6 +140,7 @@ void StorageAudit::get() {
 }
 
 void StorageAudit::got_value(chr_status status, std::string_view message) {
+  if (met_damage(status)) return;
   if (status != CHR_OK && status != CHR_E_NOT_FOUND) {
     return node_.world().fail(
         "storage-read", fmt::format("{}: the key {}: {} {}", group_->name, keys_.back(), status, message));

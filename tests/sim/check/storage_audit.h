@@ -28,6 +28,7 @@ class StorageAudit {
   void go_on();
   void next_group();
   void read();
+  bool met_damage(chr_status status);
   void got_entries(chr_status status, std::string_view message);
   void get();
   void got_value(chr_status status, std::string_view message);
