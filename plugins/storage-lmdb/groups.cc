@@ -63,7 +63,7 @@ bool GroupTable::checkout(uint64_t id, Group* out) const {
 }
 
 void GroupTable::publish(const Group& group) {
-  if (group.dropped || group.purge_below != 0) to_purge_.insert(group.id);
+  if ((group.dropped || group.purge_below != 0) && !given_up_.contains(group.id)) to_purge_.insert(group.id);
   const std::lock_guard lock(mutex_);
   Group& current = groups_[group.id];
   if (group.dropped && !current.dropped) ids_.erase(group.name);

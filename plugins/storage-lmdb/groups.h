@@ -68,7 +68,10 @@ class GroupTable {
   const std::set<uint64_t>& to_purge() const { return to_purge_; }
   void purged(const Group& group);
   // What is left of it cannot be removed: not tried again before the next start.
-  void give_up_purge(uint64_t id) { to_purge_.erase(id); }
+  void give_up_purge(uint64_t id) {
+    to_purge_.erase(id);
+    given_up_.insert(id);
+  }
 
   // Recovery only.
   void restore(const Group& group);
@@ -90,6 +93,7 @@ class GroupTable {
   size_t count_ = 0;
   std::unordered_map<uint64_t, AppendFence> fences_;  // those that are up
   std::set<uint64_t> to_purge_;
+  std::set<uint64_t> given_up_;  // none of them is in to_purge_
 };
 
 }  // namespace chronik::storage_lmdb

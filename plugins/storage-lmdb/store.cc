@@ -10,6 +10,13 @@ constexpr int64_t kDefaultCommit = 16 << 20;
 constexpr uint32_t kReadsAtOnce = 8;  // of the host's 16 blocking threads
 constexpr Slice kPurgeBesideWrites = {256, 16u << 20, 1'000'000};
 
+bool changes_end(const OwnedWrite& write) {
+  return std::ranges::any_of(write.steps(), [](const chr_storage_step& step) {
+    return step.type == CHR_STORAGE_APPEND || step.type == CHR_STORAGE_TRUNCATE ||
+           step.type == CHR_STORAGE_DROP;
+  });
+}
+
 }  // namespace
 
 Store::Store(Host host)
@@ -192,13 +199,15 @@ Status Store::attempt(const Batch& batch, Growth allowed, Verdicts& verdicts) {
     const Status status = attempt_once(batch, allowed, verdicts, &spoiler);
     if (status || status.error().code != Code::kCorrupt) return status;
     if (spoiler.purge != 0) {
-      host_.error("what is left of a log cannot be removed: " + status.error().message);
-      groups_.give_up_purge(spoiler.purge);
+      give_up_purge(spoiler.purge, status.error());
     } else if (spoiler.write < batch.size()) {
-      // Its group alone is damaged, and what follows in that group would follow it.
-      const uint64_t group = batch[spoiler.write].group();
-      for (size_t i = spoiler.write; i < batch.size(); ++i)
-        if (batch[i].group() == group) verdicts[i] = {CHR_E_CORRUPT, status.error().message};
+      // Its group alone is damaged. What follows in that group would follow it where that ends the log
+      // otherwise; behind a trim the log goes on as it was.
+      const OwnedWrite& spoils = batch[spoiler.write];
+      for (size_t i = spoiler.write; i < batch.size(); ++i) {
+        if (i == spoiler.write || (changes_end(spoils) && batch[i].group() == spoils.group()))
+          verdicts[i] = {CHR_E_CORRUPT, status.error().message};
+      }
     } else {
       return status;
     }

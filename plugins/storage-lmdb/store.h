@@ -85,6 +85,7 @@ class Store {
   // Work between drains; false: there is none.
   bool maintain();
   Status purge(uint64_t* spoiler);
+  void give_up_purge(uint64_t group, const Error& error);
   void fail_store(const Error& error);
   void note_full(bool full);
   void note_leases();

@@ -97,8 +97,7 @@ bool Store::maintain() {
     purge_is_refused_ = !status;
     if (status) return true;
     if (status.error().code == Code::kCorrupt && spoiler != 0) {
-      host_.error("what is left of a log cannot be removed: " + status.error().message);
-      groups_.give_up_purge(spoiler);
+      give_up_purge(spoiler, status.error());
       return true;
     }
     if (status.error().code != Code::kNoSpace) fail_store(status.error());
@@ -108,6 +107,12 @@ bool Store::maintain() {
   if (!space_->wants_more()) return false;
   space_->extend();
   return true;
+}
+
+void Store::give_up_purge(uint64_t group, const Error& error) {
+  host_.error("what is left of a log cannot be removed: " + error.message);
+  groups_.give_up_purge(group);
+  warm_.erase(group);
 }
 
 Status Store::purge(uint64_t* spoiler) {

@@ -235,6 +235,42 @@ TEST_F(DamagedStore, ADamagedPageIsAnErrorOfItsGroup) {
   EXPECT_EQ(store.groups().size(), 1u);
 }
 
+TEST_F(DamagedStore, ATrimThatMeetsDamageIsInNobodysWay) {
+  fill(200, 600);
+  damage(100, zero_page);
+  Store store(disk_);
+  ASSERT_EQ(store.failure(), "");
+  const uint64_t a = store.group("a");
+  TestEntry next = last_;
+  ++next.header.index;
+  next.header.base_offset += next.header.records;
+  std::vector<chr_done> done;
+  EXPECT_EQ(store.queue({TestWrite{a, {}}.trim(120), TestWrite{a, {}}.append({next})}, &done), CHR_PENDING);
+  store.host().run();
+  EXPECT_EQ(done[0].code, CHR_E_CORRUPT);
+  EXPECT_EQ(done[1].code, CHR_OK);
+  EXPECT_EQ(store.bounds(a).first_index, 1u);
+  EXPECT_EQ(store.bounds(a).last_index, 201u);
+}
+
+// What came back to the list with each write of the group cost each of them a second commit.
+TEST_F(DamagedStore, WhatCannotBeRemovedIsTriedOnce) {
+  fill(1200, 5000);
+  damage(1150, [](std::string& file, size_t payload) { file[payload - 88 - 4] ^= 0x40; });
+  Store store(disk_);
+  ASSERT_EQ(store.failure(), "");
+  const uint64_t a = store.group("a");
+  EXPECT_EQ(write_beside(store, TestWrite{a, {}}.trim(1190)), CHR_OK);  // more than one transaction removes
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(write_beside(store, TestWrite{a, {}}.put("vote", std::to_string(i))), CHR_OK);
+    store.host().run();
+  }
+  const auto tried = std::ranges::count_if(store.host().logs(), [](const auto& line) {
+    return line.message.find("what is left of a log cannot be removed") != std::string::npos;
+  });
+  EXPECT_EQ(tried, 1);
+}
+
 TEST_F(DamagedStore, AGroupWhoseBeginningIsDamagedIsSetAside) {
   fill(200, 600);
   damage(1, zero_page);
