@@ -97,13 +97,21 @@ struct PeerProgress {
   uint64_t allowance = UINT64_MAX;  // bytes of entries that may be sent for now
   bool held = false;                // more would be, were it allowed
   uint64_t asked = 0;               // bytes of the probe, or of the read for it, that is under way
+  bool questioned = false;          // an empty append is on its way: whatever comes back may be its answer
+  uint64_t answered = 0;            // bytes of entries that it has said to have, since this was last taken
+  Nanos waited_since = 0;           // for match to move; 0: no entries went out since it did
 
-  // Bytes of entries that were sent, or are being read to be, and not answered.
-  uint64_t outstanding() const {
+  // Bytes of entries that were sent, or are being read to be, and not answered. Whoever lets as much as
+  // patience go by without an answer is not counted on: others need the room.
+  uint64_t outstanding(Nanos now, Nanos patience) const {
+    if (waited_since + patience <= now) return 0;
     const bool alone = reading || (state == ProgressState::kProbe && waiting);
     return inflights.bytes() + (alone ? asked : 0);
   }
-  void use(uint64_t bytes) { allowance -= std::min(allowance, bytes); }
+  void use(Nanos now, uint64_t bytes) {
+    allowance -= std::min(allowance, bytes);
+    if (waited_since == 0 && bytes != 0) waited_since = now;
+  }
 
   // There is nothing to ask it for. A learner is asked until a round was short enough, also where nothing
   // comes in.
@@ -129,7 +137,7 @@ struct PeerProgress {
   void probe() {
     state = ProgressState::kProbe;
     next = match + 1;
-    waiting = false;
+    stop_waiting();
     sent_commit = 0;
     inflights.clear();
   }
@@ -142,8 +150,21 @@ struct PeerProgress {
   void replicate() {
     state = ProgressState::kReplicate;
     next = match + 1;
-    waiting = false;
+    stop_waiting();
     inflights.clear();
+  }
+  // The probe was answered, or is sent again.
+  void stop_waiting() {
+    waiting = questioned = false;
+    asked = 0;
+  }
+  // It has the log up to match now, which is more than before.
+  void note_moved(Nanos now) {
+    const uint64_t before = inflights.bytes();
+    inflights.free_to(match);
+    answered += before - inflights.bytes();
+    if (state == ProgressState::kProbe && waiting) answered += asked;
+    waited_since = inflights.bytes() == 0 ? 0 : now;
   }
 };
 

@@ -130,6 +130,7 @@ void Raft::link_up(Nanos now, NodeId id) {
   if (role_ == Role::kLeader) {
     if (PeerProgress* to = peer(id)) {
       to->ask = true;
+      to->waited_since = 0;
       to->snapshot.resume();
     }
     return;

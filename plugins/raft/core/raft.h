@@ -56,6 +56,8 @@ class Raft {
   // How many bytes of entries may go to the peer for now, so that all groups together do not fill the way
   // there; what is held back for that reason says PeerProgress::held.
   void allow(NodeId peer, uint64_t bytes);
+  // Bytes of entries that the peer has said to have, since this was last asked.
+  uint64_t take_answered(NodeId peer);
   // There was no room for an append to the peer, of this term, whose entries come after `before`: it goes
   // again.
   void append_dropped(NodeId peer, Term of, Index before);
@@ -205,6 +207,7 @@ class Raft {
   void commit_to(Index index);
   void send_appends();
   bool send_append(PeerProgress* to);
+  Index allowed_to(const PeerProgress& to) const;
   void send_entries(PeerProgress* to, std::vector<Entry> entries);
   void send_heartbeats();
   void heard_from(PeerProgress* peer, Nanos at);

@@ -81,7 +81,8 @@ bool Raft::send_append(PeerProgress* to) {
   const bool ask = std::exchange(to->ask, false);
   const bool paused = to->state == ProgressState::kProbe ? to->waiting : to->inflights.full(config_);
   const bool behind = to->next <= log_.last_index() && !paused;
-  to->held = behind && to->allowance == 0;
+  const Index last = behind ? allowed_to(*to) : 0;
+  to->held = behind && last < to->next;
   const bool entries_wanted = behind && !to->held;
   const bool commit_wanted = to->sent_commit < std::min(log_.committed(), to->next - 1) && !paused;
   if (!entries_wanted && !commit_wanted && !ask) return false;
@@ -91,18 +92,31 @@ bool Raft::send_append(PeerProgress* to) {
   }
   std::vector<Entry> entries;
   if (entries_wanted) {
-    log_.slice(to->next, log_.last_index(), config_.max_append_bytes, config_.max_append_entries, &entries);
+    log_.slice(to->next, last, config_.max_append_bytes, config_.max_append_entries, &entries);
     if (entries.empty()) {
       to->reading = true;
       to->asked = config_.max_append_bytes;
-      to->use(to->asked);
-      reads_.push_back({to->id, term(), to->next, log_.first_in_memory(to->next), config_.max_append_bytes,
-                        config_.max_append_entries});
+      to->use(now_, to->asked);
+      reads_.push_back({to->id, term(), to->next, std::min(log_.first_in_memory(to->next), last + 1),
+                        config_.max_append_bytes, config_.max_append_entries});
       return false;
     }
   }
   send_entries(to, std::move(entries));
   return entries_wanted && to->state == ProgressState::kReplicate;
+}
+
+// Up to where the log may go out now: what takes no offsets does not wait for room, only behind what does.
+Index Raft::allowed_to(const PeerProgress& to) const {
+  if (to.allowance > 0) return log_.last_index();
+  Index last = to.next - 1;
+  if (to.next < log_.window_start()) return last;  // who knows what it is
+  log_.visit(to.next, [&](const Entry& entry) {
+    if (entry.header.records != 0 || last - to.next + 1 >= config_.max_append_entries) return false;
+    last = entry.header.index;
+    return true;
+  });
+  return last;
 }
 
 void Raft::send_entries(PeerProgress* to, std::vector<Entry> entries) {
@@ -118,10 +132,11 @@ void Raft::send_entries(PeerProgress* to, std::vector<Entry> entries) {
   sent_ = std::max(sent_, last);
   uint64_t bytes = 0;
   for (const Entry& entry : message.entries) bytes += entry.header.bytes;
-  to->use(bytes);
+  to->use(now_, bytes);
+  if (message.entries.empty()) to->questioned = true;
   if (to->state == ProgressState::kProbe) {
     to->waiting = true;
-    to->asked = bytes;
+    if (!message.entries.empty()) to->asked = bytes;
   } else if (!message.entries.empty()) {
     to->inflights.add(last, bytes);
     to->next = last + 1;
@@ -134,6 +149,7 @@ void Raft::entries_read(const ReadRequest& request, std::vector<Entry> entries) 
   PeerProgress* to = role_ == Role::kLeader && request.term == term() ? peer(request.peer) : nullptr;
   if (to == nullptr || !to->reading) return;
   to->reading = false;
+  to->asked = 0;
   if (to->next != request.from || to->state == ProgressState::kSnapshot || !log_.term(to->next - 1)) return;
   if (entries.empty()) {
     to->probe();
@@ -145,6 +161,11 @@ void Raft::entries_read(const ReadRequest& request, std::vector<Entry> entries) 
 
 void Raft::allow(NodeId id, uint64_t bytes) {
   if (PeerProgress* to = peer(id)) to->allowance = bytes;
+}
+
+uint64_t Raft::take_answered(NodeId id) {
+  PeerProgress* const from = peer(id);
+  return from == nullptr ? 0 : std::exchange(from->answered, 0);
 }
 
 void Raft::append_dropped(NodeId id, Term of, Index before) {
@@ -185,7 +206,8 @@ void Raft::retry() {
 void Raft::heard_from(PeerProgress* from, Nanos at) {
   if (at <= from->heard) return;
   from->heard = at;
-  from->waiting = false;
+  if (from->asked == 0)
+    from->waiting = false;  // else what it is asked below shows whether the probe got lost
   if (from->snapshot.waiting && now_ >= from->snapshot.sent + config_.retry_interval) from->snapshot.resume();
   if (!from->settled(log_.last_index(), log_.committed())) from->ask = true;
   if (from->match >= log_.last_index()) from->caught_up = at;
@@ -315,10 +337,13 @@ void Raft::on_append_response(const Message& m) {
   from->next = std::max(from->next, from->match + 1);
   from->note_progress(now_, log_.last_index());
   note_learner(from);
+  if (moved) from->note_moved(now_);
   if (from->state == ProgressState::kProbe && !from->reading) {
-    from->replicate();
-  } else if (from->state == ProgressState::kReplicate) {
-    from->inflights.free_to(m.index);
+    // Where it is was known before: the probe is lost, or there is no room for it yet.
+    if (moved || from->match >= log_.last_index())
+      from->replicate();
+    else if (from->questioned)
+      from->stop_waiting();
   } else if (from->state == ProgressState::kSnapshot && log_.term(from->match)) {
     const bool installed = from->snapshot.info != nullptr && from->match == from->snapshot.info->base;
     from->probe();
@@ -342,7 +367,7 @@ void Raft::on_append_refused(PeerProgress* from, const Message& m) {
   // What it acknowledged is gone: it left the group and gave its log up before that answer arrived.
   if (m.index == from->match) from->match = std::min(agree, m.index - 1);
   from->next = std::max(std::min(m.index, agree + 1), from->match + 1);
-  from->waiting = false;
+  from->stop_waiting();
 }
 
 void Raft::on_heartbeat(const Message& m) {

@@ -98,7 +98,7 @@ class Group : public std::enable_shared_from_this<Group> {
   void complete_waiters();
   // Room for records in what the node may hold that is not on its disk. What takes no offset always passes:
   // it is little, and trims, members and the catalog are what makes room.
-  bool has_room(uint64_t bytes, uint64_t limit) const;
+  bool has_room(uint64_t limit) const;
   bool has_room_for_proposal(uint64_t bytes) const;
   bool has_room_for(const Message& append) const;
   void count_unwritten();

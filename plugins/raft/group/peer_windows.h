@@ -30,11 +30,9 @@ class PeerWindows {
     return window.size > window.outstanding ? window.size - window.outstanding : 0;
   }
   // What one group has on its way changed.
-  void change(NodeId peer, uint64_t before, uint64_t now) {
-    Window& window = of(peer);
-    window.outstanding += now - before;
-    if (now < before) window.freed += before - now;
-  }
+  void change(NodeId peer, uint64_t before, uint64_t now) { of(peer).outstanding += now - before; }
+  // So much has arrived there. What is given up shows nothing of what the link carries.
+  void answered(NodeId peer, uint64_t bytes) { of(peer).freed += bytes; }
   // The group is to be told when there is room.
   void wait(NodeId peer, uint64_t group) {
     Window& window = of(peer);

@@ -6,21 +6,23 @@
 
 namespace chronik::raft {
 
-bool Group::has_room(uint64_t bytes, uint64_t limit) const {
+// Whatever its size: where only what fits had room, much that is small would keep what is large out.
+bool Group::has_room(uint64_t limit) const {
   const uint64_t held = services_.unwritten.load(std::memory_order_relaxed);
-  return held == 0 || held + bytes <= limit;
+  return held == 0 || held < limit;
 }
 
 bool Group::has_room_for_proposal(uint64_t bytes) const {
-  return bytes == 0 || has_room(bytes, services_.settings.max_unwritten_bytes);
+  return bytes == 0 || has_room(services_.settings.max_unwritten_bytes);
 }
 
-// A quarter stays for what this node's own clients send: others may send faster than its disk writes.
+// A quarter stays for what this node's own clients send: others may send faster than its disk writes. What
+// the log has takes nothing more, and its sender waits to hear so.
 bool Group::has_room_for(const Message& append) const {
-  uint64_t bytes = 0;
-  for (const Entry& entry : append.entries)
-    if (entry.header.records > 0) bytes += entry.payload.size();
-  return bytes == 0 || has_room(bytes, services_.settings.max_unwritten_bytes / 4 * 3);
+  const bool brings_records = std::ranges::any_of(append.entries, [this](const Entry& entry) {
+    return entry.header.records > 0 && !raft_->log().matches(entry.header.index, entry.header.term);
+  });
+  return !brings_records || has_room(services_.settings.max_unwritten_bytes / 4 * 3);
 }
 
 void Group::count_unwritten() {
@@ -38,21 +40,25 @@ void Group::allow_appends() {
 
 void Group::count_appends() {
   PeerWindows& windows = shard_->windows();
+  const auto on_its_way = [this](const PeerProgress& to) {
+    return to.outstanding(shard_->now(), services_.settings.election_timeout);
+  };
   const bool open = state_ == State::kOpen;
   for (auto& [peer, bytes] : outstanding_) {
     uint64_t now = 0;
     for (size_t i = 0; open && i < raft_->peers().size(); ++i)
-      if (raft_->peers()[i].id == peer) now = raft_->peers()[i].outstanding();
+      if (raft_->peers()[i].id == peer) now = on_its_way(raft_->peers()[i]);
     windows.change(peer, std::exchange(bytes, now), now);
   }
   for (size_t i = 0; open && i < raft_->peers().size(); ++i) {
     const PeerProgress& to = raft_->peers()[i];
+    windows.answered(to.id, raft_->take_answered(to.id));
     if (to.held) windows.wait(to.id, hash_);
     const auto known = std::find_if(outstanding_.begin(), outstanding_.end(),
                                     [&](const auto& each) { return each.first == to.id; });
     if (known != outstanding_.end()) continue;
-    outstanding_.emplace_back(to.id, to.outstanding());
-    windows.change(to.id, 0, to.outstanding());
+    outstanding_.emplace_back(to.id, on_its_way(to));
+    windows.change(to.id, 0, on_its_way(to));
   }
 }
 

@@ -360,7 +360,7 @@ TEST(CoreProperty, CatchesSnapshotsOfAnotherTerm) {
   EXPECT_NE(seeds_until_caught(3, Bug::kSnapshotOfAnotherTerm, 200), 0u);
 }
 TEST(CoreProperty, CatchesVotesThatAreNotPersisted) {
-  EXPECT_NE(seeds_until_caught(3, Bug::kVoteNotPersisted, 1000), 0u);
+  EXPECT_NE(seeds_until_caught(3, Bug::kVoteNotPersisted, 8000), 0u);
 }
 TEST(CoreProperty, CatchesAcknowledgementsBeforeTheSync) {
   EXPECT_NE(seeds_until_caught(3, Bug::kAcknowledgedBeforeSync, 1000), 0u);
