@@ -310,6 +310,28 @@ TEST_F(DamagedStore, PagesOfOthersAreNotFreed) {
   EXPECT_EQ(write_beside(store, TestWrite{a, {}}.trim(5)), CHR_OK);
 }
 
+// What the disk cannot give, or the file does not have, raises SIGBUS where it is touched.
+TEST_F(DamagedStore, AFileCutShortUnderItsMapIsAnErrorOfWhatLayThere) {
+  EntryMaker maker(1);
+  Store store(disk_);
+  const uint64_t a = store.group("a");
+  const uint64_t b = store.group("b");
+  const auto note = [&] { ASSERT_EQ(store.write(TestWrite{b, {}}.append({other_.next(100)})), CHR_OK); };
+  for (int i = 0; i < 6; ++i) note();
+  ASSERT_EQ(store.write(TestWrite{a, {}}.append(marked(maker, 10, 20'000))), CHR_OK);
+  for (int i = 0; i < 6; ++i) note();  // the trees move to pages that became free further to the front
+  const size_t at = disk_.image().at("data.mdb").find(mark(8));
+  ASSERT_NE(at, std::string::npos);
+  std::filesystem::resize_file(file(), at / 4096 * 4096);
+  chr_storage_read args = store.all_of(a);
+  EXPECT_EQ(store.read(args).entries.size(), 7u) << "up to the damage";
+  args.from = 8;
+  EXPECT_EQ(store.read(args).code, CHR_E_CORRUPT);
+  args.headers_only = 1;
+  EXPECT_EQ(store.read(args).code, CHR_E_CORRUPT);
+  EXPECT_EQ(write_beside(store, TestWrite{a, {}}.put("vote", "1")), CHR_OK);
+}
+
 class LeaseGenerations : public LmdbStore {
  protected:
   void SetUp() override {
