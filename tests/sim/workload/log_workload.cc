@@ -133,7 +133,8 @@ void LogWorkload::open(Node& node, uint32_t group) {
     Replay& r = replay_of(context);
     r.ready = done->code == CHR_OK;
     const Medium& disk = r.node->medium();
-    if (!r.ready && !disk.failed() && !disk.damaged())
+    const bool stops = r.node->state() == Node::State::kStopping;
+    if (!r.ready && !stops && !disk.failed() && !disk.damaged())
       r.workload->world().fail("open-group", std::string(from_abi(done->message)));
   };
   const uint64_t token =
