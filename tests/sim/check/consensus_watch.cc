@@ -67,6 +67,14 @@ struct ConsensusWatch::Calls {
     const chr_status status =
         s.inner->open_group(s.instance, options, &Machine::kTable, &g, &g.inner, token, error);
     *out = reinterpret_cast<chr_group*>(&g);
+    if (status == CHR_PENDING) {
+      Asked asked;
+      asked.group = &g;
+      asked.open = true;
+      s.watch->observe(s, token, std::move(asked));
+    } else if (status != CHR_OK) {
+      g.inner = nullptr;
+    }
     return status;
   }
   static chr_status CHR_CALL close_group(chr_group* handle, uint32_t snapshot, uint64_t token,
@@ -221,8 +229,13 @@ void ConsensusWatch::observe(Seat& seat, uint64_t token, Asked asked) {
 
 void ConsensusWatch::Seat::on_completion(uint64_t tag, const chr_done& done) {
   auto found = asked.extract(tag);
-  if (found.empty() || done.code != CHR_OK) return;
+  if (found.empty()) return;
   const Asked& request = found.mapped();
+  if (request.open) {
+    if (done.code != CHR_OK) request.group->inner = nullptr;  // the handle is gone
+    return;
+  }
+  if (done.code != CHR_OK) return;
   if (request.close) {
     watch->checker_.closed(node->id(), *request.group->truth);
     request.group->inner = nullptr;

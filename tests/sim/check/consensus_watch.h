@@ -40,6 +40,7 @@ class ConsensusWatch final : public Interposer {
     uint32_t until = 0;
     const chr_entries* read = nullptr;
     int32_t bound = 0;
+    bool open = false;
     bool close = false;
     std::vector<uint32_t> target;   // of a change of members
     size_t known = 0;               // configurations, when it was asked for
