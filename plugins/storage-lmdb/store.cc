@@ -114,6 +114,7 @@ bool Store::end_drain(bool more) {
     release_held(failed_);
     if (!queue_.is_idle() || (more && !stop_token_)) return false;
     draining_ = false;
+    not_now_.clear();
     if (reads_ == 0) token = std::exchange(stop_token_, std::nullopt);
   }
   if (token) host_.complete(*token, CHR_OK);

@@ -81,6 +81,7 @@ class Store {
   // Has the next of what is to be removed read, so that its removal waits for no disk.
   void look_ahead();
   void looked_ahead(uint64_t group, const Result<uint64_t>& below);
+  bool has_to_wait(uint64_t group) const { return unreadable_.contains(group) || not_now_.contains(group); }
   bool can_purge() const;
   // Work between drains; false: there is none.
   bool maintain();
@@ -118,6 +119,7 @@ class Store {
   bool looking_ahead_ = false;
   WarmBelow warmed_;               // news for the drain
   std::set<uint64_t> unreadable_;  // groups that cannot be purged as the disk does not give their pages
+  std::set<uint64_t> not_now_;     // of which something else was in the way: the next drain tries again
   uint64_t reads_ = 0;             // accepted and not ended
   std::optional<uint64_t> stop_token_;
 };

@@ -25,7 +25,7 @@ void Store::set_aside(Batch& batch) {
     if (comes_below_purge(write)) held.insert(write.group());
   }
   const std::lock_guard lock(mutex_);
-  std::erase_if(held, [this](uint64_t group) { return unreadable_.contains(group); });
+  std::erase_if(held, [this](uint64_t group) { return has_to_wait(group); });
   if (held.empty() || stop_token_ || failed_) return;
   Batch now;
   Batch later;
@@ -38,7 +38,7 @@ void Store::set_aside(Batch& batch) {
 void Store::release_held(bool all) {
   const std::set<uint64_t> held = queue_.held();
   for (const uint64_t group : held) {
-    if (all || purge_is_refused_ || unreadable_.contains(group) || !groups_.to_purge().contains(group))
+    if (all || purge_is_refused_ || has_to_wait(group) || !groups_.to_purge().contains(group))
       queue_.release(group);
   }
 }
@@ -52,7 +52,7 @@ void Store::look_ahead() {
     warmed_.clear();
     if (looking_ahead_ || stop_token_ || failed_) return;
     for (const uint64_t id : groups_.to_purge()) {
-      if (!next && !warm_.contains(id) && !unreadable_.contains(id)) next = id;
+      if (!next && !warm_.contains(id) && !has_to_wait(id)) next = id;
     }
     if (!next) return;
     looking_ahead_ = true;
@@ -76,7 +76,7 @@ void Store::looked_ahead(uint64_t group, const Result<uint64_t>& below) {
     if (below)
       warmed_[group] = *below;
     else
-      unreadable_.insert(group);
+      (below.error().code == Code::kCorrupt ? unreadable_ : not_now_).insert(group);
     if (!stop_token_ || !queue_.is_idle()) start_drain = !std::exchange(draining_, true);
   }
   if (start_drain) host_.blocking([this] { drain(); });

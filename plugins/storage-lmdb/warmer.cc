@@ -24,7 +24,8 @@ void ask_for(Pages& pages, const MDB_val& value, uint64_t page_size) {
   pages.push_back(page);
 }
 
-// IO where a page cannot be read: touching it would be a signal.
+// CORRUPT where a page cannot be read: touching it would be a signal. Another code where it may be read
+// later.
 Status read_in(const Pages& pages, uint64_t page_size) {
   for (const uintptr_t page : pages) {
     if (madvise(reinterpret_cast<void*>(page), page_size, MADV_POPULATE_READ) == 0) continue;
@@ -32,7 +33,8 @@ Status read_in(const Pages& pages, uint64_t page_size) {
       (void)*reinterpret_cast<volatile const uint8_t*>(page);
       continue;
     }
-    return fail(Code::kIo, "a page of what is to be removed cannot be read");
+    const bool is_bad = errno == EFAULT || errno == EHWPOISON;
+    return fail(is_bad ? Code::kCorrupt : Code::kIo, "a page of what is to be removed cannot be read");
   }
   return {};
 }

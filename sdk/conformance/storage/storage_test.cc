@@ -201,6 +201,30 @@ TEST_F(StorageConformance, LongTrimsAreWholeAtOnce) {
   EXPECT_EQ(indexes_of(g), (Indexes{100, 101}));
 }
 
+// As a replica that leaves does it.
+TEST_F(StorageConformance, ATrimOfAllLeavesAnEmptyLog) {
+  const uint64_t g = group("g");
+  write(to(g).append(maker_.batch(10, 300)));
+  write(to(g).trim(UINT64_MAX));
+  const auto expect_empty = [&] {
+    EXPECT_EQ(store_->bounds(g).first_index, 0u);
+    EXPECT_EQ(store_->bounds(g).last_index, 0u);
+    EXPECT_EQ(store_->bounds(g).entries, 0u);
+    EXPECT_EQ(store_->bounds(g).bytes, 0u);
+  };
+  expect_empty();
+  if (Subject::get().is_durable()) {
+    reopen();
+    expect_empty();
+  }
+  maker_.resume(nullptr);
+  write(to(g).append(maker_.batch(3, 100)));
+  EXPECT_EQ(indexes_of(g), (Indexes{1, 2, 3}));
+  if (!Subject::get().is_durable()) return;
+  reopen();
+  EXPECT_EQ(indexes_of(g), (Indexes{1, 2, 3}));
+}
+
 TEST_F(StorageConformance, Keys) {
   const uint64_t a = group("a");
   const uint64_t b = group("b");

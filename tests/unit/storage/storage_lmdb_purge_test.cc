@@ -5,10 +5,25 @@
 #include <sys/mman.h>
 
 #include <fcntl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+#include <cerrno>
 #include <chronik/testing/fake_host.hpp>
 #include <cstdlib>
 #include <filesystem>
+
+namespace {
+int populate_fails = 0;  // with this error
+}
+
+// In place of the one of the C library.
+extern "C" int madvise(void* from, size_t n, int advice) noexcept {
+  if (advice == MADV_POPULATE_READ && n == 4096 && populate_fails != 0) {  // of one page, as removals read
+    errno = populate_fails;
+    return -1;
+  }
+  return static_cast<int>(syscall(SYS_madvise, from, n, advice));
+}
 
 namespace chronik::storage_lmdb {
 namespace {
@@ -154,6 +169,28 @@ TEST_F(Purge, LetsOthersPassWhileAnAppendWaitsForIt) {
   stop();
   start();
   EXPECT_EQ(bounds(large_).entries, 6u) << "the purge took them after all";
+}
+
+TEST_F(Purge, TriesAgainUnlessThePageIsBad) {
+  for (const int error : {EFAULT, ENOMEM}) {
+    SCOPED_TRACE(error);
+    const uint64_t group = error == EFAULT ? large_ : other_;
+    if (group == other_)
+      for (uint64_t first = 1; first <= kEntries; first += 500) append(group, first, 500);
+    host_.run();
+    const uint64_t before = used();
+    populate_fails = error;
+    remove(group, CHR_STORAGE_TRIM, UINT64_MAX);
+    host_.run();
+    populate_fails = 0;
+    EXPECT_GT(used(), before / 2);
+    append(large_, kEntries + (error == EFAULT ? 1 : 2), 1);
+    host_.run();
+    if (error == EFAULT)
+      EXPECT_GT(used(), before / 2);
+    else
+      EXPECT_LT(used(), before * 3 / 5) << "of the two groups one is still there";
+  }
 }
 
 TEST_F(Purge, WritesOutWhatWaitsWhenItStops) {

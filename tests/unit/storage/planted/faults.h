@@ -42,6 +42,7 @@ enum Fault : int {
   kFullIsFatal,
   kFailedSyncIsSilent,
   kNeverTrims,
+  kTrimOfAllWraps,
 };
 
 // Which storage carries it: with a medium, or with files.
@@ -73,6 +74,8 @@ inline constexpr auto kRows = std::to_array<Row>({
      "a trim leaves its last entry"},
     {kTrimsInPart, Carrier::kMemory, "StorageConformance.LongTrimsAreWholeAtOnce",
      "a trim removes at most 1000 entries"},
+    {kTrimOfAllWraps, Carrier::kMemory, "StorageConformance.ATrimOfAllLeavesAnEmptyLog",
+     "one past the largest index is zero"},
     {kLargeValuesCut, Carrier::kMemory, "StorageConformance.Keys", "values are cut after 64 KiB"},
     {kFirstStepAlone, Carrier::kMemory, "StorageConformance.AWriteIsAtomic",
      "the first step of a write is a write of its own"},

@@ -162,6 +162,8 @@ class Planted final : public Plugin {
 bool Planted::bend(chr_storage_step* step, uint64_t group) {
   if (fault_ == kTruncatesOneLess && step->type == CHR_STORAGE_TRUNCATE) ++step->index;
   if (fault_ == kTrimsOneLess && step->type == CHR_STORAGE_TRIM && step->index > 0) --step->index;
+  if (fault_ == kTrimOfAllWraps && step->type == CHR_STORAGE_TRIM && step->index == UINT64_MAX)
+    step->index = 0;
   if (fault_ == kTrimsInPart && step->type == CHR_STORAGE_TRIM) {
     chr_storage_bounds bounds{};
     bounds.struct_size = sizeof bounds;
