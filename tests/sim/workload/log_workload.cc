@@ -132,6 +132,7 @@ void LogWorkload::open(Node& node, uint32_t group) {
   const auto opened = [](void* context, const chr_done* done) {
     Replay& r = replay_of(context);
     r.ready = done->code == CHR_OK;
+    if (!r.ready) r.handle = nullptr;
     const Medium& disk = r.node->medium();
     const bool stops = r.node->state() == Node::State::kStopping;
     if (!r.ready && !stops && !disk.failed() && !disk.damaged())
@@ -155,7 +156,7 @@ void LogWorkload::node_stopping(Node& node, std::function<void()> go_on) {
   };
   std::vector<Replay*> open;
   for (const auto& replay : replays_[node.id()]) {
-    if (replay) open.push_back(replay.get());
+    if (replay && replay->handle != nullptr) open.push_back(replay.get());
   }
   if (open.empty()) return go_on();
   auto* const closing = new Closing{open.size(), std::move(go_on)};
