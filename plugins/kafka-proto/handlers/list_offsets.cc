@@ -46,6 +46,7 @@ void look_up(const std::shared_ptr<ListJob>& job, const std::shared_ptr<Partitio
   on_shard(job->broker.host, partition->shard(), [job, partition, asked, at] {
     const auto finish = [job, at](const Partition::FoundOffset& found) {
       on_shard(job->broker.host, job->call.shard(), [job, at, found] {
+        if (job->call.is_too_large()) return job->one_less();  // its row is not there any more
         Response::Partition& out = job->response.topics[at.topic].partitions[at.partition];
         out.error_code = found.error;
         out.offset = found.offset;

@@ -35,6 +35,7 @@ void look_up(const Host& host, const std::shared_ptr<EpochJob>& job,
     const auto [epoch, end] = error == ErrorCode::kNone ? partition->epoch_end(asked.leader_epoch)
                                                         : std::pair<int32_t, int64_t>(-1, -1);
     on_shard(host, job->call.shard(), [job, at, error, epoch, end] {
+      if (job->call.is_too_large()) return job->one_less();  // its row is not there any more
       Response::Partition& out = job->response.topics[at.topic].partitions[at.partition];
       out.error_code = error;
       out.leader_epoch = epoch;

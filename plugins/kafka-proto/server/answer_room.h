@@ -7,9 +7,9 @@
 namespace chronik::kafka {
 
 // Counts rows and texts in memory; the bytes on the wire have the same bound (Call::answer). Where an answer
-// passes it, what is made goes nowhere: the last row begins anew each time, so that a handler needs to look
-// only before it changes something, and the connection ends instead of the answer. Touched on the
-// connection's shard.
+// passes it, what is made goes nowhere: the last row begins anew each time, and the connection ends instead
+// of the answer. So a handler looks whether it was passed before it changes something, and before it goes
+// back to a row that it left for others to wait for. Touched on the connection's shard.
 class AnswerRoom {
  public:
   static constexpr uint64_t kMostBytes = uint64_t{64} << 20;

@@ -171,5 +171,50 @@ TEST_F(OffsetsTest, EpochsEndWhereTheNextBegins) {
   EXPECT_EQ(end_of(1, -1, 4, "x").error_code, ErrorCode::kUnknownTopicOrPartition);
 }
 
+// An answer that passes its bound clears rows while others are asked about them.
+class OffsetsTooManyTest : public ::testing::Test {
+ protected:
+  template <class Row>
+  static constexpr auto kMany = static_cast<int32_t>(AnswerRoom::kMostBytes / sizeof(Row) + 1);
+  OffsetsTooManyTest() {
+    broker.consensus.place = [](std::string_view) { return 1u; };
+    broker.start();
+    broker.add_topic("t");
+  }
+  template <class Api>
+  void expect_end(int16_t version, const typename Api::Request& request) {
+    TestClient client = broker.client(0);
+    client.send<Api>(version, request);
+    broker.host.run();
+    EXPECT_FALSE(client.open());
+    EXPECT_NE(broker.host.logs().back().message.find("ask for less at once"), std::string::npos);
+  }
+
+  TestBroker broker{{.shards = 2, .start = false}};
+};
+
+TEST_F(OffsetsTooManyTest, ListOffsets) {
+  ListOffsetsRequest request;
+  request.topics.resize(2);
+  request.topics[0].name = "t";
+  request.topics[1].name = "u";
+  for (int32_t i = 0; i < kMany<ListOffsetsResponse::Partition>; ++i) {
+    auto& partition = request.topics[0].partitions.emplace_back();
+    partition.partition_index = i;
+    partition.timestamp = kLatest;
+  }
+  expect_end<ListOffsets>(1, request);
+}
+
+TEST_F(OffsetsTooManyTest, OffsetForLeaderEpoch) {
+  OffsetForLeaderEpochRequest request;
+  request.topics.resize(2);
+  request.topics[0].topic = "t";
+  request.topics[1].topic = "u";
+  for (int32_t i = 0; i < kMany<OffsetForLeaderEpochResponse::Partition>; ++i)
+    request.topics[0].partitions.emplace_back().partition = i;
+  expect_end<OffsetForLeaderEpoch>(2, request);
+}
+
 }  // namespace
 }  // namespace chronik::kafka::testing
