@@ -17,16 +17,26 @@ constexpr size_t kMostCreated = 10'000;              // by one request
 constexpr uint64_t kFirstElectionsNs = 500'000'000;  // how long what was created may be without leaders
 constexpr uint64_t kFirstBrokersNs = 1'000'000'000;  // how long a node may know of none
 
-MetadataResponse::Topic describe(const Broker& broker, const Catalog& catalog, const chr_topic& topic,
-                                 bool with_operations) {
+// What answers are made of.
+struct Answering {
+  const Broker& broker;
+  const Catalog& catalog;
+  AnswerRoom& room;
+  const int16_t version;
+  const bool with_operations;
+};
+
+MetadataResponse::Topic describe(const Answering& answering, const chr_topic& topic) {
   MetadataResponse::Topic out;
   out.name = from_abi(topic.name);
   out.topic_id = topic.id;
   out.is_internal = topic.internal != 0;
-  out.topic_authorized_operations = with_operations ? kTopicOperations : kOperationsNotAsked;
+  out.topic_authorized_operations = answering.with_operations ? kTopicOperations : kOperationsNotAsked;
+  answering.room.take(topic.n_partitions * sizeof(MetadataResponse::Partition));
+  if (answering.room.passed()) return out;
   for (uint32_t i = 0; i < topic.n_partitions; ++i)
-    out.partitions.push_back(
-        describe_partition<MetadataResponse::Partition>(broker, catalog, topic, static_cast<int32_t>(i)));
+    out.partitions.push_back(describe_partition<MetadataResponse::Partition>(
+        answering.broker, answering.catalog, topic, static_cast<int32_t>(i)));
   return out;
 }
 
@@ -43,13 +53,12 @@ bool asks_for_all(const Call<Metadata>& call) {
   return !call.request().topics.has_value() || (call.version() == 0 && call.request().topics->empty());
 }
 
-MetadataResponse::Topic describe_asked(const Broker& broker, const Catalog& catalog,
-                                       const MetadataRequest::Topic& asked, int16_t version,
-                                       bool with_operations) {
-  const bool by_id = version >= 12 && !is_zero(asked.topic_id);
+MetadataResponse::Topic describe_asked(const Answering& answering, const MetadataRequest::Topic& asked) {
+  const Catalog& catalog = answering.catalog;
+  const bool by_id = answering.version >= 12 && !is_zero(asked.topic_id);
   if (by_id) {
     const std::optional<chr_topic> topic = catalog.topic(asked.topic_id);
-    if (topic.has_value()) return describe(broker, catalog, *topic, with_operations);
+    if (topic.has_value()) return describe(answering, *topic);
     MetadataResponse::Topic out =
         unknown(asked, absent(catalog, ErrorCode::kUnknownTopicId, ErrorCode::kLeaderNotAvailable));
     out.name.reset();
@@ -58,8 +67,21 @@ MetadataResponse::Topic describe_asked(const Broker& broker, const Catalog& cata
   const std::string_view name = asked.name.value_or(std::string_view());
   if (!topic_name_problem(name).empty()) return unknown(asked, ErrorCode::kInvalidTopicException);
   const std::optional<chr_topic> topic = catalog.topic(name);
-  if (topic.has_value()) return describe(broker, catalog, *topic, with_operations);
+  if (topic.has_value()) return describe(answering, *topic);
   return unknown(asked, absent(catalog, ErrorCode::kUnknownTopicOrPartition, ErrorCode::kLeaderNotAvailable));
+}
+
+void describe_topics(const Answering& answering, const Call<Metadata>& call, MetadataResponse& response) {
+  AnswerRoom& room = answering.room;
+  if (asks_for_all(call)) {
+    for (uint32_t i = 0; i < answering.catalog.topic_count() && !room.passed(); ++i)
+      room.row(response.topics) = describe(answering, *answering.catalog.topic_at(i));
+    return;
+  }
+  for (const MetadataRequest::Topic& asked : *call.request().topics) {
+    if (room.passed()) break;
+    room.row(response.topics) = describe_asked(answering, asked);
+  }
 }
 
 void answer(Broker& broker, const Catalog& catalog, Call<Metadata>& call) {
@@ -76,15 +98,8 @@ void answer(Broker& broker, const Catalog& catalog, Call<Metadata>& call) {
   }
   if (!catalog.cluster_id().empty()) response.cluster_id = catalog.cluster_id();
   response.controller_id = controller_of(broker, catalog, brokers);
-  const bool with_operations = request.include_topic_authorized_operations;
-  AnswerRoom& room = call.room();
-  if (asks_for_all(call)) {
-    for (uint32_t i = 0; i < catalog.topic_count(); ++i)
-      room.row(response.topics) = describe(broker, catalog, *catalog.topic_at(i), with_operations);
-  } else {
-    for (const MetadataRequest::Topic& asked : *request.topics)
-      room.row(response.topics) = describe_asked(broker, catalog, asked, call.version(), with_operations);
-  }
+  describe_topics({broker, catalog, call.room(), call.version(), request.include_topic_authorized_operations},
+                  call, response);
   if (request.include_cluster_authorized_operations)
     response.cluster_authorized_operations = kClusterOperations;
   call.answer(response);
@@ -105,13 +120,16 @@ void refuse(Call<Metadata>& call) {
   call.answer(response);
 }
 
-// However often a request names a topic, it is looked for and told of once, as in Kafka.
+// However often a request names a topic, it is looked for and told of once, as in Kafka: where there is an
+// id, whatever name stands beside it.
 void name_once(Call<Metadata>& call) {
   if (!call.request().topics.has_value()) return;
   std::set<std::pair<std::string_view, std::string_view>> named;
   std::erase_if(*call.request().topics, [&](const MetadataRequest::Topic& topic) {
     const std::string_view id(reinterpret_cast<const char*>(topic.topic_id.b), sizeof topic.topic_id.b);
-    return !named.emplace(topic.name.value_or(std::string_view()), id).second;
+    const bool by_id = !is_zero(topic.topic_id);
+    const std::string_view name = by_id ? std::string_view() : topic.name.value_or(std::string_view());
+    return !named.emplace(name, id).second;
   });
 }
 

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <optional>
 #include <string_view>
+#include <tuple>
 #include <utility>
 
 namespace chronik::kafka {
@@ -31,20 +33,15 @@ void place(std::vector<FetchTarget>& targets) {
   for (size_t i = 0; i < targets.size(); ++i) targets[i].position = i;
 }
 
-// Which partition of which topic, for lookups among the partitions of one request.
+// Which partition of which topic, for lookups among the partitions of one request. Ordered: clients choose
+// the ids, and could choose those that a hash table has in one bucket.
 struct TargetName {
   chr_uuid topic_id;
   std::string_view topic;
   int32_t partition;
-  bool operator==(const TargetName& other) const {
-    return partition == other.partition && topic == other.topic && same(topic_id, other.topic_id);
-  }
-};
-struct TargetNameHash {
-  size_t operator()(const TargetName& name) const {
-    size_t id = 0;
-    std::memcpy(&id, name.topic_id.b, sizeof id);
-    return (id ^ std::hash<std::string_view>()(name.topic)) * 31 + static_cast<size_t>(name.partition);
+  bool operator<(const TargetName& other) const {
+    const int ids = std::memcmp(topic_id.b, other.topic_id.b, sizeof topic_id.b);
+    return ids != 0 ? ids < 0 : std::tie(topic, partition) < std::tie(other.topic, other.partition);
   }
 };
 TargetName name_of(const FetchTarget& target) { return {target.topic_id, target.topic, target.partition}; }
@@ -53,7 +50,7 @@ TargetName name_of(const FetchTarget& target) { return {target.topic_id, target.
 // LinkedHashMap: it is read once.
 std::vector<FetchTarget> all_targets(const FetchRequest& request) {
   std::vector<FetchTarget> out;
-  std::unordered_map<TargetName, size_t, TargetNameHash> places;
+  std::map<TargetName, size_t> places;
   for (const FetchRequest::Topic& topic : request.topics) {
     for (const FetchRequest::Partition& partition : topic.partitions) {
       const TargetName name{topic.topic_id, topic.topic, partition.partition};
@@ -66,9 +63,9 @@ std::vector<FetchTarget> all_targets(const FetchRequest& request) {
 }
 
 // What a request does to a partition: a new target, or nothing where it is forgotten.
-using Changes = std::unordered_map<TargetName, std::optional<FetchTarget>, TargetNameHash>;
+using Changes = std::map<TargetName, std::optional<FetchTarget>>;
 
-// Applies the changes that an incremental request names to what its session knows. Linear in both.
+// Applies the changes that an incremental request names to what its session knows. All but linear in both.
 void change(std::vector<FetchTarget>& targets, const FetchRequest& request) {
   std::vector<FetchTarget> named = all_targets(request);
   Changes changes;

@@ -71,5 +71,5 @@ cost_mutant(record_errors_of_each_batch handlers/produce.cc "*.RecordsThatFail"
   "job.record_errors_left -= refusal.records.size();"
   "")
 cost_mutant(leaders_sought_often handlers/metadata.cc "*.MetadataThatWaitsForLeaders"
-  "return !named.emplace(topic.name.value_or(std::string_view()), id).second;"
+  "return !named.emplace(name, id).second;"
   "return false;")

@@ -258,6 +258,19 @@ TEST_F(TopicsTest, MetadataOverAllVersions) {
   }
 }
 
+TEST_F(TopicsTest, MetadataTellsOfAnIdOnceWhateverNameStandsBesideIt) {
+  const chr_uuid id = broker.add_topic("t");
+  MetadataRequest request;
+  request.topics.emplace();
+  for (const std::string_view name : {"a", "b", "c"}) {
+    request.topics->emplace_back().name = name;
+    request.topics->back().topic_id = id;
+  }
+  const MetadataResponse response = client.call<Metadata>(12, request);
+  ASSERT_EQ(response.topics.size(), 1u);
+  EXPECT_EQ(response.topics[0].name, "t");
+}
+
 TEST_F(TopicsTest, MetadataByIdAndOfWhatIsNotThere) {
   const chr_uuid id = broker.add_topic("t");
   const auto ask = [&](std::optional<std::string_view> name, chr_uuid topic, int16_t version) {
