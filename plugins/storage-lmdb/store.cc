@@ -21,7 +21,7 @@ bool changes_end(const OwnedWrite& write) {
 
 Store::Store(Host host)
     : host_(host),
-      read_lane_(std::make_shared<ReadLane>(host, kReadsAtOnce)),
+      read_lane_(std::make_shared<BlockingLane>(host, kReadsAtOnce)),
       queue_({setting(host, "queue_bytes", kDefaultQueue), setting(host, "commit_bytes", kDefaultCommit)}) {}
 
 void Store::start(uint64_t token) {

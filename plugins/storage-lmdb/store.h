@@ -4,11 +4,12 @@
 // and extends the file.
 #pragma once
 
-#include "read_lane.h"
 #include "reader.h"
 #include "space.h"
 #include "transaction.h"
 #include "write_queue.h"
+
+#include <chronik/blocking_lane.hpp>
 
 #include <optional>
 
@@ -98,7 +99,7 @@ class Store {
   void end_read();
 
   Host host_;
-  std::shared_ptr<ReadLane> read_lane_;
+  std::shared_ptr<BlockingLane> read_lane_;
   GroupTable groups_;
   Metrics metrics_{};
   std::shared_ptr<Env> env_;

@@ -1,5 +1,5 @@
-// Produce (0): checks every batch on the connection's shard, appends it on the shard of its partition,
-// answers when all of them reached what `acks` asks for.
+// Produce (0): checks every batch on the connection's shard, or on a blocking thread where codecs have much
+// to do, appends it on the shard of its partition, answers when all of them reached what `acks` asks for.
 #include <map>
 #include <utility>
 
@@ -280,7 +280,7 @@ void go_on(const std::shared_ptr<ProduceJob>& job);
 // connection starts nothing, so that nothing overtakes it.
 void leave_shard(const std::shared_ptr<ProduceJob>& job, const std::shared_ptr<Partition>& partition) {
   job->call.hold_connection(true);
-  job->broker.host.blocking([job, partition, config = partition->config()] {
+  job->broker.partitions->codec_lane().run([job, partition, config = partition->config()] {
     Codecs codecs;
     const Request::Partition& asked = *job->asked[job->taken].partition;
     Judged judged = judge(*job, asked, *config, codecs, &job->codec_bytes_left);

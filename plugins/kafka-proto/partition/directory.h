@@ -1,6 +1,8 @@
 // PartitionDirectory: which partitions this node hosts. Follows the catalog on shard 0; read from any shard.
 #pragma once
 
+#include <chronik/blocking_lane.hpp>
+
 #include <map>
 #include <memory>
 #include <mutex>
@@ -65,6 +67,8 @@ class PartitionMap {
 
 class PartitionDirectory {
  public:
+  static constexpr uint32_t kCodecJobsAtOnce = 4;
+
   explicit PartitionDirectory(Broker& broker);
 
   // Any shard.
@@ -72,6 +76,10 @@ class PartitionDirectory {
     const std::lock_guard lock(mutex_);
     return map_;
   }
+
+  // Any shard. Where codecs work on the batches of all partitions, if they have more to do than a turn
+  // allows.
+  BlockingLane& codec_lane() const { return *codec_lane_; }
 
   // Shard 0. Follows the catalog from now on.
   void start();
@@ -121,6 +129,7 @@ class PartitionDirectory {
   std::shared_ptr<const PartitionMap> map_;
   std::vector<Shard> shards_;
   std::vector<Tick> ticks_;  // what the timers get
+  const std::shared_ptr<BlockingLane> codec_lane_;
   const uint64_t brokers_metric_;
   uint64_t version_ = 0;  // of the catalog that map_ shows
   std::set<std::string> closing_groups_;

@@ -1,4 +1,5 @@
 // ListOffsets on one partition: the log finds the batch, the batch's records say which of them it is.
+#include "kafka-proto/partition/directory.h"
 #include "kafka-proto/partition/offsets.h"
 #include "kafka-proto/partition/partition.h"
 #include "kafka-proto/partition/status.h"
@@ -97,8 +98,7 @@ void Partition::locate_in_batch(const chr_entry_header& header, int64_t timestam
          };
          const Bytes bytes(batch.runs[0].p, batch.runs[0].n);
          if (!takes_long(bytes)) return tell(locate(bytes, timestamp));
-         const Host& host = self->broker_.host;
-         host.blocking([self, tell, timestamp, bytes, held = std::move(batch)] {
+         self->broker_.partitions->codec_lane().run([self, tell, timestamp, bytes, held = std::move(batch)] {
            self->broker_.host.post(self->shard(),
                                    [tell, located = locate(bytes, timestamp)] { tell(located); });
          });

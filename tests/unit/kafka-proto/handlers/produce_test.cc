@@ -352,5 +352,55 @@ TEST_F(ProduceTest, WhatIsCompressedAnewLeavesTheShardToo) {
   broker.host.run();
 }
 
+// A broker whose blocking jobs are counted.
+class CodecLaneTest : public ::testing::Test {
+ protected:
+  CodecLaneTest() {
+    started = 0;
+    exec = *static_cast<const chr_exec_v1*>(broker.host.core()->query(broker.host.core()->self, CHR_EXEC_ID));
+    forward = exec.blocking;
+    exec.blocking = [](chr_host* host, chr_fn fn, void* context) {
+      ++started;
+      forward(host, fn, context);
+    };
+    broker.host.add_service(CHR_EXEC_ID, &exec);
+    broker.start();
+    broker.add_topic("t");
+    for (int i = 0; i < 20; ++i) clients.push_back(broker.client());
+  }
+  // While no job ends.
+  template <class Api>
+  void send_to_all(int16_t version, const typename Api::Request& request) {
+    started = 0;
+    broker.host.hold_blocking(true);
+    for (TestClient& client : clients) client.send<Api>(version, request);
+    broker.host.run();
+    EXPECT_GT(started, 0);
+    EXPECT_LE(started, 4);
+    broker.host.hold_blocking(false);
+    broker.host.run();
+  }
+
+  static inline int started = 0;
+  static inline decltype(chr_exec_v1::blocking) forward = nullptr;
+  chr_exec_v1 exec{};
+  TestBroker broker{{.start = false}};
+  std::vector<TestClient> clients;
+};
+
+// Commits run on the same threads: clients cannot have them all.
+TEST_F(CodecLaneTest, CodecsTakeFewBlockingThreads) {
+  const std::string large = broker.batch(
+      {.records = 10, .timestamp = 1'600'000'000'000, .codec = Compression::kZstd, .value_size = 50'000});
+  send_to_all<Produce>(9, produce_request("t", 0, large));
+  for (TestClient& client : clients) EXPECT_EQ(only(client.receive<Produce>(9)).error_code, ErrorCode::kNone);
+  ListOffsetsRequest request;
+  request.topics.emplace_back().name = "t";
+  request.topics[0].partitions.emplace_back().timestamp = 1'600'000'000'007;
+  send_to_all<ListOffsets>(11, request);
+  for (TestClient& client : clients)
+    EXPECT_EQ(client.receive<ListOffsets>(11).topics.at(0).partitions.at(0).offset, 7);
+}
+
 }  // namespace
 }  // namespace chronik::kafka::testing
