@@ -203,10 +203,13 @@ void finish(Creation& creation, chr_status overall) {
   creation.call.answer(creation.response);
 }
 
-// Whether a request asks for more partitions than one request may, as Kafka counts them.
-bool asks_for_too_many(const Broker& broker, const Request& request) {
+// Whether a request asks for more partitions than one request may, as Kafka counts them: in the topics that
+// it names once.
+bool asks_for_too_many(const Broker& broker, const Request& request,
+                       const std::map<std::string_view, int>& times) {
   int64_t partitions = 0;
   for (const Request::Topic& topic : request.topics) {
+    if (times.at(topic.name) != 1) continue;
     const int32_t count =
         topic.num_partitions == -1 ? broker.config.default_partitions : std::max(topic.num_partitions, 0);
     partitions += topic.assignments.empty() ? count : static_cast<int64_t>(topic.assignments.size());
@@ -236,8 +239,8 @@ void handle_create_topics(Broker& broker, Call<CreateTopics> call) {
   const Request& request = creation->call.request();
   {
     const Catalog catalog(broker);
-    const bool too_many = asks_for_too_many(broker, request);
     std::map<std::string_view, int> times = count_names(request.topics);
+    const bool too_many = asks_for_too_many(broker, request, times);
     for (const Request::Topic& topic : request.topics) {
       const int count = std::exchange(times[topic.name], 0);
       if (count == 0) continue;  // it has its row

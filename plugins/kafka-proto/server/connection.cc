@@ -12,6 +12,9 @@ namespace chronik::kafka {
 namespace {
 
 constexpr uint64_t kSmallestFrame = 10;  // key, version, correlation id, client id
+// Of answers behind one that is not there yet; above it, no request is started. Hundreds of connections wait
+// at once when followers are slow.
+constexpr uint64_t kMaxBytesHeld = 256 << 10;
 
 bool begins_with(Bytes bytes, std::string_view text) {
   return bytes.size() >= text.size() && std::memcmp(bytes.data(), text.data(), text.size()) == 0;
@@ -41,7 +44,8 @@ Connection::Connection(Broker& broker, ConnectionSet& set, chr_conn* conn, std::
 
 // Whether the frame that stands first must wait until others are answered, or read by the client.
 bool Connection::must_wait(Bytes frame) const {
-  if (held_ || winding_down_ || bytes_unread() >= kMaxBytesUnread) return true;
+  if (held_ || winding_down_ || bytes_held_ >= kMaxBytesHeld || bytes_unread() >= kMaxBytesUnread)
+    return true;
   if (slots_.empty()) return false;
   if (slots_.size() >= kMaxRequestsUnderWay || bytes_under_way_ >= kMaxBytesUnderWay) return true;
   const ApiEntry* const last = slots_.back().api;
@@ -99,7 +103,7 @@ void Connection::pause() {
 // The host calls data() again, which looks anew whether what stands there may start.
 void Connection::resume() {
   if (conn_ == nullptr || !paused_ || winding_down_ || held_) return;
-  if (bytes_unread() >= kMaxBytesUnread) return;
+  if (bytes_held_ >= kMaxBytesHeld || bytes_unread() >= kMaxBytesUnread) return;
   paused_ = false;
   broker_.net->resume(broker_.host.self(), conn_);
 }
@@ -257,8 +261,9 @@ void Answer::end_connection(std::string reason) {
 }
 
 void Answer::refuse_size(std::string_view message) {
-  end_connection(fmt::format("the answer to a {} would have more than {} bytes: ask for less at once",
-                             message, AnswerRoom::kMostBytes));
+  end_connection(fmt::format(
+      "the answer to a {} would take more than {} bytes in memory or on the wire: ask for less at once",
+      message, AnswerRoom::kMostBytes));
 }
 
 void Answer::abandon() {

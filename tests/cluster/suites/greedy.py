@@ -119,7 +119,7 @@ def requests():
     yield "DescribeLogDirs, a topic 80,000 times", "", 35, 4, compact(80_000, (text("many") + compact(1, int32(0)) + b"\0") * 80_000) + b"\0"
     yield "DescribeConfigs, the broker 60,000 times", "", 32, 4, compact(60_000, (b"\4" + text("1") + b"\0\0") * 60_000) + b"\1\1\0"
     count, partitions = many(int32(0) + b"\0")
-    yield ("DescribeQuorum, a partition again and again", "the answer to a DescribeQuorumRequest would have more than", 55, 0,
+    yield ("DescribeQuorum, a partition again and again", "the answer to a DescribeQuorumRequest would take more than", 55, 0,
            compact(1, text("t") + compact(count, partitions) + b"\0") + b"\0")
     names = b"".join(string(f"t{i:07}") for i in range((MEGABYTES << 20) // 10))
     yield "Metadata, names that are not there", "", 3, 4, int32((MEGABYTES << 20) // 10) + names + b"\0"

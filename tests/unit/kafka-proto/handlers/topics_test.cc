@@ -120,6 +120,11 @@ TEST_F(TopicsTest, AnAssignmentOfManyBrokersIsRefusedAtOnce) {
   EXPECT_EQ(code(assigned(partitions)), ErrorCode::kPolicyViolation);
   EXPECT_EQ(create({wanted("a", 9'999), wanted("b", 2)}).topics.at(0).error_code,
             ErrorCode::kPolicyViolation);
+  // What is named twice is refused for that, and does not count.
+  const CreateTopicsResponse twice = create({wanted("a", 9'999), wanted("a", 9'999), wanted("b", 2)});
+  ASSERT_EQ(twice.topics.size(), 2u);
+  EXPECT_EQ(twice.topics[0].error_code, ErrorCode::kInvalidRequest);
+  EXPECT_EQ(twice.topics[1].error_code, ErrorCode::kNone);
   partitions.pop_back();
   EXPECT_EQ(code(assigned(partitions)), ErrorCode::kNone);
 }

@@ -119,6 +119,8 @@ TEST_F(ConnectionTest, AClientThatDoesNotReadIsNotServedWithoutBound) {
   for (int i = 0; i < 200; ++i) client.receive<Metadata>(1);
 }
 
+constexpr size_t kMaxBytesHeld = 256 << 10;  // on one connection
+
 // What was answered stands in memory until the one before it is: by images of the catalog that were taken for
 // it.
 class HeldAnswers : public ConnectionTest {
@@ -161,8 +163,8 @@ TEST_F(HeldAnswers, BehindAStuckOneAreBounded) {
   const uint64_t before = wide.metadata.images();
   for (int i = 0; i < kMany; ++i) client.send<Metadata>(1, all);
   wide.host.run();
-  ASSERT_GT(kMany * bytes_of_one, 2 * Connection::kMaxBytesUnread);
-  EXPECT_LE(held_since(before), Connection::kMaxBytesUnread + bytes_of_one);
+  ASSERT_GT(kMany * bytes_of_one, 2 * kMaxBytesHeld);
+  EXPECT_LE(held_since(before), kMaxBytesHeld + bytes_of_one);
   expect_all();
 }
 
@@ -173,9 +175,38 @@ TEST_F(HeldAnswers, ThatWaitForTheSameAreBounded) {
   wide.host.run();
   EXPECT_LE(wide.metadata.images() - before, images_of_one) << "the others wait for the one that waits";
   wide.host.advance(seconds(1));
-  EXPECT_LE(held_since(before), Connection::kMaxBytesUnread + bytes_of_one);
+  EXPECT_LE(held_since(before), kMaxBytesHeld + bytes_of_one);
   EXPECT_TRUE(client.wire().received.empty());
   expect_all();
+}
+
+// Its partitions lie on another shard: until they have told, nothing of the answer counts.
+TEST(HeldAnswersOfOthers, AreBounded) {
+  TestBroker broker{{.shards = 2, .start = false}};
+  broker.consensus.place = [](std::string_view) { return 1u; };
+  broker.start();
+  broker.add_topic("wide", 5000);
+  TestClient client = broker.client(0), other = broker.client(0);
+  DescribeLogDirsRequest all;
+  all.topics.reset();
+  other.send<DescribeLogDirs>(1, all);
+  const size_t request = to_text(encode_request(1, 1, "tester", all)).size();
+  broker.host.run();
+  const size_t bytes_of_one = other.wire().received.size();
+  broker.consensus.hold_commits(true);
+  const std::string records = broker.batch();
+  client.send<Produce>(9, produce_request("wide", 0, records));
+  broker.host.run();
+  constexpr size_t kMany = 127;
+  for (size_t i = 0; i < kMany; ++i) client.send<DescribeLogDirs>(1, all);
+  broker.host.run();
+  ASSERT_GT(kMany * bytes_of_one, 2 * kMaxBytesHeld);
+  const size_t started = kMany - client.wire().unconsumed() / request;
+  EXPECT_LE(started * bytes_of_one, kMaxBytesHeld + bytes_of_one);
+  broker.consensus.commit(broker.group("wide"));
+  broker.host.run();
+  client.receive<Produce>(9);
+  for (size_t i = 0; i < kMany; ++i) client.receive<DescribeLogDirs>(1);
 }
 
 TEST_F(ConnectionTest, AFetchIsUnderWayAlone) {
@@ -324,8 +355,8 @@ TEST_F(ConnectionTest, AnAnswerThatIsTooLargeEndsItsConnectionByName) {
   EXPECT_TRUE(client.wire().received.empty());
   const auto& line = broker.host.logs().back();
   EXPECT_EQ(line.message,
-            "closed a connection: the answer to a DescribeQuorumRequest would have more than 67108864 bytes: "
-            "ask for less at once");
+            "closed a connection: the answer to a DescribeQuorumRequest would take more than 67108864 bytes "
+            "in memory or on the wire: ask for less at once");
   EXPECT_EQ(line.fields, "peer=192.0.2.7:50123");
   EXPECT_EQ(other.call<ApiVersions>(0, {}).error_code, ErrorCode::kNone);
 }
