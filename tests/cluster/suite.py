@@ -16,6 +16,7 @@ A suite is one file of suites/, its name is the file's. Its first line of docume
                 self.expect(lost == 0, f"acknowledged records that are lost: {lost}")        # a condition of correctness
                 self.measured("produce gap p50", gap, 300, "ms", absurd=30_000)              # a number beside its target
 """
+import collections
 import contextlib
 import pathlib
 import signal
@@ -24,6 +25,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -96,6 +98,30 @@ class Suite:
         """One node in a temporary folder, not started; options as for harness/node.py."""
         with self.folder() as folder, Node(self.server, folder, **options) as node:
             yield node
+
+    # ---- what a node takes ----
+    @contextlib.contextmanager
+    def watched(self, nodes, most, what):
+        """The most anonymous memory that each of the nodes takes meanwhile."""
+        over = threading.Event()
+        peaks = collections.Counter()
+
+        def watch():
+            while not over.wait(0.02):
+                for node in nodes:
+                    with contextlib.suppress(OSError):  # it is being started
+                        peaks[node.id] = max(peaks[node.id], node.anonymous_bytes())
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        try:
+            yield peaks
+        finally:
+            over.set()
+            watcher.join()
+        for node in nodes:
+            self.expect(0 < peaks[node.id] < most,
+                        f"{what}: node {node.id} took {peaks[node.id] / 1e6:.0f} MB of anonymous memory, the limit is {most / 1e6:.0f}")
 
     # ---- clients ----
     def client(self, *arguments, **options):

@@ -4,7 +4,6 @@ import contextlib
 import signal
 import socket
 import subprocess
-import threading
 import time
 
 from raw_produce import batch, metadata, produce, pump
@@ -28,30 +27,6 @@ class Run(Suite):
         for load in self.arguments.loads.split(","):
             self.say(load + ": " + getattr(self, load).__doc__)
             getattr(self, load)()
-
-    # ---- what a node takes ----
-    @contextlib.contextmanager
-    def watched(self, nodes, most, what):
-        """The most anonymous memory that each of the nodes takes meanwhile."""
-        over = threading.Event()
-        peaks = collections.Counter()
-
-        def watch():
-            while not over.wait(0.02):
-                for node in nodes:
-                    with contextlib.suppress(OSError):  # it is being started
-                        peaks[node.id] = max(peaks[node.id], node.anonymous_bytes())
-
-        watcher = threading.Thread(target=watch)
-        watcher.start()
-        try:
-            yield peaks
-        finally:
-            over.set()
-            watcher.join()
-        for node in nodes:
-            self.expect(0 < peaks[node.id] < most,
-                        f"{what}: node {node.id} took {peaks[node.id] / MB:.0f} MB of anonymous memory, the limit is {most / MB:.0f}")
 
     def led(self, cluster, topic, partitions):
         """node -> the partitions of the topic that it leads, once all are led."""
