@@ -82,10 +82,9 @@ bool Space::is_blocked() const {
 
 bool Space::has_room(Growth growth, uint64_t bytes, uint64_t entries) {
   if (disk_full_ && host_.now_ns() >= retry_at_ns_) extend();
-  const uint64_t used = env_->used_end();
+  // What the file has grown to does not count: beyond the capacity no page is room, used before or not.
   const uint64_t end = disk_full_ ? std::min(capacity_, file_bytes()) : capacity_;
-  const uint64_t free = used - std::min(used, live_bytes());
-  const uint64_t room = free + (end > used ? end - used : 0);
+  const uint64_t room = end - std::min(end, live_bytes());
   const uint64_t reserve = std::clamp<uint64_t>(end / 16, 256u << 10, 8u << 20);
   const uint64_t need =
       bytes + entries * env_->page_size() + (growth == Growth::kData ? reserve : reserve / 4);

@@ -55,3 +55,10 @@ def delete_topic(port, topic):
     answer = ask(port, 20, 4, compact([text(topic)]) + int32(30_000) + b"\0")
     at = answer.index(text(topic)) + len(topic) + 1
     return struct.unpack(">h", answer[at:at + 2])[0]
+
+
+def set_config(port, topic, name, value):
+    """IncrementalAlterConfigs 1: one key of a topic. Its error code."""
+    resource = b"\x02" + text(topic) + compact([text(name) + b"\0" + text(value) + b"\0"]) + b"\0"
+    answer = ask(port, 44, 1, compact([resource]) + b"\0\0")
+    return struct.unpack(">h", answer[5:7])[0]

@@ -168,6 +168,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   // The oldest batch, as retention saw it last; valid while the log starts at its offset.
   struct Oldest {
     int64_t offset = -1;
+    int64_t end = -1;
     int64_t max_timestamp = -1;
     uint64_t bytes = 0;
   };
@@ -210,9 +211,10 @@ class Partition : public std::enable_shared_from_this<Partition> {
   // ---- upkeep.cc ----
   void retain();
   void look_at_head(const chr_group_bounds& now, uint64_t max_bytes);
-  void retain_from(const chr_entries& head, uint64_t asked_bytes);
+  void retain_from(int64_t start, const chr_entries& head, uint64_t asked_bytes);
   bool is_due(const Oldest& batch, uint64_t log_bytes) const;
   void trim(int64_t offset, bool again);
+  bool trim_alone(int64_t offset);
   void expire_producers();
   void report_metrics();
   // Retention looks again after this many bytes, however fast they come.
@@ -252,7 +254,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   std::vector<std::shared_ptr<FetchWait>> waiters_;
 
   uint64_t appended_since_upkeep_ = 0;
-  bool retaining_ = false;
+  bool looking_ = false;   // at the oldest batches
+  int64_t trimming_ = -1;  // where the log is to start, as was asked for last; -1: nothing is under way
   Oldest oldest_;
   int64_t last_expiry_ms_ = 0;
 

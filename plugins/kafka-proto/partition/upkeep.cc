@@ -20,21 +20,24 @@ struct Head {
 void Partition::upkeep() {
   appended_since_upkeep_ = 0;
   report_metrics();
-  if (group_ == nullptr || !leader_) return;
+  if (group_ == nullptr) return;
+  retain();
+  if (!leader_) return;
   look_at_replicas();
   pursue();
-  retain();
   expire_producers();
 }
 
-// Trims the oldest batches that are too old or too many. Costs nothing while the oldest one may stay.
+// Trims the oldest batches that are too old or too many. Costs nothing while the oldest one may stay. The
+// leader proposes it to all; a replica whose storage is full goes ahead, as the proposal may wait for room.
 void Partition::retain() {
   const std::shared_ptr<const TopicConfig> config = this->config();
-  if (retaining_ || (config->retention_ms < 0 && config->retention_bytes < 0)) return;
+  if (looking_ || (config->retention_ms < 0 && config->retention_bytes < 0)) return;
   const chr_group_bounds now = bounds();
   if (now.log_start >= now.high_watermark) return;
   if (oldest_.offset != now.log_start) return look_at_head(now, kOneBatch);
-  if (is_due(oldest_, now.bytes)) look_at_head(now, kHeadBytes);
+  if (!is_due(oldest_, now.bytes)) return;
+  if (leader_ || trim_alone(oldest_.end)) look_at_head(bounds(), kHeadBytes);
 }
 
 bool Partition::is_due(const Oldest& batch, uint64_t log_bytes) const {
@@ -49,7 +52,7 @@ bool Partition::is_due(const Oldest& batch, uint64_t log_bytes) const {
 
 // Reads the headers of the oldest batches.
 void Partition::look_at_head(const chr_group_bounds& now, uint64_t max_bytes) {
-  retaining_ = true;
+  looking_ = true;
   const auto head = std::make_shared<Head>();
   head->entries.struct_size = sizeof head->entries;
   chr_group_read args{};
@@ -58,11 +61,11 @@ void Partition::look_at_head(const chr_group_bounds& now, uint64_t max_bytes) {
   args.offset = now.log_start;
   args.max_bytes = max_bytes;
   args.headers_only = 1;
-  const auto finish = [self = shared_from_this(), head, max_bytes](chr_status code) {
-    self->retaining_ = false;
+  const auto finish = [self = shared_from_this(), head, max_bytes, start = now.log_start](chr_status code) {
+    self->looking_ = false;
     if (code != CHR_OK) return;
     const Lease lease = Lease::adopt(head->entries.lease);
-    if (self->leader_ && self->group_ != nullptr) self->retain_from(head->entries, max_bytes);
+    if (self->group_ != nullptr) self->retain_from(start, head->entries, max_bytes);
   };
   const chr_status status = broker_.host.async(
       [&](uint64_t token) {
@@ -72,33 +75,49 @@ void Partition::look_at_head(const chr_group_bounds& now, uint64_t max_bytes) {
   if (status != CHR_PENDING) finish(status);
 }
 
-void Partition::retain_from(const chr_entries& head, uint64_t asked_bytes) {
+// The log starts within the first one.
+void Partition::retain_from(int64_t start, const chr_entries& head, uint64_t asked_bytes) {
   uint64_t left = bounds().bytes;
   int64_t trim_to = -1;
   for (uint32_t i = 0; i < head.n; ++i) {
     const chr_entry_header& header = head.entries[i].header;
-    oldest_ = {header.base_offset, header.max_timestamp, header.bytes};
+    const int64_t end = header.base_offset + header.records;
+    oldest_ = {i == 0 ? start : header.base_offset, end, header.max_timestamp, header.bytes};
+    if (asked_bytes == kOneBatch) return retain();
     if (!is_due(oldest_, left)) break;
     left -= std::min(left, header.bytes);
-    trim_to = header.base_offset + header.records;
+    trim_to = end;
     oldest_.offset = -1;
   }
   if (trim_to < 0) return;
   // All of what was looked at is due: more may be.
-  if (asked_bytes == kOneBatch) return look_at_head(bounds(), kHeadBytes);
-  trim(trim_to, oldest_.offset < 0);
+  const bool again = oldest_.offset < 0;
+  if (leader_) {
+    trim(trim_to, again);
+  } else if (trim_alone(trim_to) && again) {
+    retain();
+  }
+}
+
+// A follower may do so where its storage is full, and only there.
+bool Partition::trim_alone(int64_t offset) {
+  const chr_status status = broker_.host.async(
+      [&](uint64_t token) { return broker_.consensus.table->trim(group_, offset, token, nullptr); },
+      [](const chr_done&) {});
+  return status == CHR_OK;
 }
 
 void Partition::trim(int64_t offset, bool again) {
-  retaining_ = true;
-  const auto finish = [self = shared_from_this(), again](chr_status code) {
-    self->retaining_ = false;
+  if (offset <= trimming_) return;  // it waits to be committed
+  trimming_ = offset;
+  const auto finish = [self = shared_from_this(), offset, again](chr_status code) {
+    if (self->trimming_ == offset) self->trimming_ = -1;
     if (code == CHR_OK && again && self->leader_ && self->group_ != nullptr) self->retain();
   };
   const chr_status status = broker_.host.async(
       [&](uint64_t token) { return broker_.consensus.table->trim(group_, offset, token, nullptr); },
       [finish](const chr_done& d) { finish(d.code); });
-  if (status != CHR_PENDING) retaining_ = false;
+  if (status != CHR_PENDING && trimming_ == offset) trimming_ = -1;
 }
 
 // A snapshot of them is written in one go, on this shard: where clients come and go faster than they expire,

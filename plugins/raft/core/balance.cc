@@ -33,6 +33,7 @@ bool Raft::balance(Nanos now) {
     return false;
   const auto link =
       std::find_if(linked_.begin(), linked_.end(), [&](const Link& each) { return each.peer == preferred; });
+  if (full_) return false;  // the others wait for what this node has no room for
   if (link == linked_.end() || now_ < link->since + config_.leader_balance) return false;
   // Not while a disk stalls, neither here nor there, nor before the log of this term is safe.
   if (!written_.empty() && now_ >= written_.front().issued + config_.retry_interval) return false;

@@ -45,7 +45,8 @@ void Raft::retry_election_timer() {
 // others.
 bool Raft::may_campaign() const {
   if (log_end() < left_) return false;
-  if (installing_) return false;  // the log is about to be another one
+  if (installing_) return false;                                // the log is about to be another one
+  if (full_ && log_.stable() < log_.committed()) return false;  // others have what there is no room for here
   for (size_t at = configs_.size(); at-- > 0;) {
     if (configs_[at].members.is_voter(config_.self)) return true;
     if (configs_[at].index <= log_.committed()) return false;
@@ -71,6 +72,7 @@ void Raft::campaign(Nanos now) {
 }
 
 void Raft::pre_campaign() {
+  drop_refused();
   if (membership_.sole_voter(config_.self)) return begin_election(false);
   role_ = Role::kPreCandidate;
   leader_ = kNobody;
@@ -93,6 +95,7 @@ void Raft::pre_campaign() {
 }
 
 void Raft::begin_election(bool forced) {
+  drop_refused();
   set_hard_state(term() + 1, config_.self);
   role_ = Role::kCandidate;
   leader_ = kNobody;
@@ -112,7 +115,7 @@ void Raft::begin_election(bool forced) {
     request.index = log_.last_index();
     request.log_term = log_.last_term();
     request.forced = forced;
-    send_after(log_ticket(), std::move(request));
+    send_when_safe(std::move(request));
   }
 }
 
@@ -142,10 +145,10 @@ bool Raft::take_term(const Message& m) {
   answer.reject = true;
   if (from_leader) {
     answer.type = MessageType::kHeartbeatResponse;
-    send_after(hard_state_ticket(), std::move(answer));
+    send_when_safe(std::move(answer));
   } else if (pre_vote) {
     answer.type = MessageType::kPreVoteResponse;
-    send_after(hard_state_ticket(), std::move(answer));
+    send_when_safe(std::move(answer));
   }
   return false;
 }
@@ -154,19 +157,21 @@ void Raft::on_vote_request(const Message& m) {
   const bool pre_vote = m.type == MessageType::kPreVote;
   const bool free =
       vote() == m.from || (vote() == kNobody && leader_ == kNobody) || (pre_vote && m.term > term());
-  const bool up_to_date = LogEnd{m.log_term, m.index} >= std::max(log_end(), left_);
+  const Index end = rests_on();
+  const LogEnd own{log_.term(end).value_or(0), end};
+  const bool up_to_date = LogEnd{m.log_term, m.index} >= std::max(own, left_);
   Message answer;
   answer.type = pre_vote ? MessageType::kPreVoteResponse : MessageType::kVoteResponse;
   answer.to = m.from;
   answer.reject = !(free && up_to_date);
   answer.term = answer.reject ? term() : m.term;
-  if (pre_vote) return send_after(hard_state_ticket(), std::move(answer));
+  if (pre_vote) return send_when_safe(std::move(answer));
   if (!answer.reject) {
     set_hard_state(term(), m.from);
     quick_attempts_ = 0;
     reset_election_timer();
   }
-  send_after(log_ticket(), std::move(answer));
+  send_when_safe(std::move(answer));
 }
 
 void Raft::on_vote_response(const Message& m) {

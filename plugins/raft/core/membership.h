@@ -5,6 +5,7 @@
 #include "core/types.h"
 
 #include <algorithm>
+#include <array>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,7 @@
 namespace chronik::raft {
 
 inline constexpr uint32_t kMaxMembers = 1024;  // of one set
+inline constexpr size_t kUsualMembers = 8;     // for these no memory is taken from the heap
 
 enum class VoteOutcome : uint8_t { kPending, kWon, kLost };
 
@@ -54,6 +56,18 @@ struct Membership {
     return incoming == leaving ? incoming : VoteOutcome::kPending;
   }
 
+  // What at least n of a set have, given match(node); 0 where there are fewer.
+  template <class Match>
+  static Index index_of_copies(const std::vector<NodeId>& set, size_t n, Match&& match) {
+    if (n == 0 || n > set.size()) return 0;
+    std::array<Index, kUsualMembers> few;
+    std::vector<Index> many(set.size() > few.size() ? set.size() : 0);
+    Index* const matches = many.empty() ? few.data() : many.data();
+    for (size_t i = 0; i < set.size(); ++i) matches[i] = match(set[i]);
+    std::nth_element(matches, matches + n - 1, matches + set.size(), std::greater<>());
+    return matches[n - 1];
+  }
+
   static bool contains(const std::vector<NodeId>& set, NodeId node) {
     return std::find(set.begin(), set.end(), node) != set.end();
   }
@@ -61,14 +75,7 @@ struct Membership {
  private:
   template <class Match>
   static Index majority_index(const std::vector<NodeId>& set, Match& match) {
-    if (set.empty()) return 0;
-    if (set.size() == 1) return match(set.front());
-    std::vector<Index> matches;
-    matches.reserve(set.size());
-    for (NodeId node : set) matches.push_back(match(node));
-    const auto nth = matches.begin() + static_cast<std::ptrdiff_t>(set.size() / 2);
-    std::nth_element(matches.begin(), nth, matches.end(), std::greater<>());
-    return *nth;
+    return index_of_copies(set, set.size() / 2 + 1, match);
   }
 
   template <class Answer>

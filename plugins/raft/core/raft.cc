@@ -90,7 +90,9 @@ void Raft::handle(Message& message) {
 void Raft::storage_done(Nanos now, Ticket ticket) {
   now_ = now;
   Index stable = 0;
+  bool data = false;
   while (!written_.empty() && written_.front().ticket <= ticket) {
+    data = data || written_.front().data;
     stable = std::max(stable, written_.front().claim);
     written_.pop_front();
   }
@@ -100,22 +102,9 @@ void Raft::storage_done(Nanos now, Ticket ticket) {
     log_.stable_to(stable);
     if (role_ == Role::kLeader) maybe_commit();
   }
+  note_room(data);
   release_held();
   settle();
-}
-
-bool Raft::storage_refused(const StorageBatch& batch) {
-  if (role_ != Role::kLeader || !membership_.sole_voter(config_.self) || batch.entries.empty()) return false;
-  const Index from = batch.entries.front().header.index;
-  if (from <= sent_) return false;  // somebody may have them, who may be no member any more, or not yet
-  if (from <= term_start_ || written_.empty() || written_.front().ticket != batch.ticket) return false;
-  drop_from(from);
-  persist_next_ = from;
-  truncate_from_ = 0;
-  done_ticket_ = written_.back().ticket;
-  written_.clear();
-  uncommitted_bytes_ = log_.bytes_between(log_.committed(), log_.last_index());
-  return true;
 }
 
 void Raft::apply_done(Index index, uint64_t tail_bytes) {
@@ -167,10 +156,12 @@ void Raft::forget_leader(Nanos now) {
 }
 
 void Raft::become_follower(Term term, NodeId leader) {
-  if (term > hard_state_.term) set_hard_state(term, kNobody);
   const bool was_leader = role_ == Role::kLeader;
+  if (was_leader || term > hard_state_.term) drop_refused();
+  if (term > hard_state_.term) set_hard_state(term, kNobody);
   role_ = Role::kFollower;
   leader_ = leader;
+  verified_ = 0;
   votes_.clear();
   peers_.clear();
   membership_.learners.clear();
@@ -233,12 +224,12 @@ void Raft::send(Message message) {
   messages_.push_back(std::move(message));
 }
 
-void Raft::send_after(Ticket ticket, Message message) {
+void Raft::send_after(Ticket ticket, Index index, Message message) {
   message.from = config_.self;
   if (ticket == 0)
     messages_.push_back(std::move(message));
   else
-    held_.push_back({ticket, hard_state_.term, std::move(message)});
+    held_.push_back({ticket, index, hard_state_.term, std::move(message)});
 }
 
 Ticket Raft::log_ticket() const {
@@ -253,7 +244,7 @@ Ticket Raft::hard_state_ticket() const {
 
 void Raft::release_held() {
   for (size_t i = 0; i < held_.size();) {
-    if (held_[i].after > done_ticket_) {
+    if (held_[i].after > done_ticket_ || held_[i].index > log_.stable()) {
       ++i;
       continue;
     }
@@ -269,14 +260,19 @@ void Raft::release_held() {
   }
 }
 
-void Raft::take_storage(Ready* ready) {
+void Raft::take_storage(Ready* ready, Room room) {
   // Once a snapshot is being installed it comes first: promises wait for the batch after it.
-  if (!wants_storage() || (installing_ && !install_due_)) return;
-  const Index last = log_.last_index();
+  if (room == Room::kNone || !wants_storage() || (installing_ && !install_due_)) return;
+  if (full_ && !written_.empty()) return;  // what comes behind a refused batch is refused too
+  const Index last = full_ || room == Room::kControl ? next_part(room) : log_.last_index();
+  if (last < persist_next_ && !hard_state_dirty_ && truncate_from_ == 0) return;
   StorageBatch& batch = ready->storage;
   batch.ticket = next_ticket_++;
   batch.term = hard_state_.term;
+  const Index from = truncate_from_ == 0 ? persist_next_ : std::min(truncate_from_, persist_next_);
   batch.truncate_from = std::exchange(truncate_from_, 0);
+  // Of what is committed, that which is durable in this version: the write may pass where entries were
+  // refused.
   batch.commit = std::min(log_.committed(), log_.stable());
   if (std::exchange(hard_state_dirty_, false)) {
     batch.has_hard_state = true;
@@ -289,13 +285,15 @@ void Raft::take_storage(Ready* ready) {
   }
   if (persist_next_ <= last) log_.slice(persist_next_, last, UINT64_MAX, UINT32_MAX, &batch.entries);
   persist_next_ = last + 1;
-  written_.push_back({batch.ticket, last, now_});
+  const bool data =
+      std::ranges::any_of(batch.entries, [](const Entry& entry) { return entry.header.records != 0; });
+  written_.push_back({batch.ticket, from, data, last, now_});
 }
 
-void Raft::take_ready(Ready* ready, bool storage_free) {
+void Raft::take_ready(Ready* ready, Room room) {
   ready->clear();
   if (role_ == Role::kLeader) send_appends();
-  if (storage_free) take_storage(ready);
+  take_storage(ready, room);
   if (log_.committed() > announced_commit_) {
     announced_commit_ = log_.committed();
     Event event;
@@ -313,7 +311,8 @@ void Raft::take_ready(Ready* ready, bool storage_free) {
   ready->messages.swap(messages_);
   ready->reads.swap(reads_);
   ready->snapshot_reads.swap(snapshot_reads_);
-  if (install_due_ && !wants_storage()) {
+  // What waits for room the snapshot takes the place of.
+  if (install_due_ && !hard_state_dirty_ && truncate_from_ == 0 && (full_ || !wants_storage())) {
     install_due_ = false;
     ready->install = incoming_->install();
   }
@@ -323,6 +322,14 @@ PeerProgress* Raft::peer(NodeId id) {
   for (PeerProgress& progress : peers_)
     if (progress.id == id) return &progress;
   return nullptr;
+}
+
+Index Raft::copied_to(uint32_t n) const {
+  return Membership::index_of_copies(membership_.voters, n, [&](NodeId node) {
+    if (node == config_.self) return log_.stable();
+    const auto at = std::ranges::find(peers_, node, &PeerProgress::id);
+    return at == peers_.end() ? Index{0} : at->match;
+  });
 }
 
 uint32_t Raft::copies(Index index) const {

@@ -40,10 +40,12 @@ class Raft {
   Result<Placement> propose(Nanos now, Term expected_term, std::span<Proposal> items);
   // Batches complete in the order of their tickets; a ticket stands for all before it.
   void storage_done(Nanos now, Ticket ticket);
-  // This batch and all later ones were refused for lack of space, nothing of them was applied. A sole voter
-  // drops their entries, which nobody else has seen, and goes on (true); otherwise they have to be tried
-  // again.
-  bool storage_refused(const StorageBatch& batch);
+  // The oldest batch that is not done was refused for lack of space, and none is under way any more. A sole
+  // voter drops the entries, which nobody else has seen: the first index that is gone. Otherwise 0, and they
+  // come again, in batches for which there may be room.
+  Index storage_refused(Nanos now);
+  // Something of the log waits for room in storage.
+  bool full() const { return full_; }
   // Applied up to index; entries up to there may leave memory where more than tail_bytes are held.
   void apply_done(Index index, uint64_t tail_bytes);
   // Begins a linearizable read; a kReadable event with the returned context tells when this node was still
@@ -105,9 +107,8 @@ class Raft {
   // What Ready::install asked for is durable, and everything before it is no more.
   void snapshot_installed(Nanos now);
 
-  // storage_free false: no new batch now, because the last one is still being written; it grows in the
-  // meantime.
-  void take_ready(Ready* ready, bool storage_free = true);
+  // What storage does not take now goes into a later batch.
+  void take_ready(Ready* ready, Room room = Room::kAll);
 
   Role role() const { return role_; }
   Term term() const { return hard_state_.term; }
@@ -130,6 +131,8 @@ class Raft {
   const std::vector<PeerProgress>& peers() const { return peers_; }
   // How many voters have the entry at index durably, as the leader knows.
   uint32_t copies(Index index) const;
+  // Up to where n voters have the log durably, as the leader knows.
+  Index copied_to(uint32_t n) const;
   uint64_t uncommitted_bytes() const { return uncommitted_bytes_; }
   // There is something that the next batch would hold.
   bool wants_storage() const {
@@ -139,11 +142,14 @@ class Raft {
  private:
   struct Written {  // a batch on its way to disk
     Ticket ticket;
+    Index from;   // the first index that it touches
+    bool data;    // it holds entries that take offsets
     Index claim;  // durable up to here once it is done; lowered by truncations in the meantime
     Nanos issued;
   };
   struct Held {  // a message that waits for the disk
     Ticket after;
+    Index index;  // and until the log is durable up to here
     Term term;
     Message message;
   };
@@ -155,12 +161,23 @@ class Raft {
   void set_hard_state(Term term, NodeId vote);
   void announce_role();
   void send(Message message);
-  void send_after(Ticket ticket, Message message);
+  void send_after(Ticket ticket, Index index, Message message);
+  void send_when_safe(Message message) { send_after(hard_state_ticket(), 0, std::move(message)); }
   Ticket log_ticket() const;
   Ticket hard_state_ticket() const;
   void release_held();
-  void take_storage(Ready* ready);
+  void take_storage(Ready* ready, Room room);
   PeerProgress* peer(NodeId id);
+
+  // full.cc
+  Index drop_unsent();
+  Index next_part(Room room) const;
+  Index rests_on() const;
+  void drop_refused();
+  void say_how_far();
+  Message answer_up_to(Index index) const;
+  void note_room(bool data);
+  void look_for_room();
 
   // election.cc
   void reset_election_timer() { reset_election_timer(now_); }
@@ -218,6 +235,7 @@ class Raft {
   bool well_formed(const Message& message) const;
   bool append_new(Message& message, Index* last);
   void drop_from(Index from);
+  void cut_log(Index from);
   void refuse_append(const Message& message);
   void on_append_response(const Message& message);
   void on_append_refused(PeerProgress* from, const Message& message);
@@ -298,6 +316,9 @@ class Raft {
   Index commit_hint_ = 0;  // the newest that went to storage
   std::deque<Written> written_;
   std::deque<Held> held_;
+  bool full_ = false;
+  uint32_t refused_alone_ = 0;  // how often, one after the other, while a peer had all of this leader's log
+  Index verified_ = 0;          // while full: up to here the log is known to be the leader's
 
   // Towards the caller.
   std::vector<Event> events_;

@@ -16,8 +16,9 @@ Result<Placement> Raft::propose(Nanos now, Term expected_term, std::span<Proposa
   if (items.empty()) return fail(Code::kInvalidArgument, "a proposal needs at least one entry");
   uint64_t bytes = 0;
   for (const Proposal& item : items) bytes += item.payload.size();
-  // One oversized proposal must be possible, or it would never be.
-  if (uncommitted_bytes_ > 0 && uncommitted_bytes_ + bytes > config_.max_uncommitted_bytes)
+  // One oversized proposal must be possible, or it would never be; and a trim, which makes room.
+  if (uncommitted_bytes_ > 0 && items.front().kind != CHR_ENTRY_TRIM &&
+      uncommitted_bytes_ + bytes > config_.max_uncommitted_bytes)
     return fail(Code::kOverloaded, "too much is proposed and not yet committed, try again");
   Placement placement{term(), log_.last_index() + 1, log_.end_offset()};
   if (!unsettled()) retry_due_ = now_ + config_.retry_interval;
@@ -241,13 +242,12 @@ void Raft::on_append(Message& m) {
   }
   incoming_.reset();  // the leader has what is needed in its log
   if (m.commit > log_.committed()) commit_to(std::min(m.commit, last));
-  Message answer;
-  answer.type = MessageType::kAppendResponse;
-  answer.to = m.from;
-  answer.term = term();
-  answer.index = last;
-  answer.commit = log_.committed();
-  send_after(last <= log_.stable() ? hard_state_ticket() : log_ticket(), std::move(answer));
+  if (full_ && last > log_.stable()) {
+    verified_ = std::max(verified_, last);
+    return say_how_far();
+  }
+  if (last <= log_.stable()) return send_when_safe(answer_up_to(last));
+  send_after(log_ticket(), last, answer_up_to(last));
 }
 
 // What a message from the network must fulfil before the log looks at it.
@@ -281,13 +281,7 @@ bool Raft::append_new(Message& m, Index* last) {
   *last = m.entries.empty() ? m.index : m.entries.back().header.index;
   if (entry == m.entries.end()) return true;
   const Index from = entry->header.index;
-  if (from <= log_.last_index()) {
-    drop_from(from);
-    if (from < persist_next_) {
-      truncate_from_ = truncate_from_ == 0 ? from : std::min(truncate_from_, from);
-      persist_next_ = from;
-    }
-  }
+  if (from <= log_.last_index()) cut_log(from);
   const bool gap = from > log_.last_index() + 1;
   const int64_t offset = entry->header.base_offset;
   if (gap ? offset < log_.end_offset() : offset != log_.end_offset()) {
@@ -302,10 +296,19 @@ bool Raft::append_new(Message& m, Index* last) {
   return true;
 }
 
+// Storage is to drop what it was given of that, too.
+void Raft::cut_log(Index from) {
+  drop_from(from);
+  if (from >= persist_next_) return;
+  truncate_from_ = truncate_from_ == 0 ? from : std::min(truncate_from_, from);
+  persist_next_ = from;
+}
+
 void Raft::drop_from(Index from) {
   log_.truncate(from);
   revert_configs(from);
   for (Written& written : written_) written.claim = std::min(written.claim, from - 1);
+  verified_ = std::min(verified_, from - 1);
   Event event;
   event.kind = EventKind::kTruncated;
   event.index = from;
@@ -322,7 +325,7 @@ void Raft::refuse_append(const Message& m) {
   answer.index = m.index;
   answer.hint_index = log_.last_index_with_term_at_most(m.index, m.log_term);
   answer.log_term = log_.term(answer.hint_index).value_or(0);
-  send_after(hard_state_ticket(), std::move(answer));
+  send_when_safe(std::move(answer));
 }
 
 void Raft::on_append_response(const Message& m) {
@@ -377,7 +380,7 @@ void Raft::on_heartbeat(const Message& m) {
   answer.to = m.from;
   answer.term = term();
   answer.context = m.context;
-  send_after(hard_state_ticket(), std::move(answer));
+  send_when_safe(std::move(answer));
 }
 
 void Raft::on_heartbeat_response(const Message& m) {

@@ -189,7 +189,7 @@ void Raft::on_snapshot(Message& m) {
   answer.context = m.context;
   answer.reject = !installing_ && !take_part(m);
   answer.index = incoming_ ? incoming_->pieces() : 0;
-  send_after(hard_state_ticket(), std::move(answer));
+  send_when_safe(std::move(answer));
 }
 
 // False: what came in is not what the leader has.
@@ -226,15 +226,10 @@ void Raft::snapshot_installed(Nanos now) {
   persist_next_ = info.base + 1;
   announced_commit_ = info.base;
   apply_handed_out_ = info.index;
-  installing_ = false;
+  installing_ = full_ = false;
   incoming_.reset();
   if (leader_ == kNobody) return;
-  Message answer;
-  answer.type = MessageType::kAppendResponse;
-  answer.to = leader_;
-  answer.term = term();
-  answer.index = answer.commit = log_.committed();
-  send_after(hard_state_ticket(), std::move(answer));
+  send_when_safe(answer_up_to(log_.committed()));
 }
 
 }  // namespace chronik::raft

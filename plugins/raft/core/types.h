@@ -120,7 +120,7 @@ struct StorageBatch {
   bool has_hard_state = false;
   HardState hard_state;
   Index truncate_from = 0;  // delete this index and all after it; 0: keep all
-  Index commit = 0;         // a hint, worth storing when something is written anyway
+  Index commit = 0;         // a hint, worth storing when something is written anyway; durable up to there
   std::vector<Entry> entries;
 };
 
@@ -137,6 +137,7 @@ enum class EventKind : uint8_t {
   kReadable,  // context, index: a read that waited for read_index() may be served once index is applied
   kCheckQuorumFailed,
   kStorageStalled,   // a leader with a stalled disk is giving leadership away to peer
+  kStorageFull,      // a leader without room is giving leadership away to peer, which has some
   kMembersChanged,   // the change of members is committed; index: its last entry
   kInconsistentPeer  // peer sent entries that contradict what is committed here, from index on; they were
                      // refused
@@ -179,6 +180,10 @@ struct SnapshotInstall {
   std::shared_ptr<const SnapshotInfo> info;
   std::vector<Payload> pieces;
 };
+
+// What storage takes just now: nothing, as it is busy with something that comes first; only what takes no
+// Kafka offsets, as it is full; everything.
+enum class Room : uint8_t { kNone, kControl, kAll };
 
 // All that one or more inputs caused. Handle events first, then start the storage batch, then send the
 // messages.

@@ -121,6 +121,7 @@ void Group::chunk_applied(chr_status status) {
 void Group::start_log_at(int64_t offset) {
   if (offset <= log_start_) return;
   log_start_ = offset;
+  hidden_bytes_ = services_.store.bounds(storage_group_).bytes;
   machine_.trimmed(context_, log_start_);
 }
 
@@ -135,7 +136,8 @@ void Group::apply_trim(const chr_entry& entry) {
   }
   const int64_t wanted = std::min(trim->offset, entry.header.base_offset);
   if (wanted < log_start_) return;
-  trim_limit_ = std::min(entry.header.index, trim->limit + 1);
+  trim_goal_ = entry.header.index;
+  trim_limit_ = std::min(trim_goal_, trim->limit + 1);
   start_log_at(wanted);
   trim_wanted_ = true;
 }

@@ -93,6 +93,7 @@ Status Group::restore(Recovered* found) {
   config.max_uncommitted_bytes = settings.max_uncommitted_bytes;
   config.trim_hold = settings.trim_hold;
   log_start_ = found->log_start;
+  if (found->first_offset < log_start_) hidden_bytes_ = services_.store.bounds(storage_group_).bytes;
   snapshot_ = found->snapshot;
   base_ = found->base;
   applied_ = apply_target_ = found->log.applied;
@@ -116,9 +117,8 @@ void Group::finish_open() {
 
 void Group::turn() {
   if (state_ == State::kOpen) {
-    // A refused write is dealt with before anything new is written.
     allow_appends();
-    raft_->take_ready(&ready_, !write_refused_ && !install_);
+    raft_->take_ready(&ready_, room());
     for (const Event& event : ready_.events) handle(event);
     if (ready_.storage.ticket != 0) write_batch(std::move(ready_.storage));
     send(&ready_.messages);
@@ -289,6 +289,9 @@ void Group::handle(const Event& event) {
     case EventKind::kStorageStalled:
       return services_.host.warn("The disk is stalled: leadership of " + label_ + " goes to node " +
                                  std::to_string(event.peer));
+    case EventKind::kStorageFull:
+      return services_.host.warn("Storage is full: leadership of " + label_ + " goes to node " +
+                                 std::to_string(event.peer) + ", which has room");
     case EventKind::kMembersChanged:
       // Another change may have begun since, in this very turn.
       if (raft_->config_at(event.index).members.voters == change_target_) complete_change(CHR_OK);
@@ -346,7 +349,7 @@ void Group::introduce(chr_role_fn fn, void* context) const {
 void Group::complete_waiters() {
   const RaftLog& log = raft_->log();
   waiters_.reached(
-      log.stable(), log.committed(), applied_, [this](Index index) { return raft_->copies(index); },
+      log.stable(), log.committed(), applied_, [this](uint32_t n) { return raft_->copied_to(n); },
       [this](uint64_t token) { shard_->complete(token, CHR_OK); });
 }
 
@@ -422,7 +425,7 @@ void Group::finish_close() {
   if (state_ == State::kClosed || writes_in_flight_ > 0 || applying_ || snapshotting_ || trimming_) return;
   if (install_writing_) return;
   if (state_ == State::kOpen && !write_refused_ && !install_) {
-    if (raft_->wants_storage()) return mark();
+    if (raft_->wants_storage() && !raft_->full()) return mark();
     if (applied_ < apply_target_) return;
     if (close_snapshot_ && applied_ > snapshot_.index && !snapshot_failed_) return take_snapshot();
     if (std::exchange(leaving_, false) && may_forget_log()) return forget_log();

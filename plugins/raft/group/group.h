@@ -127,16 +127,19 @@ class Group : public std::enable_shared_from_this<Group> {
   void start_log_at(int64_t offset);
 
   // storage.cc
-  void write_batch(StorageBatch batch);
-  void batch_written(Ticket ticket, const Status& status);
+  void write_batch(const StorageBatch& batch);
+  void batch_written(Ticket ticket, bool data, const Status& status);
   void batches_refused();
-  void retry_batches();
+  Room room() const;
+  void try_again_soon();
   void serve_read(const ReadRequest& request);
   void pump_trim();
   void trim_to(Index first);
+  void note_trimmed(Index first);
+  uint64_t bytes() const;
+  void trim_failed(const Error& error);
   bool storage_full() const;
-  void make_room(int64_t offset, uint64_t token);
-  void room_located(int64_t offset, uint64_t token, const Result<chr_entry_header>& header);
+  void trim_ahead(int64_t offset, Index limit);
 
   // snapshots.cc
   void maybe_snapshot();
@@ -223,9 +226,11 @@ class Group : public std::enable_shared_from_this<Group> {
   MetaOnDisk meta_on_disk_;
   int64_t log_start_ = 0;
   Base base_;
-  std::deque<StorageBatch> writing_;
+  uint64_t hidden_bytes_ = 0;  // as many at least lie below the start of the log, still to be deleted
+  Index start_index_ = 0;      // where the log is to begin on disk
   size_t writes_in_flight_ = 0;
-  bool write_refused_ = false;
+  bool write_refused_ = false;  // one of them; the others are waited for
+  bool data_refused_ = false;   // since there was room last: entries that take offsets, not even others
   Nanos full_until_ = 0;
   Nanos say_full_at_ = 0;  // not at each attempt
   Nanos say_damaged_at_ = 0;
@@ -245,6 +250,7 @@ class Group : public std::enable_shared_from_this<Group> {
   bool install_writing_ = false;
   bool trim_wanted_ = false;
   bool trimming_ = false;
+  Index trim_goal_ = 0;   // as far as the log would go if nobody needed it
   Index trim_limit_ = 0;  // the entry that asked for it stays
 
   std::vector<ColdHint> hints_;

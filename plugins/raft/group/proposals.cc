@@ -31,7 +31,9 @@ chr_status Group::check_proposal(uint64_t expected_term, const chr_proposal* ite
     return report(error, CHR_E_NOT_LEADER, "this node does not lead the group");
   if (expected_term != 0 && expected_term != raft_->term())
     return report(error, CHR_E_FENCED, "the leader's term moved on since the proposal was prepared");
-  if (write_refused_ || shard_->now() < full_until_)
+  // What takes no offset may find room where records do not.
+  const bool full = write_refused_ || raft_->full() || shard_->now() < full_until_;
+  if (full && std::any_of(items, items + n, [](const chr_proposal& item) { return item.records != 0; }))
     return report(error, CHR_E_NO_SPACE, "storage is full", CHR_ERROR_RETRIABLE);
   for (uint32_t i = 0; i < n; ++i) {
     const chr_proposal& item = items[i];
@@ -113,18 +115,14 @@ bool Group::starts_at(int64_t offset) const {
 
 chr_status Group::trim(int64_t offset, uint64_t token, chr_error* error) {
   if (state_ == State::kOpen && starts_at(offset)) return CHR_OK;
-  // A full storage must not keep the log from shrinking.
-  const Nanos full = std::exchange(full_until_, 0);
-  const chr_status status = check_proposal(0, nullptr, 0, error);
-  full_until_ = full;
-  if (status != CHR_OK) return status;
+  const bool alone = state_ == State::kOpen && raft_->role() != Role::kLeader && storage_full();
+  if (const chr_status status = check_proposal(0, nullptr, 0, error); status != CHR_OK && !alone)
+    return status;
   if (offset > high_watermark_)
     return report(error, CHR_E_OUT_OF_RANGE, "the log cannot start above its high watermark");
-  if (raft_->membership().sole_voter(services_.self) && raft_->peers().empty() && !trimming_ &&
-      storage_full()) {
-    make_room(offset, token);
-    return CHR_PENDING;
-  }
+  // The entry may have to wait behind others for the very room that it makes.
+  if (storage_full()) trim_ahead(offset, alone ? applied_ : raft_->trim_limit(shard_->now()) + 1);
+  if (alone) return CHR_OK;
   const Status proposed = propose_trim(offset, token);
   return proposed ? CHR_PENDING : report(error, proposed.error());
 }

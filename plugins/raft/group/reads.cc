@@ -240,7 +240,7 @@ chr_status Group::bounds(chr_group_bounds* out) {
   out->log_start = log_start_;
   out->high_watermark = high_watermark_;
   out->log_end = log.end_offset();
-  out->bytes = services_.store.bounds(storage_group_).bytes;
+  out->bytes = bytes();
   out->commit_index = visible_;
   out->last_index = log.last_index();
   out->n_voters = static_cast<uint32_t>(raft_->membership().voters.size());

@@ -81,6 +81,7 @@ void Shard::turn(void* self) {
 }
 
 void Shard::write(Write write, WriteDone done) {
+  ++unsettled_;
   auto pending = std::make_unique<Pending>(this, std::move(write), std::move(done), now());
   const uint64_t group = pending->write.group();
   const auto is_of_group = [group](const auto& other) { return other->write.group() == group; };
@@ -129,10 +130,18 @@ bool Shard::send_writes(size_t n) {
     retry_timer_ = s.host.timer(kRetryWrites, on_retry, this);
     return false;
   }
-  const Status failed = std::unexpected(from_abi(error, status));
-  keys_first_ = 0;
-  for (const auto& pending : std::exchange(writes_, {})) pending->done(failed);
-  return false;
+  // A call takes all of its writes or none: the one that is wrong is not to end the groups of the others.
+  if (n > 1) {
+    while (n-- > 0)
+      if (!send_writes(1)) return false;
+    return true;
+  }
+  const std::unique_ptr<Pending> wrong = std::move(writes_.front());
+  writes_.erase(writes_.begin());
+  keys_first_ -= std::min<size_t>(keys_first_, 1);
+  wrong->done(std::unexpected(from_abi(error, status)));
+  settled();
+  return true;
 }
 
 void Shard::written(void* context, const chr_done* done) {
@@ -140,11 +149,19 @@ void Shard::written(void* context, const chr_done* done) {
   pending->shard->in_flight_.remove(pending.get());
   const Services& s = *pending->shard->services_;
   s.host.observe(s.metrics.write_seconds, static_cast<double>(pending->shard->now() - pending->since) / 1e9);
-  if (done->code == CHR_OK) {
+  // A storage that says that it is full is alive: that is no stalled disk.
+  if (done->code == CHR_OK || done->code == CHR_E_NO_SPACE)
     pending->shard->storage_alive_ = pending->shard->now();
-    return pending->done({});
-  }
-  pending->done(fail(static_cast<Code>(done->code), std::string(from_abi(done->message))));
+  Status status;
+  if (done->code != CHR_OK)
+    status = fail(static_cast<Code>(done->code), std::string(from_abi(done->message)));
+  pending->done(status);
+  pending->shard->settled();
+}
+
+void Shard::settled() {
+  --unsettled_;
+  finish_stop();
 }
 
 // A write that never comes back stops its group without a word; whose fault it is shows here alone.
@@ -251,7 +268,7 @@ void Shard::stop(std::function<void()> done) {
 }
 
 void Shard::finish_stop() {
-  if (!stopped_ || !groups_.empty()) return;
+  if (!stopped_ || !groups_.empty() || unsettled_ != 0) return;
   services_->host.cancel_timer(std::exchange(timer_, 0));
   services_->host.cancel_timer(std::exchange(beat_timer_, 0));
   services_->host.cancel_timer(std::exchange(balance_timer_, 0));

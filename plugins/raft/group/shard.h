@@ -106,6 +106,7 @@ class Shard {
   void look_after_writes(Nanos at);
   void tick();
   void finish_stop();
+  void settled();
 
   Services* const services_;
   const uint32_t index_;
@@ -116,6 +117,7 @@ class Shard {
   std::vector<std::shared_ptr<Group>> turning_;
   std::vector<std::unique_ptr<Pending>> writes_;
   size_t keys_first_ = 0;  // so many at the front of writes_ are votes and the like
+  size_t unsettled_ = 0;   // of the writes, those of which nobody heard yet; a stop waits for them
   std::vector<chr_storage_write> calls_;
   std::vector<chr_done> done_;
   struct Outbox {

@@ -67,7 +67,9 @@ void Group::snapshot_written(const SnapshotMeta& meta, const Status& status) {
     snapshot_ = meta;
     if (trim_wanted_) pump_trim();
   } else {
-    trim_wanted_ = false;  // the next trim tries again
+    // Without room it is tried again soon, as nothing else makes any; otherwise by the next trim.
+    trim_wanted_ = trim_wanted_ && status.error().code == Code::kNoSpace;
+    if (trim_wanted_) try_again_soon();
     services_.host.warn("The snapshot of " + label_ + " could not be written: " + status.error().message);
   }
   mark();
@@ -136,7 +138,7 @@ std::shared_ptr<const SnapshotInfo> Group::snapshot_info(const EntryHeader& firs
 // two applies.
 void Group::pump_install() {
   if (!install_ || install_writing_ || closing_ || state_ != State::kOpen) return;
-  if (applying_ || snapshotting_ || trimming_ || write_refused_ || !writing_.empty()) return;
+  if (applying_ || snapshotting_ || trimming_ || writes_in_flight_ > 0) return;
   if (shard_->now() < full_until_) return;
   const SnapshotInfo& info = *install_->info;
   SnapshotMeta meta = snapshot_;  // of a leader before, perhaps newer: what is applied is not taken back
@@ -176,13 +178,7 @@ void Group::install_written(const SnapshotMeta& meta, const Status& status) {
   if (status) return install_loaded(meta);
   services_.host.warn("Storage is full: " + label_ + " cannot take a snapshot for now");
   full_until_ = shard_->now() + kRetryWhenFull;
-  retry_timer_ = services_.host.timer(
-      kRetryWhenFull,
-      [](void* self) {
-        static_cast<Group*>(self)->retry_timer_ = 0;
-        static_cast<Group*>(self)->mark();
-      },
-      this);
+  try_again_soon();
 }
 
 // The state may be ahead of the log, which catches up from its start on by appends.

@@ -11,74 +11,60 @@ constexpr Nanos kSayFullAgain = 60'000'000'000;
 
 }  // namespace
 
-void Group::write_batch(StorageBatch batch) {
-  writing_.push_back(std::move(batch));
-  const StorageBatch& kept = writing_.back();
+void Group::write_batch(const StorageBatch& batch) {
   ++writes_in_flight_;
-  shard_->write(write_of(storage_group_, kept, *raft_, log_start_, base_, &meta_on_disk_),
-                [self = shared_from_this(), ticket = kept.ticket](const Status& status) {
-                  self->batch_written(ticket, status);
+  const bool data = std::ranges::any_of(batch.entries, [](const Entry& e) { return e.header.records != 0; });
+  shard_->write(write_of(storage_group_, batch, *raft_, log_start_, base_, &meta_on_disk_),
+                [self = shared_from_this(), ticket = batch.ticket, data](const Status& status) {
+                  self->batch_written(ticket, data, status);
                 });
 }
 
-void Group::batch_written(Ticket ticket, const Status& status) {
+void Group::batch_written(Ticket ticket, bool data, const Status& status) {
   --writes_in_flight_;
-  if (state_ == State::kOpen) {
-    if (status && !write_refused_) {
-      while (!writing_.empty() && writing_.front().ticket <= ticket) writing_.pop_front();
-      raft_->storage_done(shard_->now(), ticket);
-    } else if (!status && status.error().code != Code::kNoSpace) {
-      stop_with(status.error());
-    } else {
-      // Those behind it are refused too; all are dealt with together once the last one has come back.
-      if (shard_->now() >= say_full_at_) {
-        services_.host.warn("Storage is full: " + label_ + " takes no more data for now");
-        say_full_at_ = shard_->now() + kSayFullAgain;
-      }
-      write_refused_ = true;
-      if (writes_in_flight_ == 0) batches_refused();
-    }
-  }
   mark();
+  if (state_ != State::kOpen) return;
+  if (status && !write_refused_) return raft_->storage_done(shard_->now(), ticket);
+  if (!status && status.error().code != Code::kNoSpace) return stop_with(status.error());
+  if (!write_refused_) data_refused_ = false;
+  write_refused_ = true;
+  data_refused_ = data_refused_ || (data && !status);
+  // Those behind it are refused too; all are dealt with together once the last one has come back.
+  if (writes_in_flight_ == 0) batches_refused();
 }
 
 void Group::batches_refused() {
-  full_until_ = shard_->now() + kRetryWhenFull;
-  meta_on_disk_ = MetaOnDisk();
-  if (raft_->storage_refused(writing_.front())) {
-    fail_waiters(writing_.front().entries.front().header.index, CHR_E_NO_SPACE, "storage is full");
-    writing_.clear();
-    write_refused_ = false;
-    return;
+  if (shard_->now() >= say_full_at_) {
+    services_.host.warn("Storage is full: " + label_ + " takes no more data for now");
+    say_full_at_ = shard_->now() + kSayFullAgain;
   }
-  retry_timer_ = services_.host.timer(
-      kRetryWhenFull, [](void* self) { static_cast<Group*>(self)->retry_batches(); }, this);
+  write_refused_ = false;
+  meta_on_disk_ = MetaOnDisk();
+  full_until_ = shard_->now() + kRetryWhenFull;
+  try_again_soon();
+  if (const Index from = raft_->storage_refused(shard_->now()); from != 0)
+    fail_waiters(from, CHR_E_NO_SPACE, "storage is full");
 }
 
-void Group::retry_batches() {
-  retry_timer_ = 0;
-  if (state_ != State::kOpen) return;
-  write_refused_ = false;
-  std::deque<StorageBatch> again = std::exchange(writing_, {});
-  for (size_t i = 0; i < again.size(); ++i) {
-    StorageBatch& batch = again[i];
-    // Storage may have taken a later one, which cuts the log there too: that is not to be undone in between.
-    const bool cut_again = std::any_of(
-        again.begin() + static_cast<std::ptrdiff_t>(i) + 1, again.end(), [&](const StorageBatch& later) {
-          return later.truncate_from != 0 && later.truncate_from <= batch.truncate_from;
-        });
-    if (cut_again) batch.truncate_from = 0;
-    // What the log has dropped meanwhile need not find room any more, and must not come behind what took its
-    // place: storage may have taken the truncation where it refused this.
-    std::erase_if(batch.entries, [this](const Entry& entry) {
-      return !raft_->log().matches(entry.header.index, entry.header.term);
-    });
-    if (batch.entries.empty() && batch.truncate_from == 0) {
-      batch.has_hard_state = true;
-      batch.hard_state = {raft_->term(), raft_->vote()};
-    }
-    write_batch(std::move(batch));
-  }
+// What storage may take now. While it has no room for records there may be some for what takes no offsets.
+Room Group::room() const {
+  if (write_refused_ || install_) return Room::kNone;
+  if (shard_->now() >= full_until_) return Room::kAll;
+  return data_refused_ ? Room::kControl : Room::kNone;
+}
+
+// What storage had no room for, or what would make some.
+void Group::try_again_soon() {
+  if (retry_timer_ != 0) return;
+  retry_timer_ = services_.host.timer(
+      kRetryWhenFull,
+      [](void* context) {
+        auto* const self = static_cast<Group*>(context);
+        self->retry_timer_ = 0;
+        if (self->trim_wanted_) self->pump_trim();
+        self->mark();
+      },
+      this);
 }
 
 void Group::serve_read(const ReadRequest& request) {
@@ -114,7 +100,8 @@ void Group::pump_trim() {
                        [self = shared_from_this()](Result<chr_entry_header> header) {
                          self->trimming_ = false;
                          Index first = self->trim_limit_;
-                         if (header) first = std::min(first, header->index);
+                         self->start_index_ = header ? header->index : self->trim_goal_;
+                         first = std::min(first, self->start_index_);
                          const bool known = header || header.error().code == Code::kNotFound;
                          if (self->state_ == State::kOpen && known) self->trim_to(first);
                          self->mark();
@@ -125,63 +112,61 @@ void Group::trim_to(Index first) {
   if (first > snapshot_.index + 1) {
     trim_wanted_ = true;  // goes on when the snapshot is there
     if (applying_) return;
-    take_snapshot();
+    // Where there was no room for one, what the last one covers goes first.
+    const bool no_room = snapshot_failed_ && storage_full();
+    snapshot_failed_ = false;
+    if (!no_room) take_snapshot();
     if (snapshotting_) return;
-    trim_wanted_ = false;
+    trim_wanted_ = no_room;
+    if (no_room) try_again_soon();
     first = snapshot_.index + 1;
   }
   first = std::min(first, applied_);
-  if (first <= raft_->log().first_index()) return;
+  if (first <= raft_->log().first_index()) return note_trimmed(raft_->log().first_index());
   raft_->trim(first);
   Write write(storage_group_);
   write.trim(first);
-  meta_on_disk_ = MetaOnDisk(*raft_);
-  write.put(kLogKey, encode(meta_of(*raft_, log_start_, base_)));
+  // What only deletes finds room where nothing else does, and where the log starts shows at its first entry.
+  meta_on_disk_ = storage_full() ? MetaOnDisk() : MetaOnDisk(*raft_);
+  if (!storage_full()) write.put(kLogKey, encode(meta_of(*raft_, log_start_, base_)));
   trimming_ = true;
-  shard_->write(std::move(write), [self = shared_from_this()](const Status& status) {
+  shard_->write(std::move(write), [self = shared_from_this(), first](const Status& status) {
     self->trimming_ = false;
-    if (!status) self->meta_on_disk_ = MetaOnDisk();
-    if (!status && self->state_ == State::kOpen)
-      self->services_.host.warn("The log of " + self->label_ +
-                                " could not be trimmed: " + status.error().message);
+    status ? self->note_trimmed(first) : self->trim_failed(status.error());
     if (self->trim_wanted_) self->pump_trim();
     self->mark();
   });
 }
 
-bool Group::storage_full() const { return shard_->now() < full_until_ || services_.store.full(); }
-
-// A full storage takes nothing but deletions, not even the entry that asks for one. A sole voter, with nobody
-// to agree with, first deletes what its snapshot covers; then there is room for the entry.
-void Group::make_room(int64_t offset, uint64_t token) {
-  trimming_ = true;
-  services_.store.find(storage_group_, CHR_FIND_OFFSET, offset,
-                       [self = shared_from_this(), offset, token](const Result<chr_entry_header>& header) {
-                         self->trimming_ = false;
-                         self->room_located(offset, token, header);
-                         self->mark();
-                       });
+// Deleted up to where the log starts, unless that has moved meanwhile.
+void Group::note_trimmed(Index first) {
+  if (first >= start_index_ && !trim_wanted_) hidden_bytes_ = 0;
 }
 
-void Group::room_located(int64_t offset, uint64_t token, const Result<chr_entry_header>& header) {
-  const auto go_on = [self = shared_from_this(), offset, token] {
-    const Status proposed = self->propose_trim(offset, token);
-    if (!proposed) self->services_.host.complete(token, proposed.error());
-  };
-  if (state_ != State::kOpen) return go_on();
-  const Index wanted = header ? header->index : applied_;
-  const Index first = std::min({wanted, snapshot_.index + 1, applied_});
-  if (first <= raft_->log().first_index()) return go_on();
+// From the start of the log on. While some of what lies below it is still to be deleted, what came since,
+// which is no more than it has: whoever trims by size must not take twice what lies there once.
+uint64_t Group::bytes() const {
+  const uint64_t all = services_.store.bounds(storage_group_).bytes;
+  return all - std::min(all, hidden_bytes_);
+}
+
+void Group::trim_failed(const Error& error) {
+  meta_on_disk_ = MetaOnDisk();
+  if (state_ != State::kOpen) return;
+  services_.host.warn("The log of " + label_ + " could not be trimmed: " + error.message);
+}
+
+bool Group::storage_full() const {
+  return raft_->full() || shard_->now() < full_until_ || services_.store.full();
+}
+
+// Without the entry that says so to all: what lies below is committed, and it is this node that has no room.
+void Group::trim_ahead(int64_t offset, Index limit) {
   start_log_at(offset);
-  raft_->trim(first);
-  Write write(storage_group_);
-  write.trim(first);
-  trimming_ = true;
-  shard_->write(std::move(write), [self = shared_from_this(), go_on](const Status&) {
-    self->trimming_ = false;
-    go_on();
-    self->mark();
-  });
+  trim_goal_ = applied_;
+  trim_limit_ = std::max(trim_limit_, std::min(limit, applied_));
+  trim_wanted_ = true;
+  pump_trim();
 }
 
 }  // namespace chronik::raft

@@ -3,6 +3,7 @@
 
 #include "core/types.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <vector>
@@ -15,26 +16,21 @@ class Waiters {
   void until_durable(Index index, uint64_t token) { durable_.push_back({index, token}); }
   void until_committed(Index index, uint64_t token) { committed_.push_back({index, token}); }
   void until_copies(Index index, uint32_t copies, uint64_t token) {
-    copies_.push_back({index, copies, token});
+    const auto found = std::ranges::find(copies_, copies, &Copies::n);
+    Copies& row = found != copies_.end() ? *found : copies_.emplace_back(Copies{copies, {}});
+    row.waiting.push_back({index, token});
   }
   void until_applied(Index index, uint64_t token) { applied_.push_back({index, token}); }
   void until_readable(uint64_t context, uint64_t token) { readable_.push_back({context, token}); }
 
-  // done(token) for everything that the log has reached. copies_of(index): voters that have it durably.
-  template <class Done, class Copies>
-  void reached(Index durable, Index committed, Index applied, Copies&& copies_of, Done&& done) {
+  // done(token) for everything that the log has reached. copied_to(n): up to where n voters have it durably.
+  template <class Done, class CopiedTo>
+  void reached(Index durable, Index committed, Index applied, CopiedTo&& copied_to, Done&& done) {
     pop(&durable_, durable, done);
     pop(&committed_, committed, done);
     pop(&applied_, applied, done);
-    for (size_t i = 0; i < copies_.size();) {
-      const Copy& copy = copies_[i];
-      if (copy.index <= committed && copies_of(copy.index) >= copy.copies) {
-        done(copy.token);
-        copies_.erase(copies_.begin() + static_cast<std::ptrdiff_t>(i));
-      } else {
-        ++i;
-      }
-    }
+    for (Copies& row : copies_)
+      if (!row.waiting.empty()) pop(&row.waiting, std::min(committed, copied_to(row.n)), done);
   }
 
   // A read may be served once index is applied.
@@ -49,18 +45,8 @@ class Waiters {
   // Everything at or above index; 0: all, reads included.
   template <class Fail>
   void fail_from(Index index, Fail&& fail) {
-    for (auto* queue : {&durable_, &committed_, &applied_}) {
-      for (size_t i = queue->size(); i-- > 0;) {
-        if ((*queue)[i].at < index) continue;
-        fail((*queue)[i].token);
-        queue->erase(queue->begin() + static_cast<std::ptrdiff_t>(i));
-      }
-    }
-    std::erase_if(copies_, [&](const Copy& copy) {
-      if (copy.index < index) return false;
-      fail(copy.token);
-      return true;
-    });
+    for (auto* queue : {&durable_, &committed_, &applied_}) fail_from(queue, index, fail);
+    for (Copies& row : copies_) fail_from(&row.waiting, index, fail);
     if (index != 0) return;
     for (const Waiter& waiter : readable_) fail(waiter.token);
     readable_.clear();
@@ -71,10 +57,9 @@ class Waiters {
     uint64_t at;
     uint64_t token;
   };
-  struct Copy {
-    Index index;
-    uint32_t copies;
-    uint64_t token;
+  struct Copies {  // those that wait for so many of them
+    uint32_t n;
+    std::deque<Waiter> waiting;
   };
 
   template <class Done>
@@ -82,11 +67,20 @@ class Waiters {
     for (; !queue->empty() && queue->front().at <= reached; queue->pop_front()) done(queue->front().token);
   }
 
+  template <class Fail>
+  static void fail_from(std::deque<Waiter>* queue, Index index, Fail& fail) {
+    std::erase_if(*queue, [&](const Waiter& waiter) {
+      if (waiter.at < index) return false;
+      fail(waiter.token);
+      return true;
+    });
+  }
+
   std::deque<Waiter> durable_;
   std::deque<Waiter> committed_;
   std::deque<Waiter> applied_;
   std::deque<Waiter> readable_;
-  std::vector<Copy> copies_;
+  std::vector<Copies> copies_;
 };
 
 }  // namespace chronik::raft

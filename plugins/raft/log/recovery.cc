@@ -78,8 +78,10 @@ void Recovery::read_first() {
   args.max_entries = 1;
   store_.read(args, [self = shared_from_this()](Result<StoredEntries> first) {
     if (!first) return self->finish(std::unexpected(first.error()));
-    if (first->n > 0)
-      self->meta_.log_start = std::max(self->meta_.log_start, first->entries[0].header.base_offset);
+    if (first->n > 0) {
+      self->found_.first_offset = first->entries[0].header.base_offset;
+      self->meta_.log_start = std::max(self->meta_.log_start, self->found_.first_offset);
+    }
     self->read_headers();
   });
 }

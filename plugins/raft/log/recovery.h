@@ -15,6 +15,7 @@ struct Recovered {
   HardState hard_state;
   StoredLog log;
   int64_t log_start = 0;
+  int64_t first_offset = 0;  // of what is on disk, which may begin below that
   Base base;
   SnapshotMeta snapshot;  // index 0: there is none
   std::vector<StoredValue> pieces;

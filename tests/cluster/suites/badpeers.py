@@ -1,6 +1,5 @@
-"""impostors, garbage, a corrupt page, a full disk: each is refused or contained with a clear message, and the rest goes on"""
+"""impostors, garbage, a corrupt page: each is refused or contained with a clear message, and the rest goes on"""
 import json
-import os
 import shutil
 import socket
 import struct
@@ -18,11 +17,11 @@ class Run(Suite):
     in_ci = True
 
     def run(self):
-        with self.cluster(tables={"storage": lambda node: 'max_size = "48MiB"' if node == 3 else ""}) as cluster:
+        with self.cluster() as cluster:
             cluster.start()
             self.create(cluster.bootstrap, TOPIC, PARTITIONS, "replicas=3")
             with self.load(cluster.bootstrap, TOPIC, PARTITIONS, cluster.folder, rate=500) as load:
-                for trouble in (self.twin, self.stranger, self.garbage, self.corrupt, self.full, self.emptied):
+                for trouble in (self.twin, self.stranger, self.garbage, self.corrupt, self.emptied):
                     load.wait_for_acks(100)
                     self.say(trouble.__doc__)
                     trouble(cluster)
@@ -93,17 +92,6 @@ class Run(Suite):
         for node in cluster.nodes:
             elect_preferred(node.kafka_port, "marked", partition)
         return next(p["leader"] for p in self.partitions(cluster) if p["partition"] == partition) == 3
-
-    def full(self, cluster):
-        """the disk of node 3 is full"""
-        node = cluster.node(3)
-        self.create(cluster.bootstrap, "filler", 1, "replicas=3")
-        lines = b"\n".join(os.urandom(100_000).hex().encode() for _ in range(300))
-        subprocess.run(["kcat", "-P", "-b", cluster.bootstrap, "-t", "filler", "-X", "acks=all"], input=lines, check=True, timeout=120)
-        self.wait_until(lambda: "the store is full" in node.readyz(), "node 3 says that its store is full")
-        said = node.log().count("Storage is full")
-        self.expect(0 < said <= 8, f"lines of node 3 about it, once a minute for each log: {said}")
-        self.unhurt(cluster)
 
     # ---- what is no node at all ----
     def garbage(self, cluster):

@@ -113,6 +113,7 @@ void Harness::crash(NodeId id, size_t keep) {
   SimNode& n = node(id);
   for (size_t i = 0; i < keep && i < n.writing.size(); ++i) n.disk.write(n.writing[i]);
   n.writing.clear();
+  n.room = Room::kAll;
   n.reads.clear();
   n.snapshot_reads.clear();
   n.install.reset();
@@ -161,7 +162,7 @@ Ready Harness::take(NodeId id) {
     n.beats_of = n.raft->term();
     n.next_beat = n.now + config_.retry_interval;
   }
-  n.raft->take_ready(&ready);
+  n.raft->take_ready(&ready, n.room);
   if (ready.storage.ticket != 0) n.writing.push_back(ready.storage);
   for (const Message& message : ready.messages) network_.push_back(message);
   for (const ReadRequest& request : ready.reads) n.reads.push_back(request);
@@ -203,6 +204,16 @@ bool Harness::write_one(NodeId id) {
   n.disk.write(batch);
   n.raft->storage_done(n.now, batch.ticket);
   return true;
+}
+
+void Harness::refuse(NodeId id) {
+  SimNode& n = node(id);
+  if (n.writing.empty()) return;
+  n.writing.pop_front();
+  for (const StorageBatch& batch : n.writing)
+    if (batch.entries.empty() && batch.truncate_from == 0) n.disk.write(batch);
+  n.writing.clear();
+  (void)n.raft->storage_refused(n.now);
 }
 
 void Harness::serve_read(NodeId id) {
@@ -412,6 +423,8 @@ std::string describe(const Event& event) {
       return "no quorum answered";
     case EventKind::kStorageStalled:
       return fmt::format("disk stalled, handing over to {}", event.peer);
+    case EventKind::kStorageFull:
+      return fmt::format("storage full, handing over to {}", event.peer);
     case EventKind::kMembersChanged:
       return fmt::format("members changed at {}", event.index);
     case EventKind::kInconsistentPeer:

@@ -53,6 +53,7 @@ struct SimNode {
   std::unique_ptr<Raft> raft;  // empty while crashed
   Disk disk;
   std::deque<StorageBatch> writing;
+  Room room = Room::kAll;
   std::deque<ReadRequest> reads;
   std::deque<SnapshotRequest> snapshot_reads;
   std::optional<SnapshotInstall> install;  // waits until nothing is being written
@@ -86,6 +87,8 @@ class Harness {
   Ready take(NodeId id);
   // A batch, or a snapshot; false: there is nothing to be written.
   bool write_one(NodeId id);
+  // Storage has no room for the oldest batch; of those behind it, it takes what are keys alone.
+  void refuse(NodeId id);
   void serve_read(NodeId id);
   void serve_snapshot(NodeId id);
   // Saves the state as of what is applied.

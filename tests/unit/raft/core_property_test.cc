@@ -1,6 +1,7 @@
 // Random runs of 3 and 5 cores over a network that loses, doubles and reorders, with crashes that lose what
-// was not yet on disk, and changes of members. After every step: election safety, log matching, leader
-// completeness, durability and immutability of what is committed. Planted bugs must be caught.
+// was not yet on disk, storages without room, and changes of members. After every step: election safety, log
+// matching, leader completeness, durability and immutability of what is committed. Planted bugs must be
+// caught.
 #include "core_harness.h"
 
 #include <fmt/format.h>
@@ -50,6 +51,7 @@ class Run {
     doubling_ = pick(3) == 0 ? 0 : pick(20);
     crash_ = pick(3) == 0 ? 0 : pick(12);
     trims_ = pick(3) == 0 ? 0 : pick(10);
+    full_ = pick(3) == 0 ? 2 + pick(30) : 0;
     changes_ = voters < nodes || pick(3) == 0 ? 1 + pick(10) : 0;
   }
 
@@ -67,6 +69,7 @@ class Run {
   std::string heal() {
     for (NodeId id = 1; id <= cluster_.size(); ++id)
       if (!cluster_.node(id).raft) cluster_.boot(id);
+    for (NodeId id = 1; id <= cluster_.size(); ++id) cluster_.node(id).room = Room::kAll;
     for (int round = 0; round < 600 && violation_.empty(); ++round) {
       for (NodeId id = 1; id <= cluster_.size(); ++id) tick(id, 50);
       for (int hop = 0; hop < 6; ++hop) {
@@ -86,6 +89,7 @@ class Run {
     return violation_.empty() ? converged() : violation_;
   }
 
+  uint64_t refused() const { return refused_; }
   size_t committed() const { return committed_.size(); }
   uint64_t changes() const { return changes_begun_; }
   uint64_t snapshots() const { return snapshots_; }
@@ -165,7 +169,21 @@ class Run {
       n.writing.pop_front();
       return;
     }
+    if (refuses(n)) {
+      ++refused_;
+      n.room = Room::kControl;
+      return cluster_.refuse(id);
+    }
+    if (pick(12) == 0) n.room = Room::kAll;
     cluster_.write_one(id);
+  }
+
+  // A storage that is full refuses records, and at times what is to pass on its reserve.
+  bool refuses(const SimNode& n) {
+    if (full_ == 0 || n.writing.empty()) return false;
+    const bool data = std::ranges::any_of(n.writing.front().entries,
+                                          [](const Entry& entry) { return entry.header.records != 0; });
+    return pick(100) < (data ? full_ : full_ / 8);
   }
 
   void tick(NodeId id, uint64_t ms) { cluster_.tick(id, ms * kMillisecond); }
@@ -299,6 +317,8 @@ class Run {
   uint64_t changes_ = 0;
   uint64_t changes_begun_ = 0;
   uint64_t trims_ = 0;
+  uint64_t full_ = 0;
+  uint64_t refused_ = 0;
   Index trim_to_ = 0;
   uint64_t snapshots_ = 0;
   uint64_t proposed_ = 0;
@@ -323,6 +343,7 @@ void expect_safe(uint32_t nodes, uint32_t voters, uint64_t runs) {
   size_t committed = 0;
   uint64_t changes = 0;
   uint64_t snapshots = 0;
+  uint64_t refused = 0;
   for (uint64_t seed = first_seed(); seed < first_seed() + seeds(runs); ++seed) {
     Run run(nodes, seed, Bug::kNone, voters);
     ASSERT_EQ(run.chaos(4000), "") << nodes << " nodes, replay with CHRONIK_SEED=" << seed;
@@ -330,9 +351,11 @@ void expect_safe(uint32_t nodes, uint32_t voters, uint64_t runs) {
     committed += run.committed();
     changes += run.changes();
     snapshots += run.snapshots();
+    refused += run.refused();
   }
   EXPECT_GT(committed, 20 * seeds(runs)) << "hardly anything was committed: the runs prove little";
   EXPECT_GT(snapshots, seeds(runs) / 10);
+  EXPECT_GT(refused, seeds(runs) / 10);
   std::printf(
       "%u nodes: %zu entries committed, %llu changes of members, %llu snapshots in seeds %llu..%llu\n", nodes,
       committed, static_cast<unsigned long long>(changes), static_cast<unsigned long long>(snapshots),

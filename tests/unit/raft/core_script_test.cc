@@ -117,6 +117,15 @@ void Script::node_command(const Words& words) {
   if (command == "propose") return propose(words);
   if (command == "ready") return show_ready(on);
   if (command == "disk") return write(on, other == 0 ? UINT64_MAX : other);
+  if (command == "refuse") {  // and there is no room for records until `room`
+    n.room = Room::kControl;
+    cluster_->refuse(on);
+    return show_ready(on);
+  }
+  if (command == "room") {
+    n.room = Room::kAll;
+    return show_ready(on);
+  }
   if (command == "deliver" || command == "drop") return deliver(words);
   if (command == "reorder") return reorder(on);
   if (command == "link-lost") return n.raft->link_lost(n.now, other);

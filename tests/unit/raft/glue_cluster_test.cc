@@ -331,6 +331,7 @@ TEST(ThreeNodes, KeepWhatAFollowerThatIsAwayStillNeeds) {
   cluster.run(50);
   EXPECT_EQ(done.code, CHR_OK);
   EXPECT_EQ(leader.read("test/0", 2), Texts{"error -16"});
+  EXPECT_EQ(leader.bounds("test/0").bytes, 0u);  // else retention would go on deleting
   cluster.isolate(3, false);
   cluster.run(500);
   EXPECT_EQ(cluster.journal(3).applied, (Texts{"a", "b", "c"}));

@@ -91,6 +91,9 @@ class BreakableStore : public MemoryStore {
     };
     if (broken == Node::Broken::kBehind && std::any_of(writes, writes + n, brings_entries))
       return report(error, CHR_E_OVERLOADED, "the queue is full", CHR_ERROR_RETRIABLE);
+    const auto second = [](const chr_storage_write& write) { return write.group == 2; };
+    if (broken == Node::Broken::kSecondGroup && std::any_of(writes, writes + n, second))
+      return report(error, CHR_E_INVALID_ARGUMENT, "this is wrong");
     return MemoryStore::write(writes, n, error);
   }
   Node::Broken broken = Node::Broken::kNothing;
@@ -314,11 +317,11 @@ chr_status Node::change(const std::string& name, const std::vector<int32_t>& vot
   return status;
 }
 
-Cluster::Cluster(int32_t n, int64_t capacity) : journals_(static_cast<size_t>(n)) {
+Cluster::Cluster(int32_t n, int64_t capacity, bool of_each) : journals_(static_cast<size_t>(n)) {
   std::vector<int32_t> peers;
   for (int32_t id = 1; id <= n; ++id) peers.push_back(id);
   for (int32_t id = 1; id <= n; ++id)
-    nodes_.push_back(std::make_unique<Node>(id, peers, id == 1 ? capacity : 1 << 30));
+    nodes_.push_back(std::make_unique<Node>(id, peers, of_each || id == 1 ? capacity : 1 << 30));
 }
 
 void Cluster::open(const std::string& name, const std::vector<int32_t>& voters) {

@@ -49,8 +49,9 @@ class Node {
   // The call that asks for a group, as a state machine's owner makes it.
   chr_status ask_to_open(const std::string& name, Journal* journal, chr_group** handle, uint64_t token,
                          chr_error* error, const std::optional<std::vector<int32_t>>& voters = std::nullopt);
-  // From now on the storage refuses to open groups, to read keys, or has no room in its queue for entries.
-  enum class Broken { kNothing, kOpenGroup, kGet, kBehind };
+  // From now on the storage refuses to open groups, to read keys, or has no room in its queue for entries, or
+  // finds wrong what is written to the group that was opened second.
+  enum class Broken { kNothing, kOpenGroup, kGet, kBehind, kSecondGroup };
   void break_storage(Broken what);
 
   // Proposes one batch of `records` records; the first 12 bytes of the payload are offset and epoch.
@@ -96,8 +97,8 @@ class Node {
 // Nodes 1..n, each with every group that is opened.
 class Cluster {
  public:
-  // capacity: of the storage of node 1.
-  explicit Cluster(int32_t n, int64_t capacity = 1 << 30);
+  // capacity: of the storage of node 1, or of each.
+  explicit Cluster(int32_t n, int64_t capacity = 1 << 30, bool of_each = false);
 
   Node& node(int32_t id) { return *nodes_.at(static_cast<size_t>(id - 1)); }
   Journal& journal(int32_t id) { return journals_.at(static_cast<size_t>(id - 1)); }

@@ -1,0 +1,139 @@
+"""a cluster without space: it goes on to lead and to read; lowering retention or deleting a topic brings it back"""
+import collections
+import contextlib
+import json
+import subprocess
+
+import admin
+import load
+from suite import Suite
+
+PARTITIONS = 8
+RECORD = 16_000
+STORE = 'max_size = "200MiB"\npreallocate = "4MiB"'
+KEEP = 1 << 20  # of each partition, once retention is lowered
+
+
+class Run(Suite):
+    in_ci = True
+
+    @staticmethod
+    def options(parser):
+        parser.add_argument("--rounds", type=int, default=20)
+
+    def run(self):
+        rounds = 2 if self.bounded else self.arguments.rounds
+        times = []
+        with self.cluster(tables={"storage": STORE}) as cluster:
+            cluster.start()
+            self.wait_for_links(cluster)
+            for n in range(rounds):
+                ways = (self.lower_retention, self.delete_a_topic)
+                times.append(self.round(cluster, n, ways[n % 2]))
+        self.measured("until all partitions take records again, median", load.percentile(times, 0.5), 10, "s")
+        self.measured("until all partitions take records again, worst", max(times), 10, "s")
+
+    def round(self, cluster, n, make_space):
+        """One producer flat out fills the nodes: its own topic keeps less from then on, or goes, for the sake of another one."""
+        self.say(f"round {n}: {make_space.__doc__}")
+        topic, flat_out = f"held-{n}", f"full-{n}"
+        alone = make_space == self.lower_retention
+        with contextlib.ExitStack() as stack:
+            producer = stack.enter_context(self.producer(cluster, topic, rate=0 if alone else 100))
+            if not alone:
+                stack.enter_context(self.producer(cluster, flat_out, rate=0))
+            self.fill(cluster, producer)
+            begin = load.now()
+            make_space(cluster, topic if alone else flat_out)
+            producer.wait_for_all_partitions(timeout=120)
+            took = load.now() - begin
+            self.measured("until all partitions take records again", took, 10, "s")
+            self.wait_until(lambda: self.in_sync(cluster, topic), "all replicas are in sync", 60, pause=0.2)
+            self.expect(self.finish(producer.processes["produce", 0]) == 0, "the producer ended without an error")
+            self.check(producer, whole=not alone)
+            for node in cluster.nodes:
+                node.kill()
+            cluster.start()
+            self.wait_until(lambda: self.in_sync(cluster, topic), "all replicas are back", 60, pause=0.2)
+            self.check(producer, whole=not alone)
+        unopened = [line for line in cluster.log().splitlines() if "cannot be opened" in line or "stopped on this node" in line]
+        self.expect(not unopened, f"replicas that cannot be opened: {unopened[:3] or 'none'}")
+        self.expect(admin.delete_topic(self.controller(cluster), topic) == 0, "the topic goes")
+        return took
+
+    def producer(self, cluster, topic, rate):
+        """Of a new topic."""
+        folder = cluster.folder / topic
+        folder.mkdir()
+        self.create(cluster.bootstrap, topic, PARTITIONS, "replicas=3", "min.insync.replicas=2")
+        return self.load(cluster.bootstrap, topic, PARTITIONS, folder, rate=rate, size=RECORD)
+
+    def fill(self, cluster, producer):
+        """Until each node is full, and for as long again as an election would take: who leads stays, and what is there is read."""
+        self.wait_until(lambda: all("the store is full" in node.readyz() for node in cluster.nodes), "all nodes are full", 120, pause=0.1)
+        acknowledged = dict(producer.follow()[1])
+        before, moved = self.leaderships(cluster), self.moves(cluster)
+        end = load.now() + 8
+        reads = 0
+        while load.now() < end or reads == 0:
+            producer.dump()
+            reads += 1
+        held = producer.folder / "dump.history"
+        self.expect(sum(1 for _ in open(held)) >= sum(newest + 1 for newest in acknowledged.values()),
+                    f"all is read while there is no space, {reads} times")
+        changed = self.leaderships(cluster) - before
+        self.expect(len(changed) <= len(self.moves(cluster) - moved),
+                    f"changes of leaders meanwhile, but to where there is room: {sorted(changed)[:3] or 'none'}")
+
+    @staticmethod
+    def leaderships(cluster):
+        return {line for line in cluster.log().splitlines() if "became leader for" in line}
+
+    @staticmethod
+    def moves(cluster):
+        return {line for line in cluster.log().splitlines() if "has room" in line}
+
+    # ---- what an operator does ----
+    def lower_retention(self, cluster, topic):
+        """retention is lowered"""
+        self.expect(admin.set_config(self.controller(cluster), topic, "retention.bytes", str(KEEP)) == 0, "retention is lowered")
+
+    def delete_a_topic(self, cluster, topic):
+        """the topic that fills it is deleted"""
+        self.expect(admin.delete_topic(self.controller(cluster), topic) == 0, "it is deleted")
+
+    @staticmethod
+    def controller(cluster):
+        return cluster.nodes[0].kafka_port
+
+    # ---- what must hold ----
+    @staticmethod
+    def in_sync(cluster, topic):
+        shown = subprocess.run(["kcat", "-L", "-J", "-b", cluster.bootstrap, "-t", topic, "-m", "30"], stdout=subprocess.PIPE,
+                               stderr=subprocess.DEVNULL, timeout=60)
+        if shown.returncode != 0:
+            return False
+        partitions = json.loads(shown.stdout)["topics"][0]["partitions"]
+        return len(partitions) == PARTITIONS and all(p["leader"] > 0 and len(p["isrs"]) == 3 for p in partitions)
+
+    def check(self, producer, whole):
+        """What was acknowledged is there, where it was, but for what retention took from the front."""
+        producer.dump()
+        there = collections.defaultdict(dict)
+        for line in open(producer.folder / "dump.history"):
+            _, partition, offset, _, sequence = line.split()
+            there[int(partition)][int(offset)] = int(sequence)
+        least = min(len(there[partition]) for partition in range(PARTITIONS)) * RECORD * 1.05  # of a record's own bytes
+        self.expect(least >= (1 if whole else KEEP), f"retention left at least {least:.0f} bytes in each partition")
+        start = {partition: 0 if whole else min(offsets) for partition, offsets in there.items()}
+        lost = acknowledged = failed = 0
+        for line in open(producer.produced[0]):
+            fields = line.split()
+            failed += fields[0] == "f"
+            if fields[0] != "a":
+                continue
+            partition, sequence, offset = int(fields[2]), int(fields[3]), int(fields[4])
+            acknowledged += 1
+            lost += offset >= start.get(partition, 0) and there[partition].get(offset) != sequence
+        self.expect(lost == 0, f"of {acknowledged} acknowledged records are lost: {lost}")
+        self.expect(failed == 0, f"errors that reached the producer: {failed}")
