@@ -18,7 +18,7 @@ struct WorkloadOptions {
   uint32_t records_per_request = 30;
   uint32_t record_bytes = 32;
   uint64_t retained_records = 0;  // of a log, once the faults are over; 0: all
-  uint32_t replicas = 3;  // of a group, at first; fewer where there are fewer nodes
+  uint32_t replicas = 3;          // of a group, at first; fewer where there are fewer nodes
 };
 
 class Workload {
