@@ -244,13 +244,14 @@ Ticket Raft::hard_state_ticket() const {
 
 void Raft::release_held() {
   for (size_t i = 0; i < held_.size();) {
-    if (held_[i].after > done_ticket_ || held_[i].index > log_.stable()) {
+    const bool worthless = held_[i].term != hard_state_.term;  // a promise of an older term
+    if (!worthless && (held_[i].after > done_ticket_ || held_[i].index > log_.stable())) {
       ++i;
       continue;
     }
     Held held = std::move(held_[i]);
     held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(i));
-    if (held.term != hard_state_.term) continue;  // promises of an older term are worthless now
+    if (worthless) continue;
     if (held.message.to == config_.self) {
       on_vote_response(held.message);
       i = 0;  // winning may have changed what is held

@@ -61,6 +61,7 @@ void Group::try_again_soon() {
       [](void* context) {
         auto* const self = static_cast<Group*>(context);
         self->retry_timer_ = 0;
+        if (self->shard_->now() < self->full_until_) self->try_again_soon();  // refused once more meanwhile
         if (self->trim_wanted_) self->pump_trim();
         self->mark();
       },
