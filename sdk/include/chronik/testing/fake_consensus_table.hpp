@@ -201,9 +201,10 @@ struct FakeConsensusTable {
     return CHR_OK;
   }
 
-  static chr_status CHR_CALL trim(chr_group* handle, int64_t offset, uint64_t token, chr_error*) {
+  static chr_status CHR_CALL trim(chr_group* handle, int64_t offset, uint64_t token, chr_error* error) {
     Group* group = of(handle);
     if (offset <= group->log_start && (offset < group->log_start || offset != group->log_end)) return CHR_OK;
+    if (!group->owner->leads(*group)) return report(error, CHR_E_NOT_LEADER, "not the leader");
     FakeConsensus* consensus = group->owner;
     ++consensus->trims_;
     if (!group->applying) return trim_now(group, offset, token);
