@@ -74,6 +74,7 @@ void Raft::send_appends() {
 
 // Sends one message if there is reason to; true: there may be more to send.
 bool Raft::send_append(PeerProgress* to) {
+  to->held = false;
   if (to->reading) return false;
   if (to->state == ProgressState::kSnapshot) {
     send_snapshot(to);

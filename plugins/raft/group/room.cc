@@ -53,7 +53,7 @@ void Group::count_appends() {
   for (size_t i = 0; open && i < raft_->peers().size(); ++i) {
     const PeerProgress& to = raft_->peers()[i];
     windows.answered(to.id, raft_->take_answered(to.id));
-    if (to.held) windows.wait(to.id, hash_);
+    if (to.held && raft_->role() == Role::kLeader) windows.wait(to.id, hash_);
     const auto known = std::find_if(outstanding_.begin(), outstanding_.end(),
                                     [&](const auto& each) { return each.first == to.id; });
     if (known != outstanding_.end()) continue;
