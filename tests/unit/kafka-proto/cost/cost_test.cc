@@ -84,6 +84,15 @@ class CostTest : public ::testing::Test {
   void compare(const Outcome& half, const Outcome& whole, const std::string& what);
   void check(const Outcome& outcome, const std::string& what);
 
+  struct Growing {
+    std::string path;
+    Growth how;
+    std::string alone;
+    std::string what;
+    std::vector<size_t> sizes;
+  };
+  template <class Api>
+  void grow_array_in(const typename Api::Request& request, int16_t version, const Growing& growing);
   template <class Api>
   void grow_arrays(int16_t version);
   template <class Api>
@@ -139,6 +148,7 @@ void CostTest::check(const Outcome& outcome, const std::string& what) {
     EXPECT_LE(static_cast<double>(outcome.cost.*part), most * bytes + static_cast<double>(kAllowance.*part))
         << what << ": " << name << " for " << outcome.request << " bytes: " << outcome.cost.*part;
   };
+  EXPECT_TRUE(outcome.cost.answered != 0 || !outcome.ended.empty()) << what << ": nothing came of it";
   within("steps", &Cost::steps, kMostStepsPerByte);
   within("allocations", &Cost::allocations, kMostAllocationsPerByte);
   within("memory", &Cost::memory, kMostMemoryPerByte);
@@ -158,28 +168,36 @@ void CostTest::check(const Outcome& outcome, const std::string& what) {
 }
 
 template <class Api>
+void CostTest::grow_array_in(const typename Api::Request& request, int16_t version, const Growing& growing) {
+  std::deque<std::string> texts;
+  const auto grown = [&](uint32_t n) {
+    typename Api::Request larger = request;
+    grow_array(larger, version, growing.path, growing.how, n, texts, growing.alone);
+    return frame_of<Api>(larger, version);
+  };
+  const size_t one = grown(3).size() - grown(2).size();
+  const auto of_size = [&](size_t size) { return grown(static_cast<uint32_t>(size / one)); };
+  for (const size_t size : growing.sizes) {
+    const Outcome whole = run(of_size(2 * size), growing.what);
+    compare(run(of_size(size), growing.what), whole, growing.what);
+    check(whole, growing.what);
+    if (HasFailure()) return;
+  }
+}
+
+template <class Api>
 void CostTest::grow_arrays(int16_t version) {
   typename Api::Request request;
   fill(request, version, seed);
-  for (const std::string& path : paths_of(request, version).arrays) {
-    for (const Growth how : {Growth::kRepeated, Growth::kCounted}) {
-      const std::string what = fmt::format("{} v{} {} {}", Api::Request::kName, version, path,
-                                           how == Growth::kRepeated ? "repeated" : "counted up");
-      std::deque<std::string> texts;
-      const auto grown = [&](uint32_t n) {
-        typename Api::Request larger = request;
-        grow_array(larger, version, path, how, n, texts);
-        return frame_of<Api>(larger, version);
-      };
-      const size_t one = grown(3).size() - grown(2).size();
-      const auto of_size = [&](size_t size) { return grown(static_cast<uint32_t>(size / one)); };
-      for (const size_t size : {kQuick, kLarge}) {
-        const Outcome whole = run(of_size(2 * size), what);
-        compare(run(of_size(size), what), whole, what);
-        check(whole, what);
-        if (HasFailure()) return;
-      }
-    }
+  const Paths paths = paths_of(request, version);
+  for (const std::string& path : paths.arrays) {
+    const std::string what = fmt::format("{} v{} {} ", Api::Request::kName, version, path);
+    grow_array_in<Api>(request, version, {path, Growth::kRepeated, "", what + "repeated", {kQuick, kLarge}});
+    grow_array_in<Api>(request, version, {path, Growth::kCounted, "", what + "counted up", {kQuick, kLarge}});
+    for (const std::string& alone : paths.counted_in(path))
+      grow_array_in<Api>(request, version,
+                         {path, Growth::kCounted, alone, what + "with " + alone + " counted up", {kQuick}});
+    if (HasFailure()) return;
   }
 }
 

@@ -26,8 +26,8 @@ struct Seed {
   static bool is_null(std::string_view path);
 };
 
-// How an array grows: its element again and again, or with the fields counted up; and a string: one letter,
-// or a list of distinct words.
+// How an array grows: its element again and again, or with all fields counted up, or with one of them; and a
+// string: one letter, or a list of distinct words.
 enum class Growth : uint8_t { kRepeated, kCounted, kLetters, kWords };
 
 template <class T>
@@ -115,18 +115,24 @@ inline bool is_counted(std::string_view path) {
   return true;
 }
 
-// The fields of element number i, counted up.
+// An id counted up in its first bytes, or in its last ones.
+inline void count_up(chr_uuid& id, uint32_t i, bool last) {
+  if (!is_zero(id)) std::memcpy(id.b + (last ? sizeof id.b - sizeof i : 0), &i, sizeof i);
+}
+
+// The fields of element number i, counted up. alone: the only one that is; empty: all are.
 template <class T>
 void count_up(T& element, int16_t version, const std::string& path, uint32_t i,
-              std::deque<std::string>& texts) {
+              std::deque<std::string>& texts, std::string_view alone) {
   constexpr uint32_t kFirst = 100'000;  // so that all have the same number of digits
   walk(
       element, version, path,
       [&]<class Leaf>(const std::string& at, Leaf& leaf) {
+        if (!alone.empty() && at != alone) return;
         if constexpr (std::same_as<Leaf, std::string_view>) {
           leaf = texts.emplace_back("t" + std::to_string(kFirst + i));
         } else if constexpr (std::same_as<Leaf, chr_uuid>) {
-          if (!is_zero(leaf)) std::memcpy(leaf.b, &i, sizeof i);
+          count_up(leaf, i, !alone.empty());
         } else if constexpr (std::integral<Leaf> && !std::same_as<Leaf, bool>) {
           if (is_counted(at)) leaf = static_cast<Leaf>(leaf + static_cast<Leaf>(i));
         }
@@ -137,7 +143,7 @@ void count_up(T& element, int16_t version, const std::string& path, uint32_t i,
 // Grows the array at `path` to n elements.
 template <class T>
 void grow_array(T& request, int16_t version, const std::string& path, Growth how, uint32_t n,
-                std::deque<std::string>& texts) {
+                std::deque<std::string>& texts, std::string_view alone = {}) {
   walk(
       request, version, "", [](const std::string&, auto&) {},
       [&](const std::string& at, auto& array) {
@@ -147,7 +153,7 @@ void grow_array(T& request, int16_t version, const std::string& path, Growth how
         while (array.size() < n) {
           array.push_back(array[0]);
           if (how == Growth::kCounted)
-            count_up(array.back(), version, path, static_cast<uint32_t>(array.size()), texts);
+            count_up(array.back(), version, path, static_cast<uint32_t>(array.size()), texts, alone);
         }
       });
 }
@@ -166,6 +172,14 @@ void set_string(T& request, int16_t version, const std::string& path, std::strin
 
 struct Paths {
   std::vector<std::string> arrays, strings;
+  std::vector<std::string> counted;  // fields that can be counted up
+  // Of an array.
+  std::vector<std::string> counted_in(const std::string& array) const {
+    std::vector<std::string> out;
+    for (const std::string& path : counted)
+      if (path == array || path.starts_with(array + '.')) out.push_back(path);
+    return out;
+  }
 };
 
 template <class T>
@@ -175,6 +189,9 @@ Paths paths_of(T& request, int16_t version) {
       request, version, "",
       [&]<class Leaf>(const std::string& at, Leaf&) {
         if constexpr (std::same_as<Leaf, std::string_view>) out.strings.push_back(at);
+        const bool names = std::same_as<Leaf, std::string_view> || std::same_as<Leaf, chr_uuid>;
+        const bool numbers = std::integral<Leaf> && !std::same_as<Leaf, bool>;
+        if (names || (numbers && is_counted(at))) out.counted.push_back(at);
       },
       [&](const std::string& at, auto&) { out.arrays.push_back(at); });
   return out;
