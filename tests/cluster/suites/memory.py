@@ -12,7 +12,7 @@ from suite import Suite
 MB = 1_000_000
 MOST = 250 * MB             # of anonymous memory, of any node
 MOST_AT_RESTART = 40 * MB
-LOADS = ("skewed", "restart", "stall")  # and "behind", by name
+LOADS = ("skewed", "restart", "behind", "stall")
 
 
 class Run(Suite):
@@ -21,7 +21,7 @@ class Run(Suite):
     @staticmethod
     def options(parser):
         parser.add_argument("--batches", type=int, help="of one record, before the restart; 10,000,000 by default")
-        parser.add_argument("--loads", default=",".join(LOADS), help="skewed, restart, behind, stall")
+        parser.add_argument("--loads", default=",".join(LOADS), help=", ".join(LOADS))
 
     def run(self):
         for load in self.arguments.loads.split(","):
