@@ -21,7 +21,7 @@ class Texts {
   Texts() = default;
   explicit Texts(AnswerRoom& room) : room_(&room) {}
   std::string_view keep(std::string text) {
-    if (room_ != nullptr) room_->take(sizeof text + text.size());
+    if (room_ != nullptr) room_->take(sizeof(std::string) + text.size());
     if (room_ != nullptr && room_->passed()) texts_.clear();  // nobody reads them any more
     return texts_.emplace_back(std::move(text));
   }

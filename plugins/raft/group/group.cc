@@ -120,7 +120,7 @@ void Group::turn() {
     allow_appends();
     raft_->take_ready(&ready_, room());
     for (const Event& event : ready_.events) handle(event);
-    if (ready_.storage.ticket != 0) write_batch(std::move(ready_.storage));
+    if (ready_.storage.ticket != 0) write_batch(ready_.storage);
     send(&ready_.messages);
     for (const ReadRequest& request : ready_.reads) serve_read(request);
     for (const SnapshotRequest& request : ready_.snapshot_reads) serve_snapshot(request);
