@@ -70,9 +70,8 @@ class Root:
         script = 'mount -t proc proc "$0/proc"; mount --rbind /dev "$0/dev"; '
         if self.cache:
             script += f'mount --bind "{self.cache}" "$0{CACHE}"; '
-        # CI compiles with other flags: only with the same ones is there something in the cache. A precompiled header of elsewhere is
-        # not valid here, so the cache must not have them.
-        passed_on = "CCACHE_SLOPPINESS=time_macros " + (f"CI={os.environ['CI']}" if "CI" in os.environ else "")
+        # CI compiles with other flags: only with the same ones is there something in the cache.
+        passed_on = f"CI={os.environ['CI']}" if "CI" in os.environ else ""
         script += f'exec chroot "$0" /usr/bin/env -i {passed_on} HOME={HOME} CCACHE_DIR={CACHE} PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 bash -c "$1"'
         return subprocess.Popen(["unshare", "--mount", "--pid", "--fork", "--kill-child", "bash", "-ec", script, str(self.path),
                                  f"cd {INSIDE}; {command}"], text=True, start_new_session=True, **options)
