@@ -135,6 +135,7 @@ void Group::apply_trim(const chr_entry& entry) {
     return;
   }
   const int64_t wanted = std::min(trim->offset, entry.header.base_offset);
+  agreed_start_ = std::max(agreed_start_, wanted);
   if (wanted < log_start_) return;
   trim_goal_ = entry.header.index;
   trim_limit_ = std::min(trim_goal_, trim->limit + 1);

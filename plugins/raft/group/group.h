@@ -225,6 +225,7 @@ class Group : public std::enable_shared_from_this<Group> {
   // Log and keys.
   MetaOnDisk meta_on_disk_;
   int64_t log_start_ = 0;
+  int64_t agreed_start_ = 0;  // as far as an entry says so to all; full storage may be ahead of that
   Base base_;
   uint64_t hidden_bytes_ = 0;  // as many at least lie below the start of the log, still to be deleted
   Index start_index_ = 0;      // where the log is to begin on disk

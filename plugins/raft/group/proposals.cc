@@ -107,8 +107,10 @@ chr_status Group::propose(uint64_t expected_term, const chr_proposal* items, uin
   return CHR_PENDING;
 }
 
+// At all replicas, not only at this one, which a full storage or a restart lets know less than it has.
 // Commands take no offset: where there are no records, those that came lie below the end all the same.
 bool Group::starts_at(int64_t offset) const {
+  if (offset > agreed_start_) return false;
   if (offset != log_start_ || offset != raft_->log().end_offset()) return offset <= log_start_;
   return raft_->log().first_index() >= applied_;
 }

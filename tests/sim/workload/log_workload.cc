@@ -312,12 +312,22 @@ void LogWorkload::trim(Replay& leader) {
   trim_to(leader, b.log_start + static_cast<int64_t>(rng_.below(static_cast<uint64_t>(limit - b.log_start))));
 }
 
-// Once the faults are over: what made no room by then must do so now.
+// Once the faults are over: what made no room by then must do so now. A replica that was full may have gone
+// ahead with a trim whose entry was lost with its leader: it is asked for again, as an operator would.
 void LogWorkload::retain(Replay& leader) {
   chr_group_bounds b{};
-  if (options_.retained_records == 0 || !bounds(leader, &b)) return;
-  const int64_t start = b.high_watermark - static_cast<int64_t>(options_.retained_records);
-  if (start > b.log_start) trim_to(leader, start);
+  if (!bounds(leader, &b)) return;
+  int64_t start = b.log_start;
+  bool all_start_there = true;
+  for (const Replay* replay : open_replicas(leader.group, false)) {
+    chr_group_bounds other{};
+    if (!bounds(*replay, &other) || other.log_start == b.log_start) continue;
+    all_start_there = false;
+    start = std::max(start, std::min(other.log_start, b.high_watermark));
+  }
+  if (options_.retained_records != 0)
+    start = std::max(start, b.high_watermark - static_cast<int64_t>(options_.retained_records));
+  if (start > b.log_start || !all_start_there) trim_to(leader, start);
 }
 
 void LogWorkload::trim_to(Replay& leader, int64_t offset) {
@@ -398,8 +408,9 @@ std::string LogWorkload::state() {
     for (const Replay* replay : open_replicas(g, false)) {
       chr_group_bounds b{};
       bounds(*replay, &b);
-      text += fmt::format(" {}{} commit {} of {}", b.usable != 0 ? "leader " : "", replay->node->id(),
-                          b.commit_index, b.last_index);
+      text += fmt::format(" {}{} (leader {}) commit {} of {}, offsets {} to {}",
+                          b.usable != 0 ? "leader " : "", replay->node->id(), b.leader, b.commit_index,
+                          b.last_index, b.log_start, b.high_watermark);
     }
   }
   return text;

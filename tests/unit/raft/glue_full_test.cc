@@ -72,6 +72,28 @@ TEST_F(FullCluster, ComesBackOnceItIsTrimmed) {
   }
 }
 
+// Followers went ahead, and the entry that would have told all never came: whoever leads then tells them.
+TEST_F(FullCluster, ATrimIsForAllWhereTheLeaderWentAheadAlone) {
+  fill();
+  const int64_t start = leader().bounds("test/0").high_watermark - 5;
+  EXPECT_EQ(trim(2, start), CHR_OK);
+  EXPECT_EQ(trim(3, start), CHR_OK);
+  cluster_.isolate(1, true);
+  cluster_.run(10'000);
+  const int32_t next = cluster_.leader("test/0");
+  ASSERT_TRUE(next == 2 || next == 3) << next;
+  ASSERT_EQ(cluster_.node(next).bounds("test/0").log_start, start);
+  cluster_.isolate(1, false);
+  cluster_.run(1'000);
+  ASSERT_EQ(cluster_.leader("test/0"), next);
+  ASSERT_LT(leader().bounds("test/0").log_start, start);
+  EXPECT_EQ(trim(next, start), CHR_PENDING);
+  cluster_.run(2'000);
+  EXPECT_EQ(trimmed_[next].code, CHR_OK);
+  EXPECT_EQ(leader().bounds("test/0").log_start, start);
+  EXPECT_EQ(trim(next, start), CHR_OK) << "it is known now";
+}
+
 // It takes over behind what is durable: the entry that its term begins with has room.
 TEST_F(FullCluster, HasANewLeaderWhenItsOwnIsGone) {
   fill();

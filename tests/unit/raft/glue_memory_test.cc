@@ -299,6 +299,27 @@ TEST(PeerWindow, AReplicaThatStoppedDoesNotShutItForOthers) {
   EXPECT_EQ(cluster.journal(3).applied, (Texts{"takes no offset", "records"}));
 }
 
+// A leader that was held back and lost its lead was told of room in every turn of its shard, without end.
+TEST(PeerWindow, AGroupThatLeadsNoMoreWaitsForNone) {
+  Cluster cluster(3);
+  connect_all(&cluster);
+  cluster.open("test/0");
+  cluster.run(200);
+  ASSERT_EQ(cluster.leader("test/0"), 1);
+  cluster.node(3).host.hold_blocking(true);
+  for (int i = 0; i < 40; ++i) {
+    ASSERT_EQ(cluster.node(1).propose("test/0", std::string(900'000, 'x'), 1, CHR_UNTIL_PLACED), CHR_OK);
+    cluster.run(10);
+  }
+  cluster.isolate(1, true);
+  cluster.node(3).host.hold_blocking(false);
+  cluster.run(8000);
+  EXPECT_NE(cluster.node(1).bounds("test/0").leader, 1);
+  cluster.isolate(1, false);
+  cluster.run(8000);
+  for (int32_t id = 1; id <= 3; ++id) EXPECT_EQ(cluster.journal(id).applied.size(), 40u) << id;
+}
+
 TEST(PeerWindow, FollowsWhatTheLinkCarries) {
   PeerWindows windows;
   windows.start(1);
