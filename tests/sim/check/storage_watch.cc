@@ -1,9 +1,12 @@
 #include "sim/check/storage_watch.h"
 
 #include <chronik/consensus.h>
+#include <fmt/format.h>
 #include <chronik/host.hpp>
 
 #include <utility>
+
+#include "raft/wire/stored.h"
 
 namespace chronik::sim {
 
@@ -30,6 +33,7 @@ struct StorageWatch::Calls {
       if (group == s.groups.end()) continue;  // a group that was never opened: storage refuses it
       const uint64_t tag = s.watch->next_tag_++;
       s.writes[tag] = group->second;
+      s.watch->check_commit_hint(*s.node, *group->second, writes[i]);
       if (s.node->files() != nullptr) keep_samples(writes[i], &s.samples[group->second->name]);
       s.watch->checker_.write_issued(s.node->id(), *group->second, model_of(writes[i], tag));
       s.node->ops().observe(writes[i].token, &s, tag);
@@ -121,6 +125,24 @@ bool StorageWatch::damage(Node& node, uint64_t which) {
     return sample->index + 1 == durable.end() && node.files()->flip_before(sample->begin, which / 64);
   }
   return false;
+}
+
+// What is committed goes with the vote, which may pass where the entries before it are refused: a restart
+// would take for committed what stands at their places.
+void StorageWatch::check_commit_hint(Node& node, const GroupTruth& group, const chr_storage_write& write) {
+  for (uint64_t i = 0; i < write.n; ++i) {
+    const chr_storage_step& step = write.steps[i];
+    if (step.type != CHR_STORAGE_PUT || from_abi(step.key) != raft::kVoteKey) continue;
+    const auto vote = raft::decode_vote({reinterpret_cast<const char*>(step.value.p), step.value.n});
+    if (!vote) return node.world().fail("vote", fmt::format("{}: {}", group.name, vote.error().message));
+    const LogModel& durable = group.replicas[node.id()].durable;
+    const uint64_t end = durable.end();
+    if (durable.empty() || vote->commit < end) continue;  // an empty one may stand behind a snapshot
+    node.world().fail(
+        "commit-hint",
+        fmt::format("group {} node {}: index {} goes to disk as committed, which has entries up to {}",
+                    group.name, node.id(), vote->commit, end - 1));
+  }
 }
 
 WriteModel StorageWatch::model_of(const chr_storage_write& write, uint64_t tag) {

@@ -45,6 +45,7 @@ class StorageWatch final : public Interposer {
   struct Calls;  // the functions of the table
 
   static void keep_samples(const chr_storage_write& write, std::deque<Sample>* samples);
+  void check_commit_hint(Node& node, const GroupTruth& group, const chr_storage_write& write);
   static WriteModel model_of(const chr_storage_write& write, uint64_t tag);
 
   Checker& checker_;
