@@ -246,6 +246,7 @@ class Group : public std::enable_shared_from_this<Group> {
   bool snapshotting_ = false;
   bool snapshot_failed_ = false;
   uint64_t bytes_since_snapshot_ = 0;
+  Nanos sending_since_ = 0;  // a snapshot, to whoever asks for it
   Nanos sending_until_ = 0;
   std::optional<SnapshotInstall> install_;
   bool install_writing_ = false;

@@ -9,18 +9,14 @@
 #include <utility>
 
 namespace chronik::raft {
-namespace {
 
-// While a snapshot is being sent it stays, as long as no more than so many intervals of log come in.
-constexpr uint64_t kIntervalsToSend = 4;
-
-}  // namespace
-
+// A snapshot that is being sent stays as long as the log waits for its receiver: a newer one would begin from
+// the first piece, and where much comes in and the way is long, none would ever arrive.
 void Group::maybe_snapshot() {
   if (install_) return;
-  const uint64_t interval = services_.settings.snapshot_bytes;
-  const bool sending = shard_->now() < sending_until_ && bytes_since_snapshot_ < kIntervalsToSend * interval;
-  if (bytes_since_snapshot_ >= interval && !sending) take_snapshot();
+  const Nanos now = shard_->now();
+  const bool sending = now < sending_until_ && now < sending_since_ + services_.settings.trim_hold;
+  if (bytes_since_snapshot_ >= services_.settings.snapshot_bytes && !sending) take_snapshot();
   if (trim_wanted_) pump_trim();
 }
 
@@ -78,6 +74,7 @@ void Group::snapshot_written(const SnapshotMeta& meta, const Status& status) {
 // ---- sent
 
 void Group::serve_snapshot(const SnapshotRequest& request) {
+  if (shard_->now() >= sending_until_) sending_since_ = shard_->now();
   sending_until_ = shard_->now() + services_.settings.election_timeout;
   if (request.info == nullptr) return describe_snapshot(request);
   const auto answer = [self = shared_from_this(), request](bool there, Payload piece) {

@@ -100,7 +100,8 @@ TEST_F(Snapshots, GoOnAfterALostLink) {
   cluster_.isolate(3, true);
   for (int i = 0; i < 4; ++i) write(std::to_string(i) + std::string(1'000'000, 'x'));
   cluster_.run(61'000);
-  trim(4);
+  trim(3);
+  write("e");
   cluster_.isolate(3, false);
   cluster_.run(20);
   for (int i = 0; i < 3; ++i) {
@@ -110,7 +111,36 @@ TEST_F(Snapshots, GoOnAfterALostLink) {
     cluster_.run(20);
   }
   cluster_.run(1000);
+  EXPECT_EQ(cluster_.journal(3).loads, 1);
   EXPECT_EQ(cluster_.journal(3).applied, written_);
+}
+
+// Each record is several times what a new snapshot is made after, and one comes in for every piece of the
+// state.
+TEST_F(Snapshots, ArriveWhileMuchComesIn) {
+  for (int32_t id = 1; id <= 2; ++id) {
+    cluster_.isolate(id, true);
+    cluster_.node(id).restart_with("snapshot_interval", 1 << 16);
+    cluster_.node(id).open("test/0", &cluster_.journal(id), std::vector<int32_t>{1, 2, 3});
+    cluster_.isolate(id, false);
+  }
+  cluster_.isolate(3, true);
+  cluster_.run(100'000);  // node 1 leads again
+  for (int i = 0; i < 6; ++i) write(std::to_string(i) + std::string(1'000'000, 'x'));
+  cluster_.run(61'000);
+  trim(5);
+  write("e");
+  Node& leader = cluster_.node(cluster_.leader("test/0"));
+  int frames = 0;
+  cluster_.on_carried = [&] {
+    if (++frames % 8 == 0 && frames < 800 && cluster_.journal(3).loads == 0)
+      leader.propose("test/0", std::string(300'000, 'y'), 1, CHR_UNTIL_PLACED);
+  };
+  cluster_.isolate(3, false);
+  cluster_.run(1000);
+  cluster_.on_carried = nullptr;
+  EXPECT_LT(frames, 800) << "it went on until nothing more came in";
+  EXPECT_EQ(cluster_.journal(3).loads, 1);
 }
 
 TEST_F(Snapshots, MakeNewMembersCheap) {
