@@ -424,5 +424,25 @@ TEST(SingleNode, StopsWithoutLeavingAnythingBehind) {
   node.start();
 }
 
+// Whatever is completed behind the end of a stop comes to a plugin that is gone.
+TEST(Stop, WaitsForADeletion) {
+  Node node;
+  Journal journal;
+  node.open("test/0", &journal);
+  ASSERT_EQ(node.close("test/0", false), CHR_OK);
+  std::vector<uint64_t> completed;
+  node.host.on_complete = [&](const chr_done& done) { completed.push_back(done.token); };
+  chr_done deleted{};
+  const uint64_t deletion = node.host.begin(&deleted);
+  node.host.on_shard(0, [&] {
+    EXPECT_EQ(node.consensus->delete_group(node.instance, to_abi("test/0"), deletion, nullptr), CHR_PENDING);
+  });
+  node.stop();
+  EXPECT_EQ(deleted.code, CHR_OK);
+  EXPECT_EQ(std::ranges::count(completed, deletion), 1);
+  EXPECT_NE(completed.back(), deletion) << "the stop ended first";
+  node.host.on_complete = nullptr;
+}
+
 }  // namespace
 }  // namespace chronik::raft::test
