@@ -60,7 +60,7 @@ void ConnectionSet::flush_later(Connection& connection) {
   if (connection.in_flush_list) return;
   connection.in_flush_list = true;
   to_flush_.push_back(connection.shared_from_this());
-  shard_.flush_soon();
+  shard_.end_turn_soon();
 }
 
 void ConnectionSet::flush() {

@@ -1,6 +1,7 @@
 #include "host/runtime/link_frame.h"
 
 #include "host/runtime/little_endian.h"
+#include "host/runtime/slice_sums.h"
 
 #include <chronik/crc32c.hpp>
 
@@ -34,11 +35,13 @@ Result<FrameHead> decode_frame_head(const uint8_t* bytes) {
   return head;
 }
 
-FrameHead frame_head(uint32_t channel, const chr_slice* slices, uint32_t n) {
+FrameHead frame_head(uint32_t channel, const chr_slice* slices, uint32_t n, SliceSums* sums) {
   FrameHead head{0, channel, 0};
   for (uint32_t i = 0; i < n; ++i) {
     head.length += static_cast<uint32_t>(slices[i].n);
-    head.crc = crc32c::extend(head.crc, slices[i].p, slices[i].n);
+    head.crc = sums != nullptr && slices[i].n >= SliceSums::kLeast
+                   ? crc32c::combine(head.crc, sums->of(slices[i]), slices[i].n)
+                   : crc32c::extend(head.crc, slices[i].p, slices[i].n);
   }
   return head;
 }

@@ -28,7 +28,9 @@ void encode_frame_head(const FrameHead& head, uint8_t* out);
 // From kFrameHead bytes. kCorrupt: damaged, or larger than a frame may be.
 Result<FrameHead> decode_frame_head(const uint8_t* bytes);
 
-// The head of a frame whose payload is gathered from n slices.
-FrameHead frame_head(uint32_t channel, const chr_slice* slices, uint32_t n);
+class SliceSums;
+
+// The head of a frame whose payload is gathered from n slices. sums: what is known of them; null: nothing.
+FrameHead frame_head(uint32_t channel, const chr_slice* slices, uint32_t n, SliceSums* sums = nullptr);
 
 }  // namespace chronik::host

@@ -25,7 +25,8 @@ LinkOutbox::~LinkOutbox() {
   if (heads_ != nullptr) heads_->lease()->ops->release(heads_->lease());
 }
 
-chr_status LinkOutbox::push(uint32_t channel, const chr_slice* slices, uint32_t n, bool* wake) {
+chr_status LinkOutbox::push(uint32_t channel, const chr_slice* slices, uint32_t n, SliceSums* sums,
+                            bool* wake) {
   *wake = false;
   uint64_t bytes = 0;
   for (uint32_t i = 0; i < n; ++i) bytes += slices[i].n;
@@ -33,7 +34,7 @@ chr_status LinkOutbox::push(uint32_t channel, const chr_slice* slices, uint32_t 
   // The checksum of what is dropped would be for nothing; who fills the queue meanwhile is seen below.
   if (const chr_status status = room_for(bytes + kFrameHead); status != CHR_OK) return status;
   uint8_t head[kFrameHead];
-  encode_frame_head(frame_head(channel, slices, n), head);
+  encode_frame_head(frame_head(channel, slices, n, sums), head);
   bytes += kFrameHead;
   const std::lock_guard lock(mutex_);
   if (!open_) return CHR_E_UNAVAILABLE;

@@ -12,6 +12,8 @@
 
 namespace chronik::host {
 
+class SliceSums;
+
 inline constexpr uint32_t kLanes = 2;
 
 // Thread-safe.
@@ -25,8 +27,8 @@ class LinkOutbox {
 
   // Queues a frame and retains the leases of its slices. *wake: the caller has shard 0 take() what waits.
   // CHR_E_UNAVAILABLE while closed, CHR_E_OVERLOADED when full, CHR_E_OUT_OF_RANGE: larger than a frame may
-  // be.
-  chr_status push(uint32_t channel, const chr_slice* slices, uint32_t n, bool* wake);
+  // be. sums: of the calling shard, null elsewhere.
+  chr_status push(uint32_t channel, const chr_slice* slices, uint32_t n, SliceSums* sums, bool* wake);
 
   void open();
   void close();  // drops what waits

@@ -258,7 +258,10 @@ chr_status Links::send(uint32_t channel, int32_t to, uint32_t lane, const chr_sl
   }
   if (!out->up.load(std::memory_order_acquire)) return CHR_E_UNAVAILABLE;
   bool wake = false;
-  const chr_status status = out->lanes[lane].push(hash, slices, n, &wake);
+  Shard* const shard = Shard::current();
+  SliceSums* const sums = shard == nullptr ? nullptr : &shard->sums();
+  const chr_status status = out->lanes[lane].push(hash, slices, n, sums, &wake);
+  if (sums != nullptr && !sums->empty()) shard->end_turn_soon();
   if (wake) {
     runtime_.post(0, [this, to, lane] {
       if (const auto link = links_.find(to); link != links_.end()) link->second->flush(lane);

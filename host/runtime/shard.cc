@@ -131,7 +131,7 @@ void Shard::drain() {
   running_.clear();
   if (running_.capacity() > kKeptItems) running_.shrink_to_fit();
   draining_ = false;
-  connections_->flush();
+  end_turn();
   if (!local_.empty() && !local_scheduled_) schedule_drain();
   if (stopping_ && local_.empty()) {
     if (was_idle) return io_.stop();
@@ -139,12 +139,17 @@ void Shard::drain() {
   }
 }
 
-void Shard::flush_soon() {
-  if (draining_ || flush_scheduled_) return;
-  flush_scheduled_ = true;
+void Shard::end_turn() {
+  connections_->flush();
+  sums_.clear();
+}
+
+void Shard::end_turn_soon() {
+  if (draining_ || end_scheduled_) return;
+  end_scheduled_ = true;
   boost::asio::post(io_, [this] {
-    flush_scheduled_ = false;
-    connections_->flush();
+    end_scheduled_ = false;
+    end_turn();
   });
 }
 

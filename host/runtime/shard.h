@@ -3,6 +3,7 @@
 #pragma once
 
 #include "host/runtime/op_table.h"
+#include "host/runtime/slice_sums.h"
 #include "host/runtime/timer_queue.h"
 
 #include <boost/asio/io_context.hpp>
@@ -63,8 +64,10 @@ class Shard {
   // Any thread.
   uint64_t last_heartbeat_ns() const { return heartbeat_ns_.load(std::memory_order_relaxed); }
 
-  // Has ConnectionSet::flush run at the end of this turn.
-  void flush_soon();
+  // What frames to several peers have in common. Whoever leaves something there calls end_turn_soon().
+  SliceSums& sums() { return sums_; }
+  // Has end_turn() run when this turn ends.
+  void end_turn_soon();
 
  private:
   struct Item {
@@ -77,6 +80,7 @@ class Shard {
   void raise_priority();
   void schedule_drain();
   void drain();
+  void end_turn();
   void run_timers();
   void arm();
 
@@ -84,6 +88,7 @@ class Shard {
   const uint32_t index_;
   boost::asio::io_context io_{1};
   std::unique_ptr<ConnectionSet> connections_;
+  SliceSums sums_;
 
   std::mutex mutex_;  // guards inbox_ and drain_scheduled_
   std::vector<Item> inbox_;
@@ -94,7 +99,7 @@ class Shard {
   const void* callback_ = nullptr;  // the code that was called last, for the message where it throws
   bool local_scheduled_ = false;
   bool draining_ = false;
-  bool flush_scheduled_ = false;
+  bool end_scheduled_ = false;
   bool stopping_ = false;
 
   TimerQueue timers_;

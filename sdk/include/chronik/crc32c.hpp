@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <cstring>
 #include <span>
+#include <type_traits>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -42,6 +43,29 @@ constexpr uint32_t power_of_x(uint64_t n) {
     square = multiply(square, square);
   }
   return result;
+}
+
+// x^-33 mod P: the powers of x repeat after 2^31 - 1 of them.
+inline constexpr uint32_t kBack33 = power_of_x((uint64_t{1} << 31) - 1 - 33);
+
+// At k: x^(8 * 2^k), which moves a CRC over 2^k zero bytes; times x^-33, see shift_factor().
+struct Moves {
+  std::array<uint32_t, 64> plain{}, hardware{};
+};
+constexpr Moves make_moves() {
+  Moves moves;
+  uint32_t power = power_of_x(8);
+  for (size_t k = 0; k < 64; ++k, power = multiply(power, power)) {
+    moves.plain[k] = power;
+    moves.hardware[k] = multiply(power, kBack33);
+  }
+  return moves;
+}
+inline constexpr Moves kMoves = make_moves();
+
+constexpr uint32_t move_table(uint32_t crc, uint64_t n) {
+  for (; n != 0; n &= n - 1) crc = multiply(kMoves.plain[static_cast<size_t>(std::countr_zero(n))], crc);
+  return crc;
 }
 
 using Tables = std::array<std::array<uint32_t, 256>, 8>;
@@ -119,9 +143,27 @@ __attribute__((target("sse4.2,pclmul"))) inline uint32_t extend_sse42(uint32_t s
   return tail;
 }
 
+__attribute__((target("sse4.2,pclmul"))) inline uint32_t move_sse42(uint32_t crc, uint64_t n) {
+  for (; n != 0; n &= n - 1) {
+    const uint32_t factor = kMoves.hardware[static_cast<size_t>(std::countr_zero(n))];
+    const __m128i product = _mm_clmulepi64_si128(_mm_cvtsi32_si128(static_cast<int>(crc)),
+                                                 _mm_cvtsi32_si128(static_cast<int>(factor)), 0);
+    crc = static_cast<uint32_t>(_mm_crc32_u64(0, static_cast<uint64_t>(_mm_cvtsi128_si64(product))));
+  }
+  return crc;
+}
+
 inline bool has_sse42() { return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul"); }
 
 #endif
+
+// The CRC of n zero bytes behind what `crc` covers, but for the inversions.
+constexpr uint32_t move(uint32_t crc, uint64_t n) {
+#if defined(__x86_64__)
+  if (!std::is_constant_evaluated() && has_sse42()) return move_sse42(crc, n);
+#endif
+  return move_table(crc, n);
+}
 
 }  // namespace detail
 
@@ -138,13 +180,13 @@ inline uint32_t value(std::span<const uint8_t> bytes) { return extend(0, bytes.d
 
 // The CRC of `a` followed by `b`, from the CRCs of both and the length of b; the bytes are not read.
 constexpr uint32_t combine(uint32_t crc_a, uint32_t crc_b, uint64_t length_b) {
-  return detail::multiply(detail::power_of_x(length_b * 8), crc_a) ^ crc_b;
+  return detail::move(crc_a, length_b) ^ crc_b;
 }
 
 // The CRC of a text whose beginning was replaced by another of the same length: from the CRC of the whole, of
 // the old and of the new beginning, and the number of bytes behind it, which are not read.
 constexpr uint32_t replace_prefix(uint32_t crc, uint32_t crc_old, uint32_t crc_new, uint64_t length_behind) {
-  return crc ^ detail::multiply(detail::power_of_x(length_behind * 8), crc_old ^ crc_new);
+  return crc ^ detail::move(crc_old ^ crc_new, length_behind);
 }
 
 }  // namespace chronik::crc32c

@@ -66,5 +66,18 @@ TEST(Crc32c, ExtendsCombinesAndReplaces) {
   }
 }
 
+TEST(Crc32c, MovesOverAnyLengthAlikeWithAndWithoutTheInstructions) {
+  static_assert(combine(0x12345678, 0, 1u << 20) ==
+                detail::multiply(detail::power_of_x((1u << 20) * 8), 0x12345678));
+  std::mt19937_64 random(17);
+  for (int i = 0; i < 2'000; ++i) {
+    const uint64_t n = random() >> (4 + random() % 60);  // so that 8 * n fits
+    const auto crc = static_cast<uint32_t>(random());
+    const uint32_t expected = detail::multiply(detail::power_of_x(n * 8), crc);
+    ASSERT_EQ(detail::move_table(crc, n), expected) << n;
+    ASSERT_EQ(detail::move(crc, n), expected) << n;
+  }
+}
+
 }  // namespace
 }  // namespace chronik::crc32c

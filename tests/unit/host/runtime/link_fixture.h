@@ -100,6 +100,7 @@ class LinkNode {
     runtime_->stop();
   }
   Links& links() { return *links_; }
+  Runtime& runtime() { return *runtime_; }
   std::string address() const { return "127.0.0.1:" + std::to_string(links_->port()); }
   chr_status send(int32_t to, std::string_view bytes, uint32_t lane = CHR_LANE_CONTROL) {
     chr_slice slice = copy(bytes);
