@@ -9,6 +9,7 @@ import argparse
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -18,9 +19,12 @@ import threading
 import time
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TREE / "tests/compat"))
+from schema_check import MAVEN_JAR  # noqa: E402  (found through the line above)
 RELEASE = "bookworm"
 INSIDE = "/chronik"  # where the tree is in the root
 HOME, CACHE = "/builder", "/builder/ccache"  # its user's folder, and the compiler cache
+DEFINITIONS = "/kafka-clients.jar"
 PATIENCE = 20 * 60   # seconds until `./dev run` must be ready: it installs and builds first
 
 
@@ -64,15 +68,23 @@ class Root:
         call("git", "clone", "--quiet", "--no-hardlinks", str(TREE), str(self.path) + INSIDE)
         pathlib.Path(str(self.path) + CACHE).mkdir(parents=True)
         self.cache = cache
+        self.environment = {"HOME": HOME, "CCACHE_DIR": CACHE, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
+        if "CI" not in os.environ:
+            return
+        # CI compiles with other flags, and only with the same ones is there something in the cache; it also skips no test, so what
+        # one of them compares with comes along.
+        self.environment["CI"] = os.environ["CI"]
+        if MAVEN_JAR.exists():
+            shutil.copy(MAVEN_JAR, str(self.path) + DEFINITIONS)
+            self.environment["CHRONIK_KAFKA_MESSAGES"] = DEFINITIONS
 
     def start(self, command, **options):
         """bash -c COMMAND in the root; ends with this script, and all that it started with it."""
         script = 'mount -t proc proc "$0/proc"; mount --rbind /dev "$0/dev"; '
         if self.cache:
             script += f'mount --bind "{self.cache}" "$0{CACHE}"; '
-        # CI compiles with other flags: only with the same ones is there something in the cache.
-        passed_on = f"CI={os.environ['CI']}" if "CI" in os.environ else ""
-        script += f'exec chroot "$0" /usr/bin/env -i {passed_on} HOME={HOME} CCACHE_DIR={CACHE} PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 bash -c "$1"'
+        environment = " ".join(shlex.quote(f"{name}={value}") for name, value in self.environment.items())
+        script += f'exec chroot "$0" /usr/bin/env -i {environment} bash -c "$1"'
         return subprocess.Popen(["unshare", "--mount", "--pid", "--fork", "--kill-child", "bash", "-ec", script, str(self.path),
                                  f"cd {INSIDE}; {command}"], text=True, start_new_session=True, **options)
 

@@ -10,7 +10,8 @@ from suite import Suite
 
 PARTITIONS = 8
 RECORD = 16_000
-STORE = 'max_size = "200MiB"\npreallocate = "4MiB"'
+SIZE = "200MiB"
+STORE = 'preallocate = "4MiB"'
 KEEP = 1 << 20  # of each partition, once retention is lowered
 
 
@@ -20,11 +21,18 @@ class Run(Suite):
     @staticmethod
     def options(parser):
         parser.add_argument("--rounds", type=int, default=20)
+        parser.add_argument("--file-system", action="store_true",
+                            help="each node on a file system of its own that is full, in place of max_size; only root may mount it")
 
     def run(self):
         rounds = 2 if self.bounded else self.arguments.rounds
         times = []
-        with self.cluster(tables={"storage": STORE}) as cluster:
+        limit = "" if self.arguments.file_system else f'max_size = "{SIZE}"\n'
+        with self.cluster(tables={"storage": limit + STORE}) as cluster, contextlib.ExitStack() as file_systems:
+            if self.arguments.file_system:
+                for node in cluster.nodes:
+                    file_systems.enter_context(self.file_system(node.folder / "data"))
+                file_systems.callback(lambda: [node.kill() for node in cluster.nodes])
             cluster.start()
             self.wait_for_links(cluster)
             for n in range(rounds):
@@ -32,6 +40,16 @@ class Run(Suite):
                 times.append(self.round(cluster, n, ways[n % 2]))
         self.measured("until all partitions take records again, median", load.percentile(times, 0.5), 10, "s")
         self.measured("until all partitions take records again, worst", max(times), 10, "s")
+
+    @staticmethod
+    @contextlib.contextmanager
+    def file_system(folder):
+        folder.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE.removesuffix('iB').lower()}", "tmpfs", folder], check=True)
+        try:
+            yield
+        finally:
+            subprocess.run(["umount", folder], check=True)
 
     def round(self, cluster, n, make_space):
         """One producer flat out fills the nodes: its own topic keeps less from then on, or goes, for the sake of another one."""
