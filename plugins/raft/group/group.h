@@ -234,6 +234,7 @@ class Group : public std::enable_shared_from_this<Group> {
   bool data_refused_ = false;   // since there was room last: entries that take offsets, not even others
   Nanos full_until_ = 0;
   Nanos say_full_at_ = 0;  // not at each attempt
+  Nanos say_unsaved_at_ = 0;
   Nanos say_damaged_at_ = 0;
   uint64_t retry_timer_ = 0;
 

@@ -9,6 +9,11 @@
 #include <utility>
 
 namespace chronik::raft {
+namespace {
+
+constexpr Nanos kSayUnsavedAgain = 60'000'000'000;
+
+}  // namespace
 
 // A snapshot that is being sent stays as long as the log waits for its receiver: a newer one would begin from
 // the first piece, and where much comes in and the way is long, none would ever arrive.
@@ -64,8 +69,11 @@ void Group::snapshot_written(const SnapshotMeta& meta, const Status& status) {
     if (trim_wanted_) pump_trim();
   } else {
     // Without room it is tried again soon, as nothing else makes any; otherwise by the next trim.
-    trim_wanted_ = trim_wanted_ && status.error().code == Code::kNoSpace;
+    const bool full = status.error().code == Code::kNoSpace;
+    trim_wanted_ = trim_wanted_ && full;
     if (trim_wanted_) try_again_soon();
+    if (full && shard_->now() < say_unsaved_at_) return mark();
+    if (full) say_unsaved_at_ = shard_->now() + kSayUnsavedAgain;
     services_.host.warn("The snapshot of " + label_ + " could not be written: " + status.error().message);
   }
   mark();
