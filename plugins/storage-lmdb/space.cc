@@ -80,15 +80,21 @@ bool Space::is_blocked() const {
   return file_end_ >= capacity_ || (disk_full_ && host_.now_ns() < retry_at_ns_);
 }
 
+// What LMDB itself wrote behind the zeros counts.
+uint64_t Space::allocated() const { return std::max(file_bytes(), env_->used_end()); }
+
+uint64_t Space::reserve() const { return std::clamp<uint64_t>(allocated() / 16, 256u << 10, 8u << 20); }
+
 bool Space::has_room(Growth growth, uint64_t bytes, uint64_t entries) {
   if (disk_full_ && host_.now_ns() >= retry_at_ns_) extend();
+  const bool data = growth == Growth::kData;
+  const auto need = [&] { return bytes + entries * env_->page_size() + (data ? reserve() : reserve() / 4); };
+  // Data finds room in the file as it stands, and the reserve behind it: were it taken from a disk, that
+  // would be full only when nothing is left for the votes and trims that bring space back.
+  while (data && allocated() < live_bytes() + need() && !is_blocked()) extend();
   // What the file has grown to does not count: beyond the capacity no page is room, used before or not.
-  const uint64_t end = disk_full_ ? std::min(capacity_, file_bytes()) : capacity_;
-  const uint64_t room = end - std::min(end, live_bytes());
-  const uint64_t reserve = std::clamp<uint64_t>(end / 16, 256u << 10, 8u << 20);
-  const uint64_t need =
-      bytes + entries * env_->page_size() + (growth == Growth::kData ? reserve : reserve / 4);
-  return room >= need;
+  const uint64_t end = data || disk_full_ ? std::min(capacity_, allocated()) : capacity_;
+  return end >= live_bytes() + need();
 }
 
 void Space::disk_is_full() {

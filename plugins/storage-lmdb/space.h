@@ -43,11 +43,13 @@ class Space {
   uint64_t capacity() const { return capacity_; }
 
  private:
-  static constexpr uint64_t kUrgent = 8u << 20;
+  static constexpr uint64_t kUrgent = 12u << 20;  // more than the reserve: the next batch is not to wait
   static constexpr uint64_t kChunk = 4u << 20;
   static constexpr uint64_t kRetryNs = 200'000'000;
 
   uint64_t ahead() const;
+  uint64_t allocated() const;
+  uint64_t reserve() const;
   uint64_t wanted() const;
   bool is_blocked() const;
   Status count_one(MDB_txn* txn, MDB_dbi dbi);
