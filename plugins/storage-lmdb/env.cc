@@ -68,6 +68,8 @@ Result<std::shared_ptr<Env>> Env::open(const Options& options) {
                                     "let this node join its cluster as a new one");
   }
   CHRONIK_CHECK(check(rc));
+  if (env->used_end() > options.map_size)
+    CHRONIK_CHECK(check(mdb_env_set_mapsize(env->env_, env->used_end() + options.spare)));
   // What a killed process had written but not synced is found too, and counts as durable from here on.
   CHRONIK_CHECK(check(mdb_env_sync(env->env_, 1)));
   if (Status opened = env->open_databases(options); !opened) {

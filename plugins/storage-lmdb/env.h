@@ -43,8 +43,9 @@ class Env {
  public:
   struct Options {
     std::string directory;  // exists
-    uint64_t map_size;      // reserved once, sparse
+    uint64_t map_size;      // reserved once, sparse; the file never grows beyond it
     uint32_t max_readers;
+    uint64_t spare = 0;  // by which a file that is larger already may grow, so that something can be removed
   };
 
   // Opens or makes the store. UNSUPPORTED: a newer format; CORRUPT: data that is not ours. Blocking.

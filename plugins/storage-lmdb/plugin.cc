@@ -12,8 +12,8 @@ constexpr chr_config_key kSchema[] = {
                "memory nor disk.",
                8 << 20, 1ll << 46),
     config_key("max_size", CHR_CONFIG_SIZE, "\"-1\"",
-               "Size at which the data file stops growing and writes are refused until something is removed; "
-               "-1: none.",
+               "Size at which the data file stops growing and writes are refused until something is removed "
+               "(removals may need up to 8 MiB more); -1: none.",
                -1, 1ll << 46),
     config_key("preallocate", CHR_CONFIG_SIZE, "\"64MiB\"",
                "Zeros kept written ahead of the used part of the data file, so that commits do not wait for "

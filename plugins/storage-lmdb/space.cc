@@ -36,7 +36,7 @@ uint64_t pages_of(const MDB_stat& stat) {
 
 Space::Space(Host host, std::shared_ptr<Env> env, Options options)
     : host_(host), env_(std::move(env)), options_(options) {
-  capacity_ = options_.max_size == 0 ? options_.map_size : std::min(options_.max_size, options_.map_size);
+  capacity_ = options_.capacity();
   struct stat status{};
   if (fstat(env_->data_file(), &status) == 0) file_end_ = static_cast<uint64_t>(status.st_size);
 }
@@ -97,8 +97,15 @@ bool Space::has_room(Growth growth, uint64_t bytes, uint64_t entries) {
   return end >= live_bytes() + need();
 }
 
+bool Space::has_room_again() {
+  constexpr uint64_t kWorthIt = 1u << 20;
+  if (!has_room(Growth::kData, kWorthIt, kWorthIt / env_->page_size())) return false;
+  return file_bytes() < capacity_ || live_bytes() + kWorthIt <= live_at_refusal_;
+}
+
 void Space::disk_is_full() {
   disk_full_ = true;
+  live_at_refusal_ = live_bytes();
   retry_at_ns_ = host_.now_ns() + kRetryNs;
 }
 

@@ -2,13 +2,16 @@
 // live; and whether there is room for more. The drain's alone, except where it says [any].
 //
 // The file never shrinks; what is freed is used again. Writes that grow the store are refused when only the
-// reserve is left, which lets trims, truncations and drops pass: they need pages themselves.
+// reserve is left, which lets trims, truncations and drops pass: they need pages themselves. What is free may
+// lie scattered, while a large entry needs pages in a row: it gets none behind max_size. Only what LMDB needs
+// page by page, or to note what it freed, may go on into the slack; where the map ends the file does.
 #pragma once
 
 #include "env.h"
 
 #include <chronik/storage_write.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <vector>
 
@@ -20,6 +23,14 @@ class Space {
     uint64_t map_size;
     uint64_t max_size;     // 0: as far as the map
     uint64_t preallocate;  // zeros kept ahead of what is used
+
+    uint64_t capacity() const { return max_size == 0 ? map_size : std::min(max_size, map_size); }
+    // Behind max_size, so that what removes finds room where all is taken.
+    uint64_t slack() const { return std::clamp<uint64_t>(max_size / 16, 1u << 20, 8u << 20); }
+    // Where the file ends at the latest.
+    uint64_t limit() const {
+      return max_size == 0 ? map_size : std::min(map_size, (max_size + slack()) & ~uint64_t{4095});
+    }
   };
   Space(Host host, std::shared_ptr<Env> env, Options options);
 
@@ -29,8 +40,14 @@ class Space {
 
   // Room for a drain that writes so many bytes of records, of this kind at most?
   bool has_room(Growth growth, uint64_t bytes, uint64_t entries);
-  // The disk refused: only what the file has is left, until a later extension succeeds.
+  // Data was refused; could it pass by now? Where the file may not grow, something must have been freed: what
+  // was free already was of no use.
+  bool has_room_again();
+  // The disk refused, or the map ended: only what the file has is left, until a later extension succeeds.
   void disk_is_full();
+  void data_was_written() { live_at_refusal_ = UINT64_MAX; }
+  // Where an entry with pages of its own must end in the next transaction.
+  uint64_t row_end() const { return std::max(capacity_, env_->used_end()); }
   // Whether commits will soon meet fresh pages; whether more zeros are wanted at all.
   bool is_urgent() const { return ahead() < kUrgent; }
   bool wants_more() const { return ahead() < wanted() && !is_blocked(); }
@@ -63,6 +80,7 @@ class Space {
   std::atomic<uint64_t> file_end_{0};
   bool disk_full_ = false;
   uint64_t retry_at_ns_ = 0;
+  uint64_t live_at_refusal_ = UINT64_MAX;
 };
 
 }  // namespace chronik::storage_lmdb

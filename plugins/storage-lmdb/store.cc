@@ -144,8 +144,10 @@ Store::Verdicts Store::commit(const Batch& batch) {
   const auto any = [&batch](auto test) { return std::ranges::any_of(batch, test); };
   if (any([growth](const OwnedWrite& write) { return write.growth() > growth; })) {
     note_full(true);
-  } else if (any([](const OwnedWrite& write) { return write.growth() == Growth::kData; }) ||
-             space_->has_room(Growth::kData, 1u << 20, 256)) {
+  } else if (any([](const OwnedWrite& write) { return write.growth() == Growth::kData; })) {
+    space_->data_was_written();
+    note_full(false);
+  } else if (space_->has_room_again()) {
     note_full(false);
   }
   if (status) return verdicts;
@@ -219,6 +221,7 @@ Status Store::attempt_once(const Batch& batch, Growth allowed, Verdicts& verdict
   const uint64_t started = host_.now_ns();
   Transaction transaction(host_, *env_, groups_);
   CHRONIK_CHECK(transaction.begin());
+  transaction.end_rows_at(space_->row_end());
   BatchFences fences;
   for (size_t i = 0; i < batch.size(); ++i) {
     AppendFence& fence = fences.of(batch[i].group(), groups_.fence(batch[i].group()));

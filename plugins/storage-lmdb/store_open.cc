@@ -16,11 +16,11 @@ constexpr uint32_t kMaxReaders = 512;
 }  // namespace
 
 Status Store::open() {
-  const uint64_t map_size = setting(host_, "map_size", kDefaultMapSize);
-  CHRONIK_TRY(env_, Env::open({std::string(from_abi(host_.node().directory)), map_size, kMaxReaders}));
-  space_.emplace(host_, env_,
-                 Space::Options{map_size, setting(host_, "max_size", 0),
-                                setting(host_, "preallocate", kDefaultPreallocate)});
+  const Space::Options space{setting(host_, "map_size", kDefaultMapSize), setting(host_, "max_size", 0),
+                             setting(host_, "preallocate", kDefaultPreallocate)};
+  const std::string directory(from_abi(host_.node().directory));
+  CHRONIK_TRY(env_, Env::open({directory, space.limit(), kMaxReaders, space.slack()}));
+  space_.emplace(host_, env_, space);
   generations_ = std::make_shared<Generations>(
       env_, Generations::Options{
                 setting(host_, "max_lease", kDefaultLeaseNs),

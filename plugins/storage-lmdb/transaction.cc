@@ -36,27 +36,49 @@ class Cursor {
 bool same_group(MDB_val key, uint64_t group) { return LogKey::load(key.mv_data) == group; }
 const uint8_t* key_index(MDB_val key) { return static_cast<const uint8_t*>(key.mv_data) + 8; }
 
-// A large record lies in pages of its own, right behind their header, of which LMDB believes how many pages
-// become free with it: a damaged one would free those of others. Small ones share a page.
+// What LMDB has at the beginning of a page. A large record lies in pages of its own, right behind the header
+// of the first; small ones share a page.
+struct PageHeader {
+  uint64_t number;
+  uint16_t pad;
+  uint16_t flags;
+  uint32_t pages;
+
+  static const uint8_t* of(MDB_val value) {
+    return static_cast<const uint8_t*>(value.mv_data) - sizeof(PageHeader);
+  }
+  static PageHeader load(const uint8_t* at) {
+    PageHeader header;
+    std::memcpy(&header, at, sizeof header);
+    return header;
+  }
+  static bool has_own_pages(MDB_val value, uint64_t page_size) {
+    constexpr uint64_t kNodeHead = 8;
+    return kNodeHead + sizeof(LogKey) + value.mv_size > ((page_size - sizeof(PageHeader)) / 2 & ~1ull) - 2;
+  }
+  static uint64_t pages_of(MDB_val value, uint64_t page_size) {
+    return (sizeof(PageHeader) - 1 + value.mv_size) / page_size + 1;
+  }
+};
+static_assert(sizeof(PageHeader) == 16);
+
+// LMDB believes the header how many pages become free with the record: a damaged one would free those of
+// others.
 bool own_pages_are_whole(MDB_val value, uint64_t page_size) {
-  struct PageHeader {
-    uint64_t number;
-    uint16_t pad;
-    uint16_t flags;
-    uint32_t pages;
-  };
   constexpr uint16_t kOwnPages = 0x04;
-  constexpr uint64_t kNodeHead = 8;
-  static_assert(sizeof(PageHeader) == 16);
-  const auto* at = static_cast<const uint8_t*>(value.mv_data) - sizeof(PageHeader);
-  const bool is_large =
-      kNodeHead + sizeof(LogKey) + value.mv_size > ((page_size - sizeof(PageHeader)) / 2 & ~1ull) - 2;
-  if (!is_large || reinterpret_cast<uintptr_t>(at) % page_size != 0) return true;  // or not written yet
+  const uint8_t* at = PageHeader::of(value);
+  if (!PageHeader::has_own_pages(value, page_size) || reinterpret_cast<uintptr_t>(at) % page_size != 0)
+    return true;  // or not written yet
   if (!is_readable(at, sizeof(PageHeader))) return false;
-  PageHeader header;
-  std::memcpy(&header, at, sizeof header);
-  const uint64_t pages = (sizeof header - 1 + value.mv_size) / page_size + 1;
-  return (header.flags & kOwnPages) != 0 && header.pages == pages;
+  const PageHeader header = PageHeader::load(at);
+  return (header.flags & kOwnPages) != 0 && header.pages == PageHeader::pages_of(value, page_size);
+}
+
+// Where the pages of a record end in the file, 0: it shares one. The record was put just now.
+uint64_t end_of_own_pages(MDB_val value, uint64_t page_size) {
+  if (!PageHeader::has_own_pages(value, page_size)) return 0;
+  const uint64_t first = PageHeader::load(PageHeader::of(value)).number;
+  return (first + PageHeader::pages_of(value, page_size)) * page_size;
 }
 
 }  // namespace
@@ -172,6 +194,8 @@ Status Transaction::append_one(Group& group, const chr_entry& entry) {
   MDB_val key = id.val();
   MDB_val value{sizeof head + n, nullptr};
   CHRONIK_CHECK(check(mdb_put(txn_, env_.lane(group.id), &key, &value, MDB_RESERVE), "append an entry"));
+  if (end_of_own_pages(value, env_.page_size()) > row_end_)
+    return fail(Code::kNoSpace, "no free pages in a row for an entry of " + std::to_string(n) + " bytes");
   auto* to = static_cast<uint8_t*>(value.mv_data);
   head.payload_crc = copy_with_crc(to + sizeof head, entry.payload.p, n);
   head.head_crc = head_crc(head, id);

@@ -29,6 +29,8 @@ class Transaction {
   Transaction& operator=(const Transaction&) = delete;
 
   Status begin();
+  // Entries with pages of their own get none behind this place of the file: NO_SPACE.
+  void end_rows_at(uint64_t place) { row_end_ = place; }
   // Applies all steps of a write. INVALID_ARGUMENT: nothing was applied, the transaction goes on; any other
   // error ends it; CORRUPT: this write alone meets damage.
   Status apply(const OwnedWrite& write);
@@ -76,6 +78,7 @@ class Transaction {
   Env& env_;
   GroupTable& groups_;
   Budget trims_;  // of all trims of the transaction; what they leave is purged later
+  uint64_t row_end_ = UINT64_MAX;
   MDB_txn* txn_ = nullptr;
   std::unordered_map<uint64_t, Working> working_;
   uint64_t purging_ = 0;
