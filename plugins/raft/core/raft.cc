@@ -11,6 +11,7 @@ Raft::Raft(const Config& config, Membership membership, HardState hard_state, St
     : config_(config),
       configs_(std::move(log.configs)),
       left_(log.left),
+      lost_from_(log.lost_from),
       log_(std::move(log)),
       hard_state_(hard_state),
       persist_next_(log_.last_index() + 1),
@@ -174,6 +175,7 @@ void Raft::become_follower(Term term, NodeId leader) {
     reset_election_timer();
   }
   announce_role();
+  if (leader != kNobody && lost_from_ != 0) say_lost();
 }
 
 void Raft::become_leader() {

@@ -119,9 +119,11 @@ class Raft {
   Index term_start() const { return term_start_; }
   const RaftLog& log() const { return log_; }
   LogEnd log_end() const { return {log_.last_term(), log_.last_index()}; }
-  // What this node held when it once left the group. Others may rest on it: as long as the log ends before
-  // that, the node does not campaign, and votes as if it held it still.
+  // What this node held when it once left the group, or before a part of it was found to be damaged. Others
+  // may rest on it: as long as the log ends before that, the node does not campaign, and votes as if it held
+  // it still.
   LogEnd left() const { return left_; }
+  Index lost_from() const { return lost_from_; }  // see StoredLog
   const Membership& membership() const { return membership_; }
   // Those that the log may still fall back to, and the one in force, the last one.
   const std::vector<ConfigEntry>& configs() const { return configs_; }
@@ -234,6 +236,8 @@ class Raft {
   void on_append(Message& message);
   bool well_formed(const Message& message) const;
   bool append_new(Message& message, Index* last);
+  void take_lost_away();
+  void say_lost();
   void drop_from(Index from);
   void cut_log(Index from);
   void refuse_append(const Message& message);
@@ -256,6 +260,7 @@ class Raft {
   Membership membership_;  // in force
   std::vector<ConfigEntry> configs_;
   const LogEnd left_;
+  Index lost_from_;
   RaftLog log_;
   HardState hard_state_;
 

@@ -32,7 +32,10 @@ struct StoredLog {
   int64_t before_end_offset = 0;
   int64_t before_max_timestamp = kNoTimestamp;
   std::vector<Entry> entries;
-  LogEnd left{};  // what this node held when it left the group and gave its log up
+  LogEnd left{};  // what this node held when it gave its log, or the end of it, up
+  // What storage holds from here on is damaged, and no part of this log; 0: nothing is. It goes when a leader
+  // brings something in its place.
+  Index lost_from = 0;
 };
 
 // Kafka's answer to OffsetForLeaderEpoch.

@@ -305,6 +305,15 @@ void Raft::cut_log(Index from) {
   persist_next_ = from;
 }
 
+// Another entry takes the place of what is damaged. With it goes to storage what this node held, so that a
+// restart knows that others may rest on that.
+void Raft::take_lost_away() {
+  if (lost_from_ == 0) return;
+  truncate_from_ = truncate_from_ == 0 ? lost_from_ : std::min(truncate_from_, lost_from_);
+  lost_from_ = 0;
+  hard_state_dirty_ = true;
+}
+
 void Raft::drop_from(Index from) {
   log_.truncate(from);
   revert_configs(from);
@@ -326,6 +335,19 @@ void Raft::refuse_append(const Message& m) {
   answer.index = m.index;
   answer.hint_index = log_.last_index_with_term_at_most(m.index, m.log_term);
   answer.log_term = log_.term(answer.hint_index).value_or(0);
+  send_when_safe(std::move(answer));
+}
+
+// A leader that has nothing new to send does not notice by itself what is no longer there.
+void Raft::say_lost() {
+  Message answer;
+  answer.type = MessageType::kAppendResponse;
+  answer.to = leader_;
+  answer.term = term();
+  answer.reject = true;
+  answer.index = left_.index;
+  answer.hint_index = log_.last_index();
+  answer.log_term = log_.last_term();
   send_when_safe(std::move(answer));
 }
 
@@ -360,7 +382,8 @@ void Raft::on_append_response(const Message& m) {
 
 void Raft::on_append_refused(PeerProgress* from, const Message& m) {
   if (from->state == ProgressState::kReplicate) {
-    if (m.index <= from->match) return;  // an old answer
+    // An old answer, or, at match itself, what it acknowledged is gone.
+    if (m.index < from->match) return;
     return from->probe();
   }
   if (from->state != ProgressState::kProbe || from->reading || from->next - 1 != m.index) return;
@@ -368,7 +391,8 @@ void Raft::on_append_refused(PeerProgress* from, const Message& m) {
   // ours.
   Index agree = m.hint_index;
   if (m.log_term != 0) agree = log_.last_index_with_term_at_most(m.hint_index, m.log_term);
-  // What it acknowledged is gone: it left the group and gave its log up before that answer arrived.
+  // What it acknowledged is gone: it left the group and gave its log up before that answer arrived, or
+  // it found it to be damaged.
   if (m.index == from->match) from->match = std::min(agree, m.index - 1);
   from->next = std::max(std::min(m.index, agree + 1), from->match + 1);
   from->stop_waiting();

@@ -222,7 +222,7 @@ void Raft::snapshot_installed(Nanos now) {
   log_ = RaftLog(log_after(info));
   configs_ = {info.config};
   enter_config();
-  truncate_from_ = 0;
+  truncate_from_ = lost_from_ = 0;
   persist_next_ = info.base + 1;
   announced_commit_ = info.base;
   apply_handed_out_ = info.index;

@@ -19,6 +19,7 @@ void Group::pump_apply() {
   const Index covered = std::min({applied_, log.committed(), log.stable()});
   if (covered > log.applied()) raft_->apply_done(covered, shard_->tail_bytes());
   while (state_ == State::kOpen && !install_ && !applying_ && applied_ < apply_target_) {
+    if (mends() || apply_blocked()) return;
     if (!load_chunk()) return;
     applying_ = true;
     if (!run_chunk()) return;
@@ -54,7 +55,10 @@ bool Group::load_chunk() {
 
 void Group::chunk_read(Result<StoredEntries> read) {
   if (state_ != State::kOpen) return mark();
-  if (!read) return stop_with(read.error());
+  if (!read) {
+    if (read.error().code != Code::kCorrupt) return stop_with(read.error());
+    return read_failed(read.error(), applied_ + 1);
+  }
   // What was committed and durable cannot be missing; only below what was compacted there may be nothing to
   // apply.
   chunk_.end = read->n == 0 ? apply_target_ : read->entries[read->n - 1].header.index;

@@ -46,7 +46,7 @@ void Group::open(uint64_t token) {
   const Result<uint64_t> group = services_.store.open_group(name_);
   if (!group) return recovered(std::unexpected(group.error()));
   storage_group_ = *group;
-  Recovery::run(services_.store, storage_group_, services_.self, initial_,
+  Recovery::run(services_.store, storage_group_, services_.self, initial_, {},
                 [self = shared_from_this()](Result<Recovered> found) { self->recovered(std::move(found)); });
 }
 
@@ -92,15 +92,16 @@ Status Group::restore(Recovered* found) {
   config.max_inflight_bytes = settings.max_inflight_bytes;
   config.max_uncommitted_bytes = settings.max_uncommitted_bytes;
   config.trim_hold = settings.trim_hold;
-  log_start_ = found->log_start;
+  log_start_ = std::max(log_start_, found->log_start);
   if (found->first_offset < log_start_) hidden_bytes_ = services_.store.bounds(storage_group_).bytes;
   snapshot_ = found->snapshot;
   base_ = found->base;
   applied_ = apply_target_ = found->log.applied;
   open_target_ = found->log.commit;
   raft_ = std::make_unique<Raft>(config, initial_, found->hard_state, std::move(found->log));
+  cuts_ = raft_->lost_from() != 0;
   meta_on_disk_ = MetaOnDisk(*raft_);
-  if (raft_->configs().back().index == 0) meta_on_disk_ = MetaOnDisk();
+  if (cuts_ || raft_->configs().back().index == 0) meta_on_disk_ = MetaOnDisk();
   visible_ = raft_->log().committed();
   high_watermark_ = raft_->log().committed_offset();
   told_ = {sizeof(chr_role), CHR_ROLE_FOLLOWER, raft_->term(), -1, 0};
@@ -108,11 +109,13 @@ Status Group::restore(Recovered* found) {
   raft_->start(shard_->now());
   for (const NodeId peer : shard_->links()) raft_->link_up(shard_->now(), peer);
   shard_->claims().visit(hash_, [&](NodeId peer, const Claims::Known& known) { claimed(peer, known.term); });
+  if (cuts_) say_shortened();
   return {};
 }
 
 void Group::finish_open() {
-  if (open_token_ != 0 && applied_ >= open_target_) shard_->complete(std::exchange(open_token_, 0), CHR_OK);
+  const bool reached = applied_ >= open_target_ || apply_blocked();  // the rest comes from whoever leads
+  if (open_token_ != 0 && reached) shard_->complete(std::exchange(open_token_, 0), CHR_OK);
 }
 
 void Group::turn() {
@@ -128,6 +131,7 @@ void Group::turn() {
     if (ready_.install) install_ = std::exchange(ready_.install, std::nullopt);
     pump_install();
     pump_apply();
+    pump_mend();
     complete_waiters();
     finish_open();
     update_claims(raft_->role() == Role::kLeader ? raft_->term() : 0);
@@ -267,7 +271,7 @@ void Group::handle(const Event& event) {
     case EventKind::kCommitted:
       visible_ = event.index;
       high_watermark_ = event.offset;
-      return machine_.committed(context_, event.index, event.offset);
+      return tell_committed();
     case EventKind::kReadable:
       return waiters_.readable(event.context, event.index);
     case EventKind::kNeedSnapshot:
@@ -301,6 +305,13 @@ void Group::handle(const Event& event) {
                                   " that contradict the log from index " + std::to_string(event.index) +
                                   " on; they were refused");
   }
+}
+
+// A log of which a part was lost knows less to be committed than it did.
+void Group::tell_committed() {
+  if (visible_ <= told_committed_) return;
+  told_committed_ = visible_;
+  machine_.committed(context_, visible_, high_watermark_);
 }
 
 void Group::role_changed(const Event& event) {
@@ -395,7 +406,7 @@ void Group::close(uint32_t how, uint64_t token) {
   leaving_ = how == CHR_CLOSE_LEAVE;
   snapshot_failed_ = false;
   close_token_ = token;
-  if (state_ == State::kRecovering) return;
+  if (state_ == State::kRecovering || state_ == State::kMending) return;
   if (close_snapshot_) begin_hand_over();
   mark();
 }
@@ -421,12 +432,12 @@ bool Group::handing_over() {
 
 // Called in every turn of a closing group: what is on its way is ended first.
 void Group::finish_close() {
-  if (handing_over()) return;
+  if (state_ == State::kMending || handing_over()) return;
   if (state_ == State::kClosed || writes_in_flight_ > 0 || applying_ || snapshotting_ || trimming_) return;
   if (install_writing_) return;
   if (state_ == State::kOpen && !write_refused_ && !install_) {
     if (raft_->wants_storage() && !raft_->full()) return mark();
-    if (applied_ < apply_target_) return;
+    if (applied_ < apply_target_ && !apply_blocked()) return;
     if (close_snapshot_ && applied_ > snapshot_.index && !snapshot_failed_) return take_snapshot();
     if (std::exchange(leaving_, false) && may_forget_log()) return forget_log();
   }

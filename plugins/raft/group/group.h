@@ -70,7 +70,7 @@ class Group : public std::enable_shared_from_this<Group> {
   void introduce(chr_role_fn fn, void* context) const;
 
  private:
-  enum class State { kRecovering, kOpen, kFailed, kClosed };
+  enum class State { kRecovering, kOpen, kMending, kFailed, kClosed };
   static constexpr Nanos kRetryWhenFull = 100'000'000;
   struct Chunk {  // committed entries on their way to the state machine
     std::vector<Entry> from_memory;
@@ -92,6 +92,7 @@ class Group : public std::enable_shared_from_this<Group> {
   void mark() { shard_->mark(this); }
   void rejoin();
   void handle(const Event& event);
+  void tell_committed();
   void role_changed(const Event& event);
   void tell_if_usable();
   bool usable() const;
@@ -154,6 +155,18 @@ class Group : public std::enable_shared_from_this<Group> {
   void install_written(const SnapshotMeta& meta, const Status& status);
   void install_loaded(const SnapshotMeta& meta);
 
+  // mend.cc
+  void read_failed(const Error& error, Index from);
+  bool mendable_from(Index from) const;
+  bool apply_blocked() const;
+  bool mends() const;
+  void pump_mend();
+  void hand_on();
+  void mended(Result<Recovered> found);
+  void say_shortened() const;
+  void keep_damaged(const Error& error);
+  Status restore_again(Result<Recovered> found);
+
   // proposals.cc
   chr_status check_proposal(uint64_t expected_term, const chr_proposal* items, uint32_t n,
                             chr_error* error) const;
@@ -174,7 +187,6 @@ class Group : public std::enable_shared_from_this<Group> {
   void locate_and_read(const chr_group_read& args, chr_entries* out, uint64_t token);
   void storage_read(const chr_group_read& args, bool certain, chr_entries* out, uint64_t token,
                     Result<StoredEntries> read);
-  void read_failed(const Error& error);
   void remember(int64_t offset, Index index);
   void found(int32_t by, int64_t value, bool again, chr_entry_header* out, uint64_t token,
              Result<chr_entry_header> header);
@@ -221,6 +233,7 @@ class Group : public std::enable_shared_from_this<Group> {
   // then.
   Index visible_ = 0;
   int64_t high_watermark_ = 0;
+  Index told_committed_ = 0;  // the newest that the state machine knows of
 
   // Log and keys.
   MetaOnDisk meta_on_disk_;
@@ -255,6 +268,12 @@ class Group : public std::enable_shared_from_this<Group> {
   bool trimming_ = false;
   Index trim_goal_ = 0;   // as far as the log would go if nobody needed it
   Index trim_limit_ = 0;  // the entry that asked for it stays
+
+  Index lost_from_ = 0;  // found to be damaged on disk from here on, to be fetched from others; 0: nothing is
+  Nanos mend_after_ = 0;
+  Nanos hand_on_at_ = 0;
+  bool cuts_ = false;  // what is damaged is still to be deleted, by the write that brings other entries
+  bool cut_refused_ = false;  // by storage
 
   std::vector<ColdHint> hints_;
   size_t next_hint_ = 0;

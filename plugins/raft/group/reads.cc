@@ -15,7 +15,6 @@ constexpr uint32_t kEntriesAtOnce = 16384;  // a batch of one record is little b
 constexpr uint32_t kHeadersAtOnce = 4096;
 constexpr uint32_t kFirstHeaders = 16;  // most who ask want one
 constexpr uint32_t kMoreHeaders = 1024;
-constexpr Nanos kSayDamagedAgain = 60'000'000'000;
 
 }  // namespace
 
@@ -68,7 +67,7 @@ void Group::locate_and_read(const chr_group_read& args, chr_entries* out, uint64
                          if (header) return self->read_storage(args, header->index, true, out, token);
                          // Nothing durable holds it yet: an empty answer, the reader comes back.
                          const bool none = header.error().code == Code::kNotFound;
-                         if (!none) self->read_failed(header.error());
+                         if (!none) self->read_failed(header.error(), 0);
                          none ? self->services_.host.complete(token, CHR_OK)
                               : self->services_.host.complete(token, header.error());
                        });
@@ -119,16 +118,18 @@ void Group::read_storage(const chr_group_read& args, Index from, bool certain, c
                          uint64_t token) {
   if (args.headers_only != 0)
     return read_headers(std::make_shared<HeaderScan>(HeaderScan{args, certain, out, token}), from);
-  services_.store.read(stored_range(args, from),
-                       [self = shared_from_this(), args, certain, out, token](Result<StoredEntries> entries) {
-                         self->storage_read(args, certain, out, token, std::move(entries));
-                       });
+  services_.store.read(stored_range(args, from), [self = shared_from_this(), args, from, certain, out,
+                                                  token](Result<StoredEntries> entries) {
+    if (!entries) self->read_failed(entries.error(), from);
+    self->storage_read(args, certain, out, token, std::move(entries));
+  });
 }
 
 void Group::read_headers(const std::shared_ptr<HeaderScan>& scan, Index from) {
   chr_storage_read read = stored_range(scan->args, from);
   read.max_entries = scan->page;
-  services_.store.read(read, [self = shared_from_this(), scan](Result<StoredEntries> headers) {
+  services_.store.read(read, [self = shared_from_this(), scan, from](Result<StoredEntries> headers) {
+    if (!headers) self->read_failed(headers.error(), from);
     self->headers_read(scan, std::move(headers));
   });
 }
@@ -138,7 +139,6 @@ void Group::headers_read(const std::shared_ptr<HeaderScan>& scan, Result<StoredE
   if (more) return read_headers(scan, headers->entries[headers->n - 1].header.index + 1);
   const bool none = scan->lease->empty();
   scan->lease->give_to(scan->out);
-  if (!headers) read_failed(headers.error());
   if (!headers && none) return services_.host.complete(scan->token, headers.error());
   if (none && scan->seen > 0 && !scan->certain) return locate_and_read(scan->args, scan->out, scan->token);
   services_.host.complete(scan->token, CHR_OK);
@@ -146,10 +146,7 @@ void Group::headers_read(const std::shared_ptr<HeaderScan>& scan, Result<StoredE
 
 void Group::storage_read(const chr_group_read& args, bool certain, chr_entries* out, uint64_t token,
                          Result<StoredEntries> read) {
-  if (!read) {
-    read_failed(read.error());
-    return services_.host.complete(token, read.error());
-  }
+  if (!read) return services_.host.complete(token, read.error());
   uint32_t data = 0;
   for (uint32_t i = 0; i < read->n; ++i) data += read->entries[i].header.kind == CHR_ENTRY_DATA;
   if (data == 0 && read->n > 0 && !certain) return locate_and_read(args, out, token);
@@ -172,18 +169,6 @@ void Group::storage_read(const chr_group_read& args, bool certain, chr_entries* 
   done.token = token;
   done.u[0] = out->n;
   services_.host.complete(&done, 1);
-}
-
-// What is damaged here is whole on others: one of them is to lead.
-void Group::read_failed(const Error& error) {
-  if (error.code != Code::kCorrupt || state_ != State::kOpen || shard_->now() < say_damaged_at_) return;
-  say_damaged_at_ = shard_->now() + kSayDamagedAgain;
-  const bool handed_over = raft_->transfer(shard_->now(), kNobody).has_value();
-  services_.host.error("The log of " + label_ + " is damaged on this node" +
-                       (handed_over ? ", which hands leadership over: " : ": ") + error.message +
-                       "; check the disk, then move this replica to another node, or remove this node and "
-                       "add it as a new one");
-  mark();
 }
 
 void Group::remember(int64_t offset, Index index) {

@@ -160,9 +160,14 @@ void Group::pump_install() {
     meta.config = info.config;
     meta.received = true;
     put_snapshot(&write, slices_of(install_->pieces), &meta);
+  } else if (snapshot_.index > 0) {  // it may be ahead of the log from now on
+    meta.received = true;
+    write.put(kSnapshotKey, encode(meta));
   }
   const Base base{info.base, info.base_offset};
   write.put(kLogKey, encode(LogMeta{meta.log_start, {info.base_term}, {info.config}, base}));
+  if (raft_->left() > LogEnd{})
+    write.put(kVoteKey, encode(StoredVote{{raft_->term(), raft_->vote()}, 0, raft_->left()}));
   install_writing_ = true;
   shard_->write(std::move(write), [self = shared_from_this(), meta](const Status& status) {
     self->install_written(meta, status);
@@ -200,6 +205,8 @@ void Group::install_loaded(const SnapshotMeta& meta) {
   snapshot_ = meta;
   base_ = {install.info->base, install.info->base_offset};
   applied_ = apply_target_ = meta.index;
+  lost_from_ = 0;
+  cuts_ = false;
   bytes_since_snapshot_ = 0;
   trim_wanted_ = false;
   meta_on_disk_ = MetaOnDisk(*raft_);
@@ -210,7 +217,7 @@ void Group::install_loaded(const SnapshotMeta& meta) {
   services_.host.info("Node " + std::to_string(services_.self) + " installed a snapshot of " + label_ +
                       " as of index " + std::to_string(meta.index) + "; its log goes on after index " +
                       std::to_string(base_.index));
-  machine_.committed(context_, visible_, high_watermark_);
+  tell_committed();
   start_log_at(meta.log_start);
 }
 

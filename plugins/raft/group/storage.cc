@@ -14,8 +14,16 @@ constexpr Nanos kSayFullAgain = 60'000'000'000;
 void Group::write_batch(const StorageBatch& batch) {
   ++writes_in_flight_;
   const bool data = std::ranges::any_of(batch.entries, [](const Entry& e) { return e.header.records != 0; });
-  shard_->write(write_of(storage_group_, batch, *raft_, log_start_, base_, &meta_on_disk_),
-                [self = shared_from_this(), ticket = batch.ticket, data](const Status& status) {
+  const bool cut = batch.truncate_from != 0;
+  Write write = write_of(storage_group_, batch, *raft_, log_start_, base_, &meta_on_disk_);
+  // From now on the log on disk may end before what the snapshot covers.
+  if (cut && snapshot_.index >= batch.truncate_from) {
+    snapshot_.received = true;
+    write.put(kSnapshotKey, encode(snapshot_));
+  }
+  shard_->write(std::move(write),
+                [self = shared_from_this(), ticket = batch.ticket, data, cut](const Status& status) {
+                  if (cut && status) self->cuts_ = false;
                   self->batch_written(ticket, data, status);
                 });
 }
@@ -25,6 +33,7 @@ void Group::batch_written(Ticket ticket, bool data, const Status& status) {
   mark();
   if (state_ != State::kOpen) return;
   if (status && !write_refused_) return raft_->storage_done(shard_->now(), ticket);
+  if (!status && status.error().code == Code::kCorrupt && cuts_) return keep_damaged(status.error());
   if (!status && status.error().code != Code::kNoSpace) return stop_with(status.error());
   if (!write_refused_) data_refused_ = false;
   write_refused_ = true;
@@ -48,7 +57,7 @@ void Group::batches_refused() {
 
 // What storage may take now. While it has no room for records there may be some for what takes no offsets.
 Room Group::room() const {
-  if (write_refused_ || install_) return Room::kNone;
+  if (write_refused_ || install_ || mends() || (cuts_ && writes_in_flight_ > 0)) return Room::kNone;
   if (shard_->now() >= full_until_) return Room::kAll;
   return data_refused_ ? Room::kControl : Room::kNone;
 }
@@ -77,7 +86,7 @@ void Group::serve_read(const ReadRequest& request) {
   args.max_entries = request.max_entries;
   services_.store.read(args, [self = shared_from_this(), request](Result<StoredEntries> read) {
     if (self->state_ != State::kOpen) return;
-    if (!read) self->read_failed(read.error());
+    if (!read) self->read_failed(read.error(), request.from);
     std::vector<Entry> entries;
     for (uint32_t i = 0; read && i < read->n; ++i) {
       const chr_entry& from = read->entries[i];
@@ -94,7 +103,7 @@ void Group::serve_read(const ReadRequest& request) {
 // Deletes what lies below the start of the log, as far as the snapshot allows; makes a newer one where it
 // does not.
 void Group::pump_trim() {
-  if (trimming_ || snapshotting_ || install_ || state_ != State::kOpen) return;
+  if (trimming_ || snapshotting_ || install_ || state_ != State::kOpen || raft_->lost_from() != 0) return;
   trim_wanted_ = false;
   trimming_ = true;
   services_.store.find(storage_group_, CHR_FIND_OFFSET, log_start_,
@@ -122,7 +131,8 @@ void Group::trim_to(Index first) {
     if (no_room) try_again_soon();
     first = snapshot_.index + 1;
   }
-  first = std::min(first, applied_);
+  // What is applied may be ahead of the log.
+  first = std::min({first, applied_, raft_->log().applied()});
   if (first <= raft_->log().first_index()) return note_trimmed(raft_->log().first_index());
   raft_->trim(first);
   Write write(storage_group_);

@@ -11,8 +11,9 @@ constexpr uint32_t kHeadersAtOnce = 1024;
 
 }  // namespace
 
-void Recovery::run(const Store& store, uint64_t group, NodeId self, const Membership& initial, Done done) {
-  std::shared_ptr<Recovery>(new Recovery(store, group, self, initial, std::move(done)))->read_vote();
+void Recovery::run(const Store& store, uint64_t group, NodeId self, const Membership& initial, Lost lost,
+                   Done done) {
+  std::shared_ptr<Recovery>(new Recovery(store, group, self, initial, lost, std::move(done)))->read_vote();
 }
 
 void Recovery::read_vote() {
@@ -69,6 +70,7 @@ void Recovery::read_piece(uint32_t piece) {
 // A trim under a full storage may have deleted entries without a word about the start of the log.
 void Recovery::read_first() {
   bounds_ = store_.bounds(group_);
+  if (lost_.from != 0) leave_out_lost();
   if (const Status status = check(); !status) return finish(status);
   if (bounds_.last_index == 0) return build_empty_log();
   chr_storage_read args{};
@@ -77,7 +79,7 @@ void Recovery::read_first() {
   args.from = bounds_.first_index;
   args.max_entries = 1;
   store_.read(args, [self = shared_from_this()](Result<StoredEntries> first) {
-    if (!first) return self->finish(std::unexpected(first.error()));
+    if (!first) return self->met_damage(self->bounds_.first_index, first.error());
     if (first->n > 0) {
       self->found_.first_offset = first->entries[0].header.base_offset;
       self->meta_.log_start = std::max(self->meta_.log_start, self->found_.first_offset);
@@ -86,8 +88,32 @@ void Recovery::read_first() {
   });
 }
 
+// The log ends before what is lost. What the state machine made of it stays.
+void Recovery::leave_out_lost() {
+  found_.log.lost_from = lost_.from;
+  found_.log.left = std::max(found_.log.left, lost_.end);
+  found_.snapshot.received = true;
+  if (lost_.from > bounds_.first_index) {
+    bounds_.last_index = std::min(bounds_.last_index, lost_.from - 1);
+  } else {  // nothing is left
+    bounds_ = {};
+    meta_.base = {};
+  }
+}
+
+// An entry cannot even be described, and so neither can what lies behind it. Of which term the last one is
+// shows in raft/log, which is never older than the log.
+void Recovery::met_damage(Index from, const Error& error) {
+  const bool some_left = from > bounds_.first_index || from == 1;
+  if (error.code != Code::kCorrupt || lost_.from != 0 || !some_left || sole_voter())
+    return finish(std::unexpected(error));
+  const Term last = meta_.terms.empty() ? found_.hard_state.term : meta_.terms.back().term;
+  run(store_, group_, self_, initial_, {from, {last, bounds_.last_index}}, std::exchange(done_, nullptr));
+}
+
 // All that is on disk is committed then, because there is nobody else to ask.
 bool Recovery::sole_voter() const {
+  if (lost_.from != 0) return false;
   const ConfigEntry& saved = found_.snapshot.config;
   const bool in_log = !meta_.configs.empty() && meta_.configs.back().index >= saved.index;
   if (!in_log && !saved.members.voters.empty()) return saved.members.sole_voter(self_);
@@ -118,9 +144,10 @@ void Recovery::read_page(Index from) {
   args.headers_only = 1;
   args.group = group_;
   args.from = from;
+  args.to = bounds_.last_index + 1;
   args.max_entries = kHeadersAtOnce;
-  store_.read(args, [self = shared_from_this()](Result<StoredEntries> headers) {
-    if (!headers) return self->finish(std::unexpected(headers.error()));
+  store_.read(args, [self = shared_from_this(), from](Result<StoredEntries> headers) {
+    if (!headers) return self->met_damage(from, headers.error());
     for (uint32_t i = 0; i < headers->n; ++i)
       if (const Status status = self->take_header(EntryHeader(headers->entries[i].header)); !status)
         return self->finish(status);
@@ -212,8 +239,8 @@ void Recovery::read_configs() {
   args.from = unread_configs_.back();
   args.max_entries = 1;
   unread_configs_.pop_back();
-  store_.read(args, [self = shared_from_this()](Result<StoredEntries> read) {
-    if (!read) return self->finish(std::unexpected(read.error()));
+  store_.read(args, [self = shared_from_this(), from = args.from](Result<StoredEntries> read) {
+    if (!read) return self->met_damage(from, read.error());
     if (read->n == 0) return self->finish(fail(Code::kCorrupt, "an entry with the members is missing"));
     const chr_entry& entry = read->entries[0];
     ConfigEntry config{entry.header.index, entry.header.term, {}};

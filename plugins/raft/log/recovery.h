@@ -26,18 +26,27 @@ class Recovery : public std::enable_shared_from_this<Recovery> {
  public:
   using Done = std::function<void(Result<Recovered>)>;
 
+  // A part of the log that is to be fetched from others: from an index on, where the log ended before that.
+  struct Lost {
+    Index from = 0;  // 0: nothing is
+    LogEnd end{};
+  };
+
   // initial: what the group was created with, where the log knows no other configuration.
-  static void run(const Store& store, uint64_t group, NodeId self, const Membership& initial, Done done);
+  static void run(const Store& store, uint64_t group, NodeId self, const Membership& initial, Lost lost,
+                  Done done);
 
  private:
-  Recovery(const Store& store, uint64_t group, NodeId self, const Membership& initial, Done done)
-      : store_(store), group_(group), self_(self), initial_(initial), done_(std::move(done)) {}
+  Recovery(const Store& store, uint64_t group, NodeId self, const Membership& initial, Lost lost, Done done)
+      : store_(store), group_(group), self_(self), initial_(initial), lost_(lost), done_(std::move(done)) {}
 
   void read_vote();
   void read_meta();
   void read_snapshot();
   void read_piece(uint32_t piece);
   void read_first();
+  void leave_out_lost();
+  void met_damage(Index from, const Error& error);
   void read_headers();
   bool sole_voter() const;
   void build_empty_log();
@@ -53,6 +62,7 @@ class Recovery : public std::enable_shared_from_this<Recovery> {
   const uint64_t group_;
   const NodeId self_;
   const Membership initial_;
+  const Lost lost_;
   Done done_;
   Recovered found_;
   LogMeta meta_;

@@ -80,6 +80,12 @@ class Run(Suite):
         read = subprocess.run([*target, "-C", "-e", "-o", "beginning"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=60)
         self.expect(read.stdout.strip() == lines, "all is read, from a replica that is whole")
         self.expect("is damaged on this node, which hands leadership over" in node.log(), "node 3 says so")
+        self.wait_until(lambda: "goes on with what the leader sends" in node.log(), "node 3 leaves out what is damaged")
+        said = node.log().count("is damaged on this node")
+        self.wait_until(lambda: self.led_by_3(cluster, partition), "node 3 has what it lacked, and leads again", pause=0.2)
+        read = subprocess.run([*target, "-C", "-e", "-o", "beginning"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=60)
+        self.expect(read.stdout.strip() == lines, "all is read, from node 3")
+        self.expect(node.log().count("is damaged on this node") == said, "nothing of it is damaged there any more")
         self.unhurt(cluster)
 
     @staticmethod

@@ -82,7 +82,8 @@ class Checker {
   // What the store of a node that starts holds; key: the digest of a value, 0 where there is none.
   struct Found {
     std::vector<EntryMeta> entries;
-    uint64_t first = 1;
+    uint64_t first = 1, end = 1;  // by what the store says of the log; one past the last entry
+    bool damaged = false;         // then not all of those entries could be read
     std::map<std::string, uint64_t> keys;
   };
   // was_full: its disk refused something since the last start.

@@ -69,6 +69,7 @@ void StorageAudit::next_group() {
   found_ = {};
   found_.first = next_index_ = bounds.first_index;
   last_index_ = bounds.last_index;
+  found_.end = last_index_ + 1;
   const Replica& replica = group_->replicas[node_.id()];
   std::set<std::string> keys;
   for (const auto& [key, value] : replica.durable.keys()) keys.insert(key);
@@ -100,15 +101,18 @@ void StorageAudit::read() {
        &StorageAudit::got_entries);
 }
 
-// Where the disk is damaged, a store may say so of a record, and its group is not compared any further.
+// Where the disk is damaged, a store may say so of a record, and no entry from there on is compared.
 bool StorageAudit::met_damage(chr_status status) {
   if (status != CHR_E_CORRUPT || !node_.medium().damaged()) return false;
-  step_ = Step::kNextGroup;
+  found_.damaged = true;
   return true;
 }
 
 void StorageAudit::got_entries(chr_status status, std::string_view message) {
-  if (met_damage(status)) return;
+  if (met_damage(status)) {
+    step_ = Step::kGet;
+    return;
+  }
   if (status != CHR_OK || entries_.n == 0) {
     return node_.world().fail("storage-read", fmt::format("{}: entries from {} on: {} {}", group_->name,
                                                           next_index_, status, message));
@@ -140,7 +144,6 @@ void StorageAudit::get() {
 }
 
 void StorageAudit::got_value(chr_status status, std::string_view message) {
-  if (met_damage(status)) return;
   if (status != CHR_OK && status != CHR_E_NOT_FOUND) {
     return node_.world().fail(
         "storage-read", fmt::format("{}: the key {}: {} {}", group_->name, keys_.back(), status, message));

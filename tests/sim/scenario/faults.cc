@@ -282,7 +282,6 @@ void Faults::end() {
     node.medium().fail_next_sync = node.medium().fail_next_write = node.medium().short_next_write = false;
     node.medium().syncs_until_call = 0;
     cluster_.net().cut(id, false);
-    if (node.files() != nullptr && node.medium().damaged() && !node.quarantined()) node.retire();
     if (node.medium().failed()) node.crash(node.medium().sync_failed());
     if (node.state() == Node::State::kDown) node.boot();
   }

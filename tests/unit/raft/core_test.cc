@@ -106,6 +106,55 @@ TEST_F(Follower, AcknowledgesAnEntryThatCameBackOnlyWhenItsLastWriteIsDone) {
   EXPECT_EQ(describe(ready.messages[0]), "3->1 append-response term=3 matched=3 commit=0");
 }
 
+// A follower that acknowledged up to 9 and found entry 5 damaged: others may rest on what it had.
+TEST(Mending, VotesAsBeforeAndLeadsOnlyWithWhatItHad) {
+  StoredLog log;
+  log.terms = {{1, 1, 0}};
+  for (Index index = 1; index < 5; ++index)
+    log.entries.push_back(entry(index, 1, static_cast<int64_t>(index), 1));
+  log.left = {1, 9};
+  log.lost_from = 5;
+  Config config;
+  config.self = 3;
+  Raft raft(config, Membership{{1, 2, 3}, {}, {}}, HardState{1, kNobody}, std::move(log));
+  raft.start(0);
+  Ready ready;
+  raft.tick(20'000'000'000);
+  raft.take_ready(&ready);
+  EXPECT_TRUE(ready.messages.empty()) << "it does not campaign";
+  EXPECT_EQ(ready.storage.ticket, 0u) << "what storage has stays there, as long as nobody brings better";
+
+  const auto asked = [&](Index last) {
+    Message vote;
+    vote.type = MessageType::kPreVote;
+    vote.from = 2;
+    vote.to = 3;
+    vote.term = 2;
+    vote.index = last;
+    vote.log_term = 1;
+    raft.step(20'000'000'000, std::move(vote));
+    raft.take_ready(&ready);
+    return !ready.messages.at(0).reject;
+  };
+  EXPECT_FALSE(asked(8)) << "what it acknowledged may be committed";
+  EXPECT_TRUE(asked(9));
+
+  raft.step(20'000'000'000, append(1, 9, 1, {}));
+  raft.take_ready(&ready);
+  ASSERT_EQ(ready.messages.size(), 2u) << "it says so unasked, for a leader may have nothing to send";
+  for (const Message& message : ready.messages) {
+    EXPECT_TRUE(message.reject);
+    EXPECT_EQ(message.index, 9u);
+    EXPECT_EQ(message.hint_index, 4u);
+  }
+  raft.step(20'000'000'000, append(1, 4, 1, {entry(5, 1, 5, 1), entry(6, 1, 6, 1)}));
+  raft.take_ready(&ready);
+  EXPECT_EQ(ready.storage.truncate_from, 5u);
+  EXPECT_TRUE(ready.storage.has_hard_state) << "with it goes, in one write, what it had";
+  EXPECT_EQ(raft.left(), (LogEnd{1, 9}));
+  EXPECT_EQ(raft.lost_from(), 0u);
+}
+
 TEST_F(Follower, IgnoresMalformedAppends) {
   const Message bad[] = {
       append(1, 0, 0, {entry(1, 2, 0, 0)}),                     // of a later term than its message

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <chronik/plugin.hpp>
+#include <set>
 
 namespace chronik::raft::test {
 namespace {
@@ -84,11 +85,41 @@ class BreakableStore : public MemoryStore {
     if (broken == Node::Broken::kGet) return report(error, CHR_E_CORRUPT, "a bit is wrong");
     return MemoryStore::get(group, key, out, token, error);
   }
+  // A damaged entry is an error of the read that begins with it, and the end of one that begins before it.
+  chr_status read(const chr_storage_read* args, chr_entries* out, uint64_t token, chr_error* error) {
+    const std::set<uint64_t>& bad = args->headers_only != 0 ? headless : damaged;
+    const auto next = bad.lower_bound(args->from);
+    if (args->group != 1 || next == bad.end() || (args->to != 0 && args->to <= *next))
+      return MemoryStore::read(args, out, token, error);
+    if (*next == args->from) return report(error, CHR_E_CORRUPT, "an entry is damaged");
+    chr_storage_read up_to = *args;
+    up_to.to = *next;
+    return MemoryStore::read(&up_to, out, token, error);
+  }
+  void note_cuts(const chr_storage_write& write) {
+    if (write.group != 1) return;
+    for (uint64_t i = 0; i < write.n; ++i) {
+      const chr_storage_step& step = write.steps[i];
+      for (std::set<uint64_t>* bad : {&damaged, &headless}) {
+        if (step.type == CHR_STORAGE_TRUNCATE) bad->erase(bad->lower_bound(step.index), bad->end());
+        if (step.type == CHR_STORAGE_TRIM) bad->erase(bad->begin(), bad->lower_bound(step.index));
+      }
+    }
+  }
   chr_status write(const chr_storage_write* writes, uint32_t n, chr_error* error) {
+    const auto cuts = [](const chr_storage_write& write) {
+      return std::any_of(write.steps, write.steps + write.n,
+                         [](const chr_storage_step& step) { return step.type == CHR_STORAGE_TRUNCATE; });
+    };
+    if (broken == Node::Broken::kCut && std::any_of(writes, writes + n, cuts))
+      return report(error, CHR_E_CORRUPT, "a page is damaged");
     const auto brings_entries = [](const chr_storage_write& write) {
       return std::any_of(write.steps, write.steps + write.n,
                          [](const chr_storage_step& step) { return step.type == CHR_STORAGE_APPEND; });
     };
+    if (broken == Node::Broken::kFull && std::any_of(writes, writes + n, brings_entries))
+      return report(error, CHR_E_NO_SPACE, "the disk is full");
+    for (uint32_t i = 0; i < n; ++i) note_cuts(writes[i]);
     if (broken == Node::Broken::kBehind && std::any_of(writes, writes + n, brings_entries))
       return report(error, CHR_E_OVERLOADED, "the queue is full", CHR_ERROR_RETRIABLE);
     const auto second = [](const chr_storage_write& write) { return write.group == 2; };
@@ -97,6 +128,8 @@ class BreakableStore : public MemoryStore {
     return MemoryStore::write(writes, n, error);
   }
   Node::Broken broken = Node::Broken::kNothing;
+  std::set<uint64_t> damaged;   // indexes
+  std::set<uint64_t> headless;  // of these not even the headers can be read
 };
 
 constexpr chr_storage_v1 kStorage = {
@@ -105,7 +138,7 @@ constexpr chr_storage_v1 kStorage = {
     thunk<&BreakableStore::open_group>,
     thunk<&MemoryStore::list_groups>,
     thunk<&BreakableStore::write>,
-    thunk<&MemoryStore::read>,
+    thunk<&BreakableStore::read>,
     thunk<&MemoryStore::find>,
     thunk<&BreakableStore::get>,
     thunk<&MemoryStore::bounds>,
@@ -131,6 +164,12 @@ Node::Node(int32_t id, const std::vector<int32_t>& peers, int64_t capacity)
   host.provide(CHR_STORAGE_ID, &kStorage, &storage_->store);
   start();
 }
+
+void Node::damage(uint64_t index, bool header) {
+  storage_->store.damaged.insert(index);
+  if (header) storage_->store.headless.insert(index);
+}
+bool Node::is_damaged() const { return !storage_->store.damaged.empty(); }
 
 Node::~Node() {
   if (plugin_ != nullptr) stop();

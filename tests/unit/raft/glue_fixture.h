@@ -50,8 +50,9 @@ class Node {
   chr_status ask_to_open(const std::string& name, Journal* journal, chr_group** handle, uint64_t token,
                          chr_error* error, const std::optional<std::vector<int32_t>>& voters = std::nullopt);
   // From now on the storage refuses to open groups, to read keys, or has no room in its queue for entries, or
-  // finds wrong what is written to the group that was opened second.
-  enum class Broken { kNothing, kOpenGroup, kGet, kBehind, kSecondGroup };
+  // finds wrong what is written to the group that was opened second, or cannot delete the end of a log, or
+  // has no space for entries.
+  enum class Broken { kNothing, kOpenGroup, kGet, kBehind, kSecondGroup, kCut, kFull };
   void break_storage(Broken what);
 
   // Proposes one batch of `records` records; the first 12 bytes of the payload are offset and epoch.
@@ -77,6 +78,11 @@ class Node {
   chr_status change(const std::string& name, const std::vector<int32_t>& voters, chr_done* done);
   // Runs a call to its end: its status, or that of its completion.
   chr_status wait(const std::function<chr_status(uint64_t token, chr_error* error)>& call);
+
+  // The entry of the group that was opened first cannot be read until it is written again, or not even its
+  // header.
+  void damage(uint64_t index, bool header = false);
+  bool is_damaged() const;
 
   FakeHost host;
   const chr_consensus_v1* consensus = nullptr;
