@@ -22,6 +22,7 @@ void Raft::append_entry(Entry entry) {
   const bool is_config = entry.header.kind == CHR_ENTRY_CONFIG;
   if (is_config) RAFT_INVARIANT(decode_members(entry.payload.text(), &config.members));
   take_lost_away();
+  if (entry.header.records == 0) newest_command_ = entry.header.index;
   log_.append(std::move(entry));
   // Below the state of a snapshot lie configurations that are long over.
   if (!is_config || config.index <= configs_.back().index) return;

@@ -84,6 +84,7 @@ struct PeerProgress {
   Nanos round_began = 0;
   Index commit = 0;  // as it said
   Index sent_commit = 0;
+  Nanos commit_due = 0;       // it is told then what is committed, unless an append does so; 0: never
   uint64_t read_context = 0;  // the newest read that it confirmed
   Nanos heard = 0;            // when it, or its node, last answered
   Nanos responded = 0;        // when its log last answered, or an answer became due

@@ -42,6 +42,7 @@ void Raft::tick(Nanos now) {
   if (role_ == Role::kLeader && now_ >= quorum_check_due_) check_quorum();
   if (role_ != Role::kLeader) return;
   if (now_ >= retry_due_) retry();
+  tell_commits_due();
   settle();
 }
 
@@ -50,6 +51,8 @@ Nanos Raft::next_deadline() const {
   if (peers_.empty()) return UINT64_MAX;  // alone there is nothing to wait for
   Nanos next = quorum_check_due_;
   if (unsettled()) next = std::min(next, retry_due_);
+  for (const PeerProgress& progress : peers_)
+    if (progress.commit_due != 0) next = std::min(next, progress.commit_due);
   if (transfer_to_ != kNobody) return std::min(next, transfer_deadline_);
   if (!written_.empty()) next = std::min(next, stall_due());
   return next;

@@ -226,6 +226,8 @@ class Raft {
   void commit_to(Index index);
   void send_appends();
   bool send_append(PeerProgress* to);
+  bool may_tell_commit(PeerProgress* to, Nanos due) const;
+  void tell_commits_due();
   Index allowed_to(const PeerProgress& to) const;
   void send_entries(PeerProgress* to, std::vector<Entry> entries);
   void send_heartbeats();
@@ -303,7 +305,8 @@ class Raft {
   std::vector<NodeId> target_;  // of a change whose learners catch up; empty: none
   bool hand_over_tried_ = false;
   Index settled_config_ = 0;
-  Index sent_ = 0;  // the newest entry of this term that went to anybody
+  Index newest_command_ = 0;  // the newest entry that takes no offset
+  Index sent_ = 0;            // the newest entry of this term that went to anybody
   uint64_t snapshot_context_ = 0;
 
   // A snapshot that comes in, or waits for the caller to install it.

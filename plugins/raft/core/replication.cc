@@ -75,6 +75,7 @@ void Raft::send_appends() {
 // Sends one message if there is reason to; true: there may be more to send.
 bool Raft::send_append(PeerProgress* to) {
   to->held = false;
+  const Nanos commit_due = std::exchange(to->commit_due, 0);
   if (to->reading) return false;
   if (to->state == ProgressState::kSnapshot) {
     send_snapshot(to);
@@ -86,7 +87,8 @@ bool Raft::send_append(PeerProgress* to) {
   const Index last = behind ? allowed_to(*to) : 0;
   to->held = behind && last < to->next;
   const bool entries_wanted = behind && !to->held;
-  const bool commit_wanted = to->sent_commit < std::min(log_.committed(), to->next - 1) && !paused;
+  const bool commit_wanted = !paused && to->sent_commit < std::min(log_.committed(), to->next - 1) &&
+                             may_tell_commit(to, commit_due);
   if (!entries_wanted && !commit_wanted && !ask) return false;
   if (!log_.term(to->next - 1)) {
     begin_snapshot(to);
@@ -106,6 +108,29 @@ bool Raft::send_append(PeerProgress* to) {
   }
   send_entries(to, std::move(entries));
   return entries_wanted && to->state == ProgressState::kReplicate;
+}
+
+// What is committed goes with the next append, and by itself when none came for a moment: with unbatched
+// records every other message would say nothing else, and so would its answer. Entries without an offset do
+// not wait: who proposed them may sit at another replica and wait to see them applied there. Nor does who is
+// to lead. Groups take the same moments, so that they share a frame.
+bool Raft::may_tell_commit(PeerProgress* to, Nanos due) const {
+  const Nanos half = config_.commit_delay / 2;
+  if (half == 0 || to->state != ProgressState::kReplicate || newest_command_ > to->sent_commit ||
+      to->id == transfer_to_)
+    return true;
+  if (due == 0) due = (now_ / half + 2) * half;
+  if (due <= now_) return true;
+  to->commit_due = due;
+  return false;
+}
+
+void Raft::tell_commits_due() {
+  for (PeerProgress& progress : peers_) {
+    if (progress.commit_due == 0 || progress.commit_due > now_) continue;
+    progress.commit_due = 0;
+    progress.ask = true;
+  }
 }
 
 // Up to where the log may go out now: what takes no offsets does not wait for room, only behind what does.

@@ -219,6 +219,9 @@ struct Config {
   // How long the preferred voter must have been up, and have had the whole log, before leadership goes back
   // to it; 0: never.
   Nanos leader_balance = 0;
+  // For so long at most what is committed waits for an append that it can travel with, where nobody waits for
+  // it at other replicas; 0: not at all.
+  Nanos commit_delay = 5'000'000;
   Nanos stagger = 50'000'000;  // between candidates of neighbouring rank once the leader's link is lost
   uint64_t max_append_bytes = 1u << 20;
   uint32_t max_append_entries = 16384;  // their headers take 80 bytes each in the head of a frame

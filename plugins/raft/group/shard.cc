@@ -232,10 +232,11 @@ void Shard::tick() {
   std::vector<Group*> due;
   for (; !deadlines_.empty() && deadlines_.top().first <= at; deadlines_.pop()) {
     Group* const group = find(deadlines_.top().second);
-    if (group != nullptr && group->armed() == deadlines_.top().first) due.push_back(group);
+    if (group == nullptr || group->armed() != deadlines_.top().first) continue;
+    group->set_armed(UINT64_MAX);  // at once: a deadline may be there twice
+    due.push_back(group);
   }
   for (Group* group : due) {
-    group->set_armed(UINT64_MAX);
     group->tick(at);
     arm(group, group->next_deadline());
   }

@@ -37,6 +37,7 @@ Config small_limits(uint64_t seed) {
   config.max_uncommitted_bytes = 2000;
   config.tail_entries = 6;
   config.trim_hold = seed % 2 * 500 * kMillisecond;
+  config.commit_delay = seed % 3 * 10 * kMillisecond;
   return config;
 }
 

@@ -103,6 +103,7 @@ void Script::start(const Words& words) {
   config.trim_hold = std::stoull(option(words, "hold", "60000")) * kMillisecond;
   config.tail_entries = static_cast<uint32_t>(std::stoul(option(words, "tail", "1000")));
   config.leader_balance = std::stoull(option(words, "balance", "0")) * kMillisecond;
+  config.commit_delay = std::stoull(option(words, "commit-delay", "0")) * kMillisecond;
   const auto voters = static_cast<uint32_t>(std::stoul(option(words, "voters", words[1])));
   cluster_ = std::make_unique<Harness>(static_cast<uint32_t>(std::stoul(words[1])), config, voters);
 }

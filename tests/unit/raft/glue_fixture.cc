@@ -412,10 +412,12 @@ void Cluster::count(bool on) {
 
 void Cluster::run(uint64_t milliseconds) {
   carry();
-  for (uint64_t passed = 0; passed < milliseconds; passed += 10) {
-    for (auto& each : nodes_) each->host.advance(std::chrono::milliseconds(10));
-    carry();
-  }
+  for (uint64_t passed = 0; passed < milliseconds; passed += 10) step(std::chrono::milliseconds(10));
+}
+
+void Cluster::step(std::chrono::microseconds passed) {
+  for (auto& each : nodes_) each->host.advance(passed);
+  carry();
 }
 
 int32_t Cluster::leader(const std::string& name) {

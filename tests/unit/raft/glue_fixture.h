@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <chronik/testing/fake_host.hpp>
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -116,7 +117,8 @@ class Cluster {
   void lose(int32_t a, int32_t b, bool lost) { lost_[{a, b}] = lost_[{b, a}] = lost; }
   // Lets virtual time pass everywhere, carrying frames along links that are up.
   void run(uint64_t milliseconds);
-  std::function<void()> on_carried;  // after each frame, before the plugin has had a turn
+  void step(std::chrono::microseconds passed);  // likewise, at once
+  std::function<void()> on_carried;             // after each frame, before the plugin has had a turn
   // Counts the frames that are carried from now on.
   void count(bool on);
   uint64_t frames(int32_t from, int32_t to) { return counts_[{from, to}]; }
