@@ -12,7 +12,7 @@ Result<uint64_t> GroupTable::open(std::string_view name) {
   ids_.emplace(name, id);
   Group& group = groups_[id];
   group.id = id;
-  group.name = name;
+  group.set_name(name);
   return id;
 }
 
@@ -33,7 +33,7 @@ const std::string* GroupTable::damage(uint64_t id) const {
 void GroupTable::set_aside(uint64_t id, std::string_view name, std::string damage) {
   Group group;
   group.id = id;
-  group.name = name;
+  if (!name.empty()) group.set_name(name);
   group.durable = !name.empty();
   restore(group);
   nameless_ = nameless_ || name.empty();
@@ -44,7 +44,7 @@ std::map<uint64_t, std::string> GroupTable::durable() const {
   const std::lock_guard lock(mutex_);
   std::map<uint64_t, std::string> groups;
   for (const auto& [id, group] : groups_) {
-    if (group.durable && !group.dropped) groups.emplace(id, group.name);
+    if (group.durable && !group.dropped) groups.emplace(id, group.name());
   }
   return groups;
 }
@@ -66,7 +66,9 @@ void GroupTable::publish(const Group& group) {
   if ((group.dropped || group.purge_below != 0) && !given_up_.contains(group.id)) to_purge_.insert(group.id);
   const std::lock_guard lock(mutex_);
   Group& current = groups_[group.id];
-  if (group.dropped && !current.dropped) ids_.erase(group.name);
+  if (group.dropped && !current.dropped) {
+    if (const auto taken = ids_.find(group.name()); taken != ids_.end()) ids_.erase(taken);
+  }
   count_ += is_there(group) - is_there(current);
   current = group;
 }
@@ -88,7 +90,7 @@ void GroupTable::purged(const Group& group) {
 
 void GroupTable::restore(const Group& group) {
   restore_next_id(group.id + 1);
-  if (!group.dropped && !group.name.empty()) ids_.emplace(group.name, group.id);
+  if (!group.dropped && !group.name().empty()) ids_.emplace(group.name(), group.id);
   if (group.dropped || group.purge_below != 0) to_purge_.insert(group.id);
   groups_[group.id] = group;
   count_ += is_there(group);

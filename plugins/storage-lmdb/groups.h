@@ -5,9 +5,11 @@
 #include <chronik/storage_write.hpp>
 
 #include <map>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 
 namespace chronik::storage_lmdb {
@@ -27,11 +29,14 @@ struct LogState {
 
 struct Group {
   uint64_t id = 0;
-  std::string name;
-  bool durable = false;  // its record is in the file
+  std::shared_ptr<const std::string> shared_name;  // by all copies: each drain makes some; null: not known
+  bool durable = false;                            // its record is in the file
   bool dropped = false;
   uint64_t purge_below = 0;  // entries below are gone but still lie in the file
   LogState log;
+
+  std::string_view name() const { return shared_name == nullptr ? std::string_view() : *shared_name; }
+  void set_name(std::string_view name) { shared_name = std::make_shared<const std::string>(name); }
 };
 
 class GroupTable {

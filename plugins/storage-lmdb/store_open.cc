@@ -91,7 +91,7 @@ Status Store::recover_record(uint64_t id, MDB_val value) {
 Result<Group> Store::recover_group(MDB_txn* txn, uint64_t id, const GroupRecord& record) {
   Group group;
   group.id = id;
-  group.name = record.name;
+  group.set_name(record.name);
   group.durable = true;
   group.dropped = record.head.dropped != 0;
   group.purge_below = record.head.start;

@@ -258,7 +258,7 @@ Status Transaction::remove_key(const Group& group, chr_str name) {
 }
 
 Status Transaction::write_group(Group& group) {
-  std::string record = encode_group(group.name, group.dropped, group.purge_below);
+  std::string record = encode_group(group.name(), group.dropped, group.purge_below);
   LogKey id(group.id, 0);
   MDB_val key = id.group_val();
   MDB_val value{record.size(), record.data()};
