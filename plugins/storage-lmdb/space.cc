@@ -100,7 +100,7 @@ bool Space::has_room(Growth growth, uint64_t bytes, uint64_t entries) {
 bool Space::has_room_again() {
   constexpr uint64_t kWorthIt = 1u << 20;
   if (!has_room(Growth::kData, kWorthIt, kWorthIt / env_->page_size())) return false;
-  return file_bytes() < capacity_ || live_bytes() + kWorthIt <= live_at_refusal_;
+  return (!disk_full_ && file_bytes() < capacity_) || live_bytes() + kWorthIt <= live_at_refusal_;
 }
 
 void Space::disk_is_full() {

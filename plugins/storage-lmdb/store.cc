@@ -8,6 +8,7 @@ namespace {
 constexpr int64_t kDefaultQueue = 64 << 20;
 constexpr int64_t kDefaultCommit = 16 << 20;
 constexpr uint32_t kReadsAtOnce = 8;  // of the host's 16 blocking threads
+constexpr uint64_t kSayFullForNs = 1'000'000'000;
 constexpr Slice kPurgeBesideWrites = {256, 16u << 20, 1'000'000};
 
 bool changes_end(const OwnedWrite& write) {
@@ -141,15 +142,7 @@ Store::Verdicts Store::commit(const Batch& batch) {
     growth = growth == Growth::kData ? Growth::kControl : Growth::kNone;
     status = attempt(batch, growth, verdicts);
   }
-  const auto any = [&batch](auto test) { return std::ranges::any_of(batch, test); };
-  if (any([growth](const OwnedWrite& write) { return write.growth() > growth; })) {
-    note_full(true);
-  } else if (any([](const OwnedWrite& write) { return write.growth() == Growth::kData; })) {
-    space_->data_was_written();
-    note_full(false);
-  } else if (space_->has_room_again()) {
-    note_full(false);
-  }
+  note_room(batch, growth);
   if (status) return verdicts;
   if (status.error().code == Code::kNoSpace) {
     refuse_appends(batch);
@@ -290,6 +283,27 @@ void Store::fail_store(const Error& error) {
   // What the disk holds now is not known, and others are to lead at once.
   host_.fatal("the store failed, and the node ends: " + error.message +
               "; check the disk before it is started again");
+}
+
+// Where what is free lies scattered, small writes pass while large ones are refused: the store is full as
+// long as those come.
+void Store::note_room(const Batch& batch, Growth growth) {
+  uint64_t refused = 0, written = 0;
+  for (const OwnedWrite& write : batch) {
+    if (write.growth() > growth) refused = std::max(refused, write.bytes());
+    if (write.growth() == Growth::kData) written = std::max(written, write.bytes());
+  }
+  const uint64_t now = host_.now_ns();
+  if (refused != 0) {
+    refused_bytes_ = refused;
+    refused_ns_ = now;
+    note_full(true);
+  } else if (written != 0 && (written >= refused_bytes_ || now - refused_ns_ >= kSayFullForNs)) {
+    space_->data_was_written();
+    note_full(false);
+  } else if (written == 0 && space_->has_room_again()) {
+    note_full(false);
+  }
 }
 
 void Store::note_full(bool full) {

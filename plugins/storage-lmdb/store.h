@@ -89,6 +89,7 @@ class Store {
   Status purge(uint64_t* spoiler);
   void give_up_purge(uint64_t group, const Error& error);
   void fail_store(const Error& error);
+  void note_room(const Batch& batch, Growth growth);
   void note_full(bool full);
   void note_leases();
   // Runs fn in the lane of reads; fn completes the token.
@@ -110,6 +111,8 @@ class Store {
   // The drain's alone.
   WarmBelow warm_;
   bool purge_is_refused_ = false;  // there is no space even for that
+  uint64_t refused_ns_ = 0;        // when data was refused last, and how much
+  uint64_t refused_bytes_ = 0;
 
   std::mutex mutex_;  // all below
   WriteQueue queue_;
