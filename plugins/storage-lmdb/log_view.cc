@@ -11,30 +11,37 @@ Result<LogView> LogView::open(MDB_txn* txn, const Env& env, uint64_t group, uint
   return LogView(cursor, group, start);
 }
 
-LogView::Found LogView::move(MDB_val key, MDB_cursor_op op) {
+Result<std::optional<StoredRecord>> LogView::locate(MDB_val key, MDB_cursor_op op) {
   MDB_val value{};
   const int rc = mdb_cursor_get(cursor_, &key, &value, op);
   if (rc == MDB_NOTFOUND) return std::nullopt;
   if (rc != MDB_SUCCESS) return std::unexpected(lmdb_error(rc, "read an entry"));
-  if (LogKey::load(key.mv_data) != group_) return std::nullopt;
-  CHRONIK_TRY(const RecordView record, parse_record(key, value));
-  if (record.head.header.index < start_) return std::nullopt;
+  const StoredRecord record{key, value};
+  if (LogKey::load(key.mv_data) != group_ || record.index() < start_) return std::nullopt;
   return record;
 }
 
-LogView::Found LogView::at_or_after(uint64_t index) {
-  LogKey key(group_, std::max(index, start_));
-  return move(key.val(), MDB_SET_RANGE);
+LogView::Found LogView::parse(const Result<std::optional<StoredRecord>>& found) {
+  if (!found) return std::unexpected(found.error());
+  if (!*found) return std::nullopt;
+  return parse_record((*found)->key, (*found)->value);
 }
 
-LogView::Found LogView::next() { return move({}, MDB_NEXT); }
+Result<std::optional<StoredRecord>> LogView::place_of(uint64_t index) {
+  LogKey key(group_, std::max(index, start_));
+  return locate(key.val(), MDB_SET_RANGE);
+}
+
+LogView::Found LogView::at_or_after(uint64_t index) { return parse(place_of(index)); }
+
+LogView::Found LogView::next() { return parse(next_place()); }
 
 LogView::Found LogView::last() {
   LogKey end(group_ + 1, 0);
   MDB_val key = end.val();
   MDB_val value{};
   const int rc = mdb_cursor_get(cursor_, &key, &value, MDB_SET_RANGE);
-  return move({}, rc == MDB_NOTFOUND ? MDB_LAST : MDB_PREV);
+  return parse(locate({}, rc == MDB_NOTFOUND ? MDB_LAST : MDB_PREV));
 }
 
 LogView::Found LogView::first_where(uint64_t from, const Test& test) {

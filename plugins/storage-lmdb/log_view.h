@@ -20,6 +20,11 @@ class LogView {
     if (cursor_ != nullptr) mdb_cursor_close(cursor_);
   }
 
+  // Where the entry at this index lies, or the next one.
+  Result<std::optional<StoredRecord>> place_of(uint64_t index);
+  // And the one behind what was found last.
+  Result<std::optional<StoredRecord>> next_place() { return locate({}, MDB_NEXT); }
+
   using Found = Result<std::optional<RecordView>>;
   // The entry at this index, or the next one.
   Found at_or_after(uint64_t index);
@@ -35,7 +40,8 @@ class LogView {
 
   LogView(MDB_cursor* cursor, uint64_t group, uint64_t start)
       : cursor_(cursor), group_(group), start_(start) {}
-  Found move(MDB_val key, MDB_cursor_op op);
+  Result<std::optional<StoredRecord>> locate(MDB_val key, MDB_cursor_op op);
+  static Found parse(const Result<std::optional<StoredRecord>>& found);
   // The first entry from index `from` on for which the test holds, which holds for all behind it too.
   Found first_where(uint64_t from, const Test& test);
   // The first entry from index `from` on for which any test holds; looks at each.

@@ -6,7 +6,6 @@ namespace chronik::storage_lmdb {
 namespace {
 
 constexpr uint64_t kAlwaysCopied = 16 << 10;  // not worth pinning pages for
-constexpr uint64_t kReadAheadFrom = 1 << 10;  // payloads from this size on are brought in in one go
 
 // What a read hands out: its entries, and a pinned generation or the buffer with the copies.
 class EntriesLease {
@@ -95,31 +94,43 @@ Status Reader::read(const chr_storage_read& args, uint64_t start, chr_entries* o
 
 Result<Reader::Records> Reader::collect(MDB_txn* txn, const chr_storage_read& args, uint64_t start) const {
   CHRONIK_TRY(LogView log, LogView::open(txn, *env_, args.group, start));
-  Records records;
+  std::vector<StoredRecord> found;
   uint64_t bytes = 0;
-  CHRONIK_TRY(std::optional<RecordView> record, log.at_or_after(args.from));
+  CHRONIK_TRY(std::optional<StoredRecord> record, log.place_of(args.from));
   while (record) {
-    const chr_entry_header& header = record->head.header;
-    if (args.to != 0 && header.index >= args.to) break;
-    if (args.max_entries != 0 && records.size() == args.max_entries) break;
-    if (args.headers_only == 0 && !records.empty() && bytes + header.bytes > args.max_bytes) break;
-    bytes += header.bytes;
-    records.push_back(*record);
+    if (args.to != 0 && record->index() >= args.to) break;
+    if (args.max_entries != 0 && found.size() == args.max_entries) break;
+    if (args.headers_only == 0 && !found.empty() && bytes + record->payload_bytes() > args.max_bytes) break;
+    bytes += record->payload_bytes();
+    found.push_back(*record);
     if (args.headers_only == 0 && bytes > args.max_bytes) break;
-    auto next = contain([&log] { return log.next(); });
+    auto next = contain([&log] { return log.next_place(); });
     if (!next) break;  // damaged: whoever reads on from there is told
     record = *next;
+  }
+  return parse(found, args.headers_only != 0);
+}
+
+// The map does no read-ahead (MDB_NORDAHEAD): what was not read in beforehand would come in page by page.
+Result<Reader::Records> Reader::parse(std::span<const StoredRecord> found, bool heads_only) const {
+  const size_t n = readable(found, heads_only);
+  Records records;
+  records.reserve(n);
+  for (size_t i = 0; i < found.size(); ++i) {
+    const Result<RecordView> record = parse_readable(found[i].key, i < n ? found[i].value : MDB_val{});
+    if (record)
+      records.push_back(*record);
+    else if (i == 0)
+      return std::unexpected(record.error());
+    else
+      break;
   }
   return records;
 }
 
 Status Reader::verify(Records& records) const {
-  // The map does no read-ahead (MDB_NORDAHEAD): a large payload would come in page by page.
-  const auto is_there = [](const RecordView& record) {
-    return record.head.header.bytes < kReadAheadFrom || is_readable(record.payload, record.head.header.bytes);
-  };
   for (size_t i = 0; i < records.size(); ++i) {
-    if (is_there(records[i]) && payload_is_whole(records[i])) continue;
+    if (payload_is_whole(records[i])) continue;
     if (i == 0) {
       return fail(Code::kCorrupt, "the payload of entry " + std::to_string(records[i].head.header.index) +
                                       " is damaged on disk: restore this replica from another");

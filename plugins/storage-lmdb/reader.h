@@ -24,6 +24,7 @@ class Reader {
   using Records = std::vector<RecordView>;
 
   Result<Records> collect(MDB_txn* txn, const chr_storage_read& args, uint64_t start) const;
+  Result<Records> parse(std::span<const StoredRecord> found, bool heads_only) const;
   Status verify(Records& records) const;
   Status copy(Records& records, uint64_t bytes, Lease* lease) const;
 

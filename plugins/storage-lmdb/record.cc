@@ -11,7 +11,8 @@
 namespace chronik::storage_lmdb {
 namespace {
 
-constexpr uint64_t kOwnPages = 2015;       // records from this size on lie in pages that nobody read yet
+constexpr uint64_t kOwnPages = 2015;  // records from this size on lie in pages that nobody read yet
+constexpr uintptr_t kPage = 4096;
 constexpr uint64_t kCopyChunk = 32 << 10;  // stays in the first-level cache between the copy and the CRC
 
 }  // namespace
@@ -36,12 +37,16 @@ uint32_t copy_with_crc(uint8_t* to, const uint8_t* from, uint64_t n) {
 }
 
 Result<RecordView> parse_record(MDB_val key, MDB_val value) {
+  const StoredRecord record{key, value};
+  // One whose head is out of reach has none.
+  return parse_readable(key, readable({&record, 1}, true) == 1 ? value : MDB_val{});
+}
+
+Result<RecordView> parse_readable(MDB_val key, MDB_val value) {
   const uint64_t group = LogKey::load(key.mv_data);
   const uint64_t index = LogKey::load(static_cast<const uint8_t*>(key.mv_data) + 8);
   RecordView record{};
-  const bool is_large = value.mv_size >= kOwnPages;
-  const bool fits =
-      value.mv_size >= sizeof record.head && (!is_large || is_readable(value.mv_data, sizeof record.head));
+  const bool fits = value.mv_size >= sizeof record.head;
   if (fits) std::memcpy(&record.head, value.mv_data, sizeof record.head);
   const RecordHead& head = record.head;
   if (!fits || head.head_crc != head_crc(head, LogKey(group, index)) || head.header.index != index ||
@@ -55,13 +60,40 @@ Result<RecordView> parse_record(MDB_val key, MDB_val value) {
 
 bool is_readable(const void* at, uint64_t n) {
   constexpr int kPopulateRead = 22;  // MADV_POPULATE_READ of Linux 5.14, which older headers do not know
-  const auto begin = reinterpret_cast<uintptr_t>(at) & ~uintptr_t{4095};
+  const auto begin = reinterpret_cast<uintptr_t>(at) & ~(kPage - 1);
   const auto end = reinterpret_cast<uintptr_t>(at) + n;
   auto* const from = reinterpret_cast<void*>(begin);
   if (madvise(from, end - begin, kPopulateRead) == 0) return true;
   if (errno == EFAULT || errno == EHWPOISON || errno == ENOMEM) return false;
   madvise(from, end - begin, MADV_WILLNEED);
   return true;
+}
+
+size_t readable(std::span<const StoredRecord> records, bool heads_only) {
+  const auto begin = [&](size_t i) { return reinterpret_cast<uintptr_t>(records[i].value.mv_data); };
+  const auto end = [&](size_t i) {
+    return begin(i) + (heads_only ? sizeof(RecordHead) : records[i].value.mv_size);
+  };
+  const auto has_own_pages = [&](size_t i) { return records[i].value.mv_size >= kOwnPages; };
+  const auto can_read = [&](size_t from, size_t to) {
+    return is_readable(records[from].value.mv_data, end(to - 1) - begin(from));
+  };
+  for (size_t i = 0; i < records.size();) {
+    if (!has_own_pages(i)) {
+      ++i;
+      continue;
+    }
+    size_t next = i + 1;
+    while (next < records.size() && has_own_pages(next) &&
+           begin(next) / kPage == (end(next - 1) - 1) / kPage + 1)
+      ++next;
+    if (!can_read(i, next)) {
+      for (; i < next; ++i)
+        if (!can_read(i, i + 1)) return i;
+    }
+    i = next;
+  }
+  return records.size();
 }
 
 bool payload_is_whole(const RecordView& record) {

@@ -7,8 +7,10 @@
 
 #include <lmdb.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
+#include <span>
 #include <string_view>
 
 namespace chronik::storage_lmdb {
@@ -63,9 +65,23 @@ struct RecordView {
   const uint8_t* payload;
 };
 Result<RecordView> parse_record(MDB_val key, MDB_val value);
+// The same for a record that readable() counted.
+Result<RecordView> parse_readable(MDB_val key, MDB_val value);
 // Brings n bytes of the map into memory. False: the disk cannot give them (the access would end the process),
 // or the file ends before them.
 bool is_readable(const void* at, uint64_t n);
+
+// A record that was found, of which nothing was touched yet.
+struct StoredRecord {
+  MDB_val key;
+  MDB_val value;
+
+  uint64_t index() const { return LogKey::load(static_cast<const uint8_t*>(key.mv_data) + 8); }
+  uint64_t payload_bytes() const { return value.mv_size - std::min(value.mv_size, sizeof(RecordHead)); }
+};
+// Brings records into memory, or their heads alone, with one call of the system for those that lie side by
+// side. How many from the first one on can be read.
+size_t readable(std::span<const StoredRecord> records, bool heads_only);
 bool payload_is_whole(const RecordView& record);
 
 // A group, under its id: its name, and what of it still lies in the file but is gone.

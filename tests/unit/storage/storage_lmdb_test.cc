@@ -5,9 +5,22 @@
 #include "subject.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
+
+namespace {
+std::atomic<int> advices{0};
+}
+
+// In place of the one of the C library, also for the plugin.
+extern "C" int madvise(void* at, size_t n, int advice) noexcept {
+  ++advices;
+  return static_cast<int>(syscall(SYS_madvise, at, n, advice));
+}
 
 namespace chronik::conformance {
 namespace {
@@ -125,6 +138,17 @@ TEST_F(LmdbStore, StopsGrowingAtItsSizeLimit) {
   EXPECT_EQ(store.usage().capacity_bytes, 6u << 20);
   EXPECT_TRUE(store.host().logged("store is full"));
   EXPECT_EQ(store.host().health("space"), CHR_HEALTH_DEGRADED);
+}
+
+TEST_F(LmdbStore, ReadsNeighboursInWithOneCallOfTheSystem) {
+  Store store(disk_);
+  EntryMaker maker(1);
+  const uint64_t g = store.group("g");
+  ASSERT_EQ(store.write(TestWrite{g, {}}.append(maker.batch(64, 16'000))), CHR_OK);
+  advices = 0;
+  EXPECT_EQ(store.read(store.all_of(g)).entries.size(), 64u);
+  EXPECT_GE(advices, 1) << "a page that cannot be read would be a signal";
+  EXPECT_LE(advices, 4) << "of 64 entries that lie side by side";
 }
 
 // A store whose free pages lie scattered: each freed entry of one group between two that another one keeps.
