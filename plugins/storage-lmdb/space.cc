@@ -45,25 +45,34 @@ Status Space::count_one(MDB_txn* txn, MDB_dbi dbi) {
   MDB_stat stat{};
   const int rc = mdb_stat(txn, dbi, &stat);
   if (rc != MDB_SUCCESS) return std::unexpected(lmdb_error(rc, "count pages"));
-  if (pages_.size() <= dbi) pages_.resize(dbi + 1);
-  pages_[dbi] = pages_of(stat);
+  counted_.emplace_back(dbi, pages_of(stat));
   return {};
 }
 
 Status Space::count(MDB_txn* txn, const std::vector<uint64_t>& groups) {
+  counted_.clear();
   for (const uint64_t group : groups) CHRONIK_CHECK(count_one(txn, env_->lane(group)));
   for (const MDB_dbi dbi : {MDB_dbi{0}, MDB_dbi{1}, env_->groups(), env_->keys()})
     CHRONIK_CHECK(count_one(txn, dbi));
+  return {};
+}
+
+void Space::take_count() {
+  for (const auto& [dbi, pages] : counted_) {
+    if (pages_.size() <= dbi) pages_.resize(dbi + 1);
+    pages_[dbi] = pages;
+  }
   uint64_t pages = 2;  // the two meta pages
   for (const uint64_t n : pages_) pages += n;
   live_ = pages * env_->page_size();
-  return {};
 }
 
 Status Space::count_all(MDB_txn* txn) {
   std::vector<uint64_t> lanes(kLanes);
   for (uint32_t i = 0; i < kLanes; ++i) lanes[i] = i;
-  return count(txn, lanes);
+  CHRONIK_CHECK(count(txn, lanes));
+  take_count();
+  return {};
 }
 
 uint64_t Space::ahead() const {

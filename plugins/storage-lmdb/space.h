@@ -34,9 +34,11 @@ class Space {
   };
   Space(Host host, std::shared_ptr<Env> env, Options options);
 
-  // Counts pages. Once at the start, and within each write transaction for the lanes that it touched.
-  Status count(MDB_txn* txn, const std::vector<uint64_t>& groups);
+  // Counts pages. Once at the start, and within each write transaction for the lanes that it touched; those
+  // count once it is committed, for one that finds no room leaves all as it was.
   Status count_all(MDB_txn* txn);
+  Status count(MDB_txn* txn, const std::vector<uint64_t>& groups);
+  void take_count();
 
   // Room for a drain that writes so many bytes of records, of this kind at most?
   bool has_room(Growth growth, uint64_t bytes, uint64_t entries);
@@ -76,6 +78,7 @@ class Space {
   Options options_;
   uint64_t capacity_;
   std::vector<uint64_t> pages_;  // by database handle
+  std::vector<std::pair<MDB_dbi, uint64_t>> counted_;
   std::atomic<uint64_t> live_{0};
   std::atomic<uint64_t> file_end_{0};
   bool disk_full_ = false;

@@ -182,7 +182,7 @@ Status Store::ripen_freed_pages() {
     Transaction transaction(host_, *env_, groups_);
     CHRONIK_CHECK(transaction.begin());
     CHRONIK_CHECK(contain([&] { return transaction.touch(); }));
-    CHRONIK_CHECK(contain([&] { return transaction.commit(); }));
+    CHRONIK_CHECK(contain([&] { return transaction.commit(*space_); }));
   }
   return {};
 }
@@ -240,10 +240,7 @@ Status Store::attempt_once(const Batch& batch, Growth allowed, Verdicts& verdict
     spoiler->purge = transaction.purging();
     return status;
   }
-  if (!transaction.is_empty()) {
-    CHRONIK_CHECK(contain([&] { return transaction.count(*space_); }));
-    CHRONIK_CHECK(contain([&] { return transaction.commit(); }));
-  }
+  if (!transaction.is_empty()) CHRONIK_CHECK(contain([&] { return transaction.commit(*space_); }));
   fences.publish([this](uint64_t group, const AppendFence& fence) { groups_.keep_fence(group, fence); });
   if (!transaction.is_empty()) after_commit(batch, transaction.effect(), started);
   return {};

@@ -122,8 +122,7 @@ Status Store::purge(uint64_t* spoiler) {
     *spoiler = transaction.purging();
     return status;
   }
-  CHRONIK_CHECK(contain([&] { return transaction.count(*space_); }));
-  CHRONIK_CHECK(contain([&] { return transaction.commit(); }));
+  CHRONIK_CHECK(contain([&] { return transaction.commit(*space_); }));
   generations_->freed(transaction.effect().freed, space_->live_bytes(), host_.now_ns());
   return {};
 }

@@ -98,17 +98,15 @@ Status Transaction::begin() {
   return {};
 }
 
-Status Transaction::count(Space& space) const {
-  std::vector<uint64_t> touched;
-  for (const auto& [id, working] : working_) touched.push_back(id);
-  return space.count(txn_, touched);
-}
-
-Status Transaction::commit() {
+Status Transaction::commit(Space& space) {
   for (auto& [id, working] : working_) {
     if (working.purged) CHRONIK_CHECK(finish_purge(working));
   }
+  std::vector<uint64_t> touched;
+  for (const auto& [id, working] : working_) touched.push_back(id);
+  CHRONIK_CHECK(space.count(txn_, touched));
   CHRONIK_CHECK(check(storage_lmdb::commit(std::exchange(txn_, nullptr)), "commit"));
+  space.take_count();
   for (const auto& [id, working] : working_) {
     groups_.publish(working.group);
     if (working.purged) groups_.purged(working.group);

@@ -39,10 +39,8 @@ class Transaction {
   Status purge(const Slice& slice, WarmBelow& warm);
   // Changes something that does not matter, so that the commit is one.
   Status touch();
-  // Tells how many pages are live now; before commit().
-  Status count(Space& space) const;
-  // Durable when it returns OK, and visible.
-  Status commit();
+  // Durable when it returns OK, and visible; space knows how many pages are live then.
+  Status commit(Space& space);
 
   bool is_empty() const { return working_.empty(); }
   // The group that an error of purge() is about, 0: none.
