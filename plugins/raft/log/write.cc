@@ -12,8 +12,9 @@ constexpr uint64_t kSmallKeys = 64u << 10;
 
 void Write::append(const std::vector<Entry>& entries) {
   entries_.reserve(entries.size());
+  payloads_.reserve(entries.size());
   for (const Entry& entry : entries) {
-    entries_.push_back({entry.header, entry.payload.slice()});
+    entries_.push_back({entry.header, payloads_.emplace_back(entry.payload).slice()});
     bytes_ += entry.payload.size();
   }
   chr_storage_step* step = add(CHR_STORAGE_APPEND);

@@ -15,8 +15,8 @@
 
 namespace chronik::raft {
 
-// Move-only: the steps point into it. Payloads and values of slices with a lease are borrowed until storage
-// took them.
+// Move-only: the steps point into it, and the payloads of entries are kept with it, as the log may drop them
+// while storage has no room in its queue. Values of slices with a lease are borrowed until storage took them.
 class Write {
  public:
   explicit Write(uint64_t group) : group_(group) {}
@@ -47,6 +47,7 @@ class Write {
   uint64_t group_;
   std::vector<chr_storage_step> steps_;
   std::vector<chr_entry> entries_;
+  std::vector<Payload> payloads_;
   std::forward_list<std::string> texts_;
   uint64_t bytes_ = 0;
 };

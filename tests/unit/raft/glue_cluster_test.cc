@@ -135,6 +135,28 @@ TEST(ThreeNodes, VoteWhileDataWaitsForStorage) {
   EXPECT_NE(cluster.leader("test/0"), 0);
 }
 
+// What waits for room in the queue of storage, when another leader brings something else in its place.
+TEST(ThreeNodes, KeepWhatWaitsForStorageAfterTheLogDroppedIt) {
+  Cluster cluster(3);
+  connect_all(&cluster);
+  cluster.open("test/0");
+  cluster.run(100);
+  ASSERT_EQ(cluster.leader("test/0"), 1);
+  cluster.node(1).break_storage(Node::Broken::kBehind);
+  cluster.isolate(1, true);
+  for (int i = 0; i < 5; ++i)
+    ASSERT_EQ(cluster.node(1).propose("test/0", std::string(100'000, 'd')), CHR_PENDING);
+  cluster.run(10'000);
+  const int32_t next = cluster.leader("test/0");
+  ASSERT_TRUE(next == 2 || next == 3);
+  ASSERT_EQ(cluster.node(next).propose("test/0", "kept"), CHR_PENDING);
+  cluster.isolate(1, false);
+  cluster.run(1'000);
+  cluster.node(1).break_storage(Node::Broken::kNothing);
+  cluster.run(3'000);
+  EXPECT_EQ(cluster.journal(1).applied, Texts{"kept"});
+}
+
 // Whatever the number of groups, and whatever they do.
 TEST(ThreeNodes, BeatOncePerIntervalAndPair) {
   Cluster cluster(3);
