@@ -12,7 +12,9 @@ namespace chronik::kafka {
 // Which other requests of a connection may be under way with one.
 enum class Company : uint8_t {
   kAll,
-  kOthers,  // none of its own API: it may wait, and its answer grows with the catalog, not with the request
+  // Those behind it: it starts once all before it are answered. What it says of leaders and offsets must hold
+  // when the client hears it, and its answer may grow with the catalog instead of the request.
+  kThoseBehind,
   kNone,
 };
 
@@ -30,7 +32,7 @@ struct ApiEntry {
 
 // The row of one handler. Min and Max must lie within what the codec knows.
 template <class Api, void (*Handle)(Broker&, Call<Api>), int16_t Min, int16_t Max, int16_t ListedMin = Min,
-          Company With = Company::kAll>
+          Company With = Company::kThoseBehind>
 constexpr ApiEntry api_entry() {
   static_assert(Min >= Api::Request::kMinVersion && Max <= Api::Request::kMaxVersion && Min <= Max);
   return {Api::kApi, Min, Max, ListedMin, With, [](Broker& broker, InFlight&& in_flight) -> Status {

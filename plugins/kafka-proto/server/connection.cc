@@ -51,12 +51,7 @@ bool Connection::must_wait(Bytes frame) const {
   const ApiEntry* const last = slots_.back().api;
   if (last != nullptr && last->company == Company::kNone) return true;
   const ApiEntry* const next = find_served(load_key(frame.data()));
-  return next != nullptr && must_not_be_beside(*next);
-}
-
-bool Connection::must_not_be_beside(const ApiEntry& next) const {
-  if (next.company != Company::kOthers) return next.company == Company::kNone;
-  return std::ranges::any_of(slots_, [&](const Slot& slot) { return slot.api == &next && !slot.done; });
+  return next != nullptr && next->company != Company::kAll;
 }
 
 uint64_t Connection::bytes_unread() const {

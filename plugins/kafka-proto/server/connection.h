@@ -3,9 +3,11 @@
 //
 // A connection lives on one shard. Requests of a connection are started in order and may be under way at the
 // same time, as long as their bytes stay below a bound, the client reads its answers, and few of those wait
-// for one before them; then it stops reading. A Fetch is under way alone, since its answer is large and leans
-// on pages of the store. Answers may come from any shard in any order. Hostile input (sizes, headers, HTTP or
-// TLS) is answered or logged with the peer's address, and ends the connection.
+// for one before them; then it stops reading. Only Produce and ApiVersions start before what stands before
+// them is answered, as what the others say may not be true any more by then; a Fetch is under way alone,
+// since its answer is large and leans on pages of the store. Answers may come from any shard in any order.
+// Hostile input (sizes, headers, HTTP or TLS) is answered or logged with the peer's address, and ends the
+// connection.
 #pragma once
 
 #include <chronik/net.h>
@@ -69,7 +71,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
   };
 
   bool must_wait(Bytes frame) const;
-  bool must_not_be_beside(const ApiEntry& next) const;
   uint64_t bytes_unread() const;
   bool starts_like_kafka(Bytes bytes);
   void start(chr_slice frame);

@@ -168,6 +168,18 @@ TEST_F(HeldAnswers, BehindAStuckOneAreBounded) {
   expect_all();
 }
 
+// A client whose Produce was stuck on a full disk was then told leaders of before.
+TEST_F(HeldAnswers, AreMadeWhenTheirTurnComes) {
+  client.send<Metadata>(1, all);
+  wide.host.run();
+  wide.add_topic("later");
+  wide.consensus.commit(wide.group("t"));
+  wide.host.advance(seconds(1));
+  client.receive<Produce>(9);
+  const MetadataResponse answer = client.receive<Metadata>(1);
+  EXPECT_TRUE(std::ranges::any_of(answer.topics, [](const auto& topic) { return topic.name == "later"; }));
+}
+
 TEST_F(HeldAnswers, ThatWaitForTheSameAreBounded) {
   wide.set_link(2, false);  // leaders are awaited now
   const uint64_t before = wide.metadata.images();
