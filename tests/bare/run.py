@@ -76,7 +76,7 @@ class Root:
         self.environment["CI"] = os.environ["CI"]
         if MAVEN_JAR.exists():
             shutil.copy(MAVEN_JAR, str(self.path) + DEFINITIONS)
-            self.environment["CHRONIK_KAFKA_MESSAGES"] = DEFINITIONS
+            self.environment["KAFKA_MESSAGE_DEFINITIONS"] = DEFINITIONS
 
     def start(self, command, **options):
         """bash -c COMMAND in the root; ends with this script, and all that it started with it."""

@@ -3,7 +3,7 @@
 
     schema_check.py [kafka-clients-x.y.z.jar | folder of JSON files]
 
-Without an argument: $CHRONIK_KAFKA_MESSAGES (jar or folder), then the jar in Maven's local repository. Without any,
+Without an argument: $KAFKA_MESSAGE_DEFINITIONS (jar or folder), then the jar in Maven's local repository. Without any,
 exit 77 ("skipped") on a developer's machine and 1 where $CI is set. Order, names, types, versions, nullability, tags and
 defaults must agree wherever the message has the field; names of structs are our own.
 """
@@ -156,10 +156,10 @@ def compare_message(api, message, kafka):
 
 
 def locate(argument):
-    for candidate in (argument, os.environ.get("CHRONIK_KAFKA_MESSAGES"), MAVEN_JAR if MAVEN_JAR.exists() else None):
+    for candidate in (argument, os.environ.get("KAFKA_MESSAGE_DEFINITIONS"), MAVEN_JAR if MAVEN_JAR.exists() else None):
         if candidate:
             return candidate
-    print("no definitions of Kafka: give the kafka-clients jar as argument or in CHRONIK_KAFKA_MESSAGES")
+    print("no definitions of Kafka: give the kafka-clients jar as argument or in KAFKA_MESSAGE_DEFINITIONS")
     sys.exit(1 if os.environ.get("CI") else SKIPPED)
 
 
