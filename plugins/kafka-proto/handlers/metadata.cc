@@ -231,17 +231,24 @@ void serve(const std::shared_ptr<Asking>& asking, const Catalog& catalog) {
 }  // namespace
 
 // A cluster that has just started knows its brokers in a moment. Where it takes longer, clients are told of
-// this node alone, and that all else has no leader yet.
+// this node alone, and that all else has no leader yet. A client that knows no other one asks it again and
+// again: a node that its cluster refuses, as its disk is empty, sends clients on to the next address they
+// have.
 void handle_metadata(Broker& broker, Call<Metadata> call) {
   if (asks_by_id_too_early(call)) return refuse(call);
   name_once(call);
   const auto asking = std::make_shared<Asking>(broker, std::move(call));
-  broker.catalog_waits->wait(broker.host.now_ns() + kFirstBrokersNs,
-                             [asking](const Catalog& catalog, bool over) {
-                               if (!over && !knows_brokers(asking->broker, catalog)) return false;
-                               serve(asking, catalog);
-                               return true;
-                             });
+  broker.catalog_waits->wait(broker.host.now_ns() + kFirstBrokersNs, [asking](const Catalog& catalog,
+                                                                              bool over) {
+    const bool alone = !knows_brokers(asking->broker, catalog);
+    if (alone && asking->broker.elections->has_found_no_cluster()) {
+      asking->call.end_connection("this node has found no cluster since its start; another one may know it");
+      return true;
+    }
+    if (alone && !over) return false;
+    serve(asking, catalog);
+    return true;
+  });
 }
 
 }  // namespace chronik::kafka

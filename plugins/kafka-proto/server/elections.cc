@@ -21,6 +21,7 @@ constexpr int8_t kAnswer = 2;
 constexpr size_t kItemBytes = 20;
 constexpr size_t kMostItems = 200'000;
 constexpr uint64_t kCutOffAfterNs = 1'000'000'000;
+constexpr uint64_t kFormsWithinNs = 10'000'000'000;
 constexpr uint64_t kElectionsNs = 500'000'000;  // how long they may well take once a link is lost
 
 constexpr chr_channel_v1 kChannel = {sizeof(chr_channel_v1), 1, thunk<&Elections::frame>,
@@ -54,9 +55,10 @@ ErrorCode transfer_error(chr_status code) {
 
 void Elections::controller_changed(int32_t controller) {
   if (controller >= 0) {
-    knew_controller_ = true;
+    knew_controller_.store(true, std::memory_order_relaxed);
     no_controller_since_ns_.store(0, std::memory_order_relaxed);
-  } else if (knew_controller_ && no_controller_since_ns_.load(std::memory_order_relaxed) == 0) {
+  } else if (knew_controller_.load(std::memory_order_relaxed) &&
+             no_controller_since_ns_.load(std::memory_order_relaxed) == 0) {
     no_controller_since_ns_.store(broker_.host.now_ns(), std::memory_order_relaxed);
   }
 }
@@ -64,6 +66,11 @@ void Elections::controller_changed(int32_t controller) {
 bool Elections::is_cut_off() const {
   const uint64_t since = no_controller_since_ns_.load(std::memory_order_relaxed);
   return since != 0 && broker_.host.now_ns() > since + kCutOffAfterNs;
+}
+
+bool Elections::has_found_no_cluster() const {
+  return !knew_controller_.load(std::memory_order_relaxed) &&
+         broker_.host.now_ns() > began_ns_ + kFormsWithinNs;
 }
 
 Status Elections::open() {

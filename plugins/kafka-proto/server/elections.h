@@ -26,7 +26,7 @@ class Elections {
   // One code for each item, in their order.
   using Done = std::function<void(const std::vector<ErrorCode>&)>;
 
-  explicit Elections(Broker& broker) : broker_(broker) {}
+  explicit Elections(Broker& broker) : broker_(broker), began_ns_(broker.host.now_ns()) {}
   Elections(const Elections&) = delete;
   Elections& operator=(const Elections&) = delete;
 
@@ -39,6 +39,8 @@ class Elections {
   // [any] Whether this node knew a leader of __meta and has known none for a second: no change will be made
   // soon.
   bool is_cut_off() const;
+  // [any] Whether it has known none since its start, for longer than a cluster takes to form.
+  bool has_found_no_cluster() const;
   // [any] A node was just lost, others are being elected: until when it is worth to wait for leaders.
   uint64_t leaders_expected_until_ns() const {
     return leaders_expected_until_ns_.load(std::memory_order_relaxed);
@@ -73,11 +75,12 @@ class Elections {
   Status send(int32_t to, std::vector<uint8_t> bytes);
 
   Broker& broker_;
+  const uint64_t began_ns_;
   uint32_t channel_ = 0;
   bool stopped_ = false;
   uint64_t last_number_ = 0;
   std::map<uint64_t, std::unique_ptr<Round>> rounds_;
-  bool knew_controller_ = false;
+  std::atomic<bool> knew_controller_ = false;
   std::atomic<uint64_t> no_controller_since_ns_ = 0;  // 0: one is known, or none was yet
   std::atomic<uint64_t> leaders_expected_until_ns_ = 0;
 };

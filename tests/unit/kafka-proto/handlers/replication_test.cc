@@ -181,6 +181,24 @@ TEST_F(ReplicationTest, ANodeThatKnowsNoBrokerYetWaitsAndThenTellsOfItself) {
   EXPECT_TRUE(client.open());
 }
 
+// Its disk is empty, say, and its cluster refuses it: a client that asked it first would ask nobody else.
+TEST_F(ReplicationTest, ANodeThatFindsNoClusterSendsClientsOn) {
+  TestBroker lost{{.start = false, .links = true}};
+  lost.metadata.set_controller(-1);
+  lost.start();
+  for (const int32_t id : {1, 2, 3}) lost.metadata.set_broker({id, "", 0, ""});
+  TestClient asks = lost.client();
+  MetadataRequest request;
+  request.topics.emplace().emplace_back().name = "t";
+  int32_t asked = asks.send<Metadata>(12, request);
+  lost.host.advance(seconds(2));
+  EXPECT_EQ(asks.receive<Metadata>(12, asked).brokers.size(), 1u) << "it may be about to form";
+  lost.host.advance(seconds(10));
+  asked = asks.send<Metadata>(12, request);
+  lost.host.run();
+  EXPECT_FALSE(asks.open());
+}
+
 // A failover is when all clients ask at once.
 TEST_F(ReplicationTest, ClientsThatWaitForALeaderCostNothingMeanwhile) {
   add("t");
