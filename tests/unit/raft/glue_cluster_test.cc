@@ -8,18 +8,12 @@ namespace {
 
 using Texts = std::vector<std::string>;
 
-void connect_all(Cluster* cluster) {
-  cluster->link(1, 2, true);
-  cluster->link(1, 3, true);
-  cluster->link(2, 3, true);
-}
-
 TEST(ThreeNodes, ElectThePreferredOneAsSoonAsAQuorumIsConnected) {
   Cluster cluster(3);
   cluster.open("test/0");
   cluster.run(50);
   EXPECT_EQ(cluster.leader("test/0"), 0);
-  connect_all(&cluster);
+  cluster.connect_all();
   cluster.run(50);
   EXPECT_EQ(cluster.leader("test/0"), 1);
   EXPECT_EQ(cluster.journal(2).roles.back(), "follower 1 1");
@@ -27,7 +21,7 @@ TEST(ThreeNodes, ElectThePreferredOneAsSoonAsAQuorumIsConnected) {
 
 TEST(ThreeNodes, ReplicateAndApplyTheSame) {
   Cluster cluster(3);
-  connect_all(&cluster);
+  cluster.connect_all();
   cluster.open("test/0");
   cluster.run(100);
   Node& leader = cluster.node(cluster.leader("test/0"));
@@ -43,7 +37,7 @@ TEST(ThreeNodes, ReplicateAndApplyTheSame) {
 
 TEST(ThreeNodes, GoOnWithinMillisecondsWhenTheLeadersLinksBreak) {
   Cluster cluster(3);
-  connect_all(&cluster);
+  cluster.connect_all();
   cluster.open("test/0");
   cluster.run(100);
   ASSERT_EQ(cluster.leader("test/0"), 1);
@@ -63,7 +57,7 @@ TEST(ThreeNodes, GoOnWithinMillisecondsWhenTheLeadersLinksBreak) {
 
 TEST(ThreeNodes, BringUpAFollowerFromStorage) {
   Cluster cluster(3);
-  connect_all(&cluster);
+  cluster.connect_all();
   cluster.open("test/0");
   cluster.run(100);
   const int32_t lead = cluster.leader("test/0");
@@ -83,7 +77,7 @@ TEST(ThreeNodes, BringUpAFollowerFromStorage) {
 // Storage still holds what the new leader replaced as long as its write is on its way.
 TEST(ThreeNodes, NeverReadWhatIsAboutToBeOverwritten) {
   Cluster cluster(3);
-  connect_all(&cluster);
+  cluster.connect_all();
   cluster.open("test/0");
   cluster.run(100);
   ASSERT_EQ(cluster.leader("test/0"), 1);
@@ -113,7 +107,7 @@ TEST(ThreeNodes, NeverReadWhatIsAboutToBeOverwritten) {
 // other one.
 TEST(ThreeNodes, VoteWhileDataWaitsForStorage) {
   Cluster cluster(3);
-  connect_all(&cluster);
+  cluster.connect_all();
   cluster.open("busy/0");
   cluster.open("test/0");
   cluster.run(100);
@@ -138,7 +132,7 @@ TEST(ThreeNodes, VoteWhileDataWaitsForStorage) {
 // What waits for room in the queue of storage, when another leader brings something else in its place.
 TEST(ThreeNodes, KeepWhatWaitsForStorageAfterTheLogDroppedIt) {
   Cluster cluster(3);
-  connect_all(&cluster);
+  cluster.connect_all();
   cluster.open("test/0");
   cluster.run(100);
   ASSERT_EQ(cluster.leader("test/0"), 1);
@@ -160,7 +154,7 @@ TEST(ThreeNodes, KeepWhatWaitsForStorageAfterTheLogDroppedIt) {
 // Whatever the number of groups, and whatever they do.
 TEST(ThreeNodes, BeatOncePerIntervalAndPair) {
   Cluster cluster(3);
-  connect_all(&cluster);
+  cluster.connect_all();
   for (int i = 0; i < 20; ++i) cluster.open("test/" + std::to_string(i));
   cluster.run(3000);
   cluster.count(true);
@@ -172,7 +166,7 @@ TEST(ThreeNodes, BeatOncePerIntervalAndPair) {
 
 TEST(ThreeNodes, ElectAtOnceWhenALeaderGivesItsGroupUp) {
   Cluster cluster(3);
-  connect_all(&cluster);
+  cluster.connect_all();
   cluster.open("test/0");
   cluster.run(1000);
   ASSERT_EQ(cluster.leader("test/0"), 1);
@@ -185,7 +179,7 @@ TEST(ThreeNodes, ElectAtOnceWhenALeaderGivesItsGroupUp) {
 // it.
 TEST(ThreeNodes, LetAnotherOneLeadBeforeTheyClose) {
   Cluster cluster(3);
-  connect_all(&cluster);
+  cluster.connect_all();
   cluster.open("test/0");
   cluster.run(1000);
   ASSERT_EQ(cluster.leader("test/0"), 1);
@@ -212,7 +206,7 @@ TEST(ThreeNodes, LetAnotherOneLeadBeforeTheyClose) {
 
 TEST(ThreeNodes, CloseAtOnceWhereNobodyCanTakeOver) {
   Cluster cluster(3);
-  connect_all(&cluster);
+  cluster.connect_all();
   cluster.open("test/0");
   cluster.run(1000);
   cluster.isolate(1, true);
@@ -223,7 +217,7 @@ TEST(ThreeNodes, CloseAtOnceWhereNobodyCanTakeOver) {
 TEST(ThreeNodes, CloseWithoutAnAnswer) {
   for (const bool links_break : {false, true}) {
     Cluster cluster(3);
-    connect_all(&cluster);
+    cluster.connect_all();
     cluster.open("test/0");
     cluster.run(1000);
     cluster.lose(1, 2, true);
@@ -248,7 +242,7 @@ TEST(ThreeNodes, CloseWithoutAnAnswer) {
 // Nobody waits for a timeout: the others still commit, and one of them takes over.
 TEST(ThreeNodes, TakeOverFromALeaderWhoseDiskStalls) {
   Cluster cluster(3);
-  connect_all(&cluster);
+  cluster.connect_all();
   cluster.open("test/0");
   cluster.run(1000);
   ASSERT_EQ(cluster.leader("test/0"), 1);
@@ -276,7 +270,7 @@ TEST(ThreeNodes, TakeOverFromALeaderWhoseDiskStalls) {
 // The preferred one asks first; where its log is behind the next one follows, long before a timeout.
 TEST(ThreeNodes, ElectWhoHasTheLogWhenAllStartAgain) {
   Cluster cluster(3);
-  connect_all(&cluster);
+  cluster.connect_all();
   cluster.open("test/0");
   cluster.run(1000);
   cluster.isolate(1, true);
@@ -291,14 +285,14 @@ TEST(ThreeNodes, ElectWhoHasTheLogWhenAllStartAgain) {
     cluster.node(id).open("test/0", &cluster.journal(id));
   }
   cluster.run(100);
-  connect_all(&cluster);
+  cluster.connect_all();
   cluster.run(200);
   EXPECT_EQ(cluster.leader("test/0"), 2);
 }
 
 TEST(ThreeNodes, GiveLeadershipBackToThePreferredOne) {
   Cluster cluster(3);
-  connect_all(&cluster);
+  cluster.connect_all();
   for (int i = 0; i < 12; ++i) cluster.open("test/" + std::to_string(i));
   cluster.run(1000);
   cluster.isolate(1, true);
@@ -322,7 +316,7 @@ TEST(ThreeNodes, GiveLeadershipBackToThePreferredOne) {
 
 TEST(ThreeNodes, DoNotCountANodeThatDoesNotHaveTheGroup) {
   Cluster cluster(3);
-  connect_all(&cluster);
+  cluster.connect_all();
   cluster.open("test/0");
   cluster.run(1000);
   ASSERT_EQ(cluster.leader("test/0"), 1);
@@ -337,7 +331,7 @@ TEST(ThreeNodes, DoNotCountANodeThatDoesNotHaveTheGroup) {
 
 TEST(ThreeNodes, KeepWhatAFollowerThatIsAwayStillNeeds) {
   Cluster cluster(3);
-  connect_all(&cluster);
+  cluster.connect_all();
   cluster.open("test/0");
   cluster.run(100);
   Node& leader = cluster.node(1);
@@ -363,7 +357,7 @@ TEST(ThreeNodes, KeepWhatAFollowerThatIsAwayStillNeeds) {
 // While a full storage still holds what a new leader overwrote, a reader must not get to see it.
 TEST(ThreeNodes, NeverReadFromStorageWhatTheLogHasDropped) {
   Cluster cluster(3, 13'200'000);  // of which a sixteenth is kept from entries
-  connect_all(&cluster);
+  cluster.connect_all();
   cluster.open("test/0");
   cluster.run(100);
   ASSERT_EQ(cluster.leader("test/0"), 1);
@@ -396,7 +390,7 @@ TEST(ThreeNodes, NeverReadFromStorageWhatTheLogHasDropped) {
 // then.
 TEST(ThreeNodes, TruncateWhatAFullStorageRefused) {
   Cluster cluster(3, 13'200'000);
-  connect_all(&cluster);
+  cluster.connect_all();
   cluster.open("test/0");
   cluster.run(100);
   Node& old_leader = cluster.node(1);
@@ -421,7 +415,7 @@ TEST(ThreeNodes, TruncateWhatAFullStorageRefused) {
 // A quiet group has no message that would tell; the beats that come again have to.
 TEST(ThreeNodes, KnowTheirLeaderAgainAfterASilence) {
   Cluster cluster(3);
-  connect_all(&cluster);
+  cluster.connect_all();
   cluster.open("test/0");
   cluster.run(1000);
   ASSERT_EQ(cluster.leader("test/0"), 1);
@@ -438,7 +432,7 @@ TEST(ThreeNodes, KnowTheirLeaderAgainAfterASilence) {
 
 TEST(ThreeNodes, HandLeadershipOver) {
   Cluster cluster(3);
-  connect_all(&cluster);
+  cluster.connect_all();
   cluster.open("test/0");
   cluster.run(100);
   ASSERT_EQ(cluster.leader("test/0"), 1);
@@ -457,7 +451,7 @@ TEST(ThreeNodes, HandLeadershipOver) {
 
 TEST(ThreeNodes, ConfirmABarrierWithAMajority) {
   Cluster cluster(3);
-  connect_all(&cluster);
+  cluster.connect_all();
   cluster.open("test/0");
   cluster.run(100);
   chr_done done{};
@@ -482,7 +476,7 @@ TEST(ThreeNodes, ConfirmABarrierWithAMajority) {
 
 TEST(ThreeNodes, WaitForTheNumberOfCopiesAskedFor) {
   Cluster cluster(3);
-  connect_all(&cluster);
+  cluster.connect_all();
   cluster.open("test/0");
   cluster.run(100);
   Node& leader = cluster.node(1);
@@ -498,7 +492,7 @@ TEST(ThreeNodes, WaitForTheNumberOfCopiesAskedFor) {
 
 TEST(ThreeNodes, IgnoreFramesThatAreGarbage) {
   Cluster cluster(3);
-  connect_all(&cluster);
+  cluster.connect_all();
   cluster.open("test/0");
   cluster.run(100);
   Node& node = cluster.node(2);

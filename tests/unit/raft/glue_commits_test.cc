@@ -13,9 +13,7 @@ using std::chrono::microseconds;
 // Three nodes, the first of which leads this many groups.
 struct Led {
   explicit Led(int groups) : followers(static_cast<size_t>(groups)), cluster(3) {
-    cluster.link(1, 2, true);
-    cluster.link(1, 3, true);
-    cluster.link(2, 3, true);
+    cluster.connect_all();
     for (size_t i = 0; i < followers.size(); ++i)
       for (int32_t id = 1; id <= 3; ++id)
         cluster.node(id).open(name(i), &followers[i][static_cast<size_t>(id - 1)]);

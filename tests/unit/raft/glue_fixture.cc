@@ -381,6 +381,12 @@ void Cluster::link(int32_t a, int32_t b, bool up) {
   node(b).host.set_link("raft", a, up);
 }
 
+void Cluster::connect_all() {
+  const auto n = static_cast<int32_t>(nodes_.size());
+  for (int32_t a = 1; a <= n; ++a)
+    for (int32_t b = a + 1; b <= n; ++b) link(a, b, true);
+}
+
 void Cluster::isolate(int32_t id, bool isolated) {
   for (int32_t other = 1; other <= static_cast<int32_t>(nodes_.size()); ++other)
     if (other != id) link(id, other, !isolated);

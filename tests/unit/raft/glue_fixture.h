@@ -112,6 +112,7 @@ class Cluster {
   // On all of the voters, by default on all nodes; the others join.
   void open(const std::string& name, const std::vector<int32_t>& voters = {});
   void link(int32_t a, int32_t b, bool up);
+  void connect_all();
   void isolate(int32_t id, bool isolated);
   // What the two send one another vanishes, while their links stay up.
   void lose(int32_t a, int32_t b, bool lost) { lost_[{a, b}] = lost_[{b, a}] = lost; }

@@ -10,9 +10,7 @@ constexpr size_t kRecord = 100'000;
 class FullCluster : public ::testing::Test {
  protected:
   FullCluster() {
-    cluster_.link(1, 2, true);
-    cluster_.link(1, 3, true);
-    cluster_.link(2, 3, true);
+    cluster_.connect_all();
     cluster_.open("test/0");
     cluster_.run(100);
   }
@@ -115,7 +113,7 @@ TEST_F(FullCluster, OpensAgain) {
     cluster_.node(id).start();
     cluster_.node(id).open("test/0", &cluster_.journal(id));
   }
-  for (const auto& [a, b] : {std::pair(1, 2), std::pair(1, 3), std::pair(2, 3)}) cluster_.link(a, b, true);
+  cluster_.connect_all();
   cluster_.run(5'000);
   const int32_t next = cluster_.leader("test/0");
   ASSERT_NE(next, 0);
@@ -131,9 +129,7 @@ TEST_F(FullCluster, TrimsOnlyAtTheLeaderWhereThereIsRoom) {
 // The leader alone is full: another one, which has all that it has, takes over.
 TEST(FullLeader, GivesLeadershipToWhoeverHasRoom) {
   Cluster cluster(3, kCapacity);
-  cluster.link(1, 2, true);
-  cluster.link(1, 3, true);
-  cluster.link(2, 3, true);
+  cluster.connect_all();
   cluster.open("test/0");
   cluster.run(100);
   for (int i = 0; i < 60; ++i) {
@@ -154,9 +150,7 @@ TEST(FullLeader, GivesLeadershipToWhoeverHasRoom) {
 // term was written: a restart must not take the stale ones for committed.
 TEST(FullFollower, DoesNotTakeForCommittedWhatIsStale) {
   Cluster cluster(3, 13'200'000);
-  cluster.link(1, 2, true);
-  cluster.link(1, 3, true);
-  cluster.link(2, 3, true);
+  cluster.connect_all();
   cluster.open("test/0");
   cluster.run(100);
   Node& old_leader = cluster.node(1);

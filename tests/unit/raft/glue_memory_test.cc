@@ -129,9 +129,7 @@ TEST(Memory, ASmallBatchDoesNotKeepWhatItCameIn) {
 // A follower's hint of what is committed was as old as its last election.
 TEST(Memory, ARestartLooksAtFewEntriesOfALongLog) {
   Cluster cluster(3);
-  cluster.link(1, 2, true);
-  cluster.link(1, 3, true);
-  cluster.link(2, 3, true);
+  cluster.connect_all();
   cluster.open("test/0");
   cluster.run(100);
   ASSERT_EQ(cluster.leader("test/0"), 1);
@@ -153,12 +151,6 @@ TEST(Memory, ARestartLooksAtFewEntriesOfALongLog) {
   cluster.isolate(2, false);
   cluster.run(500);
   EXPECT_EQ(after.applied.size(), 20'000u);
-}
-
-void connect_all(Cluster* cluster) {
-  cluster->link(1, 2, true);
-  cluster->link(1, 3, true);
-  cluster->link(2, 3, true);
 }
 
 // ---- what is not on the disk of a node
@@ -203,7 +195,7 @@ TEST(Unwritten, OneBatchMayBeLarger) {
 
 TEST(Unwritten, AFollowerTakesNoMoreThanThatAndCatchesUp) {
   Cluster cluster(3);
-  connect_all(&cluster);
+  cluster.connect_all();
   cluster.isolate(2, true);
   cluster.node(2).restart_with("max_unwritten", 1 << 20);
   cluster.isolate(2, false);
@@ -227,7 +219,7 @@ TEST(Unwritten, AFollowerTakesNoMoreThanThatAndCatchesUp) {
 // They are asked where they are, which they can answer, not sent again and again what they have no room for.
 TEST(Unwritten, FollowersWithoutRoomKeepTheirLeader) {
   Cluster cluster(3);
-  connect_all(&cluster);
+  cluster.connect_all();
   for (const int32_t id : {2, 3}) {
     cluster.isolate(id, true);
     cluster.node(id).restart_with("max_unwritten", 1 << 20);
@@ -254,7 +246,7 @@ TEST(Unwritten, FollowersWithoutRoomKeepTheirLeader) {
 TEST(PeerWindow, AllGroupsTogetherStayWithinIt) {
   constexpr size_t kGroups = 27;
   Cluster cluster(3);
-  connect_all(&cluster);
+  cluster.connect_all();
   const auto name = [](size_t i) { return "test/" + std::to_string(i); };
   for (size_t i = 0; i < kGroups; ++i) cluster.open(name(i));
   cluster.run(200);
@@ -280,7 +272,7 @@ TEST(PeerWindow, AllGroupsTogetherStayWithinIt) {
 // What goes to a replica that no longer takes part is never answered.
 TEST(PeerWindow, AReplicaThatStoppedDoesNotShutItForOthers) {
   Cluster cluster(3);
-  connect_all(&cluster);
+  cluster.connect_all();
   cluster.open("stopped/0");
   cluster.open("test/0");
   cluster.run(200);
@@ -302,7 +294,7 @@ TEST(PeerWindow, AReplicaThatStoppedDoesNotShutItForOthers) {
 // A leader that was held back and lost its lead was told of room in every turn of its shard, without end.
 TEST(PeerWindow, AGroupThatLeadsNoMoreWaitsForNone) {
   Cluster cluster(3);
-  connect_all(&cluster);
+  cluster.connect_all();
   cluster.open("test/0");
   cluster.run(200);
   ASSERT_EQ(cluster.leader("test/0"), 1);
@@ -364,7 +356,7 @@ TEST(PeerWindow, TellsThoseWhoWaitInTheirOrder) {
 TEST(Memory, ManyTinyEntriesGoInSeveralFrames) {
   constexpr size_t kEntries = 300'000, kAtOnce = 1000;
   Cluster cluster(3);
-  connect_all(&cluster);
+  cluster.connect_all();
   cluster.open("test/0");
   cluster.run(200);
   ASSERT_EQ(cluster.leader("test/0"), 1);

@@ -12,17 +12,12 @@ using Texts = std::vector<std::string>;
 class Mending : public ::testing::Test {
  protected:
   Mending() {
-    connect_all();
+    cluster_.connect_all();
     cluster_.open("test/0");
     cluster_.run(100);
     EXPECT_EQ(cluster_.leader("test/0"), 1);
   }
 
-  void connect_all() {
-    cluster_.link(1, 2, true);
-    cluster_.link(1, 3, true);
-    cluster_.link(2, 3, true);
-  }
   void write(const Texts& texts) {
     Node& leader = cluster_.node(cluster_.leader("test/0"));
     for (const std::string& text : texts) {
@@ -57,7 +52,7 @@ class Mending : public ::testing::Test {
     cluster_.run(20'000);
     EXPECT_EQ(cluster_.leader("test/0"), 0) << "neither has all that was acknowledged";
     cluster_.lose(1, 3, false);
-    connect_all();
+    cluster_.connect_all();
     expect_all_is_whole();
   }
   void expect_all_is_whole() {
@@ -90,7 +85,7 @@ TEST_F(Mending, ALeaderHandsOverAndFetchesWhatIsDamaged) {
   expect_all_is_whole();
   restart(1);
   EXPECT_EQ(log_end(1), 31);
-  connect_all();
+  cluster_.connect_all();
   expect_all_is_whole();
 }
 
@@ -102,7 +97,7 @@ class MendingAfterRestart : public Mending,
 TEST_P(MendingAfterRestart, AFollowerFetchesWhatItLacks) {
   write({"a", "b", "c", "d", "e"});
   restart(3, GetParam().first, GetParam().second);
-  connect_all();
+  cluster_.connect_all();
   cluster_.run(2000);
   EXPECT_FALSE(cluster_.node(3).is_damaged());
   EXPECT_EQ(cluster_.journal(3).applied, written_);
@@ -127,7 +122,7 @@ TEST_F(Mending, AFollowerOpensBeforeItHasWhatItLacks) {
   ASSERT_EQ(cluster_.leader("test/0"), 2);
   restart(3, 4);
   EXPECT_EQ(cluster_.journal(3).applied, (Texts{"a", "b"}));
-  connect_all();
+  cluster_.connect_all();
   expect_all_is_whole();
 }
 
@@ -179,7 +174,7 @@ TEST_F(Mending, TwoDamagedDisksWaitForTheThird) {
   cluster_.run(30'000);
   EXPECT_EQ(cluster_.leader("test/0"), 0);
   EXPECT_TRUE(cluster_.node(1).is_damaged() && cluster_.node(2).is_damaged()) << "nothing was deleted";
-  connect_all();
+  cluster_.connect_all();
   expect_all_is_whole();
 }
 
@@ -187,7 +182,7 @@ TEST_F(Mending, TwoDamagedDisksWaitForTheThird) {
 TEST_F(Mending, NothingIsDroppedWhereAllAreDamaged) {
   write({"a", "b", "c", "d", "e"});
   for (int32_t id = 1; id <= 3; ++id) restart(id, 4);
-  connect_all();
+  cluster_.connect_all();
   cluster_.run(60'000);
   EXPECT_EQ(cluster_.leader("test/0"), 0);
   for (int32_t id = 1; id <= 3; ++id) {
@@ -210,7 +205,7 @@ TEST_F(Mending, ASnapshotComesWhereTheLeaderHasNoMoreOfIt) {
               CHR_PENDING);
   });
   cluster_.run(100);
-  connect_all();
+  cluster_.connect_all();
   cluster_.run(2000);
   EXPECT_TRUE(cluster_.node(3).host.logged("installed a snapshot"));
   EXPECT_EQ(cluster_.journal(3).applied, written_);
@@ -240,7 +235,7 @@ TEST_F(Mending, TheLogStaysWhereItCannotBeCut) {
 TEST_F(Mending, AFullFollowerIsTrimmedAsFarAsItsLogGoes) {
   write({"a", "b", "c", "d", "e"});
   restart(3);  // nothing of it is in memory any more
-  connect_all();
+  cluster_.connect_all();
   cluster_.run(1000);
   Node& full = cluster_.node(3);
   full.break_storage(Node::Broken::kFull);
@@ -271,11 +266,8 @@ TEST_F(Mending, AGroupThatWaitsForALeaderCloses) {
 // Storages without space: what is damaged makes room for what comes in its place.
 TEST(MendingWhileFull, ComesBackOnceThereIsRoom) {
   Cluster cluster(3, 4'000'000, true);
-  const auto connect_all = [&cluster] {
-    for (const auto& [a, b] : {std::pair(1, 2), std::pair(1, 3), std::pair(2, 3)}) cluster.link(a, b, true);
-  };
   const auto end = [&cluster](int32_t id) { return cluster.node(id).bounds("test/0").high_watermark; };
-  connect_all();
+  cluster.connect_all();
   cluster.open("test/0");
   cluster.run(100);
   for (int i = 0; i < 60; ++i) {
@@ -290,7 +282,7 @@ TEST(MendingWhileFull, ComesBackOnceThereIsRoom) {
   cluster.node(3).start();
   cluster.journal(3) = Journal{};
   cluster.node(3).open("test/0", &cluster.journal(3));
-  connect_all();
+  cluster.connect_all();
   cluster.run(10'000);
   EXPECT_FALSE(cluster.node(3).is_damaged());
   EXPECT_EQ(end(3), end(1));

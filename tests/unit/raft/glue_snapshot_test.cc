@@ -11,8 +11,7 @@ using Texts = std::vector<std::string>;
 class Snapshots : public ::testing::Test {
  protected:
   Snapshots() {
-    for (int32_t a = 1; a <= 4; ++a)
-      for (int32_t b = a + 1; b <= 4; ++b) cluster_.link(a, b, true);
+    cluster_.connect_all();
     cluster_.open("test/0", {1, 2, 3});
     cluster_.run(100);
     EXPECT_EQ(cluster_.leader("test/0"), 1);
