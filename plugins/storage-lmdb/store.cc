@@ -285,20 +285,20 @@ void Store::fail_store(const Error& error) {
 // Where what is free lies scattered, small writes pass while large ones are refused: the store is full as
 // long as those come.
 void Store::note_room(const Batch& batch, Growth growth) {
-  uint64_t refused = 0, written = 0;
+  std::optional<uint64_t> refused, written;  // bytes of the largest
   for (const OwnedWrite& write : batch) {
-    if (write.growth() > growth) refused = std::max(refused, write.bytes());
-    if (write.growth() == Growth::kData) written = std::max(written, write.bytes());
+    if (write.growth() > growth) refused = std::max(refused.value_or(0), write.bytes());
+    if (write.growth() == Growth::kData) written = std::max(written.value_or(0), write.bytes());
   }
   const uint64_t now = host_.now_ns();
-  if (refused != 0) {
-    refused_bytes_ = refused;
+  if (refused) {
+    refused_bytes_ = *refused;
     refused_ns_ = now;
     note_full(true);
-  } else if (written != 0 && (written >= refused_bytes_ || now - refused_ns_ >= kSayFullForNs)) {
+  } else if (written && (*written >= refused_bytes_ || now - refused_ns_ >= kSayFullForNs)) {
     space_->data_was_written();
     note_full(false);
-  } else if (written == 0 && space_->has_room_again()) {
+  } else if (!written && space_->has_room_again()) {
     note_full(false);
   }
 }

@@ -107,8 +107,9 @@ chr_status Group::propose(uint64_t expected_term, const chr_proposal* items, uin
   return CHR_PENDING;
 }
 
-// At all replicas, not only at this one, which a full storage or a restart lets know less than it has.
-// Commands take no offset: where there are no records, those that came lie below the end all the same.
+// Whether the log starts there at all replicas, as an entry told them: this one may be ahead where its
+// storage is full, and does not know what it was told before a restart. Commands take no offset: where there
+// are no records, those that came lie below the end all the same.
 bool Group::starts_at(int64_t offset) const {
   if (offset > agreed_start_) return false;
   if (offset != log_start_ || offset != raft_->log().end_offset()) return offset <= log_start_;
