@@ -5,8 +5,9 @@
     tap.beats                           # {(from port, to port): [seconds, ...]}: heartbeats of each direction of each connection
     tap.pre_votes                       # [(seconds, from port, to port), ...]
     tap.missed                          # packets that came faster than they were taken
+    tap.sent_again                      # segments that TCP sent again: on a busy machine also where nothing was lost (RFC 8985, 7)
 
-Times are of CLOCK_REALTIME. What is read of a packet is its first kSnap bytes: the control lane's frames, which begin with it.
+A heartbeat that TCP sent again counts once, at its first time. Times are of CLOCK_REALTIME. What is read of a packet is its first kSnap bytes: the control lane's frames, which begin with it.
 """
 import ctypes
 import socket
@@ -95,7 +96,8 @@ def port_filter(ports):
 
 class WireTap:
     def __init__(self, ports):
-        self.beats, self.pre_votes, self.missed = {}, [], 0
+        self.beats, self.pre_votes, self.missed, self.sent_again = {}, [], 0, 0
+        self.next = {}  # (from port, to port): the TCP sequence number behind all that was seen
         self.over = False
         self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)  # takes nothing before it is bound
         program, n = port_filter(ports)
@@ -123,13 +125,25 @@ class WireTap:
         total = int.from_bytes(packet[16:18], "big")
         tcp = 14 + ip_size
         ends = struct.unpack_from(">HH", packet, tcp)
-        payload = packet[tcp + (packet[tcp + 12] >> 4) * 4:14 + total if total else None]
+        start = tcp + (packet[tcp + 12] >> 4) * 4
+        end = 14 + total if total else len(packet)
+        sequence = struct.unpack_from(">I", packet, tcp + 4)[0]
+        known = self.seen_before(ends, sequence, end - start)
+        self.sent_again += known > 0
+        payload = packet[start + known:end]
         for frame in frames(payload):
             for kind in kinds(frame):
                 if kind == "beat":
                     self.beats.setdefault(ends, []).append(at)
                 elif kind == PRE_VOTE:
                     self.pre_votes.append((at, *ends))
+
+    def seen_before(self, ends, sequence, size):
+        """How many of a segment's first bytes an earlier segment had."""
+        ahead = (self.next.get(ends, sequence) - sequence + 2**31) % 2**32 - 2**31
+        if size > ahead:
+            self.next[ends] = (sequence + size) % 2**32
+        return min(max(ahead, 0), size)
 
     def __enter__(self):
         self.reader.start()

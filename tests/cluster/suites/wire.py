@@ -81,13 +81,14 @@ class Run(Suite):
         self.expect(load.returncode == 0, f"{how}: every record was acknowledged")
         self.expect(tap.missed == 0, f"{how}: packets that were missed: {tap.missed}")
         self.expect(won == 0, f"{how}: elections: {won}")
-        self.judge(tap.beats, seconds, how, share)
+        self.judge(tap.beats, tap.sent_again, seconds, how, share)
 
-    def judge(self, beats, seconds, how, share):
+    def judge(self, beats, sent_again, seconds, how, share):
         pairs = len(beats)
         self.expect(pairs == 6, f"{how}: directions of node pairs that had heartbeats, three pairs both ways: {pairs}")
         frames = [len(times) for times in beats.values()]
-        self.say(f"{how}: frames of each direction: {sorted(frames)}; {1000 * seconds / INTERVAL:.0f} intervals passed")
+        self.say(f"{how}: frames of each direction: {sorted(frames)}; {1000 * seconds / INTERVAL:.0f} intervals passed; "
+                 f"segments that TCP sent again: {sent_again}")
         # The first may be almost an interval late.
         spare = min(1000 * (times[-1] - times[0]) / INTERVAL + 3 - len(times) for times in beats.values())
         self.expect(spare >= 0, f"{how}: no more than one frame each way and interval")
