@@ -2,7 +2,7 @@
 //
 // The first bytes choose the topic's configs; the rest is a batch, as it is and with a CRC that fits, so that
 // the checks behind the CRC are reached, too.
-#include <records/record_stream.h>
+#include <records/record.h>
 #include <records/validate.h>
 
 #include <cstdint>
@@ -35,14 +35,11 @@ void read_back(const AdmittedBatch& batch, Codecs& codecs) {
   const auto plain = codecs.decompress(*batch.header.compression(),
                                        Bytes(batch.bytes).subspan(kBatchHeaderSize), uint64_t{1} << 30);
   require(plain.has_value());
-  RecordStream records{Bytes(*plain)};
-  Record record;
   int32_t count = 0;
-  for (;; ++count) {
-    const auto more = records.next(record);
-    require(more.has_value());
-    if (!*more) break;
-    require(decode_headers(record).size() == static_cast<size_t>(record.header_count));
+  for (Bytes records(*plain); !records.empty(); ++count) {
+    const auto record = decode_record(records);
+    require(record.has_value());
+    require(decode_headers(*record).size() == static_cast<size_t>(record->header_count));
   }
   require(count == batch.header.record_count);
 }

@@ -3,7 +3,7 @@
 #include "kafka-proto/partition/offsets.h"
 #include "kafka-proto/partition/partition.h"
 #include "kafka-proto/partition/status.h"
-#include "kafka-proto/records/record_stream.h"
+#include "kafka-proto/records/record_scan.h"
 
 namespace chronik::kafka {
 namespace {
@@ -24,15 +24,15 @@ Result<Located> locate(Bytes bytes, int64_t at_least) {
   const Bytes records = bytes.subspan(kBatchHeaderSize, header.size() - kBatchHeaderSize);
   Codecs codecs;
   const Compression codec = header.compression().value_or(Compression::kNone);
-  RecordStream stream{records};
+  RecordScan scan{records};
   if (codec != Compression::kNone) {
     // It passed the bound of Produce when it came, whatever the bound is now.
     CHRONIK_TRY(Decompression * run, codecs.start(codec, records, UINT64_MAX));
-    stream = RecordStream(*run);
+    scan = RecordScan(*run);
   }
-  Record record;
+  RecordFields record;
   for (;;) {
-    CHRONIK_TRY(const bool more, stream.next(record));
+    CHRONIK_TRY(const bool more, scan.next(record));
     if (!more) return Located{};
     const int64_t timestamp = header.base_timestamp + record.timestamp_delta;
     if (timestamp >= at_least) return Located{header.base_offset + record.offset_delta, timestamp};

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "builder.h"
-#include "record_stream.h"
+#include "record_scan.h"
 
 namespace chronik::kafka {
 
@@ -154,8 +154,8 @@ class RecordCheck {
         most_errors_(context.most_record_errors) {}
 
   // The largest timestamp, or what is wrong. Once per object.
-  Checked<int64_t> run(RecordStream records) {
-    Record record;
+  Checked<int64_t> run(RecordScan records) {
+    RecordFields record;
     for (;;) {
       auto more = records.next(record);
       if (!more) return unreadable(std::move(more).error());
@@ -178,13 +178,13 @@ class RecordCheck {
                   fmt::format("a batch says it holds {} records, it holds {}", header_.record_count, found));
   }
 
-  void check(const Record& record) {
+  void check(const RecordFields& record) {
     // A client that claims LogAppendTime makes the header's timestamp that of every record.
     const int64_t timestamp = says_append_time_
                                   ? header_.max_timestamp
                                   : add_wrapping(header_.base_timestamp, record.timestamp_delta);
     max_timestamp_ = std::max(max_timestamp_, timestamp);
-    if (topic_.compacted && !record.key) {
+    if (topic_.compacted && !record.has_key) {
       add_error("Compacted topic cannot accept message without key", ErrorCode::kInvalidRecord);
     } else if (create_time_ && timestamp != kNoTimestamp) {
       if (timestamp < oldest_ || timestamp > newest_) add_timestamp_error(timestamp);
@@ -235,11 +235,11 @@ class RecordCheck {
 // Checks the records of a batch that is stored as it came.
 Checked<int64_t> check_in_place(Bytes payload, const BatchHeader& header, RecordCheck& check, CodecWork& work,
                                 Codecs& codecs) {
-  if (*header.compression() == Compression::kNone) return check.run(RecordStream(payload));
+  if (*header.compression() == Compression::kNone) return check.run(RecordScan(payload));
   auto run = codecs.start(*header.compression(), payload, work.most);
   if (!run) return unreadable(std::move(run).error());
   CountedRun counted(**run, work);
-  return check.run(RecordStream(counted));
+  return check.run(RecordScan(counted));
 }
 
 // Checks the records of a batch and compresses them as the topic asks. Base timestamp and deltas stay as they
@@ -259,7 +259,7 @@ Checked<int64_t> check_and_recompress(Bytes payload, const BatchHeader& header, 
     work.done += payload.size();
   }
   work.done += payload.size();
-  auto max_timestamp = check.run(RecordStream(payload));
+  auto max_timestamp = check.run(RecordScan(payload));
   if (!max_timestamp) return max_timestamp;
   auto batch = assemble_batch(header, payload, *topic.compression, topic.compression_level(), codecs);
   if (!batch) return refuse(ErrorCode::kUnknownServerError, std::move(batch).error().message);

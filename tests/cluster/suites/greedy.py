@@ -11,6 +11,7 @@ from suite import Suite
 SHARDS, PARTITIONS = 2, 500
 MEGABYTES = 4  # of most requests
 MOST_ANONYMOUS = 250 << 20
+BOMBS = 50
 
 
 class Run(Suite):
@@ -33,7 +34,22 @@ class Run(Suite):
                     self.expect(ended in node.log(), f"and the log says why: {ended}")
                 self.expect(answered <= 64 << 20, "the answer is at most 64 MiB")
                 self.expect(node.process.poll() is None and node.ready(), "the node goes on")
+            worst = max(worst, self.bombs_at_once(node))
             self.measured("longest wait of others", round(worst * 1000), 300, "ms")
+
+    def bombs_at_once(self, node):
+        what = f"{BOMBS} of these at once"
+        answered = []
+        with self.watched([node], MOST_ANONYMOUS, what), Pings(node.kafka_port) as pings:
+            senders = [threading.Thread(target=lambda: answered.append(self.send(node.kafka_port, 0, 7, bomb())[1])) for _ in range(BOMBS)]
+            for sender in senders:
+                sender.start()
+            for sender in senders:
+                sender.join()
+        longest = max(pings.waits, default=0)
+        self.say(f"{what}: others waited {longest * 1000:.0f} ms")
+        self.expect(len(answered) == BOMBS and all(answered), f"{what}: each is answered")
+        return longest
 
     @staticmethod
     def send(port, api, version, body):

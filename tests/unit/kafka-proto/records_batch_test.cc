@@ -1,5 +1,5 @@
 #include <gtest/gtest.h>
-#include <records/record_stream.h>
+#include <records/record.h>
 
 #include <fmt/format.h>
 

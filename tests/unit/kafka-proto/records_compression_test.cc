@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <records/record_stream.h>
+#include <records/compression.h>
 
 #include "records_testing.h"
 
@@ -208,25 +208,6 @@ TEST(Compression, RandomDamageIsSurvived) {
     }
     EXPECT_EQ(codecs.decompress(codec, packed, kPlenty).value(), input) << "contexts recover";
   }
-}
-
-TEST(RecordStream, JoinsRecordsThatLieAcrossPieces) {
-  Codecs codecs;
-  for (const Compression codec : kCodecs)
-    for (const size_t record_size : {size_t{10}, size_t{1000}, size_t{40'000}, size_t{300'000}}) {
-      const int n = record_size < 1000 ? 30'000 : 40;
-      const auto packed = sample_batch(codecs, codec, n, record_size);
-      const auto plain = sample_batch(codecs, Compression::kNone, n, record_size);
-      const auto expected = dump(plain, codecs).value();
-      RecordStream stream(*codecs.start(codec, Bytes(packed).subspan(kBatchHeaderSize), kPlenty).value());
-      Record record;
-      for (int i = 0; i < n; ++i) {
-        ASSERT_TRUE(stream.next(record).value()) << name_of(codec) << " " << record_size << " " << i;
-        ASSERT_EQ(record.offset_delta, i);
-        ASSERT_TRUE(expected[static_cast<size_t>(i)].ends_with(text_of(*record.value) + "'"));
-      }
-      EXPECT_FALSE(stream.next(record).value());
-    }
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 #include "records_testing.h"
 
 #include <fmt/format.h>
-#include <records/record_stream.h>
+#include <records/record.h>
 
 #include <fstream>
 
@@ -31,10 +31,8 @@ Result<std::vector<std::string>> dump(Bytes batch, Codecs& codecs) {
   CHRONIK_TRY(const auto plain,
               codecs.decompress(*header.compression(), batch.subspan(kBatchHeaderSize), uint64_t{1} << 30));
   std::vector<std::string> lines;
-  RecordStream records{Bytes(plain)};
-  for (Record record;;) {
-    CHRONIK_TRY(const bool more, records.next(record));
-    if (!more) return lines;
+  for (Bytes records(plain); !records.empty();) {
+    CHRONIK_TRY(const Record record, decode_record(records));
     std::string line =
         fmt::format("{} {} {}={}", header.base_offset + record.offset_delta,
                     header.base_timestamp + record.timestamp_delta, show(record.key), show(record.value));
@@ -42,6 +40,7 @@ Result<std::vector<std::string>> dump(Bytes batch, Codecs& codecs) {
       line += fmt::format(" {}:{}", show(h.key), show(h.value));
     lines.push_back(std::move(line));
   }
+  return lines;
 }
 
 std::vector<uint8_t> sample_batch(Codecs& codecs, Compression codec, int n, size_t record_size,
