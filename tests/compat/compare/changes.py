@@ -1,0 +1,104 @@
+"""Requests that change the catalog, each version on topics of its own, and what is then seen."""
+from bases import TOPIC, alter, create_topics, describe_configs, metadata
+from families import versions
+from sides import BY_NAME, Case, ZERO_ID, topic_id
+
+DOOMED, GROWING, ALTERED = "doomed", "growing", "altered"
+
+
+def extra_topics(offered):
+    """What the fixture has to make for them."""
+    rows = [f"{DOOMED}-{version}-{kind}" for _, version in versions("DeleteTopics", offered) for kind in ("name", "id")]
+    rows += [f"{GROWING}-{version}" for _, version in versions("CreatePartitions", offered)]
+    for api in ("AlterConfigs", "IncrementalAlterConfigs"):
+        rows += [f"{ALTERED}-{api}-{version}" for _, version in versions(api, offered)]
+    return rows
+
+
+def seen(name, holds, label):
+    return Case(BY_NAME["Metadata"], 12, f"seen:{label}", metadata(name=name), until=holds, follows=True)
+
+
+def led(partitions):
+    def holds(answer):
+        topic = answer["topics"][0]
+        found = [topic["error_code"], *(p["error_code"] for p in topic["partitions"])]
+        return found == [0] * (1 + partitions)
+    return holds
+
+
+def gone(answer):
+    return answer["topics"][0]["error_code"] == 3
+
+
+def topics(offered):
+    for api, version in versions("CreateTopics", offered):
+        name = f"made-{version}"
+        body = {**create_topics(name=name, num_partitions=2, configs=[{"name": "retention.ms", "value": "1000"}]), "validate_only": False}
+        yield Case(api, version, "create:new", body)
+        yield Case(api, version, "create:again", body)
+        yield Case(api, version, "create:beside-it", {**create_topics(name=name.replace("-", "_")), "validate_only": True})
+        yield seen(name, led(2), f"created-{version}")
+    for api, version in versions("DeleteTopics", offered):
+        for kind in ("name", "id"):
+            name = f"{DOOMED}-{version}-{kind}"
+            if version < 6 and kind == "id":
+                continue
+            topic = {"name": name, "topic_id": ZERO_ID} if kind == "name" else {"name": None, "topic_id": topic_id(name)}
+            body = {"topic_names": [name], "topics": [topic], "timeout_ms": 30_000}
+            yield Case(api, version, f"delete-by-{kind}:there", body)
+            yield seen(name, gone, f"deleted-{version}")
+            yield Case(api, version, f"delete-by-{kind}:gone", body)
+    yield from partitions(offered)
+
+
+def partitions(offered):
+    for api, version in versions("CreatePartitions", offered):
+        name = f"{GROWING}-{version}"
+
+        def body(count, assignments=None):
+            return {"topics": [{"name": name, "count": count, "assignments": assignments}], "timeout_ms": 30_000, "validate_only": False}
+        yield Case(api, version, "grow:three", body(3))
+        yield seen(name, led(3), f"grown-{version}")
+        yield Case(api, version, "grow:three-again", body(3))
+        yield Case(api, version, "grow:two", body(2))
+        yield Case(api, version, "grow:assigned", body(4, [{"broker_ids": [1]}]))
+        yield seen(name, led(4), f"grown-more-{version}")
+
+
+def configs(offered):
+    keys = ["retention.ms", "max.message.bytes", "cleanup.policy"]
+
+    def described(name, label, value):
+        def holds(answer):
+            return any(row["name"] == "retention.ms" and row["value"] == value for row in answer["results"][0]["configs"])
+        return Case(BY_NAME["DescribeConfigs"], 4, f"altered:{label}", describe_configs(TOPIC, name, keys), until=holds, follows=True)
+
+    for api, version in versions("AlterConfigs", offered):
+        name = f"{ALTERED}-AlterConfigs-{version}"
+        body = {**alter(TOPIC, name, "retention.ms", "86400001"), "validate_only": False}
+        yield Case(api, version, "really:one", body)
+        yield described(name, f"one-{version}", "86400001")
+    for api, version in versions("IncrementalAlterConfigs", offered):
+        name = f"{ALTERED}-IncrementalAlterConfigs-{version}"
+        steps = [("set", 0, "86400002", "86400002"), ("delete", 1, None, "604800000"), ("set-again", 0, "86400003", "86400003"),
+                 ("append", 2, "1", "86400003"), ("subtract", 3, "1", "86400003")]
+        for label, operation, value, then in steps:
+            body = {**alter(TOPIC, name, "retention.ms", value, config_operation=operation), "validate_only": False}
+            yield Case(api, version, f"really:{label}", body)
+            yield described(name, f"{label}-{version}", then)
+
+
+def made_on_the_way(offered):
+    """Metadata of topics that are not there yet."""
+    for api, version in versions("Metadata", offered):
+        body = {**metadata(name=f"on-the-way-{version}", topic_id=ZERO_ID), "allow_auto_topic_creation": True}
+        yield Case(api, version, "on-the-way:made", body, until=led(1))
+        for name in ("__cluster_metadata", "a/b", "..", ""):
+            body = {**metadata(name=name, topic_id=ZERO_ID), "allow_auto_topic_creation": True}
+            yield Case(api, version, f"on-the-way:{name or 'empty'}", body)
+    for api, version in versions("Metadata", offered)[-1:]:
+        body = {**metadata(name="__consumer_offsets", topic_id=ZERO_ID), "allow_auto_topic_creation": True}
+        yield Case(api, version, "on-the-way:__consumer_offsets", body)
+
+
