@@ -4,7 +4,8 @@
 #include <algorithm>
 #include <chronik/plugin.hpp>
 
-#include "service/service.h"
+#include "service/feature_table.h"
+#include "service/record_table.h"
 
 namespace chronik::metadata {
 namespace {
@@ -105,6 +106,8 @@ class Metadata final : public Plugin {
 
   const Host host_;
   std::unique_ptr<Service> service_;
+  FeatureTable features_{&service_};
+  RecordTable records_{&service_};
 };
 
 constexpr chr_metadata_v1 kTable = {
@@ -137,6 +140,14 @@ constexpr chr_metadata_v1 kTable = {
 };
 
 const void* Metadata::service(std::string_view id, void** instance) {
+  if (id == CHR_FEATURES_ID) {
+    *instance = &features_;
+    return &FeatureTable::table();
+  }
+  if (id == CHR_RECORDS_ID) {
+    *instance = &records_;
+    return &RecordTable::table();
+  }
   if (id != CHR_METADATA_ID) return nullptr;
   *instance = this;
   return &kTable;

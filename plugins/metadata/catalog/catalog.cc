@@ -47,6 +47,7 @@ Result<Outcome> Catalog::apply(const Command& command) {
 void Catalog::apply(const InitCluster& command, Outcome* out) {
   if (!cluster_id_.empty()) return;  // two leaders may both have proposed one: the first in the log counts
   cluster_id_ = command.cluster_id;
+  for (const FeatureLevel& feature : command.levels) set_level(feature, out);
   out->changed = true;
 }
 
@@ -197,6 +198,8 @@ ImageRef Catalog::publish() {
     published_nodes_ = std::move(nodes);
   }
   image->nodes = published_nodes_;
+  if (!published_records_) published_records_ = std::make_shared<const Records::Spaces>(records_.spaces());
+  image->records = published_records_;
   ++generation_;
   return owned;
 }
@@ -211,7 +214,7 @@ uint64_t Catalog::digest() const {
              .number(deleted_.size())
              .id(deleted_.empty() ? Uuid{} : deleted_.back())
              .value() +
-         digest_of_removed(removed_nodes_);
+         digest_of_removed(removed_nodes_) + records_.digest();
 }
 
 const Topic* Catalog::find(std::string_view name) const {
@@ -249,6 +252,13 @@ Status Catalog::restore(Topic topic) {
   if (by_name_.contains(topic.name) || by_id_.contains(topic.id) || colliding(topic.name) != nullptr)
     return fail(Code::kCorrupt, fmt::format("the snapshot holds topic {} twice", topic.name));
   insert(std::move(topic));
+  return {};
+}
+
+Status Catalog::restore(const std::string& space, Record record) {
+  if (records_.find(space, record.key) != nullptr)
+    return fail(Code::kCorrupt, fmt::format("the snapshot holds record {}/{} twice", space, record.key));
+  records_.put(space, std::move(record), generation_);
   return {};
 }
 

@@ -44,6 +44,9 @@ class Catalog {
   uint64_t replicas_on(int32_t node) const;
   size_t topics() const { return by_name_.size(); }
   uint64_t partitions() const { return partitions_; }
+  const Records& records() const { return records_; }
+  // The finalized level of our own feature, which says what may be proposed.
+  int16_t level() const;
 
   // What a snapshot holds beside topics and nodes, and how it is put back. restore() refuses what contradicts
   // the rest of the state.
@@ -58,6 +61,7 @@ class Catalog {
   void restore(Scalars scalars);
   Status restore(Topic topic);
   Status restore(Node node);
+  Status restore(const std::string& space, Record record);
   template <class F>
   void each_topic(F&& fn) const {
     for (const auto& [name, topic] : by_name_) fn(*topic);
@@ -75,6 +79,8 @@ class Catalog {
   void apply(const FinishReassignments& command, Outcome* out);
   void apply(const ChangeNodes& command, Outcome* out);
   void apply(const AlterConfigs& command, Outcome* out);
+  void apply(const UpdateFeatures& command, Outcome* out);
+  void apply(const ChangeRecords& command, Outcome* out);
   Status apply(const SyncBatch& command, Outcome* out);
   Status assign(const Assignment& assignment, Outcome* out);
   void set_node(const Node& node, Outcome* out);
@@ -87,6 +93,7 @@ class Catalog {
   void redigest(const std::set<Uuid>& topics);
   ItemResult change(const NodeChange& item, Outcome* out);
   ItemResult alter(const AlteredConfigs& item, Outcome* out);
+  void set_level(const FeatureLevel& feature, Outcome* out);
   void put_node(Node node, Outcome* out);
   void insert(Topic topic);
   // The topic, copied first if a published image holds it.
@@ -97,6 +104,7 @@ class Catalog {
   std::map<std::string, std::string> normalized_;  // name with '.' as '_' -> name
   std::map<int32_t, Node> nodes_;
   std::set<int32_t> removed_nodes_;
+  Records records_;
   std::deque<Uuid> deleted_;  // the newest last; a late second attempt must not bring a topic back
   std::string cluster_id_;
   uint64_t version_ = 0;
@@ -107,6 +115,7 @@ class Catalog {
   std::shared_ptr<const std::vector<std::pair<Uuid, uint32_t>>>
       published_ids_;                                         // reset when topics come and go
   std::shared_ptr<const std::vector<Node>> published_nodes_;  // reset when a node changes
+  std::shared_ptr<const Records::Spaces> published_records_;  // reset when a record changes
 };
 
 }  // namespace chronik::metadata

@@ -4,7 +4,9 @@
 
 #include "catalog/uuid.h"
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -26,6 +28,10 @@ inline constexpr size_t kMaxNodes = 10'000;
 inline constexpr size_t kMaxAssignments = 2'000;
 inline constexpr size_t kMaxCommandBytes = 4 * 1024 * 1024;
 inline constexpr int64_t kProducerIdBlock = 1'000;
+inline constexpr size_t kMaxFeatures = 256;
+inline constexpr size_t kMaxSpaceBytes = 64;
+inline constexpr size_t kMaxRecordKeyBytes = 1'024;
+inline constexpr size_t kMaxRecordValueBytes = 64 * 1024;
 
 // Which caller a command belongs to, so that its waiter is found when the command is applied. session changes
 // with each start of a node; node -1: nobody waits.
@@ -143,8 +149,36 @@ struct Node {
   }
 };
 
+// Up to which level of a feature the cluster writes.
+struct FeatureLevel {
+  std::string name;
+  int16_t level = 0;
+  bool operator==(const FeatureLevel&) const = default;
+};
+struct FeatureUpdate {
+  static constexpr int32_t kUpgrade = 1, kUnsafeDowngrade = 3;  // 2 is a safe downgrade, as Kafka counts
+  Verdict verdict;
+  std::string name;
+  int16_t level = 0;
+  int32_t type = kUpgrade;
+  bool operator==(const FeatureUpdate&) const = default;
+};
+
+// Puts or removes one record.
+struct RecordChange {
+  Verdict verdict;
+  std::string space;  // empty: changes nothing; whoever waits for it has seen all that came before
+  std::string key;
+  std::string value;
+  bool remove = false;
+  std::optional<uint64_t> expected;  // the version that it must have; 0: it must not be there
+  bool is_barrier() const { return space.empty() && key.empty(); }
+  bool operator==(const RecordChange&) const = default;
+};
+
 struct InitCluster {
   std::string cluster_id;
+  std::vector<FeatureLevel> levels;  // that it starts with; none: those of before levels
   bool operator==(const InitCluster&) const = default;
 };
 struct CreateTopics {
@@ -175,9 +209,32 @@ struct AlterConfigs {
   std::vector<AlteredConfigs> items;
   bool operator==(const AlterConfigs&) const = default;
 };
+// All of them, or none.
+struct UpdateFeatures {
+  std::vector<FeatureUpdate> items;
+  bool operator==(const UpdateFeatures&) const = default;
+};
+struct ChangeRecords {
+  std::vector<RecordChange> items;
+  bool operator==(const ChangeRecords&) const = default;
+};
 struct AllocateProducerIds {
   bool operator==(const AllocateProducerIds&) const = default;
 };
+// The levels of a feature that a build knows.
+struct FeatureRange {
+  std::string_view name;
+  int16_t min = 0;
+  int16_t max = 0;
+};
+// The same, as another node told it.
+struct ToldRange {
+  std::string name;
+  int16_t min = 0;
+  int16_t max = 0;
+  bool operator==(const ToldRange&) const = default;
+};
+
 // What nodes know better than the catalog: who they are, and what they lead.
 struct SyncBatch {
   std::vector<Assignment> assignments;
@@ -186,7 +243,8 @@ struct SyncBatch {
 };
 
 using Body = std::variant<InitCluster, CreateTopics, DeleteTopics, CreatePartitions, AllocateProducerIds,
-                          SyncBatch, AlterReassignments, FinishReassignments, ChangeNodes, AlterConfigs>;
+                          SyncBatch, AlterReassignments, FinishReassignments, ChangeNodes, AlterConfigs,
+                          UpdateFeatures, ChangeRecords>;
 
 struct Command {
   RequestId request;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "catalog/command.h"
+#include "catalog/records.h"
 
 #include <atomic>
 #include <map>
@@ -66,6 +67,7 @@ class Image {
   // Topic ids with positions in topics, by id; shared by images with the same topics.
   std::shared_ptr<const std::vector<std::pair<Uuid, uint32_t>>> by_id;
   std::shared_ptr<const std::vector<Node>> nodes;  // by id
+  std::shared_ptr<const Records::Spaces> records;
 
   // The position of a topic, or topics.size().
   size_t find(std::string_view name) const;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "catalog/features.h"
 #include "catalog/placement.h"
 
 namespace chronik::metadata {
@@ -176,6 +177,11 @@ void resolve(const Catalog& catalog, const Surroundings&, FinishReassignments* b
 void resolve(const Catalog& catalog, const Surroundings&, ChangeNodes* body) { check_items(catalog, body); }
 void resolve(const Catalog& catalog, const Surroundings&, AlterConfigs* body) { check_items(catalog, body); }
 
+void resolve(const Catalog& catalog, const Surroundings&, ChangeRecords* body) { check_items(catalog, body); }
+void resolve(const Catalog& catalog, const Surroundings& around, UpdateFeatures* body) {
+  resolve_features(catalog, around, body);
+}
+
 void resolve(const Catalog&, const Surroundings&, InitCluster*) {}
 void resolve(const Catalog&, const Surroundings&, AllocateProducerIds*) {}
 void resolve(const Catalog&, const Surroundings&, SyncBatch*) {}
@@ -237,6 +243,10 @@ bool any_verdict(const Body& body, bool without_items, F&& matches) {
 }
 
 }  // namespace
+
+bool is_new(const Body& body) {
+  return std::holds_alternative<UpdateFeatures>(body) || std::holds_alternative<ChangeRecords>(body);
+}
 
 bool any_accepted(const Body& body) {
   return any_verdict(body, true, [](chr_status code) { return code == CHR_OK; });

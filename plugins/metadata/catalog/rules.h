@@ -12,6 +12,9 @@ namespace chronik::metadata {
 struct Surroundings {
   std::set<int32_t> live;      // itself and those whose link is up; empty: nothing is known, all are
   std::set<int32_t> expected;  // those that are configured, of which some may not be in the catalog yet
+  std::set<int32_t> voters{};  // of __meta
+  // The feature levels that this node and those that are linked have said they know.
+  std::map<int32_t, std::vector<ToldRange>> features{};
 };
 
 // Kafka's rule for topic names.
@@ -23,6 +26,7 @@ Verdict check(const Catalog& catalog, const Reassignment& item);
 Verdict check(const Catalog& catalog, const FinishedReassignment& item);
 Verdict check(const Catalog& catalog, const NodeChange& item);
 Verdict check(const Catalog& catalog, const AlteredConfigs& item);
+Verdict check(const Catalog& catalog, const RecordChange& item);
 // How many configs there may be, and how long they are.
 Verdict check_configs(const Configs& configs);
 
@@ -30,6 +34,8 @@ Verdict check_configs(const Configs& configs);
 // did not. UNAVAILABLE: nodes that the item needs are expected, and did not register yet.
 void resolve(const Catalog& catalog, const Surroundings& around, Body* body);
 
+// Whether nodes that know no feature levels would stop at this.
+bool is_new(const Body& body);
 // Whether any item passed; true for bodies without items.
 bool any_accepted(const Body& body);
 // Whether any item is UNAVAILABLE as of now.

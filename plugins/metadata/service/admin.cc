@@ -7,6 +7,8 @@
 #include <charconv>
 #include <memory>
 
+#include "catalog/features.h"
+
 namespace chronik::metadata {
 namespace {
 
@@ -86,7 +88,16 @@ void Admin::cluster(uint64_t request, const chr_admin_request& asked) {
                                       {"nodes", catalog.nodes().size()},
                                       {"topics", catalog.topics()},
                                       {"partitions", catalog.partitions()},
-                                      {"reassignments", moving}}));
+                                      {"reassignments", moving},
+                                      {"level", catalog.level()}}));
+}
+
+// The newest that a node said it knows; 0 where it said nothing: it is down, or a build of before levels.
+int16_t Admin::newest_level(int32_t node) const {
+  const auto told = levels_->known().find(node);
+  if (told == levels_->known().end()) return 0;
+  const auto own = std::ranges::find(told->second, kOwnFeature, &ToldRange::name);
+  return own == told->second.end() ? int16_t{0} : own->max;
 }
 
 void Admin::nodes(uint64_t request, const chr_admin_request& asked) {
@@ -122,7 +133,8 @@ void Admin::nodes(uint64_t request, const chr_admin_request& asked) {
                      {"raft", node.raft},
                      {"rack", node.rack},
                      {"replicas", replicas},
-                     {"leads", leads}});
+                     {"leads", leads},
+                     {"newest_level", newest_level(node_id)}});
   }
   if (!id) return answer(request, 200, json::serialize(json::object{{"nodes", std::move(list)}}));
   if (!list.empty()) return answer(request, 200, json::serialize(list.front()));

@@ -6,15 +6,17 @@
 #include <chronik/draft/admin.h>
 
 #include "service/changes.h"
+#include "service/levels.h"
 
 namespace chronik::metadata {
 
 class Admin {
  public:
-  Admin(Host host, const Replica* replica, const Peers* peers, Changes* changes)
+  Admin(Host host, const Replica* replica, const Peers* peers, const Levels* levels, Changes* changes)
       : host_(host),
         replica_(replica),
         peers_(peers),
+        levels_(levels),
         changes_(changes),
         admin_(host.find<chr_admin_v1>(CHR_ADMIN_ID)) {}
   Admin(const Admin&) = delete;
@@ -25,6 +27,7 @@ class Admin {
 
  private:
   void cluster(uint64_t request, const chr_admin_request& asked);
+  int16_t newest_level(int32_t node) const;
   void nodes(uint64_t request, const chr_admin_request& asked);
   void add(uint64_t request, std::string_view body);
   void change(uint64_t request, NodeChange what, std::string_view done);
@@ -34,6 +37,7 @@ class Admin {
   const Host host_;
   const Replica* const replica_;
   const Peers* const peers_;
+  const Levels* const levels_;
   Changes* const changes_;
   const chr_admin_v1* const admin_;
 };

@@ -1,8 +1,10 @@
 #include "service/changes.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
-#include "catalog/rules.h"
+#include "catalog/features.h"
 
 namespace chronik::metadata {
 namespace {
@@ -38,6 +40,7 @@ void Changes::submit(Request request) {
   Pending pending;
   const uint64_t timeout = std::min(request.timeout_ns, kLongestTimeoutNs);
   pending.deadline_ns = now + timeout;
+  pending.begun_ns = now;
   // The refusal must still reach who waits for it.
   pending.patient_until_ns = pending.deadline_ns - std::min(timeout / 4, kLastWordNs);
   pending.request = std::move(request);
@@ -53,6 +56,12 @@ void Changes::attempt(uint64_t number, Pending* pending) {
     pending->next_ns = pending->deadline_ns;  // a leader wakes it
     return;
   }
+  if (!is_understood(leader, *pending)) {
+    const uint64_t until = std::min(pending->begun_ns + kSaysNothingNs, pending->deadline_ns);
+    if (now >= until) return refuse_as_new(number, leader);
+    pending->next_ns = std::min(now + kRefusedNs, until);
+    return;
+  }
   const uint32_t n = ++pending->attempts;
   ChangeFrame frame{{{host_.node().id, session_, number}, pending->request.body},
                     n,
@@ -66,6 +75,21 @@ void Changes::attempt(uint64_t number, Pending* pending) {
     pending->asked = -1;
     pending->next_ns = now + kRefusedNs;
   }
+}
+
+// Whether the leader knows this kind of change. One of before feature levels would drop it.
+bool Changes::is_understood(int32_t leader, const Pending& pending) const {
+  return !is_new(pending.request.body) || around_().features.contains(leader);
+}
+
+void Changes::refuse_as_new(uint64_t number, int32_t leader) {
+  const auto found = pending_.find(number);
+  const ItemResult refused{
+      CHR_E_UNSUPPORTED,
+      fmt::format("Node {} leads __meta, and runs a build without feature levels: upgrade it first", leader),
+      {},
+      0};
+  finish(found, std::vector<ItemResult>(verdicts(found->second.request.body).size(), refused), 0, 0);
 }
 
 void Changes::attempt_all() {
@@ -212,7 +236,11 @@ void Changes::decide(ChangeFrame frame, const Reply& reply) {
   resolve(replica_->catalog(), around_(), &frame.command.body);
   if (frame.patient && any_early(frame.command.body))
     return refuse({Code::kUnavailable, "nodes that it needs did not register yet"});
-  const bool proposes = !frame.validate_only && (frame.attempt > 1 || any_accepted(frame.command.body));
+  // Before feature levels are finalized, nothing that is refused may reach nodes that do not know them. No
+  // earlier attempt can be in the log either, since the level never falls.
+  const bool repeats =
+      frame.attempt > 1 && (!is_new(frame.command.body) || replica_->catalog().level() >= kRecordsLevel);
+  const bool proposes = !frame.validate_only && (repeats || any_accepted(frame.command.body));
   if (!proposes) {
     answer.items = verdicts(frame.command.body);
     return reply(answer);

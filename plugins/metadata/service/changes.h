@@ -51,6 +51,7 @@ class Changes {
   struct Pending {
     Request request;
     uint64_t deadline_ns = 0;
+    uint64_t begun_ns = 0;
     uint64_t next_ns = 0;  // of the next attempt
     uint32_t attempts = 0;
     uint32_t unanswered = 0;        // of these, one after the other
@@ -61,6 +62,8 @@ class Changes {
 
   void attempt(uint64_t number, Pending* pending);
   void attempt_all();
+  bool is_understood(int32_t leader, const Pending& pending) const;
+  void refuse_as_new(uint64_t number, int32_t leader);
   void decide(ChangeFrame frame, const Reply& reply);
   void finish(std::map<uint64_t, Pending>::iterator pending, const std::vector<ItemResult>& items,
               int64_t first_id, int64_t ids);
@@ -71,6 +74,7 @@ class Changes {
 
   static constexpr uint64_t kAnswerNs = 1'000'000'000;  // for the first attempt; doubles with each
   static constexpr uint64_t kRefusedNs = 50'000'000;
+  static constexpr uint64_t kSaysNothingNs = 1'000'000'000;  // after that a leader is one of before levels
   static constexpr uint64_t kLastWordNs = 1'000'000'000;
   static constexpr size_t kMaxPending = 10'000;
 

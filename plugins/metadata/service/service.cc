@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "catalog/features.h"
+
 namespace chronik::metadata {
 namespace {
 
@@ -20,6 +22,7 @@ Service::Service(Host host, Needs needs, uint32_t home_shard)
       views_(host, &home_),
       peers_(host, &home_, this),
       replica_(host, this, needs.consensus, needs.consensus_instance, needs.log),
+      levels_(host, &peers_),
       gather_(host, &home_,
               [this](SyncBatch what, Gather::Done done) {
                 return replica_.propose(Command{{}, std::move(what)}, std::move(done));
@@ -28,7 +31,7 @@ Service::Service(Host host, Needs needs, uint32_t home_shard)
       quorum_(host, &replica_, &peers_),
       catch_up_(host, &replica_, &peers_, [this] { currency_changed(); }),
       membership_(host, &replica_, &peers_),
-      admin_(host, &replica_, &peers_, &changes_),
+      admin_(host, &replica_, &peers_, &levels_, &changes_),
       reconciler_(host, this, needs.retry),
       topics_metric_(host.gauge("chronik_metadata_topics", "Topics in the catalog.")),
       partitions_metric_(host.gauge("chronik_metadata_partitions", "Partitions in the catalog.")),
@@ -139,10 +142,14 @@ Status Service::send(uint64_t batch, const SyncBatch& what) {
 }
 
 Surroundings Service::around() const {
-  Surroundings out{peers_.up(), {}};
+  Surroundings out;
+  out.live = peers_.up();
   out.live.insert(own_.id);
   const chr_node_info& node = host_.node();
   for (uint32_t i = 0; i < node.n_peers; ++i) out.expected.insert(node.peers[i].id);
+  const std::vector<int32_t> voters = replica_.voters();
+  out.voters = {voters.begin(), voters.end()};
+  out.features = levels_.known();
   return out;
 }
 
@@ -170,6 +177,7 @@ void Service::catalog_changed() {
   views_.publish(replica_.catalog().publish());
   changes_.published();
   check_own_record();
+  check_levels();
   adopt_cluster();
   reconciler_.applied();
   membership_.look();
@@ -200,10 +208,10 @@ void Service::currency_changed() {
   views_.notify();
 }
 
-// The first leader of __meta gives the cluster its id.
+// The first leader of __meta gives the cluster its id, and the newest levels that it knows.
 void Service::name_cluster() {
   if (!replica_.leads() || naming_ || !replica_.catalog().cluster_id().empty()) return;
-  const Status proposed = replica_.propose(Command{{}, InitCluster{to_text(new_id())}},
+  const Status proposed = replica_.propose(Command{{}, InitCluster{to_text(new_id()), newest_levels()}},
                                            [this](const Status&) { naming_ = false; });
   naming_ = proposed.has_value();
   if (!proposed) host_.warn("The cluster id could not be proposed: " + proposed.error().message);
@@ -249,6 +257,12 @@ void Service::check_own_record() {
       "the cluster knows node {} with another data directory; give this one an id of its own", own_.id));
 }
 
+// What the cluster agreed to write, this build may not read.
+void Service::check_levels() {
+  const std::string unknown = unknown_level(replica_.catalog().records().spaces());
+  if (!unknown.empty()) host_.fatal(unknown + "; upgrade this node");
+}
+
 // ---- peers ----
 
 void Service::frame_received(int32_t from, Frame frame) {
@@ -267,6 +281,8 @@ void Service::frame_received(int32_t from, Frame frame) {
     quorum_.requested(from, *asked);
   } else if (const auto* told = std::get_if<QuorumReplyFrame>(&frame)) {
     told->number == 0 ? catch_up_.told(from, *told) : quorum_.replied(*told);
+  } else if (const auto* levels = std::get_if<FeaturesFrame>(&frame)) {
+    levels_.told(from, *levels);
   }
 }
 
@@ -305,6 +321,7 @@ void Service::digest_received(int32_t from, const DigestFrame& frame) {
 }
 
 void Service::link_changed(int32_t peer, bool up) {
+  levels_.link_changed(peer, up);
   changes_.link_changed(peer, up);
   quorum_.link_changed(peer, up);
   reconciler_.link_changed(peer, up);
@@ -391,6 +408,7 @@ void Service::show_size() {
 void Service::housekeeping() {
   if (stopping_) return;
   name_cluster();
+  levels_.tell_again();
   if (const auto digest = replica_.digest_at(replica_.applied_index())) {
     for (const int32_t peer : peers_.up()) peers_.tell(peer, DigestFrame{replica_.applied_index(), *digest});
   }

@@ -6,6 +6,7 @@
 #include "service/catch_up.h"
 #include "service/changes.h"
 #include "service/gather.h"
+#include "service/levels.h"
 #include "service/membership.h"
 #include "service/quorum.h"
 #include "service/views.h"
@@ -66,6 +67,7 @@ class Service final : SyncPort, Replica::Owner, Peers::Owner {
   void adopt_cluster();
   void cluster_adopted(const std::string& cluster_id, const Status& adopted);
   void check_own_record();
+  void check_levels();
   void currency_changed();
   void show_health();
   std::string waits_for() const;
@@ -80,6 +82,7 @@ class Service final : SyncPort, Replica::Owner, Peers::Owner {
   Hints hints_;
   Peers peers_;
   Replica replica_;
+  Levels levels_;
   Gather gather_;
   Changes changes_;
   Quorum quorum_;

@@ -6,10 +6,27 @@ namespace chronik::metadata {
 
 Views::Views(Host host, Home* home) : host_(host), home_(home) {}
 
+namespace {
+
+// Whether images show a space as it was. A change gives it another object, and so does a snapshot.
+bool is_same(const Image* before, const Image& now, const std::string& space) {
+  if (before == nullptr) return false;
+  if (before->records == now.records) return true;
+  const auto old_space = before->records->find(space);
+  const auto new_space = now.records->find(space);
+  const bool had = old_space != before->records->end();
+  if (had != (new_space != now.records->end())) return false;
+  return !had || old_space->second == new_space->second;
+}
+
+}  // namespace
+
 void Views::publish(ImageRef image) {
   {
     const std::lock_guard lock(mutex_);
     std::swap(current_, image);
+    for (const auto& watcher : watchers_)
+      if (watcher->space && !is_same(image.get(), *current_, *watcher->space)) tell(watcher);
   }
   notify();
 }
@@ -21,7 +38,8 @@ ImageRef Views::current() const {
 
 void Views::notify() {
   const std::lock_guard lock(mutex_);
-  for (const auto& watcher : watchers_) tell(watcher);
+  for (const auto& watcher : watchers_)
+    if (!watcher->space) tell(watcher);
 }
 
 void Views::tell(const std::shared_ptr<Watcher>& watcher) {
@@ -32,10 +50,11 @@ void Views::tell(const std::shared_ptr<Watcher>& watcher) {
   });
 }
 
-void Views::watch(chr_catalog_fn fn, void* context) {
+void Views::watch(chr_catalog_fn fn, void* context, std::optional<std::string> space) {
   auto watcher = std::make_shared<Watcher>();
   watcher->fn = fn;
   watcher->context = context;
+  watcher->space = std::move(space);
   watcher->shard = static_cast<uint32_t>(std::max(0, host_.current_shard()));
   const std::lock_guard lock(mutex_);
   watchers_.push_back(watcher);

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "catalog/image.h"
@@ -24,7 +25,9 @@ class Views {
   void notify();
 
   // [shard] of the watcher.
-  void watch(chr_catalog_fn fn, void* context);
+  void watch(chr_catalog_fn fn, void* context) { watch(fn, context, std::nullopt); }
+  // Told of changes of one space of records only.
+  void watch(chr_catalog_fn fn, void* context, std::optional<std::string> space);
   void unwatch(chr_catalog_fn fn, void* context);
 
  private:
@@ -32,6 +35,7 @@ class Views {
     chr_catalog_fn fn;
     void* context;
     uint32_t shard;
+    std::optional<std::string> space;
     bool active = true;  // its shard's
     std::atomic<bool> told = false;
   };

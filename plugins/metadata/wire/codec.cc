@@ -72,6 +72,12 @@ void to_wire(const QuorumReplyFrame& from, wire::Frame* to) {
   }
 }
 
+void to_wire(const FeaturesFrame& from, wire::Frame* to) {
+  wire::Features* features = to->mutable_features();
+  for (const ToldRange& range : from.features) convert::to_wire(range, features->add_features());
+  features->set_answer(from.answer);
+}
+
 // The lowest version that has all of what the frame holds.
 uint32_t version_of(const wire::Frame& frame) {
   switch (frame.what_case()) {
@@ -85,6 +91,8 @@ uint32_t version_of(const wire::Frame& frame) {
     case wire::Frame::kQuorumRequest:
     case wire::Frame::kQuorumReply:
       return 2;
+    case wire::Frame::kFeatures:
+      return 4;
     default:
       return 1;
   }
@@ -131,6 +139,17 @@ Result<Frame> reply_frame(const wire::Reply& from) {
   return out;
 }
 
+Result<Frame> features_frame(const wire::Features& from) {
+  CHRONIK_CHECK(convert::bounded(static_cast<size_t>(from.features_size()), kMaxFeatures, "features"));
+  FeaturesFrame out;
+  for (const wire::FeatureRange& range : from.features()) {
+    CHRONIK_TRY(ToldRange told, convert::from_wire(range));
+    out.features.push_back(std::move(told));
+  }
+  out.answer = from.answer();
+  return out;
+}
+
 // The messages keep fields that they do not know where nobody sees them; a value that holds less than its
 // bytes gives them away.
 Status nothing_lost(const std::string& again, std::string_view bytes) {
@@ -169,6 +188,8 @@ Result<Frame> frame_of(std::string_view bytes) {
       return QuorumRequestFrame{message.quorum_request().number()};
     case wire::Frame::kQuorumReply:
       return quorum_reply(message.quorum_reply());
+    case wire::Frame::kFeatures:
+      return features_frame(message.features());
     case wire::Frame::WHAT_NOT_SET:
       break;
   }

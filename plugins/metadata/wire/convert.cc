@@ -4,16 +4,14 @@
 
 #include <algorithm>
 
+#include "catalog/rules.h"
+
 namespace chronik::metadata::convert {
 namespace {
 
-constexpr size_t kMaxMessageBytes = 1'024;
-constexpr size_t kMaxClusterIdBytes = 64;
+using convert::from_wire;  // beside those of here, for items
 
-Status bounded(size_t n, size_t limit, std::string_view what) {
-  if (n <= limit) return {};
-  return std::unexpected(corrupt(fmt::format("{} {}, the limit is {}", n, what, limit)));
-}
+constexpr size_t kMaxMessageBytes = 1'024;
 
 template <class Field>
 Result<std::vector<int32_t>> node_ids(const Field& from) {
@@ -203,8 +201,16 @@ void body_to_wire(const ChangeNodes& from, wire::Command* to) {
   auto* body = to->mutable_change_nodes();
   for (const NodeChange& item : from.items) items_to_wire(item, body->add_items());
 }
+void body_to_wire(const UpdateFeatures& from, wire::Command* to) {
+  auto* body = to->mutable_update_features();
+  for (const FeatureUpdate& item : from.items) convert::to_wire(item, body->add_items());
+}
+void body_to_wire(const ChangeRecords& from, wire::Command* to) {
+  auto* body = to->mutable_change_records();
+  for (const RecordChange& item : from.items) convert::to_wire(item, body->add_items());
+}
 void body_to_wire(const InitCluster& from, wire::Command* to) {
-  to->mutable_init_cluster()->set_cluster_id(from.cluster_id);
+  convert::to_wire(from, to->mutable_init_cluster());
 }
 void body_to_wire(const CreateTopics& from, wire::Command* to) {
   auto* body = to->mutable_create_topics();
@@ -231,10 +237,8 @@ Result<Body> items_body(const Message& from) {
 Result<Body> body_from_wire(const wire::Command& from) {
   switch (from.body_case()) {
     case wire::Command::kInitCluster: {
-      const std::string& cluster = from.init_cluster().cluster_id();
-      if (cluster.empty() || cluster.size() > kMaxClusterIdBytes)
-        return std::unexpected(corrupt("a cluster id of no or too many bytes"));
-      return InitCluster{cluster};
+      CHRONIK_TRY(InitCluster init, convert::from_wire(from.init_cluster()));
+      return init;
     }
     case wire::Command::kCreateTopics:
       return items_body<CreateTopics>(from.create_topics());
@@ -256,6 +260,10 @@ Result<Body> body_from_wire(const wire::Command& from) {
       return items_body<ChangeNodes>(from.change_nodes());
     case wire::Command::kAlterConfigs:
       return items_body<AlterConfigs>(from.alter_configs());
+    case wire::Command::kUpdateFeatures:
+      return items_body<UpdateFeatures>(from.update_features());
+    case wire::Command::kChangeRecords:
+      return items_body<ChangeRecords>(from.change_records());
     case wire::Command::BODY_NOT_SET:
       break;
   }
@@ -269,6 +277,8 @@ uint32_t version_of(const Body& body) {
                        [](const Node& node) { return !node.raft.empty() || node.leaving; })
                ? 2
                : 1;
+  if (is_new(body)) return 4;
+  if (const auto* init = std::get_if<InitCluster>(&body)) return init->levels.empty() ? 1 : 4;
   if (std::holds_alternative<AlterConfigs>(body)) return 3;
   const bool newer = std::holds_alternative<AlterReassignments>(body) ||
                      std::holds_alternative<FinishReassignments>(body) ||

@@ -9,9 +9,10 @@
 
 namespace chronik::metadata::convert {
 
-inline constexpr uint32_t kNewest = 3;  // version of commands and frames
+inline constexpr uint32_t kNewest = 4;  // version of commands and frames
 
 inline Error corrupt(std::string what) { return {Code::kCorrupt, std::move(what)}; }
+Status bounded(size_t n, size_t limit, std::string_view what);
 
 // An id of 16 bytes; empty stands for zero.
 Result<Uuid> id(const std::string& bytes);
@@ -23,6 +24,10 @@ void to_wire(const Node& from, wire::Node* to);
 void to_wire(const SyncBatch& from, wire::SyncBatch* to);
 void to_wire(const Command& from, wire::Command* to);
 void to_wire(const Topic& from, wire::Topic* to);
+void to_wire(const InitCluster& from, wire::InitCluster* to);
+void to_wire(const FeatureUpdate& from, wire::FeatureUpdate* to);
+void to_wire(const RecordChange& from, wire::RecordChange* to);
+void to_wire(const ToldRange& from, wire::FeatureRange* to);
 
 Result<Verdict> from_wire(const wire::Verdict& from);
 Result<Configs> from_wire(const google::protobuf::RepeatedPtrField<wire::Config>& from);
@@ -30,5 +35,10 @@ Result<Node> from_wire(const wire::Node& from);
 Result<SyncBatch> from_wire(const wire::SyncBatch& from);
 Result<Command> from_wire(const wire::Command& from);
 Result<Topic> from_wire(const wire::Topic& from);
+Result<InitCluster> from_wire(const wire::InitCluster& from);
+Result<FeatureUpdate> from_wire(const wire::FeatureUpdate& from);
+Result<RecordChange> from_wire(const wire::RecordChange& from);
+Result<ToldRange> from_wire(const wire::FeatureRange& from);
+Result<Record> from_wire(const wire::Record& from);
 
 }  // namespace chronik::metadata::convert

@@ -64,7 +64,13 @@ struct QuorumReplyFrame {
   uint64_t catalog_version = 0;  // of the leader
   bool operator==(const QuorumReplyFrame&) const = default;
 };
+// The feature levels that the sender knows.
+struct FeaturesFrame {
+  std::vector<ToldRange> features;
+  bool answer = false;
+  bool operator==(const FeaturesFrame&) const = default;
+};
 using Frame = std::variant<ChangeFrame, ReplyFrame, SyncFrame, SyncRefusedFrame, DigestFrame,
-                           QuorumRequestFrame, QuorumReplyFrame>;
+                           QuorumRequestFrame, QuorumReplyFrame, FeaturesFrame>;
 
 }  // namespace chronik::metadata

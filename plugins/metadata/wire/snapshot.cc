@@ -8,7 +8,9 @@ namespace chronik::metadata {
 namespace {
 
 constexpr std::string_view kMagic = "CMET";
-constexpr uint32_t kFormat = 2;  // 1 had no moves, no nodes that were removed
+// 1 had no moves and no nodes that were removed, 2 has no records. A catalog without records, that is before
+// feature levels were finalized, is written as builds of before read it.
+constexpr uint32_t kFormat = 3, kFormatOfBefore = 2;
 
 void put_u32(uint32_t value, std::string* out) {
   for (int shift = 0; shift < 32; shift += 8) out->push_back(static_cast<char>(value >> shift & 0xFF));
@@ -60,6 +62,15 @@ Status check_format(Reader* reader) {
   return {};
 }
 
+wire::Record message_of(const std::string& space, const Record& record) {
+  wire::Record out;
+  out.set_space(space);
+  out.set_key(record.key);
+  out.set_value(record.value);
+  out.set_version(record.version);
+  return out;
+}
+
 }  // namespace
 
 Status save_snapshot(const Catalog& catalog, const std::function<bool(std::string_view)>& write) {
@@ -73,9 +84,11 @@ Status save_snapshot(const Catalog& catalog, const std::function<bool(std::strin
   head.set_nodes(catalog.nodes().size());
   head.set_topics(catalog.topics());
   head.set_digest(catalog.digest());
+  const Records& records = catalog.records();
+  head.set_records(records.size());
 
   std::string out(kMagic);
-  put_u32(kFormat, &out);
+  put_u32(records.size() > 0 ? kFormat : kFormatOfBefore, &out);
   put_message(head, &out);
   for (const auto& [id, node] : catalog.nodes()) {
     wire::Node message;
@@ -91,6 +104,15 @@ Status save_snapshot(const Catalog& catalog, const std::function<bool(std::strin
     put_message(message, &out);
     going = write(out);
   });
+  for (const auto& [space, unused] : records.spaces()) {
+    each_record(records.spaces(), space, {}, [&, &space = space](const Record& record) {
+      if (!going) return false;
+      out.clear();
+      put_message(message_of(space, record), &out);
+      going = write(out);
+      return going;
+    });
+  }
   if (!going) return fail(Code::kFailed, "the snapshot was not taken");
   return {};
 }
@@ -119,6 +141,11 @@ Result<Catalog> load_snapshot(std::string_view bytes) {
     CHRONIK_TRY(const wire::Topic message, reader.message<wire::Topic>());
     CHRONIK_TRY(Topic topic, convert::from_wire(message));
     CHRONIK_CHECK(catalog.restore(std::move(topic)));
+  }
+  for (uint64_t i = 0; i < head.records(); ++i) {
+    CHRONIK_TRY(const wire::Record message, reader.message<wire::Record>());
+    CHRONIK_TRY(Record record, convert::from_wire(message));
+    CHRONIK_CHECK(catalog.restore(message.space(), std::move(record)));
   }
   if (!reader.done()) return fail(Code::kCorrupt, "the snapshot goes on after its end");
   if (catalog.digest() != head.digest())

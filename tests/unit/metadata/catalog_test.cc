@@ -186,8 +186,8 @@ TEST_F(CatalogTest, ProducerIdsAreNeverGivenTwice) {
 }
 
 TEST_F(CatalogTest, TheFirstClusterIdCounts) {
-  EXPECT_TRUE(run(InitCluster{"first"}).changed);
-  EXPECT_FALSE(run(InitCluster{"second"}).changed);
+  EXPECT_TRUE(run(InitCluster{"first", {}}).changed);
+  EXPECT_FALSE(run(InitCluster{"second", {}}).changed);
   EXPECT_EQ(catalog_.cluster_id(), "first");
 }
 
@@ -225,7 +225,7 @@ TEST_F(CatalogTest, TheDigestIsThatOfTheStateNotOfItsParts) {
   std::swap(catalog_, fresh);
   std::set<uint64_t> digests{other.digest()};
   digests.insert(both(SyncBatch{{}, {Node{1, "h", 1, "r", id_of(1)}}}));
-  digests.insert(both(InitCluster{"c"}));
+  digests.insert(both(InitCluster{"c", {}}));
   digests.insert(both(CreateTopics{{topic("t", 10, 3)}}));
   digests.insert(both(SyncBatch{{{id_of(10), 1, 4, 1}}, {}}));
   digests.insert(both(AllocateProducerIds{}));

@@ -123,6 +123,17 @@ class TestNode {
     host.on_shard(0, [&] { table->allocate_producer_ids(self, 5 * kSecond, token(changed), nullptr); });
     return changed;
   }
+  // Any other change of `n` items: call(results, token).
+  template <class F>
+  std::shared_ptr<Changed> begin(size_t n, F&& call) {
+    auto changed = expect(n);
+    host.on_shard(0, [&] {
+      if (call(changed->results.data(), token(changed)) != CHR_PENDING)
+        throw std::runtime_error("the change was refused at once");
+    });
+    return changed;
+  }
+  const void* service(const char* id, void** self_out) { return plugin_->service(instance_, id, self_out); }
   static chr_new_topic new_topic(std::string_view name, int32_t partitions = 1, int32_t factor = 1) {
     return {to_abi(name), partitions, factor, nullptr, nullptr, 0, 0};
   }

@@ -24,7 +24,7 @@ std::vector<Command> commands() {
   const RequestId request{3, 0xFFFF'FFFF'FFFF'FFFFu, 7};
   const Verdict refused{CHR_E_EXISTS, "a topic of this name already exists"};
   return {
-      {{}, InitCluster{"ABEiM0RVZneImaq7zN3u_w"}},
+      {{}, InitCluster{"ABEiM0RVZneImaq7zN3u_w", {}}},
       {request,
        CreateTopics{{{{}, id_of(1), "orders", 2, 1, {1, 2}, {{"retention.ms", "-1"}, {"\xFF\xFE", ""}}},
                      {refused, id_of(2), "not a name \xC3", -5, 0, {}, {}}}}},
@@ -43,6 +43,11 @@ std::vector<Command> commands() {
                              {refused, -1, NodeAction::kRemove, ""}}}},
       {request, AlterConfigs{{{{}, id_of(1), {{"retention.ms", "\xFF", false}, {"", "", true}}},
                               {refused, id_of(2), {}}}}},
+      {{}, InitCluster{"ABEiM0RVZneImaq7zN3u_w", {{"chronik.version", 2}, {"metadata.version", 30}}}},
+      {request, UpdateFeatures{{{{}, "chronik.version", 2, 1}, {refused, "\xFF", INT16_MIN, -7}}}},
+      {request, ChangeRecords{{{{}, "space", "key", "\xFF", false, std::nullopt},
+                               {{}, "space", std::string("\0", 1), "", true, UINT64_MAX},
+                               {refused, "", "", "", false, 0}}}},
   };
 }
 
@@ -65,6 +70,8 @@ std::vector<Frame> frames() {
   out.push_back(QuorumReplyFrame{7, {CHR_E_NOT_LEADER, "elsewhere"}, -1, 0, 0, {}, 0});
   out.push_back(
       QuorumReplyFrame{8, {}, 2, 9, 100, {{1, true, 99, 1'700'000'000'000, -1}, {4, false, 0, -1, -1}}, 77});
+  out.push_back(FeaturesFrame{{{"chronik.version", 1, 2}, {"metadata.version", 7, 30}}, true});
+  out.push_back(FeaturesFrame{});
   return out;
 }
 
@@ -101,10 +108,10 @@ TEST(Wire, BytesOfCommandsAreThoseOfTheGoldenFile) {
 }
 
 TEST(Wire, RefusesWhatItDoesNotKnow) {
-  const std::string command = encode(Command{{}, InitCluster{"c"}});
+  const std::string command = encode(Command{{}, InitCluster{"c", {}}});
   EXPECT_EQ(command.substr(0, 2), std::string("\x08\x01"));  // the version
   std::string newer = command;
-  newer[1] = 4;
+  newer[1] = 5;
   EXPECT_EQ(decode_command(newer).error().code, Code::kUnsupported);
   EXPECT_NE(decode_command(newer).error().message.find("upgrade"), std::string::npos);
   EXPECT_EQ(decode_command(command + std::string("\xF8\x01\x01")).error().code, Code::kCorrupt);  // field 31
@@ -112,7 +119,7 @@ TEST(Wire, RefusesWhatItDoesNotKnow) {
   EXPECT_EQ(decode_command(std::string("\x08\x01")).error().code, Code::kCorrupt);  // no body
   EXPECT_EQ(decode_command(std::string(kMaxCommandBytes + 1, 'x')).error().code, Code::kCorrupt);
   // What only the leader may propose does not come from a peer.
-  EXPECT_FALSE(decode_frame(encode(Frame{ChangeFrame{{{}, InitCluster{"c"}}, 1, false}})).has_value());
+  EXPECT_FALSE(decode_frame(encode(Frame{ChangeFrame{{{}, InitCluster{"c", {}}}, 1, false}})).has_value());
   EXPECT_FALSE(decode_frame(encode(Frame{ChangeFrame{{{}, SyncBatch{}}, 1, false}})).has_value());
 }
 
@@ -120,7 +127,7 @@ TEST(Wire, RefusesValuesOutOfRange) {
   const auto refused = [](Body body) {
     return !decode_command(encode(Command{{}, std::move(body)})).has_value();
   };
-  EXPECT_TRUE(refused(InitCluster{""}));
+  EXPECT_TRUE(refused(InitCluster{"", {}}));
   EXPECT_TRUE(refused(SyncBatch{{{id_of(1), -1, 1, 1}}, {}}));
   EXPECT_TRUE(refused(SyncBatch{{{id_of(1), 0, 0, 1}}, {}}));
   EXPECT_TRUE(refused(SyncBatch{{{id_of(1), 0, 1, -1}}, {}}));
@@ -171,7 +178,7 @@ TEST(Wire, HostileBytesAreErrorsNotCrashes) {
 class SnapshotTest : public testing::Test {
  protected:
   SnapshotTest() {
-    run(InitCluster{"cluster"});
+    run(InitCluster{"cluster", {{"chronik.version", 2}}});
     for (const int32_t id : {1, 2, 3})
       run(SyncBatch{{}, {Node{id, "h" + std::to_string(id), 9092, "r", id_of(1), "h:1"}}});
     for (uint8_t i = 1; i <= 40; ++i)
@@ -187,6 +194,7 @@ class SnapshotTest : public testing::Test {
     run(ChangeNodes{{{{}, 5, NodeAction::kAdd, "h5:1"}}});
     run(ChangeNodes{{{{}, 5, NodeAction::kLeave, ""}}});
     run(ChangeNodes{{{{}, 5, NodeAction::kRemove, ""}}});
+    run(ChangeRecords{{{{}, "s", "k", "v", false, std::nullopt}, {{}, "s", "l", "", false, 0}}});
     EXPECT_EQ(catalog_.topics(), 39u);
   }
   void run(Body body) {
@@ -230,9 +238,9 @@ TEST_F(SnapshotTest, DamageIsFound) {
     EXPECT_FALSE(load_snapshot(std::string_view(bytes).substr(0, n)).has_value());
   EXPECT_FALSE(load_snapshot(bytes + "x").has_value());
   std::string newer = bytes;
-  newer[4] = 3;
+  newer[4] = 4;
   EXPECT_EQ(load_snapshot(newer).error().code, Code::kUnsupported);
-  EXPECT_NE(load_snapshot(newer).error().message.find("format 3"), std::string::npos);
+  EXPECT_NE(load_snapshot(newer).error().message.find("format 4"), std::string::npos);
   for (size_t at = 0; at < bytes.size(); ++at) {
     std::string flipped = bytes;
     flipped[at] = static_cast<char>(flipped[at] ^ 0x10);

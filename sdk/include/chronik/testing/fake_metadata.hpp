@@ -240,12 +240,15 @@ class FakeMetadata {
   }
 
  private:
+  friend class FakeFeatures;
+  friend class FakeRecords;
   using Key = std::pair<std::array<uint8_t, 16>, int32_t>;
   struct State {
     uint64_t version = 1;
     std::string cluster_id;
     std::map<std::string, std::shared_ptr<const Topic>> topics;
     std::map<int32_t, Broker> brokers;
+    std::map<std::string, std::map<std::string, std::pair<std::string, uint64_t>>> records;  // with versions
   };
   struct Image {
     std::shared_ptr<const State> state;
