@@ -100,6 +100,7 @@ Result<Progress> KafkaPlugin::start(uint64_t) {
   broker_.link = host.find<chr_link_v1>(CHR_LINK_ID);
   broker_.metadata.table = host.acquire<chr_metadata_v1>(CHR_METADATA_ID, &broker_.metadata.self);
   broker_.consensus.table = host.acquire<chr_consensus_v1>(CHR_CONSENSUS_ID, &broker_.consensus.self);
+  broker_.features.table = host.acquire<chr_features_v1>(CHR_FEATURES_ID, &broker_.features.self);
   broker_.groups.table = host.acquire<chr_groups_v1>(CHR_GROUPS_ID, &broker_.groups.self);
   if (broker_.net == nullptr || broker_.metadata.table == nullptr || broker_.consensus.table == nullptr)
     return fail(Code::kUnavailable, "needs a network, chronik.metadata/1 and chronik.consensus/1");

@@ -8,6 +8,7 @@ on another storage. Ends with how many clients ran, and fails if one was skipped
 import argparse
 import json
 import pathlib
+import re
 import sys
 import tempfile
 import time
@@ -90,6 +91,7 @@ class Run:
         self.read_back(node, ready, "at once")
         if java:
             self.check("kafka-topics describes every topic", lambda: self.describe(java, node, ready))
+            self.check("kafka-features describes, downgrades and upgrades", lambda: self.features(java, node))
             self.check("kafka-reassign-partitions verifies", lambda: self.verify_reassignment(java, node))
         if kill:
             node.kill()
@@ -102,6 +104,22 @@ class Run:
             for codec in client.codecs:
                 if f"Topic: {client.name}.{codec}\t" not in text:
                     raise RuntimeError(f"{client.name}.{codec} is missing in:\n{text}")
+
+    def features(self, java, node):
+        def tool(*arguments):
+            return java.tool("FeatureCommand", "--bootstrap-server", node.bootstrap, *arguments).decode()
+
+        def shows(feature, level):
+            text = tool("describe")
+            if not re.search(rf"Feature: {feature}\s.*FinalizedVersionLevel: {level}\s", text):
+                raise RuntimeError(f"{feature} is not at {level} in:\n{text}")
+
+        shows("chronik.version", "2")
+        shows("metadata.version", "4.3-IV0")
+        tool("downgrade", "--feature", "metadata.version=25")
+        shows("metadata.version", "4.0-IV3")
+        tool("upgrade", "--feature", "metadata.version=30", "--feature", "chronik.version=2")
+        shows("metadata.version", "4.3-IV0")
 
     def verify_reassignment(self, java, node):
         """Without --preserve-throttles the tool removes the configs of throttles, too."""

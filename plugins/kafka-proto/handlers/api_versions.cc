@@ -15,9 +15,20 @@ bool legal_software(std::string_view text) {
          std::ranges::all_of(text, [&](char c) { return alnum(c) || c == '-' || c == '.'; });
 }
 
+// The epoch grows with each change of the catalog, as Kafka's does. Before a node knows its catalog nothing
+// is finalized that clients could rely on.
+void add_features(const Catalog& catalog, ApiVersionsResponse& response) {
+  for (const chr_feature& feature : catalog.features()) {
+    response.supported_features.push_back({from_abi(feature.name), feature.min, feature.max});
+    if (feature.level == 0) continue;
+    response.finalized_features.push_back({from_abi(feature.name), feature.level, feature.level});
+    response.finalized_features_epoch = static_cast<int64_t>(catalog.version());
+  }
+}
+
 }  // namespace
 
-void handle_api_versions(Broker&, Call<ApiVersions> call) {
+void handle_api_versions(Broker& broker, Call<ApiVersions> call) {
   ApiVersionsResponse response;
   const ApiVersionsRequest& request = call.request();
   if (call.version() >= 3 &&
@@ -27,6 +38,8 @@ void handle_api_versions(Broker&, Call<ApiVersions> call) {
   }
   for (const ApiEntry& api : api_entries())
     response.api_keys.push_back({static_cast<int16_t>(api.key), api.listed_min, api.max_version});
+  const Catalog catalog(broker);
+  add_features(catalog, response);
   call.answer(response);
 }
 

@@ -22,6 +22,7 @@
 #include "kafka-proto/messages/metadata.h"
 #include "kafka-proto/messages/offset_for_leader_epoch.h"
 #include "kafka-proto/messages/produce.h"
+#include "kafka-proto/messages/update_features.h"
 #include "kafka-proto/server/api_entry.h"
 
 namespace chronik::kafka {
@@ -46,5 +47,6 @@ void handle_list_partition_reassignments(Broker& broker, Call<ListPartitionReass
 void handle_metadata(Broker& broker, Call<Metadata> call);
 void handle_offset_for_leader_epoch(Broker& broker, Call<OffsetForLeaderEpoch> call);
 void handle_produce(Broker& broker, Call<Produce> call);
+void handle_update_features(Broker& broker, Call<UpdateFeatures> call);
 
 }  // namespace chronik::kafka

@@ -27,6 +27,7 @@ constexpr std::array kEntries = {
     api_entry<AlterPartitionReassignments, handle_alter_partition_reassignments, 0, 1>(),
     api_entry<ListPartitionReassignments, handle_list_partition_reassignments, 0, 0>(),
     api_entry<DescribeQuorum, handle_describe_quorum, 0, 2>(),
+    api_entry<UpdateFeatures, handle_update_features, 0, 2>(),
     api_entry<DescribeCluster, handle_describe_cluster, 0, 2>(),
     api_entry<DescribeTopicPartitions, handle_describe_topic_partitions, 0, 0>(),
 };

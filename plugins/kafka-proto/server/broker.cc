@@ -61,6 +61,17 @@ std::vector<std::pair<std::string_view, std::string_view>> Catalog::configs(cons
   return out;
 }
 
+std::vector<chr_feature> Catalog::features() const {
+  std::vector<chr_feature> out;
+  chr_feature feature{};
+  feature.struct_size = sizeof feature;
+  for (uint32_t i = 0;
+       features_.table != nullptr && features_.table->at(features_.self, catalog_, i, &feature) == CHR_OK;
+       ++i)
+    out.push_back(feature);
+  return out;
+}
+
 std::vector<chr_broker> Catalog::brokers() const {
   std::vector<chr_broker> out(service_.table->n_brokers(service_.self, catalog_));
   for (uint32_t i = 0; i < out.size(); ++i) {

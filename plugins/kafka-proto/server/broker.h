@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chronik/consensus.h>
+#include <chronik/draft/features.h>
 #include <chronik/draft/groups.h>
 #include <chronik/link.h>
 #include <chronik/metadata.h>
@@ -72,7 +73,8 @@ struct Broker {
   const chr_link_v1* link = nullptr;  // absent where there are no peers
   Service<chr_metadata_v1> metadata;
   Service<chr_consensus_v1> consensus;
-  Service<chr_groups_v1> groups;  // absent where consensus does not offer it
+  Service<chr_groups_v1> groups;      // absent where consensus does not offer it
+  Service<chr_features_v1> features;  // absent where metadata does not offer it
   // One per shard, each touched on its shard only.
   std::vector<std::unique_ptr<Codecs>> codecs;
   std::vector<std::unique_ptr<ConnectionSet>> connections;
@@ -88,6 +90,7 @@ class Catalog {
  public:
   explicit Catalog(const Broker& broker)
       : service_(broker.metadata),
+        features_(broker.features),
         controller_(service_.table->controller(service_.self)),
         catalog_(service_.table->catalog(service_.self)) {}
   ~Catalog() { service_.table->release(service_.self, catalog_); }
@@ -108,9 +111,12 @@ class Catalog {
   std::optional<chr_partition> partition(const chr_topic& topic, int32_t partition) const;
   std::vector<std::pair<std::string_view, std::string_view>> configs(const chr_topic& topic) const;
   std::vector<chr_broker> brokers() const;
+  // What this node knows of each feature, and what is finalized.
+  std::vector<chr_feature> features() const;
 
  private:
   Service<chr_metadata_v1> service_;
+  Service<chr_features_v1> features_;
   int32_t controller_;
   chr_catalog* catalog_;
 };

@@ -40,7 +40,8 @@ TestBroker::TestBroker(Options options)
            options.links ? FakeHost::Link::kRecorded : FakeHost::Link::kNone),
       net(&host),
       consensus(&host),
-      metadata(&host) {
+      metadata(&host),
+      features(&host, &metadata) {
   host.config_list("listen", {"127.0.0.1:9092"});
   host.config_int("max_request_size", 100 << 20);
   host.config_int("auto_create_topics", 1);

@@ -5,6 +5,7 @@
 #include <chronik/plugin.h>
 #include <gtest/gtest.h>
 #include <chronik/testing/fake_consensus.hpp>
+#include <chronik/testing/fake_features.hpp>
 #include <chronik/testing/fake_metadata.hpp>
 #include <chronik/testing/fake_net.hpp>
 
@@ -19,6 +20,7 @@
 namespace chronik::kafka::testing {
 
 using chronik::testing::FakeConsensus;
+using chronik::testing::FakeFeatures;
 using chronik::testing::FakeHost;
 using chronik::testing::FakeMetadata;
 using chronik::testing::FakeNet;
@@ -129,6 +131,7 @@ class TestBroker {
   FakeNet net;
   FakeConsensus consensus;
   FakeMetadata metadata;
+  FakeFeatures features;
 
  private:
   chr_plugin* plugin_ = nullptr;

@@ -1,0 +1,73 @@
+// UpdateFeatures (57): finalizes the levels of features, all of the request or none (KIP-584, KIP-778). In
+// version 0 nothing can be downgraded: Kafka does not look at its allow_downgrade.
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "kafka-proto/handlers/answers.h"
+#include "kafka-proto/handlers/handlers.h"
+
+namespace chronik::kafka {
+namespace {
+
+struct Update {
+  explicit Update(Call<UpdateFeatures> c) : call(std::move(c)) {}
+  Call<UpdateFeatures> call;
+  std::vector<chr_feature_update> items;
+  std::vector<chr_change_result> results;
+};
+
+void refuse(Update& update, ErrorCode error, const std::string& message) {
+  UpdateFeaturesResponse response;
+  response.error_code = error;
+  response.error_message = message;
+  update.call.answer(response);
+}
+
+void finish(Update& update, chr_status overall) {
+  if (overall != CHR_OK)
+    return refuse(update, change_error(overall, ErrorCode::kUnknownServerError, ErrorCode::kInvalidRequest),
+                  overall == CHR_E_INVALID_ARGUMENT ? "there are not so many features"
+                                                    : "the leader of the catalog did not answer in time");
+  for (size_t i = 0; i < update.results.size(); ++i) {
+    const chr_change_result& result = update.results[i];
+    if (result.code == CHR_OK || result.code == CHR_E_CONFLICT) continue;
+    const chr_feature_update& asked = update.items[i];
+    return refuse(update, ErrorCode::kInvalidUpdateVersion,
+                  fmt::format("The update failed for all features since the following feature had an error: "
+                              "Invalid update version {} for feature {}. {}",
+                              asked.level, from_abi(asked.name), result.message));
+  }
+  UpdateFeaturesResponse response;
+  response.error_message = std::nullopt;
+  for (const UpdateFeaturesRequest::FeatureUpdate& asked : update.call.request().feature_updates) {
+    UpdateFeaturesResponse::Updated& row = update.call.room().row(response.results);
+    row.feature = asked.feature;
+    row.error_message = "NONE";  // Kafka's word for it
+  }
+  update.call.answer(response);
+}
+
+}  // namespace
+
+void handle_update_features(Broker& broker, Call<UpdateFeatures> call) {
+  const auto update = std::make_shared<Update>(std::move(call));
+  const UpdateFeaturesRequest& request = update->call.request();
+  const Service<chr_features_v1>& features = broker.features;
+  if (features.table == nullptr)
+    return refuse(*update, ErrorCode::kInvalidRequest, "the catalog of this node has no feature levels");
+  for (const UpdateFeaturesRequest::FeatureUpdate& asked : request.feature_updates)
+    update->items.push_back({to_abi(asked.feature), asked.max_version_level, asked.upgrade_type, 0});
+  update->results.resize(update->items.size());
+  const chr_status status = broker.host.async(
+      [&](uint64_t token) {
+        return features.table->update(features.self, update->items.data(),
+                                      static_cast<uint32_t>(update->items.size()),
+                                      request.validate_only ? 1 : 0, timeout_ns(request.timeout_ms),
+                                      update->results.data(), token, nullptr);
+      },
+      [update](const chr_done& done) { finish(*update, done.code); });
+  if (status != CHR_PENDING) finish(*update, status);
+}
+
+}  // namespace chronik::kafka
