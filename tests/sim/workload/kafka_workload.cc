@@ -3,6 +3,7 @@
 #include "sim/workload/kafka_client.h"
 #include "sim/workload/kafka_history.h"
 #include "sim/workload/kafka_members.h"
+#include "sim/workload/record_counter.h"
 #include "sim/workload/workload.h"
 
 #include <fmt/format.h>
@@ -45,13 +46,18 @@ class KafkaWorkload final : public Workload {
   void wind_down() override {
     winding_down_ = true;
     members_.wind_down();
+    counter_.wind_down();
   }
   bool settled() override;
   std::string state() override;
-  void finish() override { history_.finish(); }
+  void finish() override {
+    history_.finish();
+    counter_.finish();
+  }
   std::string summary() const override {
-    return fmt::format("produced={} acked={} retries={} fetches={} refreshes={} moves={}", history_.batches(),
-                       history_.acks(), retries_, fetches_, refreshes_, members_.taken());
+    return fmt::format("produced={} acked={} retries={} fetches={} refreshes={} moves={} counted={}",
+                       history_.batches(), history_.acks(), retries_, fetches_, refreshes_, members_.taken(),
+                       counter_.confirmed());
   }
 
  private:
@@ -100,6 +106,7 @@ class KafkaWorkload final : public Workload {
   KafkaHistory history_;
   KafkaClient admin_;
   KafkaMembers members_;
+  RecordCounter counter_;
   kafka::Codecs codecs_;
   std::vector<Producer> producers_;
   std::vector<Consumer> consumers_;
@@ -115,6 +122,7 @@ KafkaWorkload::KafkaWorkload(Cluster& cluster, const WorkloadOptions& options)
       history_(cluster.world(), options.groups),
       admin_(cluster.world(), cluster.net(), cluster.size(), "admin"),
       members_(cluster, admin_, kTopic, options.groups),
+      counter_(cluster),
       producers_(cluster.world().stream("producers").between(1, kMostProducers)),
       consumers_(options.groups) {
   const auto client = [&](std::string name) {
@@ -129,6 +137,7 @@ KafkaWorkload::KafkaWorkload(Cluster& cluster, const WorkloadOptions& options)
     consumers_[i].partition = i;
   }
   after(50 * kMillisecond, [this] { create_topic(); });
+  counter_.begin();
 }
 
 void KafkaWorkload::create_topic() {
@@ -361,7 +370,7 @@ void KafkaWorkload::read_batches(Consumer& consumer, kafka::Bytes bytes) {
 // new.
 bool KafkaWorkload::settled() {
   members_.look_again();
-  if (!cluster_.all_running() || !members_.settled()) return false;
+  if (!cluster_.all_running() || !members_.settled() || !counter_.settled()) return false;
   for (const Producer& producer : producers_) {
     for (const Lane& lane : producer.lanes) {
       if (!lane.waiting.empty()) return false;
@@ -383,7 +392,7 @@ std::string KafkaWorkload::state() {
     text += fmt::format("; partition {}: {} batches unanswered, read up to {}, acknowledged up to {}", p,
                         waiting, history_.read_up_to(p), history_.acked_up_to(p));
   }
-  return text + (members_.settled() ? "" : members_.state());
+  return text + (members_.settled() ? "" : members_.state()) + (counter_.settled() ? "" : counter_.state());
 }
 
 }  // namespace
