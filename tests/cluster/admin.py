@@ -62,3 +62,11 @@ def set_config(port, topic, name, value):
     resource = b"\x02" + text(topic) + compact([text(name) + b"\0" + text(value) + b"\0"]) + b"\0"
     answer = ask(port, 44, 1, compact([resource]) + b"\0\0")
     return struct.unpack(">h", answer[5:7])[0]
+
+
+def update_features(port, **levels):
+    """UpdateFeatures 2: upgrades, with _ for the dots in names. Its error code and message."""
+    items = [text(name.replace("_", ".")) + struct.pack(">hb", level, 1) + b"\0" for name, level in levels.items()]
+    answer = ask(port, 57, 2, int32(30_000) + compact(items) + b"\0\0")
+    code, size = struct.unpack(">hB", answer[4:7])
+    return code, answer[7:7 + max(size - 1, 0)].decode(errors="replace")
