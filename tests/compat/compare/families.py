@@ -103,6 +103,15 @@ def descriptions(offered):
                 yield Case(api, version, f"kind-{kind}:{label}", describe_configs(kind, name, None))
 
 
+def features(offered):
+    """Levels that go up and down, checked only: so it is from version 1 on."""
+    for api, version in versions("UpdateFeatures", offered)[1:]:
+        for level in (0, 6, 7, 20, 25, 28, 29, 30, 31):
+            for kind in (0, 1, 2, 3, 4):
+                row = {"feature": "metadata.version", "max_version_level": level, "upgrade_type": kind}
+                yield Case(api, version, f"level-{level}:kind-{kind}", {"feature_updates": [row], "validate_only": True})
+
+
 # ---- batches ----
 HEADER_EDGES = {
     "base_offset": (5, -1), "partition_leader_epoch": (0, 7, -2), "magic": (0, 1, 3, -1), "crc": (0, 1),

@@ -48,7 +48,7 @@ def all_cases(offered):
         if api.name in LAST:
             continue
         yield from edge_cases(api, offered[api.name])
-    for family in (families.frames, families.configs, families.descriptions, families.reads, families.wholes):
+    for family in (families.frames, families.configs, families.descriptions, families.features, families.reads, families.wholes):
         yield from family(offered)
     for api in apis:
         if api.name in LAST:
