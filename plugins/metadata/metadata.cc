@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chronik/plugin.hpp>
 
+#include "service/change_table.h"
 #include "service/feature_table.h"
 #include "service/record_table.h"
 
@@ -108,6 +109,7 @@ class Metadata final : public Plugin {
   std::unique_ptr<Service> service_;
   FeatureTable features_{&service_};
   RecordTable records_{&service_};
+  ChangeTable changes_{describe};
 };
 
 constexpr chr_metadata_v1 kTable = {
@@ -147,6 +149,10 @@ const void* Metadata::service(std::string_view id, void** instance) {
   if (id == CHR_RECORDS_ID) {
     *instance = &records_;
     return &RecordTable::table();
+  }
+  if (id == CHR_TOPIC_CHANGES_ID) {
+    *instance = &changes_;
+    return &ChangeTable::table();
   }
   if (id != CHR_METADATA_ID) return nullptr;
   *instance = this;

@@ -89,6 +89,7 @@ ItemResult Catalog::create(const NewTopic& item, Outcome* out) {
   topic.configs = item.configs;
   std::sort(topic.configs.begin(), topic.configs.end());
   insert(std::move(topic));
+  topics_version_ = version_ + 1;
   out->changed = true;
   return done(*find(item.id));
 }
@@ -108,6 +109,7 @@ ItemResult Catalog::remove(const DeletedTopic& item, Outcome* out) {
   deleted_.push_back(item.id);
   if (deleted_.size() > kRememberedDeletions) deleted_.pop_front();
   out->deleted.push_back(item.id);
+  topics_version_ = version_ + 1;
   out->changed = true;
   return result;
 }
@@ -118,6 +120,7 @@ ItemResult Catalog::extend(const MorePartitions& item, Outcome* out) {
   Topic& topic = edit(by_id_.at(item.id));
   parts_digest_ -= topic.digest;
   partitions_ += static_cast<uint64_t>(item.total) - topic.partitions.size();
+  topics_version_ = version_ + 1;
   topic.append_replicas(item.replicas, static_cast<size_t>(topic.factor()));
   topic.partitions.resize(static_cast<size_t>(item.total));
   topic.digest = digest_of(topic);
@@ -181,6 +184,7 @@ ImageRef Catalog::publish() {
   ImageRef owned = ImageRef::adopt(image);
   image->version = version_;
   image->digest = digest();
+  image->topics_version = topics_version_;
   image->cluster_id = cluster_id_;
   image->topics.reserve(by_name_.size());
   for (const auto& [name, topic] : by_name_) image->topics.push_back(topic);
@@ -242,7 +246,7 @@ Catalog::Scalars Catalog::scalars() const {
 
 void Catalog::restore(Scalars scalars) {
   cluster_id_ = std::move(scalars.cluster_id);
-  version_ = scalars.version;
+  version_ = topics_version_ = scalars.version;
   next_producer_id_ = scalars.next_producer_id;
   deleted_.assign(scalars.deleted.begin(), scalars.deleted.end());
   removed_nodes_ = std::move(scalars.removed_nodes);

@@ -108,6 +108,7 @@ class Catalog {
   std::deque<Uuid> deleted_;  // the newest last; a late second attempt must not bring a topic back
   std::string cluster_id_;
   uint64_t version_ = 0;
+  uint64_t topics_version_ = 0;
   int64_t next_producer_id_ = 0;
   uint64_t partitions_ = 0;
   uint64_t parts_digest_ = 0;  // the sum over topics and nodes

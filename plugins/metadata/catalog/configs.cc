@@ -60,6 +60,7 @@ ItemResult Catalog::alter(const AlteredConfigs& item, Outcome* out) {
   Topic& topic = edit(by_id_.at(item.id));
   parts_digest_ -= topic.digest;
   topic.configs = std::move(configs);
+  topics_version_ = version_ + 1;
   topic.digest = digest_of(topic);
   parts_digest_ += topic.digest;
   out->changed = true;

@@ -233,7 +233,6 @@ class FakeMetadata {
   // What describe_quorum() says, beside the controller.
   std::vector<chr_quorum_member> quorum;
   uint64_t quorum_term = 1, quorum_commit = 0;
-
   void announce(chr_str host, uint16_t port) {
     announced_ = Announced{std::string(from_abi(host)), port};
     set_broker({host_.node().id, announced_->host, port, ""});
@@ -242,6 +241,7 @@ class FakeMetadata {
  private:
   friend class FakeFeatures;
   friend class FakeRecords;
+  friend class FakeTopicChanges;
   using Key = std::pair<std::array<uint8_t, 16>, int32_t>;
   struct State {
     uint64_t version = 1;
