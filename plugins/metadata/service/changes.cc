@@ -216,8 +216,21 @@ void Changes::timer_fired(void* self) {
 
 // ---- the leader's side ----
 
+// A frame that comes twice would be judged by what it did the first time.
+bool Changes::came_before(const ChangeFrame& frame) {
+  const RequestId& id = frame.command.request;
+  Asked& asked = asked_[id.node];
+  if (asked.session != id.session) asked = {id.session, {}};
+  uint32_t& newest = asked.attempts[id.number];
+  if (frame.attempt <= newest) return true;
+  newest = frame.attempt;
+  if (asked.attempts.size() > kRememberedRequests) asked.attempts.erase(asked.attempts.begin());
+  return false;
+}
+
 void Changes::requested(int32_t from, ChangeFrame frame) {
   if (frame.command.request.node != from) return;  // one hop: nobody asks for another
+  if (came_before(frame)) return;
   decide(std::move(frame), [this, from](const ReplyFrame& reply) {
     // A lost reply costs the asking node a timeout and another attempt.
     peers_->tell(from, reply);

@@ -59,11 +59,17 @@ class Changes {
     int32_t asked = -1;             // the node that the last attempt went to; -1: it is known to have failed
   };
   using Reply = std::function<void(ReplyFrame)>;
+  // What a node has asked for: the newest attempt of each of its last requests.
+  struct Asked {
+    uint64_t session = 0;
+    std::map<uint64_t, uint32_t> attempts;  // by number
+  };
 
   void attempt(uint64_t number, Pending* pending);
   void attempt_all();
   bool is_understood(int32_t leader, const Pending& pending) const;
   void refuse_as_new(uint64_t number, int32_t leader);
+  bool came_before(const ChangeFrame& frame);
   void decide(ChangeFrame frame, const Reply& reply);
   void finish(std::map<uint64_t, Pending>::iterator pending, const std::vector<ItemResult>& items,
               int64_t first_id, int64_t ids);
@@ -77,6 +83,7 @@ class Changes {
   static constexpr uint64_t kSaysNothingNs = 1'000'000'000;  // after that a leader is one of before levels
   static constexpr uint64_t kLastWordNs = 1'000'000'000;
   static constexpr size_t kMaxPending = 10'000;
+  static constexpr size_t kRememberedRequests = 1'000;  // of each node
 
   const Host host_;
   Replica* const replica_;
@@ -85,6 +92,7 @@ class Changes {
   const uint64_t session_;
   uint64_t last_number_ = 0;
   std::map<uint64_t, Pending> pending_;
+  std::map<int32_t, Asked> asked_;  // the leader's side, by node
   std::vector<chr_done> ready_;
   uint64_t timer_ = 0;
 };

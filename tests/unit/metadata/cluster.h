@@ -56,6 +56,7 @@ class Cluster : public ::testing::Test {
         for (const FakeHost::Frame& frame : std::exchange(node(from).host.frames(), {})) {
           going = true;
           ++frames_;
+          if (from == keep_) kept_.push_back(frame);
           if (frame.bytes.size() > 0 && !losing_ && !(from == mute_ && is_new(frame.bytes)))
             node(frame.to).host.deliver("metadata", from, frame.bytes);
         }
@@ -109,6 +110,8 @@ class Cluster : public ::testing::Test {
   std::vector<std::unique_ptr<TestNode>> nodes_;
   std::vector<std::pair<chr_entry_header, std::string>> held_;
   std::set<int32_t> cut_off_;
+  int32_t keep_ = -1;  // whose frames are kept, to come again
+  std::vector<FakeHost::Frame> kept_;
   int32_t leader_ = -1;
   uint64_t term_ = 0;
   uint64_t frames_ = 0;

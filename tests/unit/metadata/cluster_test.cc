@@ -70,6 +70,27 @@ TEST_F(Cluster, LostFramesCostATryNotTheChange) {
   EXPECT_EQ(made->code(), CHR_OK);
 }
 
+TEST_F(Cluster, AFrameThatComesTwiceIsNotJudgedByWhatItDid) {
+  settle();
+  const auto made = node(1).create("orders", 1, 1);
+  advance(5ms);
+  const chr_uuid id = node(1).topic("orders")->id;
+  cut_off_ = {3};  // the asking node does not see the commit yet
+  keep_ = 3;
+  const auto removed = node(3).remove({id});
+  advance(5ms);
+  ASSERT_FALSE(node(1).topic("orders").has_value());
+  for (const FakeHost::Frame& frame : std::exchange(kept_, {}))
+    node(frame.to).host.deliver("metadata", 3, frame.bytes);
+  advance(5ms);
+  EXPECT_FALSE(removed->done);
+  const uint64_t seen = node(3).consensus.group("__meta").log.back().header.index;
+  for (const auto& entry : node(1).consensus.group("__meta").log)
+    if (entry.header.index > seen) node(3).consensus.receive("__meta", entry.header, *entry.payload);
+  advance(5ms);
+  EXPECT_EQ(removed->code(), CHR_OK) << removed->message();
+}
+
 TEST_F(Cluster, AChangeThatTheOldLeaderCommittedIsNotRefusedByTheNewOne) {
   settle();
   cut_off_ = {3};  // the asking node does not see the commit
