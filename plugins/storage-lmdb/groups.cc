@@ -1,6 +1,18 @@
 #include "groups.h"
 
+#include "free_pages.h"
+#include "record.h"
+
 namespace chronik::storage_lmdb {
+
+uint64_t bytes_in_file(uint64_t entries, uint64_t payload_bytes) {
+  if (entries == 0) return 0;
+  constexpr uint64_t kPage = 4096;
+  constexpr uint64_t kNode = 2 + 8 + sizeof(LogKey);  // beside a value
+  const uint64_t value = sizeof(RecordHead) + payload_bytes / entries;
+  const uint64_t own = own_pages(value, kPage) * kPage;
+  return entries * (own != 0 ? own : kPage / ((kPage - 16) / (value + kNode)));
+}
 
 Result<uint64_t> GroupTable::open(std::string_view name) {
   const std::lock_guard lock(mutex_);
@@ -70,6 +82,7 @@ void GroupTable::publish(const Group& group) {
     if (const auto taken = ids_.find(group.name()); taken != ids_.end()) ids_.erase(taken);
   }
   count_ += is_there(group) - is_there(current);
+  gone_bytes_ += group.gone_bytes - current.gone_bytes;
   current = group;
 }
 
@@ -81,10 +94,12 @@ uint64_t GroupTable::next_id() const {
 void GroupTable::purged(const Group& group) {
   to_purge_.erase(group.id);
   const std::lock_guard lock(mutex_);
+  Group& current = groups_[group.id];
+  gone_bytes_ -= std::exchange(current.gone_bytes, 0);
   if (group.dropped) {
     groups_.erase(group.id);
   } else {
-    groups_[group.id].purge_below = 0;
+    current.purge_below = 0;
   }
 }
 
@@ -94,6 +109,7 @@ void GroupTable::restore(const Group& group) {
   if (group.dropped || group.purge_below != 0) to_purge_.insert(group.id);
   groups_[group.id] = group;
   count_ += is_there(group);
+  gone_bytes_ += group.gone_bytes;
 }
 
 }  // namespace chronik::storage_lmdb

@@ -4,6 +4,7 @@
 
 #include <chronik/storage_write.hpp>
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -27,12 +28,16 @@ struct LogState {
   uint64_t bytes() const { return bytes_at_last - bytes_before_first; }
 };
 
+// What so many entries with so many bytes of payload take in the file, roughly.
+uint64_t bytes_in_file(uint64_t entries, uint64_t payload_bytes);
+
 struct Group {
   uint64_t id = 0;
   std::shared_ptr<const std::string> shared_name;  // by all copies: each drain makes some; null: not known
   bool durable = false;                            // its record is in the file
   bool dropped = false;
   uint64_t purge_below = 0;  // entries below are gone but still lie in the file
+  uint64_t gone_bytes = 0;   // that these take there, roughly
   LogState log;
 
   std::string_view name() const { return shared_name == nullptr ? std::string_view() : *shared_name; }
@@ -69,6 +74,8 @@ class GroupTable {
     }
   }
   uint64_t next_id() const;
+  // [any] What takes space in the file although it is gone.
+  uint64_t gone_bytes() const { return gone_bytes_.load(std::memory_order_relaxed); }
   // Groups of which something has to be removed from the file.
   const std::set<uint64_t>& to_purge() const { return to_purge_; }
   void purged(const Group& group);
@@ -96,6 +103,7 @@ class GroupTable {
   std::unordered_map<uint64_t, Group> groups_;
   uint64_t next_id_ = 1;
   size_t count_ = 0;
+  std::atomic<uint64_t> gone_bytes_{0};
   std::unordered_map<uint64_t, AppendFence> fences_;  // those that are up
   std::set<uint64_t> to_purge_;
   std::set<uint64_t> given_up_;  // none of them is in to_purge_

@@ -15,27 +15,41 @@ struct Slice {
   uint64_t ns;
 };
 
-// What of a slice is left. The first entry always fits.
+// What of a slice was used. The first entry always fits, unless the slice is empty.
 class Budget {
  public:
   Budget() = default;
   Budget(const Host& host, const Slice& slice)
-      : host_(&host), entries_(slice.entries), bytes_(slice.bytes), until_ns_(host.now_ns() + slice.ns) {}
+      : host_(&host), most_(slice), until_ns_(host.now_ns() + slice.ns), spent_(slice.entries == 0) {}
   static Budget unlimited() { return {}; }
 
-  bool is_spent() const { return entries_ == 0; }
-  void spend(uint64_t bytes) {
-    if (host_ == nullptr) return;
-    bytes_ -= std::min(bytes_, bytes);
-    --entries_;
-    if (bytes_ == 0 || host_->now_ns() >= until_ns_) entries_ = 0;
+  bool is_spent() const { return spent_; }
+  uint64_t entries_left() const { return most_.entries - std::min(most_.entries, entries_); }
+  void spend(uint64_t bytes) { spend(1, bytes); }
+  // A part of what is left, and what that used.
+  Budget part(uint64_t entries, uint64_t bytes) const {
+    Budget part = *this;
+    part.most_.entries = std::min(entries, most_.entries - entries_);
+    part.most_.bytes = std::min(bytes, most_.bytes - bytes_);
+    part.entries_ = part.bytes_ = 0;
+    return part;
   }
+  void spend(const Budget& part) { spend(part.entries_, part.bytes_); }
 
  private:
+  void spend(uint64_t entries, uint64_t bytes) {
+    if (host_ == nullptr) return;
+    entries_ += entries;
+    bytes_ += bytes;
+    spent_ = entries_ >= most_.entries || bytes_ >= most_.bytes || host_->now_ns() >= until_ns_;
+  }
+
   const Host* host_ = nullptr;
-  uint64_t entries_ = UINT64_MAX;
-  uint64_t bytes_ = UINT64_MAX;
+  Slice most_{UINT64_MAX, UINT64_MAX, UINT64_MAX};
   uint64_t until_ns_ = UINT64_MAX;
+  uint64_t entries_ = 0;
+  uint64_t bytes_ = 0;
+  bool spent_ = false;
 };
 
 }  // namespace chronik::storage_lmdb

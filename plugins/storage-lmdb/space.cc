@@ -106,6 +106,17 @@ bool Space::has_room(Growth growth, uint64_t bytes, uint64_t entries) {
   return end >= live_bytes() + need();
 }
 
+bool Space::lacks_pages() const {
+  constexpr uint64_t kFree = 4u << 20;
+  return env_->used_end() < live_bytes() + kFree;
+}
+
+// Where it could grow, the file does so rather early: before it does, what is gone is to be used.
+bool Space::will_lack_room(uint64_t bytes) const {
+  const uint64_t end = is_blocked() ? std::min(capacity_, allocated()) : allocated();
+  return end < live_bytes() + 2 * reserve() + 2 * bytes;
+}
+
 bool Space::has_room_again() {
   constexpr uint64_t kWorthIt = 1u << 20;
   if (!has_room(Growth::kData, kWorthIt, kWorthIt / env_->page_size())) return false;

@@ -53,6 +53,10 @@ class Space {
   // Whether commits will soon meet fresh pages; whether more zeros are wanted at all.
   bool is_urgent() const { return ahead() < kUrgent; }
   bool wants_more() const { return ahead() < wanted() && !is_blocked(); }
+  // Whether free pages are so few that one page more is a fresh one; whether so many bytes of records will
+  // soon find no room.
+  bool lacks_pages() const;
+  bool will_lack_room(uint64_t bytes) const;
   // Writes one chunk of zeros behind the end of the file. Must not run beside a write transaction.
   void extend();
 

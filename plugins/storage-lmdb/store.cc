@@ -9,7 +9,6 @@ constexpr int64_t kDefaultQueue = 64 << 20;
 constexpr int64_t kDefaultCommit = 16 << 20;
 constexpr uint32_t kReadsAtOnce = 8;  // of the host's 16 blocking threads
 constexpr uint64_t kSayFullForNs = 1'000'000'000;
-constexpr Slice kPurgeBesideWrites = {256, 16u << 20, 1'000'000};
 
 bool changes_end(const OwnedWrite& write) {
   return std::ranges::any_of(write.steps(), [](const chr_storage_step& step) {
@@ -85,6 +84,7 @@ chr_status Store::write(const chr_storage_write* writes, uint32_t n, chr_error* 
 void Store::drain() {
   for (;;) {
     Batch batch;
+    wants_purge_ = wants_purge();
     look_ahead();
     {
       const std::lock_guard lock(mutex_);
@@ -92,6 +92,7 @@ void Store::drain() {
       batch = queue_.take();
     }
     set_aside(batch);
+    if (!in_the_way_.empty()) look_ahead();
     if (!batch.empty()) {
       const uint64_t started = host_.now_ns();
       const Verdicts verdicts = commit(batch);
@@ -113,7 +114,7 @@ bool Store::end_drain(bool more) {
   {
     const std::lock_guard lock(mutex_);
     release_held(failed_);
-    if (!queue_.is_idle() || (more && !stop_token_)) return false;
+    if (!queue_.is_idle() || (more && !stop_token_) || !warmed_.empty()) return false;
     draining_ = false;
     not_now_.clear();
     if (reads_ == 0) token = std::exchange(stop_token_, std::nullopt);
@@ -127,13 +128,16 @@ Store::Verdicts Store::commit(const Batch& batch) {
     const std::lock_guard lock(mutex_);
     if (failed_) return Verdicts(batch.size(), {CHR_E_IO, refuse_all_->message});
   }
+  make_rows(batch);
   Growth growth = allowed(batch);
+  if (growth < asked(batch) && remove_for_now()) growth = allowed(batch);
   Verdicts verdicts(batch.size());
   Status status = attempt(batch, growth, verdicts);
   const auto needs_space = [&] {
     return !status && status.error().code == Code::kNoSpace && growth != Growth::kNone;
   };
   if (needs_space()) {
+    if (can_purge()) purge_alone();
     status = ripen_freed_pages();
     if (status) status = attempt(batch, growth, verdicts);
   }
@@ -158,6 +162,12 @@ void Store::refuse_appends(const Batch& batch) {
     fence.refused(write);
     groups_.keep_fence(write.group(), fence);
   }
+}
+
+Growth Store::asked(const Batch& batch) {
+  Growth most = Growth::kNone;
+  for (const OwnedWrite& write : batch) most = std::max(most, write.growth());
+  return most;
 }
 
 Growth Store::allowed(const Batch& batch) {
@@ -215,6 +225,7 @@ Status Store::attempt_once(const Batch& batch, Growth allowed, Verdicts& verdict
   Transaction transaction(host_, *env_, groups_);
   CHRONIK_CHECK(transaction.begin());
   transaction.end_rows_at(space_->row_end());
+  if (!wants_purge_) transaction.leave_trimmed();
   BatchFences fences;
   for (size_t i = 0; i < batch.size(); ++i) {
     AppendFence& fence = fences.of(batch[i].group(), groups_.fence(batch[i].group()));
@@ -236,10 +247,7 @@ Status Store::attempt_once(const Batch& batch, Growth allowed, Verdicts& verdict
       verdicts[i] = {CHR_E_INVALID_ARGUMENT, status.error().message};
     }
   }
-  if (const Status status = contain([&] { return transaction.purge(kPurgeBesideWrites, warm_); }); !status) {
-    spoiler->purge = transaction.purging();
-    return status;
-  }
+  CHRONIK_CHECK(purge_beside_writes(transaction, &spoiler->purge));
   if (!transaction.is_empty()) CHRONIK_CHECK(contain([&] { return transaction.commit(*space_); }));
   fences.publish([this](uint64_t group, const AppendFence& fence) { groups_.keep_fence(group, fence); });
   if (!transaction.is_empty()) after_commit(batch, transaction.effect(), started);
@@ -249,6 +257,11 @@ Status Store::attempt_once(const Batch& batch, Growth allowed, Verdicts& verdict
 void Store::after_commit(const Batch& batch, const Transaction::Effect& effect, uint64_t started_ns) {
   const uint64_t now = host_.now_ns();
   generations_->freed(effect.freed, space_->live_bytes(), now);
+  supply_->took(effect.rows);
+  const uint64_t used_before = std::exchange(used_end_, env_->used_end());
+  if (used_end_ > used_before && groups_.gone_bytes() != 0) supply_->fell_short(used_end_ - used_before);
+  supply_->removed(effect.rows_removed);
+  ++commits_since_rows_;
   uint64_t bytes = 0;
   for (const OwnedWrite& write : batch) bytes += write.bytes();
   host_.add(metrics_.commits);
@@ -432,7 +445,7 @@ chr_status Store::usage(chr_storage_usage* out) {
   if (!space_) return CHR_E_UNAVAILABLE;
   const std::lock_guard lock(mutex_);
   out->full = full_ ? 1 : 0;
-  out->used_bytes = space_->live_bytes();
+  out->used_bytes = space_->live_bytes() - std::min(space_->live_bytes(), groups_.gone_bytes());
   out->file_bytes = space_->file_bytes();
   out->capacity_bytes = space_->capacity();
   return CHR_OK;

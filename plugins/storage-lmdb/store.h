@@ -55,13 +55,16 @@ class Store {
   Status recover();
   Status recover_record(uint64_t id, MDB_val value);
   Result<Group> recover_group(MDB_txn* txn, uint64_t id, const GroupRecord& record);
+  // What of it is gone but lies in the file, roughly.
+  Result<uint64_t> count_gone(const Group& group);
   void define_metrics();
 
   void drain();
   Verdicts commit(const Batch& batch);
   // Nothing of it was applied, for lack of space.
   void refuse_appends(const Batch& batch);
-  // The most that there is room for.
+  // What the batch needs, and the most that there is room for.
+  static Growth asked(const Batch& batch);
   Growth allowed(const Batch& batch);
   // One transaction over the batch; writes that need more than is allowed are refused. A write that meets
   // damage is refused too, and the rest goes on without it.
@@ -84,8 +87,23 @@ class Store {
   void looked_ahead(uint64_t group, const Result<uint64_t>& below);
   bool has_to_wait(uint64_t group) const { return unreadable_.contains(group) || not_now_.contains(group); }
   bool can_purge() const;
+  // Whether some of what is gone is to be removed now.
+  bool wants_purge();
+  // Of which groups what is gone is to be removed, where any is.
+  const std::set<uint64_t>& to_purge_now() const;
+  // Pages in rows for what a batch brings, from what is gone, where the free ones do not suffice.
+  void make_rows(const Batch& batch);
+  // Removes some of what is gone, for the next transaction to use; false: there is none, or it cannot be.
+  bool remove_for_now();
+  void look_at_free_pages();
   // Work between drains; false: there is none.
   bool maintain();
+  // Of such a slice what is needed.
+  Slice slice(Slice most) const;
+  Status purge_in(Transaction& transaction, Slice most, uint64_t* spoiler);
+  Status purge_beside_writes(Transaction& transaction, uint64_t* spoiler);
+  // A slice of what is gone, in a transaction of its own; false: nothing could be removed.
+  bool purge_alone();
   Status purge(uint64_t* spoiler);
   void give_up_purge(uint64_t group, const Error& error);
   void fail_store(const Error& error);
@@ -110,6 +128,14 @@ class Store {
   uint64_t overdue_noted_ns_ = 0;
   // The drain's alone.
   WarmBelow warm_;
+  uint64_t purge_turn_ = 0;  // the group that was purged last
+  std::optional<Supply> supply_;
+  uint64_t used_end_ = 0;          // of the file, after the last commit
+  bool wants_purge_ = false;       // as this round began
+  bool needs_all_ = false;         // as the store is full
+  std::set<uint64_t> in_the_way_;  // groups of which something is gone that writes wait for
+  uint64_t warm_at_ns_ = 0;        // when the newest of warm_ was read
+  uint64_t commits_since_rows_ = UINT32_MAX;
   bool purge_is_refused_ = false;  // there is no space even for that
   uint64_t refused_ns_ = 0;        // when data was refused last, and how much
   uint64_t refused_bytes_ = 0;

@@ -25,6 +25,8 @@ Status Store::open() {
       env_, Generations::Options{
                 setting(host_, "max_lease", kDefaultLeaseNs),
                 std::min(setting(host_, "lease_budget", kDefaultLeaseBudget), space_->capacity() / 16)});
+  supply_.emplace(env_->page_size());
+  used_end_ = env_->used_end();
   reader_.emplace(host_, env_, generations_);
   define_metrics();
   return recover();
@@ -75,8 +77,10 @@ Status Store::recover_record(uint64_t id, MDB_val value) {
     CHRONIK_TRY(const Snapshot snapshot, Snapshot::begin(generations_->transactions()));
     return contain([&] { return recover_group(snapshot.txn(), id, *record); });
   };
-  const Result<Group> group = recover();
+  Result<Group> group = recover();
   if (group) {
+    if (group->dropped || group->purge_below != 0)
+      group->gone_bytes = contain([&] { return count_gone(*group); }).value_or(0);
     groups_.restore(*group);
     return {};
   }
@@ -99,6 +103,19 @@ Result<Group> Store::recover_group(MDB_txn* txn, uint64_t id, const GroupRecord&
   CHRONIK_TRY(LogEnds ends, LogEnds::open(txn, *env_, id));
   CHRONIK_TRY(group.log, ends.find(group.purge_below));
   return group;
+}
+
+Result<uint64_t> Store::count_gone(const Group& group) {
+  CHRONIK_TRY(const Snapshot snapshot, Snapshot::begin(generations_->transactions()));
+  CHRONIK_TRY(LogEnds ends, LogEnds::open(snapshot.txn(), *env_, group.id));
+  CHRONIK_TRY(LogState gone, ends.find(0));
+  if (!group.dropped) {
+    CHRONIK_TRY(gone, ends.without_from(group.purge_below, gone));
+  }
+  // The totals began from zero again where the log was empty in between.
+  if (gone.entries_at_last < gone.entries_before_first || gone.bytes_at_last < gone.bytes_before_first)
+    return 0;
+  return bytes_in_file(gone.entries(), gone.bytes());
 }
 
 }  // namespace chronik::storage_lmdb

@@ -6,6 +6,8 @@ namespace chronik::storage_lmdb {
 namespace {
 
 constexpr Slice kTrims = {1024, 64u << 20, 2'000'000};  // of a transaction; more is purged later
+constexpr uint64_t kTurnEntries = 64;                   // of a group, before the next one has its turn
+constexpr uint64_t kTurnBytes = 1u << 20;
 constexpr uint64_t kPathPages = 4;      // pages that a change in one place copies on write, roughly
 constexpr uint64_t kMostOfAPage = 240;  // entries or keys, more than any page has
 constexpr uint64_t kMostAtOnce =
@@ -52,13 +54,6 @@ struct PageHeader {
     std::memcpy(&header, at, sizeof header);
     return header;
   }
-  static bool has_own_pages(MDB_val value, uint64_t page_size) {
-    constexpr uint64_t kNodeHead = 8;
-    return kNodeHead + sizeof(LogKey) + value.mv_size > ((page_size - sizeof(PageHeader)) / 2 & ~1ull) - 2;
-  }
-  static uint64_t pages_of(MDB_val value, uint64_t page_size) {
-    return (sizeof(PageHeader) - 1 + value.mv_size) / page_size + 1;
-  }
 };
 static_assert(sizeof(PageHeader) == 16);
 
@@ -67,18 +62,17 @@ static_assert(sizeof(PageHeader) == 16);
 bool own_pages_are_whole(MDB_val value, uint64_t page_size) {
   constexpr uint16_t kOwnPages = 0x04;
   const uint8_t* at = PageHeader::of(value);
-  if (!PageHeader::has_own_pages(value, page_size) || reinterpret_cast<uintptr_t>(at) % page_size != 0)
+  if (own_pages(value.mv_size, page_size) == 0 || reinterpret_cast<uintptr_t>(at) % page_size != 0)
     return true;  // or not written yet
   if (!is_readable(at, sizeof(PageHeader))) return false;
   const PageHeader header = PageHeader::load(at);
-  return (header.flags & kOwnPages) != 0 && header.pages == PageHeader::pages_of(value, page_size);
+  return (header.flags & kOwnPages) != 0 && header.pages == own_pages(value.mv_size, page_size);
 }
 
 // Where the pages of a record end in the file, 0: it shares one. The record was put just now.
 uint64_t end_of_own_pages(MDB_val value, uint64_t page_size) {
-  if (!PageHeader::has_own_pages(value, page_size)) return 0;
-  const uint64_t first = PageHeader::load(PageHeader::of(value)).number;
-  return (first + PageHeader::pages_of(value, page_size)) * page_size;
+  const uint64_t pages = own_pages(value.mv_size, page_size);
+  return pages == 0 ? 0 : (PageHeader::load(PageHeader::of(value)).number + pages) * page_size;
 }
 
 }  // namespace
@@ -157,13 +151,14 @@ Status Transaction::apply_step(Group& group, const chr_storage_step& step) {
     case CHR_STORAGE_APPEND:
       return append(group, step);
     case CHR_STORAGE_TRIM:
-      return trim(group, step.index);
+      return trim(group, step.index, trims_);
     case CHR_STORAGE_PUT:
       return put(group, step);
     case CHR_STORAGE_DELETE:
       return remove_key(group, step.key);
     default:
       group.dropped = true;
+      group.gone_bytes += bytes_in_file(group.log.entries(), group.log.bytes());
       effect_.freed += group.log.bytes();
       group.log = {};
       return write_group(group);
@@ -174,10 +169,11 @@ Status Transaction::append(Group& group, const chr_storage_step& step) {
   if (step.n == 0) return {};
   if (step.entries[0].header.index < group.purge_below) {
     // What waits to be purged would take the new entries with it. Rare: the store holds such a write back
-    // until it is purged, unless the trim came with the same commit.
+    // until it is purged, unless the truncation came with the same commit.
+    const uint64_t first = step.entries[0].header.index;
     Budget all = Budget::unlimited();
-    CHRONIK_CHECK(remove_entries(group, 0, group.purge_below, all));
-    group.purge_below = 0;
+    CHRONIK_CHECK(remove_gone(group, first, group.purge_below, all));
+    group.purge_below = first == 1 ? 0 : first;
     CHRONIK_CHECK(write_group(group));
   }
   for (const chr_entry& entry : std::span(step.entries, step.n)) CHRONIK_CHECK(append_one(group, entry));
@@ -207,13 +203,17 @@ Status Transaction::append_one(Group& group, const chr_entry& entry) {
   log.entries_at_last = head.total_entries;
   log.bytes_at_last = head.total_bytes;
   effect_.written += value.mv_size;
+  effect_.rows.add(value.mv_size, env_.page_size());
   return {};
 }
 
 Status Transaction::truncate(Group& group, uint64_t index) {
   LogState& log = group.log;
   if (log.last == 0 || index > log.last) return {};
-  if (index <= log.first) return trim(group, log.last + 1);  // which may take its time
+  if (index <= log.first) {  // which may take its time; most often it is little, and what comes next is close
+    Budget budget(host_, kTrims);
+    return trim(group, log.last + 1, budget);
+  }
   // What raft cuts off was never committed, and of that there are some MiB at most.
   Budget all = Budget::unlimited();
   CHRONIK_CHECK(remove_entries(group, index, UINT64_MAX, all));
@@ -222,17 +222,24 @@ Status Transaction::truncate(Group& group, uint64_t index) {
   return {};
 }
 
-Status Transaction::trim(Group& group, uint64_t index) {
+Status Transaction::trim(Group& group, uint64_t index, Budget& budget) {
   LogState& log = group.log;
   if (log.last == 0 || index <= log.first) return {};
   index = std::min(index, log.last + 1);
-  if (!trims_.is_spent()) CHRONIK_CHECK(remove_entries(group, log.first, index, trims_));
-  if (trims_.is_spent()) {
+  LogState after;
+  {
+    CHRONIK_TRY(LogEnds ends, LogEnds::open(txn_, env_, group.id));
+    CHRONIK_TRY(after, ends.without_below(index, log));
+  }
+  group.gone_bytes += bytes_in_file(log.entries() - after.entries(), log.bytes() - after.bytes());
+  if (!budget.is_spent()) CHRONIK_CHECK(remove_gone(group, log.first, index, budget));
+  if (budget.is_spent()) {
     group.purge_below = std::max(group.purge_below, index);
     CHRONIK_CHECK(write_group(group));
+  } else if (group.purge_below == 0) {
+    group.gone_bytes = 0;  // which was an estimate
   }
-  CHRONIK_TRY(LogEnds ends, LogEnds::open(txn_, env_, group.id));
-  CHRONIK_TRY(log, ends.without_below(index, log));
+  log = after;
   return {};
 }
 
@@ -263,24 +270,36 @@ Status Transaction::write_group(Group& group) {
   return check(mdb_put(txn_, env_.groups(), &key, &value, 0), "write a group's record");
 }
 
-Status Transaction::purge(const Slice& slice, WarmBelow& warm) {
+// Groups take turns: what was written together lies together, and becomes free together.
+Status Transaction::purge(const Slice& slice, WarmBelow& warm, uint64_t& turn) {
   Budget budget(host_, slice);
-  for (const uint64_t id : groups_.to_purge()) {
-    if (budget.is_spent()) break;
-    const auto known = warm.find(id);
-    if (known == warm.end()) continue;
-    purging_ = id;
-    Group* group = checkout(id);
-    const uint64_t below = group->dropped ? UINT64_MAX : group->purge_below;
-    CHRONIK_CHECK(remove_entries(*group, 0, std::min(below, known->second), budget));
-    const bool all = known->second >= below;
-    if (all && group->dropped && !budget.is_spent()) CHRONIK_CHECK(remove_keys(*group, budget));
-    if (budget.is_spent()) break;
-    warm.erase(known);
-    if (all) working_.at(id).purged = true;
+  while (!budget.is_spent() && !warm.empty()) {
+    auto next = warm.upper_bound(turn);
+    if (next == warm.end()) next = warm.begin();
+    turn = next->first;
+    if (!groups_.to_purge().contains(turn)) {
+      warm.erase(next);
+      continue;
+    }
+    Budget part = budget.part(kTurnEntries, kTurnBytes);
+    CHRONIK_TRY(const bool done, purge_group(turn, next->second, part));
+    budget.spend(part);
+    if (done) warm.erase(next);
   }
-  purging_ = 0;
   return {};
+}
+
+Result<bool> Transaction::purge_group(uint64_t id, uint64_t warm_below, Budget& budget) {
+  purging_ = id;
+  Group* group = checkout(id);
+  const uint64_t below = group->dropped ? UINT64_MAX : group->purge_below;
+  CHRONIK_CHECK(remove_gone(*group, 0, std::min(below, warm_below), budget));
+  const bool all = warm_below >= below;
+  if (all && group->dropped && !budget.is_spent()) CHRONIK_CHECK(remove_keys(*group, budget));
+  purging_ = 0;
+  if (budget.is_spent()) return false;
+  if (all) working_.at(id).purged = true;
+  return true;
 }
 
 Status Transaction::touch() {
@@ -316,11 +335,19 @@ Status Transaction::look_over(MDB_dbi dbi, MDB_val key, uint64_t n) {
   return rc == MDB_NOTFOUND ? Status{} : check(rc, "look at the pages of a log");
 }
 
+Status Transaction::remove_gone(Group& group, uint64_t from, uint64_t to, Budget& budget) {
+  const uint64_t before = effect_.removed;
+  CHRONIK_CHECK(remove_entries(group, from, to, budget));
+  group.gone_bytes -= std::min(group.gone_bytes, effect_.removed - before);
+  return {};
+}
+
 Status Transaction::remove_entries(const Group& group, uint64_t from, uint64_t to, Budget& budget) {
   uint64_t range = kMostAtOnce;
   if (to != UINT64_MAX) range = to - from;
   if (to == UINT64_MAX && group.log.last >= from) range = group.log.last - from + 1;
-  CHRONIK_CHECK(look_over(env_.lane(group.id), LogKey(group.id, from).val(), std::min(range, kMostAtOnce)));
+  range = std::min({range, kMostAtOnce, budget.entries_left()});
+  CHRONIK_CHECK(look_over(env_.lane(group.id), LogKey(group.id, from).val(), range));
   Cursor cursor(txn_, env_.lane(group.id));
   LogKey id(group.id, from);
   MDB_val key = id.val();
@@ -337,6 +364,8 @@ Status Transaction::remove_entries(const Group& group, uint64_t from, uint64_t t
     const uint64_t bytes = value.mv_size;
     rc = cursor.remove();
     if (rc != MDB_SUCCESS) break;
+    effect_.removed += bytes_in_file(1, bytes - std::min(bytes, sizeof(RecordHead)));
+    effect_.rows_removed += own_pages(bytes, env_.page_size());
     budget.spend(bytes);
     // The cursor stands on the next entry, if the page still has one; NEXT knows both cases.
     rc = cursor.get(&key, &value, MDB_NEXT);
@@ -345,7 +374,8 @@ Status Transaction::remove_entries(const Group& group, uint64_t from, uint64_t t
 }
 
 Status Transaction::remove_keys(const Group& group, Budget& budget) {
-  CHRONIK_CHECK(look_over(env_.keys(), LogKey(group.id, 0).group_val(), kMostAtOnce));
+  const uint64_t most = std::min(kMostAtOnce, budget.entries_left());
+  CHRONIK_CHECK(look_over(env_.keys(), LogKey(group.id, 0).group_val(), most));
   Cursor cursor(txn_, env_.keys());
   LogKey id(group.id, 0);
   MDB_val key = id.group_val();

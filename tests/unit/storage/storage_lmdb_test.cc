@@ -369,7 +369,10 @@ TEST_F(DamagedStore, WhatCannotBeRemovedIsTriedOnce) {
   Store store(disk_);
   ASSERT_EQ(store.failure(), "");
   const uint64_t a = store.group("a");
-  EXPECT_EQ(write_beside(store, TestWrite{a, {}}.trim(1190)), CHR_OK);  // more than one transaction removes
+  EXPECT_EQ(write_beside(store, TestWrite{a, {}}.trim(1201)), CHR_OK);  // more than one transaction removes
+  const TestEntry first = EntryMaker(1).next(100);
+  EXPECT_EQ(write_beside(store, TestWrite{a, {}}.append({first})), CHR_E_CORRUPT)
+      << "what is gone is in the way";
   for (int i = 0; i < 5; ++i) {
     EXPECT_EQ(write_beside(store, TestWrite{a, {}}.put("vote", std::to_string(i))), CHR_OK);
     store.host().run();
@@ -427,10 +430,13 @@ TEST_F(DamagedStore, AFileCutShortUnderItsMapIsAnErrorOfWhatLayThere) {
   const uint64_t b = store.group("b");
   const auto note = [&] { ASSERT_EQ(store.write(TestWrite{b, {}}.append({other_.next(100)})), CHR_OK); };
   for (int i = 0; i < 6; ++i) note();
-  ASSERT_EQ(store.write(TestWrite{a, {}}.append(marked(maker, 10, 20'000))), CHR_OK);
+  std::vector<TestEntry> entries = marked(maker, 10, 20'000);
+  const std::string text = "of no other test, which may have left it in memory that LMDB writes";
+  entries[7].payload.replace(100, text.size(), text);
+  ASSERT_EQ(store.write(TestWrite{a, {}}.append(entries)), CHR_OK);
   for (int i = 0; i < 6; ++i) note();  // the trees move to pages that became free further to the front
   // The last copy is the entry: LMDB does not clear what it writes, and the rest of a page may be anything.
-  const size_t at = disk_.image().at("data.mdb").rfind(mark(8));
+  const size_t at = disk_.image().at("data.mdb").rfind(text);
   ASSERT_NE(at, std::string::npos);
   std::filesystem::resize_file(file(), at / 4096 * 4096);
   chr_storage_read args = store.all_of(a);
