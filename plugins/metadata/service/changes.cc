@@ -58,8 +58,8 @@ void Changes::attempt(uint64_t number, Pending* pending) {
   }
   if (!is_understood(leader, *pending)) {
     const uint64_t until = std::min(pending->begun_ns + kSaysNothingNs, pending->deadline_ns);
-    if (now >= until) return refuse_as_new(number, leader);
-    pending->next_ns = std::min(now + kRefusedNs, until);
+    if (now >= until && pending->attempts == 0) return refuse_as_new(number, leader);
+    pending->next_ns = now + kRefusedNs;
     return;
   }
   const uint32_t n = ++pending->attempts;
@@ -77,9 +77,11 @@ void Changes::attempt(uint64_t number, Pending* pending) {
   }
 }
 
-// Whether the leader knows this kind of change. One of before feature levels would drop it.
+// Whether the leader knows this kind of change. One of before feature levels would drop it; where levels are
+// finalized there is none.
 bool Changes::is_understood(int32_t leader, const Pending& pending) const {
-  return !is_new(pending.request.body) || around_().features.contains(leader);
+  return !is_new(pending.request.body) || replica_->catalog().level() >= kRecordsLevel ||
+         around_().features.contains(leader);
 }
 
 void Changes::refuse_as_new(uint64_t number, int32_t leader) {

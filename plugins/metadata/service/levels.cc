@@ -1,6 +1,6 @@
 #include "service/levels.h"
 
-#include <utility>
+#include <bit>
 
 #include "catalog/features.h"
 
@@ -13,23 +13,29 @@ Levels::Levels(Host host, Peers* peers) : host_(host), peers_(peers) {
 }
 
 void Levels::link_changed(int32_t peer, bool up) {
-  if (up) return tell(peer, false);
-  known_.erase(peer);
-  untold_.erase(peer);
+  if (!up) {
+    known_.erase(peer);
+    silent_.erase(peer);
+    return;
+  }
+  if (!known_.contains(peer)) silent_.try_emplace(peer, 0);
+  tell(peer, false);
 }
 
 void Levels::tell(int32_t peer, bool answer) {
-  if (!peers_->send(peer, FeaturesFrame{known_.at(host_.node().id), answer})) untold_.insert(peer);
+  peers_->tell(peer, FeaturesFrame{known_.at(host_.node().id), answer});
 }
 
 void Levels::told(int32_t from, const FeaturesFrame& frame) {
   if (from == host_.node().id) return;
   known_[from] = frame.features;
+  silent_.erase(from);
   if (!frame.answer) tell(from, true);
 }
 
 void Levels::tell_again() {
-  for (const int32_t peer : std::exchange(untold_, {})) tell(peer, false);
+  for (auto& [peer, times] : silent_)
+    if (std::has_single_bit(++times)) tell(peer, false);
 }
 
 }  // namespace chronik::metadata

@@ -19,7 +19,7 @@ class Levels {
 
   void link_changed(int32_t peer, bool up);
   void told(int32_t from, const FeaturesFrame& frame);
-  // Those whom a full link kept from being told.
+  // Every now and then, less and less often: tells those that said nothing, since frames may be lost.
   void tell_again();
   // This node, and those that said what they know.
   const std::map<int32_t, std::vector<ToldRange>>& known() const { return known_; }
@@ -30,7 +30,7 @@ class Levels {
   const Host host_;
   Peers* const peers_;
   std::map<int32_t, std::vector<ToldRange>> known_;
-  std::set<int32_t> untold_;
+  std::map<int32_t, uint32_t> silent_;  // linked, and said nothing yet: how often it was to be told again
 };
 
 }  // namespace chronik::metadata

@@ -146,11 +146,19 @@ TEST_F(Levelled, ALevelIsRefusedWhileANodeDoesNotKnowIt) {
   EXPECT_EQ(known->code(), CHR_OK) << known->message();
 }
 
-// A new leader has heard of everybody already, and a node whose word was lost is asked again.
+// A new leader has heard of everybody already, and a node whose word was lost is told again, and answers.
 TEST_F(Levelled, EveryNodeKnowsWhatTheOthersKnow) {
   begin_as_before();
+  for (const bool up : {false, true}) node(3).host.set_link("metadata", 2, up);
+  losing_ = true;
+  step();
+  losing_ = false;
   elect(3);
   advance(20ms);
+  const auto early = update(1, {to(2)});
+  advance(20ms);
+  EXPECT_EQ(early->message(), "Node 2 is down, or runs a build without feature levels.");
+  advance(31s);
   const auto done = update(1, {to(2)});
   advance(20ms);
   EXPECT_EQ(done->code(), CHR_OK) << done->message();
@@ -170,6 +178,22 @@ TEST_F(Levelled, ALeaderOfBeforeIsNotAsked) {
   EXPECT_EQ(update_asked->message(),
             "Node 1 leads __meta, and runs a build without feature levels: upgrade it first");
   EXPECT_EQ(put_asked->code(1), CHR_E_UNSUPPORTED);
+}
+
+// What it was asked may be done, so nobody says that it was not.
+TEST_F(Levelled, AChangeThatWasSentIsNotRefusedForTheNextLeader) {
+  begin_as_before();
+  cut_off_ = {3};
+  const auto asked = update(3, {to(2)});  // committed, but not seen by node 3
+  advance(10ms);
+  EXPECT_EQ(level(1), 2);
+  mute_ = 2;
+  for (const bool up : {false, true}) node(3).host.set_link("metadata", 2, up);
+  node(3).consensus.follow("__meta", 2, ++term_);
+  advance(2s);
+  EXPECT_FALSE(asked->done);
+  advance(4s);
+  EXPECT_EQ(asked->completion.code, CHR_E_TIMEOUT);
 }
 
 TEST_F(Levelled, WhatUpgradesAndDowngradesMayDo) {
