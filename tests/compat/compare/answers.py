@@ -1,4 +1,5 @@
 """Makes what must differ between two servers equal, then finds what differs in an answer, by the path of its fields."""
+import re
 import time
 
 import batches
@@ -48,7 +49,9 @@ class Plain:
     def string(self, name, value):
         if name == "cluster_id" and value == self.side.cluster_id:
             return "the-cluster"
-        return "a-folder" if name == "log_dir" and value else value
+        if name == "log_dir" and value:
+            return "a-folder"
+        return value.replace(f":{self.side.node.kafka_port}", ":own-port")  # in listeners
 
     def number(self, name, value):
         if value is None or isinstance(value, bool):
@@ -144,7 +147,7 @@ def word(value):
         return str(value).lower()
     if isinstance(value, (dict, list)):
         return ("rows" if isinstance(value, list) else PRESENT) if value else "empty"
-    return "_".join(str(value).split()) if value != "" else "''"
+    return re.sub(r"\s", "_", str(value)) if value != "" else "''"
 
 
 def compare(case, sides, answers):

@@ -179,12 +179,13 @@ class Side:
 
     def ask_until(self, name, version, body, holds, seconds=60):
         deadline = time.monotonic() + seconds
+        case = Case(BY_NAME[name], version, "set-up", body)
         while True:
-            answer = self.ask(name, version, body)
-            if holds(answer):
+            answer = self.receive(case, self.send(case))  # a connection may be closed while a server starts
+            if isinstance(answer, dict) and holds(answer):
                 return answer
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"{self.name}: {name} after {seconds} s: {answer}")
+            if time.monotonic() > deadline or self.node.process.poll() is not None:
+                raise RuntimeError(f"{self.name}: {name} after {seconds} s: {answer}\n{self.node.log_tail()}")
             time.sleep(0.01)
 
     def log_end(self, topic, partition):
