@@ -77,6 +77,7 @@ class Server::Values final : public ConfigValues {
   chr_status string_at(std::string_view key, uint32_t i, std::string_view* out) const override {
     return item<std::string>(key, i, out);
   }
+  bool is_given(std::string_view key) const override { return values_.is_given(key); }
 
  private:
   template <class T, class Out>

@@ -48,13 +48,18 @@ Position past(Position at, size_t columns) { return {at.line, at.column + static
 
 }  // namespace
 
-void TableValues::set(std::string key, const KeySchema& schema, Value value) {
-  entries_.insert_or_assign(std::move(key), Entry{schema.type, std::move(value)});
+void TableValues::set(std::string key, const KeySchema& schema, Value value, Origin origin) {
+  entries_.insert_or_assign(std::move(key), Entry{schema.type, std::move(value), origin});
 }
 
 const Value* TableValues::find(std::string_view key) const {
   const auto it = entries_.find(key);
   return it == entries_.end() ? nullptr : &it->second.value;
+}
+
+bool TableValues::is_given(std::string_view key) const {
+  const auto it = entries_.find(key);
+  return it != entries_.end() && it->second.origin != Origin::kDefault;
 }
 
 std::string TableValues::json() const {
@@ -254,7 +259,7 @@ TableValues Settings::values(std::string_view table) const {
   for (const Setting& s : settings_) {
     if (s.table != table || s.schema.name == "plugin") continue;
     const std::optional<Value> value = s.value ? s.value : default_value(s.schema);
-    if (value) values.set(s.schema.name, s.schema, *value);
+    if (value) values.set(s.schema.name, s.schema, *value, s.origin);
   }
   return values;
 }

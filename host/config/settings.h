@@ -44,8 +44,10 @@ struct Setting {
 // A plugin's table, as the plugin sees it. Keys are within the table.
 class TableValues {
  public:
-  void set(std::string key, const KeySchema& schema, Value value);
+  void set(std::string key, const KeySchema& schema, Value value, Origin origin = Origin::kDefault);
   const Value* find(std::string_view key) const;
+  // Whether something else than the schema said the value.
+  bool is_given(std::string_view key) const;
   template <class Fn>  // (const std::string& key, const Value& value)
   void for_each(Fn&& fn) const {
     for (const auto& [key, entry] : entries_) fn(key, entry.value);
@@ -57,6 +59,7 @@ class TableValues {
   struct Entry {
     KeyType type;
     Value value;
+    Origin origin;
   };
   std::map<std::string, Entry, std::less<>> entries_;
 };

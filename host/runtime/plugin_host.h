@@ -45,6 +45,8 @@ class ConfigValues {
   // Element i of a list of numbers, or of texts. CHR_OK, CHR_E_NOT_FOUND, or CHR_E_OUT_OF_RANGE past the end.
   virtual chr_status integer_at(std::string_view key, uint32_t i, int64_t* out) const = 0;
   virtual chr_status string_at(std::string_view key, uint32_t i, std::string_view* out) const = 0;
+  // Whether something else than the schema said the value.
+  virtual bool is_given(std::string_view) const { return false; }
 };
 
 // Who this node is, as one plugin sees it (chr_node_info).

@@ -40,6 +40,7 @@ const void* CHR_CALL PluginServices::query(chr_host* self, const char* service_i
   if (id == CHR_MEM_ID) return &kMem;
   if (id == CHR_METRICS_ID) return &kMetrics;
   if (id == CHR_CONFIG_ID) return &kConfig;
+  if (id == CHR_CONFIG_ORIGIN_ID) return &kConfigOrigin;
   if (id == CHR_NODE_ID) return &kNode;
   if (id == CHR_HEALTH_ID) return &kHealth;
   if (id == CHR_ADMIN_ID && of(self)->options_.admin != nullptr) return &kAdmin;
@@ -181,6 +182,11 @@ chr_status CHR_CALL PluginServices::config_string_at(chr_host* self, chr_str key
   return status;
 }
 
+uint32_t CHR_CALL PluginServices::config_is_given(chr_host* self, chr_str key) {
+  const ConfigValues* config = of(self)->options_.config;
+  return config != nullptr && config->is_given(from_abi(key)) ? 1 : 0;
+}
+
 // ---- node, health ----
 
 const chr_node_info* CHR_CALL PluginServices::node_info(chr_host* self) { return &of(self)->node_; }
@@ -277,6 +283,7 @@ const chr_metrics_v1 PluginServices::kMetrics = {
     sizeof(chr_metrics_v1), 1, metric_define, metric_add, metric_set, metric_observe, metric_remove};
 const chr_config_v1 PluginServices::kConfig = {
     sizeof(chr_config_v1), 1, config_integer, config_string, config_integer_at, config_string_at};
+const chr_config_origin_v1 PluginServices::kConfigOrigin = {sizeof(chr_config_origin_v1), 1, config_is_given};
 const chr_node_v1 PluginServices::kNode = {sizeof(chr_node_v1), 1, node_info, adopt_cluster};
 const chr_health_v1 PluginServices::kHealth = {sizeof(chr_health_v1), 1, health_set};
 const chr_admin_v1 PluginServices::kAdmin = {sizeof(chr_admin_v1), 1, admin_route, admin_respond};

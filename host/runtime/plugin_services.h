@@ -4,6 +4,7 @@
 #include "host/runtime/plugin_host.h"
 
 #include <chronik/draft/admin.h>
+#include <chronik/draft/config_origin.h>
 #include <chronik/link.h>
 
 namespace chronik::host {
@@ -48,6 +49,7 @@ struct PluginServices {
   static chr_status CHR_CALL config_string(chr_host* self, chr_str key, chr_str* out);
   static chr_status CHR_CALL config_integer_at(chr_host* self, chr_str key, uint32_t i, int64_t* out);
   static chr_status CHR_CALL config_string_at(chr_host* self, chr_str key, uint32_t i, chr_str* out);
+  static uint32_t CHR_CALL config_is_given(chr_host* self, chr_str key);
 
   static chr_status CHR_CALL admin_route(chr_host* self, chr_str path, chr_admin_fn fn, void* context,
                                          chr_error* error);
@@ -81,6 +83,7 @@ struct PluginServices {
   static const chr_mem_v1 kMem;
   static const chr_metrics_v1 kMetrics;
   static const chr_config_v1 kConfig;
+  static const chr_config_origin_v1 kConfigOrigin;
   static const chr_node_v1 kNode;
   static const chr_health_v1 kHealth;
   static const chr_admin_v1 kAdmin;

@@ -128,6 +128,8 @@ TEST(Settings, PluginTablesBecomeCanonicalJson) {
   EXPECT_EQ(values.json(), R"({"listen":["a:1"],"pause":2000000000,"tls":{"enabled":true}})");
   EXPECT_EQ(values.find("plugin"), nullptr) << "the slot is the host's";
   EXPECT_EQ(values.find("absent"), nullptr);
+  EXPECT_TRUE(values.is_given("listen"));
+  EXPECT_FALSE(values.is_given("absent"));
 }
 
 TEST(Settings, RelativePathsInTheFileAreRelativeToIt) {
