@@ -7,6 +7,7 @@
 #include "kafka-proto/server/api_entry.h"
 #include "kafka-proto/server/catalog_waits.h"
 #include "kafka-proto/server/connection.h"
+#include "kafka-proto/server/dynamic_configs.h"
 #include "kafka-proto/server/elections.h"
 #include "kafka-proto/server/listen.h"
 #include "kafka-proto/server/producer_ids.h"
@@ -100,6 +101,7 @@ Result<Progress> KafkaPlugin::start(uint64_t) {
   broker_.link = host.find<chr_link_v1>(CHR_LINK_ID);
   broker_.metadata.table = host.acquire<chr_metadata_v1>(CHR_METADATA_ID, &broker_.metadata.self);
   broker_.consensus.table = host.acquire<chr_consensus_v1>(CHR_CONSENSUS_ID, &broker_.consensus.self);
+  broker_.records.table = host.acquire<chr_records_v1>(CHR_RECORDS_ID, &broker_.records.self);
   broker_.features.table = host.acquire<chr_features_v1>(CHR_FEATURES_ID, &broker_.features.self);
   broker_.groups.table = host.acquire<chr_groups_v1>(CHR_GROUPS_ID, &broker_.groups.self);
   if (broker_.net == nullptr || broker_.metadata.table == nullptr || broker_.consensus.table == nullptr)
@@ -113,6 +115,7 @@ Result<Progress> KafkaPlugin::start(uint64_t) {
                                                        "Time from a whole request to its answer.",
                                                        fmt::format("api=\"{}\"", api_info(api.key).name)));
   }
+  broker_.dynamic_configs = std::make_unique<DynamicConfigs>(broker_);
   broker_.partitions = std::make_unique<PartitionDirectory>(broker_);
   broker_.fetch_sessions = std::make_unique<FetchSessions>(broker_.config.max_fetch_sessions);
   broker_.producer_ids = std::make_unique<ProducerIds>(broker_);

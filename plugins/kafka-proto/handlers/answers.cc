@@ -119,6 +119,23 @@ int32_t default_replicas(const Broker& broker, const Catalog& catalog) {
   return static_cast<int32_t>(std::clamp<size_t>(nodes, 1, kEnough));
 }
 
+int16_t cluster_level(const Catalog& catalog) {
+  constexpr int16_t kFirst = 1;
+  for (const chr_feature& feature : catalog.features()) {
+    if (from_abi(feature.name) == "chronik.version") return feature.level;
+  }
+  return kFirst;
+}
+
+std::string too_new_problem(const Catalog& catalog, std::string_view config, std::string_view value) {
+  const int16_t level = topic_config_level(config, value);
+  if (level == 1 || level <= cluster_level(catalog)) return {};
+  return fmt::format(
+      "{}={} can be set once the feature chronik.version is finalized at {}: a node of before "
+      "would leave out all that is set on the topic",
+      config, value, level);
+}
+
 std::string topic_name_problem(std::string_view name) {
   constexpr size_t kLongest = 249;
   constexpr std::string_view kInvalid = "Topic name is invalid: ";

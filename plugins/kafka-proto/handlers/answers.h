@@ -83,6 +83,17 @@ ErrorCode change_error(chr_status code, ErrorCode exists, ErrorCode invalid);
 // Kafka's rules for topic names; empty: fine, otherwise what is wrong.
 std::string topic_name_problem(std::string_view name);
 
+// The level of the feature chronik.version that the cluster agreed to write.
+int16_t cluster_level(const Catalog& catalog);
+// The level that brought records, in which altered configs of brokers are kept.
+inline constexpr int16_t kRecordsLevel = 2;
+inline bool alters_brokers(const Broker& broker, const Catalog& catalog) {
+  return broker.records.table != nullptr && cluster_level(catalog) >= kRecordsLevel;
+}
+
+// Empty, or why this value, valid in itself, cannot be set yet.
+std::string too_new_problem(const Catalog& catalog, std::string_view config, std::string_view value);
+
 inline constexpr std::string_view kNamedTwice = "Duplicate topic name.";
 
 // How often a request names each topic. Ordered, as all that is made of what clients name: they could choose

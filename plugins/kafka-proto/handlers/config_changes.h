@@ -2,6 +2,8 @@
 // set.
 #pragma once
 
+#include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -36,48 +38,68 @@ struct ConfigProblem {
   std::string message;
 };
 
-// What is to change in the catalog, topic by topic; owns the texts.
+// What is to change in the catalog, resource by resource; owns the texts.
 class ConfigChanges {
  public:
   explicit ConfigChanges(const Broker& broker) : broker_(broker) {}
-  // Adds one resource. A problem: nothing of it changes.
+  ConfigChanges(const ConfigChanges&) = delete;
+  ConfigChanges& operator=(const ConfigChanges&) = delete;
+
+  // Adds one resource. A problem: nothing of it changes, and it does not count as added.
   ConfigProblem add(const Catalog& catalog, const WantedConfigs& wanted);
-  // The topic that was added last, if add() found something to change for one.
-  const std::vector<chr_topic_configs>& topics() const { return topics_; }
+  // Proposes what was added; done() on this shard. This object lives until then.
+  void submit(bool validate_only, std::function<void()> done);
+  // How it ended for the resource that was added as the i-th.
+  ConfigProblem outcome(size_t i) const;
 
  private:
+  using Values = std::map<std::string_view, std::string_view, std::less<>>;  // what is set, by name
+  struct Part {  // what a resource changes: a topic, or records of brokers
+    size_t topics_before, topics_after;
+    size_t records_before, records_after;
+  };
+
   ConfigProblem add_topic(const Catalog& catalog, const WantedConfigs& wanted);
-  ConfigProblem check_broker(const WantedConfigs& wanted);
-  ConfigProblem change(const std::map<std::string_view, std::string_view>& set, const WantedConfig& wanted,
-                       chr_config_change* out);
+  ConfigProblem add_broker(const Catalog& catalog, const WantedConfigs& wanted);
+  ConfigProblem change_topic(const Catalog& catalog, const Values& set, const WantedConfig& wanted,
+                             chr_config_change* out);
+  // Whether what is set on a topic then goes together.
+  ConfigProblem check_together(const Values& values) const;
+  ConfigProblem check_node(std::string_view name) const;
+  ConfigProblem check_dynamic(const Catalog& catalog, const WantedConfigs& wanted) const;
+  void change_record(std::string_view node, std::string_view config, std::optional<std::string> value);
+  std::string_view keep(std::string text) { return texts_.keep(std::move(text)); }
+  void one_done();
 
   const Broker& broker_;
   Texts texts_;
   std::deque<std::vector<chr_config_change>> changes_;
   std::vector<chr_topic_configs> topics_;
+  std::vector<chr_record_change> records_;
+  std::vector<Part> parts_;
+  std::vector<chr_change_result> topic_results_, record_results_;
+  chr_status topics_status_ = CHR_OK, records_status_ = CHR_OK;  // of the whole proposals
+  int left_ = 0;
+  std::function<void()> done_;
 };
 
 template <class Api>
 struct ConfigAlteration {
-  ConfigAlteration(Broker& b, Call<Api> c) : broker(b), call(std::move(c)), changes(b) {}
-  Broker& broker;
+  ConfigAlteration(Broker& broker, Call<Api> c) : call(std::move(c)), changes(broker) {}
   Call<Api> call;
   typename Api::Response response;
   Texts texts{call.room()};
   ConfigChanges changes;
-  std::vector<size_t> places;  // of each topic that changes, in the answer
-  std::vector<chr_change_result> results;
+  std::vector<size_t> places;  // of each resource that changes, in the answer
 
   void refuse(size_t place, ConfigProblem problem) {
     response.responses[place].error_code = problem.code;
     response.responses[place].error_message = texts.keep(std::move(problem.message));
   }
-  void finish(chr_status overall) {
+  void finish() {
     for (size_t i = 0; i < places.size(); ++i) {
-      const chr_status code = overall == CHR_OK ? results[i].code : overall;
-      if (code == CHR_OK) continue;
-      refuse(places[i], {change_error(code, ErrorCode::kUnknownServerError, ErrorCode::kInvalidConfig),
-                         overall == CHR_OK ? results[i].message : "the catalog could not be changed"});
+      ConfigProblem problem = changes.outcome(i);
+      if (problem.code != ErrorCode::kNone) refuse(places[i], std::move(problem));
     }
     call.answer(response);
   }
@@ -86,7 +108,6 @@ struct ConfigAlteration {
 // wanted(resource): what the request asks for one of its resources.
 template <class Api, class F>
 void alter_configs(Broker& broker, Call<Api> call, F&& wanted) {
-  constexpr uint64_t kTimeoutNs = 30'000'000'000;  // the request has none
   const auto work = std::make_shared<ConfigAlteration<Api>>(broker, std::move(call));
   const auto& request = work->call.request();
   std::map<std::pair<int8_t, std::string_view>, int> times;
@@ -99,30 +120,19 @@ void alter_configs(Broker& broker, Call<Api> call, F&& wanted) {
       out.resource_name = resource.resource_name;
       out.error_message.reset();
       const size_t place = work->response.responses.size() - 1;
-      const size_t before = work->changes.topics().size();
       ConfigProblem problem =
           times[{resource.resource_type, resource.resource_name}] > 1
               ? ConfigProblem{ErrorCode::kInvalidRequest, "Each resource must appear at most once."}
               : work->changes.add(catalog, wanted(resource));
-      if (problem.code != ErrorCode::kNone) {
-        work->refuse(place, std::move(problem));
-      } else if (work->changes.topics().size() > before) {
+      if (problem.code == ErrorCode::kNone) {
         work->places.push_back(place);
+      } else {
+        work->refuse(place, std::move(problem));
       }
     }
   }
-  const std::vector<chr_topic_configs>& topics = work->changes.topics();
   if (work->call.is_too_large()) return work->call.answer(work->response);
-  if (topics.empty()) return work->finish(CHR_OK);
-  work->results.resize(topics.size());
-  const chr_status status = broker.host.async(
-      [&](uint64_t token) {
-        return broker.metadata.table->alter_configs(
-            broker.metadata.self, topics.data(), static_cast<uint32_t>(topics.size()),
-            request.validate_only ? 1 : 0, kTimeoutNs, work->results.data(), token, nullptr);
-      },
-      [work](const chr_done& done) { work->finish(done.code); });
-  if (status != CHR_PENDING) work->finish(status);
+  work->changes.submit(request.validate_only, [work] { work->finish(); });
 }
 
 }  // namespace chronik::kafka

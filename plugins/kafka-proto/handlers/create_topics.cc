@@ -9,6 +9,7 @@
 #include "kafka-proto/handlers/answers.h"
 #include "kafka-proto/handlers/config_values.h"
 #include "kafka-proto/handlers/handlers.h"
+#include "kafka-proto/server/dynamic_configs.h"
 
 namespace chronik::kafka {
 namespace {
@@ -133,17 +134,22 @@ Problem read_size(const Broker& broker, const Request::Topic& topic, const Catal
   return {};
 }
 
-Problem read_configs(const Request::Topic& topic, Creation& creation, chr_new_topic& out) {
-  TopicConfig resolved = creation.broker.config.topic_defaults;
+Problem read_configs(const Request::Topic& topic, const Catalog& catalog, Creation& creation,
+                     chr_new_topic& out) {
+  TopicConfig resolved = creation.broker.dynamic_configs->now()->topic_defaults;
   std::vector<chr_config_entry>& entries = creation.configs.emplace_back();
   std::map<std::string_view, std::string_view> values;
   for (const Request::Config& config : topic.configs) {
     if (!config.value.has_value())
       return {ErrorCode::kInvalidConfig, fmt::format("{} has no value", config.name)};
-    const Status set = set_topic_config(config.name, *config.value, resolved);
-    if (!set) return {ErrorCode::kInvalidConfig, set.error().message};
+    if (const Status set = set_topic_config(config.name, *config.value, resolved); !set)
+      return {ErrorCode::kInvalidConfig, set.error().message};
+    if (std::string problem = too_new_problem(catalog, config.name, *config.value); !problem.empty())
+      return {ErrorCode::kInvalidConfig, std::move(problem)};
     values[config.name] = *config.value;  // of a config that is set twice the last counts
   }
+  if (const Status together = check_topic_config(resolved); !together)
+    return {ErrorCode::kInvalidConfig, together.error().message};
   for (const auto& [name, value] : values) entries.push_back({to_abi(name), to_abi(value)});
   out.configs = entries.data();
   out.n_configs = static_cast<uint32_t>(entries.size());
@@ -161,27 +167,30 @@ Problem read_topic(const Request::Topic& topic, const Catalog& catalog, Creation
     return {ErrorCode::kInvalidTopicException,
             fmt::format("Topic '{}' collides with existing topic: {}", topic.name, *other)};
   Problem problem = read_size(creation.broker, topic, catalog, creation, out);
-  if (problem.code == ErrorCode::kNone) problem = read_configs(topic, creation, out);
+  if (problem.code == ErrorCode::kNone) problem = read_configs(topic, catalog, creation, out);
   return problem;
 }
 
-void describe_created(Creation& creation, const chr_new_topic& topic, const chr_change_result& result,
-                      Response::Topic& out) {
+void describe_created(Creation& creation, const ConfigValues& values, const chr_new_topic& topic,
+                      const chr_change_result& result, Response::Topic& out) {
   out.topic_id = result.topic;
   out.num_partitions = topic.partitions;
   out.replication_factor = static_cast<int16_t>(topic.replication_factor);
   std::vector<std::pair<std::string_view, std::string_view>> set;
   for (uint64_t i = 0; i < topic.n_configs; ++i)
     set.emplace_back(from_abi(topic.configs[i].key), from_abi(topic.configs[i].value));
-  for (const ConfigValue& value : topic_config_values(creation.broker, set, creation.texts)) {
+  for (const ConfigValue& value : values.of_topic(set)) {
     Response::Config& config = creation.call.room().row(*out.configs);
     config.name = value.name;
     config.value = value.value;
+    const auto given = std::ranges::find(set, value.name, [](const auto& each) { return each.first; });
+    if (given != set.end()) config.value = given->second;  // as it is, and not as it is read
     config.config_source = static_cast<int8_t>(value.source);
   }
 }
 
 void finish(Creation& creation, chr_status overall) {
+  const ConfigValues values(creation.broker, Catalog(creation.broker), creation.texts);
   for (size_t i = 0; i < creation.places.size(); ++i) {
     Response::Topic& out = creation.response.topics[creation.places[i]];
     const chr_change_result& result = creation.results[i];
@@ -195,7 +204,7 @@ void finish(Creation& creation, chr_status overall) {
       out.error_code = creation.topics[i].assignment != nullptr ? ErrorCode::kInvalidReplicaAssignment
                                                                 : ErrorCode::kInvalidReplicationFactor;
     if (code == CHR_OK) {
-      describe_created(creation, creation.topics[i], result, out);
+      describe_created(creation, values, creation.topics[i], result, out);
     } else if (overall == CHR_OK) {
       out.error_message = creation.texts.keep(result.message);
     }

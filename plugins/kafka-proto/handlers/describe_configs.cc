@@ -1,4 +1,4 @@
-// DescribeConfigs (32): of topics and of this broker. Only configs that have an effect are listed.
+// DescribeConfigs (32): of topics and of this broker.
 #include <algorithm>
 #include <charconv>
 #include <set>
@@ -21,14 +21,15 @@ void describe(const Request& request, const ConfigValue& value, AnswerRoom& room
   out.config_source = static_cast<int8_t>(value.source);
   out.config_type = static_cast<int8_t>(value.type);
   if (request.include_documentation) out.documentation = value.doc;
-  if (request.include_synonyms) {
-    for (const ConfigValue::Synonym& synonym : value.synonyms) {
-      Response::Synonym& s = room.row(out.synonyms);
-      s.name = synonym.name;
-      s.value = synonym.value;
-      s.source = static_cast<int8_t>(synonym.source);
-    }
-  }
+  if (!request.include_synonyms) return;
+  const auto add = [&](const ConfigSynonym& synonym) {
+    Response::Synonym& s = room.row(out.synonyms);
+    s.name = synonym.name;
+    s.value = synonym.value;
+    s.source = static_cast<int8_t>(synonym.source);
+  };
+  if (value.own.has_value()) add(*value.own);
+  for (const ConfigSynonym& synonym : value.inherited) add(synonym);
 }
 
 void fill(const Request& request, const Request::Resource& resource, const std::vector<ConfigValue>& values,
@@ -46,28 +47,26 @@ void refuse(Response::Resource& out, ErrorCode code, std::string_view message) {
   out.error_message = message;
 }
 
-void describe_topic(Broker& broker, const Catalog& catalog, const Request& request,
-                    const Request::Resource& resource, Texts& texts, AnswerRoom& room,
-                    Response::Resource& out) {
+void describe_topic(const Catalog& catalog, const Request& request, const Request::Resource& resource,
+                    const ConfigValues& values, AnswerRoom& room, Response::Resource& out) {
   if (!topic_name_problem(resource.resource_name).empty())
     return refuse(out, ErrorCode::kInvalidTopicException, "this is no legal topic name");
   const std::optional<chr_topic> topic = catalog.topic(resource.resource_name);
   if (!topic.has_value())
     return refuse(out, absent(catalog, ErrorCode::kUnknownTopicOrPartition, ErrorCode::kLeaderNotAvailable),
                   why_absent(catalog));
-  fill(request, resource, topic_config_values(broker, catalog.configs(*topic), texts), room, out);
+  fill(request, resource, values.of_topic(catalog.configs(*topic)), room, out);
 }
 
-void describe_broker(Broker& broker, const Request& request, const Request::Resource& resource, Texts& texts,
-                     AnswerRoom& room, Response::Resource& out) {
-  // The empty name asks for the defaults that were set for the whole cluster: there are none.
-  if (resource.resource_name.empty()) return;
+void describe_broker(const Broker& broker, const Request& request, const Request::Resource& resource,
+                     const ConfigValues& values, AnswerRoom& room, Response::Resource& out) {
+  if (resource.resource_name.empty()) return fill(request, resource, values.of_all_brokers(), room, out);
   int32_t id = -1;
   const char* const end = resource.resource_name.data() + resource.resource_name.size();
   const auto [parsed, error] = std::from_chars(resource.resource_name.data(), end, id);
   if (error != std::errc() || parsed != end || id != broker.host.node().id)
     return refuse(out, ErrorCode::kInvalidRequest, "ask the broker that has this id for its configs");
-  fill(request, resource, broker_config_values(broker, texts), room, out);
+  fill(request, resource, values.of_broker(), room, out);
 }
 
 }  // namespace
@@ -76,6 +75,7 @@ void handle_describe_configs(Broker& broker, Call<DescribeConfigs> call) {
   const Catalog catalog(broker);
   const Request& request = call.request();
   Texts texts(call.room());
+  const ConfigValues values(broker, catalog, texts);
   Response response;
   std::set<std::pair<int8_t, std::string_view>> told;
   for (const Request::Resource& resource : request.resources) {
@@ -85,11 +85,11 @@ void handle_describe_configs(Broker& broker, Call<DescribeConfigs> call) {
     Response::Resource& out = call.room().row(response.results);
     out.resource_type = resource.resource_type;
     out.resource_name = resource.resource_name;
-    out.error_message.reset();
+    out.error_message = "";  // as Kafka, which says null elsewhere
     if (resource.resource_type == kTopicResource) {
-      describe_topic(broker, catalog, request, resource, texts, call.room(), out);
+      describe_topic(catalog, request, resource, values, call.room(), out);
     } else if (resource.resource_type == kBrokerResource) {
-      describe_broker(broker, request, resource, texts, call.room(), out);
+      describe_broker(broker, request, resource, values, call.room(), out);
     } else {
       refuse(out, ErrorCode::kInvalidRequest, "only topics (2) and brokers (4) have configs here");
     }

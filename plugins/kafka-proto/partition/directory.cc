@@ -87,6 +87,7 @@ void PartitionDirectory::follow() {
 
 void PartitionDirectory::publish(const Catalog& catalog) {
   const std::shared_ptr<const PartitionMap> before = map();
+  broker_.dynamic_configs->follow(catalog);
   auto after = std::make_shared<PartitionMap>();
   for (uint32_t i = 0; i < catalog.topic_count(); ++i) {
     const std::optional<chr_topic> topic = catalog.topic_at(i);
@@ -125,7 +126,9 @@ std::shared_ptr<const HostedTopic> PartitionDirectory::host(const Catalog& catal
   after->id = topic.id;
   after->name = from_abi(topic.name);
   const auto set = catalog.configs(topic);
-  if (before != nullptr && same_configs(before->set, set)) {
+  after->broker_configs = broker_.dynamic_configs->now();
+  if (before != nullptr && before->broker_configs == after->broker_configs &&
+      same_configs(before->set, set)) {
     after->set = before->set;
     after->config = before->config;
   } else {
@@ -134,10 +137,8 @@ std::shared_ptr<const HostedTopic> PartitionDirectory::host(const Catalog& catal
       after->set.emplace_back(key, value);
       values.push_back({key, value});
     }
-    // Values were checked before they went into the catalog; one that only a newer node knows is not ours to
-    // judge.
     after->config = std::make_shared<const TopicConfig>(
-        resolve_topic_config(values, broker_.config.topic_defaults).value_or(broker_.config.topic_defaults));
+        resolve_topic_config(values, after->broker_configs->topic_defaults));
   }
   for (uint32_t i = 0; i < topic.n_partitions; ++i) {
     const auto index = static_cast<int32_t>(i);

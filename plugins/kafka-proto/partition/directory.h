@@ -13,6 +13,7 @@
 
 #include "kafka-proto/partition/partition.h"
 #include "kafka-proto/partition/strays.h"
+#include "kafka-proto/server/dynamic_configs.h"
 
 namespace chronik::kafka {
 
@@ -36,7 +37,8 @@ struct NameHash {
 struct HostedTopic {
   chr_uuid id{};
   std::string name;
-  std::vector<std::pair<std::string, std::string>> set;  // its explicit configs
+  std::vector<std::pair<std::string, std::string>> set;         // its explicit configs
+  std::shared_ptr<const DynamicConfigs::State> broker_configs;  // what it inherits from
   std::shared_ptr<const TopicConfig> config;
   std::vector<std::shared_ptr<Partition>> partitions;
 

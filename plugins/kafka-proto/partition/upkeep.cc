@@ -32,7 +32,7 @@ void Partition::upkeep() {
 // leader proposes it to all; a replica whose storage is full goes ahead, as the proposal may wait for room.
 void Partition::retain() {
   const std::shared_ptr<const TopicConfig> config = this->config();
-  if (looking_ || (config->retention_ms < 0 && config->retention_bytes < 0)) return;
+  if (looking_ || !config->deletes || (config->retention_ms < 0 && config->retention_bytes < 0)) return;
   const chr_group_bounds now = bounds();
   if (now.log_start >= now.high_watermark) return;
   if (oldest_.offset != now.log_start) return look_at_head(now, kOneBatch);
@@ -42,6 +42,7 @@ void Partition::retain() {
 
 bool Partition::is_due(const Oldest& batch, uint64_t log_bytes) const {
   const std::shared_ptr<const TopicConfig> config = this->config();
+  if (!config->deletes) return false;
   const int64_t now_ms = broker_.host.unix_ms();
   const bool too_old = config->retention_ms >= 0 && batch.max_timestamp >= 0 &&
                        now_ms - batch.max_timestamp > config->retention_ms;

@@ -1,5 +1,6 @@
-// The topic configs that have an effect here: one table that CreateTopics, DescribeConfigs and the reference
-// page read, and the typed values that the broker works with. A config that is not in the table is refused.
+// The configs of a topic: one table of all keys of Kafka 4.3.1, which CreateTopics, DescribeConfigs and
+// docs/topic-configs.md read, and the typed values that the broker works with. A key that is not in the table
+// is refused.
 #pragma once
 
 #include <chronik/result.hpp>
@@ -13,10 +14,12 @@
 
 #include "batch.h"
 #include "compression.h"
+#include "config_value.h"
 
 namespace chronik::kafka {
 
 struct TopicConfig {
+  bool deletes = true;                     // cleanup.policy: retention acts
   bool compacted = false;                  // cleanup.policy
   int64_t retention_ms = 604'800'000;      // -1: for ever
   int64_t retention_bytes = -1;            // of one partition; negative: any number
@@ -29,22 +32,27 @@ struct TopicConfig {
   int64_t timestamp_before_max_ms = std::numeric_limits<int64_t>::max();
   int64_t timestamp_after_max_ms = 3'600'000;
   int32_t min_insync_replicas = 1;
+  // Nothing compacts: kept to compare them, as Kafka does.
+  int64_t min_compaction_lag_ms = 0;
+  int64_t max_compaction_lag_ms = std::numeric_limits<int64_t>::max();
 
   // Of `compression`; a codec without levels has none.
   CompressionLevel compression_level() const;
 };
 
-// As DescribeConfigs numbers them.
-enum class ConfigType : int8_t { kBoolean = 1, kString = 2, kInt = 3, kLong = 5, kList = 7 };
-
 struct TopicConfigEntry {
   std::string_view name;
   ConfigType type;
   std::string_view default_value;
+  // The config of a broker that the default comes from; empty: none.
   std::string_view broker_synonym;
+  // False: checked, stored and shown, as there is nothing here that it could change.
+  bool acts;
+  // The level of chronik.version that brought it.
+  int16_t level;
   std::string_view doc;
-  // Checks the value, from which white space around it is gone, and sets it.
-  Status (*set)(const TopicConfigEntry& entry, std::string_view value, TopicConfig& config);
+  // Checks the value, from which white space around it is gone, and sets it. `name` is for the message.
+  Status (*set)(std::string_view name, std::string_view value, TopicConfig& config);
 };
 
 // Sorted by name.
@@ -56,12 +64,20 @@ const TopicConfigEntry* find_topic_config(std::string_view name);
 // Sets one config by its text. INVALID_ARGUMENT with a message as Kafka words it, for INVALID_CONFIG.
 Status set_topic_config(std::string_view name, std::string_view value, TopicConfig& config);
 
+// The level of chronik.version at which every node reads a valid value. One of before would leave out all
+// that is set on the topic, were this in the catalog.
+int16_t topic_config_level(std::string_view name, std::string_view value);
+
+// Whether values that are fine one by one fit together.
+Status check_topic_config(const TopicConfig& config);
+
 struct TopicConfigValue {
   std::string_view name;
   std::string_view value;
 };
 
-// All values of a topic over the defaults of the broker.
-Result<TopicConfig> resolve_topic_config(std::span<const TopicConfigValue> values, TopicConfig defaults = {});
+// All values of a topic over the defaults of the broker. What this build does not know is left out, as a
+// newer one may have set it; with a cleanup.policy that it does not know nothing is deleted.
+TopicConfig resolve_topic_config(std::span<const TopicConfigValue> values, TopicConfig defaults = {});
 
 }  // namespace chronik::kafka

@@ -4,6 +4,7 @@
 #include "kafka-proto/partition/fetch_sessions.h"
 #include "kafka-proto/server/catalog_waits.h"
 #include "kafka-proto/server/connection.h"
+#include "kafka-proto/server/dynamic_configs.h"
 #include "kafka-proto/server/elections.h"
 #include "kafka-proto/server/producer_ids.h"
 
@@ -69,6 +70,21 @@ std::vector<chr_feature> Catalog::features() const {
        features_.table != nullptr && features_.table->at(features_.self, catalog_, i, &feature) == CHR_OK;
        ++i)
     out.push_back(feature);
+  return out;
+}
+
+std::vector<std::pair<std::string_view, std::string_view>> Catalog::records(std::string_view space,
+                                                                            std::string_view prefix) const {
+  std::vector<std::pair<std::string_view, std::string_view>> out;
+  if (records_.table == nullptr) return out;
+  std::string from(prefix);
+  chr_record record{};
+  record.struct_size = sizeof record;
+  while (records_.table->seek(records_.self, catalog_, to_abi(space), to_abi(from), &record) == CHR_OK &&
+         from_abi(record.key).starts_with(prefix)) {
+    out.emplace_back(from_abi(record.key), from_abi(record.value));
+    from.assign(from_abi(record.key)).push_back('\0');
+  }
   return out;
 }
 

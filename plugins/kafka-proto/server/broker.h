@@ -5,6 +5,7 @@
 #include <chronik/consensus.h>
 #include <chronik/draft/features.h>
 #include <chronik/draft/groups.h>
+#include <chronik/draft/records.h>
 #include <chronik/link.h>
 #include <chronik/metadata.h>
 #include <chronik/net.h>
@@ -25,6 +26,7 @@ namespace chronik::kafka {
 
 class CatalogWaits;
 class ConnectionSet;
+class DynamicConfigs;
 class Elections;
 class FetchSessions;
 class PartitionDirectory;
@@ -75,9 +77,11 @@ struct Broker {
   Service<chr_consensus_v1> consensus;
   Service<chr_groups_v1> groups;      // absent where consensus does not offer it
   Service<chr_features_v1> features;  // absent where metadata does not offer it
+  Service<chr_records_v1> records;    // likewise
   // One per shard, each touched on its shard only.
   std::vector<std::unique_ptr<Codecs>> codecs;
   std::vector<std::unique_ptr<ConnectionSet>> connections;
+  std::unique_ptr<DynamicConfigs> dynamic_configs;
   std::unique_ptr<PartitionDirectory> partitions;
   std::unique_ptr<FetchSessions> fetch_sessions;
   std::unique_ptr<ProducerIds> producer_ids;
@@ -91,6 +95,7 @@ class Catalog {
   explicit Catalog(const Broker& broker)
       : service_(broker.metadata),
         features_(broker.features),
+        records_(broker.records),
         controller_(service_.table->controller(service_.self)),
         catalog_(service_.table->catalog(service_.self)) {}
   ~Catalog() { service_.table->release(service_.self, catalog_); }
@@ -113,10 +118,14 @@ class Catalog {
   std::vector<chr_broker> brokers() const;
   // What this node knows of each feature, and what is finalized.
   std::vector<chr_feature> features() const;
+  // Keys that begin with the prefix, and their values.
+  std::vector<std::pair<std::string_view, std::string_view>> records(std::string_view space,
+                                                                     std::string_view prefix) const;
 
  private:
   Service<chr_metadata_v1> service_;
   Service<chr_features_v1> features_;
+  Service<chr_records_v1> records_;
   int32_t controller_;
   chr_catalog* catalog_;
 };

@@ -57,7 +57,7 @@ cost_mutant(log_dirs_of_all handlers/describe_log_dirs.cc "*/DescribeLogDirs" st
       std::set<int32_t> wanted;
       for (size_t i = 0; i < hosted->partitions.size(); ++i) wanted.insert(static_cast<int32_t>(i));
     }")
-cost_mutant(resources_told_often handlers/describe_configs.cc "*/DescribeConfigs" allocations
+cost_mutant(resources_told_often handlers/describe_configs.cc "*.ResourcesDescribedAgainAndAgain" steps
   "if (!told.emplace(resource.resource_type, resource.resource_name).second) continue;"
   "")
 cost_mutant(record_errors_of_each_batch handlers/produce.cc "*.RecordsThatFail" "bytes answered"

@@ -287,5 +287,23 @@ TEST_F(CostTest, RecordsThatFail) {
   grow_arrays<Produce>(9);
 }
 
+// A few bytes ask for every config of a topic.
+TEST_F(CostTest, ResourcesDescribedAgainAndAgain) {
+  const std::string what = "DescribeConfigs of one topic again and again";
+  const auto frame = [&](int mentions) {
+    DescribeConfigsRequest request;
+    for (int i = 0; i < mentions; ++i) {
+      auto& resource = request.resources.emplace_back();
+      resource.resource_type = 2;
+      resource.resource_name = "t";
+      resource.configuration_keys.reset();
+    }
+    return frame_of<DescribeConfigs>(request, 4);
+  };
+  const Outcome whole = run(frame(8000), what);
+  compare(run(frame(4000), what), whole, what);
+  check(whole, what);
+}
+
 }  // namespace
 }  // namespace chronik::kafka::testing

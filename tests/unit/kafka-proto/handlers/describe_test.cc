@@ -1,4 +1,6 @@
 // ApiVersions, DescribeCluster, DescribeConfigs and InitProducerId over the wire.
+#include <chronik/draft/config_origin.h>
+
 #include <set>
 
 #include "kafka-proto/handlers/config_values.h"
@@ -130,10 +132,38 @@ TEST_F(DescribeTest, TopicConfigsAndWhereTheyComeFrom) {
   EXPECT_EQ(some.configs[1].value, "5000");
   EXPECT_EQ(some.configs[1].config_source, 1);
   EXPECT_FALSE(some.configs[1].read_only);
-  ASSERT_EQ(some.configs[1].synonyms.size(), 2u);
+  // log.retention.ms has no value of its own: log.retention.hours has.
+  ASSERT_EQ(some.configs[1].synonyms.size(), 1u);
   EXPECT_EQ(some.configs[1].synonyms[0].source, 1);
-  EXPECT_EQ(some.configs[1].synonyms[1].source, 5);
+  ASSERT_EQ(some.configs[0].synonyms.size(), 1u);
+  EXPECT_EQ(some.configs[0].synonyms[0].name, "message.max.bytes");
+  EXPECT_EQ(some.configs[0].synonyms[0].source, 5);
   EXPECT_FALSE(some.configs[1].documentation->empty());
+  EXPECT_EQ(configs(2, "t").error_message, "");
+}
+
+TEST_F(DescribeTest, ValuesAreShownAsTheyAreRead) {
+  broker.add_topic("t", 1, {{"retention.ms", " +5000"}, {"cleanup.policy", ""}, {"preallocate", "TRUE"}});
+  const auto some = configs(2, "t", {"retention.ms", "cleanup.policy", "preallocate", "segment.ms"});
+  ASSERT_EQ(some.configs.size(), 4u);
+  EXPECT_EQ(some.configs[0].value, "");
+  EXPECT_EQ(some.configs[0].config_source, 1);
+  EXPECT_EQ(some.configs[1].value, "true");
+  EXPECT_EQ(some.configs[2].value, "5000");
+  EXPECT_EQ(some.configs[3].value, "604800000");
+  EXPECT_TRUE(some.configs[3].synonyms.empty());
+}
+
+TEST_F(DescribeTest, DocumentationIsTextOnlyWhereItWasAskedFor) {
+  broker.add_topic("t");
+  DescribeConfigsRequest request;
+  auto& resource = request.resources.emplace_back();
+  resource.resource_type = 2;
+  resource.resource_name = "t";
+  for (const auto& config : client.call<DescribeConfigs>(4, request).results.at(0).configs) {
+    EXPECT_FALSE(config.documentation.has_value());
+    EXPECT_TRUE(config.synonyms.empty());
+  }
 }
 
 // Kafka has a row for each mention; see docs/differences.md.
@@ -167,8 +197,38 @@ TEST_F(DescribeTest, OtherResources) {
     EXPECT_TRUE(config.read_only);
     EXPECT_TRUE(names.insert(config.name).second) << config.name;
   }
-  EXPECT_TRUE(names.contains("node.id"));
-  EXPECT_TRUE(names.contains("num.partitions"));
+  for (const TopicConfigEntry& entry : topic_config_table())
+    EXPECT_TRUE(entry.broker_synonym.empty() || names.contains(entry.broker_synonym)) << entry.name;
+  // What Debezium, ksqlDB, kafbat, Materialize and Kafka's own tools read.
+  for (const char* name :
+       {"advertised.listeners", "authorizer.class.name", "auto.create.topics.enable", "broker.rack",
+        "default.replication.factor", "delete.topic.enable", "listeners", "log.cleanup.policy",
+        "log.retention.bytes", "log.retention.hours", "log.retention.minutes", "log.retention.ms",
+        "message.max.bytes", "min.insync.replicas", "node.id", "num.partitions"})
+    EXPECT_TRUE(names.contains(name)) << name;
+}
+
+uint32_t CHR_CALL partitions_are_given(chr_host*, chr_str key) {
+  return from_abi(key) == "default_partitions" ? 1 : 0;
+}
+
+TEST_F(DescribeTest, WhatTheFileSaysIsStatic) {
+  constexpr chr_config_origin_v1 kOrigin = {sizeof(chr_config_origin_v1), 1, partitions_are_given};
+  broker.host.add_service(CHR_CONFIG_ORIGIN_ID, &kOrigin);
+  const auto rows = configs(4, "1", {"num.partitions", "fetch.max.bytes", "log.retention.ms", "node.id"});
+  ASSERT_EQ(rows.configs.size(), 4u);
+  EXPECT_EQ(rows.configs[0].name, "fetch.max.bytes");
+  EXPECT_EQ(rows.configs[0].config_source, 5);
+  EXPECT_FALSE(rows.configs[1].value.has_value());
+  EXPECT_EQ(rows.configs[1].config_source, 5);
+  EXPECT_EQ(rows.configs[2].config_source, 4);
+  ASSERT_EQ(rows.configs[2].synonyms.size(), 1u);
+  const auto& given = rows.configs[3];
+  EXPECT_EQ(given.config_source, 4);
+  ASSERT_EQ(given.synonyms.size(), 2u);
+  EXPECT_EQ(given.synonyms[0].source, 4);
+  EXPECT_EQ(given.synonyms[1].source, 5);
+  EXPECT_EQ(given.synonyms[1].value, "1");
 }
 
 TEST_F(DescribeTest, ProducerIdsAreNeverGivenTwice) {
