@@ -62,14 +62,18 @@ class Java(Client):
 
     def install(self, cache):
         self.jars = cache / "java"
-        if not (self.jars / ".complete").exists():
+        complete = self.jars / ".complete"  # of this file
+        wanted = (HERE / "java/pom.xml").read_text()
+        if not complete.exists() or complete.read_text() != wanted:
             run(["mvn", "-q", "-B", "-f", HERE / "java/pom.xml", "dependency:copy-dependencies", f"-DoutputDirectory={self.jars}"],
                 timeout=900)
-            (self.jars / ".complete").touch()
+            complete.write_text(wanted)
 
     def tool(self, main, *arguments, data=None):
+        """main: a class of org.apache.kafka.tools, or one of kafka.admin by its whole name."""
+        main = main if main.startswith("kafka.") else f"org.apache.kafka.tools.{main}"
         return run(["java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{self.jars}/*",
-                    f"org.apache.kafka.tools.{main}", *arguments], data=data)
+                    main, *arguments], data=data)
 
     def produce(self, bootstrap, topic, codec, lines):
         self.tool("ConsoleProducer", "--bootstrap-server", bootstrap, "--topic", topic, "--compression-codec", codec,

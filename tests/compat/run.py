@@ -93,6 +93,8 @@ class Run:
             self.check("kafka-topics describes every topic", lambda: self.describe(java, node, ready))
             self.check("kafka-features describes, downgrades and upgrades", lambda: self.features(java, node))
             self.check("kafka-reassign-partitions verifies", lambda: self.verify_reassignment(java, node))
+            self.check("kafka-configs alters a topic", lambda: self.alter_topic(java, node))
+            self.check("kafka-configs alters brokers", lambda: self.alter_brokers(java, node))
         if kill:
             node.kill()
             node.start()
@@ -120,6 +122,35 @@ class Run:
         shows("metadata.version", "4.0-IV3")
         tool("upgrade", "--feature", "metadata.version=30", "--feature", "chronik.version=2")
         shows("metadata.version", "4.3-IV0")
+
+    def configs(self, java, node, *arguments):
+        return java.tool("kafka.admin.ConfigCommand", "--bootstrap-server", node.bootstrap, *arguments).decode()
+
+    def expect(self, text, *wanted):
+        missing = [each for each in wanted if each not in text]
+        if missing:
+            raise RuntimeError(f"{missing} is missing in:\n{text}")
+
+    def alter_topic(self, java, node):
+        of = ["--entity-type", "topics", "--entity-name", "java.none"]
+        self.configs(java, node, *of, "--alter", "--add-config",
+                     "segment.bytes=52428800,min.cleanable.dirty.ratio=0.01,leader.replication.throttled.replicas=0:1")
+        self.expect(self.configs(java, node, *of, "--describe", "--all"),
+                    "segment.bytes=52428800 sensitive=false synonyms={DYNAMIC_TOPIC_CONFIG:segment.bytes=52428800, "
+                    "DEFAULT_CONFIG:log.segment.bytes=1073741824}",
+                    "min.cleanable.dirty.ratio=0.01 ", "leader.replication.throttled.replicas=0:1 ",
+                    "retention.ms=604800000 sensitive=false synonyms={}")
+
+    def alter_brokers(self, java, node):
+        every, one = ["--entity-type", "brokers", "--entity-default"], ["--entity-type", "brokers", "--entity-name", "1"]
+        self.configs(java, node, *every, "--alter", "--add-config", "log.retention.ms=86400000,message.max.bytes=2000000")
+        self.configs(java, node, *one, "--alter", "--add-config", "message.max.bytes=3000000")
+        self.expect(self.configs(java, node, *one, "--describe", "--all"),
+                    "message.max.bytes=3000000 sensitive=false synonyms={DYNAMIC_BROKER_CONFIG:message.max.bytes=3000000, "
+                    "DYNAMIC_DEFAULT_BROKER_CONFIG:message.max.bytes=2000000, DEFAULT_CONFIG:message.max.bytes=1048588}",
+                    "delete.topic.enable=true ")
+        self.configs(java, node, *every, "--alter", "--delete-config", "message.max.bytes")
+        self.expect(self.configs(java, node, *every, "--describe"), "log.retention.ms=86400000 ")
 
     def verify_reassignment(self, java, node):
         """Without --preserve-throttles the tool removes the configs of throttles, too."""
