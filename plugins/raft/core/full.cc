@@ -66,8 +66,11 @@ Index Raft::next_part(Room room) const {
   return last;
 }
 
-// The end of what others may rest on: what was acknowledged is durable.
-Index Raft::rests_on() const { return full_ ? std::max(log_.stable(), log_.committed()) : log_.last_index(); }
+// The end of what others may rest on: what was acknowledged is durable, and what storage is trying again may
+// be by now.
+Index Raft::rests_on() const {
+  return full_ ? std::max({log_.stable(), log_.committed(), persist_next_ - 1}) : log_.last_index();
+}
 
 // What was refused nobody rests on: a restart would lose it just so. Whoever leads next begins behind what is
 // durable, and has room for the entry that its term begins with.

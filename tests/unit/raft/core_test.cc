@@ -86,6 +86,25 @@ TEST_F(Follower, WritesTermsWhereStorageHasNoRoomForEntries) {
   EXPECT_FALSE(raft_->full());
 }
 
+// What storage is trying again may be committed without this node, and found room when the vote is asked for.
+TEST_F(Follower, KeepsWhatStorageTriesAgainWhenItVotes) {
+  (void)step(append(1, 0, 0, {entry(1, 1, 0, 0), entry(2, 1, 0, 1)}));
+  EXPECT_EQ(raft_->storage_refused(0), 0u);
+  raft_->storage_done(0, take().storage.ticket);  // the one without records goes first
+  const StorageBatch again = take().storage;
+  ASSERT_EQ(again.entries.size(), 1u);
+  Message vote;
+  vote.type = MessageType::kVote;
+  vote.from = 2;
+  vote.to = 3;
+  vote.term = 2;
+  vote.index = 2;
+  vote.log_term = 1;
+  EXPECT_EQ(step(vote).storage.truncate_from, 0u);
+  raft_->storage_done(0, again.ticket);
+  EXPECT_EQ(raft_->log().stable(), 2u);
+}
+
 TEST_F(Follower, AcknowledgesAnEntryThatCameBackOnlyWhenItsLastWriteIsDone) {
   const Ticket first = step(append(1, 0, 0, {entry(1, 1, 0, 0), entry(2, 1, 0, 1)})).storage.ticket;
   Message other = append(2, 1, 1, {entry(2, 2, 0, 0)});
