@@ -104,6 +104,7 @@ Result<Progress> KafkaPlugin::start(uint64_t) {
   broker_.records.table = host.acquire<chr_records_v1>(CHR_RECORDS_ID, &broker_.records.self);
   broker_.features.table = host.acquire<chr_features_v1>(CHR_FEATURES_ID, &broker_.features.self);
   broker_.groups.table = host.acquire<chr_groups_v1>(CHR_GROUPS_ID, &broker_.groups.self);
+  broker_.storage.table = host.acquire<chr_storage_v1>(CHR_STORAGE_ID, &broker_.storage.self);
   if (broker_.net == nullptr || broker_.metadata.table == nullptr || broker_.consensus.table == nullptr)
     return fail(Code::kUnavailable, "needs a network, chronik.metadata/1 and chronik.consensus/1");
   for (uint32_t shard = 0; shard < host.shard_count(); ++shard) {

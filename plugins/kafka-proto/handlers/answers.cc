@@ -19,6 +19,11 @@ std::vector<chr_broker> usable_in(const Broker& broker, const Catalog& catalog) 
 
 }  // namespace
 
+bool is_internal_topic(std::string_view name) {
+  return name.starts_with("__") &&
+         (name == "__consumer_offsets" || name == "__transaction_state" || name == "__share_group_state");
+}
+
 ErrorCode change_error(chr_status code, ErrorCode exists, ErrorCode invalid) {
   switch (code) {
     case CHR_OK:
@@ -65,10 +70,11 @@ ErrorCode not_hosted(const Broker& broker, std::string_view name, const chr_uuid
                 ErrorCode::kNotLeaderOrFollower);
 }
 
-LeaderHint leader_in_catalog(const Catalog& catalog, const chr_topic& topic, int32_t index) {
+LeaderHint leader_in_catalog(const Broker& broker, const Catalog& catalog, const chr_topic& topic,
+                             int32_t index) {
   const std::optional<chr_partition> partition = catalog.partition(topic, index);
-  if (!partition.has_value() || partition->leader < 0) return {};
-  return {partition->leader, static_cast<int32_t>(partition->term)};
+  if (!partition.has_value()) return {};
+  return {is_led(broker, *partition) ? partition->leader : -1, static_cast<int32_t>(partition->term)};
 }
 
 ReplicaStates replica_states(const Broker& broker, const chr_topic& topic, int32_t index,

@@ -38,17 +38,25 @@ inline constexpr int32_t kTopicOperations =
 inline constexpr int32_t kClusterOperations = 1 << 5 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12;
 inline constexpr int32_t kOperationsNotAsked = INT32_MIN;
 
-// Whom the catalog knows as the leader of a partition that is not hosted here.
-LeaderHint leader_in_catalog(const Catalog& catalog, const chr_topic& topic, int32_t index);
+// Topics that brokers keep for themselves: clients neither make them by asking nor write to them, but for
+// Kafka's own tools, which are known by their client id.
+bool is_internal_topic(std::string_view name);
+inline constexpr std::string_view kAdminClient = "__admin_client";
+// Kafka's catalog, which is no topic here: no client makes one of that name.
+inline constexpr std::string_view kCatalogTopic = "__cluster_metadata";
+
+// Whom the catalog knows as the leader of a partition that is not hosted here; one that is down is none.
+LeaderHint leader_in_catalog(const Broker& broker, const Catalog& catalog, const chr_topic& topic,
+                             int32_t index);
 
 // Tells clients that understand it where to go instead (KIP-951): in the partition's part of an answer who
 // leads, in the answer where that is.
 template <class Response>
 void add_leader(const Catalog& catalog, const LeaderHint& hint, Texts& texts, Response& response,
                 typename Response::Partition& out) {
-  if (hint.id < 0) return;
   out.current_leader.leader_id = hint.id;
   out.current_leader.leader_epoch = hint.epoch;
+  if (hint.id < 0) return;
   for (const auto& known : response.node_endpoints) {
     if (known.node_id == hint.id) return;
   }
@@ -147,7 +155,8 @@ Described describe_partition(const Broker& broker, const Catalog& catalog, const
   }
   const bool led = is_led(broker, *partition);
   out.leader_id = led ? partition->leader : -1;
-  out.leader_epoch = led ? static_cast<int32_t>(partition->term) : -1;
+  // Also without one: a client that forgot it would believe older metadata of another node.
+  out.leader_epoch = static_cast<int32_t>(partition->term);
   out.error_code = led ? ErrorCode::kNone : ErrorCode::kLeaderNotAvailable;
   out.replica_nodes = Partition::Members::of(*partition).all();
   ReplicaStates states = replica_states(broker, topic, index, out.replica_nodes);

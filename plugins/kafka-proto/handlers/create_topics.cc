@@ -161,6 +161,9 @@ Problem read_topic(const Request::Topic& topic, const Catalog& catalog, Creation
   out.name = to_abi(topic.name);
   if (std::string problem = topic_name_problem(topic.name); !problem.empty())
     return {ErrorCode::kInvalidTopicException, std::move(problem)};
+  if (topic.name == kCatalogTopic)
+    return {ErrorCode::kInvalidRequest,
+            fmt::format("Creation of internal topic {} is prohibited.", topic.name)};
   if (catalog.topic(topic.name).has_value())
     return {ErrorCode::kTopicAlreadyExists, fmt::format("Topic '{}' already exists.", topic.name)};
   if (const std::string* other = creation.similar_names.find(topic.name); other != nullptr)

@@ -1,5 +1,5 @@
 // DescribeLogDirs (35): what the replicas on this broker take. All of them lie in one store, so there is one
-// directory; how large its volume is, is not known here.
+// directory, as large as the store may become.
 #include <algorithm>
 #include <map>
 #include <numeric>
@@ -69,6 +69,18 @@ void add_asked(Survey& survey, const std::vector<Request::Topic>& topics) {
   }
 }
 
+// What the store may take, and what of that is free. How large its volume is, is not known here: it may be
+// less.
+void add_room(const Broker& broker, Response::Dir& out) {
+  chr_storage_usage usage{};
+  usage.struct_size = sizeof usage;
+  const Service<chr_storage_v1>& storage = broker.storage;
+  if (storage.table == nullptr || storage.table->usage(storage.self, &usage) != CHR_OK) return;
+  const uint64_t total = std::min<uint64_t>(usage.capacity_bytes, INT64_MAX);
+  out.total_bytes = static_cast<int64_t>(total);
+  out.usable_bytes = static_cast<int64_t>(total - std::min(usage.used_bytes, total));
+}
+
 // The store's folder is the host's business; what is known is the one next to it.
 std::string_view data_dir(const Host& host) {
   const std::string_view own = from_abi(host.node().directory);
@@ -83,6 +95,7 @@ void handle_describe_log_dirs(Broker& broker, Call<DescribeLogDirs> call) {
   survey->map = broker.partitions->map();
   survey->by_shard.resize(broker.host.shard_count());
   survey->response.results.emplace_back().log_dir = data_dir(broker.host);
+  add_room(broker, survey->response.results.back());
   if (survey->call.request().topics.has_value()) {
     add_asked(*survey, *survey->call.request().topics);
   } else {

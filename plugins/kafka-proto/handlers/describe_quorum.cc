@@ -12,7 +12,6 @@ namespace {
 using Request = DescribeQuorumRequest;
 using Response = DescribeQuorumResponse;
 
-constexpr std::string_view kTopic = "__cluster_metadata";
 constexpr uint64_t kTimeoutNs = 10'000'000'000;
 constexpr uint32_t kMostMembers = 1'024;
 
@@ -30,7 +29,7 @@ struct Inquiry {
 };
 
 bool asks_for_the_catalog(const Request& request) {
-  return request.topics.size() == 1 && request.topics[0].topic_name == kTopic &&
+  return request.topics.size() == 1 && request.topics[0].topic_name == kCatalogTopic &&
          request.topics[0].partitions.size() == 1 && request.topics[0].partitions[0].partition_index == 0;
 }
 
@@ -63,16 +62,15 @@ Response::Replica replica_of(const chr_quorum_member& member) {
 void add_nodes(Inquiry& inquiry, Response& response) {
   const Catalog catalog(inquiry.broker);
   for (const chr_broker& broker : catalog.brokers()) {
+    Response::Node& node = response.nodes.emplace_back();
+    node.node_id = broker.id;
     const std::string_view address = from_abi(broker.raft);
     const size_t colon = address.rfind(':');
-    if (colon == std::string_view::npos) continue;
-    Response::Listener listener;
+    if (colon == std::string_view::npos) continue;  // a node alone listens to none
+    Response::Listener& listener = node.listeners.emplace_back();
     listener.name = "RAFT";
     listener.host = inquiry.texts.keep(std::string(address.substr(0, colon)));
     std::from_chars(address.data() + colon + 1, address.data() + address.size(), listener.port);
-    Response::Node& node = response.nodes.emplace_back();
-    node.node_id = broker.id;
-    node.listeners.push_back(listener);
   }
 }
 
@@ -84,7 +82,7 @@ void finish(Inquiry& inquiry, chr_status status) {
     return inquiry.call.answer(response);
   }
   Response::Topic& topic = response.topics.emplace_back();
-  topic.topic_name = kTopic;
+  topic.topic_name = kCatalogTopic;
   Response::Partition& out = topic.partitions.emplace_back();
   out.leader_id = inquiry.quorum.leader;
   out.leader_epoch = static_cast<int32_t>(inquiry.quorum.term);

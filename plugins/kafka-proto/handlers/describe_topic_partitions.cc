@@ -32,7 +32,7 @@ Response::Topic head(const chr_topic& topic) {
   Response::Topic out;
   out.name = from_abi(topic.name);
   out.topic_id = topic.id;
-  out.is_internal = topic.internal != 0;
+  out.is_internal = topic.internal != 0 || is_internal_topic(from_abi(topic.name));
   out.topic_authorized_operations = kTopicOperations;
   return out;
 }
@@ -40,6 +40,8 @@ Response::Topic head(const chr_topic& topic) {
 Response::Partition describe_one(const Broker& broker, const Catalog& catalog, const chr_topic& topic,
                                  int32_t index) {
   Response::Partition out = describe_partition<Response::Partition>(broker, catalog, topic, index);
+  if (out.error_code == ErrorCode::kLeaderNotAvailable)
+    out.error_code = ErrorCode::kNone;  // the leader is -1
   // Null is legal here, and Java's client falls over it.
   out.eligible_leader_replicas.emplace();
   out.last_known_elr.emplace();
@@ -85,6 +87,7 @@ void handle_describe_topic_partitions(Broker& broker, Call<DescribeTopicPartitio
           name, topic_name_problem(name).empty()
                     ? absent(catalog, ErrorCode::kUnknownTopicOrPartition, ErrorCode::kLeaderNotAvailable)
                     : ErrorCode::kInvalidTopicException);
+      response.topics.back().topic_authorized_operations = kTopicOperations;
       continue;
     }
     const bool resumed = request.cursor.has_value() && request.cursor->topic_name == name;

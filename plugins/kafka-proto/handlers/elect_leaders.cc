@@ -22,7 +22,8 @@ struct Ballot {
   Call<ElectLeaders> call;
   Response response;
   Texts texts{call.room()};
-  bool all = false;  // the client named no partitions: what needs no election is not told
+  // The client named no partitions: those that need no election are not told, though their topics are.
+  bool all = false;
   std::vector<Elections::Item> items;
   std::vector<std::pair<size_t, size_t>> places;  // where each of them stands in the answer
 };
@@ -32,7 +33,7 @@ std::optional<std::string_view> message_of(ErrorCode code) {
     case ErrorCode::kNone:
       return std::nullopt;
     case ErrorCode::kElectionNotNeeded:
-      return "the preferred replica leads already";
+      return "there is a leader, and it is the preferred replica where that was asked for";
     case ErrorCode::kPreferredLeaderNotAvailable:
       return "the preferred replica is down, or did not catch up in time";
     case ErrorCode::kLeaderNotAvailable:
@@ -46,7 +47,8 @@ std::optional<std::string_view> message_of(ErrorCode code) {
   }
 }
 
-void add(Ballot& ballot, const Catalog& catalog, const std::optional<chr_topic>& topic, int32_t index) {
+void add(const Broker& broker, Ballot& ballot, const Catalog& catalog, const std::optional<chr_topic>& topic,
+         int32_t index) {
   const bool unclean = ballot.call.version() >= 1 && ballot.call.request().election_type == kUnclean;
   const std::optional<chr_partition> partition =
       topic.has_value() ? catalog.partition(*topic, index) : std::optional<chr_partition>();
@@ -57,7 +59,7 @@ void add(Ballot& ballot, const Catalog& catalog, const std::optional<chr_topic>&
     out.error_code = absent(catalog, ErrorCode::kUnknownTopicOrPartition, ErrorCode::kNotController);
   } else if (unclean) {
     out.error_code =
-        partition->leader >= 0 ? ErrorCode::kElectionNotNeeded : ErrorCode::kEligibleLeadersNotAvailable;
+        is_led(broker, *partition) ? ErrorCode::kElectionNotNeeded : ErrorCode::kEligibleLeadersNotAvailable;
   } else {
     ballot.items.push_back({topic->id, index});
     ballot.places.emplace_back(ballot.response.replica_election_results.size() - 1,
@@ -65,21 +67,41 @@ void add(Ballot& ballot, const Catalog& catalog, const std::optional<chr_topic>&
   }
 }
 
-void read(Ballot& ballot, const Catalog& catalog) {
+void read(const Broker& broker, Ballot& ballot, const Catalog& catalog) {
   const Request& request = ballot.call.request();
   ballot.all = !request.topic_partitions.has_value();
   std::vector<Response::Topic>& topics = ballot.response.replica_election_results;
   for (uint32_t i = 0; ballot.all && i < catalog.topic_count(); ++i) {
     const std::optional<chr_topic> topic = catalog.topic_at(i);
     ballot.call.room().row(topics).topic = ballot.texts.keep(std::string(from_abi(topic->name)));
-    for (uint32_t p = 0; p < topic->n_partitions; ++p) add(ballot, catalog, topic, static_cast<int32_t>(p));
+    for (uint32_t p = 0; p < topic->n_partitions; ++p)
+      add(broker, ballot, catalog, topic, static_cast<int32_t>(p));
   }
   if (ballot.all) return;
   for (const Request::Topic& asked : *request.topic_partitions) {
     ballot.call.room().row(topics).topic = asked.topic;
     const std::optional<chr_topic> topic = catalog.topic(asked.topic);
-    for (const int32_t index : asked.partitions) add(ballot, catalog, topic, index);
+    for (const int32_t index : asked.partitions) add(broker, ballot, catalog, topic, index);
   }
+}
+
+// What kind of election is asked for, nobody knows: each partition says so, too.
+void refuse(Ballot& ballot) {
+  AnswerRoom& room = ballot.call.room();
+  Response& response = ballot.response;
+  response.error_code = ErrorCode::kInvalidRequest;
+  if (!ballot.call.request().topic_partitions.has_value()) return ballot.call.answer(response);
+  for (const Request::Topic& asked : *ballot.call.request().topic_partitions) {
+    Response::Topic& topic = room.row(response.replica_election_results);
+    topic.topic = asked.topic;
+    for (const int32_t index : asked.partitions) {
+      Response::Partition& out = room.row(topic.partition_result);
+      out.partition_id = index;
+      out.error_code = ErrorCode::kInvalidRequest;
+      out.error_message = "elections are of type 0 (preferred) or 1 (unclean)";
+    }
+  }
+  ballot.call.answer(response);
 }
 
 void finish(Ballot& ballot, const std::vector<ErrorCode>& codes) {
@@ -94,7 +116,6 @@ void finish(Ballot& ballot, const std::vector<ErrorCode>& codes) {
     for (Response::Partition& partition : topic.partition_result)
       partition.error_message = message_of(partition.error_code);
   }
-  std::erase_if(topics, [](const Response::Topic& topic) { return topic.partition_result.empty(); });
   ballot.call.answer(ballot.response);
 }
 
@@ -103,11 +124,8 @@ void finish(Ballot& ballot, const std::vector<ErrorCode>& codes) {
 void handle_elect_leaders(Broker& broker, Call<ElectLeaders> call) {
   const auto ballot = std::make_shared<Ballot>(std::move(call));
   const int8_t type = ballot->call.version() >= 1 ? ballot->call.request().election_type : kPreferred;
-  if (type != kPreferred && type != kUnclean) {
-    ballot->response.error_code = ErrorCode::kInvalidRequest;
-    return ballot->call.answer(ballot->response);
-  }
-  read(*ballot, Catalog(broker));
+  if (type != kPreferred && type != kUnclean) return refuse(*ballot);
+  read(broker, *ballot, Catalog(broker));
   if (ballot->call.is_too_large()) return ballot->call.answer(ballot->response);
   const uint32_t home = ballot->call.shard();
   on_shard(broker.host, 0, [&broker, ballot, home] {

@@ -14,7 +14,6 @@ namespace chronik::kafka {
 namespace {
 
 using Response = FetchResponse;
-constexpr int16_t kFirstIdVersion = 13;
 
 using Read = FetchPass::Read;
 
@@ -28,8 +27,7 @@ class FetchJob : public std::enable_shared_from_this<FetchJob> {
         scope_(std::move(scope)),
         most_bytes_(std::min(static_cast<int64_t>(std::max(call_.request().max_bytes, 0)),
                              int64_t{broker.config.fetch_max_bytes})),
-        pass_(std::make_shared<FetchPass>(broker, scope_.targets, call_.version() >= kFirstIdVersion,
-                                          most_bytes_)) {}
+        pass_(std::make_shared<FetchPass>(broker, scope_.targets, call_.version(), most_bytes_)) {}
 
   void start();
 
@@ -172,8 +170,12 @@ bool FetchJob::add(const FetchTarget& target, Read& read, Response& response, Re
   out.error_code = read.error;
   out.records = Records(Bytes());
   out.high_watermark = -1;
+  // As Kafka has it: empty instead of null of what does not exist, and where aborts were asked for.
+  const bool exists = read.partition != nullptr || read.error == ErrorCode::kNotLeaderOrFollower;
+  const bool tells_aborts =
+      read.error == ErrorCode::kNone ? call_.request().isolation_level == kReadCommitted : !exists;
   out.aborted_transactions.reset();
-  if (call_.request().isolation_level == kReadCommitted) out.aborted_transactions.emplace();
+  if (tells_aborts) out.aborted_transactions.emplace();
   if (read.error == ErrorCode::kNotLeaderOrFollower || read.error == ErrorCode::kFencedLeaderEpoch)
     add_leader(Catalog(broker_), read.hint, texts_, response, out);
   if (read.error != ErrorCode::kNone) return true;

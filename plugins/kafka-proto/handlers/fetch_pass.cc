@@ -7,8 +7,9 @@
 
 namespace chronik::kafka {
 
-FetchPass::FetchPass(Broker& broker, const std::vector<FetchTarget>& targets, bool by_id, int64_t most_bytes)
-    : broker_(broker), targets_(targets), by_id_(by_id), most_bytes_(most_bytes) {}
+FetchPass::FetchPass(Broker& broker, const std::vector<FetchTarget>& targets, int16_t version,
+                     int64_t most_bytes)
+    : broker_(broker), targets_(targets), version_(version), most_bytes_(most_bytes) {}
 
 void FetchPass::run(std::function<void()> done) {
   done_ = std::move(done);
@@ -28,10 +29,10 @@ void FetchPass::run(std::function<void()> done) {
 
 void FetchPass::find_partition(const PartitionMap& map, size_t i) {
   const FetchTarget& target = targets_[i];
-  const HostedTopic* topic = by_id_ ? map.find(target.topic_id) : map.find(target.topic);
+  const HostedTopic* topic = by_id() ? map.find(target.topic_id) : map.find(target.topic);
   Read& read = reads_[i];
   if (topic == nullptr || !topic->has(target.partition)) {
-    read.error = not_hosted(broker_, target.topic, by_id_ ? &target.topic_id : nullptr, target.partition);
+    read.error = not_hosted(broker_, target.topic, by_id() ? &target.topic_id : nullptr, target.partition);
     return;
   }
   read.partition = topic->partitions[static_cast<size_t>(target.partition)];
@@ -39,7 +40,7 @@ void FetchPass::find_partition(const PartitionMap& map, size_t i) {
   read.error = ErrorCode::kNotLeaderOrFollower;
   const Catalog catalog(broker_);
   if (const std::optional<chr_topic> known = catalog.topic(topic->id); known.has_value())
-    read.hint = leader_in_catalog(catalog, *known, target.partition);
+    read.hint = leader_in_catalog(broker_, catalog, *known, target.partition);
 }
 
 // The first round looks at all partitions. Where all that they may give has room, it reads them, too.
@@ -144,9 +145,17 @@ void FetchPass::serve(size_t i) {
   if (read.there != 0 && read.chosen) this->read(i);
 }
 
+// Clients of these versions do not know the error that others get, and this one makes them ask again.
+ErrorCode FetchPass::told(ErrorCode error) const {
+  constexpr int16_t kFirstStorageErrorVersion = 6;
+  const bool unknown = error == ErrorCode::kKafkaStorageError && version_ < kFirstStorageErrorVersion;
+  return unknown ? ErrorCode::kNotLeaderOrFollower : error;
+}
+
 // What can be said without reading.
 ErrorCode FetchPass::look(const FetchTarget& target, Read& read) const {
-  const ErrorCode error = read.partition->leads(target.current_leader_epoch);
+  // Whatever is negative is not checked here, unlike in ListOffsets.
+  const ErrorCode error = read.partition->leads(std::max(target.current_leader_epoch, -1));
   if (error != ErrorCode::kNone) {
     read.hint = read.partition->leader_hint();
     return error;
@@ -156,7 +165,7 @@ ErrorCode FetchPass::look(const FetchTarget& target, Read& read) const {
   read.log_start = bounds.log_start;
   if (target.last_fetched_epoch >= 0) {
     const auto [epoch, end] = read.partition->epoch_end(target.last_fetched_epoch);
-    if (end < 0) return ErrorCode::kOffsetOutOfRange;
+    if (end < 0 || target.fetch_offset < bounds.log_start) return ErrorCode::kOffsetOutOfRange;
     if (epoch < target.last_fetched_epoch || end < target.fetch_offset) {
       read.diverging = {epoch, end};
       return ErrorCode::kNone;
@@ -188,7 +197,7 @@ void FetchPass::read(size_t i) {
                        [self = shared_from_this(), i, shard](Partition::ReadResult data) {
                          Read& done = self->reads_[i];
                          self->held_.fetch_add(static_cast<int64_t>(data.bytes), std::memory_order_relaxed);
-                         done.error = data.error;
+                         done.error = self->told(data.error);
                          done.data = std::move(data);
                          --self->lanes_[shard].open;
                          if (!self->lanes_[shard].advancing) self->advance(shard);

@@ -21,6 +21,7 @@ namespace chronik::kafka {
 class FetchPass : public std::enable_shared_from_this<FetchPass> {
  public:
   static constexpr size_t kMostOpenReads = 16;
+  static constexpr int16_t kFirstIdVersion = 13;
 
   // What one partition gave.
   struct Read {
@@ -42,7 +43,7 @@ class FetchPass : public std::enable_shared_from_this<FetchPass> {
   };
 
   // targets: stay where they are, and as they are during run().
-  FetchPass(Broker& broker, const std::vector<FetchTarget>& targets, bool by_id, int64_t most_bytes);
+  FetchPass(Broker& broker, const std::vector<FetchTarget>& targets, int16_t version, int64_t most_bytes);
 
   // On the connection's shard, where done() runs, perhaps at once. Not before the one before it is done.
   void run(std::function<void()> done);
@@ -66,6 +67,8 @@ class FetchPass : public std::enable_shared_from_this<FetchPass> {
   bool plan();
   void lane_done();
   void finish();
+  bool by_id() const { return version_ >= kFirstIdVersion; }
+  ErrorCode told(ErrorCode error) const;
   int64_t most_of(size_t i) const;
   int64_t batch_of(const Read& read) const;
 
@@ -77,7 +80,7 @@ class FetchPass : public std::enable_shared_from_this<FetchPass> {
 
   Broker& broker_;
   const std::vector<FetchTarget>& targets_;
-  const bool by_id_;
+  const int16_t version_;  // of the request
   const int64_t most_bytes_;
   std::function<void()> done_;
   uint32_t home_ = 0;  // the connection's shard

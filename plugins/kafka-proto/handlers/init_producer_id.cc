@@ -1,16 +1,29 @@
 // InitProducerId (22): a fresh producer id for an idempotent producer. Transactional ids come with the
 // coordinator.
 #include "kafka-proto/handlers/handlers.h"
+#include "kafka-proto/records/batch.h"
 #include "kafka-proto/server/producer_ids.h"
 
 namespace chronik::kafka {
 
+namespace {
+
+// What a request comes to without an id; NONE: it gets one.
+ErrorCode check(const InitProducerIdRequest& request) {
+  if ((request.producer_id == kNoProducerId) != (request.producer_epoch == kNoProducerEpoch))
+    return ErrorCode::kInvalidRequest;
+  if (!request.transactional_id.has_value()) return ErrorCode::kNone;
+  // No coordinator is offered (FindCoordinator is not in ApiVersions), so this node can never be one.
+  return request.transactional_id->empty() ? ErrorCode::kInvalidRequest : ErrorCode::kNotCoordinator;
+}
+
+}  // namespace
+
 void handle_init_producer_id(Broker& broker, Call<InitProducerId> call) {
-  if (call.request().transactional_id.has_value()) {
+  if (const ErrorCode error = check(call.request()); error != ErrorCode::kNone) {
     InitProducerIdResponse response;
-    // No coordinator is offered (FindCoordinator is not in ApiVersions), so this node can never be one.
-    response.error_code =
-        call.request().transactional_id->empty() ? ErrorCode::kInvalidRequest : ErrorCode::kNotCoordinator;
+    response.error_code = error;
+    response.producer_epoch = kNoProducerEpoch;
     return call.answer(response);
   }
   const auto shared = std::make_shared<Call<InitProducerId>>(std::move(call));
@@ -18,7 +31,7 @@ void handle_init_producer_id(Broker& broker, Call<InitProducerId> call) {
     InitProducerIdResponse response;
     response.error_code = error;
     response.producer_id = id;
-    response.producer_epoch = error == ErrorCode::kNone ? 0 : -1;
+    response.producer_epoch = error == ErrorCode::kNone ? int16_t{0} : kNoProducerEpoch;
     shared->answer(response);
   });
 }

@@ -30,7 +30,7 @@ MetadataResponse::Topic describe(const Answering& answering, const chr_topic& to
   MetadataResponse::Topic out;
   out.name = from_abi(topic.name);
   out.topic_id = topic.id;
-  out.is_internal = topic.internal != 0;
+  out.is_internal = topic.internal != 0 || is_internal_topic(out.name.value_or(""));
   out.topic_authorized_operations = answering.with_operations ? kTopicOperations : kOperationsNotAsked;
   answering.room.take(topic.n_partitions * sizeof(MetadataResponse::Partition));
   if (answering.room.passed()) return out;
@@ -40,8 +40,10 @@ MetadataResponse::Topic describe(const Answering& answering, const chr_topic& to
   return out;
 }
 
-MetadataResponse::Topic unknown(const MetadataRequest::Topic& asked, ErrorCode code) {
+MetadataResponse::Topic unknown(const MetadataRequest::Topic& asked, ErrorCode code,
+                                bool with_operations = false) {
   MetadataResponse::Topic out;
+  out.topic_authorized_operations = with_operations ? kTopicOperations : kOperationsNotAsked;
   out.error_code = code;
   out.name = asked.name;
   out.topic_id = asked.topic_id;
@@ -65,10 +67,12 @@ MetadataResponse::Topic describe_asked(const Answering& answering, const Metadat
     return out;
   }
   const std::string_view name = asked.name.value_or(std::string_view());
-  if (!topic_name_problem(name).empty()) return unknown(asked, ErrorCode::kInvalidTopicException);
+  if (!topic_name_problem(name).empty())
+    return unknown(asked, ErrorCode::kInvalidTopicException, answering.with_operations);
   const std::optional<chr_topic> topic = catalog.topic(name);
   if (topic.has_value()) return describe(answering, *topic);
-  return unknown(asked, absent(catalog, ErrorCode::kUnknownTopicOrPartition, ErrorCode::kLeaderNotAvailable));
+  return unknown(asked, absent(catalog, ErrorCode::kUnknownTopicOrPartition, ErrorCode::kLeaderNotAvailable),
+                 answering.with_operations);
 }
 
 void describe_topics(const Answering& answering, const Call<Metadata>& call, MetadataResponse& response) {
@@ -141,7 +145,9 @@ std::set<std::string_view> missing_topics(const Broker& broker, const Catalog& c
   for (const MetadataRequest::Topic& asked : *call.request().topics) {
     if (missing.size() == kMostCreated) break;  // the catalog takes no more at once
     const std::string_view name = asked.name.value_or(std::string_view());
-    if (is_zero(asked.topic_id) && topic_name_problem(name).empty() && !catalog.topic(name))
+    // Those that are internal are made by what keeps something in them.
+    const bool ours = is_internal_topic(name) || name == kCatalogTopic;
+    if (is_zero(asked.topic_id) && topic_name_problem(name).empty() && !ours && !catalog.topic(name))
       missing.insert(name);
   }
   return missing;

@@ -155,7 +155,8 @@ void refuse_elsewhere(ProduceJob& job, const HostedTopic& topic, Response::Parti
   set_error(job, out, ErrorCode::kNotLeaderOrFollower);
   const Catalog catalog(job.broker);
   if (const std::optional<chr_topic> known = catalog.topic(topic.id); known.has_value())
-    add_leader(catalog, leader_in_catalog(catalog, *known, out.index), job.texts, job.response, out);
+    add_leader(catalog, leader_in_catalog(job.broker, catalog, *known, out.index), job.texts, job.response,
+               out);
 }
 
 // The partition that a batch is for; null: it got its error.
@@ -163,11 +164,13 @@ std::shared_ptr<Partition> find_partition(ProduceJob& job, const Asked& asked, R
   const int16_t acks = job.call.request().acks;
   const int32_t index = asked.partition->index;
   const HostedTopic* const topic = find_topic(job, *asked.topic);
-  if (acks < -1 || acks > 1) {
-    set_error(job, out, ErrorCode::kInvalidRequiredAcks);
-  } else if (topic == nullptr || !topic->has(index)) {
+  if (topic == nullptr || !topic->has(index)) {
     const chr_uuid* const id = job.call.version() >= 13 ? &asked.topic->topic_id : nullptr;
     set_error(job, out, not_hosted(job.broker, asked.topic->name, id, index));
+  } else if (acks < -1 || acks > 1) {
+    set_error(job, out, ErrorCode::kInvalidRequiredAcks);
+  } else if (is_internal_topic(topic->name) && job.call.client_id() != kAdminClient) {
+    set_error(job, out, ErrorCode::kInvalidTopicException);
   } else if (topic->partitions[static_cast<size_t>(index)] == nullptr) {
     refuse_elsewhere(job, *topic, out);
   } else {
@@ -264,6 +267,16 @@ void start_timer(ProduceJob& job) {
       &job);
 }
 
+// Whether nobody has to be waited for but this node.
+bool are_alone(const ProduceJob& job) {
+  for (const std::shared_ptr<Bundle>& bundle : job.bundles) {
+    if (bundle == nullptr) continue;
+    for (const Item& item : bundle->items)
+      if (item.partition->members()->all().size() > 1) return false;
+  }
+  return true;
+}
+
 void append_all(ProduceJob& job) {
   if (job.bundles_left == 0) return answer(job);
   const std::vector<std::shared_ptr<Bundle>> bundles = job.bundles;
@@ -271,7 +284,10 @@ void append_all(ProduceJob& job) {
     if (bundles[shard] != nullptr)
       on_shard(job.broker.host, shard, [bundle = bundles[shard]] { append(bundle); });
   }
-  if (job.bundles_left != 0 && job.call.request().acks == -1) start_timer(job);
+  if (job.bundles_left == 0 || job.call.request().acks != -1) return;
+  // A client that gives no time still hears how an append ends that needs no other node.
+  const bool gives_none = job.call.request().timeout_ms <= 0;
+  if (!gives_none || !are_alone(job)) start_timer(job);
 }
 
 void go_on(const std::shared_ptr<ProduceJob>& job);

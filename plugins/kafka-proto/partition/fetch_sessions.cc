@@ -69,14 +69,14 @@ using Changes = std::map<TargetName, std::optional<FetchTarget>>;
 void change(std::vector<FetchTarget>& targets, const FetchRequest& request) {
   std::vector<FetchTarget> named = all_targets(request);
   Changes changes;
-  for (const FetchRequest::ForgottenTopic& topic : request.forgotten_topics_data) {
-    for (const int32_t partition : topic.partitions)
-      changes.try_emplace(TargetName{topic.topic_id, topic.topic, partition}, std::nullopt);
-  }
   for (const FetchRequest::Topic& topic : request.topics) {
     for (const FetchRequest::Partition& partition : topic.partitions)
       changes.insert_or_assign(TargetName{topic.topic_id, topic.topic, partition.partition},
                                make_target(topic, partition));
+  }
+  for (const FetchRequest::ForgottenTopic& topic : request.forgotten_topics_data) {
+    for (const int32_t partition : topic.partitions)
+      changes.insert_or_assign(TargetName{topic.topic_id, topic.topic, partition}, std::nullopt);
   }
   if (changes.empty()) return;
   std::erase_if(targets, [&](FetchTarget& target) {

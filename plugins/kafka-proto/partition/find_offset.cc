@@ -34,7 +34,7 @@ Result<Located> locate(Bytes bytes, int64_t at_least) {
   for (;;) {
     CHRONIK_TRY(const bool more, scan.next(record));
     if (!more) return Located{};
-    const int64_t timestamp = header.base_timestamp + record.timestamp_delta;
+    const int64_t timestamp = timestamp_of(header.base_timestamp, record);
     if (timestamp >= at_least) return Located{header.base_offset + record.offset_delta, timestamp};
   }
 }

@@ -20,6 +20,8 @@ std::string hex(const chr_uuid& id) {
 
 constexpr size_t kHexId = 2 * sizeof(chr_uuid);
 
+uint32_t majority(const chr_group_bounds& bounds) { return bounds.n_voters / 2 + 1; }
+
 Bytes payload_of(const chr_entry& entry) { return Bytes(entry.payload.p, entry.payload.n); }
 
 }  // namespace
@@ -98,7 +100,8 @@ void Partition::close(Log log, std::function<void()> done) {
   if (std::exchange(leader_, false)) set_known_leader(-1);
   metrics_.reset();
   look_at_replicas();
-  settle_duplicates(UINT64_MAX, ErrorCode::kNotLeaderOrFollower);
+  fail_waits();
+  end_hand_overs();
   if (knows_leader() || log != Log::kStays) tell_refused();
   close_group(log, [self = shared_from_this(), log, done = std::move(done)] {
     self->life_ = Life::kClosed;
@@ -136,15 +139,15 @@ void Partition::remove_group(const std::function<void()>& done) {
 
 ErrorCode Partition::leads(int32_t current_epoch) const {
   if (group_ == nullptr) return ErrorCode::kNotLeaderOrFollower;
-  if (current_epoch >= 0 && static_cast<uint64_t>(current_epoch) < term_)
-    return ErrorCode::kFencedLeaderEpoch;
-  if (current_epoch >= 0 && static_cast<uint64_t>(current_epoch) > term_)
-    return ErrorCode::kUnknownLeaderEpoch;
+  const auto epoch = static_cast<int32_t>(term_);
+  if (current_epoch != -1 && current_epoch < epoch) return ErrorCode::kFencedLeaderEpoch;
+  if (current_epoch != -1 && current_epoch > epoch) return ErrorCode::kUnknownLeaderEpoch;
   return leader_ ? ErrorCode::kNone : ErrorCode::kNotLeaderOrFollower;
 }
 
 LeaderHint Partition::leader_hint() const {
-  return {known_leader_, known_leader_ < 0 ? -1 : static_cast<int32_t>(term_)};
+  if (!knows_leader()) return {};
+  return {broker_.is_up(known_leader_) ? known_leader_ : -1, static_cast<int32_t>(term_)};
 }
 
 chr_group_bounds Partition::bounds() const {
@@ -157,6 +160,14 @@ chr_group_bounds Partition::bounds() const {
 
 void Partition::append(const AdmittedBatch& batch, const Lease& frame, int16_t acks,
                        std::function<void(Appended)> done) {
+  if (early_.empty()) return admit(batch, frame, acks, std::move(done));
+  early_.push_back({std::move(done), {}, [this, &batch, &frame, acks](std::function<void(Appended)> later) {
+                      admit(batch, frame, acks, std::move(later));
+                    }});
+}
+
+void Partition::admit(const AdmittedBatch& batch, const Lease& frame, int16_t acks,
+                      std::function<void(Appended)> done) {
   Appended out;
   out.error = leads(-1);
   if (out.error != ErrorCode::kNone) return refuse(batch, frame, acks, {std::move(done), std::move(out)});
@@ -176,9 +187,19 @@ void Partition::append(const AdmittedBatch& batch, const Lease& frame, int16_t a
   if (!checked->has_value()) return propose(batch, frame, acks, std::move(done));
   const ProducerStates::Duplicate& original = **checked;
   out.base_offset = original.base_offset;
-  if (batch.log_append_time_ms != kNoTimestamp) out.log_append_time_ms = original.max_timestamp;
-  if (original.index == 0) return done(std::move(out));
-  duplicates_.emplace(original.index, Duplicate{std::move(done), std::move(out)});
+  out.log_append_time_ms = original.max_timestamp;  // of a repeat Kafka says it whatever the timestamps are
+  Duplicate duplicate{std::make_shared<Append>(std::move(done), std::move(out)),
+                      original.base_offset + batch.header.last_offset_delta + 1, acks};
+  if (original.index == 0) return finish_duplicate(std::move(duplicate));
+  duplicates_.emplace(original.index, std::move(duplicate));
+}
+
+// The original is committed. Where acks=all asks for more, a repeat is no safer than it was.
+void Partition::finish_duplicate(Duplicate duplicate) {
+  const bool wants_more = duplicate.acks == -1 && copies_wanted(bounds().n_voters) > majority(bounds());
+  if (!wants_more) return duplicate.append->finish();
+  short_of_copies_.push_back({0, duplicate.end, std::move(duplicate.append)});
+  settle_short_of_copies(find_replicas());
 }
 
 void Partition::propose(const AdmittedBatch& batch, const Lease& frame, int16_t acks,
@@ -192,11 +213,12 @@ void Partition::propose(const AdmittedBatch& batch, const Lease& frame, int16_t 
   item.max_timestamp = batch.header.max_timestamp;
   item.payload = {batch.bytes.data(), batch.bytes.size(), frame.get()};
 
-  const auto copies = static_cast<uint32_t>(config()->min_insync_replicas);
-  uint32_t until = copies > 1 ? CHR_UNTIL_COPIES + copies : static_cast<uint32_t>(CHR_UNTIL_COMMITTED);
+  const chr_group_bounds now = bounds();
+  const uint32_t copies = copies_wanted(now.n_voters);
+  const bool wants_more = copies > majority(now);
+  uint32_t until = wants_more ? CHR_UNTIL_COPIES + copies : static_cast<uint32_t>(CHR_UNTIL_COMMITTED);
   if (acks == 0) until = CHR_UNTIL_PLACED;
   if (acks == 1) until = CHR_UNTIL_DURABLE;
-  const chr_group_bounds now = bounds();
   chr_placed placed{};
   chr_error error = make_abi_error();
   const auto append = std::make_shared<Append>(std::move(done));
@@ -222,7 +244,8 @@ void Partition::propose(const AdmittedBatch& batch, const Lease& frame, int16_t 
   }
   if (!refusals_.empty()) refusals_.erase(batch.header.producer_id);
   append->answer.base_offset = placed.base_offset;
-  if (acks == -1 && copies > now.n_voters / 2 + 1) short_of_copies_.push_back({placed.index, append});
+  if (acks == -1 && wants_more)
+    short_of_copies_.push_back({placed.index, placed.base_offset + item.records, append});
   producers_.placed(placed.index, placed.base_offset, batch.header);
   appended_bytes_ += batch.bytes.size();
   appended_since_upkeep_ += batch.bytes.size();
@@ -277,13 +300,10 @@ void Partition::wake_waiters() {
   for (const std::shared_ptr<FetchWait>& wait : std::exchange(waiters_, {})) wait->fire();
 }
 
-void Partition::settle_duplicates(uint64_t up_to_index, ErrorCode error) {
+void Partition::settle_duplicates(uint64_t up_to_index) {
   while (!duplicates_.empty() && duplicates_.begin()->first <= up_to_index) {
     auto node = duplicates_.extract(duplicates_.begin());
-    Duplicate& duplicate = node.mapped();
-    if (error != ErrorCode::kNone) duplicate.answer.base_offset = -1;
-    duplicate.answer.error = error;
-    answer(std::move(duplicate.done), std::move(duplicate.answer));
+    finish_duplicate(std::move(node.mapped()));
   }
 }
 
@@ -307,7 +327,7 @@ chr_status Partition::apply(const chr_entry* entries, uint32_t n, uint64_t) {
     }
     producers_.applied(header.index, header.base_offset, *batch);
   }
-  if (!duplicates_.empty() && n != 0) settle_duplicates(entries[n - 1].header.index, ErrorCode::kNone);
+  if (!duplicates_.empty() && n != 0) settle_duplicates(entries[n - 1].header.index);
   return CHR_OK;
 }
 
@@ -321,13 +341,18 @@ void Partition::role(const chr_role* role) {
   if (leads_now) leading_since_ns_ = broker_.host.now_ns();
   look_at_replicas();
   pursue();
-  if (lost) settle_duplicates(UINT64_MAX, ErrorCode::kNotLeaderOrFollower);
-  if (knows_leader()) tell_refused();
+  if (lost) fail_waits();
+  if (knows_leader()) {
+    tell_refused();
+  } else if (!waiters_.empty()) {
+    end_moment_later();
+  }
+  end_hand_overs();
 }
 
 void Partition::committed(uint64_t index, int64_t offset) {
   commit_index_ = index;
-  if (!short_of_copies_.empty()) settle_short_of_copies();
+  if (!short_of_copies_.empty()) settle_short_of_copies(find_replicas());
   if (offset <= high_watermark_) return;
   high_watermark_ = offset;
   wake_waiters();
@@ -335,7 +360,7 @@ void Partition::committed(uint64_t index, int64_t offset) {
 
 void Partition::truncated(uint64_t index, int64_t) {
   producers_.truncated(index);
-  settle_duplicates(UINT64_MAX, ErrorCode::kNotLeaderOrFollower);
+  fail_waits();
 }
 
 void Partition::trimmed(int64_t) { wake_waiters(); }

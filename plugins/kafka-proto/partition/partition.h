@@ -8,6 +8,7 @@
 #include <chronik/consensus.h>
 
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -113,7 +114,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   chr_group_bounds bounds() const;
 
   // Appends one batch that passed validate_batch(); its bytes stand under `frame` and may be patched. Both
-  // stay where they are until done(). acks as in Produce.
+  // stay where they are until done(). acks as in Produce. Never overtakes an append that came before it.
   void append(const AdmittedBatch& batch, const Lease& frame, int16_t acks,
               std::function<void(Appended)> done);
 
@@ -141,16 +142,17 @@ class Partition : public std::enable_shared_from_this<Partition> {
 
  private:
   enum class Life { kNew, kOpening, kOpen, kClosing, kClosed };
-  struct Duplicate {  // a batch that was sent again while the original is under way
-    std::function<void(Appended)> done;
-    Appended answer;
-  };
   struct Append {                        // a batch on its way
     std::function<void(Appended)> done;  // null once it was answered
     Appended answer;
     void finish() {
       if (done != nullptr) std::exchange(done, nullptr)(std::move(answer));
     }
+  };
+  struct Duplicate {  // a batch that was sent again while the original is under way
+    std::shared_ptr<Append> append;
+    int64_t end;   // the offset after it
+    int16_t acks;  // of the repeat
   };
   struct Refused {  // waits to be told who leads, or to be appended where that is this node
     std::function<void(Appended)> done;
@@ -162,8 +164,20 @@ class Partition : public std::enable_shared_from_this<Partition> {
     uint64_t at_ns;
   };
   struct CopiesWait {
-    uint64_t index;
+    uint64_t index;  // of the entry; 0: it is committed
+    int64_t end;     // the offset after it
     std::shared_ptr<Append> append;
+  };
+  // The others as the leader knows them now.
+  struct Replicas {
+    std::vector<int32_t> in_sync;
+    uint32_t wanted = 1;  // copies, by an append with acks=all
+    int64_t copied = -1;  // what lies below this offset is on so many disks
+    bool enough() const { return in_sync.size() >= wanted; }
+  };
+  struct HandOver {
+    int32_t to;
+    std::function<void(chr_status)> done;
   };
   // The oldest batch, as retention saw it last; valid while the log starts at its offset.
   struct Oldest {
@@ -186,9 +200,12 @@ class Partition : public std::enable_shared_from_this<Partition> {
   void opened(chr_status code);
   void close_group(Log log, const std::function<void()>& done);
   void remove_group(const std::function<void()>& done);
+  void admit(const AdmittedBatch& batch, const Lease& frame, int16_t acks,
+             std::function<void(Appended)> done);
   void propose(const AdmittedBatch& batch, const Lease& frame, int16_t acks,
                std::function<void(Appended)> done);
-  void settle_duplicates(uint64_t up_to_index, ErrorCode error);
+  void finish_duplicate(Duplicate duplicate);
+  void settle_duplicates(uint64_t up_to_index);
   void wake_waiters();
   void locate_in_batch(const chr_entry_header& header, int64_t timestamp,
                        std::function<void(FoundOffset)> done);
@@ -200,13 +217,18 @@ class Partition : public std::enable_shared_from_this<Partition> {
   void answer(std::function<void(Appended)> done, Appended answer);
   void refuse(const AdmittedBatch& batch, const Lease& frame, int16_t acks, Refused refused);
   void hold(Refused refused);
+  void end_moment_later();
   void tell_refused();
+  void append_early();
+  void end_hand_overs();
   void remember_refusal(const BatchHeader& batch, ErrorCode error);
   ErrorCode why_out_of_order(const BatchHeader& batch, bool ahead) const;
-  std::vector<int32_t> find_in_sync() const;
+  uint32_t copies_wanted(uint32_t voters) const;  // for acks=all
+  Replicas find_replicas() const;
   bool has_enough_in_sync() const;  // for acks=all
   void look_at_replicas();
-  void settle_short_of_copies();
+  void settle_short_of_copies(const Replicas& replicas);
+  void fail_waits();
 
   // ---- upkeep.cc ----
   void retain();
@@ -240,12 +262,14 @@ class Partition : public std::enable_shared_from_this<Partition> {
   uint64_t leaderless_since_ns_ = 0;
   std::vector<Refused> refused_;
   uint64_t refused_timer_ = 0;
+  std::deque<Refused> early_;  // came before this node led, and are appended next; others wait behind them
+  std::vector<HandOver> handed_over_;  // until it is known who leads now
   uint64_t leading_since_ns_ = 0;
   int64_t high_watermark_ = 0;
   uint64_t commit_index_ = 0;
   std::atomic<std::shared_ptr<const std::vector<int32_t>>> in_sync_;
   std::vector<int32_t> pursued_;             // the target of the change of members under way
-  std::vector<CopiesWait> short_of_copies_;  // appends that want more copies than a majority
+  std::vector<CopiesWait> short_of_copies_;  // appends and repeats that want more copies than a majority
   ProducerStates producers_;
   // Producers whose last batch was not taken, and why: what they have sent behind it is out of order only for
   // that reason, and must not be called so, which ends an idempotent producer.

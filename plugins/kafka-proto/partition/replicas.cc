@@ -87,10 +87,22 @@ void Partition::confirm_leadership(const std::function<void(chr_status, std::str
 
 void Partition::hand_over(int32_t to, const std::function<void(chr_status)>& done) {
   if (group_ == nullptr || !leader_) return done(CHR_E_NOT_LEADER);
+  const auto finish = [self = shared_from_this(), to, done](chr_status code) {
+    if (code != CHR_OK) return done(code);
+    self->handed_over_.push_back({to, done});
+    self->end_hand_overs();
+  };
   const chr_status status = broker_.host.async(
       [&](uint64_t token) { return broker_.consensus.table->transfer(group_, to, token, nullptr); },
-      [done](const chr_done& d) { done(d.code); });
-  if (status != CHR_PENDING) done(status);
+      [finish](const chr_done& d) { finish(d.code); });
+  if (status != CHR_PENDING) finish(status);
+}
+
+// Consensus says that leadership went; it may have gone to another one than was asked for.
+void Partition::end_hand_overs() {
+  if (handed_over_.empty() || (!knows_leader() && life_ == Life::kOpen)) return;
+  for (const HandOver& each : std::exchange(handed_over_, {}))
+    each.done(!knows_leader() ? CHR_E_NOT_LEADER : known_leader_ == each.to ? CHR_OK : CHR_E_UNAVAILABLE);
 }
 
 // ---- while leadership moves ----
@@ -118,7 +130,7 @@ void Partition::answer(std::function<void(Appended)> done, Appended answer) {
 void Partition::refuse(const AdmittedBatch& batch, const Lease& frame, int16_t acks, Refused refused) {
   remember_refusal(batch.header, refused.answer.error);
   refused.append = [this, &batch, &frame, acks](std::function<void(Appended)> done) {
-    append(batch, frame, acks, std::move(done));
+    admit(batch, frame, acks, std::move(done));
   };
   hold(std::move(refused));
 }
@@ -127,6 +139,10 @@ void Partition::hold(Refused refused) {
   constexpr size_t kMost = 10'000;
   if (!leadership_moves() || refused_.size() >= kMost) return refused.done(std::move(refused.answer));
   refused_.push_back(std::move(refused));
+  end_moment_later();
+}
+
+void Partition::end_moment_later() {
   if (refused_timer_ != 0) return;
   refused_timer_ = broker_.host.timer(
       kMomentNs,
@@ -141,20 +157,23 @@ void Partition::hold(Refused refused) {
 // Whoever waits, be it with an append or for one, learns how things stand.
 void Partition::tell_refused() {
   broker_.host.cancel_timer(std::exchange(refused_timer_, 0));
-  std::vector<Refused> early;
+  const bool posted = !early_.empty();
+  std::vector<Refused> told;
   for (Refused& each : std::exchange(refused_, {})) {
-    if (leader_ && each.append != nullptr) {
-      early.push_back(std::move(each));
-    } else {
-      each.done(std::move(each.answer));
-    }
+    const bool early = leader_ && each.append != nullptr;
+    early ? early_.push_back(std::move(each)) : told.push_back(std::move(each));
   }
+  for (Refused& each : told) each.done(std::move(each.answer));
   wake_waiters();
-  if (early.empty()) return;
   // Later, since consensus is in the middle of telling who leads.
-  broker_.host.post(shard_, [self = shared_from_this(), early = std::move(early)]() mutable {
-    for (Refused& each : early) each.append(std::move(each.done));
-  });
+  if (!posted && !early_.empty())
+    broker_.host.post(shard_, [self = shared_from_this()] { self->append_early(); });
+}
+
+// Each stays in front while it is appended: what comes meanwhile, perhaps on its connection, goes behind the
+// others.
+void Partition::append_early() {
+  for (; !early_.empty(); early_.pop_front()) early_.front().append(std::move(early_.front().done));
 }
 
 void Partition::remember_refusal(const BatchHeader& batch, ErrorCode error) {
@@ -176,33 +195,48 @@ ErrorCode Partition::why_out_of_order(const BatchHeader& batch, bool ahead) cons
 
 // ---- who is in sync ----
 
+// As many as min.insync.replicas says, and no more than there are.
+uint32_t Partition::copies_wanted(uint32_t voters) const {
+  return std::min(static_cast<uint32_t>(config()->min_insync_replicas), std::max<uint32_t>(voters, 1));
+}
+
 // In sync is who has everything that is committed, or had the whole log a short while ago. A new leader knows
 // nothing of the others yet and counts those whose link is up as Kafka's does, until that while is over.
-std::vector<int32_t> Partition::find_in_sync() const {
+Partition::Replicas Partition::find_replicas() const {
   std::array<chr_member, kMostMembers> members;
+  std::array<int64_t, kMostMembers> copies;  // where the log of each voter ends
+  uint32_t voters = 0;
   chr_group_status status{};
   status.struct_size = sizeof status;
   status.members = members.data();
   status.n_members = kMostMembers;
-  std::vector<int32_t> out;
+  Replicas out;
   const int32_t self = broker_.host.node().id;
-  if (group_ == nullptr || broker_.consensus.table->status(group_, &status) != CHR_OK) return {self};
+  if (group_ == nullptr || broker_.consensus.table->status(group_, &status) != CHR_OK) {
+    out.in_sync = {self};
+    return out;
+  }
   const uint64_t now = broker_.host.now_ns();
   const uint64_t lag = broker_.config.replica_lag_time_max_ns;
   for (uint32_t i = 0; i < std::min(status.n_members, kMostMembers); ++i) {
     const chr_member& member = members[i];
+    if ((member.flags & CHR_MEMBER_VOTER) != 0) copies[voters++] = member.match_offset;
     const bool votes = (member.flags & (CHR_MEMBER_VOTER | CHR_MEMBER_OUTGOING)) != 0;
     if (!votes || (member.id != self && !broker_.is_up(member.id))) continue;
     const uint64_t caught_up = std::max(member.caught_up_ns, leading_since_ns_);
     if (member.id == self || member.match_offset >= high_watermark_ || now - std::min(now, caught_up) <= lag)
-      out.push_back(member.id);
+      out.in_sync.push_back(member.id);
   }
+  out.wanted = copies_wanted(voters);
+  if (voters == 0) return out;
+  std::nth_element(copies.begin(), copies.begin() + out.wanted - 1, copies.begin() + voters,
+                   std::greater<>());
+  out.copied = copies[out.wanted - 1];
   return out;
 }
 
 bool Partition::has_enough_in_sync() const {
-  const auto wanted = static_cast<size_t>(config()->min_insync_replicas);
-  return wanted <= 1 || find_in_sync().size() >= wanted;
+  return config()->min_insync_replicas <= 1 || find_replicas().enough();
 }
 
 // Called on the leader, and where it leads no more.
@@ -211,26 +245,45 @@ void Partition::look_at_replicas() {
     in_sync_.store(nullptr);
     return;
   }
-  std::vector<int32_t> now = find_in_sync();
+  Replicas now = find_replicas();
+  if (!short_of_copies_.empty()) settle_short_of_copies(now);
   const std::shared_ptr<const std::vector<int32_t>> before = in_sync_.load();
-  if (before == nullptr || *before != now)
-    in_sync_.store(std::make_shared<const std::vector<int32_t>>(std::move(now)));
-  settle_short_of_copies();
+  if (before == nullptr || *before != now.in_sync)
+    in_sync_.store(std::make_shared<const std::vector<int32_t>>(std::move(now.in_sync)));
 }
 
-// An append that is committed, and will not get the copies that it wants while replicas are missing, ends as
-// Kafka's do: it stands in the log, and the producer learns that it is not as safe as it asked for.
-void Partition::settle_short_of_copies() {
-  std::erase_if(short_of_copies_, [](const auto& wait) { return wait.append->done == nullptr; });
-  if (short_of_copies_.empty() || has_enough_in_sync()) return;
-  for (const CopiesWait& wait : std::exchange(short_of_copies_, {})) {
-    if (wait.index > commit_index_) {
-      short_of_copies_.push_back(wait);
-      continue;
+// What is committed, and on as many disks as it wants, is done: repeats of batches, of which consensus does
+// not tell, and appends that wanted copies of replicas that have left. What will not get them while replicas
+// are missing ends as Kafka's do: it stands in the log, and the producer learns that it is not as safe as it
+// asked for.
+void Partition::settle_short_of_copies(const Replicas& replicas) {
+  std::vector<std::shared_ptr<Append>> over;
+  std::erase_if(short_of_copies_, [&](const CopiesWait& wait) {
+    Append& append = *wait.append;
+    if (append.done == nullptr) return true;
+    const bool copied = wait.end <= replicas.copied;
+    if (wait.index > commit_index_ || (!copied && replicas.enough())) return false;
+    if (!copied) {
+      append.answer.error = ErrorCode::kNotEnoughReplicasAfterAppend;
+      append.answer.base_offset = -1;
     }
-    wait.append->answer.error = ErrorCode::kNotEnoughReplicasAfterAppend;
-    wait.append->answer.base_offset = -1;
-    wait.append->finish();
+    over.push_back(wait.append);
+    return true;
+  });
+  for (const std::shared_ptr<Append>& append : over) append->finish();
+}
+
+// Leadership went, and with it what is known of the others.
+void Partition::fail_waits() {
+  std::vector<std::shared_ptr<Append>> waits;
+  for (auto& [index, duplicate] : std::exchange(duplicates_, {}))
+    waits.push_back(std::move(duplicate.append));
+  for (CopiesWait& wait : std::exchange(short_of_copies_, {})) waits.push_back(std::move(wait.append));
+  for (const std::shared_ptr<Append>& append : waits) {
+    if (append->done == nullptr) continue;
+    append->answer.error = ErrorCode::kNotLeaderOrFollower;
+    append->answer.base_offset = -1;
+    answer(std::exchange(append->done, nullptr), std::move(append->answer));
   }
 }
 

@@ -56,8 +56,12 @@ bool rewrite_timestamps(MutableBytes batch, TimestampType type, int64_t max_time
   uint8_t* p = batch.data();
   const auto old_attributes = load_be<int16_t>(p + kAttributesAt);
   const int bit = type == TimestampType::kLogAppendTime ? kTimestampTypeBit : 0;
-  const auto attributes = static_cast<int16_t>((old_attributes & ~kTimestampTypeBit) | bit);
-  if (attributes == old_attributes && load_be<int64_t>(p + kMaxTimestampAt) == max_timestamp) return false;
+  const bool is_so = (old_attributes & kTimestampTypeBit) == bit;
+  if (is_so && load_be<int64_t>(p + kMaxTimestampAt) == max_timestamp) return false;
+  // Bits without a meaning go with the first change, as in Kafka, which gives this one a meaning.
+  constexpr int16_t kDeleteHorizonBit = 0x40;
+  const auto attributes = static_cast<int16_t>(
+      (old_attributes & (kKnownAttributes | kDeleteHorizonBit) & ~kTimestampTypeBit) | bit);
 
   constexpr size_t kPrefix = kBatchHeaderSize - kAttributesAt;
   const uint32_t before = crc32c::extend(0, p + kAttributesAt, kPrefix);

@@ -46,6 +46,8 @@ inline constexpr int16_t kCompressionMask = 0x07;
 inline constexpr int16_t kTimestampTypeBit = 0x08;
 inline constexpr int16_t kTransactionalBit = 0x10;
 inline constexpr int16_t kControlBit = 0x20;
+inline constexpr int16_t kKnownAttributes =
+    kCompressionMask | kTimestampTypeBit | kTransactionalBit | kControlBit;
 
 // The sequence number that lies `delta` records after `first`; they wrap from 2^31 - 1 to 0.
 constexpr int32_t sequence_after(int32_t first, int32_t delta) {

@@ -15,6 +15,12 @@ struct RecordFields {
   bool has_key = false;
 };
 
+// A record's timestamp. Wraps: a hostile batch may say anything, and is stored as it came.
+inline int64_t timestamp_of(int64_t base_timestamp, const RecordFields& record) {
+  return static_cast<int64_t>(static_cast<uint64_t>(base_timestamp) +
+                              static_cast<uint64_t>(record.timestamp_delta));
+}
+
 class RecordScan {
  public:
   // Plain records, borrowed.

@@ -101,10 +101,6 @@ Checked<void> check_fields(const BatchHeader& header, const ProduceContext& cont
   return {};
 }
 
-int64_t add_wrapping(int64_t a, int64_t b) {
-  return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
-}
-
 int64_t add_saturating(int64_t a, int64_t b) {
   int64_t sum;
   if (!__builtin_add_overflow(a, b, &sum)) return sum;
@@ -180,9 +176,8 @@ class RecordCheck {
 
   void check(const RecordFields& record) {
     // A client that claims LogAppendTime makes the header's timestamp that of every record.
-    const int64_t timestamp = says_append_time_
-                                  ? header_.max_timestamp
-                                  : add_wrapping(header_.base_timestamp, record.timestamp_delta);
+    const int64_t timestamp =
+        says_append_time_ ? header_.max_timestamp : timestamp_of(header_.base_timestamp, record);
     max_timestamp_ = std::max(max_timestamp_, timestamp);
     if (topic_.compacted && !record.has_key) {
       add_error("Compacted topic cannot accept message without key", ErrorCode::kInvalidRecord);
@@ -261,7 +256,9 @@ Checked<int64_t> check_and_recompress(Bytes payload, const BatchHeader& header, 
   work.done += payload.size();
   auto max_timestamp = check.run(RecordScan(payload));
   if (!max_timestamp) return max_timestamp;
-  auto batch = assemble_batch(header, payload, *topic.compression, topic.compression_level(), codecs);
+  BatchHeader fields = header;
+  fields.attributes = static_cast<int16_t>(fields.attributes & kKnownAttributes);
+  auto batch = assemble_batch(fields, payload, *topic.compression, topic.compression_level(), codecs);
   if (!batch) return refuse(ErrorCode::kUnknownServerError, std::move(batch).error().message);
   if (batch->size() > static_cast<size_t>(topic.max_message_bytes))
     return refuse(

@@ -9,6 +9,7 @@
 #include <chronik/link.h>
 #include <chronik/metadata.h>
 #include <chronik/net.h>
+#include <chronik/storage.h>
 #include <chronik/host.hpp>
 
 #include <atomic>
@@ -78,6 +79,7 @@ struct Broker {
   Service<chr_groups_v1> groups;      // absent where consensus does not offer it
   Service<chr_features_v1> features;  // absent where metadata does not offer it
   Service<chr_records_v1> records;    // likewise
+  Service<chr_storage_v1> storage;    // asked how full it is, and nothing else; absent where there is none
   // One per shard, each touched on its shard only.
   std::vector<std::unique_ptr<Codecs>> codecs;
   std::vector<std::unique_ptr<ConnectionSet>> connections;

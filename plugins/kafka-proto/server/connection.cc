@@ -136,10 +136,12 @@ void Connection::start(chr_slice frame) {
   if (!request) return refuse(request.error().message);
   const uint64_t sequence = first_sequence_ + slots_.size();
   const ApiEntry* api = find_served(request->header.request_api_key);
+  const bool served =
+      api != nullptr && request->supported && api->serves(request->header.request_api_version);
+  if (!served && (api == nullptr || api->key != ApiKey::kApiVersions)) return refuse_request(*request);
   slots_.push_back({api, broker_.host.now_ns(), frame.n, false, std::nullopt});
   bytes_under_way_ += frame.n;
-  if (api == nullptr || !request->supported || !api->serves(request->header.request_api_version))
-    return unsupported(*request, sequence);
+  if (!served) return name_versions(*request, *api, sequence);
 
   InFlight in_flight;
   in_flight.connection = shared_from_this();
@@ -153,26 +155,29 @@ void Connection::start(chr_slice frame) {
   if (!status) refuse(status.error().message);
 }
 
-// A well-formed answer that says UNSUPPORTED_VERSION. Clients probe with ApiVersions, whose version 0 every
-// one of them can read and which names the versions to use (KIP-511).
-void Connection::unsupported(const InRequest& request, uint64_t sequence) {
+// Clients probe with ApiVersions, whose version 0 every one of them can read and which names the versions to
+// use (KIP-511).
+void Connection::name_versions(const InRequest& request, const ApiEntry& api, uint64_t sequence) {
   Writer out(64);
   out.begin_frame();
   out.int32(request.header.correlation_id);
   out.error_code(ErrorCode::kUnsupportedVersion);
-  if (request.header.request_api_key == static_cast<int16_t>(ApiKey::kApiVersions)) {
-    const ApiEntry* api = find_served(request.header.request_api_key);
-    out.array_length(1, false);
-    out.int16(request.header.request_api_key);
-    out.int16(api->listed_min);
-    out.int16(api->max_version);
-  }
-  if (!std::exchange(told_unsupported_, true)) {
-    broker_.host.info("a client asked for an API or version that is not served",
-                      fmt::format("peer={} api={} version={}", peer_, request.header.request_api_key,
-                                  request.header.request_api_version));
-  }
+  out.array_length(1, false);
+  out.int16(request.header.request_api_key);
+  out.int16(api.listed_min);
+  out.int16(api.max_version);
   finish(sequence, std::move(out).finish_frame());
+}
+
+// Nobody knows what an answer would look like to this client; as in Kafka, the connection ends, after the
+// answers to what came before.
+void Connection::refuse_request(const InRequest& request) {
+  const std::optional<std::string_view> client = request.header.client_id;
+  broker_.host.add(broker_.metrics.refused);
+  broker_.host.warn("closed a connection: a request of an API or version that is not served",
+                    fmt::format("peer={} api={} version={} client={}", peer_, request.header.request_api_key,
+                                request.header.request_api_version, client.value_or("")));
+  wind_down();
 }
 
 void Connection::finish(uint64_t sequence, std::optional<OutFrame> frame) {

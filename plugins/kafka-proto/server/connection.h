@@ -74,7 +74,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   uint64_t bytes_unread() const;
   bool starts_like_kafka(Bytes bytes);
   void start(chr_slice frame);
-  void unsupported(const InRequest& request, uint64_t sequence);
+  void name_versions(const InRequest& request, const ApiEntry& api, uint64_t sequence);
+  void refuse_request(const InRequest& request);
   void flush();
   void send(const OutFrame& frame);
   void pause();
@@ -93,7 +94,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool paused_ = false;
   bool held_ = false;
   bool winding_down_ = false;
-  bool told_unsupported_ = false;  // one line in the log is enough
   std::function<void()> aborted_;
   std::list<Connection*>::iterator place_;  // in set_
 };

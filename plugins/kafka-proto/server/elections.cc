@@ -91,8 +91,8 @@ ErrorCode Elections::look_at(const Catalog& catalog, const Item& item, int32_t* 
   if (!partition.has_value() || partition->n_replicas == 0) return ErrorCode::kUnknownTopicOrPartition;
   *leader = partition->leader;
   const int32_t preferred = Partition::Members::of(*partition).preferred();
-  if (*leader == preferred) return ErrorCode::kElectionNotNeeded;
   if (!broker_.is_up(preferred)) return ErrorCode::kPreferredLeaderNotAvailable;
+  if (*leader == preferred) return ErrorCode::kElectionNotNeeded;
   if (*leader < 0 || !broker_.is_up(*leader)) return ErrorCode::kLeaderNotAvailable;
   return ErrorCode::kNone;
 }

@@ -77,18 +77,14 @@ uint32_t Reader::uvarint(const char* field) {
 int64_t Reader::length(const char* field, bool compact, bool null_allowed, bool short_length) {
   int64_t n = 0;
   if (compact) {
-    n = int64_t{uvarint(field)} - 1;
+    n = static_cast<int32_t>(uvarint(field) - 1);
   } else {
     n = short_length ? int16(field) : int32(field);
   }
   if (!ok()) return 0;
-  if (n == -1) {
+  if (n < 0) {  // whatever it is, it says null
     if (null_allowed) return -1;
-    fail(Problem::kNull, field, 0);
-    return 0;
-  }
-  if (n < 0) {
-    fail(Problem::kNegative, field, static_cast<uint64_t>(n));
+    fail(n == -1 ? Problem::kNull : Problem::kNegative, field, static_cast<uint64_t>(n));
     return 0;
   }
   if (static_cast<uint64_t>(n) > remaining()) {
@@ -100,14 +96,11 @@ int64_t Reader::length(const char* field, bool compact, bool null_allowed, bool 
 
 int64_t Reader::array_count(const char* field, bool compact, bool null_allowed, size_t smallest,
                             size_t in_memory) {
-  const int64_t n = compact ? int64_t{uvarint(field)} - 1 : int64_t{int32(field)};
+  const int32_t n = compact ? static_cast<int32_t>(uvarint(field) - 1) : int32(field);
   if (!ok()) return -1;
-  if (n == -1) {
-    if (!null_allowed) fail(Problem::kNull, field, 0);
-    return -1;
-  }
   if (n < 0) {
-    fail(Problem::kNegative, field, static_cast<uint64_t>(n));
+    if (!null_allowed)
+      fail(n == -1 ? Problem::kNull : Problem::kNegative, field, static_cast<uint64_t>(int64_t{n}));
     return -1;
   }
   const auto count = static_cast<uint64_t>(n);

@@ -85,6 +85,8 @@ class FakeConsensus {
   void slow_reads(bool on) { slow_reads_ = on; }
   // Reads wait for finish_reads().
   void hold_reads(bool on) { hold_reads_ = on; }
+  // Reads of entries end with this code.
+  void fail_reads(chr_status code) { reads_fail_with_ = code; }
   size_t held_reads() const { return held_reads_.size(); }
   void finish_reads() {
     for (const uint64_t token : std::exchange(held_reads_, {})) host_.complete(token, CHR_OK);
@@ -92,17 +94,25 @@ class FakeConsensus {
   uint64_t read_bytes() const { return read_bytes_; }  // that reads of entries ever returned
   // Proposals until DURABLE complete on commit only, as on a disk that stalls.
   void hold_disk(bool on) { hold_disk_ = on; }
-  // Proposals that want more copies than a majority never get them.
-  void hold_copies(bool on) { hold_copies_ = on; }
+  // Proposals that want more copies than a majority do not get them, until this is off.
+  void hold_copies(bool on) {
+    hold_copies_ = on;
+    if (on) return;
+    for (const auto& [name, group] : groups_)
+      for (Entry& entry : group->log)
+        if (entry.token != 0 && entry.header.index <= group->commit)
+          host_.complete(std::exchange(entry.token, 0), CHR_OK);
+  }
 
   // Transfers wait for finish_transfer(); by default they end at once. So does the hand-over with which the
   // close of a group begins that this node leads; by default that is left out.
   void hold_transfers(bool on) { hold_transfers_ = on; }
-  void finish_transfer(const std::string& name) {
+  // to: who leads then, where that is not who was to.
+  void finish_transfer(const std::string& name, int32_t to = -1) {
     Group& group = at(name);
     if (group.transfer_token == 0) return;
     const uint64_t token = std::exchange(group.transfer_token, 0);
-    change_role(&group, group.transfer_to, group.term + 1);
+    change_role(&group, to >= 0 ? to : group.transfer_to, group.term + 1);
     group.closing ? end_close(&group, CHR_CLOSE_SNAPSHOT, token) : host_.complete(token, CHR_OK);
   }
 
@@ -178,6 +188,10 @@ class FakeConsensus {
   // Trims delete nothing, as while a member needs the log.
   void hold_trims(bool on) { hold_trims_ = on; }
   uint64_t trims() const { return trims_; }
+  // The log starts at this offset from now on.
+  void trim(const std::string& name, int64_t offset) {
+    fake_->on_shard(shard_of(name), [&] { cut(&at(name), offset, false); });
+  }
   // A follower that is too far behind gets the state of another node that trimmed its log, in place of its
   // own.
   void install(const std::string& name, const Group& from) {
@@ -219,6 +233,7 @@ class FakeConsensus {
   }
   static void end_change(Group* group, chr_status code, std::string_view why);
   void end_close(Group* group, uint32_t how, uint64_t token);
+  static void cut(Group* group, int64_t offset, bool held);
   static void save(Group* group);
   static chr_status load(Group* group, chr_error* error);
 
@@ -269,6 +284,9 @@ class FakeConsensus {
     for (const auto& [fn, context] : watchers_) fn(context, &group.id, &role, usable);
   }
 
+  bool lacks_copies(const Group& group, const Entry& entry) const {
+    return hold_copies_ && entry.token != 0 && entry.copies > group.voters.size() / 2 + 1;
+  }
   void schedule(Group* group, uint64_t index) {
     host_.post(shard_of(group->name), [this, name = group->name, index] {
       if (const auto found = groups_.find(name); found != groups_.end()) advance(found->second.get(), index);
@@ -279,7 +297,7 @@ class FakeConsensus {
     for (Entry& entry : group->log) {
       if (entry.header.index <= group->commit || entry.header.index > index) continue;
       if (on_commit) on_commit(group->name, entry.header, *entry.payload);
-      if (hold_copies_ && entry.copies > group->voters.size() / 2 + 1) continue;
+      if (lacks_copies(*group, entry)) continue;
       if (entry.token != 0) host_.complete(std::exchange(entry.token, 0), CHR_OK);
     }
     group->commit = index;
@@ -340,6 +358,7 @@ class FakeConsensus {
   bool hold_commits_ = false;
   bool slow_reads_ = false;
   bool hold_reads_ = false;
+  chr_status reads_fail_with_ = CHR_OK;
   std::vector<uint64_t> held_reads_;  // their tokens
   uint64_t read_bytes_ = 0;
   bool hold_disk_ = false;

@@ -109,6 +109,13 @@ struct FakeMembers {
       out.match_index = self ? FakeConsensus::last_index(group) : group.commit;
       out.match_offset = self ? group.log_end : FakeConsensus::committed_offset(group);
     }
+    // The last voter is the one that held copies are short of.
+    for (const FakeConsensus::Entry& entry : group.log) {
+      if (self || id != group.voters.back() || !group.owner->lacks_copies(group, entry)) continue;
+      out.match_index = entry.header.index - 1;
+      out.match_offset = entry.header.base_offset;
+      break;
+    }
     if (!self && group.owner->leads(group)) out.heard_ns = out.caught_up_ns = host.now_ns();
     if (const auto told = group.members.find(id); told != group.members.end()) {
       out = told->second;

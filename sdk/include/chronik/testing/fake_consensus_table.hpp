@@ -121,6 +121,8 @@ struct FakeConsensusTable {
   static chr_status CHR_CALL read(chr_group* handle, const chr_group_read* args, chr_entries* out,
                                   uint64_t token, chr_error* error) {
     const Group* group = of(handle);
+    if (group->owner->reads_fail_with_ != CHR_OK)
+      return report(error, group->owner->reads_fail_with_, "reads fail");
     if (args->offset < group->log_start || args->offset > group->log_end)
       return report(error, CHR_E_OUT_OF_RANGE, "the offset is outside of the log");
     auto* lease = new ReadLease{{&ReadLease::kOps}, 1, {}, {}};
@@ -217,14 +219,7 @@ struct FakeConsensusTable {
   static chr_status trim_now(Group* group, int64_t offset, uint64_t token) {
     const bool held = group->owner->hold_trims_;
     if (!held && group->applied > group->snapshot_index) FakeConsensus::save(group);
-    auto& log = group->log;
-    while (!held && !log.empty() && log.front().header.index <= group->applied &&
-           log.front().header.base_offset + log.front().header.records <= offset) {
-      group->first_index = log.front().header.index + 1;
-      log.erase(log.begin());
-    }
-    if (offset > group->log_start) group->machine->trimmed(group->context, offset);
-    group->log_start = offset;
+    FakeConsensus::cut(group, offset, held);
     group->owner->host_.complete(token, CHR_OK);
     return CHR_PENDING;
   }
@@ -285,6 +280,18 @@ struct FakeConsensusTable {
                                               FakeMembers::status,
                                               FakeMembers::change_members};
 };
+
+// held: nothing is deleted.
+inline void FakeConsensus::cut(Group* group, int64_t offset, bool held) {
+  auto& log = group->log;
+  while (!held && !log.empty() && log.front().header.index <= group->applied &&
+         log.front().header.base_offset + log.front().header.records <= offset) {
+    group->first_index = log.front().header.index + 1;
+    log.erase(log.begin());
+  }
+  if (offset > group->log_start) group->machine->trimmed(group->context, offset);
+  group->log_start = offset;
+}
 
 inline void FakeConsensus::save(Group* group) {
   std::string bytes;

@@ -94,6 +94,26 @@ TEST_F(DescribeTest, LogDirsOfWhatIsNamedOftenAreToldOnce) {
   EXPECT_EQ(response.results[0].topics[1].partitions[0].partition_index, 1);
 }
 
+// A console shows how full a disk is.
+TEST(LogDirsTest, TheDirectoryIsAsLargeAsTheStoreMayBecome) {
+  TestBroker broker{{.start = false}};
+  chr_storage_v1 storage{};
+  storage.struct_size = sizeof storage;
+  storage.usage = [](void*, chr_storage_usage* out) -> chr_status {
+    out->capacity_bytes = 1000;
+    out->used_bytes = 300;
+    out->file_bytes = 600;
+    return CHR_OK;
+  };
+  broker.host.provide(CHR_STORAGE_ID, &storage, nullptr);
+  broker.start();
+  TestClient client = broker.client();
+  const DescribeLogDirsResponse response = client.call<DescribeLogDirs>(4, DescribeLogDirsRequest());
+  ASSERT_EQ(response.results.size(), 1u);
+  EXPECT_EQ(response.results[0].total_bytes, 1000);
+  EXPECT_EQ(response.results[0].usable_bytes, 700);
+}
+
 TEST_F(DescribeTest, Cluster) {
   broker.metadata.set_broker({2, "two.example", 9093, "r"});
   broker.metadata.set_broker({3, "", 0, ""});  // did not say yet where it is
@@ -248,8 +268,13 @@ TEST_F(DescribeTest, ProducerIdsThatCannotBeHad) {
   request.transactional_id = "transaction";
   EXPECT_EQ(client.call<InitProducerId>(5, request).error_code, ErrorCode::kNotCoordinator);
   request.transactional_id = "";
-  EXPECT_EQ(client.call<InitProducerId>(5, request).error_code, ErrorCode::kInvalidRequest);
+  const auto refused = client.call<InitProducerId>(5, request);
+  EXPECT_EQ(refused.error_code, ErrorCode::kInvalidRequest);
+  EXPECT_EQ(refused.producer_epoch, -1);
   request.transactional_id.reset();
+  request.producer_epoch = 3;  // of no producer
+  EXPECT_EQ(client.call<InitProducerId>(5, request).error_code, ErrorCode::kInvalidRequest);
+  request.producer_epoch = -1;
   broker.metadata.answer_changes(CHR_E_UNAVAILABLE);
   const auto none = client.call<InitProducerId>(5, request);
   EXPECT_EQ(none.error_code, ErrorCode::kCoordinatorLoadInProgress);

@@ -167,6 +167,14 @@ TEST_F(FetchTest, EpochsAreFenced) {
   EXPECT_EQ(code(6), ErrorCode::kUnknownLeaderEpoch);
   EXPECT_EQ(code(5), ErrorCode::kNone);
   EXPECT_EQ(code(-1), ErrorCode::kNone);
+  EXPECT_EQ(code(-2), ErrorCode::kNone);
+}
+
+TEST_F(FetchTest, OldVersionsDoNotKnowStorageErrors) {
+  produce();
+  broker.consensus.fail_reads(CHR_E_IO);
+  EXPECT_EQ(fetch(0, 5).error_code, ErrorCode::kNotLeaderOrFollower);
+  EXPECT_EQ(fetch(0, 6).error_code, ErrorCode::kKafkaStorageError);
 }
 
 TEST_F(FetchTest, ADivergingLogIsTold) {
@@ -193,9 +201,22 @@ TEST_F(FetchTest, ADivergingLogIsTold) {
   EXPECT_EQ(ask(9, 6).error_code, ErrorCode::kOffsetOutOfRange);
 }
 
+TEST_F(FetchTest, WhatWasDeletedIsOutOfRangeWhateverTheEpochs) {
+  produce(0, {.records = 2});
+  produce(0, {.records = 2});
+  broker.consensus.elect(broker.group("t"), 5);
+  broker.host.run();
+  broker.consensus.trim(broker.group("t"), 2);
+  FetchRequest request = fetch_request(id, 0, 1);
+  request.topics[0].partitions[0].last_fetched_epoch = 3;
+  EXPECT_EQ(only(client.call<Fetch>(13, request)).error_code, ErrorCode::kOffsetOutOfRange);
+}
+
 TEST_F(FetchTest, UnknownPartitions) {
   EXPECT_EQ(only(client.call<Fetch>(11, fetch_request("x", 0, 0))).error_code,
             ErrorCode::kUnknownTopicOrPartition);
+  EXPECT_TRUE(only(client.call<Fetch>(11, fetch_request("x", 0, 0))).aborted_transactions.has_value());
+  EXPECT_FALSE(only(client.call<Fetch>(11, fetch_request("t", 0, 99))).aborted_transactions.has_value());
   EXPECT_EQ(only(client.call<Fetch>(11, fetch_request("t", 3, 0))).error_code,
             ErrorCode::kUnknownTopicOrPartition);
   EXPECT_EQ(only(client.call<Fetch>(11, fetch_request("t", -1, 0))).error_code,
@@ -333,6 +354,11 @@ TEST_F(FetchSessionTest, AddsAndForgets) {
   for (const auto& p : news.responses[0].partitions) told.push_back(p.partition_index);
   std::ranges::sort(told);
   EXPECT_EQ(told, (std::vector<int32_t>{1, 2}));
+  // Named and forgotten at once it is forgotten.
+  FetchRequest both = fetch_request("t", 1, 0);
+  both.forgotten_topics_data.push_back(forgotten);
+  both.forgotten_topics_data[0].partitions = {1, 2};
+  EXPECT_EQ(next(2, both).session_id, 0);  // nothing is left
 }
 
 TEST_F(FetchSessionTest, WrongIdsAndEpochs) {

@@ -1,5 +1,6 @@
 // ListOffsets and OffsetForLeaderEpoch over the wire.
 #include "kafka-proto/partition/offsets.h"
+#include "kafka-proto/records/builder.h"
 #include "server/broker_testing.h"
 
 namespace chronik::kafka::testing {
@@ -103,6 +104,29 @@ TEST_F(OffsetsTest, TimesFindRecordsInsideOfBatches) {
   EXPECT_EQ(ask(INT64_MAX).offset, -1);
   broker.consensus.slow_reads(true);
   EXPECT_EQ(ask(kStart + 107).offset, 17);
+}
+
+// A base that no record has, and deltas that wrap around it: what is stored may say that.
+TEST_F(OffsetsTest, TimesMayWrapAround) {
+  std::vector<uint8_t> records;
+  Record record;
+  record.timestamp_delta = INT64_MAX;
+  append_record(records, record);
+  record.timestamp_delta = kStart - INT64_MAX;
+  record.offset_delta = 1;
+  append_record(records, record);
+  BatchHeader header;
+  header.base_timestamp = INT64_MAX;
+  header.max_timestamp = kStart;
+  header.record_count = 2;
+  header.last_offset_delta = 1;
+  Codecs codecs;
+  const auto bytes = assemble_batch(header, records, Compression::kNone, std::nullopt, codecs);
+  ASSERT_TRUE(bytes.has_value());
+  const std::string batch = to_text(Bytes(*bytes));
+  ASSERT_EQ(only(client.call<Produce>(9, produce_request("t", 0, batch))).error_code, ErrorCode::kNone);
+  EXPECT_EQ(ask(kStart).offset, 1);
+  EXPECT_EQ(ask(kLatest, 11, "t", -2).error_code, ErrorCode::kFencedLeaderEpoch);
 }
 
 TEST_F(OffsetsTest, CompressedBatchesAreSearchedOffTheShard) {

@@ -238,7 +238,8 @@ class ElectTest : public ReassignTest {
 
 TEST_F(ElectTest, ThisNodeHandsOverWhatItLeadsAndOthersPrefer) {
   EXPECT_EQ(elect({{"t"}})[0].partition_result[0].error_code, ErrorCode::kElectionNotNeeded);
-  EXPECT_TRUE(elect(std::nullopt).empty());  // of all of them, those that need none are not told
+  // Of all of them, those that need none are not told.
+  EXPECT_TRUE(elect(std::nullopt).at(0).partition_result.empty());
   alter(Ids{2, 1, 3});
   ASSERT_EQ(partition().leader_id, 1);
   for (const int16_t version : {int16_t{0}, int16_t{1}, int16_t{2}}) {
@@ -262,11 +263,39 @@ TEST_F(ElectTest, WhatCannotBeIsSaid) {
   EXPECT_NE(unclean[0].partition_result[0].error_message->find("unclean elections do not exist"),
             std::string_view::npos);
   EXPECT_EQ(elect({{"t"}})[0].partition_result[0].error_code, ErrorCode::kLeaderNotAvailable);
-  elect({{"t"}}, 7);
+  EXPECT_EQ(elect({{"t"}}, 7).at(0).partition_result.at(0).error_code, ErrorCode::kInvalidRequest);
   EXPECT_EQ(elected.error_code, ErrorCode::kInvalidRequest);
   alter(Ids{2, 1, 3});
   broker.metadata.set_leader("t", 0, 1, 5);
   broker.set_link(2, false);
+  EXPECT_EQ(elect({{"t"}})[0].partition_result[0].error_code, ErrorCode::kPreferredLeaderNotAvailable);
+}
+
+// What the catalog knew last is not what is true.
+TEST_F(ElectTest, ALeaderThatIsDownLeadsNothing) {
+  alter(Ids{2, 1, 3});
+  broker.consensus.follow(broker.group("t"), 2, 9);
+  broker.metadata.set_leader("t", 0, 2, 9);
+  broker.set_link(2, false);
+  broker.host.advance(seconds(1));
+  EXPECT_EQ(elect({{"t"}})[0].partition_result[0].error_code, ErrorCode::kPreferredLeaderNotAvailable);
+  EXPECT_EQ(elect({{"t"}}, 1)[0].partition_result[0].error_code, ErrorCode::kEligibleLeadersNotAvailable);
+  ASSERT_EQ(elect(std::nullopt).size(), 1u);
+  EXPECT_EQ(elected.replica_election_results[0].partition_result[0].error_code,
+            ErrorCode::kPreferredLeaderNotAvailable);
+}
+
+TEST_F(ElectTest, LeadershipThatWentElsewhereIsNoSuccess) {
+  alter(Ids{2, 1, 3});
+  broker.consensus.elect(broker.group("t"));
+  broker.metadata.set_leader("t", 0, 1, 3);
+  broker.host.run();
+  broker.consensus.hold_transfers(true);
+  during = [&] {
+    broker.consensus.follow(broker.group("t"), -1, 20);
+    broker.consensus.finish_transfer(broker.group("t"), 3);
+    broker.host.run();
+  };
   EXPECT_EQ(elect({{"t"}})[0].partition_result[0].error_code, ErrorCode::kPreferredLeaderNotAvailable);
 }
 
@@ -348,9 +377,10 @@ TEST_F(ReassignTest, TheQuorumOfTheCatalog) {
     EXPECT_EQ(out.current_voters[1].replica_directory_id.b[3], version == 2 ? 9 : 0);
     ASSERT_EQ(out.observers.size(), 1u);
     if (version < 2) continue;
-    ASSERT_EQ(response.nodes.size(), 3u);  // this one said no address
-    EXPECT_EQ(response.nodes[0].listeners.at(0).host, "raft");
-    EXPECT_EQ(response.nodes[0].listeners.at(0).port, 2);
+    ASSERT_EQ(response.nodes.size(), 4u);
+    EXPECT_TRUE(response.nodes[0].listeners.empty());  // this one said no address
+    EXPECT_EQ(response.nodes[1].listeners.at(0).host, "raft");
+    EXPECT_EQ(response.nodes[1].listeners.at(0).port, 2);
   }
   request.topics[0].topic_name = "t";
   EXPECT_EQ(client.call<DescribeQuorum>(2, request).topics.at(0).partitions.at(0).error_code,

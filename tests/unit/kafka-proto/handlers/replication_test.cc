@@ -1,41 +1,9 @@
 // A partition with three replicas as clients see it: who is in sync, what acks=all asks for, and how requests
 // that wait learn that leadership went.
-#include "server/broker_testing.h"
+#include "handlers/replication_testing.h"
 
 namespace chronik::kafka::testing {
 namespace {
-
-class ReplicationTest : public ::testing::Test {
- protected:
-  ReplicationTest() {
-    broker.metadata.set_broker({2, "two.example", 9094, "r2"});
-    broker.metadata.set_broker({3, "three.example", 9096, ""});
-    for (const int32_t peer : {2, 3}) broker.set_link(peer, true);
-    broker.host.run();
-  }
-  void add(const std::string& topic, const std::string& min_in_sync = "1") {
-    broker.add_topic(topic, 1, {{"min.insync.replicas", min_in_sync}}, 3);
-  }
-  ErrorCode produce(std::string_view topic, int16_t acks = -1) {
-    const std::string records = broker.batch();
-    return only(client.call<Produce>(9, produce_request(topic, 0, records, acks))).error_code;
-  }
-  // A replica that has nothing, and last had everything at a time.
-  void lag(const std::string& topic, int32_t replica, uint64_t caught_up_ns = 0) {
-    broker.consensus.set_member(broker.group(topic), {replica, 0, 1, 0, caught_up_ns, caught_up_ns});
-  }
-  MetadataResponse::Partition partition(std::string_view topic) {
-    MetadataRequest request;
-    request.topics.emplace().emplace_back().name = topic;
-    metadata = client.call<Metadata>(12, request);
-    return metadata.topics.at(0).partitions.at(0);
-  }
-  void look_again() { broker.host.advance(milliseconds(600)); }
-
-  TestBroker broker{{.links = true}};
-  TestClient client = broker.client();
-  MetadataResponse metadata;
-};
 
 using Ids = std::vector<int32_t>;
 
@@ -79,7 +47,19 @@ TEST_F(ReplicationTest, ALeaderThatIsDownIsNoLeader) {
   look_again();
   EXPECT_EQ(partition("t").error_code, ErrorCode::kLeaderNotAvailable);
   EXPECT_EQ(partition("t").leader_id, -1);
+  EXPECT_EQ(partition("t").leader_epoch, 2);  // clients do not take older metadata for newer
   EXPECT_EQ(metadata.brokers.size(), 2u);
+  DescribeTopicPartitionsRequest request;
+  request.topics.emplace_back().name = "t";
+  const DescribeTopicPartitionsResponse described = client.call<DescribeTopicPartitions>(0, request);
+  EXPECT_EQ(described.topics.at(0).partitions.at(0).error_code, ErrorCode::kNone);
+  EXPECT_EQ(described.topics[0].partitions[0].leader_id, -1);
+  // Nobody is sent to it.
+  const std::string records = broker.batch();
+  const ProduceResponse produced = client.call<Produce>(10, produce_request("t", 0, records));
+  EXPECT_EQ(only(produced).current_leader.leader_id, -1);
+  EXPECT_EQ(only(produced).current_leader.leader_epoch, 2);
+  EXPECT_TRUE(produced.node_endpoints.empty());
   // Who sees no leader of __meta may be the one that is cut off.
   broker.metadata.set_controller(-1);
   EXPECT_EQ(partition("t").leader_id, -1);
@@ -234,43 +214,6 @@ TEST_F(ReplicationTest, FencedBrokersAreShownOnRequest) {
   EXPECT_TRUE(all.brokers[2].is_fenced);
 }
 
-TEST_F(ReplicationTest, TooFewInSyncAreRefusedBeforeAnythingIsAppended) {
-  add("t", "2");
-  EXPECT_EQ(produce("t"), ErrorCode::kNone);
-  for (const int32_t peer : {2, 3}) broker.set_link(peer, false);
-  EXPECT_EQ(produce("t"), ErrorCode::kNotEnoughReplicas);
-  EXPECT_EQ(broker.consensus.group(broker.group("t")).log_end, 1);
-  EXPECT_EQ(produce("t", 1), ErrorCode::kNone);
-  broker.set_link(2, true);
-  EXPECT_EQ(produce("t"), ErrorCode::kNone);
-  lag("t", 2);
-  broker.host.advance(seconds(31));
-  EXPECT_EQ(produce("t"), ErrorCode::kNotEnoughReplicas);
-}
-
-TEST_F(ReplicationTest, MoreThanAMajorityIsWaitedForUntilAReplicaIsMissing) {
-  add("t", "3");
-  broker.consensus.hold_copies(true);
-  const std::string records = broker.batch();
-  client.send<Produce>(9, produce_request("t", 0, records));
-  look_again();
-  EXPECT_FALSE(client.next_frame().has_value());
-  broker.set_link(3, false);
-  EXPECT_EQ(only(client.receive<Produce>(9)).error_code, ErrorCode::kNotEnoughReplicasAfterAppend);
-  EXPECT_EQ(broker.consensus.group(broker.group("t")).log_end, 1);
-}
-
-TEST_F(ReplicationTest, MoreThanAMajorityTimesOutWhileAllAreThere) {
-  add("t", "3");
-  broker.consensus.hold_copies(true);
-  const std::string records = broker.batch();
-  ProduceRequest request = produce_request("t", 0, records);
-  request.timeout_ms = 200;
-  client.send<Produce>(9, request);
-  broker.host.advance(milliseconds(200));
-  EXPECT_EQ(only(client.receive<Produce>(9)).error_code, ErrorCode::kRequestTimedOut);
-}
-
 TEST_F(ReplicationTest, AProduceThatWaitsEndsWithTheLeadership) {
   for (const int16_t acks : {int16_t{-1}, int16_t{1}}) {
     const std::string topic = "t" + std::to_string(acks);
@@ -328,48 +271,6 @@ TEST_F(ReplicationTest, WhoAsksWhileNobodyLeadsWaitsForAMomentOnly) {
   EXPECT_EQ(only(client.call<Produce>(10, produce_request("t", 0, records[1]))).current_leader.leader_id, -1);
 }
 
-// A client that hears of a leader early finds it not leading yet.
-TEST_F(ReplicationTest, WhatComesToALeaderEarlyIsAppendedOnceItLeads) {
-  add("t");
-  broker.consensus.follow(broker.group("t"), -1, 7);
-  const std::string first = broker.batch({.producer = 5, .epoch = 0, .sequence = 0});
-  const std::string second = broker.batch({.producer = 5, .epoch = 0, .sequence = 1});
-  const int32_t early = client.send<Produce>(10, produce_request("t", 0, first));
-  broker.host.advance(milliseconds(100));
-  EXPECT_FALSE(client.next_frame().has_value());
-  const int32_t behind = client.send<Produce>(10, produce_request("t", 0, second));
-  broker.consensus.elect(broker.group("t"));
-  broker.host.run();
-  EXPECT_EQ(only(client.receive<Produce>(10, early)).base_offset, 0);
-  EXPECT_EQ(only(client.receive<Produce>(10, behind)).base_offset, 1);
-}
-
-// "Out of order" ends an idempotent producer; what it has sent behind a batch that was refused is sent again.
-TEST_F(ReplicationTest, WhatFollowsARefusedBatchIsNotCalledOutOfOrder) {
-  add("t");
-  std::vector<std::string> records;
-  for (const int32_t sequence : {0, 1, 2, 3, 4})
-    records.push_back(broker.batch({.producer = 5, .epoch = 0, .sequence = sequence}));
-  const auto send = [&](size_t at) {
-    return only(client.call<Produce>(10, produce_request("t", 0, records[at])));
-  };
-  EXPECT_EQ(send(0).error_code, ErrorCode::kNone);
-  broker.consensus.follow(broker.group("t"), 2, 9);
-  broker.host.run();
-  EXPECT_EQ(send(1).error_code, ErrorCode::kNotLeaderOrFollower);
-  broker.consensus.elect(broker.group("t"));
-  broker.host.run();
-  EXPECT_EQ(send(2).error_code, ErrorCode::kNotLeaderOrFollower);
-  EXPECT_EQ(send(3).error_code, ErrorCode::kNotLeaderOrFollower);
-  EXPECT_EQ(send(1).base_offset, 1);
-  EXPECT_EQ(send(2).base_offset, 2);
-  // 3 was taken by nobody, as far as a new leader knows.
-  EXPECT_EQ(send(4).error_code, ErrorCode::kNotLeaderOrFollower);
-  EXPECT_EQ(send(0).base_offset, 0);
-  broker.host.advance(seconds(6));
-  EXPECT_EQ(send(4).error_code, ErrorCode::kOutOfOrderSequenceNumber);
-}
-
 TEST_F(ReplicationTest, AFetchThatWaitsEndsWithTheLeadership) {
   add("t");
   FetchRequest request = fetch_request(broker.metadata.topic("t").id, 0, 0);
@@ -388,6 +289,18 @@ TEST_F(ReplicationTest, AFetchThatWaitsEndsWithTheLeadership) {
   EXPECT_EQ(only(response).current_leader.leader_epoch, 4);
   ASSERT_EQ(response.node_endpoints.size(), 1u);
   EXPECT_EQ(response.node_endpoints[0].port, 9094);
+}
+
+// Its client may be willing to wait for minutes, and others may know where the leader went.
+TEST_F(ReplicationTest, AFetchDoesNotWaitLongForALeader) {
+  add("t");
+  FetchRequest request = fetch_request(broker.metadata.topic("t").id, 0, 0);
+  request.max_wait_ms = 300'000;
+  client.send<Fetch>(16, request);
+  broker.host.run();
+  broker.consensus.follow(broker.group("t"), -1, 4);
+  broker.host.advance(milliseconds(300));
+  EXPECT_EQ(only(client.receive<Fetch>(16)).error_code, ErrorCode::kNotLeaderOrFollower);
 }
 
 // What a follower is told while it follows is what it goes on with as leader.

@@ -38,7 +38,7 @@ class TopicsTest : public ::testing::Test {
     const CreateTopicsResponse response = create({std::move(topic)});
     const auto& out = response.topics.at(0);
     if (out.error_code != ErrorCode::kNone) {
-      EXPECT_TRUE(out.error_message.has_value());
+      EXPECT_EQ(out.error_message.has_value(), out.error_code != ErrorCode::kRequestTimedOut);
       EXPECT_EQ(out.num_partitions, -1);
       EXPECT_TRUE(is_zero(out.topic_id));
     }
@@ -318,6 +318,31 @@ TEST_F(TopicsTest, MetadataCreatesWhatAllMayAskFor) {
   EXPECT_TRUE(broker.metadata.has_topic("old"));
   broker.metadata.answer_changes(CHR_E_UNAVAILABLE);
   EXPECT_EQ(metadata({"later"}, 12, true).topics.at(0).error_code, ErrorCode::kUnknownTopicOrPartition);
+}
+
+// Whatever keeps something in them makes them, with as many partitions as it needs.
+TEST_F(TopicsTest, NobodyMakesAnInternalTopicByAskingForIt) {
+  for (const std::string_view name :
+       {"__consumer_offsets", "__transaction_state", "__share_group_state", "__cluster_metadata"}) {
+    MetadataRequest request;
+    request.topics.emplace().emplace_back().name = name;
+    const MetadataResponse asked = client.call<Metadata>(12, request);
+    EXPECT_EQ(asked.topics.at(0).error_code, ErrorCode::kUnknownTopicOrPartition) << name;
+    EXPECT_FALSE(broker.metadata.has_topic(std::string(name)));
+  }
+  EXPECT_EQ(create({wanted("__cluster_metadata")}).topics.at(0).error_code, ErrorCode::kInvalidRequest);
+  // Nor does anybody but Kafka's tools write to one that is there.
+  broker.add_topic("__share_group_state");
+  const std::string records = broker.batch();
+  EXPECT_EQ(only(client.call<Produce>(9, produce_request("__share_group_state", 0, records))).error_code,
+            ErrorCode::kInvalidTopicException);
+  client.wire().send(to_text(
+      encode_request(int16_t{9}, 77, "__admin_client", produce_request("__share_group_state", 0, records))));
+  broker.host.run();
+  EXPECT_EQ(only(client.receive<Produce>(9, 77)).error_code, ErrorCode::kNone);
+  MetadataRequest request;
+  request.topics.emplace().emplace_back().name = "__share_group_state";
+  EXPECT_TRUE(client.call<Metadata>(12, request).topics.at(0).is_internal);
 }
 
 TEST_F(TopicsTest, MetadataWaitsALittleForTheFirstLeader) {

@@ -234,25 +234,49 @@ TEST_F(ConnectionTest, AFetchIsUnderWayAlone) {
   client.receive<ApiVersions>(0);
 }
 
-TEST_F(ConnectionTest, UnknownApisAndVersionsAreAnswered) {
-  TestClient client = broker.client();
-  const auto answer = [&](const std::string& request) {
-    client.wire().send(frame(request));
+// Of an answer in their own schema nobody could make anything.
+TEST_F(ConnectionTest, UnknownApisAndVersionsEndTheConnection) {
+  // Produce 2 is listed, and refused.
+  using Named = std::pair<int16_t, int16_t>;
+  for (const auto& [api, version] : {Named{999, 0}, Named{-1, -1}, Named{3, 99}, Named{0, 2}, Named{1, 3}}) {
+    TestClient client = broker.client();
+    broker.host.clear_logs();
+    client.wire().send(frame(header(api, version, 5)));
     broker.host.run();
-    return client.next_frame().value_or("none");
-  };
-  EXPECT_EQ(answer(header(999, 0, 5)), be(5, 4) + be(35, 2));
-  EXPECT_EQ(answer(header(-1, -1, 6)), be(6, 4) + be(35, 2));
-  EXPECT_EQ(answer(header(3, 99, 7)), be(7, 4) + be(35, 2));
-  EXPECT_EQ(answer(header(0, 2, 8)), be(8, 4) + be(35, 2));  // listed, and refused
-  EXPECT_EQ(answer(header(1, 3, 9)), be(9, 4) + be(35, 2));
-  // ApiVersions in version 0, which every client reads, with the versions to use.
-  const std::string probe = answer(header(18, 99, 10));
-  EXPECT_EQ(probe, be(10, 4) + be(35, 2) + be(1, 4) + be(18, 2) + be(0, 2) + be(4, 2));
+    EXPECT_FALSE(client.open()) << api;
+    EXPECT_TRUE(client.wire().received.empty()) << api;
+    ASSERT_TRUE(broker.host.logged("not served")) << api;
+    EXPECT_EQ(broker.host.logs().back().fields.find(
+                  fmt::format("peer=192.0.2.7:50123 api={} version={}", api, version)),
+              0u);
+  }
+}
+
+TEST_F(ConnectionTest, WhatCameBeforeAnUnknownApiIsAnswered) {
+  broker.consensus.hold_commits(true);
+  TestClient client = broker.client();
+  const std::string records = broker.batch();
+  client.send<Produce>(9, produce_request("t", 0, records));
+  client.wire().send(frame(header(999, 0, 5)));
+  client.send<ApiVersions>(0, {});
+  broker.host.run();
   EXPECT_TRUE(client.open());
-  size_t lines = 0;
-  for (const auto& line : broker.host.logs()) lines += line.message.find("not served") != std::string::npos;
-  EXPECT_EQ(lines, 1u);  // a flood of them does not flood the log
+  broker.consensus.hold_commits(false);
+  broker.consensus.commit(broker.group("t"));
+  broker.host.run();
+  EXPECT_EQ(only(client.receive<Produce>(9)).error_code, ErrorCode::kNone);
+  EXPECT_FALSE(client.open());
+  EXPECT_FALSE(client.next_frame().has_value());
+}
+
+TEST_F(ConnectionTest, ApiVersionsAnswersEveryVersion) {
+  TestClient client = broker.client();
+  client.wire().send(frame(header(18, 99, 10)));
+  broker.host.run();
+  // In version 0, which every client reads, with the versions to use.
+  EXPECT_EQ(client.next_frame().value_or("none"),
+            be(10, 4) + be(35, 2) + be(1, 4) + be(18, 2) + be(0, 2) + be(4, 2));
+  EXPECT_TRUE(client.open());
 }
 
 TEST_F(ConnectionTest, HostileLengths) {

@@ -154,6 +154,17 @@ TEST(Reader, HostileLengths) {
   Reader a(negative);
   EXPECT_TRUE(a.bytes("b", false).empty());
   EXPECT_EQ(a.error("x").message, "x: field b: length -2");
+  // Where null is legal, it is one, as Kafka's clients read it.
+  Reader null(negative);
+  EXPECT_FALSE(null.nullable_bytes("b", false, true).has_value());
+  Reader none(negative);
+  std::vector<int16_t> few;
+  EXPECT_FALSE(none.array("list", false, true, 2, few));
+  EXPECT_TRUE(null.ok() && none.ok());
+  const ByteVector short_one = {0xff, 0xfe};
+  Reader text(short_one);
+  EXPECT_FALSE(text.nullable_string("s", false, true).has_value());
+  EXPECT_TRUE(text.ok());
 
   const ByteVector huge = {0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0};
   Reader b(huge);
