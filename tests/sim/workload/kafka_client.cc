@@ -11,8 +11,8 @@ namespace chronik::sim {
 // ---- one connection
 // ------------------------------------------------------------------------------------------------
 
-void KafkaLink::call(const kafka::ApiInfo& api, int16_t version, int32_t correlation,
-                     const kafka::OutFrame& frame, uint64_t timeout_ns, Answer answer) {
+uint64_t KafkaLink::call(const kafka::ApiInfo& api, int16_t version, int32_t correlation,
+                         const kafka::OutFrame& frame, uint64_t timeout_ns, Answer answer) {
   pending_.push_back({correlation, &api, version, std::move(answer)});
   std::string bytes;
   for (const chr_slice& slice : frame.slices()) bytes.append(reinterpret_cast<const char*>(slice.p), slice.n);
@@ -27,6 +27,7 @@ void KafkaLink::call(const kafka::ApiInfo& api, int16_t version, int32_t correla
     net_.close(socket_);
     fail_all("timed out");
   });
+  return socket_;
 }
 
 void KafkaLink::fail_all(std::string_view why) {

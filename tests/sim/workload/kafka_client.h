@@ -27,9 +27,9 @@ class KafkaLink final : public ClientSink {
       : world_(world), net_(net), address_(std::move(address)), rng_(world.stream(address_)) {}
   ~KafkaLink() override { net_.close(socket_); }
 
-  // The frame carries `correlation`, which next_correlation() gave.
-  void call(const kafka::ApiInfo& api, int16_t version, int32_t correlation, const kafka::OutFrame& frame,
-            uint64_t timeout_ns, Answer answer);
+  // The frame carries `correlation`, which next_correlation() gave. Returns a number of the connection.
+  uint64_t call(const kafka::ApiInfo& api, int16_t version, int32_t correlation, const kafka::OutFrame& frame,
+                uint64_t timeout_ns, Answer answer);
   int32_t next_correlation() { return next_correlation_++; }
 
   void connected(uint64_t socket) override;
@@ -72,10 +72,11 @@ class KafkaClient {
  public:
   KafkaClient(World& world, Net& net, uint32_t nodes, std::string name);
 
-  // Api names a request and its response. done(Result<Response>)
+  // Api names a request and its response. done(Result<Response>). Returns a number of the connection that the
+  // request went to.
   template <class Api, class Done>
-  void call(uint32_t node, int16_t version, const typename Api::Request& request, uint64_t timeout_ns,
-            Done done);
+  uint64_t call(uint32_t node, int16_t version, const typename Api::Request& request, uint64_t timeout_ns,
+                Done done);
 
   // Asks some node who leads the partitions of the topic; at most one question at a time.
   void refresh(std::string_view topic, std::function<void()> done);
@@ -102,19 +103,20 @@ class KafkaClient {
 };
 
 template <class Api, class Done>
-void KafkaClient::call(uint32_t node, int16_t version, const typename Api::Request& request,
-                       uint64_t timeout_ns, Done done) {
+uint64_t KafkaClient::call(uint32_t node, int16_t version, const typename Api::Request& request,
+                           uint64_t timeout_ns, Done done) {
   using Response = typename Api::Response;
   KafkaLink& to = link(node);
   const int32_t correlation = to.next_correlation();
   const kafka::OutFrame frame = kafka::encode_request(version, correlation, std::string_view(name_), request);
-  to.call(kafka::api_info(Api::kApi), version, correlation, frame, timeout_ns,
-          [version, done = std::move(done), this](Result<kafka::Reader> body) {
-            if (!body) return done(Result<Response>(std::unexpected(body.error())));
-            Result<Response> response = Response::decode(*body, version);
-            if (!response) world_.fail("wire", "an answer cannot be decoded: " + response.error().message);
-            done(std::move(response));
-          });
+  return to.call(kafka::api_info(Api::kApi), version, correlation, frame, timeout_ns,
+                 [version, done = std::move(done), this](Result<kafka::Reader> body) {
+                   if (!body) return done(Result<Response>(std::unexpected(body.error())));
+                   Result<Response> response = Response::decode(*body, version);
+                   if (!response)
+                     world_.fail("wire", "an answer cannot be decoded: " + response.error().message);
+                   done(std::move(response));
+                 });
 }
 
 }  // namespace chronik::sim

@@ -21,6 +21,19 @@ void KafkaHistory::acknowledged(uint64_t id, int64_t base_offset) {
   }
 }
 
+void KafkaHistory::acknowledged_in_order(uint64_t id, uint64_t connection, int64_t base_offset) {
+  acknowledged(id, base_offset);
+  const uint32_t partition = batches_[id].partition;
+  const auto [last, is_first] = last_.try_emplace({connection, partition}, id);
+  const uint64_t before = std::exchange(last->second, id);
+  if (is_first || batches_[before].acked_at < base_offset) return;
+  world_.fail(
+      "connection-order",
+      fmt::format("partition {}: of two batches of one connection the first, {}, stands at {}, and the "
+                  "second, {}, at {}",
+                  partition, before, batches_[before].acked_at, id, base_offset));
+}
+
 void KafkaHistory::read(uint32_t partition, int64_t base_offset, uint64_t id, uint32_t records) {
   Log& log = logs_[partition];
   if (id >= batches_.size() || batches_[id].partition != partition || batches_[id].records != records) {
@@ -77,7 +90,7 @@ void KafkaHistory::finish() {
                                      "the log",
                                      batch.partition, id, batch.acked_at));
     }
-    if (batch.found_at < 0) continue;
+    if (batch.found_at < 0 || batch.once) continue;
     auto& before = last.try_emplace({batch.producer, batch.partition}, -1).first->second;
     if (batch.found_at < before) {
       return world_.fail("producer-order",

@@ -4,13 +4,14 @@
 #include "sim/host/world.h"
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace chronik::sim {
 
-// One batch of one producer. It is sent until an answer says how it ended.
+// One batch of one producer. It is sent until an answer says how it ended, or once.
 struct SentBatch {
   uint32_t partition = 0;
   uint32_t producer = 0;
@@ -18,6 +19,7 @@ struct SentBatch {
   uint32_t records = 0;
   int64_t acked_at = -2;  // base offset; -2: not acknowledged, -1: acknowledged as a duplicate without one
   int64_t found_at = -1;  // base offset in the log, -1: not seen
+  bool once = false;      // it is not sent again, so that its producer's batches may stand in any order
 };
 
 class KafkaHistory {
@@ -29,6 +31,9 @@ class KafkaHistory {
     return batches_.size() - 1;
   }
   void acknowledged(uint64_t id, int64_t base_offset);
+  // Likewise, of a batch that was sent once: on this connection, where answers come in the order of requests,
+  // and batches stand in that order.
+  void acknowledged_in_order(uint64_t id, uint64_t connection, int64_t base_offset);
   // A consumer read this batch (identified by its records) at this offset.
   void read(uint32_t partition, int64_t base_offset, uint64_t id, uint32_t records);
   // A leader said so, in this epoch.
@@ -55,6 +60,7 @@ class KafkaHistory {
   World& world_;
   std::vector<SentBatch> batches_;
   std::vector<Log> logs_;
+  std::map<std::pair<uint64_t, uint32_t>, uint64_t> last_;  // batch acknowledged, by connection and partition
   uint64_t acks_ = 0;
 };
 

@@ -1,5 +1,6 @@
 // Idempotent producers and consumers on one topic, through the wire protocol of kafka-proto. Every batch is
 // sent until an answer says how it ended; consumers follow the leaders and read everything.
+#include "sim/workload/kafka_bursts.h"
 #include "sim/workload/kafka_client.h"
 #include "sim/workload/kafka_history.h"
 #include "sim/workload/kafka_members.h"
@@ -45,6 +46,7 @@ class KafkaWorkload final : public Workload {
   void replace(uint32_t gone, uint32_t by) override { members_.replace(gone, by); }
   void wind_down() override {
     winding_down_ = true;
+    bursts_.wind_down();
     members_.wind_down();
     counter_.wind_down();
   }
@@ -90,7 +92,7 @@ class KafkaWorkload final : public Workload {
   void send(Producer& producer, uint32_t partition);
   void retry(Producer& producer, uint32_t partition);
   void produced(Producer& producer, uint32_t partition, const Result<kafka::ProduceResponse>& response);
-  std::vector<uint8_t> build(const Producer& producer, uint64_t id);
+  std::vector<uint8_t> build(int64_t producer, int16_t epoch, uint64_t id);
   void fetch(Consumer& consumer);
   void fetch_later(Consumer& consumer, uint64_t delay);
   void fetched(Consumer& consumer, int32_t epoch, const Result<kafka::FetchResponse>& response);
@@ -110,6 +112,7 @@ class KafkaWorkload final : public Workload {
   kafka::Codecs codecs_;
   std::vector<Producer> producers_;
   std::vector<Consumer> consumers_;
+  KafkaBursts bursts_;
   bool winding_down_ = false;
   bool last_sent_ = false;
   uint64_t retries_ = 0, fetches_ = 0, refreshes_ = 0;
@@ -124,7 +127,11 @@ KafkaWorkload::KafkaWorkload(Cluster& cluster, const WorkloadOptions& options)
       members_(cluster, admin_, kTopic, options.groups),
       counter_(cluster),
       producers_(cluster.world().stream("producers").between(1, kMostProducers)),
-      consumers_(options.groups) {
+      consumers_(options.groups),
+      bursts_(cluster.world(), history_,
+              std::make_unique<KafkaClient>(cluster.world(), cluster.net(), cluster.size(), "bursts"), kTopic,
+              options.groups,
+              [this](uint64_t id) { return build(kafka::kNoProducerId, kafka::kNoProducerEpoch, id); }) {
   const auto client = [&](std::string name) {
     return std::make_unique<KafkaClient>(world(), cluster.net(), cluster.size(), std::move(name));
   };
@@ -161,6 +168,7 @@ void KafkaWorkload::create_topic() {
         for (Producer& producer : producers_) start_producer(producer);
         for (Consumer& consumer : consumers_) fetch_later(consumer, 1);
         after(1, [this] { generate(); });
+        bursts_.start();
       });
 }
 
@@ -204,12 +212,12 @@ void KafkaWorkload::add_batch(uint32_t which, uint32_t partition) {
 }
 
 // A record's value: the batch, its own number, and filling.
-std::vector<uint8_t> KafkaWorkload::build(const Producer& producer, uint64_t id) {
+std::vector<uint8_t> KafkaWorkload::build(int64_t producer, int16_t epoch, uint64_t id) {
   const SentBatch& batch = history_.batch(id);
   kafka::BatchHeader fields;
-  fields.producer_id = producer.id;
-  fields.producer_epoch = producer.epoch;
-  fields.base_sequence = batch.base_sequence;
+  fields.producer_id = producer;
+  fields.producer_epoch = epoch;
+  fields.base_sequence = batch.once ? kafka::kNoSequence : batch.base_sequence;
   kafka::BatchBuilder builder(fields);
   std::vector<uint8_t> value(std::max<uint32_t>(options_.record_bytes, 12), static_cast<uint8_t>(id));
   std::memcpy(value.data(), &id, sizeof id);
@@ -227,7 +235,7 @@ void KafkaWorkload::pump(Producer& producer, uint32_t partition) {
   Lane& lane = producer.lanes[partition];
   if (lane.busy || lane.waiting.empty() || producer.id < 0) return;
   lane.busy = true;
-  lane.bytes = build(producer, lane.waiting.front());
+  lane.bytes = build(producer.id, producer.epoch, lane.waiting.front());
   send(producer, partition);
 }
 
@@ -376,6 +384,7 @@ bool KafkaWorkload::settled() {
       if (!lane.waiting.empty()) return false;
     }
   }
+  if (!bursts_.settled()) return false;
   for (uint32_t p = 0; p < options_.groups; ++p) {
     if (history_.read_up_to(p) < history_.acked_up_to(p)) return false;
   }
