@@ -29,11 +29,13 @@ void ChangeTable::between(chr_catalog* before, chr_catalog* now, chr_topic_chang
   const auto& news = image_of(now).topics;
   if (before != nullptr && image_of(before).topics_version == image_of(now).topics_version) return;
   const auto tell = [&](uint32_t what, chr_catalog* catalog, size_t at, size_t n_before) {
+    chr_topic topic{};
+    topic.struct_size = sizeof topic;
+    describe_(image_of(catalog), at, &topic);
     chr_topic_change change{};
     change.struct_size = sizeof change;
     change.what = what;
-    change.topic.struct_size = sizeof change.topic;
-    describe_(image_of(catalog), at, &change.topic);
+    change.topic = &topic;
     change.n_before = static_cast<uint32_t>(n_before);
     fn(context, &change);
   };

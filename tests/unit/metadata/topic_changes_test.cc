@@ -29,8 +29,8 @@ class Follower {
     chr_catalog* now = metadata_->catalog(self_);
     const auto tell = [](void* context, const chr_topic_change* change) {
       *static_cast<std::string*>(context) +=
-          std::to_string(change->what) + ":" + std::string(from_abi(change->topic.name)) + ":" +
-          std::to_string(change->n_before) + "-" + std::to_string(change->topic.n_partitions) + " ";
+          std::to_string(change->what) + ":" + std::string(from_abi(change->topic->name)) + ":" +
+          std::to_string(change->n_before) + "-" + std::to_string(change->topic->n_partitions) + " ";
     };
     changes_->between(of_changes_, image_, now, tell, &said);
     if (image_ != nullptr) metadata_->release(self_, image_);

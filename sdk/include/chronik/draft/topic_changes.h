@@ -22,7 +22,7 @@ enum {
 typedef struct chr_topic_change { /* GROWS; valid during the call */
   uint32_t struct_size;
   uint32_t what;                 /* CHR_TOPIC_*; EXTENDED and CONFIGURED may come together */
-  chr_topic topic;               /* as it is now, with a handle of that image; of a deleted one as it was */
+  const chr_topic* topic;        /* as it is now, with a handle of that image; of a deleted one as it was */
   uint32_t n_before;             /* its partitions then, 0: it was made */
   uint32_t reserved;
 } chr_topic_change;

@@ -34,11 +34,13 @@ class FakeTopicChanges {
       const auto* new_topic = at.second == 0 ? nullptr : FakeMetadata::of(now).topics[at.second - 1];
       const auto n_before = old_topic == nullptr ? 0u : old_topic->partitions();
       const auto tell = [&](uint32_t what, chr_catalog* catalog, size_t place, uint32_t n) {
+        chr_topic topic{};
+        topic.struct_size = sizeof topic;
+        FakeMetadata::describe(catalog, place - 1, &topic);
         chr_topic_change change{};
         change.struct_size = sizeof change;
         change.what = what;
-        change.topic.struct_size = sizeof change.topic;
-        FakeMetadata::describe(catalog, place - 1, &change.topic);
+        change.topic = &topic;
         change.n_before = n;
         fn(context, &change);
       };
