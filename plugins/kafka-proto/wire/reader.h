@@ -26,7 +26,7 @@ class Reader {
  public:
   // What all arrays of one message may occupy once decoded. Empty structs are short on the wire and larger in
   // memory; this keeps a hostile frame from being multiplied.
-  static constexpr size_t kDefaultArrayBudget = size_t{16} << 20;
+  static constexpr size_t kDefaultArrayBudget = size_t{24} << 20;
   // What Kafka allows, in the compact encoding as in the older one.
   static constexpr size_t kLongestString = INT16_MAX;
 
