@@ -100,9 +100,13 @@ TEST_F(Follower, KeepsWhatStorageTriesAgainWhenItVotes) {
   vote.term = 2;
   vote.index = 2;
   vote.log_term = 1;
-  EXPECT_EQ(step(vote).storage.truncate_from, 0u);
+  vote.forced = true;
+  (void)step(vote);
   raft_->storage_done(0, again.ticket);
   EXPECT_EQ(raft_->log().stable(), 2u);
+  const StorageBatch voted = take().storage;
+  EXPECT_TRUE(voted.has_hard_state);
+  EXPECT_EQ(voted.truncate_from, 0u);
 }
 
 TEST_F(Follower, AcknowledgesAnEntryThatCameBackOnlyWhenItsLastWriteIsDone) {
