@@ -98,7 +98,8 @@ bool RecordScan::varlong(const char* wrong, int64_t& out) {
   size_t n = 0;
   do {
     if (!byte(wrong, bytes[n])) return false;
-  } while (bytes[n++] >= 0x80 && n < kMaxVarlongBytes);
+    ++n;
+  } while (bytes[n - 1] >= 0x80 && n < kMaxVarlongBytes);
   const uint8_t* p = bytes;
   return read_varlong(p, bytes + n, out) || failed(wrong);
 }

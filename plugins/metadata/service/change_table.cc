@@ -24,8 +24,8 @@ const chr_topic_changes_v1& ChangeTable::table() {
 
 // Both images have their topics by name, and share those that did not change.
 void ChangeTable::between(chr_catalog* before, chr_catalog* now, chr_topic_change_fn fn, void* context) {
-  static const std::vector<std::shared_ptr<const Topic>> kNone;
-  const auto& olds = before == nullptr ? kNone : image_of(before).topics;
+  static const std::vector<std::shared_ptr<const Topic>> none;
+  const auto& olds = before == nullptr ? none : image_of(before).topics;
   const auto& news = image_of(now).topics;
   if (before != nullptr && image_of(before).topics_version == image_of(now).topics_version) return;
   const auto tell = [&](uint32_t what, chr_catalog* catalog, size_t at, size_t n_before) {
