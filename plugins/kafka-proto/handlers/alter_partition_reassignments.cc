@@ -36,6 +36,7 @@ ErrorCode error_of(const chr_change_result& result) {
 
 void finish(Alteration& alteration, chr_status overall) {
   Response& response = alteration.response;
+  response.error_message.reset();
   response.allow_replication_factor_change = alteration.call.request().allow_replication_factor_change;
   if (overall != CHR_OK) {
     response.error_code = change_error(overall, ErrorCode::kUnknownServerError, ErrorCode::kInvalidRequest);
@@ -89,6 +90,7 @@ void handle_alter_partition_reassignments(Broker& broker, Call<AlterPartitionRea
       for (const Request::Partition& partition : asked.partitions) {
         Response::Partition& row = alteration->call.room().row(out.partitions);
         row.partition_index = partition.partition_index;
+        row.error_message.reset();
         const bool known =
             topic.has_value() && catalog.partition(*topic, partition.partition_index).has_value();
         if (known) {

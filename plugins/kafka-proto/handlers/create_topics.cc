@@ -236,6 +236,7 @@ void take(Creation& creation, const Catalog& catalog, const Request::Topic& topi
   chr_new_topic wanted{};
   if (problem.code == ErrorCode::kNone) problem = read_topic(topic, catalog, creation, wanted);
   out.error_code = problem.code;
+  out.error_message.reset();
   if (problem.code != ErrorCode::kNone) {
     out.error_message = creation.texts.keep(std::move(problem.message));
     return;

@@ -20,6 +20,7 @@ void describe(const Request& request, const ConfigValue& value, AnswerRoom& room
   out.read_only = value.read_only;
   out.config_source = static_cast<int8_t>(value.source);
   out.config_type = static_cast<int8_t>(value.type);
+  out.documentation.reset();
   if (request.include_documentation) out.documentation = value.doc;
   if (!request.include_synonyms) return;
   const auto add = [&](const ConfigSynonym& synonym) {

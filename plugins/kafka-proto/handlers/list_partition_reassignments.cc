@@ -47,6 +47,7 @@ void add(const Catalog& catalog, const chr_topic& topic, const std::vector<int32
 void handle_list_partition_reassignments(Broker& broker, Call<ListPartitionReassignments> call) {
   const Catalog catalog(broker);
   Response response;
+  response.error_message.reset();
   if (call.request().topics.has_value()) {
     for (const auto& asked : *call.request().topics) {
       const std::optional<chr_topic> topic = catalog.topic(asked.name);
