@@ -174,6 +174,7 @@ Status Transaction::append(Group& group, const chr_storage_step& step) {
     Budget all = Budget::unlimited();
     CHRONIK_CHECK(remove_gone(group, first, group.purge_below, all));
     group.purge_below = first == 1 ? 0 : first;
+    if (group.purge_below == 0) group.gone_bytes = 0;
     CHRONIK_CHECK(write_group(group));
   }
   for (const chr_entry& entry : std::span(step.entries, step.n)) CHRONIK_CHECK(append_one(group, entry));
