@@ -31,7 +31,7 @@ sys.path.insert(0, str(HERE.parent / "harness"))
 sys.path.insert(0, str(HERE))
 import kafka_peer  # noqa: E402
 from cluster import Cluster  # noqa: E402
-from node import Node  # noqa: E402
+from node import Node, exit_on_sigterm  # noqa: E402
 
 PARTITIONS = 6
 TOPIC = "bench"
@@ -342,6 +342,7 @@ def main():
     parser.add_argument("--kinds", default="chronik,kafka,sink", help="leave some out, to look at one thing alone")
     parser.add_argument("workload", nargs="*", help=", ".join(KINDS) + "; all by default")
     arguments = parser.parse_args()
+    exit_on_sigterm()
     if unknown := set(arguments.workload) - set(KINDS):
         parser.error(f"unknown workload {sorted(unknown)}; known: {', '.join(KINDS)}")
     print_header(arguments.server)

@@ -3,13 +3,14 @@
 import argparse
 import importlib.util
 import pathlib
-import signal
 import sys
 import time
 import traceback
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
+sys.path.insert(0, str(HERE.parent / "harness"))
+from node import exit_on_sigterm  # noqa: E402
 
 
 def found():
@@ -47,7 +48,7 @@ def arguments_of(suites, words):
 def main(words):
     suites = found()
     names, arguments = arguments_of(suites, words)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as an exception, so that every process is ended on the way out
+    exit_on_sigterm()
     checks, failures = 0, []
     for name in names:
         print(f"-- {name}", flush=True)

@@ -15,7 +15,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "harness"))
 import clients  # noqa: E402
-from node import Node  # noqa: E402
+from node import Node, exit_on_sigterm  # noqa: E402
 
 COUNT = 120
 
@@ -186,4 +186,5 @@ if __name__ == "__main__":
     parser.add_argument("--server", required=True, help="the chronik-server to test")
     parser.add_argument("--cache", default="~/.cache/chronik-compat", help="where clients are installed")
     parser.add_argument("only", nargs="*", help="names of clients; all by default")
+    exit_on_sigterm()
     sys.exit(Run(parser.parse_args()).main())

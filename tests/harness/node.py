@@ -13,6 +13,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -34,6 +35,11 @@ def free_port():
         if port not in GIVEN:
             GIVEN.add(port)
             return port
+
+
+def exit_on_sigterm():
+    """SIGTERM becomes an exception, so that every process that was started is ended on the way out."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 class Node:

@@ -1,5 +1,6 @@
 """a node that was away while retention deleted what it lacks: a snapshot brings it back, with the same log"""
 import json
+import operator
 import subprocess
 
 from suite import Suite
@@ -23,16 +24,20 @@ class Run(Suite):
                 self.follows_again(cluster, victim)
             self.serve_the_same(cluster)
 
-    def starts(self, node):
-        return node.metric("kafka_topic_partition_oldest_offset")
+    @staticmethod
+    def offsets(which, nodes):
+        """The oldest or the current offset of each partition, as the one that leads it tells."""
+        return [max(node.metric(f"kafka_topic_partition_{which}_offset", f'partition="{partition}"') for node in nodes)
+                for partition in range(PARTITIONS)]
 
     def overwrite(self, cluster):
-        """Writes until the logs have lost all that they hold now."""
+        """Writes until each log has lost all that it holds now, and as much again: what one partition deletes says nothing of another."""
         alive = [node for node in cluster.nodes if node.process.poll() is None]
         with self.load(",".join(node.bootstrap for node in alive), "short", PARTITIONS, cluster.folder, size=1000) as load:
             load.wait_for_all_partitions()
-            target = sum(self.starts(node) for node in alive) + 3 * PARTITIONS * KEPT / 1000
-            self.wait_until(lambda: sum(self.starts(node) for node in alive) > target, "retention deletes", 180, pause=0.1)
+            targets = [end + KEPT / 1000 for end in self.offsets("current", alive)]
+            self.wait_until(lambda: all(map(operator.ge, self.offsets("oldest", alive), targets)),
+                            "retention deletes in every partition", 180, pause=0.1)
             load.end()
 
     def follows_again(self, cluster, victim):

@@ -13,7 +13,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(ROOT / "tests/harness"), str(ROOT / "tests/bench")]
 import kafka_peer  # noqa: E402
-from node import Node  # noqa: E402
+from node import Node, exit_on_sigterm  # noqa: E402
 
 import answers  # noqa: E402
 import bases  # noqa: E402
@@ -225,4 +225,5 @@ if __name__ == "__main__":
     parser.add_argument("--cache", default="~/.cache/chronik-compat", help="where Kafka is installed")
     parser.add_argument("--verbose", action="store_true", help="all cases of each difference")
     parser.add_argument("only", nargs="*", help="names of APIs; all by default")
+    exit_on_sigterm()
     sys.exit(Run(parser.parse_args()).main())
