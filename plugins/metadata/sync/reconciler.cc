@@ -8,7 +8,8 @@ namespace chronik::metadata {
 namespace {
 
 // A policy may ask for any delay; what is longer is as good as this, and sums of it stay whole.
-constexpr uint64_t kForeverNs = 100ull * 365 * 86400 * 1'000'000'000;
+// Of what a policy answers: it may be slow, it cannot keep an assignment from __meta.
+constexpr uint64_t kLongestPolicyDelayNs = 60'000'000'000;
 constexpr std::string_view kNoLeader = "No leader elected yet";
 
 // The reason as the middle of a line.
@@ -291,7 +292,7 @@ void Reconciler::fail_alike(const std::vector<Attempt>& attempts, const Error& r
     retry.code = static_cast<chr_status>(reason.code);
     retry.seed = host_.random_u64();
     exhausted = n >= kAttempts || policy_.table->next_delay(policy_.instance, &retry, &delay) != CHR_OK;
-    delay = std::min(delay, kForeverNs);
+    delay = std::min(delay, kLongestPolicyDelayNs);
     if (exhausted) exhaust(attempts, why);
   }
   if (exhausted) {

@@ -271,6 +271,7 @@ void Shard::stop(std::function<void()> done) {
 void Shard::finish_stop() {
   if (!stopped_ || !groups_.empty() || unsettled_ != 0) return;
   services_->host.cancel_timer(std::exchange(timer_, 0));
+  services_->host.cancel_timer(std::exchange(retry_timer_, 0));
   services_->host.cancel_timer(std::exchange(beat_timer_, 0));
   services_->host.cancel_timer(std::exchange(balance_timer_, 0));
   // A turn may still be posted; what is posted after it is the last thing that this shard does.

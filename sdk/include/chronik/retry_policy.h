@@ -22,7 +22,8 @@ typedef struct chr_retry { /* GROWS */
 #define CHR_RETRY_POLICY_ID "chronik.retry_policy/1"
 typedef struct chr_retry_policy_v1 {
   uint32_t struct_size, rev;
-  /* [any] OK: try again after *delay_ns. CANCELLED: give up. */
+  /* [any] OK: try again after *delay_ns; metadata takes what is above a minute for one. CANCELLED: give up, which metadata does
+   * after five attempts at the latest: it logs that, and goes on by itself, more slowly. */
   chr_status(CHR_CALL* next_delay)(void* self, const chr_retry* retry, uint64_t* delay_ns);
 } chr_retry_policy_v1;
 

@@ -5,6 +5,19 @@
  * never parses a payload. Every write of one group is atomic and durable when its token completes; writes of one
  * group take effect in the order of the calls. A storage drains its queue over all groups into one transaction and one
  * sync. Only consensus uses this service.
+ *
+ * What consensus builds on, and the conformance kit tests:
+ *  - Durable is what is there after a power loss. A token is completed then, never when the write is queued.
+ *  - What a start shows is durable. What a killed process left unsynced is synced before start() completes, or not
+ *    shown: consensus counts it at once, and answers others with it.
+ *  - A write that failed is gone, also after a restart. After a failed sync nothing more is written, as the kernel may
+ *    have dropped what it could not write: every later write fails with IO.
+ *  - NO_SPACE fences its group: appends that are queued behind are refused too, so that no hole appears. Room is kept
+ *    for what makes room: small keys, entries without records, truncations, trims and drops succeed on a full store.
+ *  - DROP is the last step of its write. A write without steps, or to a group that is unknown or dropped, is
+ *    INVALID_ARGUMENT; reading such a group is NOT_FOUND.
+ *  - Damaged bytes are CORRUPT, never served; the whole entries before them are served.
+ *  - Leases outlive later writes, trims, drops, and the instance.
  */
 #ifndef CHRONIK_STORAGE_H_
 #define CHRONIK_STORAGE_H_
@@ -68,7 +81,8 @@ typedef struct chr_storage_read { /* GROWS */
   uint64_t group;
   uint64_t from;                 /* first index wanted */
   uint64_t to;                   /* exclusive; 0: to the end */
-  uint64_t max_bytes;            /* of payload; the first entry is returned whole even where it is larger */
+  uint64_t max_bytes;            /* of payload; the first entry is returned whole even where it is larger.
+                                  * Ignored where only headers are asked for */
   uint32_t max_entries;          /* 0: no limit of its own */
   uint32_t max_lease_ms;         /* the reader gives the lease back within; 0: the storage's default */
 } chr_storage_read;
