@@ -7,6 +7,7 @@
 #include <cstring>
 #include <fstream>
 #include <map>
+#include <set>
 
 #include "host/loader/trial.h"
 
@@ -60,6 +61,7 @@ NodePlan::NodePlan(const PlanOptions& options) {
   resolve(&selected);
   load();
   settings_->finish();
+  check_listen_addresses(*settings_, config_);
   for (size_t i = 0; i < plugins_.size(); ++i) validate(i);
   for (size_t i = 0; i < plugins_.size(); ++i) try_instance(i);
 }
@@ -87,86 +89,126 @@ std::vector<NodePlan::Selected> NodePlan::select() {
   for (const Slot& slot : kSlots) {
     const std::string key = fmt::format("{}.plugin", slot.table);
     const Setting* setting = settings_->find(key);
-    if (!setting->value) leave_alone(std::string(slot.table));
-    if (!setting->value || setting->value->text() == kNoPlugin) continue;
-    selected.push_back({std::string(slot.table), key, setting->value->text(), std::nullopt});
-    if (slot.keeps_data) data_plugin_ = setting->value->text();
+    // Where the name is no string, the keys of the default are the best guess.
+    const std::string name = setting->value ? setting->value->text() : std::string(slot.default_plugin);
+    if (setting->value && name == kNoPlugin) continue;
+    selected.push_back({std::string(slot.table), key, name, std::nullopt, !setting->value, false});
+    if (slot.keeps_data) data_plugin_ = name;
   }
   for (const std::string& name : config_.plugins) selected.push_back({{}, "plugins", name, std::nullopt});
   return selected;
 }
 
-void NodePlan::error_at(const std::string& key, std::string message) {
-  const Setting* setting = settings_->find(key);
-  if (setting != nullptr && setting->origin == Origin::kFile) {
-    diagnostics_.error(setting->at, setting->end, std::move(message));
-  } else {
-    const bool given = setting != nullptr && !setting->source.empty();
-    diagnostics_.error_from(given ? setting->source : diagnostics_.file(),
-                            fmt::format("{}: {}", key, message));
-  }
+void NodePlan::error_at(const std::string& key, const std::string& message, std::vector<std::string> notes) {
+  settings_->refuse(*settings_->find(key), fmt::format("{}: {}", key, message), std::move(notes));
 }
 
 void NodePlan::probe(Selected* selected) {
   const std::filesystem::path path = plugin_path(config_.plugin_dir, selected->name);
   auto file = PluginFile::probe(path);
-  if (file) {
-    selected->file = std::move(*file);
-    check_table(selected);
+  if (selected->stands_in) {
+    if (file && wrong_table(*selected, file->manifest()).empty()) selected->file = std::move(*file);
     return;
   }
-  std::string message =
-      fmt::format("the plugin \"{}\" cannot be used: {}", selected->name, file.error().message);
-  if (file.error().code == Code::kNotFound) {
-    const std::vector<std::string> names = plugin_names(path.parent_path());
-    const std::string_view near = closest(path.stem().string(), names);
-    message = fmt::format("there is no plugin \"{}\": {} does not exist", selected->name, path.string());
-    if (!near.empty()) message += fmt::format("; did you mean \"{}\"?", near);
+  if (!file && file.error().code != Code::kNotFound) {
+    selected->is_absent = true;
+    return error_at(selected->key,
+                    fmt::format("the plugin \"{}\" cannot be used: {}", selected->name, file.error().message),
+                    unjudged(selected->table));
   }
-  error_at(selected->key, std::move(message));
+  const std::string wrong =
+      file ? wrong_table(*selected, file->manifest())
+           : fmt::format("there is no plugin \"{}\": {} does not exist", selected->name, path.string());
+  if (wrong.empty()) {
+    selected->file = std::move(*file);
+    return;
+  }
+  selected->is_absent = !file;
+  const std::string meant = find_stand_in(selected, path);
+  const bool suggests = !file && !meant.empty();
+  std::vector<std::string> notes = unjudged(selected->table);
+  if (!notes.empty() && selected->file)
+    notes = {fmt::format("the keys of [{}] are read as those of {}", selected->table, meant)};
+  error_at(selected->key, wrong + (suggests ? fmt::format("; did you mean \"{}\"?", meant) : ""),
+           std::move(notes));
 }
 
 // A slot takes only plugins made for it, and further plugins bring tables of their own.
-void NodePlan::check_table(Selected* selected) {
-  const Manifest& manifest = selected->file->manifest();
-  std::string message;
-  if (!selected->table.empty() && manifest.config != selected->table) {
-    message = fmt::format("the plugin \"{}\" is made for [{}], not for [{}]", selected->name, manifest.config,
-                          selected->table);
-  } else if (selected->table.empty()) {
-    const bool slot = std::ranges::any_of(kSlots, [&](const Slot& s) { return s.table == manifest.config; });
-    if (slot) {
-      message = fmt::format("the plugin \"{}\" is made for [{}]; select it there: plugin = \"{}\"",
-                            selected->name, manifest.config, selected->name);
-    } else if (manifest.config == "http" || manifest.config == "log" || manifest.config == "peer") {
-      message = fmt::format("the plugin \"{}\" claims the table [{}], which belongs to the host",
-                            selected->name, manifest.config);
-    }
+std::string NodePlan::wrong_table(const Selected& selected, const Manifest& manifest) {
+  if (!selected.table.empty()) {
+    if (manifest.config == selected.table) return {};
+    return fmt::format("the plugin \"{}\" is made for [{}], not for [{}]", selected.name, manifest.config,
+                       selected.table);
   }
-  if (message.empty()) return;
-  error_at(selected->key, std::move(message));
-  selected->file.reset();
+  if (std::ranges::any_of(kSlots, [&](const Slot& s) { return s.table == manifest.config; })) {
+    return fmt::format("the plugin \"{}\" is made for [{}]; select it there: plugin = \"{}\"", selected.name,
+                       manifest.config, selected.name);
+  }
+  if (manifest.config == "http" || manifest.config == "log" || manifest.config == "peer") {
+    return fmt::format("the plugin \"{}\" claims the table [{}], which belongs to the host", selected.name,
+                       manifest.config);
+  }
+  return {};
+}
+
+// The plugin that was most likely meant, whose keys show what else is wrong under the table: the one with the
+// closest name beside where it was sought; in place of one that belongs elsewhere, the slot's default.
+std::string NodePlan::find_stand_in(Selected* selected, const std::filesystem::path& sought) const {
+  const std::filesystem::path folder = selected->is_absent ? sought.parent_path() : config_.plugin_dir;
+  std::map<std::string, PluginFile> fitting;
+  std::vector<std::string> names;
+  for (const std::string& name : plugin_names(folder)) {
+    auto file = PluginFile::probe(plugin_path(folder, name));
+    if (!file || !wrong_table({selected->table, {}, name, {}}, file->manifest()).empty()) continue;
+    names.push_back(name);
+    fitting.emplace(name, std::move(*file));
+  }
+  const std::string word = sought.stem().string();
+  std::string meant;
+  if (!selected->is_absent) {
+    const auto slot = std::ranges::find(kSlots, selected->table, &Slot::table);
+    if (slot != kSlots.end()) meant = slot->default_plugin;
+  } else if (const std::string_view near = closest(word, names); !near.empty()) {
+    meant = near;
+  } else {
+    const auto has_word = [&](const std::string& name) { return name.find(word) != std::string::npos; };
+    if (const auto part = std::ranges::find_if(names, has_word); part != names.end()) meant = *part;
+  }
+  const auto found = fitting.find(meant);
+  if (found == fitting.end()) return {};
+  selected->file = std::move(found->second);
+  selected->stands_in = true;
+  return meant;
+}
+
+// What is said of a table whose keys nobody knows; nothing where it has none.
+std::vector<std::string> NodePlan::unjudged(const std::string& table) const {
+  const TomlMember* member = document_.root.find(table);
+  const auto is_key = [](const TomlMember& m) { return m.key != "plugin"; };
+  if (table.empty() || member == nullptr || std::ranges::none_of(member->value.members, is_key)) return {};
+  return {fmt::format("the keys of [{}] are not judged before that is right", table)};
 }
 
 // Whether the plugins fit together, and which keys they have, are two questions: all that could be probed are
 // kept, so that the keys of each are judged whatever is wrong with another.
 void NodePlan::resolve(std::vector<Selected>* selected) {
   std::vector<PluginFile> files;
-  bool complete = true;
   for (Selected& s : *selected) {
-    if (!s.file) {
-      complete = false;
-      leave_alone(s.table);
-      continue;
-    }
+    if (!s.file && !s.table.empty()) unread_.insert(s.table);
+    lacks_further_ |= s.is_absent && !s.file && s.table.empty();
+    if (!s.file || s.stands_in) continue;
     selected_by_.emplace(s.file->manifest().id, s.key);
     if (s.name == data_plugin_ && !s.table.empty()) data_plugin_ = s.file->manifest().id;
     files.push_back(std::move(*s.file));
   }
+  const bool complete = files.size() == selected->size();
   for (const PluginSet::Problem& problem : PluginSet::problems(files)) {
     // A plugin that could not be probed may be the one that provides it, and its absence was reported.
     if (problem.is_absence && !complete) continue;
     error_at(selected_by_[problem.plugin], problem.message);
+  }
+  for (Selected& s : *selected) {
+    if (s.file && s.stands_in) files.push_back(std::move(*s.file));
   }
   set_ = PluginSet::unresolved(std::move(files));
 }
@@ -178,12 +220,17 @@ void NodePlan::load() {
     Status status = try_loading(set_[i].file());
     if (status) status = set_[i].load();
     if (status) status = read_plugin_table(set_[i], &plugin);
-    if (!status) {
-      error_at(selected_by_[manifest.id], status.error().message);
-      settings_->leave_alone(manifest.config);
+    // One that only stands in for another is nobody's mistake.
+    if (const auto by = selected_by_.find(manifest.id); !status && by != selected_by_.end()) {
+      bool is_judged = false;
+      for (size_t j = 0; j < set_.size(); ++j)
+        is_judged |= j != i && set_[j].manifest().config == manifest.config;
+      error_at(by->second, status.error().message,
+               is_judged ? std::vector<std::string>() : unjudged(manifest.config));
     }
     plugins_.push_back(std::move(plugin));
   }
+  leave_alone();
 }
 
 Status NodePlan::read_plugin_table(const LoadedPlugin& from, PlannedPlugin* plugin) {
@@ -198,50 +245,75 @@ Status NodePlan::read_plugin_table(const LoadedPlugin& from, PlannedPlugin* plug
   return {};
 }
 
-// The keys of a table are not judged where the plugin that would declare them is missing. A further plugin
-// (table empty) could have any table that is not the host's.
-void NodePlan::leave_alone(const std::string& table) {
-  if (!table.empty()) {
-    settings_->leave_alone(table);
-    return;
+// The keys of a table are not judged where the plugin that would declare them is missing, or did not say
+// them. A further plugin could have any table that is no other's.
+void NodePlan::leave_alone() {
+  std::set<std::string> known = {"http", "log"};
+  for (const Slot& slot : kSlots) known.emplace(slot.table);
+  for (const PlannedPlugin& plugin : plugins_) {
+    if (plugin.json.empty()) {
+      settings_->leave_alone(plugin.table);
+    } else {
+      known.insert(plugin.table);
+    }
   }
+  for (const std::string& table : unread_) settings_->leave_alone(table);
+  if (!lacks_further_) return;
   for (const TomlMember& member : document_.root.members) {
-    const bool slot = std::ranges::any_of(kSlots, [&](const Slot& s) { return s.table == member.key; });
-    const bool host = slot || member.key == "http" || member.key == "log";
-    if (member.value.kind == TomlNode::Kind::kTable && !host) settings_->leave_alone(member.key);
+    const bool is_table = member.value.kind == TomlNode::Kind::kTable;
+    if (is_table && !known.contains(member.key)) settings_->leave_alone(member.key);
   }
 }
 
 void NodePlan::validate(size_t i) {
+  const PlannedPlugin& plugin = plugins_[i];
+  if (plugin.json.empty()) return;
+  // A plugin says one thing at a time: with the keys that it named as they are by default, it says the next.
+  TableValues values = plugin.values;
+  std::set<const Setting*> taken_back;
+  for (;;) {
+    const Status status = try_validating(set_[i], values.json());
+    if (status) return;
+    std::vector<const Setting*> named;
+    if (!plugin.table.empty()) named = settings_->named_in(status.error().message, plugin.table);
+    // What names a key that something was said of is likely to follow from that.
+    const auto is_told = [this](const Setting* s) { return settings_->is_refused(*s); };
+    if (std::ranges::none_of(named, is_told)) report_invalid(i, status.error().message, named);
+    bool goes_on = false;
+    for (const Setting* setting : named) {
+      settings_->doubt(*setting);
+      values.set_default(setting->schema);
+      goes_on |= taken_back.insert(setting).second;
+    }
+    if (!goes_on) return;
+  }
+}
+
+// At the first of the keys that was given: only that one can be changed.
+void NodePlan::report_invalid(size_t i, std::string message, const std::vector<const Setting*>& named) {
   const std::string& table = plugins_[i].table;
-  if (plugins_[i].json.empty()) return;
-  const Status status = set_[i].validate(plugins_[i].json);
-  if (status) return;
-  std::string message = status.error().message;
-  if (settings_->follows_from_another(table, message)) return;
-  // Where the message begins with a key of the table, the error belongs to its value.
-  const std::string word = message.substr(0, message.find_first_of(" :,"));
-  const std::string prefix = table + ".";
-  const std::string key = word.starts_with(prefix) ? word : prefix + word;
-  const Setting* setting = settings_->find(key);
-  if (setting != nullptr && setting->at.line != 0 && setting->origin == Origin::kFile) {
-    diagnostics_.error(setting->at, setting->end, message,
-                       {"declared by " + declared_by(set_[i].manifest())});
+  std::vector<std::string> notes = {"declared by " + declared_by(set_[i].manifest())};
+  if (table.empty()) {
+    const auto by = selected_by_.find(set_[i].id());
+    if (by != selected_by_.end()) error_at(by->second, message, std::move(notes));
     return;
   }
-  if (setting != nullptr && !setting->source.empty()) {
-    diagnostics_.error_from(setting->source, message, {"declared by " + declared_by(set_[i].manifest())});
-    return;
+  if (named.empty()) {
+    const Position at = settings_->place(table);
+    return diagnostics_.error(at, {at.line, at.column + static_cast<uint32_t>(table.size())},
+                              fmt::format("[{}]: {}", table, message));
   }
-  const Position at = settings_->place(table);
-  diagnostics_.error(at, {at.line, at.column + static_cast<uint32_t>(table.size())},
-                     fmt::format("[{}]: {}", table, message));
+  if (message.starts_with(named[0]->schema.name)) message = fmt::format("{}.{}", table, message);
+  const auto is_given = [](const Setting* s) { return s->origin != Origin::kDefault; };
+  const auto given = std::ranges::find_if(named, is_given);
+  settings_->refuse(given == named.end() ? *named[0] : **given, std::move(message), std::move(notes));
 }
 
 void NodePlan::try_instance(size_t i) {
   if (plugins_[i].json.empty() || settings_->has_refused(plugins_[i].table)) return;
   const Status tried = try_creating(set_[i].file(), plugins_[i].values, Instances::Missing::kAllowed);
-  if (!tried) error_at(selected_by_[set_[i].id()], tried.error().message);
+  const auto by = selected_by_.find(set_[i].id());
+  if (!tried && by != selected_by_.end()) error_at(by->second, tried.error().message);
 }
 
 }  // namespace chronik::host

@@ -8,6 +8,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 
 namespace chronik::host {
 
@@ -50,19 +51,24 @@ class NodePlan {
     std::string key;    // of the setting that names it
     std::string name;
     std::optional<PluginFile> file;
+    bool stands_in = false;  // file is that of another plugin, for its keys
+    bool is_absent = false;  // what was selected is not there, or unusable
   };
 
   bool read_file(const std::filesystem::path& file);
   std::vector<Selected> select();
   void probe(Selected* selected);
-  void check_table(Selected* selected);
+  static std::string wrong_table(const Selected& selected, const Manifest& manifest);
+  std::string find_stand_in(Selected* selected, const std::filesystem::path& sought) const;
+  std::vector<std::string> unjudged(const std::string& table) const;
   void resolve(std::vector<Selected>* selected);
   void load();
   Status read_plugin_table(const LoadedPlugin& from, PlannedPlugin* plugin);
-  void leave_alone(const std::string& table);
+  void leave_alone();
   void validate(size_t i);
+  void report_invalid(size_t i, std::string message, const std::vector<const Setting*>& named);
   void try_instance(size_t i);
-  void error_at(const std::string& key, std::string message);
+  void error_at(const std::string& key, const std::string& message, std::vector<std::string> notes = {});
 
   Diagnostics diagnostics_;
   TomlDocument document_;
@@ -70,6 +76,8 @@ class NodePlan {
   HostConfig config_;
   std::vector<TableSchema> schemas_;
   std::map<std::string, std::string> selected_by_;  // plugin id -> key of the setting that selected it
+  std::set<std::string> unread_;                    // tables of plugins that are not there
+  bool lacks_further_ = false;                      // one of plugins = [...], whose table is not known
   PluginSet set_;
   std::vector<PlannedPlugin> plugins_;
   std::string data_plugin_;

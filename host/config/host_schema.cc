@@ -130,8 +130,7 @@ HostConfig read_host_config(Settings& settings, const std::filesystem::path& fil
   }
   const Setting* data_dir = settings.find("data_dir");
   if (data_dir->value && data_dir->value->text().empty()) {
-    settings.diagnostics().error(data_dir->at, data_dir->end,
-                                 "data_dir is empty; name the folder for the node's data");
+    settings.refuse(*data_dir, "data_dir is empty; name the folder for the node's data");
   }
   warn_if_open(settings);
   return config;

@@ -34,7 +34,9 @@ std::vector<TableSchema> host_schemas();
 
 struct ConfiguredPeer {
   int32_t id = 0;
-  std::string raft;  // "host:port"
+  std::string raft;    // "host:port"
+  Position at, end;    // where its id, or the entry itself, stands
+  std::string source;  // of one that does not come from the file
 };
 
 // The host's keys as values. Relative paths from the file are relative to the file's folder, others to the
@@ -56,6 +58,10 @@ struct HostConfig {
 // Reads host_schemas() and [[peer]] into settings and checks what goes beyond single keys. What is wrong is
 // in the settings' diagnostics; the value that then stands here is the default.
 HostConfig read_host_config(Settings& settings, const std::filesystem::path& file);
+
+// Reports what is listened on twice: a port of an address under `listen`, of whatever table, and this node's
+// own under [[peer]]. After all tables were read.
+void check_listen_addresses(Settings& settings, const HostConfig& config);
 
 // [[peer]] entries. Overridden as a whole by CHRONIK_PEER or --set peer=, in the form
 // "1@host:port,2@host:port".

@@ -3,18 +3,14 @@
 
 #include <algorithm>
 #include <charconv>
+#include <span>
+#include <utility>
 
 #include "host/config/host_schema.h"
 #include "host/config/units.h"
 
 namespace chronik::host {
 namespace {
-
-struct Entry {
-  ConfiguredPeer peer;
-  Position at, end;    // where its id, or the entry itself, stands
-  std::string source;  // for a peer that does not come from the file
-};
 
 class PeerReader {
  public:
@@ -29,13 +25,11 @@ class PeerReader {
     }
     check_unique();
     check_self();
-    std::vector<ConfiguredPeer> peers;
-    for (const Entry& entry : entries_) peers.push_back(entry.peer);
-    return peers;
+    return std::move(entries_);
   }
 
  private:
-  void error(const Entry& entry, std::string message) {
+  void error(const ConfiguredPeer& entry, std::string message) {
     if (entry.source.empty()) {
       settings_.diagnostics().error(entry.at, entry.end, std::move(message));
     } else {
@@ -45,14 +39,14 @@ class PeerReader {
 
   void read_file(const TomlMember& member) {
     if (member.value.kind != TomlNode::Kind::kArray) {
-      error({{}, member.at, member.at, {}}, "peer is a list of tables: write [[peer]] above each entry");
+      error({0, {}, member.at, member.at, {}}, "peer is a list of tables: write [[peer]] above each entry");
       return;
     }
     for (const TomlNode& item : member.value.items) read_entry(item);
   }
 
   void read_entry(const TomlNode& item) {
-    Entry entry{{}, item.begin, item.end, {}};
+    ConfiguredPeer entry{0, {}, item.begin, item.end, {}};
     if (item.kind != TomlNode::Kind::kTable) {
       error(entry,
             fmt::format("each entry of peer is a table with id and raft, not {}", describe(item.kind)));
@@ -69,7 +63,8 @@ class PeerReader {
         complete &= read_address(value, &entry);
       } else {
         const std::string_view near = closest(member.key, {"id", "raft"});
-        error({{},
+        error({0,
+               {},
                member.at,
                {member.at.line, member.at.column + static_cast<uint32_t>(member.key.size())},
                {}},
@@ -83,29 +78,39 @@ class PeerReader {
       error(entry, fmt::format("peer.{} is missing; an entry has id and raft = \"host:port\"", name));
       complete = false;
     }
-    if (complete) entries_.push_back(std::move(entry));
+    keep(std::move(entry), complete);
   }
 
-  bool read_id(const TomlNode& value, Entry* entry) {
+  void keep(ConfiguredPeer entry, bool complete) {
+    if (!first_) first_ = entry;
+    if (entry.id == 0) unknown_id_ = true;
+    if (complete) {
+      entries_.push_back(std::move(entry));
+    } else {
+      incomplete_.push_back(entry.id);
+    }
+  }
+
+  bool read_id(const TomlNode& value, ConfiguredPeer* entry) {
     if (value.kind != TomlNode::Kind::kInteger || value.integer < 1 || value.integer > INT32_MAX) {
       error(*entry, "peer.id: expected a node's id, an integer from 1 on");
       return false;
     }
-    entry->peer.id = static_cast<int32_t>(value.integer);
+    entry->id = static_cast<int32_t>(value.integer);
     return true;
   }
 
-  bool read_address(const TomlNode& value, Entry* entry) {
+  bool read_address(const TomlNode& value, ConfiguredPeer* entry) {
     if (value.kind != TomlNode::Kind::kString) {
-      error({{}, value.begin, value.end, {}},
+      error({0, {}, value.begin, value.end, {}},
             fmt::format("peer.raft: expected an address \"host:port\", got {}", describe(value.kind)));
       return false;
     }
     if (const std::string wrong = address_error(value.text); !wrong.empty()) {
-      error({{}, value.begin, value.end, {}}, wrong);
+      error({0, {}, value.begin, value.end, {}}, wrong);
       return false;
     }
-    entry->peer.raft = value.text;
+    entry->raft = value.text;
     return true;
   }
 
@@ -122,57 +127,65 @@ class PeerReader {
     while (!rest.empty()) {
       const std::string_view part = rest.substr(0, rest.find(','));
       rest.remove_prefix(std::min(part.size() + 1, rest.size()));
-      Entry entry{{}, {}, {}, given.source};
+      ConfiguredPeer entry{0, {}, {}, {}, given.source};
       const size_t at = part.find('@');
       const auto [end, failure] =
-          std::from_chars(part.data(), part.data() + std::min(at, part.size()), entry.peer.id);
-      if (at == std::string_view::npos || failure != std::errc() || end != part.data() + at ||
-          entry.peer.id < 1) {
+          std::from_chars(part.data(), part.data() + std::min(at, part.size()), entry.id);
+      if (at == std::string_view::npos || failure != std::errc() || end != part.data() + at || entry.id < 1) {
         error(entry, fmt::format("peer: \"{}\" has not the form ID@HOST:PORT", part));
+        entry.id = 0;
+        keep(std::move(entry), false);
         continue;
       }
-      entry.peer.raft = part.substr(at + 1);
-      if (const std::string wrong = address_error(entry.peer.raft); !wrong.empty()) {
-        error(entry, wrong);
-      } else {
-        entries_.push_back(std::move(entry));
-      }
+      entry.raft = part.substr(at + 1);
+      const std::string wrong = address_error(entry.raft);
+      if (!wrong.empty()) error(entry, wrong);
+      keep(std::move(entry), wrong.empty());
     }
   }
 
   void check_unique() {
     for (size_t i = 0; i < entries_.size(); ++i) {
-      for (size_t j = 0; j < i; ++j) {
-        if (entries_[i].peer.id == entries_[j].peer.id) {
-          error(entries_[i],
-                fmt::format("two peers have the id {}; each node has its own", entries_[i].peer.id));
-        }
-        if (entries_[i].peer.raft == entries_[j].peer.raft) {
-          error(entries_[i], fmt::format("the peers {} and {} have the same address {}", entries_[j].peer.id,
-                                         entries_[i].peer.id, entries_[i].peer.raft));
-        }
+      const ConfiguredPeer& peer = entries_[i];
+      const auto before = std::span(entries_).first(i);
+      if (std::ranges::find(before, peer.id, &ConfiguredPeer::id) != before.end()) {
+        error(peer, fmt::format("peer.id: two peers have the id {}; each node has its own", peer.id));
+        unknown_id_ = true;
+      }
+      const auto same = std::ranges::find(before, peer.raft, &ConfiguredPeer::raft);
+      if (same != before.end()) {
+        error(peer,
+              fmt::format("peer.raft: the peers {} and {} have the same address {}; each node has its own",
+                          same->id, peer.id, peer.raft));
       }
     }
   }
 
+  // An entry whose id is wrong may be that of this node: its own error says what to do.
   void check_self() {
-    if (entries_.empty()) return;
+    if (!first_) return;
     const Setting* node_id = settings_.find("node_id");
     if (node_id->origin == Origin::kDefault) {
-      error(entries_[0], "node_id is required with [[peer]] entries: which of them is this node?");
+      error(*first_, "node_id is required with [[peer]] entries: which of them is this node?");
       return;
     }
-    if (!node_id->value) return;
+    if (!node_id->value || unknown_id_) return;
     const int64_t self = node_id->value->integer();
-    if (std::ranges::none_of(entries_, [&](const Entry& e) { return e.peer.id == self; })) {
-      error(
-          entries_[0],
-          fmt::format("no [[peer]] has the id of this node ({}); its own entry says where it listens", self));
-    }
+    const auto is_self = [self](int64_t id) { return id == self; };
+    if (std::ranges::any_of(entries_, is_self, &ConfiguredPeer::id) ||
+        std::ranges::any_of(incomplete_, is_self))
+      return;
+    error(
+        *first_,
+        fmt::format("peer.id: no [[peer]] has the id of this node ({}); its own entry says where it listens",
+                    self));
   }
 
   Settings& settings_;
-  std::vector<Entry> entries_;
+  std::optional<ConfiguredPeer> first_;
+  std::vector<ConfiguredPeer> entries_;
+  std::vector<int32_t> incomplete_;  // the ids of other entries, 0 where that is wrong
+  bool unknown_id_ = false;          // which one of the entries was to have is not known
 };
 
 }  // namespace

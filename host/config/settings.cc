@@ -34,14 +34,14 @@ std::string_view last_part(std::string_view full) {
   return dot == std::string_view::npos ? full : full.substr(dot + 1);
 }
 
-// Whether a key's name stands in a text, and not within another name.
-bool has_word(std::string_view text, std::string_view word) {
+// Where a key's name stands in a text, and not within another name; npos: nowhere.
+size_t find_word(std::string_view text, std::string_view word) {
   const auto in_name = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; };
   for (size_t at = text.find(word); at != std::string_view::npos; at = text.find(word, at + 1)) {
     const size_t end = at + word.size();
-    if ((at == 0 || !in_name(text[at - 1])) && (end == text.size() || !in_name(text[end]))) return true;
+    if ((at == 0 || !in_name(text[at - 1])) && (end == text.size() || !in_name(text[end]))) return at;
   }
-  return false;
+  return std::string_view::npos;
 }
 
 Position past(Position at, size_t columns) { return {at.line, at.column + static_cast<uint32_t>(columns)}; }
@@ -50,6 +50,11 @@ Position past(Position at, size_t columns) { return {at.line, at.column + static
 
 void TableValues::set(std::string key, const KeySchema& schema, Value value, Origin origin) {
   entries_.insert_or_assign(std::move(key), Entry{schema.type, std::move(value), origin});
+}
+
+void TableValues::set_default(const KeySchema& schema) {
+  entries_.erase(schema.name);
+  if (auto value = default_value(schema)) set(schema.name, schema, std::move(*value));
 }
 
 const Value* TableValues::find(std::string_view key) const {
@@ -124,6 +129,7 @@ bool Settings::read_file(const TableSchema& schema, Setting* setting) {
   setting->origin = Origin::kFile;
   setting->at = member->value.begin;
   setting->end = member->value.end;
+  for (const TomlNode& item : member->value.items) setting->items.emplace_back(item.begin, item.end);
   setting->source = fmt::format("{}:{}", diagnostics_.file(), member->at.line);
   return true;
 }
@@ -268,10 +274,29 @@ bool Settings::has_refused(std::string_view table) const {
   return std::ranges::any_of(refused_, [&](const std::string& name) { return starts_path(name, table); });
 }
 
-bool Settings::follows_from_another(std::string_view table, std::string_view message) const {
-  return std::ranges::any_of(refused_, [&](const std::string& name) {
-    return starts_path(name, table) && has_word(message, std::string_view(name).substr(table.size() + 1));
-  });
+std::vector<const Setting*> Settings::named_in(std::string_view text, std::string_view table) const {
+  std::map<size_t, const Setting*> found;
+  for (const Setting& setting : settings_) {
+    if (setting.table != table || setting.schema.name == "plugin") continue;
+    const size_t at = find_word(text, setting.schema.name);
+    if (at != std::string_view::npos) found.emplace(at, &setting);
+  }
+  std::vector<const Setting*> named;
+  for (const auto& [at, setting] : found) named.push_back(setting);
+  return named;
+}
+
+void Settings::refuse(const Setting& setting, std::string message, std::vector<std::string> notes,
+                      std::optional<size_t> item) {
+  doubt(setting);
+  if (setting.origin == Origin::kFile) {
+    const bool known = item && *item < setting.items.size();
+    const auto [begin, end] = known ? setting.items[*item] : std::pair(setting.at, setting.end);
+    diagnostics_.error(begin, end, std::move(message), std::move(notes));
+    return;
+  }
+  const std::string& source = setting.source.empty() ? diagnostics_.file() : setting.source;
+  diagnostics_.error_from(source, std::move(message), std::move(notes));
 }
 
 Position Settings::place(std::string_view table) const {

@@ -12,7 +12,10 @@
 
 #include <deque>
 #include <map>
+#include <optional>
 #include <set>
+#include <utility>
+#include <vector>
 
 namespace chronik::host {
 
@@ -39,12 +42,14 @@ struct Setting {
   Origin origin = Origin::kDefault;
   std::string source;  // "node.toml:4", "CHRONIK_NODE_ID", "--set ..."; empty for a default
   Position at, end;    // of the value in the file, where it has one
+  std::vector<std::pair<Position, Position>> items;  // of a list's
 };
 
 // A plugin's table, as the plugin sees it. Keys are within the table.
 class TableValues {
  public:
   void set(std::string key, const KeySchema& schema, Value value, Origin origin = Origin::kDefault);
+  void set_default(const KeySchema& schema);
   const Value* find(std::string_view key) const;
   // Whether something else than the schema said the value.
   bool is_given(std::string_view key) const;
@@ -80,11 +85,16 @@ class Settings {
   const Setting* find(std::string_view full_name) const;
   // The values of a table but for the host's own key `plugin`; the default stands for a value that is wrong.
   TableValues values(std::string_view table) const;
-  // Whether an error about this table names a key whose own value was refused: then there is nothing new in
-  // it.
+  // Whether an error was reported about a key of this table, or about this key.
   bool has_refused(std::string_view table) const;
-  // Whether an error about this table names such a key: then there is nothing new in it.
-  bool follows_from_another(std::string_view table, std::string_view message) const;
+  bool is_refused(const Setting& setting) const { return refused_.contains(setting.full_name); }
+  // The keys of a table that a text names, in its order.
+  std::vector<const Setting*> named_in(std::string_view text, std::string_view table) const;
+  // Reports an error about a key, where its value was given. item: of a list.
+  void refuse(const Setting& setting, std::string message, std::vector<std::string> notes = {},
+              std::optional<size_t> item = {});
+  // What an error about another key says of this one, too: what follows from it is not reported.
+  void doubt(const Setting& setting) { refused_.insert(setting.full_name); }
   // In the order of reading, tables kept together.
   const std::deque<Setting>& all() const { return settings_; }
   // The header of a table, or the place of its first key; line 0 if the file does not have it.
@@ -119,7 +129,8 @@ class Settings {
   std::deque<Setting> settings_;
   std::set<std::string, std::less<>> tables_;
   std::set<std::string, std::less<>> alone_;
-  std::set<std::string, std::less<>> refused_;  // keys whose value is wrong, or missing
+  std::set<std::string, std::less<>>
+      refused_;  // keys whose value is wrong, or missing, or does not go with another
 };
 
 }  // namespace chronik::host

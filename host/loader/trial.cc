@@ -109,6 +109,10 @@ Status try_loading(const PluginFile& file) {
   });
 }
 
+Status try_validating(const LoadedPlugin& plugin, std::string_view json) {
+  return in_child(plugin.id(), "its keys were checked", [&] { return plugin.validate(json); });
+}
+
 Status try_creating(const PluginFile& file, const TableValues& values, Instances::Missing missing) {
   return in_child(file.manifest().id, "an instance was made", [&]() -> Status {
     PluginSet set = PluginSet::unresolved({file});

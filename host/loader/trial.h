@@ -19,6 +19,8 @@ Status in_child(std::string_view id, std::string_view doing, const std::function
 
 // Loads the plugin and has it say its keys, in a child. Does not change this process.
 Status try_loading(const PluginFile& file);
+// Has the plugin check its table, in a child.
+Status try_validating(const LoadedPlugin& plugin, std::string_view json);
 // Makes an instance with these values on a host that does nothing, and looks at its service tables, in a
 // child.
 Status try_creating(const PluginFile& file, const TableValues& values, Instances::Missing missing);

@@ -131,7 +131,9 @@ Result<Progress> KafkaPlugin::start(uint64_t) {
 // The port answers before the catalog is there: clients get errors that make them ask again.
 Status KafkaPlugin::listen() {
   const Host& host = broker_.host;
-  Address advertised = parse_address(host.config_string("advertise"));
+  const std::string_view told = host.config_string("advertise");
+  if (!told.empty()) CHRONIK_CHECK(validate_advertised(told));
+  Address advertised = parse_address(told);
   std::string_view text;
   for (uint32_t i = 0; host.config_string_at("listen", i, &text); ++i) {
     uint16_t port = 0;
@@ -142,7 +144,7 @@ Status KafkaPlugin::listen() {
     host.info("listening for Kafka clients", fmt::format("address={}:{}", bound.host, bound.port));
     if (advertised.host.empty()) advertised = bound;
   }
-  if (advertised.port == 0) return fail(Code::kInvalidArgument, "kafka.advertise needs a port");
+  if (advertised.port == 0) return fail(Code::kInvalidArgument, "kafka.listen names no address");
   broker_.advertised.store(std::make_shared<const Address>(advertised));
   broker_.metadata.table->announce(broker_.metadata.self, to_abi(advertised.host), advertised.port);
   return {};

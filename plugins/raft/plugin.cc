@@ -5,6 +5,7 @@
 #include "wire/frame.h"
 
 #include <chronik/draft/groups.h>
+#include <chronik/config_json.hpp>
 #include <chronik/plugin.hpp>
 
 #include <array>
@@ -16,15 +17,17 @@
 namespace chronik::raft {
 namespace {
 
+constexpr int64_t kElectionTimeout = 3'000'000'000;
+constexpr int64_t kHeartbeatInterval = 150'000'000;
+
 constexpr std::array kSchema = {
     config_key("election_timeout", CHR_CONFIG_DURATION, "\"3s\"",
                "A follower that hears nothing of its leader for this long, and up to twice as long, starts "
                "an election.",
                100'000'000, 600'000'000'000),
-    config_key(
-        "heartbeat_interval", CHR_CONFIG_DURATION, "\"150ms\"",
-        "How often a node tells each other one that it is alive. Less than a third of election_timeout.",
-        5'000'000, 60'000'000'000),
+    config_key("heartbeat_interval", CHR_CONFIG_DURATION, "\"150ms\"",
+               "How often a node tells each other one that it is alive. At most a third of election_timeout.",
+               5'000'000, 60'000'000'000),
     config_key("max_append", CHR_CONFIG_SIZE, "\"1MiB\"",
                "Payload in one message to a follower; a larger batch travels alone.", 1024, 1 << 30),
     config_key("max_inflight", CHR_CONFIG_SIZE, "\"16MiB\"",
@@ -57,10 +60,24 @@ constexpr std::array kSchema = {
         0, 86'400'000'000'000),
 };
 
+// A follower is to miss a heartbeat or two without an election.
+Status check_intervals(int64_t heartbeat_interval, int64_t election_timeout) {
+  if (heartbeat_interval <= election_timeout / 3) return {};
+  const auto ms = [](int64_t ns) { return std::to_string(ns / 1'000'000) + "ms"; };
+  return fail(Code::kInvalidArgument,
+              "heartbeat_interval (" + ms(heartbeat_interval) +
+                  ") is more than a third of election_timeout (" + ms(election_timeout) +
+                  "); lower it, or raise election_timeout to " + ms(3 * heartbeat_interval) + " or more");
+}
+
 class RaftPlugin final : public Plugin {
  public:
   static constexpr std::string_view kId = "raft", kVersion = "0.1.0";
   static std::span<const chr_config_key> schema() { return kSchema; }
+  static Status validate(std::string_view json) {
+    return check_intervals(json_integer(json, "heartbeat_interval").value_or(kHeartbeatInterval),
+                           json_integer(json, "election_timeout").value_or(kElectionTimeout));
+  }
 
   explicit RaftPlugin(Host host) { services_.host = host; }
 
@@ -160,8 +177,8 @@ Result<Progress> RaftPlugin::start(uint64_t) {
   services_.seed = host.random_u64();
   const uint32_t shards = host.shard_count();
   Settings& settings = services_.settings;
-  settings.election_timeout = static_cast<Nanos>(host.config_int("election_timeout", 3'000'000'000));
-  settings.heartbeat_interval = static_cast<Nanos>(host.config_int("heartbeat_interval", 150'000'000));
+  settings.election_timeout = static_cast<Nanos>(host.config_int("election_timeout", kElectionTimeout));
+  settings.heartbeat_interval = static_cast<Nanos>(host.config_int("heartbeat_interval", kHeartbeatInterval));
   settings.max_append_bytes = static_cast<uint64_t>(host.config_int("max_append", 1 << 20));
   settings.max_inflight_bytes = static_cast<uint64_t>(host.config_int("max_inflight", 16 << 20));
   settings.max_uncommitted_bytes = static_cast<uint64_t>(host.config_int("max_uncommitted", 16 << 20));
@@ -170,9 +187,8 @@ Result<Progress> RaftPlugin::start(uint64_t) {
   settings.snapshot_bytes = static_cast<uint64_t>(host.config_int("snapshot_interval", 64 << 20));
   settings.leader_balance = static_cast<Nanos>(host.config_int("leader_balance", 30'000'000'000));
   settings.trim_hold = static_cast<Nanos>(host.config_int("trim_hold", 60'000'000'000));
-  if (settings.heartbeat_interval * 3 > settings.election_timeout)
-    return fail(Code::kInvalidArgument,
-                "raft.heartbeat_interval must be less than a third of raft.election_timeout");
+  CHRONIK_CHECK(check_intervals(static_cast<int64_t>(settings.heartbeat_interval),
+                                static_cast<int64_t>(settings.election_timeout)));
   define_metrics();
   for (uint32_t i = 0; i < shards; ++i) shards_.push_back(std::make_unique<Shard>(&services_, i));
   services_.beats.start({host.random_u64() | 1, shards, 4 * settings.heartbeat_interval});

@@ -17,7 +17,10 @@ struct Address {
 // Splits "host:port" or "[v6]:port"; the host's schema has checked its form.
 Address parse_address(std::string_view text);
 
-// The [kafka] table as JSON: a wildcard in listen needs advertise, as no client can connect to a wildcard.
+// Whether clients can be told this address.
+Status validate_advertised(std::string_view text);
+
+// The [kafka] table as JSON: what no client could connect to. A wildcard in listen needs advertise.
 Status validate_listeners(std::string_view json);
 
 }  // namespace chronik::kafka

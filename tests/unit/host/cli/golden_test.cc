@@ -35,8 +35,8 @@ class Golden : public ::testing::TestWithParam<Case> {
   // A folder of a few exhibits, so that new ones do not change the goldens.
   Golden() {
     for (const char* name :
-         {"museum-crash-on-create", "museum-crash-on-load", "museum-good", "museum-major2",
-          "museum-missing-service", "museum-null-function", "museum-retry", "museum-text"}) {
+         {"museum-crash-on-create", "museum-crash-on-load", "museum-crash-on-validate", "museum-good",
+          "museum-major2", "museum-missing-service", "museum-null-function", "museum-retry", "museum-text"}) {
       const std::string file = std::string(name) + ".so";
       fs::create_symlink(fs::path(CHRONIK_MUSEUM_DIR) / file, plugins_.path() / file);
     }
@@ -89,6 +89,9 @@ INSTANTIATE_TEST_SUITE_P(
              {"start", "--config", "good.toml", "--set", "plugins=museum-good,museum-crash-on-load"}},
         Case{"start-crash-on-create",
              {"start", "--config", "good.toml", "--set", "plugins=museum-crash-on-create"}},
+        Case{"check-crash-on-validate",
+             {"check", "--config", "good.toml", "--set", "plugins=museum-crash-on-validate", "--set",
+              "log.lvl=debug"}},
         Case{"check-null-function",
              {"check", "--config", "good.toml", "--set", "retry.plugin=museum-null-function", "--set",
               "plugins=museum-good", "--set", "museum.retries=11"}},

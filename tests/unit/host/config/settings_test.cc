@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "host/config/host_schema.h"
 #include "host/config/print.h"
 
@@ -166,6 +168,25 @@ TEST(Peers, WhatIsWrong) {
       Fixture("node_id = 1\n[[peer]]\nid = 1\nraft = \"a:1\"\n[[peer]]\nid = 1\nraft = \"a:1\"\n").messages();
   EXPECT_NE(two.find("two peers have the id 1"), std::string::npos);
   EXPECT_NE(two.find("have the same address a:1"), std::string::npos);
+}
+
+// One mistake, one error: where the id of an entry is wrong, whether one of them is this node is not known.
+TEST(Peers, OneMistakeOneError) {
+  const std::string three =
+      "[[peer]]\nid = 1\nraft = \"a:1\"\n[[peer]]\nid = 2\nraft = \"b:1\"\n[[peer]]\nid = ";
+  const auto count = [](Fixture f) {
+    const std::string text = f.messages();
+    return std::ranges::count(text, '\n');
+  };
+  EXPECT_EQ(count(Fixture("node_id = 3\n" + three + "2\nraft = \"c:1\"\n")), 1) << "two of one id";
+  EXPECT_EQ(count(Fixture("node_id = 3\n" + three + "\"3\"\nraft = \"c:1\"\n")), 1)
+      << "an id that is no number";
+  EXPECT_EQ(count(Fixture("node_id = 3\n" + three + "3\nraft = \"c\"\n")), 1) << "its own without a port";
+  EXPECT_EQ(count(Fixture("node_id = 3\n" + three + "4\nraft = \"c:1\"\n")), 1) << "it is none of them";
+  EXPECT_EQ(count(Fixture("node_id = 2\n" + three + "2\nraft = \"c:1\"\n[[peer]]\nid = 2\nraft = \"d:1\"\n")),
+            2);
+  EXPECT_EQ(count(Fixture(three + "3\nraft = \"c\"\n")), 2) << "no node_id, and no port";
+  EXPECT_EQ(count(Fixture("node_id = 3\n", {{"CHRONIK_PEER", "1@a:1,2@b:1,2@c:1"}})), 1);
 }
 
 TEST(Peers, AClusterOfThree) {
