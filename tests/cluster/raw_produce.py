@@ -9,18 +9,7 @@ import struct
 import threading
 import time
 
-_TABLE = []
-for _n in range(256):
-    for _ in range(8):
-        _n = (_n >> 1) ^ 0x82f63b78 if _n & 1 else _n >> 1
-    _TABLE.append(_n)
-
-
-def crc32c(data):
-    crc = 0xffffffff
-    for byte in data:
-        crc = _TABLE[(crc ^ byte) & 0xff] ^ (crc >> 8)
-    return crc ^ 0xffffffff
+from crc32c import crc32c
 
 
 def varint(value):

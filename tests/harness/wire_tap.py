@@ -14,30 +14,13 @@ import socket
 import struct
 import threading
 
+from crc32c import crc32c
+
 SNAP = 1024
 ETH_P_IP = 0x0800
 SO_ATTACH_FILTER, SO_RCVBUFFORCE, SO_TIMESTAMPNS, SOL_PACKET, PACKET_STATISTICS = 26, 33, 35, 263, 6
 FRAME_HEAD = 16  # length, channel, checksum of what follows, checksum of the head
 PRE_VOTE = 1     # MessageType::kPreVote
-
-
-def crc32c_table():
-    table = []
-    for i in range(256):
-        for _ in range(8):
-            i = i >> 1 ^ (0x82F63B78 if i & 1 else 0)
-        table.append(i)
-    return table
-
-
-TABLE = crc32c_table()
-
-
-def crc32c(data):
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc = TABLE[(crc ^ byte) & 0xFF] ^ crc >> 8
-    return crc ^ 0xFFFFFFFF
 
 
 def frames(segment):

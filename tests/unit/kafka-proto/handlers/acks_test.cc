@@ -5,7 +5,26 @@
 namespace chronik::kafka::testing {
 namespace {
 
-class AcksTest : public ReplicationTest {};
+class AcksTest : public ReplicationTest {
+ protected:
+  // A topic whose batches wait for three copies, which nobody makes yet.
+  void add_waiting() {
+    add("t", "3");
+    broker.consensus.hold_copies(true);
+  }
+  void send_waiting() {
+    const std::string records = broker.batch();
+    client.send<Produce>(9, produce_request("t", 0, records));
+    look_again();
+    EXPECT_FALSE(client.next_frame().has_value());
+  }
+  void time_out(ProduceRequest request) {
+    request.timeout_ms = 200;
+    client.send<Produce>(9, request);
+    broker.host.advance(milliseconds(200));
+    EXPECT_EQ(only(client.receive<Produce>(9)).error_code, ErrorCode::kRequestTimedOut);
+  }
+};
 using Ids = std::vector<int32_t>;
 
 TEST_F(AcksTest, TooFewInSyncAreRefusedBeforeAnythingIsAppended) {
@@ -23,40 +42,25 @@ TEST_F(AcksTest, TooFewInSyncAreRefusedBeforeAnythingIsAppended) {
 }
 
 TEST_F(AcksTest, MoreThanAMajorityIsWaitedForUntilAReplicaIsMissing) {
-  add("t", "3");
-  broker.consensus.hold_copies(true);
-  const std::string records = broker.batch();
-  client.send<Produce>(9, produce_request("t", 0, records));
-  look_again();
-  EXPECT_FALSE(client.next_frame().has_value());
+  add_waiting();
+  send_waiting();
   broker.set_link(3, false);
   EXPECT_EQ(only(client.receive<Produce>(9)).error_code, ErrorCode::kNotEnoughReplicasAfterAppend);
   EXPECT_EQ(broker.consensus.group(broker.group("t")).log_end, 1);
 }
 
 TEST_F(AcksTest, MoreThanAMajorityTimesOutWhileAllAreThere) {
-  add("t", "3");
-  broker.consensus.hold_copies(true);
+  add_waiting();
   const std::string records = broker.batch();
-  ProduceRequest request = produce_request("t", 0, records);
-  request.timeout_ms = 200;
-  client.send<Produce>(9, request);
-  broker.host.advance(milliseconds(200));
-  EXPECT_EQ(only(client.receive<Produce>(9)).error_code, ErrorCode::kRequestTimedOut);
+  time_out(produce_request("t", 0, records));
 }
 
 // The client's first attempt has timed out; what it is told of the second is a promise.
 TEST_F(AcksTest, ARepeatIsAsSafeAsTheFirstAttemptWasToBe) {
-  add("t", "3");
-  broker.consensus.hold_copies(true);
+  add_waiting();
   const std::string records = broker.batch({.producer = 5, .epoch = 0, .sequence = 0});
-  ProduceRequest request = produce_request("t", 0, records);
-  request.timeout_ms = 200;
-  client.send<Produce>(9, request);
-  broker.host.advance(milliseconds(200));
-  EXPECT_EQ(only(client.receive<Produce>(9)).error_code, ErrorCode::kRequestTimedOut);
-  request.timeout_ms = 10'000;
-  const int32_t again = client.send<Produce>(9, request);
+  time_out(produce_request("t", 0, records));
+  const int32_t again = client.send<Produce>(9, produce_request("t", 0, records));
   look_again();
   EXPECT_FALSE(client.next_frame().has_value());
   EXPECT_EQ(only(broker.client().call<Produce>(9, produce_request("t", 0, records, 1))).base_offset, 0);
@@ -97,12 +101,8 @@ TEST_F(AcksTest, ARepeatWaitsForCopiesThatNoAppendWaitsFor) {
 
 // Three replicas become two while an append waits for three copies.
 TEST_F(AcksTest, WhoLeavesIsNotWaitedFor) {
-  add("t", "3");
-  broker.consensus.hold_copies(true);
-  const std::string records = broker.batch();
-  client.send<Produce>(9, produce_request("t", 0, records));
-  look_again();
-  EXPECT_FALSE(client.next_frame().has_value());
+  add_waiting();
+  send_waiting();
   broker.consensus.set_member(broker.group("t"), {2, 0, 9, 9, 0, broker.host.now_ns()});
   AlterPartitionReassignmentsRequest request;
   request.timeout_ms = 1'000;
