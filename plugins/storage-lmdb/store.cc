@@ -268,7 +268,18 @@ void Store::after_commit(const Batch& batch, const Transaction::Effect& effect, 
   host_.observe(metrics_.commit_seconds, static_cast<double>(now - started_ns) * 1e-9);
   host_.add(metrics_.written, static_cast<double>(bytes));
   host_.set(metrics_.groups, static_cast<double>(groups_.count()));
+  note_sizes();
   note_leases();
+}
+
+uint64_t Store::used_bytes() const {
+  return space_->live_bytes() - std::min(space_->live_bytes(), groups_.gone_bytes());
+}
+
+void Store::note_sizes() {
+  host_.set(metrics_.used, static_cast<double>(used_bytes()));
+  host_.set(metrics_.gone, static_cast<double>(groups_.gone_bytes()));
+  host_.set(metrics_.file, static_cast<double>(space_->file_bytes()));
 }
 
 void Store::complete(const Batch& batch, const Verdicts& verdicts) {
@@ -445,7 +456,7 @@ chr_status Store::usage(chr_storage_usage* out) {
   if (!space_) return CHR_E_UNAVAILABLE;
   const std::lock_guard lock(mutex_);
   out->full = full_ ? 1 : 0;
-  out->used_bytes = space_->live_bytes() - std::min(space_->live_bytes(), groups_.gone_bytes());
+  out->used_bytes = used_bytes();
   out->file_bytes = space_->file_bytes();
   out->capacity_bytes = space_->capacity();
   return CHR_OK;

@@ -48,7 +48,7 @@ class Store {
   };
   using Verdicts = std::vector<Verdict>;
   struct Metrics {
-    uint64_t commits, commit_seconds, written, overdue, waiting, groups;
+    uint64_t commits, commit_seconds, written, overdue, waiting, groups, used, gone, file;
   };
 
   Status open();
@@ -110,6 +110,9 @@ class Store {
   void note_room(const Batch& batch, Growth growth);
   void note_full(bool full);
   void note_leases();
+  void note_sizes();
+  // What is live, without what is gone and lies in the file.
+  uint64_t used_bytes() const;
   // Runs fn in the lane of reads; fn completes the token.
   template <class F>
   chr_status on_blocking(F fn, chr_error* error);

@@ -40,7 +40,12 @@ void Store::define_metrics() {
       host_.gauge("chronik_storage_overdue_leases", "Leases on pages that are held past their age."),
       host_.gauge("chronik_storage_waiting_bytes",
                   "Freed bytes that cannot be used again before a lease ends."),
-      host_.gauge("chronik_storage_groups", "Logs that the store holds: of partitions and of __meta.")};
+      host_.gauge("chronik_storage_groups", "Logs that the store holds: of partitions and of __meta."),
+      host_.gauge("chronik_storage_used_bytes",
+                  "What the store holds, with its overhead; without what is gone."),
+      host_.gauge("chronik_storage_gone_bytes",
+                  "What was trimmed or deleted and lies in the file until its pages are needed, roughly."),
+      host_.gauge("chronik_storage_file_bytes", "Size of the data file.")};
 }
 
 Status Store::recover() {
@@ -65,6 +70,7 @@ Status Store::recover() {
   }
   for (auto& [id, bytes] : records) CHRONIK_CHECK(recover_record(id, {bytes.size(), bytes.data()}));
   host_.set(metrics_.groups, static_cast<double>(groups_.count()));
+  note_sizes();
   return {};
 }
 

@@ -199,6 +199,7 @@ Status Store::purge(uint64_t* spoiler) {
   CHRONIK_CHECK(contain([&] { return transaction.commit(*space_); }));
   generations_->freed(transaction.effect().freed, space_->live_bytes(), host_.now_ns());
   supply_->removed(transaction.effect().rows_removed);
+  note_sizes();
   return {};
 }
 
