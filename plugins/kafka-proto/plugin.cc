@@ -11,6 +11,7 @@
 #include "kafka-proto/server/elections.h"
 #include "kafka-proto/server/listen.h"
 #include "kafka-proto/server/producer_ids.h"
+#include "kafka-proto/server/turns.h"
 
 namespace chronik::kafka {
 namespace {
@@ -110,6 +111,7 @@ Result<Progress> KafkaPlugin::start(uint64_t) {
   for (uint32_t shard = 0; shard < host.shard_count(); ++shard) {
     broker_.connections.push_back(std::make_unique<ConnectionSet>());
     broker_.codecs.push_back(std::make_unique<Codecs>());
+    broker_.turns.push_back(std::make_unique<Turns>(host, shard));
   }
   for (const ApiEntry& api : api_entries()) {
     broker_.metrics.durations.push_back(host.histogram("chronik_kafka_request_duration_seconds",

@@ -8,9 +8,6 @@
 #include <set>
 #include <utility>
 
-#include "kafka-proto/handlers/broker_configs.h"
-#include "kafka-proto/server/dynamic_configs.h"
-
 namespace chronik::kafka {
 namespace {
 
@@ -168,15 +165,14 @@ ConfigProblem ConfigChanges::check_node(std::string_view name) const {
 }
 
 // To remove what was never set is no error, and Kafka's tools do so.
-ConfigProblem ConfigChanges::check_dynamic(const Catalog& catalog, const WantedConfigs& wanted) const {
-  Texts texts;
-  const std::vector<BrokerConfigRow> known = broker_config_rows(broker_, texts);
+ConfigProblem ConfigChanges::check_dynamic(const Catalog& catalog, const WantedConfigs& wanted) {
+  if (known_.empty()) known_ = broker_config_rows(broker_, texts_);
   std::vector<std::string_view> fixed;
   bool changes = false;
   for (const WantedConfig& config : wanted.configs) {
     if (config.operation == ConfigOperation::kDelete) continue;
     changes = true;
-    if (std::ranges::find(known, config.name, &BrokerConfigRow::name) == known.end())
+    if (std::ranges::find(known_, config.name, &BrokerConfigRow::name) == known_.end())
       return {ErrorCode::kInvalidConfig, fmt::format("Unknown broker config name: {}", config.name)};
     if (find_dynamic_config(config.name) == nullptr) fixed.push_back(config.name);
   }
@@ -198,8 +194,8 @@ ConfigProblem ConfigChanges::add_broker(const Catalog& catalog, const WantedConf
     return problem;
   // However the request spells the id.
   const std::string node = wanted.name.empty() ? std::string() : std::to_string(broker_.host.node().id);
-  const DynamicConfigs::State state = broker_.dynamic_configs->read(catalog);
-  const DynamicConfigs::Values& set = wanted.name.empty() ? state.all : state.own;
+  if (!set_.has_value()) set_ = broker_.dynamic_configs->read(catalog);
+  const DynamicConfigs::Values& set = wanted.name.empty() ? set_->all : set_->own;
   std::set<std::string_view> named;
   for (const WantedConfig& config : wanted.configs) {
     named.insert(config.name);

@@ -13,7 +13,9 @@
 #include <vector>
 
 #include "kafka-proto/handlers/answers.h"
+#include "kafka-proto/handlers/broker_configs.h"
 #include "kafka-proto/server/call.h"
+#include "kafka-proto/server/dynamic_configs.h"
 
 namespace chronik::kafka {
 
@@ -66,13 +68,16 @@ class ConfigChanges {
   // Whether what is set on a topic then goes together.
   ConfigProblem check_together(const Values& values) const;
   ConfigProblem check_node(std::string_view name) const;
-  ConfigProblem check_dynamic(const Catalog& catalog, const WantedConfigs& wanted) const;
+  ConfigProblem check_dynamic(const Catalog& catalog, const WantedConfigs& wanted);
   void change_record(std::string_view node, std::string_view config, std::optional<std::string> value);
   std::string_view keep(std::string text) { return texts_.keep(std::move(text)); }
   void one_done();
 
   const Broker& broker_;
   Texts texts_;
+  // Of brokers, for all resources of a request: read where the first one is added.
+  std::vector<BrokerConfigRow> known_;
+  std::optional<DynamicConfigs::State> set_;
   std::deque<std::vector<chr_config_change>> changes_;
   std::vector<chr_topic_configs> topics_;
   std::vector<chr_record_change> records_;

@@ -213,7 +213,7 @@ void FetchJob::take(Read& read, Response::Partition& out) {
 }  // namespace
 
 void handle_fetch(Broker& broker, Call<Fetch> call) {
-  constexpr size_t kMostPartitions = 300'000;
+  constexpr size_t kMostPartitions = 50'000;  // each takes half a KiB while it is under way
   FetchScope scope = broker.fetch_sessions->begin(call.request(), call.version(), broker.host.unix_ms(),
                                                   static_cast<uint32_t>(broker.host.random_u64()));
   if (scope.error != ErrorCode::kNone) {

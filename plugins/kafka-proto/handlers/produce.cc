@@ -16,6 +16,10 @@ using Response = ProduceResponse;
 
 // More codec work than this in one turn leaves the shard.
 constexpr uint64_t kMostCodecBytesInTurn = 256 << 10;
+// Nor are more bytes than this looked at in one turn, but for the last batch. A request that has so many is
+// alone on its connection, so that nothing overtakes it.
+constexpr size_t kMostBytesInTurn = 8 << 20;
+static_assert(kMostBytesInTurn >= Connection::kMaxBytesUnderWay);
 // What all batches of a request may take uncompressed, in requests of the largest size.
 constexpr uint64_t kMostRequestsUncompressed = 4;
 
@@ -313,11 +317,14 @@ void leave_shard(const std::shared_ptr<ProduceJob>& job, const std::shared_ptr<P
 // On the connection's shard.
 void go_on(const std::shared_ptr<ProduceJob>& job) {
   uint64_t turn = std::min(kMostCodecBytesInTurn, job->codec_bytes_left);
+  size_t looked_at = 0;  // bytes
   for (; job->taken < job->asked.size(); ++job->taken) {
+    if (looked_at >= kMostBytesInTurn) return job->broker.host.post(job->call.shard(), [job] { go_on(job); });
     const Asked& asked = job->asked[job->taken];
     Response::Partition& out = job->response.responses[asked.row].partition_responses[asked.partition_row];
     const std::shared_ptr<Partition> partition = find_partition(*job, asked, out);
     if (partition == nullptr) continue;
+    looked_at += asked.partition->records.size();
     const uint64_t before = turn;
     Judged judged =
         judge(*job, *asked.partition, *partition->config(), codecs_of_this_shard(job->broker), &turn);

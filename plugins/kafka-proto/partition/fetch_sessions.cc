@@ -135,7 +135,7 @@ FetchScope FetchSessions::full(const FetchRequest& request, int16_t version, int
   if (request.session_id != 0) remove(request.session_id);
   if (request.session_epoch == kFinalEpoch) return scope;
   scope.session_ = create(version >= kFirstIdVersion, scope.targets.size(), now_ms, random);
-  if (scope.session_ == nullptr) return scope;  // the cache is full of sessions in use: go on without one
+  if (scope.session_ == nullptr) return scope;  // there is no room: go on without one
   const std::lock_guard lock(scope.session_->mutex_);
   scope.session_->targets_ = scope.targets;
   scope.session_id = scope.session_->id();
@@ -183,7 +183,7 @@ bool FetchSessions::count(FetchSession& session, size_t targets) {
   if (!sessions_.contains(session.id())) return true;  // it was removed meanwhile, and counts no more
   const size_t before = std::exchange(session.counted_, targets);
   targets_ += targets - before;
-  return targets <= before || targets_ <= kMostTargets;
+  return targets <= before || (targets <= kMostOfOne && targets_ <= kMostTargets);
 }
 
 std::shared_ptr<FetchSession> FetchSessions::find(int32_t id) {
@@ -219,7 +219,7 @@ bool FetchSessions::make_room(size_t targets, int64_t now_ms) {
 std::shared_ptr<FetchSession> FetchSessions::create(bool by_id, size_t targets, int64_t now_ms,
                                                     uint32_t random) {
   const std::lock_guard lock(mutex_);
-  if (!make_room(targets, now_ms)) return nullptr;
+  if (targets > kMostOfOne || !make_room(targets, now_ms)) return nullptr;
   auto id = static_cast<int32_t>(random & 0x7fffffff);
   while (id == 0 || sessions_.contains(id)) id = id == INT32_MAX ? 1 : id + 1;
   auto session = std::make_shared<FetchSession>(id, by_id);

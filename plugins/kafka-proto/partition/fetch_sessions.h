@@ -3,7 +3,8 @@
 //
 // Any shard; the cache and each session have a lock of their own, held for lookups and bookkeeping only. The
 // cache is bounded in sessions and in partitions over all sessions: a client that finds no room is served
-// without a session.
+// without a session. So is one that asks for very many partitions: each Fetch of a session costs as much as
+// it has partitions, however short it is.
 #pragma once
 
 #include <chronik/abi.h>
@@ -80,6 +81,7 @@ class FetchScope {
 class FetchSessions {
  public:
   static constexpr size_t kMostTargets = 200'000;  // over all sessions
+  static constexpr size_t kMostOfOne = 10'000;
 
   explicit FetchSessions(size_t most) : most_(most) {}
 

@@ -24,8 +24,8 @@ struct ApiEntry {
   int16_t max_version;
   int16_t listed_min;  // what ApiVersions says; lower than min_version only for Produce (KAFKA-18659)
   Company company;
-  // Decodes the body and calls the handler. An error: the body is malformed.
-  Status (*run)(Broker& broker, InFlight&& in_flight);
+  // Decodes the body and calls the handler. How much it names (Reader), or an error: the body is malformed.
+  Result<size_t> (*run)(Broker& broker, InFlight&& in_flight);
 
   bool serves(int16_t version) const { return version >= min_version && version <= max_version; }
 };
@@ -35,14 +35,15 @@ template <class Api, void (*Handle)(Broker&, Call<Api>), int16_t Min, int16_t Ma
           Company With = Company::kThoseBehind>
 constexpr ApiEntry api_entry() {
   static_assert(Min >= Api::Request::kMinVersion && Max <= Api::Request::kMaxVersion && Min <= Max);
-  return {Api::kApi, Min, Max, ListedMin, With, [](Broker& broker, InFlight&& in_flight) -> Status {
+  return {Api::kApi, Min, Max, ListedMin, With, [](Broker& broker, InFlight&& in_flight) -> Result<size_t> {
             Result<typename Api::Request> request = Api::Request::decode(in_flight.body, in_flight.version);
             if (!request) {
               // The request is answered by the end of its connection; see Connection::open.
               return std::unexpected(std::move(request).error());
             }
+            const size_t named = in_flight.body.spent();
             Handle(broker, Call<Api>(Answer(broker, std::move(in_flight)), std::move(*request)));
-            return {};
+            return named;
           }};
 }
 

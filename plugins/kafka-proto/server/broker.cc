@@ -7,6 +7,7 @@
 #include "kafka-proto/server/dynamic_configs.h"
 #include "kafka-proto/server/elections.h"
 #include "kafka-proto/server/producer_ids.h"
+#include "kafka-proto/server/turns.h"
 
 namespace chronik::kafka {
 

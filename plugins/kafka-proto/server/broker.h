@@ -32,6 +32,7 @@ class Elections;
 class FetchSessions;
 class PartitionDirectory;
 class ProducerIds;
+class Turns;
 struct ApiEntry;
 
 // The keys of the [kafka] table.
@@ -83,6 +84,7 @@ struct Broker {
   // One per shard, each touched on its shard only.
   std::vector<std::unique_ptr<Codecs>> codecs;
   std::vector<std::unique_ptr<ConnectionSet>> connections;
+  std::vector<std::unique_ptr<Turns>> turns;
   std::unique_ptr<DynamicConfigs> dynamic_configs;
   std::unique_ptr<PartitionDirectory> partitions;
   std::unique_ptr<FetchSessions> fetch_sessions;

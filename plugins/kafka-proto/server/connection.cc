@@ -7,6 +7,7 @@
 
 #include "kafka-proto/server/api_entry.h"
 #include "kafka-proto/server/broker.h"
+#include "kafka-proto/server/turns.h"
 
 namespace chronik::kafka {
 namespace {
@@ -15,6 +16,8 @@ constexpr uint64_t kSmallestFrame = 10;  // key, version, correlation id, client
 // Of answers behind one that is not there yet; above it, no request is started. Hundreds of connections wait
 // at once when followers are slow.
 constexpr uint64_t kMaxBytesHeld = 256 << 10;
+// Of a request without records: a Reader takes no more names than that.
+constexpr uint64_t kMaxBytesOfNames = Reader::kDefaultBudget;
 
 bool begins_with(Bytes bytes, std::string_view text) {
   return bytes.size() >= text.size() && std::memcmp(bytes.data(), text.data(), text.size()) == 0;
@@ -40,6 +43,13 @@ Connection::Connection(Broker& broker, ConnectionSet& set, chr_conn* conn, std::
       peer_(std::move(peer)),
       place_(set.add(this)) {
   broker_.host.add(broker_.metrics.connections);
+}
+
+// What a request whose size and API these are may have.
+uint64_t Connection::most_bytes(const uint8_t* prefix) const {
+  const bool has_records = load_key(prefix + kFramePrefix) == static_cast<int16_t>(ApiKey::kProduce);
+  return has_records ? broker_.config.max_request_bytes
+                     : std::min<uint64_t>(broker_.config.max_request_bytes, kMaxBytesOfNames);
 }
 
 // Whether the frame that stands first must wait until others are answered, or read by the client.
@@ -73,9 +83,21 @@ uint64_t Connection::data(chr_slice bytes, uint64_t* need) {
                          static_cast<int32_t>(size), kSmallestFrame, broker_.config.max_request_bytes));
       break;
     }
+    *need = kFramePrefix + sizeof(int16_t);  // the API says more
+    if (left < *need) break;
+    if (size > most_bytes(at)) {
+      refuse(fmt::format("a request of {} bytes that is no Produce; allowed are {}", size, kMaxBytesOfNames));
+      break;
+    }
     *need = kFramePrefix + size;
     if (left < kFramePrefix + size) break;
     if (must_wait(Bytes(at + kFramePrefix, size))) {
+      pause();
+      break;
+    }
+    Turns& turns = *broker_.turns[shard_];
+    if (!turns.take(size, &turn_)) {
+      if (!std::exchange(awaits_turn_, true)) turns.wait(self);
       pause();
       break;
     }
@@ -97,13 +119,18 @@ void Connection::pause() {
 
 // The host calls data() again, which looks anew whether what stands there may start.
 void Connection::resume() {
-  if (conn_ == nullptr || !paused_ || winding_down_ || held_) return;
+  if (conn_ == nullptr || !paused_ || winding_down_ || held_ || awaits_turn_) return;
   if (bytes_held_ >= kMaxBytesHeld || bytes_unread() >= kMaxBytesUnread) return;
   paused_ = false;
   broker_.net->resume(broker_.host.self(), conn_);
 }
 
 void Connection::drained() { resume(); }
+
+void Connection::begin_turn() {
+  awaits_turn_ = false;
+  resume();
+}
 
 void Connection::hold(bool held) {
   held_ = held;
@@ -151,8 +178,10 @@ void Connection::start(chr_slice frame) {
   in_flight.client_id = request->header.client_id.value_or(std::string_view());
   in_flight.frame = Lease::share(frame.lease);
   in_flight.body = request->body;
-  const Status status = api->run(broker_, std::move(in_flight));
-  if (!status) refuse(status.error().message);
+  const uint64_t began_ns = slots_.back().started_ns;
+  const Result<size_t> named = api->run(broker_, std::move(in_flight));
+  broker_.turns[shard_]->took(broker_.host.now_ns() - began_ns, named.value_or(0));
+  if (!named) refuse(named.error().message);
 }
 
 // Clients probe with ApiVersions, whose version 0 every one of them can read and which names the versions to

@@ -6,6 +6,7 @@
 // for one before them; then it stops reading. Only Produce and ApiVersions start before what stands before
 // them is answered, as what the others say may not be true any more by then; a Fetch is under way alone,
 // since its answer is large and leans on pages of the store. Answers may come from any shard in any order.
+// Where requests kept the shard for long, the next one waits for its turn (Turns).
 // Hostile input (sizes, headers, HTTP or TLS) is answered or logged with the peer's address, and ends the
 // connection.
 #pragma once
@@ -42,6 +43,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   uint64_t data(chr_slice bytes, uint64_t* need);
   void drained();
   void closed();
+  // On its shard: a frame that waited for this turn may start.
+  void begin_turn();
 
   bool open() const { return conn_ != nullptr; }
   uint32_t shard() const { return shard_; }
@@ -70,6 +73,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     std::optional<OutFrame> frame;
   };
 
+  uint64_t most_bytes(const uint8_t* prefix) const;
   bool must_wait(Bytes frame) const;
   uint64_t bytes_unread() const;
   bool starts_like_kafka(Bytes bytes);
@@ -93,6 +97,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool greeted_ = false;     // the first bytes looked like Kafka
   bool paused_ = false;
   bool held_ = false;
+  bool awaits_turn_ = false;
+  uint64_t turn_ = 0;  // in which it started a request
   bool winding_down_ = false;
   std::function<void()> aborted_;
   std::list<Connection*>::iterator place_;  // in set_

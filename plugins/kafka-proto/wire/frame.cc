@@ -66,7 +66,8 @@ Writer begin_request(const ApiInfo& api, int16_t version, int32_t correlation_id
 }
 
 Result<InResponse> open_response(Bytes frame, const ApiInfo& api, int16_t version) {
-  InResponse response{.correlation_id = 0, .body = Reader(frame)};
+  // What a server says may be as long as it likes.
+  InResponse response{.correlation_id = 0, .body = Reader(frame, SIZE_MAX)};
   CHRONIK_TRY(const auto header, ResponseHeader::decode(response.body, api.response_header_version(version)));
   response.correlation_id = header.correlation_id;
   return response;

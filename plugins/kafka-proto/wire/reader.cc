@@ -44,7 +44,7 @@ Error Reader::error(std::string_view what) const {
       text += value + " spare bytes after a tagged field";
       break;
     case Problem::kBudget:
-      text += value + " elements exceed the memory allowed for one message";
+      text += value + " elements or bytes are more than one request may name: ask for less at once";
       break;
   }
   return Error{Code::kCorrupt, std::move(text)};
@@ -108,12 +108,16 @@ int64_t Reader::array_count(const char* field, bool compact, bool null_allowed, 
     fail(Problem::kTooMany, field, count);
     return -1;
   }
-  if (count > array_budget_ / in_memory) {
+  return spend(field, count, in_memory + kOfElement) ? n : -1;
+}
+
+bool Reader::spend(const char* field, uint64_t count, size_t each) {
+  if (count > left_ / each) {
     fail(Problem::kBudget, field, count);
-    return -1;
+    return false;
   }
-  array_budget_ -= count * in_memory;
-  return n;
+  left_ -= count * each;
+  return true;
 }
 
 std::string_view Reader::string(const char* field, bool compact) {
@@ -127,6 +131,7 @@ std::optional<std::string_view> Reader::nullable_string(const char* field, bool 
     fail(Problem::kTooLong, field, static_cast<uint64_t>(n));
     return std::string_view();
   }
+  if (!spend(field, static_cast<uint64_t>(n), 1)) return std::string_view();
   const std::string_view value(reinterpret_cast<const char*>(at_), static_cast<size_t>(n));
   at_ += n;
   return value;
@@ -153,9 +158,11 @@ bool Reader::present(const char* field) { return int8(field) >= 0 && ok(); }
 
 uint32_t Reader::tag_count() {
   const uint32_t count = uvarint("tagged fields");
-  if (count <= remaining() / 2) return count;  // a number and a size are at least a byte each
-  fail(Problem::kTooMany, "tagged fields", count);
-  return 0;
+  if (count > remaining() / 2) {  // a number and a size are at least a byte each
+    fail(Problem::kTooMany, "tagged fields", count);
+    return 0;
+  }
+  return spend("tagged fields", count, kOfTag) ? count : 0;
 }
 
 Reader::Tag Reader::open_tag() {

@@ -74,6 +74,16 @@ TEST_F(FetchBoundsTest, APartitionThatIsNamedOftenIsReadOnce) {
   EXPECT_NE(only(response).records.size(), 0u);
 }
 
+TEST_F(FetchBoundsTest, MorePartitionsThanAFetchMayHaveEndTheConnection) {
+  const FetchResponse most = client.call<Fetch>(11, request(all(50'000), 1 << 20, 1));
+  EXPECT_EQ(most.responses.at(0).partitions.size(), 50'000u);
+  client.send<Fetch>(11, request(all(50'001), 1 << 20, 1));
+  broker.host.run();
+  EXPECT_FALSE(client.open());
+  EXPECT_EQ(broker.host.logs().back().message,
+            "closed a connection: a Fetch of 50001 partitions; allowed are 50000");
+}
+
 TEST_F(FetchBoundsTest, FewReadsAreUnderWayAtATime) {
   constexpr int32_t kPartitions = 100;
   fill(kPartitions, 100);

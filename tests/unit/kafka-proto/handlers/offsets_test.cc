@@ -195,11 +195,10 @@ TEST_F(OffsetsTest, EpochsEndWhereTheNextBegins) {
   EXPECT_EQ(end_of(1, -1, 4, "x").error_code, ErrorCode::kUnknownTopicOrPartition);
 }
 
-// What would have an answer beyond its bound ends: before it is read where it takes too much memory itself.
+// More partitions than a request may name end the connection before any is looked at.
 class OffsetsTooManyTest : public ::testing::Test {
  protected:
-  template <class Row>
-  static constexpr auto kMany = static_cast<int32_t>(AnswerRoom::kMostBytes / sizeof(Row) + 1);
+  static constexpr int32_t kMany = 130'000;
   OffsetsTooManyTest() {
     broker.consensus.place = [](std::string_view) { return 1u; };
     broker.start();
@@ -212,9 +211,7 @@ class OffsetsTooManyTest : public ::testing::Test {
     broker.host.run();
     EXPECT_FALSE(client.open());
     const std::string& why = broker.host.logs().back().message;
-    EXPECT_TRUE(why.find("ask for less at once") != std::string::npos ||
-                why.find("exceed the memory allowed for one message") != std::string::npos)
-        << why;
+    EXPECT_NE(why.find("ask for less at once"), std::string::npos) << why;
   }
 
   TestBroker broker{{.shards = 2, .start = false}};
@@ -225,7 +222,7 @@ TEST_F(OffsetsTooManyTest, ListOffsets) {
   request.topics.resize(2);
   request.topics[0].name = "t";
   request.topics[1].name = "u";
-  for (int32_t i = 0; i < kMany<ListOffsetsResponse::Partition>; ++i) {
+  for (int32_t i = 0; i < kMany; ++i) {
     auto& partition = request.topics[0].partitions.emplace_back();
     partition.partition_index = i;
     partition.timestamp = kLatest;
@@ -238,8 +235,7 @@ TEST_F(OffsetsTooManyTest, OffsetForLeaderEpoch) {
   request.topics.resize(2);
   request.topics[0].topic = "t";
   request.topics[1].topic = "u";
-  for (int32_t i = 0; i < kMany<OffsetForLeaderEpochResponse::Partition>; ++i)
-    request.topics[0].partitions.emplace_back().partition = i;
+  for (int32_t i = 0; i < kMany; ++i) request.topics[0].partitions.emplace_back().partition = i;
   expect_end<OffsetForLeaderEpoch>(2, request);
 }
 

@@ -362,6 +362,31 @@ TEST_F(ProduceTest, MuchWorkOfCodecsLeavesTheShard) {
   EXPECT_EQ(last.responses.at(0).partition_responses.at(1).base_offset, 0);
 }
 
+// Nor is a request of many large batches looked at in one go; what is behind it does not overtake it.
+TEST_F(ProduceTest, ManyBytesAreLookedAtInSeveralTurns) {
+  constexpr int32_t kPartitions = 4;
+  broker.add_topic("large", kPartitions, {{"max.message.bytes", "20000000"}});
+  const std::string records = broker.batch({.value_size = 9 << 20});
+  ProduceRequest request = produce_request("large", 0, records, 1);
+  while (request.topic_data[0].partition_data.size() < kPartitions) {
+    auto& more = request.topic_data[0].partition_data;
+    more.push_back(more[0]);
+    more.back().index = static_cast<int32_t>(more.size()) - 1;
+  }
+  client.send<Produce>(9, request);
+  const std::string small = broker.batch();
+  client.send<Produce>(9, produce_request("large", 0, small, 1));
+  EXPECT_EQ(broker.consensus.group(broker.group("large")).log_end, 0);
+  broker.host.run();
+  const auto rows = client.receive<Produce>(9).responses.at(0).partition_responses;
+  ASSERT_EQ(rows.size(), static_cast<size_t>(kPartitions));
+  for (const auto& row : rows) {
+    EXPECT_EQ(row.error_code, ErrorCode::kNone);
+    EXPECT_EQ(row.base_offset, 0);
+  }
+  EXPECT_EQ(only(client.receive<Produce>(9)).base_offset, 1);
+}
+
 TEST_F(ProduceTest, WhatIsCompressedAnewLeavesTheShardToo) {
   broker.add_topic("anew", 1, {{"compression.type", "gzip"}});
   const std::string records = broker.batch({.records = 10, .value_size = 50'000});

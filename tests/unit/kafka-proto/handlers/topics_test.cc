@@ -107,7 +107,7 @@ TEST_F(TopicsTest, RefusesAsKafkaDoes) {
 // The check of an assignment compares the replicas of a partition with one another: their number is looked at
 // first.
 TEST_F(TopicsTest, AnAssignmentOfManyBrokersIsRefusedAtOnce) {
-  for (const int32_t count : {33, 1'000'000}) {
+  for (const int32_t count : {33, 100'000}) {
     std::vector<int32_t> ids(static_cast<size_t>(count));
     std::iota(ids.begin(), ids.end(), 0);
     const CreateTopicsResponse response = create({assigned({{0, ids}})});

@@ -341,15 +341,28 @@ TEST(FetchSessionsTest, IdleSessionsMakeRoomAndBusyOnesDoNot) {
 TEST(FetchSessionsTest, PartitionsAreBoundedOverAll) {
   FetchSessions cache(1000);
   std::vector<std::string> names;
-  const size_t most = FetchSessions::kMostTargets;
-  const int32_t a = cache.begin(wanting(names, most - 10, 0, 0), 11, 0, 5).session_id;
-  EXPECT_NE(a, 0);
+  const size_t most = FetchSessions::kMostOfOne;
+  for (size_t all = most; all < FetchSessions::kMostTargets; all += most)
+    EXPECT_NE(cache.begin(wanting(names, most, 0, 0), 11, 0, 5).session_id, 0);
+  EXPECT_NE(cache.begin(wanting(names, most - 10, 0, 0), 11, 0, 5).session_id, 0);
   EXPECT_EQ(cache.begin(wanting(names, 11, 0, 0), 11, 0, 6).session_id, 0);
   const int32_t b = cache.begin(wanting(names, 5, 0, 0), 11, 0, 6).session_id;
   EXPECT_NE(b, 0);
   // One that grows beyond the bound ends; its room is free again.
   EXPECT_EQ(cache.begin(wanting(names, 20, b, 1), 11, 0, 0).error, ErrorCode::kFetchSessionIdNotFound);
   EXPECT_NE(cache.begin(wanting(names, 9, 0, 0), 11, 0, 6).session_id, 0);
+}
+
+// Each Fetch looks at all of them.
+TEST(FetchSessionsTest, PartitionsOfOneAreBounded) {
+  FetchSessions cache(1000);
+  std::vector<std::string> names;
+  const size_t most = FetchSessions::kMostOfOne;
+  EXPECT_EQ(cache.begin(wanting(names, most + 1, 0, 0), 11, 0, 5).session_id, 0);
+  const int32_t id = cache.begin(wanting(names, most, 0, 0), 11, 0, 5).session_id;
+  EXPECT_NE(id, 0);
+  EXPECT_EQ(cache.begin(wanting(names, most + 1, id, 1), 11, 0, 0).error, ErrorCode::kFetchSessionIdNotFound);
+  EXPECT_EQ(cache.size(), 0u);
 }
 
 TEST(FetchSessionsTest, EpochsRise) {

@@ -1,6 +1,8 @@
 // Connections: order of answers, backpressure, what hostile clients get, and the stop.
 #include <fmt/format.h>
 
+#include <deque>
+
 #include "server/broker_testing.h"
 
 namespace chronik::kafka::testing {
@@ -85,6 +87,67 @@ TEST_F(ConnectionTest, ALargeRequestThenSmallOnesWhileMuchIsUnderWay) {
   broker.host.run();
   for (int64_t i = 0; i < 4; ++i) EXPECT_EQ(only(client.receive<Produce>(9)).base_offset, i);
   EXPECT_FALSE(client.wire().paused());
+}
+
+// A request whose names keep the shard for long: 80,000 of them.
+MetadataRequest long_request() {
+  MetadataRequest request;
+  request.allow_auto_topic_creation = false;
+  request.topics.emplace(80'000);
+  for (auto& topic : *request.topics) topic.name = "no-such-topic";
+  return request;
+}
+
+TEST_F(ConnectionTest, OneLongRequestRunsATurn) {
+  std::vector<TestClient> clients;
+  for (int i = 0; i < 4; ++i) {
+    clients.push_back(broker.client());
+    clients.back().send<Metadata>(4, long_request());
+  }
+  EXPECT_FALSE(clients[0].wire().received.empty());
+  for (size_t i = 1; i < clients.size(); ++i) {
+    EXPECT_TRUE(clients[i].wire().received.empty());
+    EXPECT_TRUE(clients[i].wire().paused());
+  }
+  broker.host.run();
+  for (TestClient& client : clients) {
+    EXPECT_EQ(client.receive<Metadata>(4).topics.size(), 1u);
+    EXPECT_FALSE(client.wire().paused());
+  }
+}
+
+TEST_F(ConnectionTest, ASmallRequestDoesNotWaitBehindLongOnes) {
+  TestClient first = broker.client(), second = broker.client(), other = broker.client();
+  first.send<Metadata>(4, long_request());
+  second.send<Metadata>(4, long_request());
+  other.send<ApiVersions>(0, {});
+  EXPECT_FALSE(other.wire().received.empty());
+  const size_t answered = other.wire().received.size();
+  other.send<ApiVersions>(0, {});  // one in such a turn
+  EXPECT_EQ(other.wire().received.size(), answered);
+  EXPECT_TRUE(second.wire().received.empty());
+  broker.host.run();
+  EXPECT_EQ(other.wire().received.size(), 2 * answered);
+  EXPECT_FALSE(second.wire().received.empty());
+}
+
+TEST_F(ConnectionTest, AClientThatHangsUpBeforeItsTurn) {
+  TestClient first = broker.client(), second = broker.client();
+  first.send<Metadata>(4, long_request());
+  second.send<Metadata>(4, long_request());
+  second.wire().hang_up();
+  broker.host.run();
+  EXPECT_TRUE(second.wire().received.empty());
+}
+
+// What has no records is no larger than what it may name; a size says nothing before the API is known.
+TEST_F(ConnectionTest, LargeRequestsAreThoseWithRecords) {
+  expect_refused(be(99 << 20, 4) + header(3, 1, 1), "that is no Produce; allowed are 25165824");
+  TestClient client = broker.client();
+  client.wire().send(be(99 << 20, 4));
+  EXPECT_TRUE(client.open());
+  client.wire().send(header(0, 9, 1));
+  EXPECT_TRUE(client.open());
 }
 
 TEST_F(ConnectionTest, SoManyRequestsAndNoMoreAreUnderWay) {
@@ -284,7 +347,7 @@ TEST_F(ConnectionTest, HostileLengths) {
     expect_refused(be(size, 4), "a request of");
   // A large one that is allowed costs nothing before its bytes come.
   TestClient client = broker.client();
-  client.wire().send(be(90 << 20, 4) + "xyz");
+  client.wire().send(be(90 << 20, 4) + be(0, 2) + "z");
   EXPECT_TRUE(client.open());
   EXPECT_EQ(client.wire().unconsumed(), 7u);
 }
@@ -382,16 +445,30 @@ TEST_F(ConnectionTest, HangingUpInTheMiddleOfEverything) {
 TEST_F(ConnectionTest, AnAnswerThatIsTooLargeEndsItsConnectionByName) {
   TestClient client = broker.client();
   TestClient other = broker.client();
-  DescribeQuorumRequest request;
-  request.topics.emplace_back().topic_name = "t";
-  request.topics[0].partitions.resize(1'000'000);
-  client.send<DescribeQuorum>(0, request);
+  const std::string id = std::string(6600, '0') + "1";  // however many zeros stand before it
+  DescribeConfigsRequest request;
+  request.include_synonyms = request.include_documentation = true;
+  for (size_t i = 0; i < id.size(); ++i) {
+    auto& resource = request.resources.emplace_back();
+    resource.resource_type = 4;
+    resource.resource_name = std::string_view(id).substr(i);
+    resource.configuration_keys.reset();
+  }
+  std::deque<std::string> topics;
+  for (int i = 0; i < 1'100; ++i) {
+    broker.add_topic(topics.emplace_back(fmt::format("topic-{}", i)));
+    auto& resource = request.resources.emplace_back();
+    resource.resource_type = 2;
+    resource.resource_name = topics.back();
+    resource.configuration_keys.reset();
+  }
+  client.send<DescribeConfigs>(4, request);
   broker.host.run();
   EXPECT_FALSE(client.open());
   EXPECT_TRUE(client.wire().received.empty());
   const auto& line = broker.host.logs().back();
   EXPECT_EQ(line.message,
-            "closed a connection: the answer to a DescribeQuorumRequest would take more than 67108864 bytes "
+            "closed a connection: the answer to a DescribeConfigsRequest would take more than 67108864 bytes "
             "in memory or on the wire: ask for less at once");
   EXPECT_EQ(line.fields, "peer=192.0.2.7:50123");
   EXPECT_EQ(other.call<ApiVersions>(0, {}).error_code, ErrorCode::kNone);

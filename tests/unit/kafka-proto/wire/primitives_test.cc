@@ -182,10 +182,32 @@ TEST(Reader, ArraysStayWithinTheirBudget) {
   Reader generous(bytes);
   EXPECT_TRUE(generous.array("texts", false, false, 1, texts));
   EXPECT_EQ(texts.size(), 1000u);
-  Reader tight(bytes, 1000 * sizeof(std::string_view) - 1);
+  const size_t needed = 1000 * (sizeof(std::string_view) + Reader::kOfElement);
+  EXPECT_EQ(generous.spent(), needed);
+  Reader tight(bytes, needed - 1);
   EXPECT_FALSE(tight.array("texts", false, false, 1, texts));
-  EXPECT_EQ(tight.error("x").message,
-            "x: field texts: 1000 elements exceed the memory allowed for one message");
+  EXPECT_EQ(
+      tight.error("x").message,
+      "x: field texts: 1000 elements or bytes are more than one request may name: ask for less at once");
+}
+
+TEST(Reader, StringsAndTagsStayWithinTheirBudget) {
+  ByteVector text(2 + 1000, 0);
+  text[0] = 0x03;
+  text[1] = 0xe8;
+  Reader generous(text, 1000);
+  EXPECT_EQ(generous.string("name", false).size(), 1000u);
+  EXPECT_EQ(generous.spent(), 1000u);
+  Reader tight(text, 999);
+  EXPECT_TRUE(tight.string("name", false).empty());
+  EXPECT_FALSE(tight.ok());
+  const ByteVector tags = {2, 7, 0, 9, 0};
+  Reader few(tags, 2 * Reader::kOfTag);
+  few.skip_tags();
+  EXPECT_TRUE(few.ok());
+  Reader many(tags, 2 * Reader::kOfTag - 1);
+  many.skip_tags();
+  EXPECT_FALSE(many.ok());
 }
 
 TEST(Tags, UnknownOnesAreSkippedAndKnownOnesMustFit) {
