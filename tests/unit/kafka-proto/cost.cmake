@@ -57,7 +57,7 @@ cost_mutant(log_dirs_of_all handlers/describe_log_dirs.cc "*/DescribeLogDirs" st
       std::set<int32_t> wanted;
       for (size_t i = 0; i < hosted->partitions.size(); ++i) wanted.insert(static_cast<int32_t>(i));
     }")
-cost_mutant(resources_told_often handlers/describe_configs.cc "*.ResourcesDescribedAgainAndAgain" steps
+cost_mutant(resources_told_often handlers/describe_configs.cc "*.TopicsAgainAndAgain" steps
   "if (!told.emplace(resource.resource_type, resource.resource_name).second) continue;"
   "")
 cost_mutant(record_errors_of_each_batch handlers/produce.cc "*.RecordsThatFail" "bytes answered"
@@ -69,3 +69,19 @@ cost_mutant(leaders_sought_often handlers/metadata.cc "*.MetadataThatWaitsForLea
 cost_mutant(ids_told_often handlers/metadata.cc "*/Metadata" steps
   "const bool by_id = !is_zero(topic.topic_id);"
   "const bool by_id = false;")
+cost_mutant(brokers_told_often handlers/describe_configs.cc "*.BrokersAgainAndAgain" steps
+  "if (!told.emplace(resource.resource_type, resource.resource_name).second) continue;"
+  "if (!told.emplace(resource.resource_type, resource.resource_name).second &&
+        resource.resource_type == kTopicResource)
+      continue;")
+cost_mutant(broker_configs_compared handlers/config_changes.cc "*.ConfigsOfBrokers" steps
+  "    named.insert(config.name);"
+  "    if (std::ranges::count(wanted.configs, config.name, &WantedConfig::name) == 1) named.insert(config.name);")
+cost_mutant(features_compared handlers/update_features.cc "*/UpdateFeatures" steps
+  "    update->items.push_back({to_abi(asked.feature), asked.max_version_level, asked.upgrade_type, 0});"
+  "    if ([&] {
+          for (const chr_feature_update& item : update->items)
+            if (from_abi(item.name) == asked.feature) return false;
+          return true;
+        }())
+      update->items.push_back({to_abi(asked.feature), asked.max_version_level, asked.upgrade_type, 0});")

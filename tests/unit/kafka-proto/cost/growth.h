@@ -18,7 +18,8 @@ namespace chronik::kafka::testing {
 struct Seed {
   chr_uuid topic{};             // of the topic "t", which there is
   std::string records;          // of Produce
-  std::string_view name = "t";  // of topics
+  std::string_view name = "t";  // of topics and resources
+  int64_t resource_type = 2, config_operation = 2;
 
   std::string_view text(std::string_view path) const;
   int64_t number(std::string_view path) const;
