@@ -80,6 +80,7 @@ void PartitionDirectory::follow() {
   followed_ = !catalog.cluster_id().empty();
   if (catalog.version() != version_) publish(catalog);
   version_ = catalog.version();
+  current_.store(catalog.controller() >= 0, std::memory_order_relaxed);
   strays_.look();
   report_health();
   broker_.catalog_waits->changed();

@@ -3,6 +3,7 @@
 
 #include <chronik/blocking_lane.hpp>
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -83,6 +84,10 @@ class PartitionDirectory {
   // allows.
   BlockingLane& codec_lane() const { return *codec_lane_; }
 
+  // Any shard. Whether the members of partitions are as new as what the leader of the catalog said last; not
+  // while none is known.
+  bool is_current() const { return current_.load(std::memory_order_relaxed); }
+
   // Shard 0. Follows the catalog from now on.
   void start();
   // Shard 0. A link to another node came or went: the leaders here look at who is in sync.
@@ -134,6 +139,7 @@ class PartitionDirectory {
   const std::shared_ptr<BlockingLane> codec_lane_;
   const uint64_t brokers_metric_;
   uint64_t version_ = 0;  // of the catalog that map_ shows
+  std::atomic<bool> current_ = false;
   std::set<std::string> closing_groups_;
   Strays strays_;
   // Replicas that come back before their group of before is gone, by its name.

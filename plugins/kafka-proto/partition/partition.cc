@@ -339,6 +339,7 @@ void Partition::role(const chr_role* role) {
   term_ = role->term;
   set_known_leader(leads_now && !leader_ ? -1 : role->leader);
   if (leads_now) leading_since_ns_ = broker_.host.now_ns();
+  strays_since_ns_ = 0;
   look_at_replicas();
   pursue();
   if (lost) fail_waits();

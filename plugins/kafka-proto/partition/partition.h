@@ -99,8 +99,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   void links_changed() {
     if (leader_) look_at_replicas();
   }
-  // On the leader, where the catalog has a target: makes its nodes the members, and tells the directory once
-  // they are.
+  // On the leader: makes the nodes of the catalog's target the members, and tells the directory once they
+  // are; where there is no target, the replicas.
   void pursue();
   // done(OK): this node led when it was asked.
   void confirm_leadership(const std::function<void(chr_status, std::string_view)>& done);
@@ -211,6 +211,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
                        std::function<void(FoundOffset)> done);
 
   // ---- replicas.cc ----
+  bool strays_from(const std::vector<int32_t>& replicas);
   bool knows_leader() const { return known_leader_ >= 0; }
   void set_known_leader(int32_t leader);
   bool leadership_moves() const;
@@ -268,7 +269,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   int64_t high_watermark_ = 0;
   uint64_t commit_index_ = 0;
   std::atomic<std::shared_ptr<const std::vector<int32_t>>> in_sync_;
-  std::vector<int32_t> pursued_;             // the target of the change of members under way
+  std::vector<int32_t> pursued_;  // the target of the change of members under way
+  uint64_t strays_since_ns_ = 0;  // the members are not the replicas, though there is no target; 0: they are
   std::vector<CopiesWait> short_of_copies_;  // appends and repeats that want more copies than a majority
   ProducerStates producers_;
   // Producers whose last batch was not taken, and why: what they have sent behind it is out of order only for

@@ -47,19 +47,26 @@ std::vector<int32_t> Partition::Members::all() const {
 
 // ---- leadership and membership ----
 
-// Level-triggered: asked again after every change of leader or of the catalog, and with each upkeep, until
-// the catalog has no target any more.
+// Level-triggered: asked again after every change of leader or of the catalog, and with each upkeep. The
+// members are to be the catalog's target, and the replicas where it has none. By a catalog that is behind
+// this would begin again what is long over, and nobody would undo it.
 void Partition::pursue() {
   const std::shared_ptr<const Members> members = this->members();
-  if (group_ == nullptr || !leader_ || members->target.empty() || members->target == pursued_) return;
-  pursued_ = members->target;
+  if (group_ == nullptr || !leader_ || !broker_.partitions->is_current()) return;
+  const bool moves = !members->target.empty();
+  if (!moves && !strays_from(members->replicas)) return;
+  const std::vector<int32_t>& wanted = moves ? members->target : members->replicas;
+  if (wanted == pursued_) return;
+  pursued_ = wanted;
   chr_members_change change{};
   change.struct_size = sizeof change;
   change.voters = pursued_.data();
   change.n_voters = static_cast<uint32_t>(pursued_.size());
   chr_error error = make_abi_error();
-  const auto finish = [self = shared_from_this(), target = pursued_](chr_status code, std::string_view why) {
+  const auto finish = [self = shared_from_this(), target = pursued_, moves](chr_status code,
+                                                                            std::string_view why) {
     if (self->pursued_ == target) self->pursued_.clear();
+    if (code == CHR_OK && !moves) return;  // the catalog shows them already
     if (code == CHR_OK) return self->broker_.partitions->members_changed(self, target);
     // Another target, another leader, or not now: whoever leads asks again.
     self->broker_.host.debug(fmt::format("the replicas of {} were not changed yet: {}", self->label_, why),
@@ -72,6 +79,32 @@ void Partition::pursue() {
       [&](uint64_t token) { return broker_.consensus.table->change_members(group_, &change, token, &error); },
       [made](const chr_done& d) { made(d.code, from_abi(d.message)); });
   if (status != CHR_PENDING) made(status, error.message);
+}
+
+// A leader of before may have gone on with a target that was given up, as its catalog was behind. This one's
+// may be a moment behind, too: then who votes is newer, and another target is about to come.
+bool Partition::strays_from(const std::vector<int32_t>& replicas) {
+  constexpr uint64_t kMomentBehindNs = 5'000'000'000;
+  std::array<chr_member, kMostMembers> members;
+  chr_group_status status{};
+  status.struct_size = sizeof status;
+  status.members = members.data();
+  status.n_members = kMostMembers;
+  const bool known = broker_.consensus.table->status(group_, &status) == CHR_OK;
+  std::vector<int32_t> voters;
+  for (uint32_t i = 0; known && i < std::min(status.n_members, kMostMembers); ++i)
+    if ((members[i].flags & CHR_MEMBER_VOTER) != 0) voters.push_back(members[i].id);
+  if (voters.empty() || replicas.empty() || voters == replicas) {
+    strays_since_ns_ = 0;
+    return false;
+  }
+  const uint64_t now = broker_.host.now_ns();
+  if (strays_since_ns_ == 0) strays_since_ns_ = now;
+  if (now - strays_since_ns_ < kMomentBehindNs) return false;
+  if (pursued_.empty())
+    broker_.host.warn(fmt::format("The members of {} are ({}), and are made what the catalog says: ({})",
+                                  label_, fmt::join(voters, " "), fmt::join(replicas, " ")));
+  return true;
 }
 
 // The replicas are where they are to be, as far as this leader knows. It may have a successor that moves them

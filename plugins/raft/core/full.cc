@@ -41,6 +41,7 @@ Index Raft::drop_unsent() {
   if (from <= sent_) return 0;  // somebody may have them, who may be no member any more, or not yet
   if (from <= term_start_) return 0;
   drop_from(from);
+  for (PeerProgress& progress : peers_) progress.log_ends_at(log_.last_index());
   persist_next_ = from;
   truncate_from_ = 0;
   done_ticket_ = written_.back().ticket;

@@ -125,6 +125,12 @@ struct PeerProgress {
     round_end = last;
     round_began = now;
   }
+  // What this peer was not sent is gone from the log: it is not behind because of that.
+  void log_ends_at(Index last) {
+    next = std::min(next, last + 1);
+    round_end = std::min(round_end, last);
+    goal = std::min(goal, last);
+  }
   // Its match moved, or it said again where it is; the log ends at last.
   void note_progress(Nanos now, Index last) {
     if (match >= goal) {

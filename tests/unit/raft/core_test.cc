@@ -254,6 +254,28 @@ TEST_F(Alone, DropsWhatAFullStorageRefuses) {
   EXPECT_EQ(raft_->log().last_index(), 1u);
 }
 
+// A member that comes while entries are written that are refused then is asked from the end of what is left.
+// It needs no snapshot, which a log that was never trimmed does not even have.
+TEST_F(Alone, LooksForANewMemberWhereTheLogEndsNow) {
+  propose();
+  ASSERT_TRUE(raft_->change_members(0, {1, 2}).has_value());
+  raft_->link_up(0, 2);
+  EXPECT_EQ(raft_->storage_refused(0), 2u);
+  const Ready asked = take(true);
+  EXPECT_TRUE(asked.snapshot_reads.empty());
+  ASSERT_EQ(asked.messages.size(), 1u);
+  EXPECT_EQ(asked.messages[0].type, MessageType::kAppend);
+  EXPECT_EQ(asked.messages[0].index, 1u);
+  Message matched;
+  matched.type = MessageType::kAppendResponse;
+  matched.from = 2;
+  matched.to = 1;
+  matched.term = raft_->term();
+  matched.index = 1;
+  raft_->step(0, std::move(matched));
+  EXPECT_TRUE(raft_->membership().joint()) << "it has all that there is";
+}
+
 // It may come back in this term, and find another entry where it has one.
 TEST_F(Alone, KeepsWhatALearnerThatIsNoneAnyMoreWasSent) {
   raft_->storage_done(0, propose().storage.ticket);

@@ -46,6 +46,18 @@ class ReassignTest : public ::testing::Test {
     metadata = client.call<Metadata>(12, request);
     return metadata.topics.at(0).partitions.at(0);
   }
+  // The catalog moves it there in one turn.
+  chr_status finish_with(Ids nodes) {
+    chr_reassignment item{broker.metadata.topic("t").id,       0, 0, nodes.data(),
+                          static_cast<uint32_t>(nodes.size()), 0};
+    chr_change_result result{};
+    chr_done done{};
+    broker.host.on_shard(0, [&] {
+      broker.metadata.alter_reassignments(&item, 1, 0, &result, broker.host.begin(&done), nullptr);
+      broker.metadata.finish_reassignments(&item, 1, 0, &result, broker.host.begin(&done), nullptr);
+    });
+    return result.code;
+  }
   const FakeConsensus::Group& group() { return broker.consensus.group(broker.group("t")); }
 
   TestBroker broker{{.links = true}};
@@ -131,6 +143,38 @@ TEST_F(ReassignTest, WhatIsJointIsLeftForwardsAndThenBack) {
   EXPECT_TRUE(list().empty());
 }
 
+// What it says may be long over, and the members where another target took them since.
+TEST_F(ReassignTest, ACatalogThatIsBehindIsNotGoneBy) {
+  broker.consensus.hold_changes(true);
+  broker.metadata.set_controller(-1);
+  EXPECT_EQ(alter(Ids{4, 1}).error_code, ErrorCode::kNone);
+  broker.host.advance(seconds(1));
+  EXPECT_FALSE(group().change.has_value());
+  broker.metadata.set_controller(1);
+  broker.host.advance(seconds(1));
+  ASSERT_TRUE(group().change.has_value());
+  EXPECT_EQ(group().change->target, (Ids{4, 1}));
+}
+
+// One that went by such a catalog all the same: nobody else would bring the replicas back.
+TEST_F(ReassignTest, MembersThatAreNotTheReplicasBecomeThem) {
+  broker.consensus.hold_changes(true);
+  EXPECT_EQ(alter(Ids{4, 1}).error_code, ErrorCode::kNone);
+  broker.metadata.answer_changes(CHR_E_TIMEOUT);  // nobody hears that the members are there
+  broker.consensus.step_change(broker.group("t"));
+  broker.consensus.step_change(broker.group("t"));
+  broker.host.run();
+  broker.metadata.answer_changes(CHR_OK);
+  ASSERT_EQ(finish_with({1, 2, 3}), CHR_OK);
+  broker.consensus.hold_changes(false);
+  broker.host.advance(seconds(1));
+  ASSERT_TRUE(list().empty());
+  EXPECT_EQ(group().voters, (Ids{4, 1})) << "they may be newer than the catalog";
+  broker.host.advance(seconds(6));
+  EXPECT_EQ(group().voters, (Ids{1, 2, 3}));
+  EXPECT_TRUE(broker.host.logged("are made what the catalog says: (1 2 3)"));
+}
+
 TEST_F(ReassignTest, RefusalsHaveKafkasCodes) {
   EXPECT_EQ(alter(Ids{1}, "nowhere").error_code, ErrorCode::kUnknownTopicOrPartition);
   EXPECT_EQ(alter(Ids{1}, "t", 7).error_code, ErrorCode::kUnknownTopicOrPartition);
@@ -182,17 +226,6 @@ TEST_F(ReassignTest, ANodeJoinsWhatItIsToHoldAndDeletesWhatItIsNot) {
 
 TEST_F(ReassignTest, AReplicaThatComesBackBeforeItWasDeletedOpensAfterwards) {
   // The catalog says in one turn that the partition goes from this node and comes back.
-  const chr_uuid id = broker.metadata.topic("t").id;
-  const auto finish_with = [&](Ids nodes) {
-    chr_reassignment item{id, 0, 0, nodes.data(), static_cast<uint32_t>(nodes.size()), 0};
-    chr_change_result result{};
-    chr_done done{};
-    broker.host.on_shard(0, [&] {
-      broker.metadata.alter_reassignments(&item, 1, 0, &result, broker.host.begin(&done), nullptr);
-      broker.metadata.finish_reassignments(&item, 1, 0, &result, broker.host.begin(&done), nullptr);
-    });
-    return result.code;
-  };
   broker.consensus.follow(broker.group("t"), 2, 2);
   broker.host.run();
   ASSERT_EQ(finish_with({2, 3}), CHR_OK);
