@@ -2,9 +2,11 @@
 
 #include <malloc.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <bit>
 #include <cstdlib>
+#include <fstream>
 #include <new>
 
 namespace chronik::host {
@@ -12,6 +14,7 @@ namespace {
 
 // Large buffers are mapped by themselves, so that giving one back cannot leave a hole in the heap.
 constexpr uint64_t kMapFrom = 128 << 10;
+constexpr int kMallocKeeps = 64 << 20;
 
 // The address sanitizer finds overruns and uses after release only in memory of its own.
 #if defined(__SANITIZE_ADDRESS__)
@@ -19,6 +22,14 @@ constexpr bool kRecycles = false;
 #else
 constexpr bool kRecycles = true;
 #endif
+
+// Anonymous memory that the process has, by /proc/self/statm; 0: not known.
+uint64_t resident_anonymous() {
+  std::ifstream in("/proc/self/statm");
+  uint64_t size = 0, resident = 0, shared = 0;
+  in >> size >> resident >> shared;
+  return in ? (resident - shared) * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE)) : 0;
+}
 
 }  // namespace
 
@@ -52,19 +63,44 @@ Buffer* BufferPool::map(uint64_t capacity) {
   }
   auto* const buffer =
       new (memory) Buffer{{&kOps}, 1, kNoClass, capacity, this, 0, nullptr, nullptr, nullptr};
-  const std::lock_guard lock(mapped_mutex_);
-  buffer->after = mapped_;
-  if (mapped_ != nullptr) mapped_->before = buffer;
-  mapped_ = buffer;
+  link(buffer);
   return buffer;
 }
 
-void BufferPool::unmap(Buffer* buffer) {
-  {
-    const std::lock_guard lock(mapped_mutex_);
-    (buffer->before != nullptr ? buffer->before->after : mapped_) = buffer->after;
-    if (buffer->after != nullptr) buffer->after->before = buffer->before;
+void BufferPool::link(Buffer* buffer) {
+  if (buffer->capacity >= kMapFrom) mapped_bytes_.fetch_add(buffer->capacity, std::memory_order_relaxed);
+  const std::lock_guard lock(mapped_mutex_);
+  buffer->before = nullptr;
+  buffer->after = mapped_;
+  if (mapped_ != nullptr) mapped_->before = buffer;
+  mapped_ = buffer;
+}
+
+void BufferPool::unlink(Buffer* buffer) {
+  if (buffer->capacity >= kMapFrom) mapped_bytes_.fetch_sub(buffer->capacity, std::memory_order_relaxed);
+  const std::lock_guard lock(mapped_mutex_);
+  (buffer->before != nullptr ? buffer->before->after : mapped_) = buffer->after;
+  if (buffer->after != nullptr) buffer->after->before = buffer->before;
+}
+
+bool BufferPool::grow(Buffer*& buffer, uint64_t n) {
+  const uint64_t before = buffer->capacity;
+  // Smaller ones are recycled by their sizes.
+  if (!kRecycles || class_of(n) != kNoClass || before < kMapFrom || n <= before || !buffer->unique())
+    return false;
+  unlink(buffer);
+  void* const moved = ::mremap(buffer, sizeof(Buffer) + before, sizeof(Buffer) + n, MREMAP_MAYMOVE);
+  if (moved != MAP_FAILED) {
+    buffer = static_cast<Buffer*>(moved);
+    buffer->size_class = kNoClass;
+    buffer->capacity = n;
   }
+  link(buffer);
+  return moved != MAP_FAILED;
+}
+
+void BufferPool::unmap(Buffer* buffer) {
+  unlink(buffer);
   if (kRecycles && buffer->capacity >= kMapFrom) {
     ::munmap(buffer, sizeof(Buffer) + buffer->capacity);
   } else {
@@ -149,8 +185,15 @@ void CHR_CALL BufferPool::release(chr_buf* lease) {
 void tune_malloc() {
   // glibc accepts at most 32 MiB here. A large write transaction of a storage allocates that much, each time.
   ::mallopt(M_MMAP_THRESHOLD, 32 << 20);
-  ::mallopt(M_TRIM_THRESHOLD, 64 << 20);
+  ::mallopt(M_TRIM_THRESHOLD, kMallocKeeps);
   ::mallopt(M_ARENA_MAX, 4);
+}
+
+// What was trimmed before is still free, but not there any more: so it is the process that is asked.
+void trim_malloc(uint64_t mapped) {
+  const struct mallinfo2 info = ::mallinfo2();
+  const uint64_t used = info.uordblks + info.hblkhd + mapped;
+  if (kRecycles && resident_anonymous() > used + kMallocKeeps) ::malloc_trim(0);
 }
 
 }  // namespace chronik::host

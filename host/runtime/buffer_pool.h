@@ -46,6 +46,9 @@ class BufferPool {
   // A buffer of at least n bytes with one reference, which the caller owns; null when the system has no
   // memory.
   Buffer* alloc(uint64_t n, uint32_t owner = 0);
+  // Makes a buffer larger where it is, or where the system puts its pages, without a copy. False: it is as it
+  // was, and only a copy helps. Only while nobody else holds it.
+  bool grow(Buffer*& buffer, uint64_t n);
   // What a buffer for n bytes can hold.
   static uint64_t capacity_for(uint64_t n);
   static bool is_ours(const chr_buf* lease) { return lease != nullptr && lease->ops == &kOps; }
@@ -57,6 +60,9 @@ class BufferPool {
   // null.
   std::vector<const void*> retainers(uint32_t owner);
   uint64_t cached_bytes() const { return cached_bytes_.load(std::memory_order_relaxed); }
+
+  // What buffers take that are mapped by themselves.
+  uint64_t mapped_bytes() const { return mapped_bytes_.load(std::memory_order_relaxed); }
 
   // Gives half of what was not needed since the last call back to the system.
   void trim();
@@ -75,6 +81,8 @@ class BufferPool {
   static uint32_t class_of(uint64_t n);
   Buffer* map(uint64_t capacity);
   void unmap(Buffer* buffer);
+  void link(Buffer* buffer);
+  void unlink(Buffer* buffer);
   void recycle(Buffer* buffer);
   static void CHR_CALL retain(chr_buf* lease);
   static void CHR_CALL release(chr_buf* lease);
@@ -83,6 +91,7 @@ class BufferPool {
   const uint64_t max_cached_bytes_;
   std::array<Class, kClasses> classes_;
   std::atomic<uint64_t> cached_bytes_{0};
+  std::atomic<uint64_t> mapped_bytes_{0};
   std::atomic<uint32_t> owners_{1};
   std::array<std::atomic<int64_t>, kOwners> live_{};
   std::mutex mapped_mutex_;
@@ -91,5 +100,8 @@ class BufferPool {
 
 // Tells malloc to keep freed memory instead of returning and faulting it in again at each large allocation.
 void tune_malloc();
+// Blocking. Has malloc give back what it keeps, where that is much more than a storage uses again: what is
+// left of requests of megabytes. In use beside malloc: mapped.
+void trim_malloc(uint64_t mapped);
 
 }  // namespace chronik::host

@@ -9,7 +9,9 @@ namespace chronik::host {
 uint64_t ReadBuffer::wanted_capacity() const {
   const uint64_t allowed = std::max({2 * have(), 2 * proven_, kMinChunk});
   const uint64_t guess = std::max({chunk_, expected_, have() + 1});
-  return std::max(std::min(need_ > have() ? need_ : guess, allowed), have() + 1);
+  const uint64_t wanted = std::max(std::min(need_ > have() ? need_ : guess, allowed), have() + 1);
+  // Pages that nothing arrives in cost nothing; growing by small steps does.
+  return have() < kOwnPages ? wanted : std::max(wanted, have() + have() / 8);
 }
 
 std::span<uint8_t> ReadBuffer::space() {
@@ -44,6 +46,7 @@ void ReadBuffer::received(size_t n) {
 }
 
 bool ReadBuffer::move_to(uint64_t capacity) {
+  if (begin_ == 0 && buffer_ != nullptr && pool_.grow(buffer_, capacity)) return true;
   Buffer* larger = pool_.alloc(BufferPool::capacity_for(capacity));
   if (larger == nullptr) return false;
   const uint64_t n = have();

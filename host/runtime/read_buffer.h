@@ -35,7 +35,8 @@ class ReadBuffer {
  private:
   static constexpr uint64_t kMinChunk = 4 << 10;
   static constexpr uint64_t kMaxChunk = 256 << 10;
-  static constexpr uint64_t kLarge = 64 << 10;  // from here on a frame gets a buffer of its own
+  static constexpr uint64_t kLarge = 64 << 10;     // from here on a frame gets a buffer of its own
+  static constexpr uint64_t kOwnPages = 16 << 20;  // from here on its pages are not used again by others
 
   uint64_t have() const { return end_ - begin_; }
   uint64_t wanted_capacity() const;

@@ -23,6 +23,7 @@ namespace chronik::host {
 namespace {
 
 constexpr uint64_t kTrimNs = 1'000'000'000;
+constexpr uint64_t kTrimMallocNs = 5'000'000'000;
 constexpr uint32_t kLookups = 4;                 // of names at once
 constexpr std::chrono::milliseconds kLook{100};  // how soon a waiting call sees that it is given up
 
@@ -49,6 +50,13 @@ void CHR_CALL trim(void* context) {
   auto* runtime = static_cast<Runtime*>(context);
   runtime->buffers().trim();
   runtime->timer_start(kTrimNs, trim, runtime);
+}
+
+void CHR_CALL trim_heap(void* context) {
+  auto* runtime = static_cast<Runtime*>(context);
+  runtime->blocking([](void* self) { trim_malloc(static_cast<Runtime*>(self)->buffers().mapped_bytes()); },
+                    runtime);
+  runtime->timer_start(kTrimMallocNs, trim_heap, runtime);
 }
 
 }  // namespace
@@ -80,6 +88,7 @@ void Runtime::start() {
   tune_malloc();
   started_ = true;
   post(0, trim, this);
+  post(0, trim_heap, this);
   for (const auto& shard : shards_) shard->start();
 }
 

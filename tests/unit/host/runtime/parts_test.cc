@@ -9,7 +9,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <fstream>
 #include <map>
+#include <memory>
 #include <random>
 #include <string>
 
@@ -142,6 +144,52 @@ TEST(ReadBuffer, AnnouncedFramesCostOnlyWhatArrived) {
   EXPECT_EQ(input.unconsumed().n, 100'004u);
   EXPECT_LE(input.capacity(), 512u << 10);  // twice what arrived, rounded up
   EXPECT_EQ(view(input.unconsumed()), "head" + body);
+}
+
+// A frame of 100 MB that comes in steps of 256 KiB, as who counts memory asks for it.
+TEST(ReadBuffer, LargeFramesGrowInPlaceByWhatArrived) {
+#if defined(__SANITIZE_ADDRESS__)
+  GTEST_SKIP() << "nothing is mapped under the address sanitizer";
+#endif
+  constexpr uint64_t kStep = 256 << 10, kFrame = 100 << 20;
+  BufferPool pool;
+  ReadBuffer input(pool);
+  uint64_t most = 0;
+  for (uint64_t have = 0; have < kFrame; have += kStep) {
+    input.consumed(0, have + kStep);
+    receive(input, std::string(kStep, static_cast<char>('a' + have / kStep % 26)));
+    most = std::max(most, pool.mapped_bytes() - pool.cached_bytes());
+    ASSERT_LE(input.capacity(), 2 * (have + kStep));
+  }
+  EXPECT_LE(most, kFrame + kFrame / 8 + kStep);
+  const std::string_view all = view(input.unconsumed());
+  ASSERT_EQ(all.size(), kFrame);
+  for (uint64_t have = 0; have < kFrame; have += kStep) {
+    ASSERT_EQ(all[have], static_cast<char>('a' + have / kStep % 26));
+    ASSERT_EQ(all[have + kStep - 1], all[have]);
+  }
+  input.drop();
+  EXPECT_LE(pool.mapped_bytes(), pool.cached_bytes());  // which counts small ones too
+}
+
+// What a large request leaves in malloc: free pieces below one that is still used.
+TEST(TrimMalloc, GivesBackWhatIsNotUsed) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "the sanitizer has a malloc of its own";
+#endif
+  tune_malloc();
+  const auto resident = [] {
+    std::ifstream in("/proc/self/statm");
+    uint64_t size = 0, pages = 0, shared = 0;
+    in >> size >> pages >> shared;
+    return (pages - shared) * 4096;
+  };
+  std::vector<std::unique_ptr<std::string>> pieces;
+  for (int i = 0; i < 300; ++i) pieces.push_back(std::make_unique<std::string>(1 << 20, 'x'));
+  pieces.erase(pieces.begin(), pieces.end() - 1);
+  EXPECT_GT(resident(), 300u << 20);
+  trim_malloc(0);
+  EXPECT_LT(resident(), 64u << 20);
 }
 
 TEST(ReadBuffer, AProvenPeersLargeFramesComeWithoutACopy) {
