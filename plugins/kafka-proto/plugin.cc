@@ -11,6 +11,7 @@
 #include "kafka-proto/server/elections.h"
 #include "kafka-proto/server/listen.h"
 #include "kafka-proto/server/producer_ids.h"
+#include "kafka-proto/server/request_budget.h"
 #include "kafka-proto/server/turns.h"
 
 namespace chronik::kafka {
@@ -69,6 +70,10 @@ std::span<const chr_config_key> KafkaPlugin::schema() {
                  "The address that clients are told for this node. Default: the first of listen."),
       config_key("max_request_size", CHR_CONFIG_SIZE, "\"100MiB\"", "The largest request that is accepted.",
                  kMiB, 1024 * kMiB),
+      config_key("queued_max_request_bytes", CHR_CONFIG_SIZE, "\"64MiB\"",
+                 "What requests of more than 64 KiB take over all connections until they are answered. Above "
+                 "it they wait, all but one.",
+                 kMiB, 1024 * 1024 * kMiB),
       config_key("auto_create_topics", CHR_CONFIG_BOOL, "true",
                  "Whether asking for the metadata of an unknown topic creates it."),
       config_key("default_partitions", CHR_CONFIG_INT, "1",
@@ -118,6 +123,7 @@ Result<Progress> KafkaPlugin::start(uint64_t) {
                                                        "Time from a whole request to its answer.",
                                                        fmt::format("api=\"{}\"", api_info(api.key).name)));
   }
+  broker_.requests = std::make_unique<RequestBudget>(host, broker_.config.queued_max_request_bytes);
   broker_.dynamic_configs = std::make_unique<DynamicConfigs>(broker_);
   broker_.partitions = std::make_unique<PartitionDirectory>(broker_);
   broker_.fetch_sessions = std::make_unique<FetchSessions>(broker_.config.max_fetch_sessions);

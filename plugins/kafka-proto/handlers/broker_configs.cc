@@ -119,6 +119,10 @@ void add_keys(const Broker& broker, Rows& rows) {
   rows.of_key("max_request_size", "socket.request.max.bytes", ConfigType::kInt, "104857600",
               std::to_string(config.max_request_bytes),
               "The largest request that is accepted (kafka.max_request_size).");
+  rows.of_key("queued_max_request_bytes", "queued.max.request.bytes", ConfigType::kLong, "67108864",
+              std::to_string(config.queued_max_request_bytes),
+              "What large requests take over all connections until they are answered "
+              "(kafka.queued_max_request_bytes).");
   rows.of_key("fetch_max_bytes", "fetch.max.bytes", ConfigType::kInt, "8388608",
               std::to_string(config.fetch_max_bytes),
               "The most that one Fetch answers (kafka.fetch_max_bytes).");

@@ -57,7 +57,7 @@ void look_up(const std::shared_ptr<ListJob>& job, const std::shared_ptr<Partitio
     };
     const ErrorCode error = partition->leads(asked.current_leader_epoch);
     if (error != ErrorCode::kNone) return finish({error});
-    partition->find_offset(asked.timestamp, finish);
+    partition->find_offset(asked.timestamp, job->call.client(), finish);
   });
 }
 

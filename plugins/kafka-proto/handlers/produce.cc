@@ -300,10 +300,14 @@ void go_on(const std::shared_ptr<ProduceJob>& job);
 // connection starts nothing, so that nothing overtakes it.
 void leave_shard(const std::shared_ptr<ProduceJob>& job, const std::shared_ptr<Partition>& partition) {
   job->call.hold_connection(true);
-  job->broker.partitions->codec_lane().run([job, partition, config = partition->config()] {
+  const auto on_thread = [job, partition, config = partition->config()](uint64_t most) {
     Codecs codecs;
     const Request::Partition& asked = *job->asked[job->taken].partition;
-    Judged judged = judge(*job, asked, *config, codecs, &job->codec_bytes_left);
+    const uint64_t may_do = std::min(most, job->codec_bytes_left);
+    uint64_t left = may_do;
+    Judged judged = judge(*job, asked, *config, codecs, &left);
+    if (!judged && judged.error().too_much_work && may_do < job->codec_bytes_left) return false;
+    job->codec_bytes_left -= may_do - left;
     job->broker.host.post(job->call.shard(), [job, partition, judged = std::move(judged)]() mutable {
       const Asked& at = job->asked[job->taken++];
       take(*job, partition, std::move(judged),
@@ -311,7 +315,9 @@ void leave_shard(const std::shared_ptr<ProduceJob>& job, const std::shared_ptr<P
       job->call.hold_connection(false);
       go_on(job);
     });
-  });
+    return true;
+  };
+  job->broker.partitions->codec_lane().run(job->call.client(), on_thread);
 }
 
 // On the connection's shard.

@@ -26,7 +26,7 @@ PartitionDirectory::PartitionDirectory(Broker& broker)
     : broker_(broker),
       map_(std::make_shared<PartitionMap>()),
       shards_(broker.host.shard_count()),
-      codec_lane_(std::make_shared<BlockingLane>(broker.host, kCodecJobsAtOnce)),
+      codec_lane_(std::make_shared<CodecLane>(broker.host)),
       brokers_metric_(broker.host.gauge("kafka_brokers", "How many brokers the cluster has.")),
       strays_(broker, &closing_groups_) {
   for (uint32_t shard = 0; shard < shards_.size(); ++shard) ticks_.push_back({this, shard});

@@ -1,8 +1,6 @@
 // PartitionDirectory: which partitions this node hosts. Follows the catalog on shard 0; read from any shard.
 #pragma once
 
-#include <chronik/blocking_lane.hpp>
-
 #include <atomic>
 #include <map>
 #include <memory>
@@ -12,6 +10,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "kafka-proto/partition/codec_lane.h"
 #include "kafka-proto/partition/partition.h"
 #include "kafka-proto/partition/strays.h"
 #include "kafka-proto/server/dynamic_configs.h"
@@ -70,8 +69,6 @@ class PartitionMap {
 
 class PartitionDirectory {
  public:
-  static constexpr uint32_t kCodecJobsAtOnce = 4;
-
   explicit PartitionDirectory(Broker& broker);
 
   // Any shard.
@@ -82,7 +79,7 @@ class PartitionDirectory {
 
   // Any shard. Where codecs work on the batches of all partitions, if they have more to do than a turn
   // allows.
-  BlockingLane& codec_lane() const { return *codec_lane_; }
+  CodecLane& codec_lane() const { return *codec_lane_; }
 
   // Any shard. Whether the members of partitions are as new as what the leader of the catalog said last; not
   // while none is known.
@@ -136,7 +133,7 @@ class PartitionDirectory {
   std::shared_ptr<const PartitionMap> map_;
   std::vector<Shard> shards_;
   std::vector<Tick> ticks_;  // what the timers get
-  const std::shared_ptr<BlockingLane> codec_lane_;
+  const std::shared_ptr<CodecLane> codec_lane_;
   const uint64_t brokers_metric_;
   uint64_t version_ = 0;  // of the catalog that map_ shows
   std::atomic<bool> current_ = false;

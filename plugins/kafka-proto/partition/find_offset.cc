@@ -14,8 +14,8 @@ struct Located {
 };
 
 // The first record of the batch with a timestamp of at least `at_least`; nothing where the batch lies about
-// its maximum.
-Result<Located> locate(Bytes bytes, int64_t at_least) {
+// its maximum. OUT_OF_RANGE: more than `most` bytes come out of its codec before.
+Result<Located> locate(Bytes bytes, int64_t at_least, uint64_t most) {
   CHRONIK_TRY(const BatchHeader header, decode_batch_header(bytes));
   if (bytes.size() < header.size()) return fail(Code::kCorrupt, "a stored batch is cut short");
   // With LogAppendTime every record has the timestamp of the batch.
@@ -26,8 +26,7 @@ Result<Located> locate(Bytes bytes, int64_t at_least) {
   const Compression codec = header.compression().value_or(Compression::kNone);
   RecordScan scan{records};
   if (codec != Compression::kNone) {
-    // It passed the bound of Produce when it came, whatever the bound is now.
-    CHRONIK_TRY(Decompression * run, codecs.start(codec, records, UINT64_MAX));
+    CHRONIK_TRY(Decompression * run, codecs.start(codec, records, most));
     scan = RecordScan(*run);
   }
   RecordFields record;
@@ -47,7 +46,8 @@ bool takes_long(Bytes batch) {
 
 }  // namespace
 
-void Partition::find_offset(int64_t timestamp, std::function<void(FoundOffset)> done) {
+void Partition::find_offset(int64_t timestamp, CodecLane::Client client,
+                            std::function<void(FoundOffset)> done) {
   const chr_group_bounds now = bounds();
   const auto epoch_at = [&](int64_t) { return static_cast<int32_t>(term_); };
   if (timestamp == kLatest)
@@ -61,7 +61,7 @@ void Partition::find_offset(int64_t timestamp, std::function<void(FoundOffset)> 
   finding->done = std::move(done);
   const bool earliest = timestamp == kEarliest || timestamp == kEarliestLocal;
   const bool largest = timestamp == kLargestTimestamp;
-  const auto finish = [self = shared_from_this(), finding, earliest, largest, timestamp,
+  const auto finish = [self = shared_from_this(), finding, earliest, largest, timestamp, client,
                        now](chr_status code) {
     if (earliest) {
       FoundOffset out{ErrorCode::kNone, now.log_start, -1, -1};
@@ -71,7 +71,7 @@ void Partition::find_offset(int64_t timestamp, std::function<void(FoundOffset)> 
     }
     if (code == CHR_E_NOT_FOUND) return finding->done({});
     if (code != CHR_OK) return finding->done({read_error(code)});
-    self->locate_in_batch(finding->header, largest ? finding->header.max_timestamp : timestamp,
+    self->locate_in_batch(finding->header, largest ? finding->header.max_timestamp : timestamp, client,
                           finding->done);
   };
   const int32_t by = earliest ? CHR_FIND_OFFSET : largest ? CHR_FIND_MAX_TIMESTAMP : CHR_FIND_TIMESTAMP;
@@ -85,10 +85,11 @@ void Partition::find_offset(int64_t timestamp, std::function<void(FoundOffset)> 
   if (status != CHR_PENDING) finish(status);
 }
 
-void Partition::locate_in_batch(const chr_entry_header& header, int64_t timestamp,
+void Partition::locate_in_batch(const chr_entry_header& header, int64_t timestamp, CodecLane::Client client,
                                 std::function<void(FoundOffset)> done) {
   read(header.base_offset, 1,
-       [self = shared_from_this(), header, timestamp, done = std::move(done)](ReadResult batch) mutable {
+       [self = shared_from_this(), header, timestamp, client,
+        done = std::move(done)](ReadResult batch) mutable {
          if (batch.error != ErrorCode::kNone) return done({batch.error});
          if (batch.runs.empty()) return done({});
          const auto tell = [header, done](const Result<Located>& located) {
@@ -97,10 +98,14 @@ void Partition::locate_in_batch(const chr_entry_header& header, int64_t timestam
            done({ErrorCode::kNone, located->offset, located->timestamp, static_cast<int32_t>(header.term)});
          };
          const Bytes bytes(batch.runs[0].p, batch.runs[0].n);
-         if (!takes_long(bytes)) return tell(locate(bytes, timestamp));
-         self->broker_.partitions->codec_lane().run([self, tell, timestamp, bytes, held = std::move(batch)] {
-           self->broker_.host.post(self->shard(),
-                                   [tell, located = locate(bytes, timestamp)] { tell(located); });
+         if (!takes_long(bytes)) return tell(locate(bytes, timestamp, UINT64_MAX));
+         self->broker_.partitions->codec_lane().run(client, [self, tell, timestamp, bytes,
+                                                             held = std::move(batch)](uint64_t most) {
+           Result<Located> located = locate(bytes, timestamp, most);
+           // All of it passed the bound of Produce when it came, whatever that is now.
+           if (!located && located.error().code == Code::kOutOfRange && most != UINT64_MAX) return false;
+           self->broker_.host.post(self->shard(), [tell, located = std::move(located)] { tell(located); });
+           return true;
          });
        });
 }

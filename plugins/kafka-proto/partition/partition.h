@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "kafka-proto/partition/codec_lane.h"
 #include "kafka-proto/partition/fetch_wait.h"
 #include "kafka-proto/partition/metrics.h"
 #include "kafka-proto/records/producer_state.h"
@@ -136,7 +137,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
     int64_t timestamp = -1;
     int32_t epoch = -1;
   };
-  void find_offset(int64_t timestamp, std::function<void(FoundOffset)> done);
+  // client: whose turn on the lane of codecs it takes.
+  void find_offset(int64_t timestamp, CodecLane::Client client, std::function<void(FoundOffset)> done);
   // OffsetForLeaderEpoch: the epoch and where it ends; -1 and -1 where it is not known.
   std::pair<int32_t, int64_t> epoch_end(int32_t epoch) const;
 
@@ -207,7 +209,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   void finish_duplicate(Duplicate duplicate);
   void settle_duplicates(uint64_t up_to_index);
   void wake_waiters();
-  void locate_in_batch(const chr_entry_header& header, int64_t timestamp,
+  void locate_in_batch(const chr_entry_header& header, int64_t timestamp, CodecLane::Client client,
                        std::function<void(FoundOffset)> done);
 
   // ---- replicas.cc ----

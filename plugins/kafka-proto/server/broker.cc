@@ -7,12 +7,14 @@
 #include "kafka-proto/server/dynamic_configs.h"
 #include "kafka-proto/server/elections.h"
 #include "kafka-proto/server/producer_ids.h"
+#include "kafka-proto/server/request_budget.h"
 #include "kafka-proto/server/turns.h"
 
 namespace chronik::kafka {
 
 BrokerConfig::BrokerConfig(const Host& host)
     : max_request_bytes(static_cast<uint32_t>(host.config_int("max_request_size"))),
+      queued_max_request_bytes(static_cast<uint64_t>(host.config_int("queued_max_request_bytes"))),
       auto_create_topics(host.config_int("auto_create_topics") != 0),
       default_partitions(static_cast<int32_t>(host.config_int("default_partitions"))),
       default_replication_factor(static_cast<int32_t>(host.config_int("default_replication_factor"))),

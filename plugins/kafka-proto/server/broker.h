@@ -32,6 +32,7 @@ class Elections;
 class FetchSessions;
 class PartitionDirectory;
 class ProducerIds;
+class RequestBudget;
 class Turns;
 struct ApiEntry;
 
@@ -40,6 +41,7 @@ struct BrokerConfig {
   explicit BrokerConfig(const Host& host);
 
   uint32_t max_request_bytes;
+  uint64_t queued_max_request_bytes;
   bool auto_create_topics;
   int32_t default_partitions;
   int32_t default_replication_factor;
@@ -81,6 +83,7 @@ struct Broker {
   Service<chr_features_v1> features;  // absent where metadata does not offer it
   Service<chr_records_v1> records;    // likewise
   Service<chr_storage_v1> storage;    // asked how full it is, and nothing else; absent where there is none
+  std::unique_ptr<RequestBudget> requests;
   // One per shard, each touched on its shard only.
   std::vector<std::unique_ptr<Codecs>> codecs;
   std::vector<std::unique_ptr<ConnectionSet>> connections;

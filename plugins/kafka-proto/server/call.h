@@ -54,6 +54,7 @@ class Answer {
   std::string_view client_id() const { return in_flight_.client_id; }
   const std::string& peer() const { return in_flight_.connection->peer(); }
   uint32_t shard() const { return in_flight_.connection->shard(); }
+  const void* client() const { return in_flight_.connection.get(); }
   const Lease& frame() const { return in_flight_.frame; }
 
  private:
@@ -79,6 +80,8 @@ class Call {
   std::string_view client_id() const { return answer_.client_id(); }
   const std::string& peer() const { return answer_.peer(); }
   uint32_t shard() const { return answer_.shard(); }  // the connection's
+  // Who asks: the same for all calls of a connection, and for no other's while this one lives.
+  const void* client() const { return answer_.client(); }
   // The lease under which the request's bytes stand, for what outlives the Call.
   const Lease& frame() const { return answer_.frame(); }
 

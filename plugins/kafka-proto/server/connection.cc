@@ -89,7 +89,12 @@ uint64_t Connection::data(chr_slice bytes, uint64_t* need) {
       refuse(fmt::format("a request of {} bytes that is no Produce; allowed are {}", size, kMaxBytesOfNames));
       break;
     }
-    *need = kFramePrefix + size;
+    *need = may_arrive(Bytes(at, std::min(left, kFramePrefix + size)), kFramePrefix + size);
+    if (*need == 0) {
+      *need = left;
+      pause();
+      break;
+    }
     if (left < kFramePrefix + size) break;
     if (must_wait(Bytes(at + kFramePrefix, size))) {
       pause();
@@ -109,6 +114,41 @@ uint64_t Connection::data(chr_slice bytes, uint64_t* need) {
     if (paused_) break;
   }
   return conn_ == nullptr ? bytes.n : consumed;
+}
+
+// How much of a request may have arrived before it is looked at again; 0: no more than has.
+uint64_t Connection::may_arrive(Bytes frame, uint64_t size) {
+  if (size <= RequestBudget::kNotCounted) return size;
+  if (part_ == nullptr) part_ = broker_.requests->begin(shared_from_this(), size);
+  constexpr uint64_t kKeyEnds = kFramePrefix + sizeof(int16_t);
+  const ApiEntry* const api =
+      frame.size() < kKeyEnds ? nullptr : find_served(load_key(frame.data() + kFramePrefix));
+  const uint64_t may_have =
+      broker_.requests->allow(*part_, frame.size(), api == nullptr ? "request" : api_info(api->key).name);
+  if (may_have == 0) {
+    wait_for_budget();
+  } else {
+    broker_.host.cancel_timer(std::exchange(budget_timer_, 0));
+  }
+  return may_have;
+}
+
+void Connection::wait_for_budget() {
+  if (budget_timer_ != 0) return;
+  budget_timer_ = broker_.host.timer(
+      RequestBudget::kLookNs,
+      [](void* context) {
+        auto* const self = static_cast<Connection*>(context);
+        self->budget_timer_ = 0;
+        self->broker_.requests->look();
+        self->wait_for_budget();
+      },
+      this);
+}
+
+void Connection::end_part() {
+  broker_.host.cancel_timer(std::exchange(budget_timer_, 0));
+  part_ = nullptr;
 }
 
 void Connection::pause() {
@@ -159,6 +199,7 @@ bool Connection::starts_like_kafka(Bytes bytes) {
 
 void Connection::start(chr_slice frame) {
   broker_.host.add(broker_.metrics.bytes_in, static_cast<double>(frame.n + kFramePrefix));
+  std::unique_ptr<RequestBudget::Part> part = std::move(part_);
   Result<InRequest> request = open_request(Bytes(frame.p, frame.n));
   if (!request) return refuse(request.error().message);
   const uint64_t sequence = first_sequence_ + slots_.size();
@@ -177,6 +218,7 @@ void Connection::start(chr_slice frame) {
   in_flight.correlation_id = request->header.correlation_id;
   in_flight.client_id = request->header.client_id.value_or(std::string_view());
   in_flight.frame = Lease::share(frame.lease);
+  in_flight.part = std::move(part);
   in_flight.body = request->body;
   const uint64_t began_ns = slots_.back().started_ns;
   const Result<size_t> named = api->run(broker_, std::move(in_flight));
@@ -253,17 +295,20 @@ void Connection::refuse(std::string_view reason) {
 }
 
 void Connection::close() {
+  end_part();
   if (conn_ != nullptr) broker_.net->close(broker_.host.self(), std::exchange(conn_, nullptr), 1);
 }
 
 void Connection::wind_down() {
   winding_down_ = true;
+  end_part();
   if (slots_.empty()) return close();
   pause();
 }
 
 void Connection::closed() {
   conn_ = nullptr;
+  end_part();
   set_.remove(place_);
   broker_.host.add(broker_.metrics.connections, -1);
   slots_.clear();  // answers that nobody reads any more hold pages
@@ -271,6 +316,7 @@ void Connection::closed() {
 }
 
 void Answer::send(std::optional<OutFrame> frame) {
+  in_flight_.part = nullptr;  // while the call still counts: the budget goes with the broker
   const uint64_t sequence = in_flight_.sequence;
   std::shared_ptr<Connection> connection = std::move(in_flight_.connection);
   in_flight_.connection = nullptr;
@@ -284,6 +330,7 @@ void Answer::send(std::optional<OutFrame> frame) {
 }
 
 void Answer::end_connection(std::string reason) {
+  in_flight_.part = nullptr;
   const uint32_t shard = in_flight_.connection->shard();
   broker_->host.post(shard, [connection = std::exchange(in_flight_.connection, nullptr),
                              reason = std::move(reason)] { connection->refuse(reason); });
@@ -296,6 +343,7 @@ void Answer::refuse_size(std::string_view message) {
 }
 
 void Answer::abandon() {
+  in_flight_.part = nullptr;
   const uint32_t shard = in_flight_.connection->shard();
   broker_->host.post(shard, [connection = std::move(in_flight_.connection)] { connection->close(); });
 }

@@ -5,10 +5,10 @@
 // same time, as long as their bytes stay below a bound, the client reads its answers, and few of those wait
 // for one before them; then it stops reading. Only Produce and ApiVersions start before what stands before
 // them is answered, as what the others say may not be true any more by then; a Fetch is under way alone,
-// since its answer is large and leans on pages of the store. Answers may come from any shard in any order.
-// Where requests kept the shard for long, the next one waits for its turn (Turns).
-// Hostile input (sizes, headers, HTTP or TLS) is answered or logged with the peer's address, and ends the
-// connection.
+// since its answer is large and leans on pages of the store. A large one arrives as the memory for requests
+// of all connections allows, and where requests kept the shard for long, the next one waits for its turn
+// (Turns). Answers may come from any shard in any order. Hostile input (sizes, headers, HTTP or TLS) is
+// answered or logged with the peer's address, and ends the connection.
 #pragma once
 
 #include <chronik/net.h>
@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "kafka-proto/server/metrics.h"
+#include "kafka-proto/server/request_budget.h"
 #include "kafka-proto/wire/frame.h"
 
 namespace chronik::kafka {
@@ -60,7 +61,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void hold(bool held);
   // On the connection's shard: ends the connection and says why in the log.
   void refuse(std::string_view reason);
+  // The same, if a request that is counted has not wholly arrived yet.
+  void refuse_arrival(std::string_view reason) {
+    if (part_ != nullptr) refuse(reason);
+  }
   void close();
+  // On the connection's shard: what was waited for may be there now.
+  void resume();
   // Starts no more requests, and closes once those under way are answered.
   void wind_down();
 
@@ -77,13 +84,15 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool must_wait(Bytes frame) const;
   uint64_t bytes_unread() const;
   bool starts_like_kafka(Bytes bytes);
+  uint64_t may_arrive(Bytes frame, uint64_t size);
+  void wait_for_budget();
+  void end_part();
   void start(chr_slice frame);
   void name_versions(const InRequest& request, const ApiEntry& api, uint64_t sequence);
   void refuse_request(const InRequest& request);
   void flush();
   void send(const OutFrame& frame);
   void pause();
-  void resume();
 
   Broker& broker_;
   ConnectionSet& set_;
@@ -93,8 +102,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::deque<Slot> slots_;       // requests not yet answered to the client, oldest first
   uint64_t first_sequence_ = 0;  // of slots_.front()
   uint64_t bytes_under_way_ = 0;
-  uint64_t bytes_held_ = 0;  // of answers in slots_
-  bool greeted_ = false;     // the first bytes looked like Kafka
+  uint64_t bytes_held_ = 0;                    // of answers in slots_
+  std::unique_ptr<RequestBudget::Part> part_;  // of the request that arrives; null: it is not counted
+  uint64_t budget_timer_ = 0;                  // while part_ waits
+  bool greeted_ = false;                       // the first bytes looked like Kafka
   bool paused_ = false;
   bool held_ = false;
   bool awaits_turn_ = false;
@@ -110,8 +121,9 @@ struct InFlight {
   uint64_t sequence = 0;
   int16_t version = 0;
   int32_t correlation_id = 0;
-  std::string_view client_id;  // points into the frame
-  Lease frame;                 // keeps the request's bytes
+  std::string_view client_id;                 // points into the frame
+  Lease frame;                                // keeps the request's bytes
+  std::unique_ptr<RequestBudget::Part> part;  // that they take of the memory for requests
   Reader body{Bytes()};
 };
 

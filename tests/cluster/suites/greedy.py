@@ -1,5 +1,6 @@
 """requests of megabytes that name one thing again and again, or as much as one may, from several clients at once: the others' wait is measured"""
 import contextlib
+import random
 import socket
 import struct
 import threading
@@ -49,14 +50,16 @@ class Run(Suite):
 
     def bombs_at_once(self, node):
         what = f"{BOMBS} of these at once"
-        answered = []
-        with self.watched([node], MOST_ANONYMOUS, what), Pings([node]) as pings:
-            senders = [threading.Thread(target=lambda: answered.append(self.send(node.kafka_port, 0, 7, bomb())[1])) for _ in range(BOMBS)]
+        body, answered = bomb(), []  # made once: Python's threads wait for one another
+        with self.watched([node], MOST_ANONYMOUS, what), Pings([node]) as pings, Pings([node], compressed(), 1) as produces:
+            senders = [threading.Thread(target=lambda: answered.append(self.send(node.kafka_port, 0, 7, body)[1])) for _ in range(BOMBS)]
             for sender in senders:
                 sender.start()
             for sender in senders:
                 sender.join()
         self.say(f"{what}: others waited {max(pings.waits, default=0) * 1000:.0f} ms")
+        self.expect(len(produces.waits) >= BOMBS // 2, f"{what}: {len(produces.waits)} Produce of 400 KB, compressed, went between them")
+        self.measured("longest wait of a compressed Produce of 400 KB", round(max(produces.waits, default=0) * 1000), 300, "ms")
         self.expect(len(answered) == BOMBS and all(answered), f"{what}: each is answered")
 
     def three_nodes(self):
@@ -131,18 +134,17 @@ class Run(Suite):
 
 
 class Pings:
-    """Others: connections on each shard that ask for what costs nothing (ApiVersions 0), one request after the other."""
+    """Others: connections on each shard that ask for what costs nothing (ApiVersions 0), or so much, one request after the other."""
 
-    def __init__(self, nodes):
-        self.waits, self.over = [], False
-        self.threads = [threading.Thread(target=self.ping, args=[node.kafka_port], daemon=True) for node in nodes for _ in range(2 * SHARDS)]
+    def __init__(self, nodes, request=struct.pack(">ihhih", 10, 18, 0, 1, -1), connections=2 * SHARDS):
+        self.request, self.waits, self.over = request, [], False
+        self.threads = [threading.Thread(target=self.ping, args=[node.kafka_port], daemon=True) for node in nodes for _ in range(connections)]
 
     def ping(self, port):
-        request = struct.pack(">ihhih", 10, 18, 0, 1, -1)
         with socket.create_connection(("127.0.0.1", port), timeout=120) as s:
             while not self.over:
                 begun = time.monotonic()
-                s.sendall(request)
+                s.sendall(self.request)
                 receive(s, struct.unpack(">i", receive(s, 4))[0])
                 self.waits.append(time.monotonic() - begun)
                 time.sleep(0.005)  # the load: 200 a second on each connection
@@ -292,16 +294,26 @@ def uvarint_count(n):
 
 def bomb():
     """One record of 60 MiB, as gzip makes it small."""
+    return gzipped("bomb", bytes(60 << 20))
+
+
+def compressed():
+    """What others send: a record of 400 KB of words."""
+    words = random.Random(1).choices([b"%d" % n for n in range(10_000)], k=100_000)
+    return framed(0, 7, gzipped("many", b" ".join(words)[:400_000]))
+
+
+def gzipped(topic, value):
     def varint(n):
         return uvarint(n << 1)
 
-    body = b"\0" + varint(0) + varint(0) + b"\1" + varint(60 << 20) + bytes(60 << 20) + b"\0"
+    body = b"\0" + varint(0) + varint(0) + b"\1" + varint(len(value)) + value + b"\0"
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     records = packer.compress(varint(len(body)) + body) + packer.flush()
     now = int(time.time() * 1000)
     checked = struct.pack(">hiqqqhii", 1, 0, now, now, -1, -1, -1, 1) + records
     batch = struct.pack(">qiibI", 0, 9 + len(checked), -1, 2, crc32c(checked)) + checked
-    return struct.pack(">hhi", -1, -1, 30_000) + int32(1) + string("bomb") + int32(1) + int32(0) + int32(len(batch)) + batch
+    return struct.pack(">hhi", -1, -1, 30_000) + int32(1) + string(topic) + int32(1) + int32(0) + int32(len(batch)) + batch
 
 
 def crc32c(data):

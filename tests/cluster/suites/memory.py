@@ -1,8 +1,10 @@
-"""skewed partitions, millions of small batches at a restart, answers behind one that is stuck, a stalled disk: memory stays bounded"""
+"""skewed partitions, millions of small batches at a restart, answers behind one that is stuck, requests that stop, a stalled disk: memory stays bounded"""
 import collections
 import contextlib
+import select
 import signal
 import socket
+import struct
 import subprocess
 import time
 
@@ -12,7 +14,8 @@ from suite import Suite
 MB = 1_000_000
 MOST = 250 * MB             # of anonymous memory, of any node
 MOST_AT_RESTART = 40 * MB
-LOADS = ("skewed", "restart", "behind", "stall")
+MOST_LEFT = 80 * MB         # once large requests are over: malloc keeps 64 MiB for the next ones
+LOADS = ("skewed", "restart", "behind", "unfinished", "stall")
 
 
 class Run(Suite):
@@ -107,6 +110,45 @@ class Run(Suite):
         with contextlib.suppress(BlockingIOError):
             return len(sockets[0].recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)) > 0
         return False
+
+    def unfinished(self):
+        """40 connections that send 99 of 100 MB and stop, while another one produces"""
+        connections, announced = 40, 100 * MB
+        payload = memoryview(struct.pack(">ihhih", announced, 0, 7, 1, -1) + bytes(announced - MB))
+        with self.node() as node:
+            node.start()
+            self.create(node.bootstrap, "bystander", 1)
+            request = produce("bystander", {0: batch(bytes(500_000))})
+            self.expect(set(pump(node.kafka_port, [request], 20)) == {0}, "the bystander is served")
+            before = node.anonymous_bytes()
+            with self.watched([node], MOST, "unfinished"), contextlib.ExitStack() as open_sockets:
+                left = {}
+                for _ in range(connections):
+                    s = open_sockets.enter_context(socket.create_connection(("127.0.0.1", node.kafka_port), timeout=60))
+                    s.setblocking(False)
+                    left[s] = payload
+                self.send_what_is_taken(left)
+                self.say(f"{sum(not rest for rest in left.values())} of {connections} could send what they had")
+                errors = pump(node.kafka_port, [request], 100)
+                self.expect(set(errors) == {0}, f"the bystander goes on: {sum(errors.values())} batches, errors: {dict(errors)}")
+                self.wait_until(lambda: self.send_what_is_taken(left) or "others wait for the memory" in node.log(),
+                                "the one that stands has its connection ended", 60)
+                line = [each for each in node.log().splitlines() if "others wait for the memory" in each][0]
+                self.expect("peer=127.0.0.1" in line and "Produce" in line, f"the log names peer and API: {line}")
+            self.wait_until(lambda: node.anonymous_bytes() < before + MOST_LEFT, f"less than {MOST_LEFT / MB:.0f} MB of it stay", 60, pause=0.1)
+            self.say(f"anonymous memory before: {before / MB:.0f} MB, after: {node.anonymous_bytes() / MB:.0f} MB")
+
+    @staticmethod
+    def send_what_is_taken(left):
+        """Sends on all sockets, until for a second none takes any more."""
+        while writable := select.select([], [s for s, rest in left.items() if rest], [], 1)[1]:
+            for s in writable:
+                try:
+                    left[s] = left[s][s.send(left[s]):]
+                except BlockingIOError:
+                    continue
+                except OSError:  # the node has ended it
+                    left[s] = left[s][:0]
 
     def stall(self):
         """flat out to 1,000 partitions while a disk stalls, then all of them do"""

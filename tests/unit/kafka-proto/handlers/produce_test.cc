@@ -387,6 +387,26 @@ TEST_F(ProduceTest, ManyBytesAreLookedAtInSeveralTurns) {
   EXPECT_EQ(only(client.receive<Produce>(9)).base_offset, 1);
 }
 
+// Batches of 10 MB that are small on the wire do not keep one of 400 KB waiting.
+TEST_F(ProduceTest, WhatCodecsHaveLittleToDoForComesFirst) {
+  broker.add_topic("large", 1);
+  const auto compressed = [&](size_t size) {
+    return broker.batch({.codec = Compression::kGzip, .value_size = size});
+  };
+  const std::string bomb = compressed(10'000'000), small = compressed(400'000);
+  std::vector<TestClient> strangers;
+  broker.host.hold_blocking(true);
+  for (int i = 0; i < 12; ++i)
+    strangers.emplace_back(broker.client()).send<Produce>(9, produce_request("large", 0, bomb));
+  client.send<Produce>(9, produce_request("large", 0, small));
+  broker.host.run();
+  broker.host.hold_blocking(false);
+  broker.host.run();
+  EXPECT_LE(only(client.receive<Produce>(9)).base_offset, 4);
+  for (TestClient& stranger : strangers)
+    EXPECT_EQ(only(stranger.receive<Produce>(9)).error_code, ErrorCode::kNone);
+}
+
 TEST_F(ProduceTest, WhatIsCompressedAnewLeavesTheShardToo) {
   broker.add_topic("anew", 1, {{"compression.type", "gzip"}});
   const std::string records = broker.batch({.records = 10, .value_size = 50'000});

@@ -44,6 +44,7 @@ TestBroker::TestBroker(Options options)
       features(&host, &metadata) {
   host.config_list("listen", {"127.0.0.1:9092"});
   host.config_int("max_request_size", 100 << 20);
+  host.config_int("queued_max_request_bytes", 64 << 20);
   host.config_int("auto_create_topics", 1);
   host.config_int("default_partitions", 1);
   host.config_int("default_replication_factor", 1);

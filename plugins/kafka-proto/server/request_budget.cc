@@ -1,0 +1,147 @@
+#include "kafka-proto/server/request_budget.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "kafka-proto/server/connection.h"
+
+namespace chronik::kafka {
+
+std::unique_ptr<RequestBudget::Part> RequestBudget::begin(const std::shared_ptr<Connection>& connection,
+                                                          uint64_t size) {
+  std::unique_ptr<Part> part(new Part(*this, connection, connection->shard(), size));
+  const std::lock_guard lock(mutex_);
+  part->number_ = ++last_number_;
+  arriving_.emplace(part->number_, part.get());
+  return part;
+}
+
+uint64_t RequestBudget::allow(Part& part, uint64_t have, std::string_view api) {
+  Served served;
+  {
+    const std::lock_guard lock(mutex_);
+    part.api_ = api;
+    if (have > part.have_) part.moved_ns_ = host_.now_ns();
+    part.have_ = have;
+    if (part.wanted_ != 0) return 0;
+    const uint64_t step = is_ample(part) ? part.size_ : std::clamp(have, kNotCounted, kStep);
+    const uint64_t may_have = std::min(part.size_, have + step);
+    if (may_have > part.taken_) {
+      const uint64_t n = may_have - part.taken_;
+      const Waiting& queue = queue_of(part);
+      const bool is_next = queue.empty() || queue.begin()->first > part.number_;
+      if (!(is_next && fits(part, n))) {
+        part.wanted_ = n;
+        wanted_ += n;
+        queue_of(part).emplace(part.number_, &part);
+        return 0;
+      }
+      take(part, n);
+    }
+    if (have < part.size_ || part.complete_) return part.taken_;
+    part.complete_ = true;
+    complete_ += part.size_;
+    arriving_.erase(part.number_);
+    served = serve();  // another one is the first now
+  }
+  resume(served);
+  return part.size_;
+}
+
+// What most clients send arrives in one piece while there is room: nothing is copied then.
+bool RequestBudget::is_ample(const Part& part) const {
+  return part.size_ <= kWhole && taken_ + part.size_ <= most_ / 2;
+}
+
+// The part of the first does not count for the others: it may be more than all that there is.
+bool RequestBudget::fits(const Part& part, uint64_t n) const {
+  if (is_first(part)) return complete_ <= most_;
+  const uint64_t of_first = arriving_.empty() ? 0 : arriving_.begin()->second->taken_;
+  return taken_ - of_first + n <= (is_large(part) ? most_ - most_ / 4 : most_);
+}
+
+void RequestBudget::take(Part& part, uint64_t n) {
+  part.given_ = n;
+  part.taken_ += n;
+  taken_ += n;
+  part.moved_ns_ = host_.now_ns();
+}
+
+// Under the lock: takes for those that wait what is there for them.
+RequestBudget::Served RequestBudget::serve() {
+  Served served;
+  const auto end_wait = [&](Part& part) {
+    queue_of(part).erase(part.number_);
+    wanted_ -= part.wanted_;
+    take(part, std::exchange(part.wanted_, 0));
+    served.emplace_back(part.shard_, part.connection_);
+  };
+  if (!arriving_.empty()) {
+    Part& first = *arriving_.begin()->second;
+    if (first.wanted_ != 0 && fits(first, first.wanted_)) end_wait(first);
+  }
+  for (Waiting& queue : waiting_) {
+    while (!queue.empty() && fits(*queue.begin()->second, queue.begin()->second->wanted_))
+      end_wait(*queue.begin()->second);
+  }
+  return served;
+}
+
+void RequestBudget::resume(const Served& served) {
+  for (const auto& [shard, connection] : served) {
+    host_.post(shard, [connection] {
+      if (const std::shared_ptr<Connection> alive = connection.lock(); alive != nullptr) alive->resume();
+    });
+  }
+}
+
+void RequestBudget::give_back(Part& part) {
+  Served served;
+  {
+    const std::lock_guard lock(mutex_);
+    taken_ -= part.taken_;
+    if (part.complete_) {
+      complete_ -= part.size_;
+    } else {
+      arriving_.erase(part.number_);
+    }
+    if (part.wanted_ != 0) {
+      queue_of(part).erase(part.number_);
+      wanted_ -= part.wanted_;
+    }
+    served = serve();
+  }
+  resume(served);
+}
+
+void RequestBudget::look() {
+  const std::lock_guard lock(mutex_);
+  const uint64_t now_ns = host_.now_ns();
+  if (wanted_ == 0 || now_ns - looked_ns_ < kLookNs) return;
+  looked_ns_ = now_ns;
+  std::vector<Part*> stand;
+  for (const auto& [number, part] : arriving_) {
+    const uint64_t patience_ns = kPatienceNs * std::max<uint64_t>(1, part->given_ / kStep);
+    if (part->wanted_ == 0 && !part->ending_ && now_ns - part->moved_ns_ >= patience_ns)
+      stand.push_back(part);
+  }
+  std::ranges::sort(stand, {}, &Part::moved_ns_);
+  uint64_t freed = 0;
+  for (Part* const part : stand) {
+    if (freed >= wanted_) break;
+    freed += part->taken_;
+    part->ending_ = true;
+    host_.post(part->shard_,
+               [connection = part->connection_,
+                reason = fmt::format(
+                    "a {} of {} bytes stopped at {}, while others wait for the memory that it takes: "
+                    "send smaller ones, or raise kafka.queued_max_request_bytes",
+                    part->api_, part->size_, part->have_)] {
+                 if (const std::shared_ptr<Connection> alive = connection.lock(); alive != nullptr)
+                   alive->refuse_arrival(reason);
+               });
+  }
+}
+
+}  // namespace chronik::kafka
