@@ -55,16 +55,16 @@ std::optional<CodecLane::Turn> CodecLane::next() {
       if (level == kLong && long_running_ == kLongAtOnce) continue;
       std::deque<Client>& order = levels_[level].order;
       const auto at = others_first ? std::ranges::find_if(order, is_free) : order.begin();
-      if (at != order.end()) return take(level, at);
+      if (at != order.end()) return take(level, static_cast<size_t>(at - order.begin()));
     }
   }
   return std::nullopt;
 }
 
-CodecLane::Turn CodecLane::take(size_t level, std::deque<Client>::iterator at) {
+CodecLane::Turn CodecLane::take(size_t level, size_t place) {
   Level& here = levels_[level];
-  const Client client = *at;
-  here.order.erase(std::move(at));
+  const Client client = here.order[place];
+  here.order.erase(here.order.begin() + static_cast<std::ptrdiff_t>(place));
   const auto jobs = here.jobs.find(client);
   Turn turn{client, level, std::move(jobs->second.front())};
   jobs->second.pop_front();

@@ -54,7 +54,7 @@ class CodecLane : public std::enable_shared_from_this<CodecLane> {
   void work();
   void add(Client client, size_t level, Job job);
   std::optional<Turn> next();
-  Turn take(size_t level, std::deque<Client>::iterator at);
+  Turn take(size_t level, size_t place);
 
   const Host host_;
   std::mutex mutex_;  // of all below
