@@ -191,9 +191,10 @@ void tune_malloc() {
 
 // What was trimmed before is still free, but not there any more: so it is the process that is asked.
 void trim_malloc(uint64_t mapped) {
+  const uint64_t resident = resident_anonymous();
+  if (!kRecycles || resident <= mapped + kMallocKeeps) return;  // mallinfo2() walks what is free
   const struct mallinfo2 info = ::mallinfo2();
-  const uint64_t used = info.uordblks + info.hblkhd + mapped;
-  if (kRecycles && resident_anonymous() > used + kMallocKeeps) ::malloc_trim(0);
+  if (resident > info.uordblks + info.hblkhd + mapped + kMallocKeeps) ::malloc_trim(0);
 }
 
 }  // namespace chronik::host

@@ -71,7 +71,7 @@ std::span<const chr_config_key> KafkaPlugin::schema() {
       config_key("max_request_size", CHR_CONFIG_SIZE, "\"100MiB\"", "The largest request that is accepted.",
                  kMiB, 1024 * kMiB),
       config_key("queued_max_request_bytes", CHR_CONFIG_SIZE, "\"64MiB\"",
-                 "What requests of more than 64 KiB take over all connections until they are answered. Above "
+                 "What requests of more than 4 MiB take over all connections until they are answered. Above "
                  "it they wait, all but one.",
                  kMiB, 1024 * 1024 * kMiB),
       config_key("auto_create_topics", CHR_CONFIG_BOOL, "true",

@@ -9,19 +9,19 @@
 namespace chronik::retry {
 namespace {
 
-constexpr int64_t kMinute = 60'000'000'000;  // metadata waits no longer, whatever a policy says
+constexpr int64_t kHour = 3'600'000'000'000;
 
 constexpr std::array kSchema = {
     config_key("first", CHR_CONFIG_DURATION, "\"100ms\"", "The delay after the first failed attempt.",
-               1'000'000, kMinute),
+               1'000'000, kHour),
     config_key("multiplier", CHR_CONFIG_INT, "2", "By how much each delay is longer than the one before.", 1,
                100),
-    config_key("limit", CHR_CONFIG_DURATION, "\"5s\"", "No delay is longer than this.", 1'000'000, kMinute),
+    config_key("limit", CHR_CONFIG_DURATION, "\"5s\"",
+               "No delay is longer than this, and none of metadata's than a minute.", 1'000'000, kHour),
     config_key("attempts", CHR_CONFIG_INT, "5",
-               "After how many failed attempts the policy gives up. Metadata gives up after five whatever "
-               "its policy "
-               "says: it logs that, and goes on by itself, more slowly.",
-               1, 5),
+               "After how many failed attempts the policy gives up; 0: never. Metadata gives up after five "
+               "whatever its policy says: it logs that, and goes on by itself, more slowly.",
+               0, 1'000),
     config_key(
         "jitter", CHR_CONFIG_INT, "0",
         "By how many percent a delay may vary in either direction, so that nodes do not retry in step.", 0,

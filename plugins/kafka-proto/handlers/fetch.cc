@@ -61,7 +61,9 @@ class FetchJob : public std::enable_shared_from_this<FetchJob> {
 
 void FetchJob::start() {
   constexpr int32_t kLongestWaitMs = 300'000;
-  const int32_t wait_ms = std::clamp(call_.request().max_wait_ms, 0, kLongestWaitMs);
+  // One that others may wait for does not wait.
+  const int32_t wait_ms =
+      call_.counts_in_budget() ? 0 : std::clamp(call_.request().max_wait_ms, 0, kLongestWaitMs);
   expired_ = wait_ms == 0 || call_.request().min_bytes <= 0;
   if (!expired_) {
     alive_ = shared_from_this();

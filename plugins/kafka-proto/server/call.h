@@ -56,6 +56,8 @@ class Answer {
   uint32_t shard() const { return in_flight_.connection->shard(); }
   const void* client() const { return in_flight_.connection.get(); }
   const Lease& frame() const { return in_flight_.frame; }
+  // Whether it takes a part of the memory for large requests until it is answered.
+  bool counts_in_budget() const { return in_flight_.part != nullptr; }
 
  private:
   void abandon();
@@ -84,6 +86,7 @@ class Call {
   const void* client() const { return answer_.client(); }
   // The lease under which the request's bytes stand, for what outlives the Call.
   const Lease& frame() const { return answer_.frame(); }
+  bool counts_in_budget() const { return answer_.counts_in_budget(); }
 
   // What the answer takes; a handler makes its rows by it.
   AnswerRoom& room() { return room_; }

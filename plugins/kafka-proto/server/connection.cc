@@ -89,6 +89,13 @@ uint64_t Connection::data(chr_slice bytes, uint64_t* need) {
       refuse(fmt::format("a request of {} bytes that is no Produce; allowed are {}", size, kMaxBytesOfNames));
       break;
     }
+    const Bytes frame(at + kFramePrefix, std::min(left - kFramePrefix, size));
+    // A large one takes no memory while it could not start.
+    if (RequestBudget::counts(kFramePrefix + size) && part_ == nullptr && must_wait(frame)) {
+      *need = left;
+      pause();
+      break;
+    }
     *need = may_arrive(Bytes(at, std::min(left, kFramePrefix + size)), kFramePrefix + size);
     if (*need == 0) {
       *need = left;
@@ -96,7 +103,7 @@ uint64_t Connection::data(chr_slice bytes, uint64_t* need) {
       break;
     }
     if (left < kFramePrefix + size) break;
-    if (must_wait(Bytes(at + kFramePrefix, size))) {
+    if (must_wait(frame)) {
       pause();
       break;
     }
@@ -118,7 +125,7 @@ uint64_t Connection::data(chr_slice bytes, uint64_t* need) {
 
 // How much of a request may have arrived before it is looked at again; 0: no more than has.
 uint64_t Connection::may_arrive(Bytes frame, uint64_t size) {
-  if (size <= RequestBudget::kNotCounted) return size;
+  if (!RequestBudget::counts(size)) return size;
   if (part_ == nullptr) part_ = broker_.requests->begin(shared_from_this(), size);
   constexpr uint64_t kKeyEnds = kFramePrefix + sizeof(int16_t);
   const ApiEntry* const api =
@@ -200,6 +207,7 @@ bool Connection::starts_like_kafka(Bytes bytes) {
 void Connection::start(chr_slice frame) {
   broker_.host.add(broker_.metrics.bytes_in, static_cast<double>(frame.n + kFramePrefix));
   std::unique_ptr<RequestBudget::Part> part = std::move(part_);
+  if (part != nullptr) broker_.requests->start(*part);
   Result<InRequest> request = open_request(Bytes(frame.p, frame.n));
   if (!request) return refuse(request.error().message);
   const uint64_t sequence = first_sequence_ + slots_.size();

@@ -18,51 +18,46 @@ std::unique_ptr<RequestBudget::Part> RequestBudget::begin(const std::shared_ptr<
 }
 
 uint64_t RequestBudget::allow(Part& part, uint64_t have, std::string_view api) {
+  const std::lock_guard lock(mutex_);
+  part.api_ = api;
+  if (have > part.have_) part.moved_ns_ = host_.now_ns();
+  part.have_ = have;
+  if (part.wanted_ != 0) return 0;
+  const uint64_t may_have = std::min(part.size_, have + kStep);
+  if (may_have > part.taken_) {
+    const uint64_t n = may_have - part.taken_;
+    const bool is_next = waiting_.empty() || waiting_.begin()->first > part.number_;
+    if (!(is_next && fits(part, n))) {
+      part.wanted_ = n;
+      wanted_ += n;
+      waiting_.emplace(part.number_, &part);
+      return 0;
+    }
+    take(part, n);
+  }
+  return part.taken_;
+}
+
+void RequestBudget::start(Part& part) {
   Served served;
   {
     const std::lock_guard lock(mutex_);
-    part.api_ = api;
-    if (have > part.have_) part.moved_ns_ = host_.now_ns();
-    part.have_ = have;
-    if (part.wanted_ != 0) return 0;
-    const uint64_t step = is_ample(part) ? part.size_ : std::clamp(have, kNotCounted, kStep);
-    const uint64_t may_have = std::min(part.size_, have + step);
-    if (may_have > part.taken_) {
-      const uint64_t n = may_have - part.taken_;
-      const Waiting& queue = queue_of(part);
-      const bool is_next = queue.empty() || queue.begin()->first > part.number_;
-      if (!(is_next && fits(part, n))) {
-        part.wanted_ = n;
-        wanted_ += n;
-        queue_of(part).emplace(part.number_, &part);
-        return 0;
-      }
-      take(part, n);
-    }
-    if (have < part.size_ || part.complete_) return part.taken_;
-    part.complete_ = true;
-    complete_ += part.size_;
+    part.started_ = true;
+    started_ += part.taken_;
     arriving_.erase(part.number_);
     served = serve();  // another one is the first now
   }
   resume(served);
-  return part.size_;
-}
-
-// What most clients send arrives in one piece while there is room: nothing is copied then.
-bool RequestBudget::is_ample(const Part& part) const {
-  return part.size_ <= kWhole && taken_ + part.size_ <= most_ / 2;
 }
 
 // The part of the first does not count for the others: it may be more than all that there is.
 bool RequestBudget::fits(const Part& part, uint64_t n) const {
-  if (is_first(part)) return complete_ <= most_;
+  if (is_first(part)) return started_ <= most_;
   const uint64_t of_first = arriving_.empty() ? 0 : arriving_.begin()->second->taken_;
-  return taken_ - of_first + n <= (is_large(part) ? most_ - most_ / 4 : most_);
+  return taken_ - of_first + n <= most_;
 }
 
 void RequestBudget::take(Part& part, uint64_t n) {
-  part.given_ = n;
   part.taken_ += n;
   taken_ += n;
   part.moved_ns_ = host_.now_ns();
@@ -71,19 +66,13 @@ void RequestBudget::take(Part& part, uint64_t n) {
 // Under the lock: takes for those that wait what is there for them.
 RequestBudget::Served RequestBudget::serve() {
   Served served;
-  const auto end_wait = [&](Part& part) {
-    queue_of(part).erase(part.number_);
+  while (!waiting_.empty()) {
+    Part& part = *waiting_.begin()->second;
+    if (!fits(part, part.wanted_)) break;
+    waiting_.erase(waiting_.begin());
     wanted_ -= part.wanted_;
     take(part, std::exchange(part.wanted_, 0));
     served.emplace_back(part.shard_, part.connection_);
-  };
-  if (!arriving_.empty()) {
-    Part& first = *arriving_.begin()->second;
-    if (first.wanted_ != 0 && fits(first, first.wanted_)) end_wait(first);
-  }
-  for (Waiting& queue : waiting_) {
-    while (!queue.empty() && fits(*queue.begin()->second, queue.begin()->second->wanted_))
-      end_wait(*queue.begin()->second);
   }
   return served;
 }
@@ -101,13 +90,13 @@ void RequestBudget::give_back(Part& part) {
   {
     const std::lock_guard lock(mutex_);
     taken_ -= part.taken_;
-    if (part.complete_) {
-      complete_ -= part.size_;
+    if (part.started_) {
+      started_ -= part.taken_;
     } else {
       arriving_.erase(part.number_);
     }
     if (part.wanted_ != 0) {
-      queue_of(part).erase(part.number_);
+      waiting_.erase(part.number_);
       wanted_ -= part.wanted_;
     }
     served = serve();
@@ -122,8 +111,7 @@ void RequestBudget::look() {
   looked_ns_ = now_ns;
   std::vector<Part*> stand;
   for (const auto& [number, part] : arriving_) {
-    const uint64_t patience_ns = kPatienceNs * std::max<uint64_t>(1, part->given_ / kStep);
-    if (part->wanted_ == 0 && !part->ending_ && now_ns - part->moved_ns_ >= patience_ns)
+    if (part->wanted_ == 0 && !part->ending_ && now_ns - part->moved_ns_ >= kPatienceNs)
       stand.push_back(part);
   }
   std::ranges::sort(stand, {}, &Part::moved_ns_);
@@ -135,7 +123,7 @@ void RequestBudget::look() {
     host_.post(part->shard_,
                [connection = part->connection_,
                 reason = fmt::format(
-                    "a {} of {} bytes stopped at {}, while others wait for the memory that it takes: "
+                    "a {} of {} bytes stands at {}, while others wait for the memory that it takes: "
                     "send smaller ones, or raise kafka.queued_max_request_bytes",
                     part->api_, part->size_, part->have_)] {
                  if (const std::shared_ptr<Connection> alive = connection.lock(); alive != nullptr)

@@ -68,8 +68,8 @@ TEST_F(RequestBudgetTest, RequestsThatStopTakeNoMoreThanTheBudgetAndOne) {
   EXPECT_FALSE(strangers.front().wire().paused());
   EXPECT_TRUE(strangers.back().wire().paused());
 
-  // A quarter is left to those that are not that large, all of it to what is not counted.
-  for (const uint64_t size : {uint64_t{10}, uint64_t{500'000}, kMiB / 2}) {
+  // What ordinary clients send is not kept waiting.
+  for (const uint64_t size : {uint64_t{10}, uint64_t{500'000}, 3 * kMiB}) {
     TestClient bystander = broker.client();
     const std::string bytes = request(size);
     EXPECT_EQ(send(bystander, bytes), bytes.size());
@@ -84,19 +84,60 @@ TEST_F(RequestBudgetTest, RequestsThatStopTakeNoMoreThanTheBudgetAndOne) {
   EXPECT_FALSE(strangers.front().open());
   EXPECT_TRUE(logged("a Produce of 10"));
   EXPECT_TRUE(logged("kafka.queued_max_request_bytes"));
-  EXPECT_TRUE(strangers[1].open());
-  EXPECT_FALSE(strangers[1].wire().paused());
+  EXPECT_TRUE(strangers[2].open());
+  EXPECT_FALSE(strangers[2].wire().paused());
+  EXPECT_TRUE(strangers.back().open());
 }
 
 TEST_F(RequestBudgetTest, NobodyIsEndedWhileNobodyWaits) {
   TestClient slow = broker.client();
-  const std::string large = request(3 * kMiB);
+  const std::string large = request(6 * kMiB);
   send(slow, std::string_view(large).substr(0, kMiB));
   broker.host.advance(seconds(100));
   EXPECT_TRUE(slow.open());
   send(slow, std::string_view(large).substr(kMiB));
   broker.host.run();
   EXPECT_EQ(only(slow.receive<Produce>(9)).error_code, ErrorCode::kNone);
+}
+
+// It could not start, so it must not stand in the way of those that can.
+TEST_F(RequestBudgetTest, WhatStandsBehindALongPollTakesNothing) {
+  const std::string large = request(10 * kMiB);
+  FetchRequest fetch;
+  fetch.max_wait_ms = INT32_MAX;
+  fetch.min_bytes = INT32_MAX;
+  fetch.max_bytes = INT32_MAX;
+  fetch.topics.emplace_back().topic = "t";
+  fetch.topics[0].partitions.emplace_back().partition_max_bytes = 1 << 20;
+  TestClient stranger = broker.client();
+  stranger.send<Fetch>(4, fetch);
+  broker.host.run();
+  ASSERT_FALSE(stranger.next_frame().has_value());
+  EXPECT_LE(send(stranger, large), 64u << 10);
+  std::vector<Sender> senders;
+  for (int i = 0; i < 3; ++i) senders.push_back({broker.client(), large});
+  send_on(senders);
+  for (Sender& sender : senders)
+    EXPECT_EQ(only(sender.client.receive<Produce>(9)).error_code, ErrorCode::kNone);
+}
+
+// A long poll of megabytes would keep its part for as long as its client likes.
+TEST_F(RequestBudgetTest, ALargeFetchDoesNotWait) {
+  FetchRequest fetch;
+  fetch.max_wait_ms = INT32_MAX;
+  fetch.min_bytes = INT32_MAX;
+  fetch.max_bytes = INT32_MAX;
+  const std::string name(30'000, 'x');
+  for (int i = 0; i < 200; ++i) {
+    fetch.topics.emplace_back().topic = name;
+    fetch.topics.back().partitions.emplace_back().fetch_offset = 0;
+  }
+  TestClient stranger = broker.client();
+  const std::string bytes = to_text(encode_request(4, 1, "tester", fetch));
+  ASSERT_GT(bytes.size(), RequestBudget::kNotCounted);
+  EXPECT_EQ(send(stranger, bytes), bytes.size());
+  broker.host.run();
+  EXPECT_TRUE(stranger.next_frame().has_value());
 }
 
 // Each has a part, and all of them together are many times the budget.
