@@ -61,7 +61,7 @@ class FetchJob : public std::enable_shared_from_this<FetchJob> {
 
 void FetchJob::start() {
   constexpr int32_t kLongestWaitMs = 300'000;
-  // One that others may wait for does not wait.
+  // A Fetch of megabytes takes memory that other requests wait for (RequestBudget), so it waits for nothing.
   const int32_t wait_ms =
       call_.counts_in_budget() ? 0 : std::clamp(call_.request().max_wait_ms, 0, kLongestWaitMs);
   expired_ = wait_ms == 0 || call_.request().min_bytes <= 0;

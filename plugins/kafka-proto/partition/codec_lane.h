@@ -3,8 +3,8 @@
 //
 // Nobody knows beforehand what comes out of a codec. So a job gets a little work to do at first; where that
 // is not enough it begins anew, behind all others, with more, and at last with as much as it takes. What is
-// small thus never waits for what is large, but for the few turns that are under way. Long turns have threads
-// of their own number, and every fourth turn goes to the largest job, so that each of them gets done. Clients
+// small thus never waits for what is large, but for the few turns that are under way. Long turns take some of
+// the threads only, and every fourth turn goes to the largest job, so that each of them gets done. Clients
 // take turns, whatever each of them asks for, and have one at a time while others wait.
 #pragma once
 

@@ -127,9 +127,7 @@ uint64_t Connection::data(chr_slice bytes, uint64_t* need) {
 uint64_t Connection::may_arrive(Bytes frame, uint64_t size) {
   if (!RequestBudget::counts(size)) return size;
   if (part_ == nullptr) part_ = broker_.requests->begin(shared_from_this(), size);
-  constexpr uint64_t kKeyEnds = kFramePrefix + sizeof(int16_t);
-  const ApiEntry* const api =
-      frame.size() < kKeyEnds ? nullptr : find_served(load_key(frame.data() + kFramePrefix));
+  const ApiEntry* const api = find_served(load_key(frame.data() + kFramePrefix));
   const uint64_t may_have =
       broker_.requests->allow(*part_, frame.size(), api == nullptr ? "request" : api_info(api->key).name);
   if (may_have == 0) {

@@ -61,7 +61,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void hold(bool held);
   // On the connection's shard: ends the connection and says why in the log.
   void refuse(std::string_view reason);
-  // The same, if a request that is counted has not wholly arrived yet.
+  // The same, if a request that is counted (RequestBudget) has not begun yet.
   void refuse_arrival(std::string_view reason) {
     if (part_ != nullptr) refuse(reason);
   }

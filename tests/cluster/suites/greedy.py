@@ -87,7 +87,7 @@ class Run(Suite):
             took.extend(self.exchange(port, frame) for _ in range(rounds))
             ended.append(self.ends(port, largest))
 
-        most = MOST_ANONYMOUS + (CLIENTS * LARGEST if has_records else 0)
+        most = MOST_ANONYMOUS + (LARGEST if has_records else 0)  # of requests that large, one passes the budget
         with self.watched(cluster.nodes, most, what), Pings(cluster.nodes) as pings:
             clients = [threading.Thread(target=client) for _ in range(CLIENTS)]
             for each in clients:
