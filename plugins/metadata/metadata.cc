@@ -6,6 +6,7 @@
 
 #include "service/change_table.h"
 #include "service/feature_table.h"
+#include "service/liveness_table.h"
 #include "service/record_table.h"
 
 namespace chronik::metadata {
@@ -13,8 +14,11 @@ namespace {
 
 const Image& image_of(const chr_catalog* catalog) { return *reinterpret_cast<const Image*>(catalog); }
 
-bool is_internal(std::string_view name) {
-  return name == "__consumer_offsets" || name == "__transaction_state";
+// Whoever makes a topic that brokers keep for themselves says so by a config, which clients cannot set.
+bool is_internal(const Topic& topic) {
+  constexpr std::string_view kKey = "chronik.internal";
+  const auto found = std::ranges::lower_bound(topic.configs, kKey, {}, &Configs::value_type::first);
+  return found != topic.configs.end() && found->first == kKey && found->second == "true";
 }
 
 chr_status describe(const Image& image, size_t at, chr_topic* out) {
@@ -24,7 +28,7 @@ chr_status describe(const Image& image, size_t at, chr_topic* out) {
   out->id = topic.id.to_abi();
   out->name = to_abi(topic.name);
   out->handle = static_cast<uint32_t>(at);
-  out->internal = is_internal(topic.name) ? 1 : 0;
+  out->internal = is_internal(topic) ? 1 : 0;
   return CHR_OK;
 }
 
@@ -110,6 +114,7 @@ class Metadata final : public Plugin {
   FeatureTable features_{&service_};
   RecordTable records_{&service_};
   ChangeTable changes_{describe};
+  LivenessTable liveness_{&service_};
 };
 
 constexpr chr_metadata_v1 kTable = {
@@ -153,6 +158,10 @@ const void* Metadata::service(std::string_view id, void** instance) {
   if (id == CHR_TOPIC_CHANGES_ID) {
     *instance = &changes_;
     return &ChangeTable::table();
+  }
+  if (id == CHR_LIVENESS_ID) {
+    *instance = &liveness_;
+    return &LivenessTable::table();
   }
   if (id != CHR_METADATA_ID) return nullptr;
   *instance = this;

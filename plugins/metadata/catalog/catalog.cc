@@ -33,13 +33,9 @@ uint64_t digest_of_removed(const std::set<int32_t>& nodes) {
 
 }  // namespace
 
-Result<Outcome> Catalog::apply(const Command& command) {
+Outcome Catalog::apply(const Command& command) {
   Outcome out;
-  if (const auto* sync = std::get_if<SyncBatch>(&command.body)) {
-    CHRONIK_CHECK(apply(*sync, &out));
-  } else {
-    std::visit([&](const auto& body) { static_cast<void>(apply(body, &out)); }, command.body);
-  }
+  std::visit([&](const auto& body) { apply(body, &out); }, command.body);
   if (out.changed) ++version_;
   return out;
 }
@@ -70,10 +66,9 @@ void Catalog::apply(const AllocateProducerIds&, Outcome* out) {
   out->changed = true;
 }
 
-Status Catalog::apply(const SyncBatch& command, Outcome* out) {
+void Catalog::apply(const SyncBatch& command, Outcome* out) {
   for (const Node& node : command.nodes) set_node(node, out);
-  for (const Assignment& assignment : command.assignments) CHRONIK_CHECK(assign(assignment, out));
-  return {};
+  for (const Assignment& assignment : command.assignments) assign(assignment, out);
 }
 
 ItemResult Catalog::create(const NewTopic& item, Outcome* out) {
@@ -103,6 +98,7 @@ ItemResult Catalog::remove(const DeletedTopic& item, Outcome* out) {
   partitions_ -= topic->second->partitions.size();
   parts_digest_ -= topic->second->digest;
   normalized_.erase(normalized(topic->first));
+  std::erase_if(disputed_, [&](const auto& partition) { return partition.first == item.id; });
   by_name_.erase(topic);
   by_id_.erase(found);
   published_ids_.reset();
@@ -129,33 +125,40 @@ ItemResult Catalog::extend(const MorePartitions& item, Outcome* out) {
   return done(topic);
 }
 
-Status Catalog::assign(const Assignment& assignment, Outcome* out) {
+int32_t Catalog::rival_of(const Assignment& assignment) const {
+  const Topic* topic = find(assignment.topic);
+  const auto at = static_cast<size_t>(assignment.partition);
+  if (topic == nullptr || at >= topic->partitions.size()) return -1;
+  const PartitionState shown = topic->partitions[at];
+  return shown.term == assignment.term && shown.leader != assignment.leader ? shown.leader : -1;
+}
+
+// Raft has one leader in a term. Where two nodes say that they are, the log of one was lost or copied, and
+// nobody can tell which: the partition has no leader that clients could be sent to until there is a newer
+// term. Everything else goes on.
+void Catalog::assign(const Assignment& assignment, Outcome* out) {
   const auto found = by_id_.find(assignment.topic);
-  if (found == by_id_.end()) return {};  // deleted meanwhile
+  if (found == by_id_.end()) return;  // deleted meanwhile
   const Topic& current = *found->second->second;
   const auto at = static_cast<size_t>(assignment.partition);
-  if (at >= current.partitions.size()) return {};
+  if (at >= current.partitions.size()) return;
   const PartitionState before = current.partitions[at];
-  if (assignment.term < before.term) {
-    ++out->fenced;
-    return {};
-  }
-  if (assignment.term == before.term) {
-    if (assignment.leader == before.leader) return {};
-    return fail(
-        Code::kFailed,
-        fmt::format("{}/{} has two leaders in term {}: node {} and node {}; the Raft log of a node was lost "
-                    "or copied, so stop and restore it",
-                    current.name, assignment.partition, assignment.term, before.leader, assignment.leader));
-  }
+  const bool same_term = assignment.term == before.term;
+  if (same_term && (assignment.leader == before.leader || before.is_disputed())) return;
+  if (assignment.term < before.term || same_term) ++out->fenced;
+  if (assignment.term < before.term) return;
+  if (same_term) out->disputes.push_back({assignment, before.leader});
+  const PartitionState after{same_term ? -1 : assignment.leader, assignment.term};
   Topic& topic = edit(found->second);
-  const PartitionState after{assignment.leader, assignment.term};
   const uint64_t change = digest_of(topic.id, at, after) - digest_of(topic.id, at, before);
   topic.partitions[at] = after;
   topic.digest += change;
   parts_digest_ += change;
+  if (after.is_disputed())
+    disputed_.emplace(topic.id, assignment.partition);
+  else if (before.is_disputed())
+    disputed_.erase({topic.id, assignment.partition});
   out->changed = true;
-  return {};
 }
 
 void Catalog::insert(Topic topic) {
@@ -163,6 +166,8 @@ void Catalog::insert(Topic topic) {
   topic.generation = generation_;
   parts_digest_ += topic.digest;
   partitions_ += topic.partitions.size();
+  for (size_t p = 0; p < topic.partitions.size(); ++p)
+    if (topic.partitions[p].is_disputed()) disputed_.emplace(topic.id, static_cast<int32_t>(p));
   normalized_[normalized(topic.name)] = topic.name;
   const Uuid id = topic.id;
   std::string name = topic.name;

@@ -21,9 +21,8 @@ class Catalog {
   Catalog(Catalog&&) = default;
   Catalog& operator=(Catalog&&) = default;
 
-  // Applies one command. What a client did wrong is in the outcome; an error is a broken invariant (two
-  // leaders in one term), after which the node must stop.
-  Result<Outcome> apply(const Command& command);
+  // Applies one command. What is wrong with it is in the outcome, and costs what it is about, nothing else.
+  Outcome apply(const Command& command);
 
   // The state as of now. The caller owns one reference.
   ImageRef publish();
@@ -44,6 +43,10 @@ class Catalog {
   uint64_t replicas_on(int32_t node) const;
   size_t topics() const { return by_name_.size(); }
   uint64_t partitions() const { return partitions_; }
+  // Who is shown as the leader in the term of an assignment, where that is another node; -1: nobody.
+  int32_t rival_of(const Assignment& assignment) const;
+  // Those of which two nodes said that they lead them in one term; until a newer term nobody is known to.
+  const std::set<std::pair<Uuid, int32_t>>& disputed() const { return disputed_; }
   const Records& records() const { return records_; }
   // The finalized level of our own feature, which says what may be proposed.
   int16_t level() const;
@@ -81,8 +84,8 @@ class Catalog {
   void apply(const AlterConfigs& command, Outcome* out);
   void apply(const UpdateFeatures& command, Outcome* out);
   void apply(const ChangeRecords& command, Outcome* out);
-  Status apply(const SyncBatch& command, Outcome* out);
-  Status assign(const Assignment& assignment, Outcome* out);
+  void apply(const SyncBatch& command, Outcome* out);
+  void assign(const Assignment& assignment, Outcome* out);
   void set_node(const Node& node, Outcome* out);
   ItemResult create(const NewTopic& item, Outcome* out);
   ItemResult remove(const DeletedTopic& item, Outcome* out);
@@ -105,6 +108,7 @@ class Catalog {
   std::map<int32_t, Node> nodes_;
   std::set<int32_t> removed_nodes_;
   Records records_;
+  std::set<std::pair<Uuid, int32_t>> disputed_;  // follows from the topics
   std::deque<Uuid> deleted_;  // the newest last; a late second attempt must not bring a topic back
   std::string cluster_id_;
   uint64_t version_ = 0;

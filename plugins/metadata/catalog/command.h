@@ -261,11 +261,18 @@ struct ItemResult {
   bool operator==(const ItemResult&) const = default;
 };
 
+// An assignment that contradicts the one before it: another leader in the same term.
+struct Dispute {
+  Assignment second;
+  int32_t first = -1;  // the node that was shown as the leader
+};
+
 struct Outcome {
   std::vector<ItemResult> items;
   int64_t first_producer_id = 0;
   int64_t producer_ids = 0;
   uint32_t fenced = 0;  // assignments and nodes that lost against newer ones
+  std::vector<Dispute> disputes;
   std::vector<Uuid> deleted;
   bool changed = false;
 };

@@ -15,6 +15,8 @@ namespace chronik::metadata {
 struct PartitionState {
   int32_t leader = -1;
   uint64_t term = 0;
+  // Two nodes said that they lead in this term.
+  bool is_disputed() const { return leader < 0 && term > 0; }
   bool operator==(const PartitionState&) const = default;
 };
 

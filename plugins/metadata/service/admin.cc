@@ -126,7 +126,7 @@ void Admin::nodes(uint64_t request, const chr_admin_request& asked) {
     list.push_back(
         json::object{{"id", node_id},
                      {"state", state_of(node, replicas)},
-                     {"up", node_id == host_.node().id || peers_->up().contains(node_id)},
+                     {"up", liveness_->is_up(node_id)},
                      {"voter", std::ranges::find(voters, node_id) != voters.end()},
                      {"controller", node_id == replica_->leader()},
                      {"kafka", node.host.empty() ? "" : fmt::format("{}:{}", node.host, node.port)},

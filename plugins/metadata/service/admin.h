@@ -7,15 +7,16 @@
 
 #include "service/changes.h"
 #include "service/levels.h"
+#include "service/liveness.h"
 
 namespace chronik::metadata {
 
 class Admin {
  public:
-  Admin(Host host, const Replica* replica, const Peers* peers, const Levels* levels, Changes* changes)
+  Admin(Host host, const Replica* replica, const Liveness* liveness, const Levels* levels, Changes* changes)
       : host_(host),
         replica_(replica),
-        peers_(peers),
+        liveness_(liveness),
         levels_(levels),
         changes_(changes),
         admin_(host.find<chr_admin_v1>(CHR_ADMIN_ID)) {}
@@ -36,7 +37,7 @@ class Admin {
 
   const Host host_;
   const Replica* const replica_;
-  const Peers* const peers_;
+  const Liveness* const liveness_;
   const Levels* const levels_;
   Changes* const changes_;
   const chr_admin_v1* const admin_;

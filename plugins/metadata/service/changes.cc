@@ -71,7 +71,9 @@ void Changes::attempt(uint64_t number, Pending* pending) {
   pending->next_ns = now + (kAnswerNs << std::min(pending->unanswered++, 3u));
   if (leader == host_.node().id) {
     decide(std::move(frame), [this](const ReplyFrame& reply) { replied(reply); });
-  } else if (!peers_->send(leader, frame)) {
+  } else if (const Status sent = peers_->send(leader, frame); !sent) {
+    if (sent.error().code == Code::kInvalidArgument)  // no attempt can succeed
+      return refuse(number, CHR_E_INVALID_ARGUMENT, sent.error().message);
     pending->asked = -1;
     pending->next_ns = now + kRefusedNs;
   }
@@ -85,13 +87,15 @@ bool Changes::is_understood(int32_t leader, const Pending& pending) const {
 }
 
 void Changes::refuse_as_new(uint64_t number, int32_t leader) {
+  refuse(
+      number, CHR_E_UNSUPPORTED,
+      fmt::format("Node {} leads __meta, and runs a build without feature levels: upgrade it first", leader));
+}
+
+void Changes::refuse(uint64_t number, chr_status code, const std::string& message) {
   const auto found = pending_.find(number);
-  const ItemResult refused{
-      CHR_E_UNSUPPORTED,
-      fmt::format("Node {} leads __meta, and runs a build without feature levels: upgrade it first", leader),
-      {},
-      0};
-  finish(found, std::vector<ItemResult>(verdicts(found->second.request.body).size(), refused), 0, 0);
+  finish(found, std::vector<ItemResult>(verdicts(found->second.request.body).size(), {code, message, {}, 0}),
+         0, 0);
 }
 
 void Changes::attempt_all() {

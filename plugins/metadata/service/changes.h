@@ -69,6 +69,7 @@ class Changes {
   void attempt_all();
   bool is_understood(int32_t leader, const Pending& pending) const;
   void refuse_as_new(uint64_t number, int32_t leader);
+  void refuse(uint64_t number, chr_status code, const std::string& message);
   bool came_before(const ChangeFrame& frame);
   void decide(ChangeFrame frame, const Reply& reply);
   void finish(std::map<uint64_t, Pending>::iterator pending, const std::vector<ItemResult>& items,

@@ -6,31 +6,32 @@
 #include <utility>
 
 namespace chronik::metadata {
-namespace {
 
-// The newest of what several batches say of one partition. Two leaders in one term are no matter of taste:
-// both go on, and the catalog stops the node.
-SyncBatch merge(const auto& batches) {
+// The newest of what several batches say of one partition, and of two leaders in one term the first.
+SyncBatch Gather::merge(const std::vector<Waiting>& batches) const {
   SyncBatch out;
   std::map<std::pair<Uuid, int32_t>, size_t> places;
-  for (const auto& batch : batches) {
+  for (const Waiting& batch : batches) {
     out.nodes.insert(out.nodes.end(), batch.what.nodes.begin(), batch.what.nodes.end());
     for (const Assignment& assignment : batch.what.assignments) {
+      if (const int32_t rival = rival_(assignment); rival >= 0) {
+        refused_({assignment, rival});
+        continue;
+      }
       const auto [place, is_new] =
           places.try_emplace({assignment.topic, assignment.partition}, out.assignments.size());
-      Assignment* present = is_new ? nullptr : &out.assignments[place->second];
-      if (present != nullptr && present->term > assignment.term) continue;
-      if (present != nullptr && (present->term < assignment.term || present->leader == assignment.leader)) {
-        *present = assignment;
-      } else {
+      if (is_new) {
         out.assignments.push_back(assignment);
+        continue;
       }
+      Assignment& present = out.assignments[place->second];
+      if (present.term < assignment.term) present = assignment;
+      if (present.term == assignment.term && present.leader != assignment.leader)
+        refused_({assignment, present.leader});
     }
   }
   return out;
 }
-
-}  // namespace
 
 void Gather::add(SyncBatch what, Failed failed) {
   waiting_.push_back({std::move(what), std::move(failed)});
@@ -68,11 +69,13 @@ void Gather::pump() {
     return;
   }
   host_.cancel_timer(std::exchange(timer_, 0));
+  const auto batches = std::make_shared<std::vector<Waiting>>(take());
+  SyncBatch what = merge(*batches);
+  if (what.assignments.empty() && what.nodes.empty()) return pump();
   last_ns_ = now;
   spacing_ns_ = std::clamp(2 * spacing_ns_, kShortestNs, kLongestNs);
-  const auto batches = std::make_shared<std::vector<Waiting>>(take());
   in_flight_ = true;
-  const Status proposed = propose_(merge(*batches), [this, batches](const Status& committed) {
+  const Status proposed = propose_(std::move(what), [this, batches](const Status& committed) {
     in_flight_ = false;
     if (!committed) fail(std::move(*batches), committed.error());
     pump();

@@ -2,6 +2,7 @@
 // is on its way at a time; what comes meanwhile goes into the next one together. In a burst entries are
 // spaced out, further and further, so that the elections of many groups after the loss of a node cost a
 // handful of entries; what comes after a quiet time goes at once, as do full batches and records of nodes.
+// What says that another node leads in a term than is known goes into no entry.
 //
 // Home shard only.
 #pragma once
@@ -20,8 +21,16 @@ class Gather {
   using Done = std::function<void(const Status&)>;
   // Proposes one batch on this node. An error: it was not, and done is dropped.
   using Propose = std::function<Status(SyncBatch, Done)>;
+  // Whom the catalog shows as the leader of this term, where that is another node; -1: nobody.
+  using Rival = std::function<int32_t(const Assignment&)>;
+  using Refused = std::function<void(const Dispute&)>;
 
-  Gather(Host host, Home* home, Propose propose) : host_(host), home_(home), propose_(std::move(propose)) {}
+  Gather(Host host, Home* home, Propose propose, Rival rival, Refused refused)
+      : host_(host),
+        home_(home),
+        propose_(std::move(propose)),
+        rival_(std::move(rival)),
+        refused_(std::move(refused)) {}
   Gather(const Gather&) = delete;
   Gather& operator=(const Gather&) = delete;
 
@@ -37,6 +46,7 @@ class Gather {
   };
   void pump();
   std::vector<Waiting> take();
+  SyncBatch merge(const std::vector<Waiting>& batches) const;
   bool is_urgent() const;
   void fail(std::vector<Waiting> batches, const Error& reason);
   static void CHR_CALL timer_fired(void* self);
@@ -48,6 +58,8 @@ class Gather {
   const Host host_;
   Home* const home_;
   const Propose propose_;
+  const Rival rival_;
+  const Refused refused_;
   std::vector<Waiting> waiting_;
   bool in_flight_ = false;
   uint64_t last_ns_ = 0;

@@ -27,6 +27,8 @@ Status Peers::open() {
 Status Peers::send(int32_t to, const Frame& frame) {
   if (link_ == nullptr) return fail(Code::kUnavailable, fmt::format("there is no link to node {}", to));
   const std::string bytes = encode(frame);
+  if (bytes.size() > kMaxCommandBytes)  // it would be refused there, and never answered
+    return fail(Code::kInvalidArgument, "the change is too large; ask for fewer items at once");
   chr_slice slice{};
   if (host_.alloc(bytes.size(), &slice) != CHR_OK) return fail(Code::kOverloaded, "no memory for a frame");
   const Lease lease = Lease::adopt(slice.lease);

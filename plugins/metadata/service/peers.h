@@ -24,12 +24,15 @@ class Peers {
 
   // [ctl]
   Status open();
-  // Home. An error: the frame was dropped.
+  // Home. An error: the frame was dropped. INVALID_ARGUMENT: it is too large for any node to take.
   Status send(int32_t to, const Frame& frame);
   // Home. The same, where a lost frame does no harm.
   void tell(int32_t to, const Frame& frame);
   // Home. Those whose link is up.
   const std::set<int32_t>& up() const { return up_; }
+  bool has_links() const { return link_ != nullptr; }
+  // [any]
+  bool is_linked(int32_t peer) const { return link_ != nullptr && link_->is_up(host_.self(), peer) != 0; }
   // [any] Whom the links link with; nothing where the host has none.
   Status set_peer(int32_t peer, std::string_view address, const Uuid& incarnation);
   void remove_peer(int32_t peer);

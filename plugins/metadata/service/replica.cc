@@ -190,7 +190,7 @@ Status Replica::apply_one(const chr_entry& entry) {
     return fail(Code::kCorrupt, fmt::format("its kind is {}, not that of a command", entry.header.kind));
   CHRONIK_TRY(const Command command,
               decode_command({reinterpret_cast<const char*>(entry.payload.p), entry.payload.n}));
-  CHRONIK_TRY(const Outcome outcome, catalog_.apply(command));
+  const Outcome outcome = catalog_.apply(command);
   applied_index_ = entry.header.index;
   digests_.emplace_back(applied_index_, catalog_.digest());
   if (digests_.size() > kRememberedDigests) digests_.pop_front();

@@ -23,15 +23,19 @@ Service::Service(Host host, Needs needs, uint32_t home_shard)
       peers_(host, &home_, this),
       replica_(host, this, needs.consensus, needs.consensus_instance, needs.log),
       levels_(host, &peers_),
-      gather_(host, &home_,
-              [this](SyncBatch what, Gather::Done done) {
-                return replica_.propose(Command{{}, std::move(what)}, std::move(done));
-              }),
+      liveness_(host, &replica_, &peers_, [this] { views_.notify(); }),
+      gather_(
+          host, &home_,
+          [this](SyncBatch what, Gather::Done done) {
+            return replica_.propose(Command{{}, std::move(what)}, std::move(done));
+          },
+          [this](const Assignment& assignment) { return replica_.catalog().rival_of(assignment); },
+          [this](const Dispute& dispute) { refused(dispute); }),
       changes_(host, &replica_, &peers_, [this] { return around(); }),
       quorum_(host, &replica_, &peers_),
       catch_up_(host, &replica_, &peers_, [this] { currency_changed(); }),
       membership_(host, &replica_, &peers_),
-      admin_(host, &replica_, &peers_, &levels_, &changes_),
+      admin_(host, &replica_, &liveness_, &levels_, &changes_),
       reconciler_(host, this, needs.retry),
       topics_metric_(host.gauge("chronik_metadata_topics", "Topics in the catalog.")),
       partitions_metric_(host.gauge("chronik_metadata_partitions", "Partitions in the catalog.")),
@@ -59,6 +63,7 @@ Status Service::start(uint64_t token) {
     replica_.open([this, token](const Status& opened) {
       if (opened) {
         reconciler_.start();
+        liveness_.start();
         reconciler_.announce(own_);
         role_changed();
         housekeeping();
@@ -76,6 +81,7 @@ void Service::stop(uint64_t token) {
     stopping_ = true;
     peers_.close();
     reconciler_.stop();
+    liveness_.stop();
     membership_.stop();
     catch_up_.stop();
     host_.cancel_timer(std::exchange(housekeeping_timer_, 0));
@@ -113,6 +119,7 @@ void Service::drain_hints() {
   }
   if (stopping_) return;
   reconciler_.poll();
+  if (!reconciler_.disputed().empty()) show_health();
   views_.notify();
 }
 
@@ -121,6 +128,12 @@ PartitionState Service::leader_of(const Topic& topic, int32_t partition) const {
   const std::optional<Hint> hint = hints_.find({topic.id, partition});
   // In the same term consensus knows better: it may have lost the leader, or still have to hear from it.
   if (!hint || hint->term < shown.term) return shown;
+  // Two leaders in one term: one of them has logs that are not those of the partition.
+  if (hint->term == shown.term && hint->leader >= 0 && hint->leader != shown.leader) return {-1, shown.term};
+  // Nor does it know of a leader that it is not linked with, while others are.
+  if (hint->leader < 0 && hint->term == shown.term && shown.leader >= 0 && liveness_.is_up(shown.leader) &&
+      shown.leader != own_.id && peers_.has_links() && !peers_.is_linked(shown.leader))
+    return shown;
   // A node that the partition left hears no more of its leaders; those that it knew of reach the catalog.
   if (hint->leader < 0 && hint->named <= shown.term && !topic.may_be_on(partition, own_.id)) return shown;
   return {hint->leader, hint->term};
@@ -157,6 +170,7 @@ Surroundings Service::around() const {
 
 void Service::command_applied(const Command& command, const Outcome& outcome) {
   forget(outcome.deleted);
+  tell_disputes(outcome);
   changes_.command_applied(command, outcome);
 }
 
@@ -181,6 +195,7 @@ void Service::catalog_changed() {
   adopt_cluster();
   reconciler_.applied();
   membership_.look();
+  liveness_.look();
   catch_up_.look();
   show_size();
   show_health();
@@ -196,6 +211,7 @@ void Service::role_changed() {
   take_early_batches();
   reconciler_.meta_leader_changed();
   membership_.look();
+  liveness_.look();
   catch_up_.look();
   show_health();
   views_.notify();
@@ -283,6 +299,8 @@ void Service::frame_received(int32_t from, Frame frame) {
     told->number == 0 ? catch_up_.told(from, *told) : quorum_.replied(*told);
   } else if (const auto* levels = std::get_if<FeaturesFrame>(&frame)) {
     levels_.told(from, *levels);
+  } else if (const auto* links = std::get_if<LinksFrame>(&frame)) {
+    liveness_.told(from, *links);
   }
 }
 
@@ -325,6 +343,7 @@ void Service::link_changed(int32_t peer, bool up) {
   changes_.link_changed(peer, up);
   quorum_.link_changed(peer, up);
   reconciler_.link_changed(peer, up);
+  liveness_.link_changed(peer, up);
   membership_.look();
   catch_up_.look();
   show_health();
@@ -377,8 +396,8 @@ void Service::show_health() {
     const std::string reason = leaving
                                    ? fmt::format("this node leaves the cluster; {} replicas are still on it",
                                                  catalog.replicas_on(own_.id))
-                                   : std::string();
-    host_.health(kHealthPart, leaving ? CHR_HEALTH_DEGRADED : CHR_HEALTH_READY, reason);
+                                   : disputes();
+    host_.health(kHealthPart, reason.empty() ? CHR_HEALTH_READY : CHR_HEALTH_DEGRADED, reason);
   }
 }
 
@@ -409,6 +428,7 @@ void Service::housekeeping() {
   if (stopping_) return;
   name_cluster();
   levels_.tell_again();
+  tell_disputes_again();
   if (const auto digest = replica_.digest_at(replica_.applied_index())) {
     for (const int32_t peer : peers_.up()) peers_.tell(peer, DigestFrame{replica_.applied_index(), *digest});
   }

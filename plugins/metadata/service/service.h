@@ -7,6 +7,7 @@
 #include "service/changes.h"
 #include "service/gather.h"
 #include "service/levels.h"
+#include "service/liveness.h"
 #include "service/membership.h"
 #include "service/quorum.h"
 #include "service/views.h"
@@ -37,6 +38,7 @@ class Service final : SyncPort, Replica::Owner, Peers::Owner {
   int32_t controller() const { return controller_.load(std::memory_order_relaxed); }
   // Who leads a partition: the newer of catalog and consensus, by term; -1 rather than a stale leader.
   PartitionState leader_of(const Topic& topic, int32_t partition) const;
+  bool is_up(int32_t node) const { return liveness_.is_up(node); }
   void submit(Request request);
   void describe_quorum(uint64_t timeout_ns, chr_quorum* out, uint64_t token);
   void announce(std::string host, uint16_t port);
@@ -68,6 +70,12 @@ class Service final : SyncPort, Replica::Owner, Peers::Owner {
   void cluster_adopted(const std::string& cluster_id, const Status& adopted);
   void check_own_record();
   void check_levels();
+  // ---- disputes.cc ----
+  void refused(const Dispute& dispute);
+  void tell_disputes(const Outcome& outcome);
+  std::string name_of(const Uuid& topic, int32_t partition) const;
+  std::string disputes() const;
+  void tell_disputes_again();
   void currency_changed();
   void show_health();
   std::string waits_for() const;
@@ -83,6 +91,7 @@ class Service final : SyncPort, Replica::Owner, Peers::Owner {
   Peers peers_;
   Replica replica_;
   Levels levels_;
+  Liveness liveness_;
   Gather gather_;
   Changes changes_;
   Quorum quorum_;
@@ -97,6 +106,7 @@ class Service final : SyncPort, Replica::Owner, Peers::Owner {
   bool naming_ = false;   // a cluster id is proposed
   bool was_ready_ = false;
   bool said_removed_ = false;
+  bool said_disputes_ = false;  // at the housekeeping before
   bool stopping_ = false;
   uint64_t housekeeping_timer_ = 0;
   const uint64_t topics_metric_, partitions_metric_, nodes_metric_, mismatch_metric_;

@@ -54,12 +54,14 @@ void Reconciler::stop() {
 
 void Reconciler::led(const GroupKey& key, uint64_t term, std::string label) {
   Led& led = led_[key];
+  if (led.term != term) disputed_.erase(key);
   led = {term, std::move(label)};
   raise(key, led);
 }
 
 void Reconciler::lost(const GroupKey& key) {
   led_.erase(key);
+  disputed_.erase(key);
   if (const auto found = intents_.find(key); found != intents_.end()) {
     if (found->second.schedule.attempts > 0) host_.add(superseded_metric_);
     erase(found);
@@ -69,6 +71,7 @@ void Reconciler::lost(const GroupKey& key) {
 void Reconciler::topic_deleted(const Uuid& topic) {
   for (auto it = led_.lower_bound({topic, -1}); it != led_.end() && it->first.topic == topic;)
     it = led_.erase(it);
+  std::erase_if(disputed_, [&](const GroupKey& key) { return key.topic == topic; });
   for (auto it = intents_.lower_bound({topic, -1}); it != intents_.end() && it->first.topic == topic;)
     it = erase(it);
 }
@@ -110,6 +113,10 @@ bool Reconciler::settled(const GroupKey& key, const Intent& intent) {
   if (topic == nullptr) return port_->catalog().was_deleted(key.topic);
   const auto at = static_cast<size_t>(key.partition);
   if (at >= topic->partitions.size() || topic->partitions[at].term < intent.term) return false;
+  if (topic->partitions[at].term == intent.term && topic->partitions[at].leader != host_.node().id) {
+    compare(key, topic->partitions[at]);
+    return true;
+  }
   if (intent.schedule.attempts == 0) return true;
   if (topic->partitions[at].term > intent.term) {
     host_.add(superseded_metric_);
@@ -121,6 +128,18 @@ bool Reconciler::settled(const GroupKey& key, const Intent& intent) {
                          topic->partitions[at].leader, intent.schedule.attempts),
              fmt::format("term={}", intent.term));
   return true;
+}
+
+// To try again would not help: the catalog keeps who came first, or knows nobody, until there is a newer
+// term.
+void Reconciler::compare(const GroupKey& key, const PartitionState& shown) {
+  const auto led = led_.find(key);
+  if (led == led_.end() || led->second.term != shown.term || !disputed_.insert(key).second) return;
+  host_.error(
+      fmt::format("CRITICAL: This node leads {} in term {}, in which {} said so before. The Raft log of a "
+                  "node was lost or copied: find out which, stop it and restore it",
+                  led->second.label, shown.term,
+                  shown.leader < 0 ? "another node" : fmt::format("node {}", shown.leader)));
 }
 
 void Reconciler::settle() {

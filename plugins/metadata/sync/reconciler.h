@@ -10,6 +10,7 @@
 #include <chronik/host.hpp>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "catalog/catalog.h"
 #include "sync/hints.h"
@@ -58,6 +59,8 @@ class Reconciler {
   void batch_failed(uint64_t batch, const Error& reason);
 
   size_t intents() const { return intents_.size(); }
+  // What this node leads in a term for which the catalog has another leader, or none since two said so.
+  const std::set<GroupKey>& disputed() const { return disputed_; }
 
  private:
   struct Schedule {
@@ -95,6 +98,7 @@ class Reconciler {
   void detach(Schedule* schedule);
   void settle();
   bool settled(const GroupKey& key, const Intent& intent);
+  void compare(const GroupKey& key, const PartitionState& shown);
   void wake(uint64_t not_before_ns);
   void attempt_in_vain(uint64_t now);
   void send_batch(uint64_t now);
@@ -124,6 +128,7 @@ class Reconciler {
   SyncPort* const port_;
   const RetryPolicy policy_;
   std::map<GroupKey, Led> led_;
+  std::set<GroupKey> disputed_;  // of these
   Intents intents_;
   std::optional<Node> node_;
   std::optional<Schedule> node_schedule_;  // while the catalog does not show node_

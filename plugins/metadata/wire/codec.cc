@@ -78,6 +78,11 @@ void to_wire(const FeaturesFrame& from, wire::Frame* to) {
   features->set_answer(from.answer);
 }
 
+void to_wire(const LinksFrame& from, wire::Frame* to) {
+  to->mutable_links()->mutable_linked()->Add(from.linked.begin(), from.linked.end());
+  to->mutable_links()->mutable_up()->Add(from.up.begin(), from.up.end());
+}
+
 // The lowest version that has all of what the frame holds.
 uint32_t version_of(const wire::Frame& frame) {
   switch (frame.what_case()) {
@@ -93,6 +98,8 @@ uint32_t version_of(const wire::Frame& frame) {
       return 2;
     case wire::Frame::kFeatures:
       return 4;
+    case wire::Frame::kLinks:
+      return 5;
     default:
       return 1;
   }
@@ -150,6 +157,15 @@ Result<Frame> features_frame(const wire::Features& from) {
   return out;
 }
 
+Result<Frame> links_frame(const wire::Links& from) {
+  LinksFrame out;
+  for (const auto& [nodes, to] : {std::pair{&from.linked(), &out.linked}, {&from.up(), &out.up}}) {
+    CHRONIK_CHECK(convert::bounded(static_cast<size_t>(nodes->size()), kMaxNodes, "nodes"));
+    to->assign(nodes->begin(), nodes->end());
+  }
+  return out;
+}
+
 // The messages keep fields that they do not know where nobody sees them; a value that holds less than its
 // bytes gives them away.
 Status nothing_lost(const std::string& again, std::string_view bytes) {
@@ -164,9 +180,9 @@ Result<Frame> frame_of(std::string_view bytes) {
   wire::Frame message;
   if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
     return std::unexpected(corrupt("bytes that are no frame"));
-  if (message.version() < 1 || message.version() > convert::kNewest)
+  if (message.version() < 1 || message.version() > convert::kNewestFrame)
     return fail(Code::kUnsupported, fmt::format("a frame of version {}, this node knows up to {}",
-                                                message.version(), convert::kNewest));
+                                                message.version(), convert::kNewestFrame));
   switch (message.what_case()) {
     case wire::Frame::kChange:
       return change_frame(message.change());
@@ -190,6 +206,8 @@ Result<Frame> frame_of(std::string_view bytes) {
       return quorum_reply(message.quorum_reply());
     case wire::Frame::kFeatures:
       return features_frame(message.features());
+    case wire::Frame::kLinks:
+      return links_frame(message.links());
     case wire::Frame::WHAT_NOT_SET:
       break;
   }

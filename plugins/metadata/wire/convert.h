@@ -9,7 +9,8 @@
 
 namespace chronik::metadata::convert {
 
-inline constexpr uint32_t kNewest = 4;  // version of commands and frames
+inline constexpr uint32_t kNewest = 4;  // version of commands
+inline constexpr uint32_t kNewestFrame = 5;
 
 inline Error corrupt(std::string what) { return {Code::kCorrupt, std::move(what)}; }
 Status bounded(size_t n, size_t limit, std::string_view what);

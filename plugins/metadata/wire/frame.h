@@ -70,7 +70,13 @@ struct FeaturesFrame {
   bool answer = false;
   bool operator==(const FeaturesFrame&) const = default;
 };
+// Whom the sender is linked with. up: who is, as the leader of __meta sees it; empty: it does not lead.
+struct LinksFrame {
+  std::vector<int32_t> linked;
+  std::vector<int32_t> up;
+  bool operator==(const LinksFrame&) const = default;
+};
 using Frame = std::variant<ChangeFrame, ReplyFrame, SyncFrame, SyncRefusedFrame, DigestFrame,
-                           QuorumRequestFrame, QuorumReplyFrame, FeaturesFrame>;
+                           QuorumRequestFrame, QuorumReplyFrame, FeaturesFrame, LinksFrame>;
 
 }  // namespace chronik::metadata

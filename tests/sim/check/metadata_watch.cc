@@ -1,5 +1,6 @@
 #include "sim/check/metadata_watch.h"
 
+#include <chronik/draft/liveness.h>
 #include <fmt/format.h>
 #include <chronik/host.hpp>
 
@@ -145,6 +146,17 @@ std::string MetadataWatch::true_leader_differs(const GroupTruth& group, Node& no
                      named.leader, group.name, named.term, leader, term);
 }
 
+std::string MetadataWatch::misses(Node& node) {
+  void* self = nullptr;
+  const auto* liveness = static_cast<const chr_liveness_v1*>(node.service(CHR_LIVENESS_ID, &self, false));
+  if (liveness == nullptr) return {};
+  const Enter enter(cluster_.world(), node.at_shard(0));
+  for (uint32_t id = 1; id <= cluster_.size(); ++id)
+    if (cluster_.node(id).running() && liveness->is_up(self, static_cast<int32_t>(id)) == 0)
+      return fmt::format("node {} says that node {} is down", node.id(), id);
+  return {};
+}
+
 std::string MetadataWatch::differs() {
   std::string why;
   std::optional<uint64_t> first;
@@ -155,6 +167,7 @@ std::string MetadataWatch::differs() {
       if (why.empty())
         why = true_leader_differs(*partition(topic.id, index).group, node, {found.leader, found.term});
     });
+    if (why.empty()) why = misses(node);
     const uint64_t digest = digest_of(node);
     if (digest != first.value_or(digest) && why.empty())
       why = fmt::format("the catalog of node {} differs from that of others", id);

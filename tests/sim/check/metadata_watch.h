@@ -46,6 +46,8 @@ class MetadataWatch {
   void look_at(Node& node);
   void check(Node& node, Partition& partition, const Named& named);
   Partition& partition(const chr_uuid& topic, uint32_t index);
+  // Empty, or which node that runs is down for this one.
+  std::string misses(Node& node);
   // Empty: they agree.
   std::string differs();
   std::string true_leader_differs(const GroupTruth& group, Node& node, const Named& named);

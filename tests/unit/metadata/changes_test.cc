@@ -113,6 +113,17 @@ TEST_F(OneNode, ConfigsAndAssignmentsAreKept) {
   EXPECT_EQ(node_.replicas("t", 1), std::vector<int32_t>{1});
 }
 
+TEST_F(OneNode, WhoMakesATopicSaysWhetherItIsInternal) {
+  const chr_config_entry config{to_abi("chronik.internal"), to_abi("true")};
+  chr_new_topic internal = TestNode::new_topic("mine");
+  internal.configs = &config;
+  internal.n_configs = 1;
+  const auto made = node_.create({internal, TestNode::new_topic("__consumer_offsets")});
+  node_.host.run();
+  EXPECT_EQ(node_.topic("mine")->internal, 1u);
+  EXPECT_EQ(node_.topic("__consumer_offsets")->internal, 0u);
+}
+
 TEST_F(OneNode, AnUnclearOutcomeIsTriedAgainAndCountsOnce) {
   node_.consensus.hold_commits(true);
   const auto made = node_.create("orders");
@@ -346,18 +357,6 @@ TEST_F(Hostile, AnEntryThatIsNoCommandStopsTheNode) {
 TEST_F(Hostile, AnEntryOfAnUnknownKindStopsTheNode) {
   receive("", CHR_ENTRY_DATA);
   EXPECT_FALSE(node_.host.fatals().empty());
-}
-
-TEST_F(Hostile, TwoLeadersOfOneTermStopTheNode) {
-  const auto made = node_.create("t");
-  node_.host.run();
-  const Uuid id = Uuid::from_abi(node_.topic("t")->id);
-  receive(encode(Command{{}, SyncBatch{{{id, 0, 5, 1}}, {}}}));
-  EXPECT_TRUE(node_.host.fatals().empty());
-  receive(encode(Command{{}, SyncBatch{{{id, 0, 5, 2}}, {}}}));
-  ASSERT_FALSE(node_.host.fatals().empty());
-  EXPECT_NE(node_.host.fatals()[0].find("t/0 has two leaders in term 5: node 1 and node 2"),
-            std::string::npos);
 }
 
 TEST_F(Hostile, AnotherIncarnationOfThisNodeStopsIt) {

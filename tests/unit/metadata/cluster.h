@@ -99,13 +99,19 @@ class Cluster : public ::testing::Test {
       node(3).consensus.receive("__meta", header, payload);
     advance(5ms);
   }
+  // Breaks the link between two nodes, or mends it.
+  void set_link(int32_t a, int32_t b, bool up) {
+    node(a).host.set_link("metadata", b, up);
+    node(b).host.set_link("metadata", a, up);
+    step();
+  }
   void settle() {
     elect(1);
     advance(20ms);
   }
 
-  // Whether only builds that know feature levels send it: its version is 4.
-  static bool is_new(const std::string& frame) { return frame.starts_with("\x08\x04"); }
+  // Whether only builds that know feature levels send it: its version is 4 or more.
+  static bool is_new(const std::string& frame) { return frame.starts_with('\x08') && frame[1] >= 4; }
 
   std::vector<std::unique_ptr<TestNode>> nodes_;
   std::vector<std::pair<chr_entry_header, std::string>> held_;

@@ -117,6 +117,24 @@ TEST_F(Cluster, ADeletionThatTheOldLeaderCommittedIsNotRefusedByTheNewOne) {
   EXPECT_EQ(gone->code(), CHR_OK) << gone->message();
 }
 
+TEST_F(Cluster, WhatTheLeaderCouldNotReadIsRefusedAtOnce) {
+  settle();
+  const std::string value(kMaxConfigValueBytes, 'v');
+  std::vector<std::string> keys;
+  std::vector<chr_config_entry> configs;
+  for (int i = 0; i < 200; ++i) keys.push_back("key-" + std::to_string(i));
+  for (const std::string& key : keys) configs.push_back({to_abi(key), to_abi(value)});
+  chr_new_topic big = TestNode::new_topic("big");
+  big.configs = configs.data();
+  big.n_configs = static_cast<uint32_t>(configs.size());
+  const auto refused = node(2).create({big});
+  step();
+  ASSERT_TRUE(refused->done);
+  EXPECT_EQ(refused->code(), CHR_E_INVALID_ARGUMENT);
+  EXPECT_EQ(refused->message(), "the change is too large; ask for fewer items at once");
+  EXPECT_FALSE(node(1).host.logged("A frame of metadata was dropped"));
+}
+
 TEST_F(Cluster, ANodeThatLeadsTellsTheLeaderOfMeta) {
   settle();
   const auto made = node(1).create("test", 1, 3);

@@ -40,7 +40,7 @@ TEST(Threads, HintsKeepTheNewestOfEachWriterAndLoseNoWakeUp) {
 
 TEST(Threads, ImagesAreReleasedByWhoeverIsLast) {
   Catalog catalog;
-  ASSERT_TRUE(catalog.apply({{}, InitCluster{"c", {}}}).has_value());
+  catalog.apply({{}, InitCluster{"c", {}}});
   for (int round = 0; round < 200; ++round) {
     const ImageRef image = catalog.publish();
     std::vector<std::thread> readers;

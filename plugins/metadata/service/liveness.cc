@@ -1,0 +1,102 @@
+#include "service/liveness.h"
+
+#include <utility>
+
+#include "catalog/features.h"
+
+namespace chronik::metadata {
+
+Liveness::Liveness(Host host, const Replica* replica, Peers* peers, std::function<void()> changed)
+    : host_(host), replica_(replica), peers_(peers), changed_(std::move(changed)) {
+  show({host_.node().id});
+}
+
+bool Liveness::is_up(int32_t node) const {
+  if (!peers_->has_links()) return true;
+  if (node < 0) return false;
+  if (node < kFewest) {
+    const auto bit = static_cast<uint32_t>(node);
+    return (low_[bit / 64].load(std::memory_order_relaxed) >> (bit % 64) & 1) != 0;
+  }
+  const std::lock_guard lock(mutex_);
+  return high_.contains(node);
+}
+
+// Builds of before the level would drop it, with a line in their log each time.
+bool Liveness::may_tell() const { return replica_->catalog().level() >= kRecordsLevel; }
+
+// By a link of this node, or of one that it is linked with.
+std::set<int32_t> Liveness::reached() const {
+  std::set<int32_t> out = peers_->up();
+  out.insert(host_.node().id);
+  for (const auto& [peer, frame] : told_) out.insert(frame.linked.begin(), frame.linked.end());
+  return out;
+}
+
+std::set<int32_t> Liveness::found(const std::set<int32_t>& reached) const {
+  const auto leader = told_.find(replica_->leader());
+  if (replica_->leads() || leader == told_.end() || leader->second.up.empty()) return reached;
+  std::set<int32_t> out(leader->second.up.begin(), leader->second.up.end());
+  out.insert(host_.node().id);  // it was not linked yet, or it would not have heard
+  return out;
+}
+
+void Liveness::look() {
+  const std::set<int32_t> reached = this->reached();
+  LinksFrame own;
+  own.linked.assign(peers_->up().begin(), peers_->up().end());
+  if (replica_->leads()) own.up.assign(reached.begin(), reached.end());
+  const bool begins = !std::exchange(tells_, may_tell()) && tells_;
+  if (own != own_ || begins) {
+    own_ = std::move(own);
+    tell_all();
+  }
+  show(found(reached));
+}
+
+void Liveness::show(std::set<int32_t> up) {
+  if (up == up_) return;
+  up_ = std::move(up);
+  std::array<uint64_t, kFewest / 64> low{};
+  for (const int32_t node : up_)
+    if (node < kFewest) low[static_cast<uint32_t>(node) / 64] |= uint64_t{1} << (node % 64);
+  for (size_t i = 0; i < low.size(); ++i) low_[i].store(low[i], std::memory_order_relaxed);
+  {
+    const std::lock_guard lock(mutex_);
+    high_ = {up_.lower_bound(kFewest), up_.end()};
+  }
+  changed_();
+}
+
+void Liveness::tell_all() {
+  if (!may_tell()) return;
+  for (const int32_t peer : peers_->up()) peers_->tell(peer, own_);
+}
+
+void Liveness::link_changed(int32_t peer, bool up) {
+  if (!up) told_.erase(peer);
+  const LinksFrame before = own_;
+  look();
+  if (up && own_ == before && may_tell()) peers_->tell(peer, own_);
+}
+
+void Liveness::told(int32_t from, const LinksFrame& frame) {
+  if (!peers_->up().contains(from)) return;  // a link that came and went; it is told again
+  const bool first = !told_.contains(from);
+  told_[from] = frame;
+  // It may not have listened yet when it was told.
+  if (first && may_tell()) peers_->tell(from, own_);
+  look();
+}
+
+void Liveness::start() { timer_ = host_.timer(kTellAgainNs, timer_fired, this); }
+
+void Liveness::stop() { host_.cancel_timer(std::exchange(timer_, 0)); }
+
+void Liveness::timer_fired(void* self) {
+  auto* liveness = static_cast<Liveness*>(self);
+  liveness->tell_all();
+  liveness->start();
+}
+
+}  // namespace chronik::metadata

@@ -1,0 +1,60 @@
+// Liveness: which nodes are up. Each node tells those that it is linked with whom else it is linked with. Up
+// is who is reached by a link, or by one of a node that is: a link that is broken between two nodes makes
+// neither of them look gone. The leader of __meta tells what comes out there, and that is what everybody says
+// who is linked with it; who knows no leader says what it finds itself. Below the level of records nothing is
+// told, and up is who is linked. State is on the home shard, but for is_up().
+#pragma once
+
+#include <array>
+#include <functional>
+#include <map>
+#include <mutex>
+
+#include "service/peers.h"
+#include "service/replica.h"
+
+namespace chronik::metadata {
+
+class Liveness {
+ public:
+  // changed: is_up() says something else now.
+  Liveness(Host host, const Replica* replica, Peers* peers, std::function<void()> changed);
+  Liveness(const Liveness&) = delete;
+  Liveness& operator=(const Liveness&) = delete;
+
+  // A link, the leader of __meta or the catalog changed.
+  void look();
+  void link_changed(int32_t peer, bool up);
+  void told(int32_t from, const LinksFrame& frame);
+  void start();
+  void stop();
+
+  // [any]
+  bool is_up(int32_t node) const;
+
+ private:
+  bool may_tell() const;
+  std::set<int32_t> reached() const;
+  std::set<int32_t> found(const std::set<int32_t>& reached) const;
+  void show(std::set<int32_t> up);
+  void tell_all();
+  static void CHR_CALL timer_fired(void* self);
+
+  static constexpr uint64_t kTellAgainNs = 5'000'000'000;  // since frames may be lost
+  static constexpr int32_t kFewest = 1'024;                // ids below are looked up without a lock
+
+  const Host host_;
+  const Replica* const replica_;
+  Peers* const peers_;
+  const std::function<void()> changed_;
+  std::map<int32_t, LinksFrame> told_;  // by those that are linked, the newest
+  LinksFrame own_;                      // that the others were told last
+  bool tells_ = false;                  // the level was finalized when it looked last
+  std::set<int32_t> up_;
+  uint64_t timer_ = 0;
+  std::array<std::atomic<uint64_t>, kFewest / 64> low_{};
+  mutable std::mutex mutex_;
+  std::set<int32_t> high_;
+};
+
+}  // namespace chronik::metadata
