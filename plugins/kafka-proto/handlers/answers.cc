@@ -36,6 +36,7 @@ ErrorCode change_error(chr_status code, ErrorCode exists, ErrorCode invalid) {
       return ErrorCode::kUnknownTopicOrPartition;
     case CHR_E_NOT_LEADER:
     case CHR_E_FENCED:
+    case CHR_E_CONFLICT:  // changed at the same time: what makes clients try again
       return ErrorCode::kNotController;
     case CHR_E_NO_SPACE:
     case CHR_E_IO:
