@@ -240,6 +240,7 @@ class FakeMetadata {
 
  private:
   friend class FakeFeatures;
+  friend class FakeLiveness;
   friend class FakeRecords;
   friend class FakeTopicChanges;
   using Key = std::pair<std::array<uint8_t, 16>, int32_t>;
