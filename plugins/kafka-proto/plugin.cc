@@ -9,6 +9,7 @@
 #include "kafka-proto/server/connection.h"
 #include "kafka-proto/server/dynamic_configs.h"
 #include "kafka-proto/server/elections.h"
+#include "kafka-proto/server/in_sync.h"
 #include "kafka-proto/server/listen.h"
 #include "kafka-proto/server/producer_ids.h"
 #include "kafka-proto/server/request_budget.h"
@@ -109,6 +110,7 @@ Result<Progress> KafkaPlugin::start(uint64_t) {
   broker_.consensus.table = host.acquire<chr_consensus_v1>(CHR_CONSENSUS_ID, &broker_.consensus.self);
   broker_.records.table = host.acquire<chr_records_v1>(CHR_RECORDS_ID, &broker_.records.self);
   broker_.features.table = host.acquire<chr_features_v1>(CHR_FEATURES_ID, &broker_.features.self);
+  broker_.liveness.table = host.acquire<chr_liveness_v1>(CHR_LIVENESS_ID, &broker_.liveness.self);
   broker_.groups.table = host.acquire<chr_groups_v1>(CHR_GROUPS_ID, &broker_.groups.self);
   broker_.storage.table = host.acquire<chr_storage_v1>(CHR_STORAGE_ID, &broker_.storage.self);
   if (broker_.net == nullptr || broker_.metadata.table == nullptr || broker_.consensus.table == nullptr)
@@ -130,9 +132,13 @@ Result<Progress> KafkaPlugin::start(uint64_t) {
   broker_.producer_ids = std::make_unique<ProducerIds>(broker_);
   broker_.elections = std::make_unique<Elections>(broker_);
   broker_.catalog_waits = std::make_unique<CatalogWaits>(broker_);
+  broker_.in_sync = std::make_unique<InSync>(broker_);
   CHRONIK_CHECK(broker_.elections->open());
   CHRONIK_CHECK(listen());
-  host.post(0, [this] { broker_.partitions->start(); });
+  host.post(0, [this] {
+    broker_.in_sync->start();
+    broker_.partitions->start();
+  });
   return Progress::kDone;
 }
 
@@ -174,6 +180,7 @@ void KafkaPlugin::end_connections() {
     broker_.host.post(shard, [this, shard] { broker_.connections[shard]->wind_down(); });
   broker_.host.post(0, [this] {
     broker_.elections->stop();
+    broker_.in_sync->stop();
     drain();
   });
 }

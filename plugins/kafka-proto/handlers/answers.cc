@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "kafka-proto/partition/directory.h"
+#include "kafka-proto/server/in_sync.h"
 
 namespace chronik::kafka {
 namespace {
@@ -79,13 +80,18 @@ LeaderHint leader_in_catalog(const Broker& broker, const Catalog& catalog, const
 }
 
 ReplicaStates replica_states(const Broker& broker, const chr_topic& topic, int32_t index,
-                             const std::vector<int32_t>& replicas) {
+                             const chr_partition& partition, const std::vector<int32_t>& replicas) {
   ReplicaStates out;
-  std::shared_ptr<const std::vector<int32_t>> seen;  // by the leader, where that is this node
+  std::shared_ptr<const std::vector<int32_t>> seen;  // by the leader
   const std::shared_ptr<const PartitionMap> map = broker.partitions->map();
   const HostedTopic* hosted = map->find(topic.id);
   if (hosted != nullptr && hosted->has(index) && hosted->partitions[static_cast<size_t>(index)] != nullptr)
     seen = hosted->partitions[static_cast<size_t>(index)]->in_sync();
+  if (seen == nullptr) {
+    std::optional<std::vector<int32_t>> told =
+        broker.in_sync->find({topic.id, index}, partition.leader, static_cast<int32_t>(partition.term));
+    if (told.has_value()) seen = std::make_shared<const std::vector<int32_t>>(std::move(*told));
+  }
   for (const int32_t replica : replicas) {
     const bool up = broker.is_up(replica);
     if (!up) out.offline.push_back(replica);
@@ -126,17 +132,9 @@ int32_t default_replicas(const Broker& broker, const Catalog& catalog) {
   return static_cast<int32_t>(std::clamp<size_t>(nodes, 1, kEnough));
 }
 
-int16_t cluster_level(const Catalog& catalog) {
-  constexpr int16_t kFirst = 1;
-  for (const chr_feature& feature : catalog.features()) {
-    if (from_abi(feature.name) == "chronik.version") return feature.level;
-  }
-  return kFirst;
-}
-
 std::string too_new_problem(const Catalog& catalog, std::string_view config, std::string_view value) {
   const int16_t level = topic_config_level(config, value);
-  if (level == 1 || level <= cluster_level(catalog)) return {};
+  if (level == 1 || level <= catalog.level()) return {};
   return fmt::format(
       "{}={} can be set once the feature chronik.version is finalized at {}: a node of before "
       "would leave out all that is set on the topic",

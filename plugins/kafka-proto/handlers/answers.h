@@ -91,12 +91,9 @@ ErrorCode change_error(chr_status code, ErrorCode exists, ErrorCode invalid);
 // Kafka's rules for topic names; empty: fine, otherwise what is wrong.
 std::string topic_name_problem(std::string_view name);
 
-// The level of the feature chronik.version that the cluster agreed to write.
-int16_t cluster_level(const Catalog& catalog);
-// The level that brought records, in which altered configs of brokers are kept.
-inline constexpr int16_t kRecordsLevel = 2;
+// Altered configs of brokers are records.
 inline bool alters_brokers(const Broker& broker, const Catalog& catalog) {
-  return broker.records.table != nullptr && cluster_level(catalog) >= kRecordsLevel;
+  return broker.records.table != nullptr && catalog.level() >= kRecordsLevel;
 }
 
 // Empty, or why this value, valid in itself, cannot be set yet.
@@ -125,7 +122,7 @@ struct ReplicaStates {
   std::vector<int32_t> offline;
 };
 ReplicaStates replica_states(const Broker& broker, const chr_topic& topic, int32_t index,
-                             const std::vector<int32_t>& replicas);
+                             const chr_partition& partition, const std::vector<int32_t>& replicas);
 
 // The brokers that clients are told of: those that said where they are and that are up. A node that sees no
 // leader of __meta may be the one that is cut off, and tells of all; where the catalog has none yet, of
@@ -159,7 +156,7 @@ Described describe_partition(const Broker& broker, const Catalog& catalog, const
   out.leader_epoch = static_cast<int32_t>(partition->term);
   out.error_code = led ? ErrorCode::kNone : ErrorCode::kLeaderNotAvailable;
   out.replica_nodes = Partition::Members::of(*partition).all();
-  ReplicaStates states = replica_states(broker, topic, index, out.replica_nodes);
+  ReplicaStates states = replica_states(broker, topic, index, *partition, out.replica_nodes);
   out.isr_nodes = std::move(states.in_sync);
   out.offline_replicas = std::move(states.offline);
   return out;

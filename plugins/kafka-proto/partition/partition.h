@@ -230,6 +230,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   Replicas find_replicas() const;
   bool has_enough_in_sync() const;  // for acks=all
   void look_at_replicas();
+  void tell_in_sync(const std::vector<int32_t>& in_sync);
   void settle_short_of_copies(const Replicas& replicas);
   void fail_waits();
 
@@ -271,6 +272,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   int64_t high_watermark_ = 0;
   uint64_t commit_index_ = 0;
   std::atomic<std::shared_ptr<const std::vector<int32_t>>> in_sync_;
+  std::vector<int32_t> told_in_sync_;  // what other nodes were told; empty: nothing, or that all are
+  uint64_t told_in_sync_term_ = 0;
   std::vector<int32_t> pursued_;  // the target of the change of members under way
   uint64_t strays_since_ns_ = 0;  // the members are not the replicas, though there is no target; 0: they are
   std::vector<CopiesWait> short_of_copies_;  // appends and repeats that want more copies than a majority

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "kafka-proto/partition/directory.h"
+#include "kafka-proto/server/in_sync.h"
 
 namespace chronik::kafka {
 namespace {
@@ -255,7 +256,7 @@ Partition::Replicas Partition::find_replicas() const {
     const chr_member& member = members[i];
     if ((member.flags & CHR_MEMBER_VOTER) != 0) copies[voters++] = member.match_offset;
     const bool votes = (member.flags & (CHR_MEMBER_VOTER | CHR_MEMBER_OUTGOING)) != 0;
-    if (!votes || (member.id != self && !broker_.is_up(member.id))) continue;
+    if (!votes || (member.id != self && !broker_.is_linked(member.id))) continue;
     const uint64_t caught_up = std::max(member.caught_up_ns, leading_since_ns_);
     if (member.id == self || member.match_offset >= high_watermark_ || now - std::min(now, caught_up) <= lag)
       out.in_sync.push_back(member.id);
@@ -276,13 +277,26 @@ bool Partition::has_enough_in_sync() const {
 void Partition::look_at_replicas() {
   if (!leader_) {
     in_sync_.store(nullptr);
+    tell_in_sync({});
     return;
   }
   Replicas now = find_replicas();
+  tell_in_sync(now.in_sync);
   if (!short_of_copies_.empty()) settle_short_of_copies(now);
   const std::shared_ptr<const std::vector<int32_t>> before = in_sync_.load();
   if (before == nullptr || *before != now.in_sync)
     in_sync_.store(std::make_shared<const std::vector<int32_t>>(std::move(now.in_sync)));
+}
+
+// Other nodes take it that all replicas of a partition are in sync, but of those that they are told of.
+void Partition::tell_in_sync(const std::vector<int32_t>& in_sync) {
+  const std::shared_ptr<const Members> members = this->members();
+  const size_t all = members->target.empty() ? members->replicas.size() : members->all().size();
+  const std::vector<int32_t> few = in_sync.size() < all ? in_sync : std::vector<int32_t>();
+  if (few == told_in_sync_ && (few.empty() || term_ == told_in_sync_term_)) return;
+  told_in_sync_ = few;
+  told_in_sync_term_ = term_;
+  broker_.in_sync->set({id_.topic, id_.index}, {static_cast<int32_t>(term_), few});
 }
 
 // What is committed, and on as many disks as it wants, is done: repeats of batches, of which consensus does

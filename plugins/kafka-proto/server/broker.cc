@@ -6,6 +6,7 @@
 #include "kafka-proto/server/connection.h"
 #include "kafka-proto/server/dynamic_configs.h"
 #include "kafka-proto/server/elections.h"
+#include "kafka-proto/server/in_sync.h"
 #include "kafka-proto/server/producer_ids.h"
 #include "kafka-proto/server/request_budget.h"
 #include "kafka-proto/server/turns.h"
@@ -98,6 +99,14 @@ std::vector<chr_broker> Catalog::brokers() const {
     service_.table->broker_at(service_.self, catalog_, i, &out[i]);
   }
   return out;
+}
+
+int16_t Catalog::level() const {
+  constexpr int16_t kFirst = 1;
+  for (const chr_feature& feature : features()) {
+    if (from_abi(feature.name) == "chronik.version") return feature.level;
+  }
+  return kFirst;
 }
 
 }  // namespace chronik::kafka

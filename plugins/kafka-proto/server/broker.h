@@ -5,6 +5,7 @@
 #include <chronik/consensus.h>
 #include <chronik/draft/features.h>
 #include <chronik/draft/groups.h>
+#include <chronik/draft/liveness.h>
 #include <chronik/draft/records.h>
 #include <chronik/link.h>
 #include <chronik/metadata.h>
@@ -30,6 +31,7 @@ class ConnectionSet;
 class DynamicConfigs;
 class Elections;
 class FetchSessions;
+class InSync;
 class PartitionDirectory;
 class ProducerIds;
 class RequestBudget;
@@ -63,8 +65,14 @@ struct Broker {
   explicit Broker(const Host& host);
   ~Broker();
 
-  // Any shard: whether the link to a node is up; this node is, and on a host without links all are.
+  // Any shard: whether a node is up, which clients are told of; this node is, and on a host without links all
+  // are. Where metadata does not say so, up is who is linked.
   bool is_up(int32_t node) const {
+    if (node == host.node().id) return true;
+    return liveness.table != nullptr ? liveness.table->is_up(liveness.self, node) != 0 : is_linked(node);
+  }
+  // Any shard: whether the link of this node to another one is up, by which replicas are fed.
+  bool is_linked(int32_t node) const {
     return node == host.node().id || link == nullptr || link->is_up(host.self(), node) != 0;
   }
 
@@ -82,6 +90,7 @@ struct Broker {
   Service<chr_groups_v1> groups;      // absent where consensus does not offer it
   Service<chr_features_v1> features;  // absent where metadata does not offer it
   Service<chr_records_v1> records;    // likewise
+  Service<chr_liveness_v1> liveness;  // likewise
   Service<chr_storage_v1> storage;    // asked how full it is, and nothing else; absent where there is none
   std::unique_ptr<RequestBudget> requests;
   // One per shard, each touched on its shard only.
@@ -94,7 +103,11 @@ struct Broker {
   std::unique_ptr<ProducerIds> producer_ids;
   std::unique_ptr<Elections> elections;
   std::unique_ptr<CatalogWaits> catalog_waits;
+  std::unique_ptr<InSync> in_sync;
 };
+
+// The level of chronik.version that brought records, and frames of InSync.
+inline constexpr int16_t kRecordsLevel = 2;
 
 // An image of the catalog, held for as long as this lives.
 class Catalog {
@@ -125,6 +138,8 @@ class Catalog {
   std::vector<chr_broker> brokers() const;
   // What this node knows of each feature, and what is finalized.
   std::vector<chr_feature> features() const;
+  // The level of the feature chronik.version that the cluster agreed to write.
+  int16_t level() const;
   // Keys that begin with the prefix, and their values.
   std::vector<std::pair<std::string_view, std::string_view>> records(std::string_view space,
                                                                      std::string_view prefix) const;

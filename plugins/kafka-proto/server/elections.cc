@@ -7,14 +7,14 @@
 
 #include "kafka-proto/partition/directory.h"
 #include "kafka-proto/server/catalog_waits.h"
+#include "kafka-proto/server/in_sync.h"
 #include "kafka-proto/wire/reader.h"
-#include "kafka-proto/wire/writer.h"
 
 namespace chronik::kafka {
 namespace {
 
 // A frame: version int8 (1) | kind int8 | number int64 | count int32 | items: a topic's id and a partition
-// each when asking, a code each when answering, in the same order.
+// each when asking, a code each when answering, in the same order. What else comes: see InSync.
 constexpr int8_t kVersion = 1;
 constexpr int8_t kAsk = 1;
 constexpr int8_t kAnswer = 2;
@@ -26,15 +26,6 @@ constexpr uint64_t kElectionsNs = 500'000'000;  // how long they may well take o
 
 constexpr chr_channel_v1 kChannel = {sizeof(chr_channel_v1), 1, thunk<&Elections::frame>,
                                      thunk<&Elections::link>};
-
-Writer begin(int8_t kind, int64_t number, size_t count) {
-  Writer out;
-  out.int8(kVersion);
-  out.int8(kind);
-  out.int64(number);
-  out.array_length(count, false);
-  return out;
-}
 
 ErrorCode transfer_error(chr_status code) {
   switch (code) {
@@ -52,6 +43,15 @@ ErrorCode transfer_error(chr_status code) {
 }
 
 }  // namespace
+
+Writer Elections::begin_frame(int8_t kind, int64_t number, size_t count) {
+  Writer out;
+  out.int8(kVersion);
+  out.int8(kind);
+  out.int64(number);
+  out.array_length(count, false);
+  return out;
+}
 
 void Elections::controller_changed(int32_t controller) {
   if (controller >= 0) {
@@ -140,7 +140,7 @@ void Elections::ask(Round& round, int32_t node, const std::vector<Item>& items, 
     return elect_here(items, [this, number, places](const std::vector<ErrorCode>& codes) {
       settle(number, places, codes);
     });
-  Writer out = begin(kAsk, static_cast<int64_t>(number), items.size());
+  Writer out = begin_frame(kAsk, static_cast<int64_t>(number), items.size());
   for (const Item& item : items) {
     out.uuid(item.topic);
     out.int32(item.partition);
@@ -216,7 +216,7 @@ void Elections::elect_here(const std::vector<Item>& items, std::function<void(st
 
 void Elections::asked(int32_t from, int64_t number, const std::vector<Item>& items) {
   elect_here(items, [this, from, number](const std::vector<ErrorCode>& codes) {
-    Writer out = begin(kAnswer, number, codes.size());
+    Writer out = begin_frame(kAnswer, number, codes.size());
     for (const ErrorCode code : codes) out.error_code(code);
     if (const Status sent = send(from, std::move(out).finish().copy()); !sent)
       broker_.host.debug("an answer about elections was not sent: " + sent.error().message);
@@ -231,6 +231,8 @@ void Elections::frame(int32_t from, chr_slice bytes) {
   const int8_t version = in.int8("version");
   const int8_t kind = in.int8("kind");
   const int64_t number = in.int64("number");
+  if (in.ok() && version == kVersion && kind == InSync::kKind && broker_.in_sync->received(from, number, in))
+    return;
   std::vector<Item> items;
   std::vector<ErrorCode> codes;
   if (kind == kAsk && in.array("items", false, false, kItemBytes, items)) {
@@ -250,6 +252,7 @@ void Elections::frame(int32_t from, chr_slice bytes) {
 
 void Elections::link(int32_t peer, uint32_t up) {
   if (stopped_) return;
+  broker_.in_sync->link_changed(peer, up != 0);
   broker_.partitions->links_changed();
   broker_.catalog_waits->changed();
   if (up != 0) return;

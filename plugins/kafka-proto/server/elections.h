@@ -14,6 +14,7 @@
 #include "kafka-proto/server/broker.h"
 #include "kafka-proto/wire/errors.h"
 #include "kafka-proto/wire/types.h"
+#include "kafka-proto/wire/writer.h"
 
 namespace chronik::kafka {
 
@@ -48,6 +49,10 @@ class Elections {
   // Ends what waits; nothing comes after it.
   void stop();
 
+  // Frames of the channel, also for what others tell on it.
+  static Writer begin_frame(int8_t kind, int64_t number, size_t count);
+  Status send(int32_t to, std::vector<uint8_t> bytes);
+
   // The callbacks of chr_channel_v1.
   void frame(int32_t from, chr_slice bytes);
   void link(int32_t peer, uint32_t up);
@@ -72,7 +77,6 @@ class Elections {
   void elect_here(const std::vector<Item>& items, std::function<void(std::vector<ErrorCode>)> done);
   void asked(int32_t from, int64_t number, const std::vector<Item>& items);
   void answered(int32_t from, int64_t number, const std::vector<ErrorCode>& codes);
-  Status send(int32_t to, std::vector<uint8_t> bytes);
 
   Broker& broker_;
   const uint64_t began_ns_;

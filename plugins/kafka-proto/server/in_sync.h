@@ -1,0 +1,76 @@
+// InSync: which replicas of partitions that others lead are in sync, as their leaders say. A node tells the
+// others of the partitions that it leads and of which not all replicas are in sync: soon after a change, all
+// of them when a link comes up and now and then, since frames may be lost. Of the others all are. State is on
+// shard 0, but for find(). Nothing is told below the level of records: builds of before would warn of it.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstring>
+#include <map>
+#include <set>
+#include <shared_mutex>
+#include <vector>
+
+#include "kafka-proto/server/broker.h"
+#include "kafka-proto/wire/reader.h"
+
+namespace chronik::kafka {
+
+class InSync {
+ public:
+  struct Key {
+    chr_uuid topic{};
+    int32_t partition = 0;
+    bool operator<(const Key& other) const {
+      const int order = std::memcmp(topic.b, other.topic.b, sizeof topic.b);
+      return order != 0 ? order < 0 : partition < other.partition;
+    }
+  };
+  struct Report {
+    int32_t epoch = 0;
+    std::vector<int32_t> nodes;  // empty: all are, or the sender leads no more
+  };
+  // A kind of the frames that Elections shares the channel with; number 1: the sender reports nothing else.
+  static constexpr int8_t kKind = 3;
+  static constexpr int64_t kAll = 1;
+
+  explicit InSync(Broker& broker) : broker_(broker) {}
+  InSync(const InSync&) = delete;
+  InSync& operator=(const InSync&) = delete;
+
+  // [any] This node leads the partition, and not all of its replicas are in sync; or nothing of that is so.
+  void set(const Key& key, Report report);
+  // [any] What the leader of this epoch said; nothing: all are in sync.
+  std::optional<std::vector<int32_t>> find(const Key& key, int32_t leader, int32_t epoch) const;
+
+  void start();
+  void stop();
+  void link_changed(int32_t peer, bool up);
+  // The rest of a frame after its head. Whether it could be read.
+  bool received(int32_t from, int64_t number, Reader& in);
+
+ private:
+  void tell_changes();
+  void tell_all(int32_t peer);
+  bool may_tell() const;
+  void send(int32_t to, int64_t number, const std::map<Key, Report>& reports);
+
+  static constexpr uint64_t kSoonNs = 100'000'000;
+  static constexpr uint64_t kAgainNs = 10'000'000'000;
+  static constexpr size_t kMostItems = 10'000;  // of a frame
+  static constexpr size_t kMostNodes = 128;     // of an item
+
+  Broker& broker_;
+  std::map<Key, Report> own_;
+  std::map<Key, Report> changed_;  // since the others were told
+  std::set<int32_t> linked_;
+  uint64_t soon_timer_ = 0;
+  uint64_t again_timer_ = 0;
+  bool stopped_ = false;
+  std::atomic<bool> any_ = false;
+  mutable std::shared_mutex mutex_;
+  std::map<int32_t, std::map<Key, Report>> told_;  // by leader
+};
+
+}  // namespace chronik::kafka
