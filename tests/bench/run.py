@@ -10,6 +10,7 @@ each, or three with replication factor 3.
   mixed     2,000 records/s, linger 0, and flat out in turn, into a store that stands at retention; beside flat out alone
   cluster   three nodes: flat out into stores that stand at retention, CPU of all three; then 2,000 records/s, linger 0
   start3    three nodes: from empty folders to the first record that is acknowledged with replication factor 3; memory of an idle node
+  catalog   the plugins alone, one node of ten: CPU of a Metadata of 10,000 partitions; 1,000 leader changes/s among 100,000; memory
   sim       simulated hours a CPU minute: 3 nodes, 300 records/s in 10 Produce/s, no faults
 """
 import argparse
@@ -46,12 +47,14 @@ SIM_SIZES = {"hours_per_cpu_minute": ["--record-bytes", "100", "--minutes", "60"
 # Which systems a workload runs on; ratios are ours to each of the others.
 KINDS = {"produce": ["chronik", "kafka", "sink"], "growing": ["chronik", "kafka", "sink"],
          "latency": ["chronik", "kafka", "sink"], "mixed": ["chronik", "kafka", "sink"], "start": ["chronik", "kafka"],
-         "cluster": ["chronik", "kafka"], "start3": ["chronik", "kafka"], "sim": ["chronik"]}
+         "cluster": ["chronik", "kafka"], "start3": ["chronik", "kafka"], "catalog": ["chronik"], "sim": ["chronik"]}
 NOT_COMPARED = {"bytes", "seconds", "failed", "paced_failed"}
 MIXED_RETENTION = 150_000_000  # bytes of a partition
 MIXED_RATE = 2000
 # What `mixed` should come to: each of its numbers, of what it is a part, and at most (least) how much of it.
 MIXED_TARGETS = [("flat_mb_per_s", "alone_mb_per_s", ">=", 0.85), ("flat_cpu_s_per_gb", "alone_cpu_s_per_gb", "<=", 1.15)]
+# What `catalog` should come to, at most. Changes come in 50 entries a second, or in 5; the leader of __meta decides which.
+CATALOG_TARGETS = {"metadata_10k_cpu_ms": 3, "changes_50_entries_core_percent": 20, "changes_5_entries_core_percent": 20}
 
 
 class Sink(Node):
@@ -260,6 +263,16 @@ class Bench:
             memory = nodes.resident_bytes() if kind == "kafka" else nodes.anonymous_bytes()
             return {"first_ack_s": took, "idle_mb": memory / 1e6}
 
+    def catalog(self, _kind, _folder):
+        plugins = [str(self.bin.parent / "plugins" / f"{name}.so") for name in ("metadata", "kafka-proto")]
+        done = subprocess.run([str(self.programs / "bench_catalog"), *plugins], check=True, stdout=subprocess.PIPE, text=True)
+        return json.loads(done.stdout)
+
+    @staticmethod
+    def print_catalog_targets(results):
+        for key, target in CATALOG_TARGETS.items():
+            print(f"catalog  {key} is {statistics.median(run[key] for run in results['chronik']):.2f} (target <= {target})")
+
     def sim(self, _kind, _folder):
         out = {}
         for key, size in SIM_SIZES.items():
@@ -300,6 +313,8 @@ class Bench:
         self.print_medians(name, results)
         if name == "mixed":
             self.print_mixed_targets(results)
+        if name == "catalog":
+            self.print_catalog_targets(results)
 
     @staticmethod
     def print_medians(name, results):
