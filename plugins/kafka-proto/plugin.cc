@@ -111,6 +111,8 @@ Result<Progress> KafkaPlugin::start(uint64_t) {
   broker_.records.table = host.acquire<chr_records_v1>(CHR_RECORDS_ID, &broker_.records.self);
   broker_.features.table = host.acquire<chr_features_v1>(CHR_FEATURES_ID, &broker_.features.self);
   broker_.liveness.table = host.acquire<chr_liveness_v1>(CHR_LIVENESS_ID, &broker_.liveness.self);
+  broker_.topic_changes.table =
+      host.acquire<chr_topic_changes_v1>(CHR_TOPIC_CHANGES_ID, &broker_.topic_changes.self);
   broker_.groups.table = host.acquire<chr_groups_v1>(CHR_GROUPS_ID, &broker_.groups.self);
   broker_.storage.table = host.acquire<chr_storage_v1>(CHR_STORAGE_ID, &broker_.storage.self);
   if (broker_.net == nullptr || broker_.metadata.table == nullptr || broker_.consensus.table == nullptr)

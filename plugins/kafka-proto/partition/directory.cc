@@ -38,6 +38,7 @@ void PartitionDirectory::start() { broker_.metadata.table->watch(broker_.metadat
 
 void PartitionDirectory::stop(std::function<void()> done) {
   stopping_ = true;
+  shown_.reset();
   stopped_ = std::move(done);
   broker_.metadata.table->unwatch(broker_.metadata.self, changed, this);
   closing_ += shards_.size();
@@ -75,25 +76,29 @@ void PartitionDirectory::one_closed() {
 // of leaders alone changes nothing here.
 void PartitionDirectory::follow() {
   if (stopping_) return;
-  const Catalog catalog(broker_);
-  broker_.elections->controller_changed(catalog.controller());
-  followed_ = !catalog.cluster_id().empty();
-  if (catalog.version() != version_) publish(catalog);
-  version_ = catalog.version();
-  current_.store(catalog.controller() >= 0, std::memory_order_relaxed);
+  auto catalog = std::make_unique<const Catalog>(broker_);
+  broker_.elections->controller_changed(catalog->controller());
+  followed_ = !catalog->cluster_id().empty();
+  const bool current = catalog->controller() >= 0;
+  if (shown_ == nullptr || catalog->version() != shown_->version()) {
+    publish(*catalog);
+    shown_ = std::move(catalog);
+  }
+  current_.store(current, std::memory_order_relaxed);
   strays_.look();
   report_health();
   broker_.catalog_waits->changed();
 }
 
 void PartitionDirectory::publish(const Catalog& catalog) {
-  const std::shared_ptr<const PartitionMap> before = map();
+  const std::shared_ptr<const DynamicConfigs::State> configs = broker_.dynamic_configs->now();
   broker_.dynamic_configs->follow(catalog);
-  auto after = std::make_shared<PartitionMap>();
-  for (uint32_t i = 0; i < catalog.topic_count(); ++i) {
-    const std::optional<chr_topic> topic = catalog.topic_at(i);
-    if (topic.has_value()) after->add(host(catalog, *topic, before->find(topic->id)));
-  }
+  const bool same_defaults = configs == broker_.dynamic_configs->now();
+  broker_.host.set(brokers_metric_, static_cast<double>(catalog.broker_count()));
+  const bool by_changes = shown_ != nullptr && same_defaults && catalog.tells_changes();
+  const std::shared_ptr<const PartitionMap> before = map();
+  const std::shared_ptr<const PartitionMap> after = by_changes ? change_map(catalog) : make_map(catalog);
+  if (after == before) return;
   {
     const std::lock_guard lock(mutex_);
     map_ = after;
@@ -101,7 +106,29 @@ void PartitionDirectory::publish(const Catalog& catalog) {
   for (const auto& [key, topic] : before->topics()) {
     if (after->find(key.id) == nullptr) drop(*topic);
   }
-  report_topics(catalog);
+}
+
+std::shared_ptr<const PartitionMap> PartitionDirectory::make_map(const Catalog& catalog) {
+  const std::shared_ptr<const PartitionMap> before = map();
+  auto after = std::make_shared<PartitionMap>();
+  for (uint32_t i = 0; i < catalog.topic_count(); ++i) {
+    const std::optional<chr_topic> topic = catalog.topic_at(i);
+    if (topic.has_value()) after->add(host(catalog, *topic, before->find(topic->id)));
+  }
+  return after;
+}
+
+// The same map where nothing became of any topic.
+std::shared_ptr<const PartitionMap> PartitionDirectory::change_map(const Catalog& catalog) {
+  const std::shared_ptr<const PartitionMap> before = map();
+  std::shared_ptr<PartitionMap> after;
+  catalog.each_change_since(*shown_, [&](const chr_topic_change& change) {
+    if (after == nullptr) after = std::make_shared<PartitionMap>(*before);
+    const chr_topic& topic = *change.topic;
+    if ((change.what & CHR_TOPIC_DELETED) != 0) return after->remove(topic.id);
+    after->add(host(catalog, topic, before->find(topic.id)));
+  });
+  return after == nullptr ? before : after;
 }
 
 // The topic was deleted: its logs go, and then what was shown of it, unless a new topic has its name.
@@ -158,6 +185,8 @@ std::shared_ptr<const HostedTopic> PartitionDirectory::host(const Catalog& catal
     }
     after->partitions.push_back(std::move(partition));
   }
+  broker_.host.set(topic_partitions_metric(broker_.host, after->name),
+                   static_cast<double>(topic.n_partitions));
   return after;
 }
 
@@ -306,16 +335,6 @@ void PartitionDirectory::upkeep(uint32_t shard) {
   shards_[shard].timer = 0;
   for (const std::shared_ptr<Partition>& partition : shards_[shard].partitions) partition->upkeep();
   schedule(shard);
-}
-
-void PartitionDirectory::report_topics(const Catalog& catalog) {
-  broker_.host.set(brokers_metric_, static_cast<double>(catalog.brokers().size()));
-  for (uint32_t i = 0; i < catalog.topic_count(); ++i) {
-    const std::optional<chr_topic> topic = catalog.topic_at(i);
-    if (topic.has_value())
-      broker_.host.set(topic_partitions_metric(broker_.host, from_abi(topic->name)),
-                       static_cast<double>(topic->n_partitions));
-  }
 }
 
 }  // namespace chronik::kafka

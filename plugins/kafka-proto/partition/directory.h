@@ -28,10 +28,6 @@ struct TopicKeyHash {
     return value;
   }
 };
-struct NameHash {
-  using is_transparent = void;
-  size_t operator()(std::string_view name) const { return std::hash<std::string_view>()(name); }
-};
 
 // One topic of the catalog, and the partitions of it that are hosted here (null: elsewhere).
 struct HostedTopic {
@@ -56,14 +52,25 @@ class PartitionMap {
     const auto found = by_id_.find(TopicKey{id});
     return found == by_id_.end() ? nullptr : found->second.get();
   }
-  void add(std::shared_ptr<const HostedTopic> topic) {
-    by_name_[topic->name] = topic;
-    by_id_[TopicKey{topic->id}] = std::move(topic);
+  // In place of what was there of its name and its id.
+  void add(const std::shared_ptr<const HostedTopic>& topic) {
+    remove(topic->id);
+    by_name_.erase(topic->name);
+    by_name_.emplace(topic->name, topic);
+    by_id_[TopicKey{topic->id}] = topic;
+  }
+  void remove(const chr_uuid& id) {
+    const auto found = by_id_.find(TopicKey{id});
+    if (found == by_id_.end()) return;
+    const auto named = by_name_.find(found->second->name);
+    if (named != by_name_.end() && named->second == found->second) by_name_.erase(named);
+    by_id_.erase(found);
   }
   const auto& topics() const { return by_id_; }
 
  private:
-  std::unordered_map<std::string, std::shared_ptr<const HostedTopic>, NameHash, std::equal_to<>> by_name_;
+  // Keys are names of the topics themselves: a copy of a map copies no text.
+  std::unordered_map<std::string_view, std::shared_ptr<const HostedTopic>> by_name_;
   std::unordered_map<TopicKey, std::shared_ptr<const HostedTopic>, TopicKeyHash> by_id_;
 };
 
@@ -109,6 +116,8 @@ class PartitionDirectory {
 
   void follow();
   void publish(const Catalog& catalog);
+  std::shared_ptr<const PartitionMap> make_map(const Catalog& catalog);
+  std::shared_ptr<const PartitionMap> change_map(const Catalog& catalog);
   std::shared_ptr<const HostedTopic> host(const Catalog& catalog, const chr_topic& topic,
                                           const HostedTopic* before);
   std::shared_ptr<Partition> host_partition(const chr_topic& topic, int32_t index, Partition::Members members,
@@ -123,7 +132,6 @@ class PartitionDirectory {
   void closed(const Partition& partition);
   void opened(const std::shared_ptr<Partition>& partition, const Status& status);
   void report_health();
-  void report_topics(const Catalog& catalog);
   void upkeep(uint32_t shard);
   void schedule(uint32_t shard);
   static void CHR_CALL changed(void* self) { static_cast<PartitionDirectory*>(self)->follow(); }
@@ -135,7 +143,7 @@ class PartitionDirectory {
   std::vector<Tick> ticks_;  // what the timers get
   const std::shared_ptr<CodecLane> codec_lane_;
   const uint64_t brokers_metric_;
-  uint64_t version_ = 0;  // of the catalog that map_ shows
+  std::unique_ptr<const Catalog> shown_;  // what map_ shows
   std::atomic<bool> current_ = false;
   std::set<std::string> closing_groups_;
   Strays strays_;

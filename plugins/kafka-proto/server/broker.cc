@@ -92,6 +92,14 @@ std::vector<std::pair<std::string_view, std::string_view>> Catalog::records(std:
   return out;
 }
 
+void Catalog::each_change_since(const Catalog& before, const TopicChanged& changed) const {
+  const auto tell = [](void* context, const chr_topic_change* change) {
+    (*static_cast<const TopicChanged*>(context))(*change);
+  };
+  topic_changes_.table->between(topic_changes_.self, before.catalog_, catalog_, tell,
+                                const_cast<TopicChanged*>(&changed));
+}
+
 std::vector<chr_broker> Catalog::brokers() const {
   std::vector<chr_broker> out(service_.table->n_brokers(service_.self, catalog_));
   for (uint32_t i = 0; i < out.size(); ++i) {

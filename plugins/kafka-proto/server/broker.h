@@ -7,6 +7,7 @@
 #include <chronik/draft/groups.h>
 #include <chronik/draft/liveness.h>
 #include <chronik/draft/records.h>
+#include <chronik/draft/topic_changes.h>
 #include <chronik/link.h>
 #include <chronik/metadata.h>
 #include <chronik/net.h>
@@ -14,6 +15,7 @@
 #include <chronik/host.hpp>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -91,6 +93,7 @@ struct Broker {
   Service<chr_features_v1> features;  // absent where metadata does not offer it
   Service<chr_records_v1> records;    // likewise
   Service<chr_liveness_v1> liveness;  // likewise
+  Service<chr_topic_changes_v1> topic_changes;  // likewise
   Service<chr_storage_v1> storage;    // asked how full it is, and nothing else; absent where there is none
   std::unique_ptr<RequestBudget> requests;
   // One per shard, each touched on its shard only.
@@ -116,6 +119,7 @@ class Catalog {
       : service_(broker.metadata),
         features_(broker.features),
         records_(broker.records),
+        topic_changes_(broker.topic_changes),
         controller_(service_.table->controller(service_.self)),
         catalog_(service_.table->catalog(service_.self)) {}
   ~Catalog() { service_.table->release(service_.self, catalog_); }
@@ -136,6 +140,11 @@ class Catalog {
   std::optional<chr_partition> partition(const chr_topic& topic, int32_t partition) const;
   std::vector<std::pair<std::string_view, std::string_view>> configs(const chr_topic& topic) const;
   std::vector<chr_broker> brokers() const;
+  uint32_t broker_count() const { return service_.table->n_brokers(service_.self, catalog_); }
+  // Whether metadata tells what became of topics since an older image, leaders aside.
+  using TopicChanged = std::function<void(const chr_topic_change& change)>;
+  bool tells_changes() const { return topic_changes_.table != nullptr; }
+  void each_change_since(const Catalog& before, const TopicChanged& changed) const;
   // What this node knows of each feature, and what is finalized.
   std::vector<chr_feature> features() const;
   // The level of the feature chronik.version that the cluster agreed to write.
@@ -148,6 +157,7 @@ class Catalog {
   Service<chr_metadata_v1> service_;
   Service<chr_features_v1> features_;
   Service<chr_records_v1> records_;
+  Service<chr_topic_changes_v1> topic_changes_;
   int32_t controller_;
   chr_catalog* catalog_;
 };

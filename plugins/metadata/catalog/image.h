@@ -64,7 +64,7 @@ class Image {
  public:
   uint64_t version = 0;
   uint64_t digest = 0;
-  uint64_t topics_version = 0;  // the version at which a topic was made, deleted, extended or configured last
+  uint64_t topics_version = 0;  // the version at which something became of a topic last, leaders aside
   std::string cluster_id;
   std::vector<std::shared_ptr<const Topic>> topics;  // by name
   // Topic ids with positions in topics, by id; shared by images with the same topics.

@@ -125,6 +125,7 @@ ItemResult Catalog::reassign(const Reassignment& item, std::set<Uuid>* touched, 
   if (present != nullptr ? *present == move : equal(replicas, target)) return done;
   edit(by_id_.at(item.id)).moves[item.partition] = std::move(move);
   touched->insert(item.id);
+  topics_version_ = version_ + 1;
   out->changed = true;
   return done;
 }
@@ -139,6 +140,7 @@ ItemResult Catalog::finish(const FinishedReassignment& item, std::set<Uuid>* tou
   topic.set_replicas(static_cast<size_t>(item.partition), item.replicas);
   topic.moves.erase(item.partition);
   touched->insert(item.id);
+  topics_version_ = version_ + 1;
   out->changed = true;
   return done;
 }

@@ -1,5 +1,6 @@
 #include "service/change_table.h"
 
+#include <algorithm>
 #include <chronik/plugin.hpp>
 
 namespace chronik::metadata {
@@ -7,11 +8,20 @@ namespace {
 
 const Image& image_of(const chr_catalog* catalog) { return *reinterpret_cast<const Image*>(catalog); }
 
-// What differs between two states of one topic, beside leaders and replicas.
+// Whether partitions that both have stay where they are.
+bool is_moved(const Topic& before, const Topic& now) {
+  const size_t n = std::min(before.partitions.size(), now.partitions.size());
+  for (size_t p = 0; p < n; ++p)
+    if (!std::ranges::equal(before.replicas_of(p), now.replicas_of(p))) return true;
+  return before.moves != now.moves;
+}
+
+// What differs between two states of one topic, beside leaders.
 uint32_t difference(const Topic& before, const Topic& now) {
   uint32_t what = 0;
   if (before.partitions.size() != now.partitions.size()) what |= CHR_TOPIC_EXTENDED;
   if (before.configs != now.configs) what |= CHR_TOPIC_CONFIGURED;
+  if (is_moved(before, now)) what |= CHR_TOPIC_MOVED;
   return what;
 }
 

@@ -5,6 +5,7 @@
 #include <chronik/testing/fake_metadata.hpp>
 #include <chronik/testing/fake_topic_changes.hpp>
 
+#include "catalog/catalog.h"
 #include "node.h"
 
 namespace chronik::metadata::test {
@@ -76,6 +77,14 @@ TEST(TopicChanges, OfThePlugin) {
   EXPECT_EQ(configured->code(), CHR_OK);
   EXPECT_EQ(follower.look(), "2:a:1-1 1:a:0-3 12:b:2-5 2:d:1-1 ");
   EXPECT_EQ(follower.look(), "");
+  const int32_t target = 1;
+  const chr_reassignment move{node.topic("b")->id, 4, 0, &target, 1, 0};  // where it is: nothing became of it
+  const auto moved = node.begin(1, [&](chr_change_result* results, uint64_t token) {
+    return node.table->alter_reassignments(node.self, &move, 1, kSecond, results, token, nullptr);
+  });
+  node.host.run();
+  EXPECT_EQ(moved->code(), CHR_OK);
+  EXPECT_EQ(follower.look(), "");
 }
 
 TEST(TopicChanges, OfTheFake) {
@@ -96,6 +105,39 @@ TEST(TopicChanges, OfTheFake) {
   metadata.add_topic("a", 3, 1, {{"k", "v"}});
   metadata.remove_topic("b");
   EXPECT_EQ(follower.look(), "2:a:1-1 1:a:0-3 2:b:2-2 ");
+}
+
+TEST(TopicChanges, AReassignmentIsAMove) {
+  TestNode node;
+  node.start_as_leader();
+  void* of_changes = nullptr;
+  const auto* changes =
+      static_cast<const chr_topic_changes_v1*>(node.service(CHR_TOPIC_CHANGES_ID, &of_changes));
+  Catalog catalog;
+  const auto apply = [&](Body body) { catalog.apply(Command{{}, std::move(body)}); };
+  apply(SyncBatch{{}, {Node{1, "h", 1, "", {}}, Node{2, "h", 1, "", {}}}});
+  apply(CreateTopics{{{{}, Uuid{{1}}, "a", 2, 1, {1, 1}, {}}, {{}, Uuid{{2}}, "b", 1, 1, {1}, {}}}});
+  ImageRef image = catalog.publish();
+  const auto look = [&] {
+    std::string said;
+    ImageRef now = catalog.publish();
+    const auto abi = [](const ImageRef& of) {
+      return reinterpret_cast<chr_catalog*>(const_cast<Image*>(of.get()));
+    };
+    const auto tell = [](void* context, const chr_topic_change* change) {
+      *static_cast<std::string*>(context) +=
+          std::to_string(change->what) + ":" + std::string(from_abi(change->topic->name)) + " ";
+    };
+    changes->between(of_changes, abi(image), abi(now), tell, &said);
+    image = now;
+    return said;
+  };
+  apply(AlterReassignments{{{{}, Uuid{{1}}, 1, false, false, {2}}}});
+  EXPECT_EQ(look(), "16:a ");
+  apply(SyncBatch{{{Uuid{{1}}, 0, 7, 2}}, {}});
+  EXPECT_EQ(look(), "");
+  apply(FinishReassignments{{{{}, Uuid{{1}}, 1, {2}}}});
+  EXPECT_EQ(look(), "16:a ");
 }
 
 }  // namespace

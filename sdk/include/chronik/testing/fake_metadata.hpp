@@ -102,6 +102,7 @@ class FakeMetadata {
   const std::optional<Announced>& announced() const { return announced_; }
   uint64_t open_images() const { return open_images_; }
   uint64_t images() const { return images_; }  // that were ever taken
+  uint64_t partitions_read() const { return partitions_read_; }
   uint64_t changes() const { return changes_; }
   size_t watchers() const { return watchers_.size(); }
 
@@ -131,7 +132,7 @@ class FakeMetadata {
   }
   chr_status partition(chr_catalog* catalog, uint32_t handle, int32_t partition, chr_partition* out) {
     const Image& image = of(catalog);
-    if (handle >= image.topics.size()) return CHR_E_NOT_FOUND;
+    if (++partitions_read_; handle >= image.topics.size()) return CHR_E_NOT_FOUND;
     const Topic& topic = *image.topics[handle];
     if (partition < 0 || static_cast<uint32_t>(partition) >= topic.partitions()) return CHR_E_NOT_FOUND;
     const auto found = leaders_.find(key(topic.id, partition));
@@ -160,9 +161,8 @@ class FakeMetadata {
     return static_cast<uint32_t>(of(catalog).state->brokers.size());
   }
   chr_status broker_at(chr_catalog* catalog, uint32_t i, chr_broker* out) {
-    const auto& brokers = of(catalog).state->brokers;
-    if (i >= brokers.size()) return CHR_E_OUT_OF_RANGE;
-    const Broker& broker = std::next(brokers.begin(), i)->second;
+    if (i >= n_brokers(catalog)) return CHR_E_OUT_OF_RANGE;
+    const Broker& broker = std::next(of(catalog).state->brokers.begin(), i)->second;
     out->id = broker.id;
     out->host = to_abi(broker.host);
     out->port = broker.port;
@@ -393,7 +393,7 @@ class FakeMetadata {
   chr_status answer_ = CHR_OK, items_ = CHR_OK;
   bool held_ = false, lead_new_topics_ = true;
   uint8_t last_id_ = 0;
-  uint64_t next_producer_id_ = 0, open_images_ = 0, images_ = 0, changes_ = 0;
+  uint64_t next_producer_id_ = 0, open_images_ = 0, images_ = 0, changes_ = 0, partitions_read_ = 0;
 };
 
 }  // namespace chronik::testing

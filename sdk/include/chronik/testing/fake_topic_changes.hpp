@@ -52,8 +52,19 @@ class FakeTopicChanges {
       uint32_t what = 0;
       if (new_topic->partitions() != n_before) what |= CHR_TOPIC_EXTENDED;
       if (new_topic->configs != old_topic->configs) what |= CHR_TOPIC_CONFIGURED;
+      if (is_moved(*old_topic, *new_topic)) what |= CHR_TOPIC_MOVED;
       if (what != 0) tell(what, now, at.second, n_before);
     }
+  }
+
+ private:
+  static bool is_moved(const FakeMetadata::Topic& before, const FakeMetadata::Topic& now) {
+    for (size_t p = 0; p < std::min(before.replicas.size(), now.replicas.size()); ++p)
+      if (before.replicas[p] != now.replicas[p]) return true;
+    const auto same = [](const auto& a, const auto& b) {
+      return a.first == b.first && a.second.target == b.second.target && a.second.others == b.second.others;
+    };
+    return !std::ranges::equal(before.moves, now.moves, same);
   }
 };
 

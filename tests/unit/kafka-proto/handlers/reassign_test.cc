@@ -85,6 +85,24 @@ TEST_F(ReassignTest, TheLeaderPursuesTheTargetAndTheCatalogShowsIt) {
   EXPECT_EQ(partition().leader_id, 1);
 }
 
+// What is hosted follows what became of topics; leaders are no part of it.
+TEST_F(ReassignTest, AChangeCostsAsMuchAsTheTopicsThatItIsAbout) {
+  broker.add_topic("other", 100, {}, 3);
+  const auto read = [&](const auto& change) {
+    const uint64_t before = broker.metadata.partitions_read();
+    change();
+    broker.host.run();
+    return broker.metadata.partitions_read() - before;
+  };
+  EXPECT_EQ(read([&] { broker.metadata.set_leader("other", 7, 3, 9); }), 0u);
+  EXPECT_EQ(read([&] { broker.metadata.set_controller(3); }), 0u);
+  EXPECT_EQ(read([&] { broker.metadata.add_topic("new", 5); }), 5u);
+  EXPECT_EQ(read([&] { broker.metadata.remove_topic("new"); }), 0u);
+  broker.consensus.hold_changes(true);
+  EXPECT_EQ(alter(Ids{4, 1}).error_code, ErrorCode::kNone);  // which is about one partition
+  EXPECT_TRUE(group().change.has_value());
+}
+
 TEST_F(ReassignTest, ANewLeaderGoesOnAndALostRequestIsMadeAgain) {
   broker.consensus.hold_changes(true);
   EXPECT_EQ(alter(Ids{4, 1}).error_code, ErrorCode::kNone);

@@ -41,7 +41,8 @@ TestBroker::TestBroker(Options options)
       net(&host),
       consensus(&host),
       metadata(&host),
-      features(&host, &metadata) {
+      features(&host, &metadata),
+      topic_changes(&host, &metadata) {
   host.config_list("listen", {"127.0.0.1:9092"});
   host.config_int("max_request_size", 100 << 20);
   host.config_int("queued_max_request_bytes", 64 << 20);

@@ -8,6 +8,7 @@
 #include <chronik/testing/fake_features.hpp>
 #include <chronik/testing/fake_metadata.hpp>
 #include <chronik/testing/fake_net.hpp>
+#include <chronik/testing/fake_topic_changes.hpp>
 
 #include <memory>
 #include <optional>
@@ -24,6 +25,7 @@ using chronik::testing::FakeFeatures;
 using chronik::testing::FakeHost;
 using chronik::testing::FakeMetadata;
 using chronik::testing::FakeNet;
+using chronik::testing::FakeTopicChanges;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
@@ -132,6 +134,7 @@ class TestBroker {
   FakeConsensus consensus;
   FakeMetadata metadata;
   FakeFeatures features;
+  FakeTopicChanges topic_changes;
 
  private:
   chr_plugin* plugin_ = nullptr;
