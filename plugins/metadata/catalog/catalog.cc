@@ -180,6 +180,7 @@ Topic& Catalog::edit(ByName::iterator topic) {
   if (topic->second->generation != generation_) {
     topic->second = std::make_shared<Topic>(*topic->second);
     topic->second->generation = generation_;
+    edited_.push_back(topic->second->id);
   }
   return *topic->second;
 }
@@ -191,15 +192,8 @@ ImageRef Catalog::publish() {
   image->digest = digest();
   image->topics_version = topics_version_;
   image->cluster_id = cluster_id_;
-  image->topics.reserve(by_name_.size());
-  for (const auto& [name, topic] : by_name_) image->topics.push_back(topic);
-  if (!published_ids_) {
-    auto ids = std::make_shared<std::vector<std::pair<Uuid, uint32_t>>>();
-    ids->reserve(image->topics.size());
-    for (uint32_t i = 0; i < image->topics.size(); ++i) ids->emplace_back(image->topics[i]->id, i);
-    std::sort(ids->begin(), ids->end());
-    published_ids_ = std::move(ids);
-  }
+  publish_topics();
+  image->topics = published_topics_;
   image->by_id = published_ids_;
   if (!published_nodes_) {
     auto nodes = std::make_shared<std::vector<Node>>();
@@ -211,6 +205,27 @@ ImageRef Catalog::publish() {
   image->records = published_records_;
   ++generation_;
   return owned;
+}
+
+// Takes as long as what was edited, but where topics came or went.
+void Catalog::publish_topics() {
+  if (published_ids_) {
+    for (const Uuid& id : edited_) {
+      const auto at = std::ranges::lower_bound(*published_ids_, id, {}, &std::pair<Uuid, uint32_t>::first);
+      published_topics_.replace(at->second, by_id_.at(id)->second, generation_);
+    }
+    return edited_.clear();
+  }
+  edited_.clear();
+  published_topics_.clear();
+  auto ids = std::make_shared<std::vector<std::pair<Uuid, uint32_t>>>();
+  ids->reserve(by_name_.size());
+  for (const auto& [name, topic] : by_name_) {
+    ids->emplace_back(topic->id, static_cast<uint32_t>(published_topics_.size()));
+    published_topics_.push_back(topic, generation_);
+  }
+  std::sort(ids->begin(), ids->end());
+  published_ids_ = std::move(ids);
 }
 
 uint64_t Catalog::digest() const {

@@ -99,6 +99,7 @@ class Catalog {
   void set_level(const FeatureLevel& feature, Outcome* out);
   void put_node(Node node, Outcome* out);
   void insert(Topic topic);
+  void publish_topics();
   // The topic, copied first if a published image holds it.
   Topic& edit(ByName::iterator topic);
 
@@ -117,6 +118,8 @@ class Catalog {
   uint64_t partitions_ = 0;
   uint64_t parts_digest_ = 0;  // the sum over topics and nodes
   uint64_t generation_ = 1;
+  TopicList published_topics_;  // but for those that were edited since
+  std::vector<Uuid> edited_;
   std::shared_ptr<const std::vector<std::pair<Uuid, uint32_t>>>
       published_ids_;                                         // reset when topics come and go
   std::shared_ptr<const std::vector<Node>> published_nodes_;  // reset when a node changes

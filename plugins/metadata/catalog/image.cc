@@ -12,6 +12,11 @@ bool contains(std::span<const int32_t> nodes, int32_t node) {
 }  // namespace
 
 void Topic::set_replicas(size_t partition, std::span<const int32_t> now) {
+  const std::span<const int32_t> before = replicas_of(partition);
+  if (before.size() == now.size()) {
+    std::ranges::copy(now, replicas.begin() + (before.data() - replicas.data()));
+    return;
+  }
   std::vector<int32_t> all;
   std::vector<uint32_t> at;
   bool uniform = true;
@@ -38,13 +43,36 @@ bool Topic::may_be_on(int32_t partition, int32_t node) const {
   return move != nullptr && (contains(move->target, node) || contains(move->others, node));
 }
 
+void TopicList::push_back(Pointer topic, uint64_t generation) {
+  if (size_ % kBlock == 0) {
+    blocks_.push_back(std::make_shared<Block>(Block{generation, {}}));
+    blocks_.back()->topics.reserve(kBlock);
+  }
+  blocks_.back()->topics.push_back(std::move(topic));
+  ++size_;
+}
+
+void TopicList::replace(size_t at, Pointer topic, uint64_t generation) {
+  std::shared_ptr<Block>& block = blocks_[at / kBlock];
+  if (block->generation != generation) block = std::make_shared<Block>(Block{generation, block->topics});
+  block->topics[at % kBlock] = std::move(topic);
+}
+
+void TopicList::clear() {
+  blocks_.clear();
+  size_ = 0;
+}
+
 size_t Image::find(std::string_view name) const {
-  const auto found = std::lower_bound(topics.begin(), topics.end(), name,
-                                      [](const std::shared_ptr<const Topic>& topic, std::string_view wanted) {
-                                        return topic->name < wanted;
-                                      });
-  if (found == topics.end() || (*found)->name != name) return topics.size();
-  return static_cast<size_t>(found - topics.begin());
+  size_t from = 0, to = topics.size();
+  while (from < to) {
+    const size_t middle = from + (to - from) / 2;
+    if (topics[middle]->name < name)
+      from = middle + 1;
+    else
+      to = middle;
+  }
+  return from < topics.size() && topics[from]->name == name ? from : topics.size();
 }
 
 size_t Image::find(const Uuid& id) const {

@@ -59,6 +59,28 @@ struct Topic {
   bool may_be_on(int32_t partition, int32_t node) const;
 };
 
+// Topics by name, in blocks: images share those in which nothing changed.
+class TopicList {
+ public:
+  using Pointer = std::shared_ptr<const Topic>;
+  static constexpr size_t kBlock = 64;
+
+  size_t size() const { return size_; }
+  const Pointer& operator[](size_t at) const { return blocks_[at / kBlock]->topics[at % kBlock]; }
+  void push_back(Pointer topic, uint64_t generation);
+  // A block of an older generation may be in an image, and is copied first.
+  void replace(size_t at, Pointer topic, uint64_t generation);
+  void clear();
+
+ private:
+  struct Block {
+    uint64_t generation;  // of the catalog that may still edit it in place
+    std::vector<Pointer> topics;
+  };
+  std::vector<std::shared_ptr<Block>> blocks_;
+  size_t size_ = 0;
+};
+
 // Reference-counted by hand, because its pointer crosses the ABI.
 class Image {
  public:
@@ -66,7 +88,7 @@ class Image {
   uint64_t digest = 0;
   uint64_t topics_version = 0;  // the version at which something became of a topic last, leaders aside
   std::string cluster_id;
-  std::vector<std::shared_ptr<const Topic>> topics;  // by name
+  TopicList topics;
   // Topic ids with positions in topics, by id; shared by images with the same topics.
   std::shared_ptr<const std::vector<std::pair<Uuid, uint32_t>>> by_id;
   std::shared_ptr<const std::vector<Node>> nodes;  // by id

@@ -34,7 +34,7 @@ const chr_topic_changes_v1& ChangeTable::table() {
 
 // Both images have their topics by name, and share those that did not change.
 void ChangeTable::between(chr_catalog* before, chr_catalog* now, chr_topic_change_fn fn, void* context) {
-  static const std::vector<std::shared_ptr<const Topic>> none;
+  static const TopicList none;
   const auto& olds = before == nullptr ? none : image_of(before).topics;
   const auto& news = image_of(now).topics;
   if (before != nullptr && image_of(before).topics_version == image_of(now).topics_version) return;

@@ -125,7 +125,7 @@ void Service::drain_hints() {
 
 PartitionState Service::leader_of(const Topic& topic, int32_t partition) const {
   const PartitionState shown = topic.partitions[static_cast<size_t>(partition)];
-  const std::optional<Hint> hint = hints_.find({topic.id, partition});
+  const std::optional<KnownLeader> hint = hints_.find({topic.id, partition});
   // In the same term consensus knows better: it may have lost the leader, or still have to hear from it.
   if (!hint || hint->term < shown.term) return shown;
   // Two leaders in one term: one of them has logs that are not those of the partition.

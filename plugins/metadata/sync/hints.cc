@@ -19,12 +19,13 @@ bool Hints::update(const GroupKey& key, Hint hint) {
   return dirty_.size() == 1;
 }
 
-std::optional<Hint> Hints::find(const GroupKey& key) const {
+std::optional<KnownLeader> Hints::find(const GroupKey& key) const {
   const Stripe& at = stripe(key.topic);
   const std::lock_guard lock(at.mutex);
   const auto found = at.slots.find(key);
   if (found == at.slots.end()) return std::nullopt;
-  return found->second.hint;
+  const Hint& hint = found->second.hint;
+  return KnownLeader{hint.term, hint.leader, hint.named};
 }
 
 std::vector<std::pair<GroupKey, Hint>> Hints::drain() {

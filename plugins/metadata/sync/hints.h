@@ -28,12 +28,19 @@ struct Hint {
   uint64_t named = 0;   // the newest term of which a leader was known; kept by Hints
 };
 
+// What find() tells of a hint.
+struct KnownLeader {
+  uint64_t term = 0;
+  int32_t leader = -1;
+  uint64_t named = 0;
+};
+
 class Hints {
  public:
   // [any] Whether the caller must see to it that drain() runs: nothing was waiting before.
   bool update(const GroupKey& key, Hint hint);
   // [any]
-  std::optional<Hint> find(const GroupKey& key) const;
+  std::optional<KnownLeader> find(const GroupKey& key) const;
   // Home: what changed since the last drain, as it is now.
   std::vector<std::pair<GroupKey, Hint>> drain();
   // Home: the topic was deleted.

@@ -46,6 +46,30 @@ class CatalogTest : public ::testing::Test {
   Catalog catalog_;
 };
 
+TEST_F(CatalogTest, AnImageSharesAllButTheBlockInWhichALeaderChanged) {
+  constexpr size_t kTopics = 3 * TopicList::kBlock;
+  for (size_t i = 0; i < kTopics; ++i)
+    create(topic("t" + std::to_string(1000 + i), static_cast<uint8_t>(i + 1), 1));
+  const ImageRef before = catalog_.publish();
+  assign(1, 0, 5, 2);
+  assign(2, 0, 5, 3);
+  const ImageRef after = catalog_.publish();
+  size_t shared = 0;
+  for (size_t i = 0; i < kTopics; ++i) shared += &before->topics[i] == &after->topics[i] ? 1 : 0;
+  EXPECT_EQ(shared, kTopics - TopicList::kBlock);
+  EXPECT_EQ(after->topics[1]->partitions[0].leader, 3);
+  EXPECT_EQ(before->topics[1]->partitions[0].leader, -1);
+  assign(2, 0, 6, 1);  // again after it was published
+  EXPECT_EQ(catalog_.publish()->topics[1]->partitions[0].leader, 1);
+  EXPECT_EQ(after->topics[1]->partitions[0].leader, 3);
+  run(DeleteTopics{{{{}, id_of(1)}}});
+  const ImageRef fewer = catalog_.publish();
+  EXPECT_EQ(fewer->topics.size(), kTopics - 1);
+  EXPECT_EQ(fewer->topics[0]->partitions[0].leader, 1);
+  EXPECT_EQ(fewer->find("t1001"), 0u);
+  EXPECT_EQ(fewer->find("t1000"), fewer->topics.size());
+}
+
 TEST_F(CatalogTest, CreatesDeletesAndExtends) {
   const ItemResult made = create(topic("orders", 10, 4, 2));
   EXPECT_EQ(made.code, CHR_OK);

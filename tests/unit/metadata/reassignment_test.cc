@@ -56,6 +56,24 @@ class ReassignmentTest : public ::testing::Test {
   Catalog catalog_;
 };
 
+TEST(TopicReplicas, AreReplacedInPlaceWhereTheirNumberStays) {
+  Topic topic;
+  topic.replication_factor = 2;
+  topic.partitions.resize(3);
+  topic.replicas = {1, 2, 2, 3, 3, 1};
+  const int32_t* const place = topic.replicas.data();
+  topic.set_replicas(1, Ids{5, 4});
+  EXPECT_EQ(topic.replicas, (Ids{1, 2, 5, 4, 3, 1}));
+  EXPECT_EQ(topic.replicas.data(), place);
+  EXPECT_TRUE(topic.ends.empty());
+  topic.set_replicas(1, Ids{6});
+  EXPECT_EQ(topic.ends, (std::vector<uint32_t>{2, 3, 5}));
+  topic.set_replicas(1, Ids{7});
+  EXPECT_EQ(topic.replicas, (Ids{1, 2, 7, 3, 1}));
+  topic.set_replicas(1, Ids{7, 8});
+  EXPECT_TRUE(topic.ends.empty());
+}
+
 TEST_F(ReassignmentTest, ATargetIsKeptUntilItsLeaderSaysThatItIsReached) {
   EXPECT_EQ(reassign(1, {4, 5, 2}), CHR_OK);
   EXPECT_EQ(replicas(1), (Ids{2, 3}));

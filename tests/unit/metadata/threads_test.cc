@@ -19,7 +19,7 @@ TEST(Threads, HintsKeepTheNewestOfEachWriterAndLoseNoWakeUp) {
     writers.emplace_back([&, group] {
       for (uint64_t term = 1; term <= kTerms; ++term) {
         if (hints.update({Uuid{}, group}, {term, 1, true, "t"})) ++drains_due;
-        const std::optional<Hint> seen = hints.find({Uuid{}, group});
+        const std::optional<KnownLeader> seen = hints.find({Uuid{}, group});
         if (!seen || seen->term != term) ADD_FAILURE() << "group " << group << " lost term " << term;
       }
     });
