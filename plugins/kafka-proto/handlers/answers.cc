@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "kafka-proto/partition/directory.h"
 #include "kafka-proto/server/in_sync.h"
 
 namespace chronik::kafka {
@@ -79,26 +78,30 @@ LeaderHint leader_in_catalog(const Broker& broker, const Catalog& catalog, const
   return {is_led(broker, *partition) ? partition->leader : -1, static_cast<int32_t>(partition->term)};
 }
 
-ReplicaStates replica_states(const Broker& broker, const chr_topic& topic, int32_t index,
-                             const chr_partition& partition, const std::vector<int32_t>& replicas) {
-  ReplicaStates out;
-  std::shared_ptr<const std::vector<int32_t>> seen;  // by the leader
-  const std::shared_ptr<const PartitionMap> map = broker.partitions->map();
-  const HostedTopic* hosted = map->find(topic.id);
-  if (hosted != nullptr && hosted->has(index) && hosted->partitions[static_cast<size_t>(index)] != nullptr)
-    seen = hosted->partitions[static_cast<size_t>(index)]->in_sync();
-  if (seen == nullptr) {
-    std::optional<std::vector<int32_t>> told =
-        broker.in_sync->find({topic.id, index}, partition.leader, static_cast<int32_t>(partition.term));
-    if (told.has_value()) seen = std::make_shared<const std::vector<int32_t>>(std::move(*told));
+Describing::Describing(const Broker& broker, const Catalog& catalog)
+    : broker_(broker), catalog_(catalog), map_(broker.partitions->map()) {}
+
+bool Describing::is_up(int32_t node) {
+  if (node < 0 || static_cast<size_t>(node) >= up_.size()) return broker_.is_up(node);
+  Up& up = up_[static_cast<size_t>(node)];
+  if (up == Up::kNotAsked) up = broker_.is_up(node) ? Up::kYes : Up::kNo;
+  return up == Up::kYes;
+}
+
+// The leader is this node, or has said it.
+Describing::Seen Describing::seen_by_leader(const chr_topic& topic, int32_t index,
+                                            const chr_partition& partition) {
+  if (!same(topic.id, topic_)) {
+    topic_ = topic.id;
+    hosted_ = map_->find(topic.id);
   }
-  for (const int32_t replica : replicas) {
-    const bool up = broker.is_up(replica);
-    if (!up) out.offline.push_back(replica);
-    if (up && (seen == nullptr || std::ranges::find(*seen, replica) != seen->end()))
-      out.in_sync.push_back(replica);
+  if (hosted_ != nullptr && hosted_->has(index)) {
+    const std::shared_ptr<Partition>& here = hosted_->partitions[static_cast<size_t>(index)];
+    if (Seen seen = here == nullptr ? nullptr : here->in_sync(); seen != nullptr) return seen;
   }
-  return out;
+  std::optional<std::vector<int32_t>> told =
+      broker_.in_sync->find({topic.id, index}, partition.leader, static_cast<int32_t>(partition.term));
+  return told.has_value() ? std::make_shared<const std::vector<int32_t>>(std::move(*told)) : nullptr;
 }
 
 std::vector<chr_broker> usable_brokers(const Broker& broker, const Catalog& catalog) {

@@ -1,13 +1,16 @@
 // What several handlers say in the same way.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <deque>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "kafka-proto/partition/partition.h"
+#include "kafka-proto/partition/directory.h"
 #include "kafka-proto/server/answer_room.h"
 #include "kafka-proto/server/broker.h"
 #include "kafka-proto/wire/errors.h"
@@ -116,14 +119,6 @@ inline uint64_t timeout_ns(int32_t timeout_ms) {
   return static_cast<uint64_t>(timeout_ms < kShortest ? kShortest : timeout_ms) * 1'000'000;
 }
 
-// Which replicas of a partition are in sync, and which are offline, in the order of the replicas.
-struct ReplicaStates {
-  std::vector<int32_t> in_sync;
-  std::vector<int32_t> offline;
-};
-ReplicaStates replica_states(const Broker& broker, const chr_topic& topic, int32_t index,
-                             const chr_partition& partition, const std::vector<int32_t>& replicas);
-
 // The brokers that clients are told of: those that said where they are and that are up. A node that sees no
 // leader of __meta may be the one that is cut off, and tells of all; where the catalog has none yet, of
 // itself.
@@ -139,27 +134,54 @@ inline bool is_led(const Broker& broker, const chr_partition& partition) {
   return partition.leader >= 0 && broker.is_up(partition.leader);
 }
 
-// One partition as Metadata and DescribeTopicPartitions describe it.
-template <class Described>
-Described describe_partition(const Broker& broker, const Catalog& catalog, const chr_topic& topic,
-                             int32_t index) {
-  Described out;
-  out.partition_index = index;
-  const std::optional<chr_partition> partition = catalog.partition(topic, index);
-  if (!partition.has_value()) {
-    out.error_code = ErrorCode::kUnknownTopicOrPartition;
+// What partitions are described from, for one answer: an image of the catalog, what is hosted here, and who
+// is up, each node asked after once.
+class Describing {
+ public:
+  Describing(const Broker& broker, const Catalog& catalog);
+  const Broker& broker() const { return broker_; }
+  const Catalog& catalog() const { return catalog_; }
+
+  // One partition as Metadata and DescribeTopicPartitions describe it.
+  template <class Described>
+  Described partition(const chr_topic& topic, int32_t index) {
+    Described out;
+    out.partition_index = index;
+    const std::optional<chr_partition> partition = catalog_.partition(topic, index);
+    if (!partition.has_value()) {
+      out.error_code = ErrorCode::kUnknownTopicOrPartition;
+      return out;
+    }
+    const bool led = partition->leader >= 0 && is_up(partition->leader);
+    out.leader_id = led ? partition->leader : -1;
+    // Also without one: a client that forgot it would believe older metadata of another node.
+    out.leader_epoch = static_cast<int32_t>(partition->term);
+    out.error_code = led ? ErrorCode::kNone : ErrorCode::kLeaderNotAvailable;
+    const Seen seen = seen_by_leader(topic, index, *partition);
+    Partition::Members::each(*partition, [&](int32_t node) {
+      out.replica_nodes.push_back(node);
+      if (!is_up(node)) {
+        out.offline_replicas.push_back(node);
+      } else if (seen == nullptr || std::ranges::find(*seen, node) != seen->end()) {
+        out.isr_nodes.push_back(node);
+      }
+    });
     return out;
   }
-  const bool led = is_led(broker, *partition);
-  out.leader_id = led ? partition->leader : -1;
-  // Also without one: a client that forgot it would believe older metadata of another node.
-  out.leader_epoch = static_cast<int32_t>(partition->term);
-  out.error_code = led ? ErrorCode::kNone : ErrorCode::kLeaderNotAvailable;
-  out.replica_nodes = Partition::Members::of(*partition).all();
-  ReplicaStates states = replica_states(broker, topic, index, *partition, out.replica_nodes);
-  out.isr_nodes = std::move(states.in_sync);
-  out.offline_replicas = std::move(states.offline);
-  return out;
-}
+
+ private:
+  // Who is in sync; null: all that are up.
+  using Seen = std::shared_ptr<const std::vector<int32_t>>;
+  Seen seen_by_leader(const chr_topic& topic, int32_t index, const chr_partition& partition);
+  bool is_up(int32_t node);
+
+  enum class Up : uint8_t { kNotAsked, kNo, kYes };
+  const Broker& broker_;
+  const Catalog& catalog_;
+  const std::shared_ptr<const PartitionMap> map_;
+  chr_uuid topic_{};  // the last one, as hosted here
+  const HostedTopic* hosted_ = nullptr;
+  std::array<Up, 1024> up_{};  // by id, as far as they are small
+};
 
 }  // namespace chronik::kafka

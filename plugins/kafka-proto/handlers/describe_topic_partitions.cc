@@ -37,9 +37,8 @@ Response::Topic head(const chr_topic& topic) {
   return out;
 }
 
-Response::Partition describe_one(const Broker& broker, const Catalog& catalog, const chr_topic& topic,
-                                 int32_t index) {
-  Response::Partition out = describe_partition<Response::Partition>(broker, catalog, topic, index);
+Response::Partition describe_one(Describing& describing, const chr_topic& topic, int32_t index) {
+  auto out = describing.partition<Response::Partition>(topic, index);
   if (out.error_code == ErrorCode::kLeaderNotAvailable)
     out.error_code = ErrorCode::kNone;  // the leader is -1
   // Null is legal here, and Java's client falls over it.
@@ -79,6 +78,7 @@ void handle_describe_topic_partitions(Broker& broker, Call<DescribeTopicPartitio
     refuse_all(call, response);
     return call.answer(response);
   }
+  Describing describing(broker, catalog);
   int32_t room = std::clamp(request.response_partition_limit, 1, kMostPartitions);
   for (const std::string_view name : names_in_order(request, catalog)) {
     const std::optional<chr_topic> topic = catalog.topic(name);
@@ -95,7 +95,7 @@ void handle_describe_topic_partitions(Broker& broker, Call<DescribeTopicPartitio
     const auto count = static_cast<int32_t>(topic->n_partitions);
     if (room > 0) call.room().row(response.topics) = head(*topic);
     for (; next < count && room > 0; ++next, --room)
-      call.room().row(response.topics.back().partitions) = describe_one(broker, catalog, *topic, next);
+      call.room().row(response.topics.back().partitions) = describe_one(describing, *topic, next);
     if (next < count) {
       response.next_cursor.emplace();
       response.next_cursor->topic_name = name;

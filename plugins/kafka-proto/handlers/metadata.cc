@@ -19,8 +19,7 @@ constexpr uint64_t kFirstBrokersNs = 1'000'000'000;  // how long a node may know
 
 // What answers are made of.
 struct Answering {
-  const Broker& broker;
-  const Catalog& catalog;
+  Describing& describing;
   AnswerRoom& room;
   const int16_t version;
   const bool with_operations;
@@ -34,9 +33,10 @@ MetadataResponse::Topic describe(const Answering& answering, const chr_topic& to
   out.topic_authorized_operations = answering.with_operations ? kTopicOperations : kOperationsNotAsked;
   answering.room.take(topic.n_partitions * sizeof(MetadataResponse::Partition));
   if (answering.room.passed()) return out;
+  out.partitions.reserve(topic.n_partitions);
   for (uint32_t i = 0; i < topic.n_partitions; ++i)
-    out.partitions.push_back(describe_partition<MetadataResponse::Partition>(
-        answering.broker, answering.catalog, topic, static_cast<int32_t>(i)));
+    out.partitions.push_back(
+        answering.describing.partition<MetadataResponse::Partition>(topic, static_cast<int32_t>(i)));
   return out;
 }
 
@@ -56,7 +56,7 @@ bool asks_for_all(const Call<Metadata>& call) {
 }
 
 MetadataResponse::Topic describe_asked(const Answering& answering, const MetadataRequest::Topic& asked) {
-  const Catalog& catalog = answering.catalog;
+  const Catalog& catalog = answering.describing.catalog();
   const bool by_id = answering.version >= 12 && !is_zero(asked.topic_id);
   if (by_id) {
     const std::optional<chr_topic> topic = catalog.topic(asked.topic_id);
@@ -78,8 +78,10 @@ MetadataResponse::Topic describe_asked(const Answering& answering, const Metadat
 void describe_topics(const Answering& answering, const Call<Metadata>& call, MetadataResponse& response) {
   AnswerRoom& room = answering.room;
   if (asks_for_all(call)) {
-    for (uint32_t i = 0; i < answering.catalog.topic_count() && !room.passed(); ++i)
-      room.row(response.topics) = describe(answering, *answering.catalog.topic_at(i));
+    const Catalog& catalog = answering.describing.catalog();
+    response.topics.reserve(catalog.topic_count());
+    for (uint32_t i = 0; i < catalog.topic_count() && !room.passed(); ++i)
+      room.row(response.topics) = describe(answering, *catalog.topic_at(i));
     return;
   }
   for (const MetadataRequest::Topic& asked : *call.request().topics) {
@@ -102,7 +104,8 @@ void answer(Broker& broker, const Catalog& catalog, Call<Metadata>& call) {
   }
   if (!catalog.cluster_id().empty()) response.cluster_id = catalog.cluster_id();
   response.controller_id = controller_of(broker, catalog, brokers);
-  describe_topics({broker, catalog, call.room(), call.version(), request.include_topic_authorized_operations},
+  Describing describing(broker, catalog);
+  describe_topics({describing, call.room(), call.version(), request.include_topic_authorized_operations},
                   call, response);
   if (request.include_cluster_authorized_operations)
     response.cluster_authorized_operations = kClusterOperations;

@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -55,6 +56,24 @@ class Partition : public std::enable_shared_from_this<Partition> {
     std::vector<int32_t> others;    // may be members still, from a target before
     bool operator==(const Members&) const = default;
     static Members of(const chr_partition& partition);
+    // Each once, as clients are told: the target first, then whoever is still to go.
+    template <class F>
+    static void each(const chr_partition& partition, F&& f) {
+      const std::span<const int32_t> in_order[] = {{partition.target, partition.n_target},
+                                                   {partition.replicas, partition.n_replicas},
+                                                   {partition.others, partition.n_others}};
+      const auto told = [&](const int32_t* upto) {
+        for (const std::span<const int32_t>& nodes : in_order)
+          for (const int32_t& node : nodes) {
+            if (&node == upto) return false;
+            if (node == *upto) return true;
+          }
+        return false;
+      };
+      for (const std::span<const int32_t>& nodes : in_order)
+        for (const int32_t& node : nodes)
+          if (!told(&node)) f(node);
+    }
     // Whether a node hosts a replica.
     bool names(int32_t node) const;
     int32_t preferred() const;  // -1: there is none

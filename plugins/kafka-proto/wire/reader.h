@@ -69,10 +69,11 @@ class Reader {
 
   // Empties `out` and gives it as many default elements as the array has, at most as many as the rest of the
   // frame can hold when one takes at least `smallest` bytes. False: null, or an error.
-  template <class T>
-  bool array(const char* field, bool compact, bool null_allowed, size_t smallest, std::vector<T>& out) {
+  template <class Array>
+  bool array(const char* field, bool compact, bool null_allowed, size_t smallest, Array& out) {
     out.clear();
-    const int64_t count = array_count(field, compact, null_allowed, smallest, sizeof(T));
+    const int64_t count =
+        array_count(field, compact, null_allowed, smallest, sizeof(typename Array::value_type));
     if (count < 0) return false;
     out.resize(static_cast<size_t>(count));
     return true;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "kafka-proto/wire/errors.h"
+#include "kafka-proto/wire/few.h"
 
 namespace chronik::kafka {
 

@@ -281,6 +281,22 @@ TEST_F(CostTest, APlainMetadataIsTheMeasure) {
   EXPECT_LE(kMostStepsPerByte, 10 * a_byte);
 }
 
+// Three hundred partitions with three replicas cost no more allocations than one, but for a few that grow.
+TEST_F(CostTest, APartitionInMetadataAllocatesNothing) {
+  for (const int32_t node : {2, 3}) {
+    broker.metadata.set_broker({node, "host", 9092, ""});
+    broker.set_link(node, true);
+  }
+  broker.add_topic("one", 1, {}, 3);
+  broker.add_topic("many", 300, {}, 3);
+  const auto allocations = [&](std::string_view name) {
+    MetadataRequest request;
+    request.topics.emplace().emplace_back().name = name;
+    return run(frame_of<Metadata>(request, 12), "a Metadata of one topic").cost.allocations;
+  };
+  EXPECT_LE(allocations("many"), allocations("one") + 20);
+}
+
 // A batch of which every record fails compresses well, and what is told of it does not.
 TEST_F(CostTest, RecordsThatFail) {
   seed.records = broker.batch({.records = 1000, .timestamp = 1LL << 60, .codec = Compression::kZstd});
