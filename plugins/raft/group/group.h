@@ -6,6 +6,7 @@
 #include "group/shard.h"
 #include "group/waiters.h"
 #include "log/recovery.h"
+#include "log/snapshot_writer.h"
 #include "log/write.h"
 
 #include <chronik/consensus.h>
@@ -145,12 +146,15 @@ class Group : public std::enable_shared_from_this<Group> {
   // snapshots.cc
   void maybe_snapshot();
   void take_snapshot();
-  void put_snapshot(Write* write, const std::vector<chr_slice>& pieces, SnapshotMeta* meta) const;
+  void write_snapshot(const SnapshotMeta& meta, std::vector<chr_slice> pieces,
+                      std::shared_ptr<const void> owner, SnapshotWriter::AddSteps add_steps,
+                      SnapshotWriter::Done done);
   void snapshot_written(const SnapshotMeta& meta, const Status& status);
   void serve_snapshot(const SnapshotRequest& request);
   void describe_snapshot(const SnapshotRequest& request);
   std::shared_ptr<const SnapshotInfo> snapshot_info(const EntryHeader& first) const;
   void pump_install();
+  void replace_log(const SnapshotMeta& meta, Write* write) const;
   static std::vector<chr_slice> slices_of(const std::vector<Payload>& pieces);
   void install_written(const SnapshotMeta& meta, const Status& status);
   void install_loaded(const SnapshotMeta& meta);

@@ -44,21 +44,25 @@ void Group::take_snapshot() {
   meta.checksum = sink.checksum();
   meta.config = raft_->config_at(applied_);
   snapshotting_ = true;
-  // The sink keeps the pieces until storage took them.
-  auto kept = std::make_shared<SnapshotSink>(std::move(sink));
-  Write write(storage_group_);
-  put_snapshot(&write, kept->pieces(), &meta);
-  shard_->write(std::move(write), [self = shared_from_this(), meta, kept](const Status& status) {
-    self->snapshot_written(meta, status);
-  });
+  const auto owner = std::make_shared<const SnapshotSink>(std::move(sink));
+  std::vector<chr_slice> pieces = owner->pieces();
+  meta.pieces = static_cast<uint32_t>(pieces.size());
+  write_snapshot(
+      meta, std::move(pieces), owner, [](Write*) {},
+      [self = shared_from_this(), meta](const Status& status) { self->snapshot_written(meta, status); });
 }
 
-// In place of the one that is there.
-void Group::put_snapshot(Write* write, const std::vector<chr_slice>& pieces, SnapshotMeta* meta) const {
-  for (const chr_slice& piece : pieces) write->put(piece_key(meta->generation, meta->pieces++), piece);
-  write->put(kSnapshotKey, encode(*meta));
-  for (uint32_t piece = 0; piece < snapshot_.pieces; ++piece)
-    write->remove(piece_key(snapshot_.generation, piece));
+// In place of the one that is there. owner keeps the pieces.
+void Group::write_snapshot(const SnapshotMeta& meta, std::vector<chr_slice> pieces,
+                           std::shared_ptr<const void> owner, SnapshotWriter::AddSteps add_steps,
+                           SnapshotWriter::Done done) {
+  SnapshotWriter::run(
+      services_.store,
+      [self = shared_from_this()](Write write, SnapshotWriter::Done written) {
+        self->shard_->write(std::move(write), std::move(written));
+      },
+      {storage_group_, snapshot_, meta, std::move(pieces), std::move(owner)}, std::move(add_steps),
+      std::move(done));
 }
 
 void Group::snapshot_written(const SnapshotMeta& meta, const Status& status) {
@@ -139,8 +143,8 @@ std::shared_ptr<const SnapshotInfo> Group::snapshot_info(const EntryHeader& firs
 
 // ---- received
 
-// Everything that was under way comes first: the write replaces all of it, and the state machine is between
-// two applies.
+// Everything that was under way comes first: the last write replaces all of it, and the state machine is
+// between two applies.
 void Group::pump_install() {
   if (!install_ || install_writing_ || closing_ || state_ != State::kOpen) return;
   if (applying_ || snapshotting_ || trimming_ || writes_in_flight_ > 0) return;
@@ -148,30 +152,42 @@ void Group::pump_install() {
   const SnapshotInfo& info = *install_->info;
   SnapshotMeta meta = snapshot_;  // of a leader before, perhaps newer: what is applied is not taken back
   meta.log_start = std::max(log_start_, info.log_start);
-  Write write(storage_group_);
-  write.clear();
+  install_writing_ = true;
+  const auto done = [self = shared_from_this()](const SnapshotMeta& now) {
+    return [self, now](const Status& status) { self->install_written(now, status); };
+  };
   if (info.index > snapshot_.index) {
     meta.generation = snapshot_.generation + 1;
     meta.index = info.index;
     meta.term = info.term;
-    meta.pieces = 0;
+    meta.pieces = static_cast<uint32_t>(install_->pieces.size());
     meta.bytes = info.bytes;
     meta.checksum = info.checksum;
     meta.config = info.config;
     meta.received = true;
-    put_snapshot(&write, slices_of(install_->pieces), &meta);
-  } else if (snapshot_.index > 0) {  // it may be ahead of the log from now on
+    const auto owner = std::make_shared<const std::vector<Payload>>(install_->pieces);
+    const auto replace_log = [self = shared_from_this(), meta](Write* write) {
+      self->replace_log(meta, write);
+    };
+    return write_snapshot(meta, slices_of(*owner), owner, replace_log, done(meta));
+  }
+  Write write(storage_group_);
+  replace_log(meta, &write);
+  if (snapshot_.index > 0) {  // it may be ahead of the log from now on
     meta.received = true;
     write.put(kSnapshotKey, encode(meta));
   }
+  shard_->write(std::move(write), done(meta));
+}
+
+// By one that begins behind what the snapshot of the leader has in place of entries.
+void Group::replace_log(const SnapshotMeta& meta, Write* write) const {
+  const SnapshotInfo& info = *install_->info;
+  write->clear();
   const Base base{info.base, info.base_offset};
-  write.put(kLogKey, encode(LogMeta{meta.log_start, {info.base_term}, {info.config}, base}));
+  write->put(kLogKey, encode(LogMeta{meta.log_start, {info.base_term}, {info.config}, base}));
   if (raft_->left() > LogEnd{})
-    write.put(kVoteKey, encode(StoredVote{{raft_->term(), raft_->vote()}, 0, raft_->left()}));
-  install_writing_ = true;
-  shard_->write(std::move(write), [self = shared_from_this(), meta](const Status& status) {
-    self->install_written(meta, status);
-  });
+    write->put(kVoteKey, encode(StoredVote{{raft_->term(), raft_->vote()}, 0, raft_->left()}));
 }
 
 std::vector<chr_slice> Group::slices_of(const std::vector<Payload>& pieces) {

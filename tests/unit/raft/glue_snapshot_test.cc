@@ -95,6 +95,19 @@ TEST_F(Snapshots, SurviveACrashAtAnyPoint) {
   }
 }
 
+// The state is several writes long, both of who makes it and of who receives it.
+TEST_F(Snapshots, SurviveACrashAtAnyPointOfALargeOne) {
+  for (int i = 0; i < 5; ++i) write(std::to_string(i) + std::string(1'000'000, 'x'));
+  for (uint64_t wait = 0; wait <= 40; wait += 10) {
+    leave_behind();
+    cluster_.isolate(3, false);
+    cluster_.run(wait);
+    restart(3);
+    cluster_.run(1000);
+    ASSERT_TRUE(cluster_.journal(3).applied == written_) << wait;
+  }
+}
+
 TEST_F(Snapshots, GoOnAfterALostLink) {
   cluster_.isolate(3, true);
   for (int i = 0; i < 4; ++i) write(std::to_string(i) + std::string(1'000'000, 'x'));
