@@ -3,6 +3,7 @@ import collections
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 
@@ -12,6 +13,7 @@ from suite import Suite
 
 TOPIC, PARTITIONS = "held", 3
 RECORDS, RECORD = 200, 20_000  # of what goes bad
+MORE = 40         # records, where the trees do not lie before those
 MARKER = b"MARKER-%s-%04d-"
 LOOKS = 4         # a read goes by trees of up to a tenth of a second ago: so many looks, half a second apart
 FEWEST_LOST = 20  # records, where the file is cut short
@@ -91,24 +93,28 @@ class Run(Suite):
         self.expect(cold.read() == cold.lines, f"all of {cold.label} is read, from the others")
 
     def cut(self, node, cold):
-        """Where only payloads lie behind. How many of its records are gone."""
+        """Where only payloads lie behind. How many of its records are gone. Where LMDB puts its trees cannot be said: it takes the
+        pages that are free, and as long as it has some behind all of those records, more of them are written, which lie behind those."""
         path = node.folder / "data" / "storage-lmdb" / "data.mdb"
         last = collections.deque(maxlen=LOOKS)
         gone = set()
 
         def found():
+            if len(last) == LOOKS:
+                last.clear()
+                cold.write(MORE)
             with self.held(node):
                 pages = LmdbPages(path)
                 last.append(pages.last_tree_page)
                 behind = (max(last) + 1) * PAGE
                 data = path.read_bytes()
-                live = [page * PAGE for page, _ in pages.payloads if page * PAGE >= behind]
-                markers = {cold.number(data[at:at + 1_000]) for at in live} - {None}
+                live = [(page * PAGE, size) for page, size in pages.payloads if page * PAGE >= behind]
+                markers = set().union(*(cold.numbers(data[at:at + size]) for at, size in live))
                 if len(last) == LOOKS and len(markers) >= FEWEST_LOST:
                     os.truncate(path, behind)
                     gone.update(markers)
             return gone
-        self.wait_until(found, "the trees lie before what is cut", 60, pause=0.5)
+        self.wait_until(found, "the trees lie before what is cut", 120, pause=0.5)
         return len(gone)
 
     @staticmethod
@@ -147,8 +153,18 @@ class Cold:
         self.partition = next(p["partition"] for p in self.all_shown() if p["replicas"][0]["id"] == node.id)
         self.label = f"{topic}/{self.partition}"
         suite.wait_until(self.led, f"node {node.id} leads {self.label}", pause=0.2)
-        self.lines = b"\n".join(self.marker(n).ljust(RECORD, b"x") for n in range(RECORDS))
-        subprocess.run([*self.kcat, "-P", "-X", "acks=all", "-X", "batch.num.messages=1"], input=self.lines, check=True, timeout=60)
+        self.written = []
+        self.write(RECORDS)
+
+    def write(self, n):
+        """One batch each."""
+        lines = [self.marker(len(self.written) + i).ljust(RECORD, b"x") for i in range(n)]
+        self.written += lines
+        subprocess.run([*self.kcat, "-P", "-X", "acks=all", "-X", "batch.num.messages=1"], input=b"\n".join(lines), check=True, timeout=60)
+
+    @property
+    def lines(self):
+        return b"\n".join(self.written)
 
     @property
     def kcat(self):
@@ -157,11 +173,10 @@ class Cold:
     def marker(self, n):
         return MARKER % (self.topic.encode(), n)
 
-    def number(self, data):
-        """Of the record that begins there."""
-        begin = MARKER.split(b"%04d")[0] % self.topic.encode()
-        at = data.find(begin)
-        return int(data[at + len(begin):at + len(begin) + 4]) if at >= 0 else None
+    def numbers(self, data):
+        """Of the records in it."""
+        begin = re.escape(MARKER.split(b"%04d")[0] % self.topic.encode())
+        return {int(number) for number in re.findall(begin + rb"(\d{4})-", data)}
 
     def read(self):
         done = subprocess.run([*self.kcat, "-C", "-e", "-o", "beginning"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=60)
