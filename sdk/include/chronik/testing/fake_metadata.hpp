@@ -60,13 +60,7 @@ class FakeMetadata {
                      std::map<std::string, std::string> configs = {}) {
     return put(name, spread(partitions, factor), std::move(configs));
   }
-  void remove_topic(const std::string& name) {
-    const chr_uuid id = state_.topics.at(name)->id;
-    std::erase_if(leaders_,
-                  [&](const auto& item) { return std::memcmp(item.first.first.data(), id.b, 16) == 0; });
-    state_.topics.erase(name);
-    changed();
-  }
+  void remove_topic(const std::string& name);
   void set_leader(const std::string& topic, int32_t partition, int32_t leader, uint64_t term) {
     leaders_[key(state_.topics.at(topic)->id, partition)] = {leader, term};
     changed();
@@ -132,7 +126,8 @@ class FakeMetadata {
   }
   chr_status partition(chr_catalog* catalog, uint32_t handle, int32_t partition, chr_partition* out) {
     const Image& image = of(catalog);
-    if (++partitions_read_; handle >= image.topics.size()) return CHR_E_NOT_FOUND;
+    ++partitions_read_;
+    if (handle >= image.topics.size()) return CHR_E_NOT_FOUND;
     const Topic& topic = *image.topics[handle];
     if (partition < 0 || static_cast<uint32_t>(partition) >= topic.partitions()) return CHR_E_NOT_FOUND;
     const auto found = leaders_.find(key(topic.id, partition));

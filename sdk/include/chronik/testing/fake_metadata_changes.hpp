@@ -5,6 +5,14 @@
 
 namespace chronik::testing {
 
+inline void FakeMetadata::remove_topic(const std::string& name) {
+  const chr_uuid id = state_.topics.at(name)->id;
+  std::erase_if(leaders_,
+                [&](const auto& item) { return std::memcmp(item.first.first.data(), id.b, 16) == 0; });
+  state_.topics.erase(name);
+  changed();
+}
+
 inline FakeMetadata::New FakeMetadata::copy(const chr_new_topic& from) {
   New out{std::string(from_abi(from.name)), from.partitions, from.replication_factor, {}, {}};
   if (from.assignment != nullptr) {
