@@ -1,6 +1,7 @@
 #include "space.h"
 
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/uio.h>
 
 #include <algorithm>
@@ -39,6 +40,12 @@ Space::Space(Host host, std::shared_ptr<Env> env, Options options)
   capacity_ = options_.capacity();
   struct stat status{};
   if (fstat(env_->data_file(), &status) == 0) file_end_ = static_cast<uint64_t>(status.st_size);
+}
+
+uint64_t Space::reachable_capacity() const {
+  struct statvfs volume{};
+  if (fstatvfs(env_->data_file(), &volume) != 0) return capacity_;
+  return std::min(capacity_, file_bytes() + uint64_t{volume.f_bavail} * volume.f_frsize);
 }
 
 Status Space::count_one(MDB_txn* txn, MDB_dbi dbi) {

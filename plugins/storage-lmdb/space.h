@@ -64,6 +64,8 @@ class Space {
   uint64_t live_bytes() const { return live_.load(std::memory_order_relaxed); }
   uint64_t file_bytes() const { return file_end_.load(std::memory_order_relaxed); }
   uint64_t capacity() const { return capacity_; }
+  // [any] Where it stops growing as things are: the volume may have less room than that.
+  uint64_t reachable_capacity() const;
 
  private:
   static constexpr uint64_t kUrgent = 12u << 20;  // more than the reserve: the next batch is not to wait

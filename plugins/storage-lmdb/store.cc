@@ -458,7 +458,7 @@ chr_status Store::usage(chr_storage_usage* out) {
   out->full = full_ ? 1 : 0;
   out->used_bytes = used_bytes();
   out->file_bytes = space_->file_bytes();
-  out->capacity_bytes = space_->capacity();
+  out->capacity_bytes = space_->reachable_capacity();
   return CHR_OK;
 }
 

@@ -69,8 +69,7 @@ void add_asked(Survey& survey, const std::vector<Request::Topic>& topics) {
   }
 }
 
-// What the store may take, and what of that is free. How large its volume is, is not known here: it may be
-// less.
+// What the store may take, and what of that is free.
 void add_room(const Broker& broker, Response::Dir& out) {
   chr_storage_usage usage{};
   usage.struct_size = sizeof usage;

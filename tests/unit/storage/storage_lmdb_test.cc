@@ -114,6 +114,14 @@ TEST_F(LmdbStore, StopsGrowingAtItsSizeLimit) {
   EXPECT_EQ(store.host().health("space"), CHR_HEALTH_DEGRADED);
 }
 
+TEST_F(LmdbStore, TakesNoMoreThanItsVolumeHas) {
+  Store store(disk_);
+  ASSERT_EQ(store.failure(), "");
+  const chr_storage_usage usage = store.usage();
+  EXPECT_LE(usage.capacity_bytes, std::filesystem::space(file()).capacity);
+  EXPECT_GE(usage.capacity_bytes, usage.file_bytes);
+}
+
 TEST_F(LmdbStore, ReadsNeighboursInWithOneCallOfTheSystem) {
   Store store(disk_);
   EntryMaker maker(1);
