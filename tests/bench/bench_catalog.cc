@@ -135,6 +135,20 @@ class Bench {
     return client_->received.size();
   }
 
+  // How many bytes the state of __meta comes to, as raft lets it be saved on the shard.
+  uint64_t save() {
+    uint64_t bytes = 0;
+    const chr_sink sink{&bytes, [](void* sum, const uint8_t*, uint64_t n) -> uint32_t {
+                          *static_cast<uint64_t*>(sum) += n;
+                          return 1;
+                        }};
+    const auto& group = consensus_.group("__meta");
+    host_.on_shard(0, [&] {
+      if (group.machine->save(group.context, &sink) < 0) die("__meta could not be saved");
+    });
+    return bytes;
+  }
+
  private:
   void configure() {
     host_.config_list("listen", {"127.0.0.1:9092"});
@@ -219,6 +233,12 @@ double percent_of_a_core(Bench& bench, int entries_per_second) {
   return (cpu_seconds() - before) * 100 / kSeconds;
 }
 
+double save_ms(Bench& bench, int times) {
+  const double before = cpu_seconds();
+  for (int i = 0; i < times; ++i) bench.save();
+  return (cpu_seconds() - before) * 1e3 / times;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -233,11 +253,12 @@ int main(int argc, char** argv) {
   bench.create(9'000);
   const double at_100k = metadata_ms(bench, 5);
   const double often = percent_of_a_core(bench, 50), seldom = percent_of_a_core(bench, 5);
+  const double save = save_ms(bench, 5);
   std::printf(
       "{\"metadata_10k_cpu_ms\": %.2f, \"metadata_10k_bytes\": %zu, \"metadata_100k_cpu_ms\": %.2f, "
       "\"changes_50_entries_core_percent\": %.1f, \"changes_5_entries_core_percent\": %.1f, "
-      "\"bytes_per_partition\": %.0f}\n",
-      at_10k, answer, at_100k, often, seldom, bytes);
+      "\"bytes_per_partition\": %.0f, \"save_100k_cpu_ms\": %.2f, \"save_100k_bytes\": %llu}\n",
+      at_10k, answer, at_100k, often, seldom, bytes, save, static_cast<unsigned long long>(bench.save()));
   std::fflush(stdout);
   _exit(0);
 }
