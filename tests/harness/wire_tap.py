@@ -23,15 +23,27 @@ FRAME_HEAD = 16  # length, channel, checksum of what follows, checksum of the he
 PRE_VOTE = 1     # MessageType::kPreVote
 
 
+def channel_hash(name):
+    """As frames name their channel: FNV-1a."""
+    value = 2166136261
+    for byte in name.encode():
+        value = (value ^ byte) * 16777619 % 2**32
+    return value
+
+
+RAFT = channel_hash("raft")
+
+
 def frames(segment):
-    """The payloads of the frames that a segment begins with; one that does not begin with a frame has none."""
+    """The payloads of raft's frames among those that a segment begins with; one that does not begin with a frame has none."""
     at = 0
     while at + FRAME_HEAD <= len(segment):
-        length, _, _, check = struct.unpack_from("<IIII", segment, at)
+        length, channel, _, check = struct.unpack_from("<IIII", segment, at)
         if check != crc32c(segment[at:at + 12]):
             return
         at += FRAME_HEAD
-        yield segment[at:at + length]
+        if channel == RAFT:
+            yield segment[at:at + length]
         at += length
 
 
