@@ -1,5 +1,6 @@
 #include "service/liveness.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "catalog/features.h"
@@ -37,6 +38,8 @@ std::set<int32_t> Liveness::found(const std::set<int32_t>& reached) const {
   const auto leader = told_.find(replica_->leader());
   if (replica_->leads() || leader == told_.end() || leader->second.up.empty()) return reached;
   std::set<int32_t> out(leader->second.up.begin(), leader->second.up.end());
+  // The leader may be too busy, or not there any more, to say so.
+  out.insert(peers_->up().begin(), peers_->up().end());
   out.insert(host_.node().id);  // it was not linked yet, or it would not have heard
   return out;
 }
@@ -74,19 +77,36 @@ void Liveness::tell_all() {
 }
 
 void Liveness::link_changed(int32_t peer, bool up) {
-  if (!up) told_.erase(peer);
+  if (!up) forget(peer);
   const LinksFrame before = own_;
   look();
   if (up && own_ == before && may_tell()) peers_->tell(peer, own_);
 }
 
+// What others said of it before this node lost it counts no more: they may be about to lose it, too, or not
+// be there to say so. Those that still reach it say it again once they hear of the loss.
+void Liveness::forget(int32_t peer) {
+  told_.erase(peer);
+  for (auto& [from, frame] : told_) {
+    std::erase(frame.linked, peer);
+    std::erase(frame.up, peer);
+  }
+}
+
 void Liveness::told(int32_t from, const LinksFrame& frame) {
   if (!peers_->up().contains(from)) return;  // a link that came and went; it is told again
-  const bool first = !told_.contains(from);
+  const auto before = told_.find(from);
+  // It may not have listened yet when it was told, or has lost one that this node reaches.
+  const bool answers = before == told_.end() || lost_one_that_is_linked(before->second, frame);
   told_[from] = frame;
-  // It may not have listened yet when it was told.
-  if (first && may_tell()) peers_->tell(from, own_);
   look();
+  if (answers && may_tell()) peers_->tell(from, own_);
+}
+
+bool Liveness::lost_one_that_is_linked(const LinksFrame& before, const LinksFrame& now) const {
+  return std::ranges::any_of(before.linked, [&](int32_t node) {
+    return peers_->up().contains(node) && std::ranges::find(now.linked, node) == now.linked.end();
+  });
 }
 
 void Liveness::start() { timer_ = host_.timer(kTellAgainNs, timer_fired, this); }

@@ -37,6 +37,8 @@ class Liveness {
   std::set<int32_t> reached() const;
   std::set<int32_t> found(const std::set<int32_t>& reached) const;
   void show(std::set<int32_t> up);
+  void forget(int32_t peer);
+  bool lost_one_that_is_linked(const LinksFrame& before, const LinksFrame& now) const;
   void tell_all();
   static void CHR_CALL timer_fired(void* self);
 

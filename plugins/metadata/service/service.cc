@@ -11,6 +11,8 @@ namespace chronik::metadata {
 namespace {
 
 constexpr uint64_t kHousekeepingNs = 30'000'000'000;
+// Raft asks for votes as soon as it knows no leader, again and again.
+constexpr uint64_t kElectedByThenNs = 1'000'000'000;
 constexpr std::string_view kHealthPart = "catalog";
 
 }  // namespace
@@ -101,13 +103,15 @@ void Service::role_event(void* self, const chr_group_id* id, const chr_role* rol
   if (id->partition < 0) return;  // __meta tells its state machine
   auto* service = static_cast<Service*>(self);
   const bool leader = role->role == CHR_ROLE_LEADER;
-  Hint hint{role->term, role->leader, leader && usable != 0, std::string(from_abi(id->label))};
+  Hint hint{role->term, role->leader,           leader && usable != 0, std::string(from_abi(id->label)),
+            0,          service->host_.now_ns()};
   if (leader) hint.leader = hint.leads ? service->own_.id : -1;
   if (service->hints_.update({Uuid::from_abi(id->topic), id->partition}, std::move(hint)))
     service->home_.post([service] { service->drain_hints(); });
 }
 
 void Service::drain_hints() {
+  const bool disputed = !reconciler_.disputed().empty();
   for (auto& [key, hint] : hints_.drain()) {
     if (replica_.catalog().was_deleted(key.topic) || deleted_unseen_.contains(key.topic)) {
       hints_.forget(key.topic);
@@ -119,7 +123,7 @@ void Service::drain_hints() {
   }
   if (stopping_) return;
   reconciler_.poll();
-  if (!reconciler_.disputed().empty()) show_health();
+  if (disputed || !reconciler_.disputed().empty()) show_health();
   views_.notify();
 }
 
@@ -130,13 +134,19 @@ PartitionState Service::leader_of(const Topic& topic, int32_t partition) const {
   if (!hint || hint->term < shown.term) return shown;
   // Two leaders in one term: one of them has logs that are not those of the partition.
   if (hint->term == shown.term && hint->leader >= 0 && hint->leader != shown.leader) return {-1, shown.term};
-  // Nor does it know of a leader that it is not linked with, while others are.
-  if (hint->leader < 0 && hint->term == shown.term && shown.leader >= 0 && liveness_.is_up(shown.leader) &&
-      shown.leader != own_.id && peers_.has_links() && !peers_.is_linked(shown.leader))
-    return shown;
+  if (is_out_of_touch(*hint, shown)) return shown;
   // A node that the partition left hears no more of its leaders; those that it knew of reach the catalog.
   if (hint->leader < 0 && hint->named <= shown.term && !topic.may_be_on(partition, own_.id)) return shown;
   return {hint->leader, hint->term};
+}
+
+// Nor does consensus know of a leader that this node does not hear, while others do: their votes would have
+// brought another one by now.
+bool Service::is_out_of_touch(const KnownLeader& hint, const PartitionState& shown) const {
+  if (hint.leader >= 0 || hint.term != shown.term || shown.leader < 0 || shown.leader == own_.id)
+    return false;
+  if (!peers_.has_links() || !liveness_.is_up(shown.leader)) return false;
+  return !peers_.is_linked(shown.leader) || host_.now_ns() - hint.since_ns >= kElectedByThenNs;
 }
 
 int32_t Service::meta_leader() const {

@@ -38,6 +38,7 @@ class Service final : SyncPort, Replica::Owner, Peers::Owner {
   int32_t controller() const { return controller_.load(std::memory_order_relaxed); }
   // Who leads a partition: the newer of catalog and consensus, by term; -1 rather than a stale leader.
   PartitionState leader_of(const Topic& topic, int32_t partition) const;
+  bool is_out_of_touch(const KnownLeader& hint, const PartitionState& shown) const;
   bool is_up(int32_t node) const { return liveness_.is_up(node); }
   void submit(Request request);
   void describe_quorum(uint64_t timeout_ns, chr_quorum* out, uint64_t token);

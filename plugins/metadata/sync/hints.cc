@@ -11,6 +11,8 @@ bool Hints::update(const GroupKey& key, Hint hint) {
     const std::lock_guard lock(at.mutex);
     Slot& slot = at.slots[key];
     hint.named = hint.leader < 0 ? slot.hint.named : std::max(slot.hint.named, hint.term);
+    const bool as_before = hint.leader < 0 && slot.hint.leader < 0 && hint.term == slot.hint.term;
+    if (as_before && slot.hint.since_ns != 0) hint.since_ns = slot.hint.since_ns;
     slot.hint = std::move(hint);
     if (std::exchange(slot.dirty, true)) return false;
   }
@@ -25,7 +27,7 @@ std::optional<KnownLeader> Hints::find(const GroupKey& key) const {
   const auto found = at.slots.find(key);
   if (found == at.slots.end()) return std::nullopt;
   const Hint& hint = found->second.hint;
-  return KnownLeader{hint.term, hint.leader, hint.named};
+  return KnownLeader{hint.term, hint.leader, hint.named, hint.since_ns};
 }
 
 std::vector<std::pair<GroupKey, Hint>> Hints::drain() {

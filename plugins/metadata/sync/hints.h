@@ -22,10 +22,11 @@ struct GroupKey {
 
 struct Hint {
   uint64_t term = 0;
-  int32_t leader = -1;  // -1: none known, or this node and not yet usable
-  bool leads = false;   // this node leads, and the no-op of its term is applied
-  std::string label;    // what logs call the group
-  uint64_t named = 0;   // the newest term of which a leader was known; kept by Hints
+  int32_t leader = -1;    // -1: none known, or this node and not yet usable
+  bool leads = false;     // this node leads, and the no-op of its term is applied
+  std::string label;      // what logs call the group
+  uint64_t named = 0;     // the newest term of which a leader was known; kept by Hints
+  uint64_t since_ns = 0;  // when it came; where none is known, when that began in this term
 };
 
 // What find() tells of a hint.
@@ -33,6 +34,7 @@ struct KnownLeader {
   uint64_t term = 0;
   int32_t leader = -1;
   uint64_t named = 0;
+  uint64_t since_ns = 0;
 };
 
 class Hints {

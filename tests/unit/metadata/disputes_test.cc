@@ -47,6 +47,12 @@ TEST_F(Disputed, TheLeaderOfMetaRefusesASecondOneAndNamesIt) {
   EXPECT_EQ(node(1).leader("test"), Named(2, 5));
   EXPECT_EQ(node(3).host.health("catalog"), CHR_HEALTH_DEGRADED);
   EXPECT_EQ(node(1).host.health("catalog"), CHR_HEALTH_READY);
+
+  for (const int32_t id : {1, 2}) node(id).role("test", 0, 6, 1, id == 1);
+  advance(500ms);
+  node(3).role("test", 0, 6, 1);
+  step();
+  EXPECT_EQ(node(3).host.health("catalog"), CHR_HEALTH_READY) << "it is over";
 }
 
 TEST_F(Disputed, TwoAtOnceAreNotBothTaken) {

@@ -50,7 +50,7 @@ TEST_F(LivenessTest, WithoutALeaderEachSaysWhatItFinds) {
 TEST_F(LivenessTest, FramesThatAreLostAreToldAgain) {
   losing_ = true;
   set_link(2, 3, false);
-  EXPECT_EQ(up(2), (Nodes{1, 2, 3})) << "the leader says so";
+  EXPECT_EQ(up(2), (Nodes{1, 2})) << "what the leader said before does not count";
   set_link(2, 1, false);
   EXPECT_EQ(up(2), (Nodes{2}));
   set_link(2, 1, true);
@@ -79,11 +79,51 @@ TEST_F(LivenessTest, ALeaderBehindABrokenLinkIsNamed) {
   for (const int32_t id : {1, 2, 3}) node(id).role("test", 0, 5, 2, id == 2);
   advance(200ms);
   node(3).role("test", 0, 5, -1);
-  EXPECT_EQ(node(3).leader("test"), Named(-1, 5)) << "linked, it would hear of it";
+  advance(900ms);
+  EXPECT_EQ(node(3).leader("test"), Named(-1, 5)) << "it may just be gone";
   set_link(2, 3, false);
   EXPECT_EQ(node(3).leader("test"), Named(2, 5));
   set_link(1, 2, false);
   EXPECT_EQ(node(3).leader("test"), Named(-1, 5)) << "gone for all";
+}
+
+// The link is not known to be broken yet, but nothing passes.
+TEST_F(LivenessTest, ALeaderThatOthersHearIsNamed) {
+  node(1).create("test", 1, 3);
+  advance(20ms);
+  for (const int32_t id : {1, 2, 3}) node(id).role("test", 0, 5, 2, id == 2);
+  advance(200ms);
+  node(3).role("test", 0, 5, -1);
+  advance(600ms);
+  node(3).role("test", 0, 5, -1);
+  advance(300ms);
+  EXPECT_EQ(node(3).leader("test"), Named(-1, 5));
+  advance(200ms);
+  EXPECT_EQ(node(3).leader("test"), Named(2, 5)) << "nobody else was elected";
+  node(3).role("test", 0, 6, -1);
+  EXPECT_EQ(node(3).leader("test"), Named(-1, 6));
+}
+
+// Node 2 says nothing of it any more, though it is not known to be gone.
+TEST_F(LivenessTest, WhatWasSaidBeforeALossDoesNotCount) {
+  losing_ = true;
+  set_link(1, 3, false);
+  EXPECT_EQ(up(1), (Nodes{1, 2}));
+  losing_ = false;
+  advance(6s);
+  EXPECT_EQ(up(1), (Nodes{1, 2, 3})) << "it reaches node 3, and says so again";
+}
+
+TEST_F(LivenessTest, WhoIsLinkedIsUp) {
+  losing_ = true;  // whatever the leader says
+  set_link(1, 3, false);
+  set_link(2, 3, false);
+  losing_ = false;
+  advance(6s);
+  ASSERT_EQ(up(2), (Nodes{1, 2}));
+  losing_ = true;
+  set_link(2, 3, true);
+  EXPECT_EQ(up(2), (Nodes{1, 2, 3}));
 }
 
 }  // namespace
