@@ -7,30 +7,12 @@
 namespace chronik::raft {
 
 void SnapshotWriter::run(const Store& store, Submit submit, Job job, AddSteps add_steps, Done done) {
-  std::shared_ptr<SnapshotWriter>(
-      new SnapshotWriter(store, std::move(submit), std::move(job), std::move(add_steps), std::move(done)))
-      ->put_pieces();
-}
-
-// The last few go with the key.
-void SnapshotWriter::put_pieces() {
-  if (job_.pieces.size() - put_ > kPiecesAtOnce) {
-    Write write(job_.group);
-    put_some(&write, put_ + kPiecesAtOnce);
-    return submit_(std::move(write), [self = shared_from_this()](const Status& status) {
-      if (!status) return self->give_up(status);
-      self->there_ = self->put_;
-      self->put_pieces();
-    });
-  }
-  const auto pieces = static_cast<uint32_t>(job_.pieces.size());
-  find_stale(job_.meta.generation, pieces, [self = shared_from_this()] {
-    self->find_stale(self->job_.before.generation, self->job_.before.pieces, [self] { self->put_key(); });
+  std::shared_ptr<SnapshotWriter> self(
+      new SnapshotWriter(store, std::move(submit), std::move(job), std::move(add_steps), std::move(done)));
+  const SnapshotMeta& before = self->job_.before;
+  self->find_stale(self->job_.meta.generation, 0, [self, &before] {
+    self->find_stale(before.generation, before.pieces, [self] { self->put_pieces(); });
   });
-}
-
-void SnapshotWriter::put_some(Write* write, size_t end) {
-  for (; put_ < end; ++put_) write->put(piece_key(job_.meta.generation, put_), job_.pieces[put_]);
 }
 
 // Pieces are written in their order, so that those which a crash left behind end at the first that is
@@ -45,6 +27,23 @@ void SnapshotWriter::find_stale(uint64_t generation, uint32_t piece, const std::
              });
 }
 
+// The last few go with the key.
+void SnapshotWriter::put_pieces() {
+  if (job_.pieces.size() - put_ <= at_once_) return put_key();
+  Write write(job_.group);
+  put_some(&write, put_ + at_once_);
+  submit_(std::move(write), [self = shared_from_this()](const Status& status) {
+    if (!status) return self->give_up(status);
+    self->there_ = self->put_;
+    self->put_pieces();
+  });
+}
+
+void SnapshotWriter::put_some(Write* write, size_t end) {
+  for (const std::string& key : std::exchange(stale_, {})) write->remove(key);
+  for (; put_ < end; ++put_) write->put(piece_key(job_.meta.generation, put_), job_.pieces[put_]);
+}
+
 void SnapshotWriter::put_key() {
   Write write(job_.group);
   add_steps_(&write);
@@ -52,7 +51,6 @@ void SnapshotWriter::put_key() {
   write.put(kSnapshotKey, encode(job_.meta));
   for (uint32_t piece = 0; piece < job_.before.pieces; ++piece)
     write.remove(piece_key(job_.before.generation, piece));
-  for (const std::string& key : stale_) write.remove(key);
   submit_(std::move(write), [self = shared_from_this()](const Status& status) {
     status ? self->done_(status) : self->give_up(status);
   });

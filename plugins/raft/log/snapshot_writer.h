@@ -14,7 +14,8 @@ namespace chronik::raft {
 
 // Pieces go to storage a few to a write, so that the commits of other groups pass between them. They lie
 // under a generation of their own, and count from the write on that puts the key of the snapshot; it also
-// removes the pieces of the snapshot before, and those that a crash left of one which never counted.
+// removes the pieces of the snapshot before. Those that a crash left of one which never counted go with the
+// first write. A storage that is full gets all at once: it takes that or refuses it without trying.
 class SnapshotWriter : public std::enable_shared_from_this<SnapshotWriter> {
  public:
   static constexpr uint32_t kPiecesAtOnce = 4;
@@ -38,18 +39,20 @@ class SnapshotWriter : public std::enable_shared_from_this<SnapshotWriter> {
  private:
   SnapshotWriter(const Store& store, Submit submit, Job job, AddSteps add_steps, Done done)
       : store_(store),
+        at_once_(store.full() ? UINT32_MAX : kPiecesAtOnce),
         submit_(std::move(submit)),
         job_(std::move(job)),
         add_steps_(std::move(add_steps)),
         done_(std::move(done)) {}
 
+  void find_stale(uint64_t generation, uint32_t piece, const std::function<void()>& then);
   void put_pieces();
   void put_some(Write* write, size_t end);
-  void find_stale(uint64_t generation, uint32_t piece, const std::function<void()>& then);
   void put_key();
   void give_up(const Status& why);
 
   const Store store_;
+  const uint32_t at_once_;  // pieces in a write
   const Submit submit_;
   const Job job_;
   const AddSteps add_steps_;

@@ -14,6 +14,17 @@
 namespace chronik::raft {
 namespace {
 
+class MemoryStore : public storage_memory::Store {
+ public:
+  using Store::Store;
+  chr_status usage(chr_storage_usage* out) {
+    const chr_status status = Store::usage(out);
+    out->full = full ? 1 : 0;
+    return status;
+  }
+  bool full = false;
+};
+
 constexpr chr_storage_v1 kStorage = {
     sizeof kStorage,
     1,
@@ -24,7 +35,7 @@ constexpr chr_storage_v1 kStorage = {
     thunk<&storage_memory::Store::find>,
     thunk<&storage_memory::Store::get>,
     thunk<&storage_memory::Store::bounds>,
-    thunk<&storage_memory::Store::usage>,
+    thunk<&MemoryStore::usage>,
 };
 
 class SnapshotWriterTest : public ::testing::Test {
@@ -107,7 +118,7 @@ class SnapshotWriterTest : public ::testing::Test {
   }
 
   testing::FakeHost host_;
-  storage_memory::Store memory_{Host(host_.core())};
+  MemoryStore memory_{Host(host_.core())};
   Store store_;
   uint64_t group_ = 0;
   SnapshotMeta now_;
@@ -154,6 +165,24 @@ TEST_F(SnapshotWriterTest, RemovesWhatACrashLeftBehindTheOneBefore) {
   put(2, 2);
   EXPECT_EQ(pieces(1), first(0));
   EXPECT_EQ(pieces(2), first(2));
+}
+
+TEST_F(SnapshotWriterTest, RemovesWhatACrashLeftAlsoWhereThereIsNoRoomThen) {
+  put(1, 1);
+  put(2, 18, {4, false});
+  put(2, 18, {1, true});
+  EXPECT_EQ(pieces(2), first(0));
+  put(2, 3);
+  EXPECT_EQ(pieces(2), first(3));
+}
+
+TEST_F(SnapshotWriterTest, AsksAFullStorageForAllAtOnce) {
+  memory_.full = true;
+  put(1, 10, {0, true});
+  EXPECT_EQ(puts_.size(), 0u);
+  EXPECT_EQ(pieces(1), first(0));
+  put(1, 10);
+  EXPECT_EQ(puts_, (std::vector<std::ptrdiff_t>{10 + 2}));
 }
 
 TEST_F(SnapshotWriterTest, RemovesWhatHasNoRoomInTheEnd) {
