@@ -231,7 +231,8 @@ void Elections::frame(int32_t from, chr_slice bytes) {
   const int8_t version = in.int8("version");
   const int8_t kind = in.int8("kind");
   const int64_t number = in.int64("number");
-  if (in.ok() && version == kVersion && kind == InSync::kKind && broker_.in_sync->received(from, number, in))
+  if (in.ok() && version == kVersion && kind == InSync::kKind &&
+      broker_.in_sync->received(from, Bytes(bytes.p, bytes.n), number, in))
     return;
   std::vector<Item> items;
   std::vector<ErrorCode> codes;

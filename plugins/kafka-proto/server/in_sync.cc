@@ -1,5 +1,6 @@
 #include "kafka-proto/server/in_sync.h"
 
+#include <algorithm>
 #include <mutex>
 #include <utility>
 
@@ -7,14 +8,21 @@
 #include "kafka-proto/wire/writer.h"
 
 namespace chronik::kafka {
+namespace {
+
+bool contains(const std::vector<int32_t>& nodes, int32_t node) {
+  return std::ranges::find(nodes, node) != nodes.end();
+}
+
+}  // namespace
 
 std::optional<std::vector<int32_t>> InSync::find(const Key& key, int32_t leader, int32_t epoch) const {
   if (!any_.load(std::memory_order_relaxed)) return std::nullopt;
   const std::shared_lock lock(mutex_);
   const auto from = told_.find(leader);
   if (from == told_.end()) return std::nullopt;
-  const auto report = from->second.find(key);
-  if (report == from->second.end() || report->second.epoch != epoch) return std::nullopt;
+  const auto report = from->second.reports.find(key);
+  if (report == from->second.reports.end() || report->second.epoch != epoch) return std::nullopt;
   return report->second.nodes;
 }
 
@@ -43,19 +51,35 @@ void InSync::set(const Key& key, Report report) {
 bool InSync::may_tell() const { return Catalog(broker_).level() >= kRecordsLevel; }
 
 void InSync::tell_changes() {
-  const std::map<Key, Report> changes = std::exchange(changed_, {});
+  std::map<Key, Report> changes = std::exchange(changed_, {});
   if (linked_.empty() || !may_tell()) return;
-  for (const int32_t peer : linked_) send(peer, 0, changes);
+  const Told own = own_words(std::move(changes));
+  for (const int32_t peer : linked_) send(peer, broker_.host.node().id, 0, own);
 }
 
 void InSync::tell_all(int32_t peer) {
-  if (may_tell()) send(peer, kAll, own_);
+  if (may_tell()) send(peer, broker_.host.node().id, kAll, own_words(own_));
+}
+
+// Stamps grow, over restarts too where the clock does: what was passed on may come late, and twice.
+InSync::Told InSync::own_words(std::map<Key, Report> reports) {
+  last_stamp_ = std::max(last_stamp_ + 1, broker_.host.unix_ms());
+  return {last_stamp_, {linked_.begin(), linked_.end()}, std::move(reports)};
+}
+
+// What the leaders said that the peer is not linked with.
+void InSync::pass_on_to(int32_t peer) {
+  if (!may_tell()) return;
+  const std::shared_lock lock(mutex_);
+  for (const auto& [leader, told] : told_)
+    if (leader != peer && !told.reports.empty() && linked_.contains(leader) && !contains(told.linked, peer))
+      send(peer, leader, kAll, told);
 }
 
 // In as many frames as it takes; the first one says that it is all.
-void InSync::send(int32_t to, int64_t number, const std::map<Key, Report>& reports) {
-  auto next = reports.begin();
-  size_t left = reports.size();
+void InSync::send(int32_t to, int32_t leader, int64_t number, const Told& what) {
+  auto next = what.reports.begin();
+  size_t left = what.reports.size();
   do {
     const size_t n = std::min(left, kMostItems);
     Writer out = Elections::begin_frame(kKind, number, n);
@@ -67,6 +91,10 @@ void InSync::send(int32_t to, int64_t number, const std::map<Key, Report>& repor
       out.array_length(report.nodes.size(), false);
       for (const int32_t node : report.nodes) out.int32(node);
     }
+    out.int32(leader);
+    out.int64(what.stamp);
+    out.array_length(what.linked.size(), false);
+    for (const int32_t node : what.linked) out.int32(node);
     if (const Status sent = broker_.elections->send(to, std::move(out).finish().copy()); !sent)
       return broker_.host.debug("replicas in sync were not told: " + sent.error().message);
     left -= n;
@@ -76,15 +104,21 @@ void InSync::send(int32_t to, int64_t number, const std::map<Key, Report>& repor
 
 // ---- what others lead ----
 
-bool InSync::received(int32_t from, int64_t number, Reader& in) {
-  constexpr size_t kSmallest = 28;
+struct InSync::Received {
   struct Item {
     Key key;
     Report report;
   };
   std::vector<Item> items;
-  if (!in.array("items", false, false, kSmallest, items) || items.size() > kMostItems) return false;
-  for (Item& item : items) {
+  int32_t leader = -1;
+  int64_t stamp = 0;
+  std::vector<int32_t> linked;
+};
+
+bool InSync::read(Reader& in, Received* out) {
+  constexpr size_t kSmallest = 28;
+  if (!in.array("items", false, false, kSmallest, out->items) || out->items.size() > kMostItems) return false;
+  for (Received::Item& item : out->items) {
     item.key.topic = in.uuid("topic");
     item.key.partition = in.int32("partition");
     item.report.epoch = in.int32("epoch");
@@ -93,33 +127,71 @@ bool InSync::received(int32_t from, int64_t number, Reader& in) {
       return false;
     for (int32_t& node : item.report.nodes) node = in.int32("node");
   }
-  if (!in.ok() || in.remaining() != 0) return false;
+  out->leader = in.int32("leader");
+  out->stamp = in.int64("stamp");
+  if (!in.array("linked", false, false, sizeof(int32_t), out->linked) || out->linked.size() > kMostLinks)
+    return false;
+  for (int32_t& node : out->linked) node = in.int32("node");
+  return in.ok() && in.remaining() == 0;
+}
+
+bool InSync::received(int32_t from, Bytes frame, int64_t number, Reader& in) {
+  Received received;
+  if (!read(in, &received)) return false;
   if (!linked_.contains(from)) return true;  // a link that came and went; it is told again
+  const int32_t self = broker_.host.node().id;
+  const int32_t leader = received.leader;
+  const bool passed_on = leader != from;
+  if (passed_on && (leader == self || contains(received.linked, self))) return true;
+  const std::vector<int32_t> knows = received.linked;
+  if (!take(number, &received) || passed_on) return true;
+  for (const int32_t peer : linked_) {
+    if (peer == leader || contains(knows, peer)) continue;
+    if (const Status sent = broker_.elections->send(peer, {frame.begin(), frame.end()}); !sent)
+      broker_.host.debug("replicas in sync were not passed on: " + sent.error().message);
+  }
+  return true;
+}
+
+// False: it is known, or what is known is newer.
+bool InSync::take(int64_t number, Received* received) {
   const std::unique_lock lock(mutex_);
-  std::map<Key, Report>& told = told_[from];
-  if (number == kAll) told.clear();
-  for (Item& item : items) {
+  Told& told = told_[received->leader];
+  if (received->stamp < told.stamp) return false;
+  told.stamp = received->stamp;
+  told.linked = std::move(received->linked);
+  if (number == kAll) told.reports.clear();
+  for (Received::Item& item : received->items) {
     if (item.report.nodes.empty())
-      told.erase(item.key);
+      told.reports.erase(item.key);
     else
-      told[item.key] = std::move(item.report);
+      told.reports[item.key] = std::move(item.report);
   }
   any_.store(true, std::memory_order_relaxed);
   return true;
 }
 
+// What a node said of its partitions counts until it says something else, or their epochs are over: others
+// pass on what it says now.
 void InSync::link_changed(int32_t peer, bool up) {
   if (stopped_) return;
-  if (up) {
-    linked_.insert(peer);
-    return tell_all(peer);
+  if (!up) {
+    linked_.erase(peer);
+    if (own_.empty()) return;
+    for (const int32_t other : linked_) tell_all(other);  // who is not linked any more
+    return;
   }
-  linked_.erase(peer);
-  const std::unique_lock lock(mutex_);
-  told_.erase(peer);
+  linked_.insert(peer);
+  {
+    const std::unique_lock lock(mutex_);
+    told_.erase(peer);  // it tells all anew
+  }
+  tell_all(peer);
+  pass_on_to(peer);
 }
 
 void InSync::start() {
+  if (broker_.link == nullptr) return;
   again_timer_ = broker_.host.timer(
       kAgainNs,
       [](void* context) {

@@ -1,7 +1,9 @@
 // InSync: which replicas of partitions that others lead are in sync, as their leaders say. A node tells the
 // others of the partitions that it leads and of which not all replicas are in sync: soon after a change, all
-// of them when a link comes up and now and then, since frames may be lost. Of the others all are. State is on
-// shard 0, but for find(). Nothing is told below the level of records: builds of before would warn of it.
+// of them when a link comes up and now and then, since frames may be lost. Of the others all are. A frame
+// names whom its sender is linked with, and who gets it passes it on, once, to those that are not: where a
+// link is broken, those at its ends hear of one another so. State is on shard 0, but for find(). Nothing is
+// told below the level of records: builds of before would warn of it.
 #pragma once
 
 #include <array>
@@ -47,22 +49,36 @@ class InSync {
   void start();
   void stop();
   void link_changed(int32_t peer, bool up);
-  // The rest of a frame after its head. Whether it could be read.
-  bool received(int32_t from, int64_t number, Reader& in);
+  // A frame whose head was read. Whether the rest could be.
+  bool received(int32_t from, Bytes frame, int64_t number, Reader& in);
 
  private:
+  struct Told {  // by one leader
+    int64_t stamp = 0;
+    std::vector<int32_t> linked;  // with the leader
+    std::map<Key, Report> reports;
+  };
+  struct Received;
+
   void tell_changes();
   void tell_all(int32_t peer);
+  void pass_on_to(int32_t peer);
   bool may_tell() const;
-  void send(int32_t to, int64_t number, const std::map<Key, Report>& reports);
+  // What `leader` says, this node or another one.
+  void send(int32_t to, int32_t leader, int64_t number, const Told& what);
+  Told own_words(std::map<Key, Report> reports);
+  static bool read(Reader& in, Received* out);
+  bool take(int64_t number, Received* received);
 
   static constexpr uint64_t kSoonNs = 100'000'000;
   static constexpr uint64_t kAgainNs = 10'000'000'000;
   static constexpr size_t kMostItems = 10'000;  // of a frame
   static constexpr size_t kMostNodes = 128;     // of an item
+  static constexpr size_t kMostLinks = 1'024;
 
   Broker& broker_;
   std::map<Key, Report> own_;
+  int64_t last_stamp_ = 0;
   std::map<Key, Report> changed_;  // since the others were told
   std::set<int32_t> linked_;
   uint64_t soon_timer_ = 0;
@@ -70,7 +86,7 @@ class InSync {
   bool stopped_ = false;
   std::atomic<bool> any_ = false;
   mutable std::shared_mutex mutex_;
-  std::map<int32_t, std::map<Key, Report>> told_;  // by leader
+  std::map<int32_t, Told> told_;  // by leader
 };
 
 }  // namespace chronik::kafka

@@ -16,6 +16,11 @@ class InSyncTest : public ReplicationTest {
   InSyncTest() { broker.features.add("chronik.version", 1, 2, 2); }
   // As a leader tells it: of one partition.
   void told(int32_t from, const chr_uuid& topic, int32_t epoch, const Ids& nodes, int64_t number = 0) {
+    passed_on(from, from, topic, epoch, nodes, {1, 2, 3}, number);
+  }
+  // As another node passes it on.
+  void passed_on(int32_t from, int32_t leader, const chr_uuid& topic, int32_t epoch, const Ids& nodes,
+                 const Ids& linked, int64_t number = 0) {
     Writer out;
     head(out, number, 1);
     out.uuid(topic);
@@ -23,11 +28,13 @@ class InSyncTest : public ReplicationTest {
     out.int32(epoch);
     out.array_length(nodes.size(), false);
     for (const int32_t node : nodes) out.int32(node);
+    tail(out, leader, linked);
     deliver(from, out);
   }
   void told_nothing(int32_t from) {
     Writer out;
     head(out, InSync::kAll, 0);
+    tail(out, from, {1, 2, 3});
     deliver(from, out);
   }
   static void head(Writer& out, int64_t number, size_t count) {
@@ -35,6 +42,12 @@ class InSyncTest : public ReplicationTest {
     out.int8(InSync::kKind);
     out.int64(number);
     out.array_length(count, false);
+  }
+  void tail(Writer& out, int32_t leader, const Ids& linked) {
+    out.int32(leader);
+    out.int64(stamp++);
+    out.array_length(linked.size(), false);
+    for (const int32_t node : linked) out.int32(node);
   }
   void deliver(int32_t from, Writer& out) {
     const std::vector<uint8_t> bytes = std::move(out).finish().copy();
@@ -55,6 +68,12 @@ class InSyncTest : public ReplicationTest {
     broker.host.run();
     return broker.metadata.topic("t").id;
   }
+  // Those in sync of the first item: their number, then each.
+  static std::string nodes_in(const std::string& frame) {
+    constexpr size_t kAt = 14 + 24;  // behind the head, a topic, a partition and an epoch
+    return frame.substr(kAt, 4 + 4 * static_cast<size_t>(frame.at(kAt + 3)));
+  }
+  int64_t stamp = 1;
 };
 
 TEST_F(InSyncTest, WhatTheLeaderSaysHolds) {
@@ -93,19 +112,19 @@ TEST_F(InSyncTest, ALeaderTellsWhoIsBehind) {
   std::vector<std::string> told = frames_to(2);
   ASSERT_EQ(told.size(), 1u);
   const std::string two("\0\0\0\x02\0\0\0\x01\0\0\0\x02", 12);
-  EXPECT_TRUE(told[0].ends_with(two)) << "in sync are nodes 1 and 2";
+  EXPECT_EQ(nodes_in(told[0]), two) << "in sync are nodes 1 and 2";
   look_again();
   EXPECT_TRUE(frames_to(2).empty()) << "once";
   broker.host.advance(seconds(10));
   told = frames_to(2);
   ASSERT_EQ(told.size(), 1u) << "but for frames that are lost";
   EXPECT_EQ(told[0][9], InSync::kAll);
-  EXPECT_TRUE(told[0].ends_with(two));
+  EXPECT_EQ(nodes_in(told[0]), two);
   broker.set_link(3, true);
   look_again();
   told = frames_to(2);
   ASSERT_EQ(told.size(), 1u);
-  EXPECT_TRUE(told[0].ends_with(std::string(4, '\0'))) << "all are";
+  EXPECT_EQ(nodes_in(told[0]), std::string(4, '\0')) << "all are";
 }
 
 TEST_F(InSyncTest, WhoLeadsNoMoreTakesItBack) {
@@ -117,7 +136,47 @@ TEST_F(InSyncTest, WhoLeadsNoMoreTakesItBack) {
   look_again();
   const std::vector<std::string> told = frames_to(2);
   ASSERT_EQ(told.size(), 1u);
-  EXPECT_TRUE(told[0].ends_with(std::string(4, '\0')));
+  EXPECT_EQ(nodes_in(told[0]), std::string(4, '\0'));
+}
+
+// The link between nodes 1 and 2 is broken, node 3 reaches both.
+TEST_F(InSyncTest, OthersPassOnWhatALeaderSaysThatIsNotLinked) {
+  const chr_uuid topic = led_by_node_2();
+  passed_on(3, 2, topic, 2, {2, 3}, {1, 3});
+  EXPECT_EQ(partition("t").isr_nodes, (Ids{1, 2, 3})) << "node 2 is linked, as it says, and tells by itself";
+  broker.set_link(2, false);
+  broker.host.advance(seconds(1));
+  EXPECT_EQ(partition("t").isr_nodes, (Ids{1, 3})) << "node 2 is down, for this broker without liveness";
+  passed_on(3, 2, topic, 2, {2, 3}, {3});
+  EXPECT_EQ(partition("t").isr_nodes, Ids{3});
+  stamp -= 2;  // it went another way, and took longer
+  passed_on(3, 2, topic, 2, {1, 2, 3}, {3});
+  EXPECT_EQ(partition("t").isr_nodes, Ids{3});
+  stamp += 2;
+  passed_on(3, 2, topic, 2, {1, 3}, {3});
+  EXPECT_EQ(partition("t").isr_nodes, (Ids{1, 3}));
+  passed_on(3, 2, topic, 2, {3}, {3});
+  broker.set_link(2, true);
+  EXPECT_EQ(partition("t").isr_nodes, (Ids{1, 2, 3})) << "it is told anew";
+}
+
+// Node 2 is broken off from node 3, node 1 reaches both.
+TEST_F(InSyncTest, WhatALeaderSaysIsPassedOnOnce) {
+  const chr_uuid topic = led_by_node_2();
+  look_again();
+  broker.host.frames().clear();
+  told(2, topic, 2, {1, 2});
+  EXPECT_TRUE(frames_to(3).empty()) << "node 3 was told";
+  passed_on(2, 2, topic, 2, {1, 2}, {1});
+  const std::vector<std::string> told = frames_to(3);
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(nodes_in(told[0]), std::string("\0\0\0\x02\0\0\0\x01\0\0\0\x02", 12));
+  broker.set_link(3, false);
+  broker.set_link(3, true);
+  EXPECT_EQ(frames_to(3).size(), 2u) << "this node's own, and those of node 2";
+  passed_on(3, 2, topic, 2, {1, 2}, {});
+  EXPECT_TRUE(frames_to(2).empty());
+  EXPECT_TRUE(frames_to(3).empty()) << "it goes no further";
 }
 
 TEST_F(InSyncTest, WhatCannotBeReadIsDropped) {
