@@ -7,6 +7,7 @@ from collections import namedtuple
 
 Leadership = namedtuple("Leadership", "at node group term")
 Assignment = namedtuple("Assignment", "at node group attempt term")
+Described = namedtuple("Described", "brokers leaders replicas in_sync offline")  # but for the first by partition
 
 BECAME = re.compile(r'ts=(\S+) .*msg="Node (\d+) became leader for (\S+) at term (\d+)"')
 UPDATED = re.compile(r'ts=(\S+) .*msg="Updated partition assignment: (\S+) leader is now node (\d+) \(attempt (\d+)\)" term=(\d+)')
@@ -123,3 +124,29 @@ class Connection:
 
         reader.each(topic)
         return found
+
+    def describe(self, topic):
+        """Metadata 5 of one topic: a Described."""
+        name = topic.encode()
+        self.send(3, 5, struct.pack(">ih", 1, len(name)) + name + b"\0")
+        reader = self.answer()
+        reader.take("i")  # throttle time
+        brokers = reader.each(lambda: (reader.take("i"), reader.text(), reader.take("i"), reader.text()))
+        reader.text()  # cluster id
+        reader.take("i")  # controller
+
+        def nodes():
+            return tuple(reader.each(lambda: reader.take("i")))
+
+        def partition():
+            reader.take("h")
+            return reader.take("i"), (reader.take("i"), nodes(), nodes(), nodes())
+
+        def partitions():
+            reader.take("h")
+            reader.text()
+            reader.take("b")
+            return [of for _, of in sorted(reader.each(partition))]
+
+        found = reader.each(partitions)[0]
+        return Described({broker[0] for broker in brokers}, *zip(*found))
