@@ -5,6 +5,7 @@
 #include "wire/frame.h"
 
 #include <chronik/draft/groups.h>
+#include <chronik/draft/learners.h>
 #include <chronik/config_json.hpp>
 #include <chronik/plugin.hpp>
 
@@ -96,6 +97,9 @@ class RaftPlugin final : public Plugin {
   // ---- chr_groups_v1 ----
   void list_groups(chr_group_name_fn fn, void* context) { services_.store.list_groups(fn, context); }
 
+  // ---- chr_learners_v1 ----
+  chr_status set_learners(chr_str name, const int32_t* nodes, uint32_t n, chr_error* error);
+
   // ---- chr_channel_v1 ----
   void frame(int32_t from, chr_slice bytes);
   void link(int32_t peer, uint32_t up);
@@ -156,6 +160,8 @@ constexpr chr_consensus_v1 kConsensus = {
 
 constexpr chr_groups_v1 kGroups = {sizeof(chr_groups_v1), 1, thunk<&RaftPlugin::list_groups>};
 
+constexpr chr_learners_v1 kLearners = {sizeof(chr_learners_v1), 1, thunk<&RaftPlugin::set_learners>};
+
 constexpr chr_channel_v1 kChannel = {sizeof(chr_channel_v1), 1, thunk<&RaftPlugin::frame>,
                                      thunk<&RaftPlugin::link>};
 
@@ -163,6 +169,7 @@ const void* RaftPlugin::service(std::string_view id, void** instance) {
   *instance = this;
   if (id == CHR_CONSENSUS_ID) return &kConsensus;
   if (id == CHR_GROUPS_ID) return &kGroups;
+  if (id == CHR_LEARNERS_ID) return &kLearners;
   return nullptr;
 }
 
@@ -278,6 +285,12 @@ chr_status RaftPlugin::delete_group(chr_str name, uint64_t token, chr_error* err
   shard.write(std::move(write),
               [this, token](const Status& status) { services_.host.complete(token, status); });
   return CHR_PENDING;
+}
+
+chr_status RaftPlugin::set_learners(chr_str name, const int32_t* nodes, uint32_t n, chr_error* error) {
+  Group* const group = shards_.at(shard_of(name))->find(from_abi(name));
+  if (group == nullptr) return report(error, CHR_E_NOT_FOUND, "the group is not open");
+  return group->set_learners(nodes, n, error);
 }
 
 void RaftPlugin::watch(chr_role_fn fn, void* context) {

@@ -48,6 +48,10 @@ void Raft::enter_config() {
   if (role_ != Role::kLeader) return;
   for (NodeId node : target_)
     if (!membership_.is_voter(node)) membership_.learners.push_back(node);
+  for (NodeId node : standing_) {
+    if (Membership::contains(membership_.learners, node) || membership_.is_voter(node)) continue;
+    membership_.learners.push_back(node);
+  }
   update_peers();
 }
 
@@ -89,13 +93,32 @@ void Raft::note_learner(PeerProgress* learner) {
   learner->ready = in_time || has_all;
 }
 
+namespace {
+
+bool are_nodes(std::vector<NodeId> nodes) {
+  std::sort(nodes.begin(), nodes.end());
+  return (nodes.empty() || nodes.front() != kNobody) &&
+         std::adjacent_find(nodes.begin(), nodes.end()) == nodes.end();
+}
+
+}  // namespace
+
+Status Raft::set_learners(Nanos now, std::vector<NodeId> nodes) {
+  now_ = now;
+  if (role_ != Role::kLeader) return fail(Code::kNotLeader, "this node does not lead the group");
+  if (!are_nodes(nodes) || Membership::contains(nodes, config_.self))
+    return fail(Code::kInvalidArgument, "the learners of a group are other nodes, each named once");
+  if (nodes == standing_) return {};
+  standing_ = std::move(nodes);
+  enter_config();
+  settle();
+  return {};
+}
+
 Result<Raft::ChangeStart> Raft::change_members(Nanos now, std::vector<NodeId> target) {
   now_ = now;
   if (role_ != Role::kLeader) return fail(Code::kNotLeader, "this node does not lead the group");
-  std::vector<NodeId> sorted = target;
-  std::sort(sorted.begin(), sorted.end());
-  if (target.empty() || sorted.front() == kNobody ||
-      std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end())
+  if (target.empty() || !are_nodes(target))
     return fail(Code::kInvalidArgument, "the members of a group are one or more nodes, each named once");
   if (log_.committed() < term_start_)
     return fail(Code::kUnavailable, "the leader has not committed an entry of its term yet, try again");
@@ -107,6 +130,11 @@ Result<Raft::ChangeStart> Raft::change_members(Nanos now, std::vector<NodeId> ta
   if (target == target_) return ChangeStart::kUnderWay;
   const bool there = target == membership_.voters;
   target_ = there ? std::vector<NodeId>() : std::move(target);
+  for (PeerProgress& progress : peers_) {
+    if (!progress.learner || !Membership::contains(target_, progress.id)) continue;
+    progress.begin_round(now_, log_.last_index());  // of a standing one: that it was ready is long ago
+    progress.ask = true;
+  }
   enter_config();
   settle();
   return there ? ChangeStart::kThereAlready : ChangeStart::kBegun;
@@ -137,7 +165,7 @@ void Raft::settle() {
 
 void Raft::join() {
   for (const PeerProgress& progress : peers_)
-    if (progress.learner && !progress.ready) return;
+    if (progress.learner && !progress.ready && Membership::contains(target_, progress.id)) return;
   Membership next;
   next.voters = std::exchange(target_, {});
   if (!std::is_permutation(next.voters.begin(), next.voters.end(), membership_.voters.begin(),

@@ -170,6 +170,7 @@ void Raft::become_follower(Term term, NodeId leader) {
   peers_.clear();
   membership_.learners.clear();
   target_.clear();
+  standing_.clear();
   pending_reads_.clear();
   transfer_to_ = kNobody;
   uncommitted_bytes_ = 0;

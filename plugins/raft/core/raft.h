@@ -94,6 +94,8 @@ class Raft {
   // INVALID_ARGUMENT.
   enum class ChangeStart : uint8_t { kThereAlready, kBegun, kUnderWay };
   Result<ChangeStart> change_members(Nanos now, std::vector<NodeId> target);
+  // Those that follow for good and have no vote, while this node leads. NOT_LEADER or INVALID_ARGUMENT.
+  Status set_learners(Nanos now, std::vector<NodeId> nodes);
 
   // The log starts at `first`; at most one past what is applied and durable.
   void trim(Index first) { log_.trim(first); }
@@ -302,7 +304,8 @@ class Raft {
   NodeId transfer_to_ = kNobody;
   Nanos transfer_deadline_ = 0;
   Nanos balance_due_ = 0;
-  std::vector<NodeId> target_;  // of a change whose learners catch up; empty: none
+  std::vector<NodeId> target_;    // of a change whose learners catch up; empty: none
+  std::vector<NodeId> standing_;  // learners for good, or voters that are to become such
   bool hand_over_tried_ = false;
   Index settled_config_ = 0;
   Index newest_command_ = 0;  // the newest entry that takes no offset

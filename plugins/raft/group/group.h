@@ -42,6 +42,7 @@ class Group : public std::enable_shared_from_this<Group> {
   chr_status transfer(int32_t to, uint64_t token, chr_error* error);
   chr_status status(chr_group_status* out);
   chr_status change_members(const chr_members_change* change, uint64_t token, chr_error* error);
+  chr_status set_learners(const int32_t* nodes, uint32_t n, chr_error* error);
 
   // For the shard.
   const std::string& name() const { return name_; }

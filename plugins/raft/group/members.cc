@@ -57,6 +57,16 @@ chr_status Group::change_members(const chr_members_change* change, uint64_t toke
   return CHR_PENDING;
 }
 
+chr_status Group::set_learners(const int32_t* nodes, uint32_t n, chr_error* error) {
+  if (state_ != State::kOpen || closing_) return report(error, CHR_E_UNAVAILABLE, "the group is not open");
+  std::vector<NodeId> learners;
+  for (uint32_t i = 0; i < n; ++i) learners.push_back(nodes[i] > 0 ? static_cast<NodeId>(nodes[i]) : kNobody);
+  if (const Status set = raft_->set_learners(shard_->now(), std::move(learners)); !set)
+    return report(error, set.error());
+  mark();
+  return CHR_OK;
+}
+
 void Group::complete_change(chr_status code, std::string_view why) {
   for (const uint64_t token : std::exchange(change_tokens_, {})) shard_->complete(token, code, why);
 }

@@ -134,6 +134,10 @@ class Run {
       if (pick(3) != 0)
         target.insert(target.begin() + static_cast<std::ptrdiff_t>(pick(target.size() + 1)), node);
     if (n.raft->change_members(n.now, target)) ++changes_begun_;
+    std::vector<NodeId> learners;
+    for (NodeId node = 1; node <= cluster_.size(); ++node)
+      if (node != id && pick(2) != 0) learners.push_back(node);
+    (void)n.raft->set_learners(n.now, learners);
   }
 
   // The leader says how far the log may go; each replica does as it likes, within that.

@@ -43,6 +43,7 @@ class Script {
   void node_command(const Words& words);
   void propose(const Words& words);
   void change(const Words& words);
+  void learners(const Words& words);
   void show_ready(NodeId node);
   void write(NodeId node, uint64_t n);
   void serve(NodeId node);
@@ -142,6 +143,7 @@ void Script::node_command(const Words& words) {
   if (command == "restart") return cluster_->boot(on);
   if (command == "log") return show_log(on);
   if (command == "change") return change(words);
+  if (command == "learners") return learners(words);
   if (command == "members") return print("{}", describe(n.raft->membership()));
   if (command == "transfer") {
     if (auto begun = n.raft->transfer(n.now, other); !begun) print("refused: {}", begun.error().message);
@@ -192,6 +194,14 @@ void Script::change(const Words& words) {
   print("{}", *started == Raft::ChangeStart::kBegun      ? "begun"
               : *started == Raft::ChangeStart::kUnderWay ? "under way"
                                                          : "there already");
+}
+
+void Script::learners(const Words& words) {
+  SimNode& n = cluster_->node(id(words[1]));
+  std::vector<NodeId> nodes;
+  for (size_t i = 2; i < words.size(); ++i) nodes.push_back(id(words[i]));
+  if (const Status set = n.raft->set_learners(n.now, std::move(nodes)); !set)
+    print("refused: {}", set.error().message);
 }
 
 void Script::show_ready(NodeId node) {
