@@ -98,12 +98,20 @@ void print_table(const std::vector<std::vector<std::string>>& rows) {
   }
 }
 
+// Whether it has all that __meta has, with a vote or, where enough others have one, without.
+bool takes_part(const json::object& node) { return is_true(node, "voter") || is_true(node, "learner"); }
+
+std::string part_in_meta(const json::object& node) {
+  if (is_true(node, "controller")) return "leader";
+  return is_true(node, "voter") ? "voter" : is_true(node, "learner") ? "learner" : "no";
+}
+
 std::vector<std::string> row_of(const json::object& node) {
   const auto or_dash = [](const std::string& text) { return text.empty() ? "-" : text; };
   return {text_of(node, "id"),
           text_of(node, "state"),
           is_true(node, "up") ? "yes" : "no",
-          is_true(node, "voter") ? (is_true(node, "controller") ? "leader" : "voter") : "no",
+          part_in_meta(node),
           or_dash(text_of(node, "kafka")),
           or_dash(text_of(node, "raft")),
           or_dash(text_of(node, "rack")),
@@ -159,7 +167,7 @@ class Watch {
     const std::string state = text_of(node, "state");
     const int64_t replicas = integer_of(node, "replicas");
     if (state == "member" && !is_true(node, "up")) return "member, not linked right now";
-    if (state == "member" && !is_true(node, "voter")) return "member, catches up with __meta";
+    if (state == "member" && !takes_part(node)) return "member, catches up with __meta";
     if (state == "expected") return "added; waits for the node to start";
     if (state != "moving away") return state == "leaving" ? "holds nothing any more, leaves __meta" : state;
     if (first_ < 0) {
@@ -229,7 +237,7 @@ int command_node_add(const AdminArguments& arguments) {
   if (!arguments.watch) return kExitOk;
   std::fflush(stdout);
   return Watch(*asked, arguments.id).until([](const json::object& node) {
-    return text_of(node, "state") == "member" && is_true(node, "up") && is_true(node, "voter");
+    return text_of(node, "state") == "member" && is_true(node, "up") && takes_part(node);
   });
 }
 

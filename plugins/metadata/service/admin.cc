@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "catalog/features.h"
+#include "service/membership.h"
 
 namespace chronik::metadata {
 namespace {
@@ -123,11 +124,14 @@ void Admin::nodes(uint64_t request, const chr_admin_request& asked) {
       for (const PartitionState& state : topic.partitions) leads += state.leader == node ? 1 : 0;
     });
     const uint64_t replicas = catalog.replicas_on(node_id);
+    const bool votes = std::ranges::find(voters, node_id) != voters.end();
+    const bool learns = !votes && !node.incarnation.zero() && voters.size() >= Membership::kMostVoters;
     list.push_back(
         json::object{{"id", node_id},
                      {"state", state_of(node, replicas)},
                      {"up", liveness_->is_up(node_id)},
-                     {"voter", std::ranges::find(voters, node_id) != voters.end()},
+                     {"voter", votes},
+                     {"learner", learns},
                      {"controller", node_id == replica_->leader()},
                      {"kafka", node.host.empty() ? "" : fmt::format("{}:{}", node.host, node.port)},
                      {"raft", node.raft},

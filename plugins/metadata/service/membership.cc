@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "catalog/evacuation.h"
+#include "catalog/features.h"
 
 namespace chronik::metadata {
 namespace {
@@ -67,25 +69,52 @@ void Membership::lead() {
   }
 }
 
-// Whoever was there stays, unless it goes; a node that was added comes once it is linked.
-std::vector<int32_t> Membership::wanted_voters(const std::vector<int32_t>& present) const {
+bool Membership::may_learn() const {
+  return replica_->has_learners() && replica_->catalog().level() >= kRecordsLevel;
+}
+
+bool Membership::goes(int32_t id) const {
   const Catalog& catalog = replica_->catalog();
+  const auto node = catalog.nodes().find(id);
+  return catalog.removed_nodes().contains(id) ||
+         (node != catalog.nodes().end() && node->second.leaving && catalog.replicas_on(id) == 0);
+}
+
+// Whoever was there stays, unless it goes; a node that was added, or learns, comes once it is linked, where
+// another vote is of use.
+std::vector<int32_t> Membership::wanted_voters(const std::vector<int32_t>& present) const {
   std::vector<int32_t> out;
-  for (const int32_t id : present) {
-    const auto node = catalog.nodes().find(id);
-    const bool goes = catalog.removed_nodes().contains(id) ||
-                      (node != catalog.nodes().end() && node->second.leaving && catalog.replicas_on(id) == 0);
-    if (!goes) out.push_back(id);
-  }
-  for (const auto& [id, node] : catalog.nodes())
-    if (!node.leaving && !contains(out, id) && peers_->up().contains(id)) out.push_back(id);
+  for (const int32_t id : present)
+    if (!goes(id)) out.push_back(id);
+  const size_t most = may_learn() ? kMostVoters : SIZE_MAX;
+  for (const auto& [id, node] : replica_->catalog().nodes())
+    if (out.size() < most && !node.leaving && !contains(out, id) && peers_->up().contains(id))
+      out.push_back(id);
+  if (out.size() > most) drop_surplus(&out);
   return out;
+}
+
+// Of a cluster that has just formed, or was upgraded. Who has not registered yet is in no catalog, and could
+// not be told apart from a node that does not belong here: it votes until then, and so do all.
+void Membership::drop_surplus(std::vector<int32_t>* voters) const {
+  const auto& nodes = replica_->catalog().nodes();
+  if (std::ranges::any_of(*voters, [&](int32_t id) { return !nodes.contains(id); })) return;
+  const auto rank = [&](int32_t id) {
+    const bool other = id != host_.node().id;
+    return std::tuple(other, nodes.at(id).leaving, other && !peers_->up().contains(id), id);
+  };
+  while (voters->size() > kMostVoters) voters->erase(std::ranges::max_element(*voters, {}, rank));
 }
 
 void Membership::follow_with_voters() {
   const std::vector<int32_t> present = replica_->voters();
   const std::vector<int32_t> wanted = wanted_voters(present);
-  if (changing_ || wanted == present || wanted.empty()) return;
+  if (wanted.empty()) return;
+  if (!changing_ && wanted != present) change_voters(wanted);
+  name_learners(wanted);
+}
+
+void Membership::change_voters(const std::vector<int32_t>& wanted) {
   changing_ = true;
   host_.info(fmt::format("the voters of __meta become {}", fmt::join(wanted, ", ")));
   replica_->change_members(wanted, [this](const Status& changed) {
@@ -94,6 +123,20 @@ void Membership::follow_with_voters() {
       host_.info("the voters of __meta were not changed yet: " + changed.error().message);
     changed ? look() : look_later();
   });
+}
+
+// Where not all vote, all that belong here are named: those that vote go on as learners once they do not.
+void Membership::name_learners(const std::vector<int32_t>& voters) {
+  std::vector<int32_t> learners;
+  bool all_vote = true;
+  for (const auto& [id, node] : replica_->catalog().nodes()) {
+    if (id == host_.node().id || goes(id)) continue;
+    learners.push_back(id);
+    all_vote = all_vote && contains(voters, id);
+  }
+  if (!may_learn() || all_vote) learners.clear();
+  if (const Status named = replica_->set_learners(learners); !named)
+    host_.debug("the learners of __meta were not named: " + named.error().message);
 }
 
 // A bounded number of its partitions is under way at a time; the catalog tells when one has arrived.

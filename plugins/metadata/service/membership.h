@@ -3,8 +3,9 @@
 // second while something is under way. Home shard only.
 //
 // Every node tells its links who the others are. The leader of __meta makes its voters those that belong to
-// the cluster, moves the replicas of nodes that leave to the others, and removes a node once nothing is on
-// it.
+// the cluster, seven of them where there are more, and learners the others; it moves the replicas of nodes
+// that leave to the others, and removes a node once nothing is on it. Below the level of records all vote:
+// the leader may be a build of before, which would make them voters again.
 #pragma once
 
 #include <map>
@@ -24,6 +25,8 @@ class Membership {
   void look();
   void stop();
 
+  static constexpr size_t kMostVoters = 7;
+
  private:
   struct Known {  // what the links were told of a node
     std::string address;
@@ -35,7 +38,12 @@ class Membership {
   std::string address_of(const Node& node) const;
   void lead();
   void follow_with_voters();
+  bool may_learn() const;
+  bool goes(int32_t node) const;
   std::vector<int32_t> wanted_voters(const std::vector<int32_t>& present) const;
+  void drop_surplus(std::vector<int32_t>* voters) const;
+  void change_voters(const std::vector<int32_t>& wanted);
+  void name_learners(const std::vector<int32_t>& voters);
   void move_away(int32_t node);
   void remove(int32_t node);
   void propose(Body body);

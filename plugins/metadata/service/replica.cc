@@ -36,11 +36,10 @@ Status to_status(const chr_done& done) {
 
 }  // namespace
 
-Replica::Replica(Host host, Owner* owner, const chr_consensus_v1* consensus, void* instance, LogLimits limits)
+Replica::Replica(Host host, Owner* owner, const Consensus& consensus, LogLimits limits)
     : host_(host),
       owner_(owner),
       consensus_(consensus),
-      instance_(instance),
       limits_(limits),
       assignments_metric_(
           host.counter("chronik_metadata_proposals_total", kProposalsHelp, "what=\"assignments\"")),
@@ -69,7 +68,8 @@ void Replica::open(const Done& done) {
   };
   const chr_status status = host_.async(
       [&](uint64_t token) {
-        return consensus_->open_group(instance_, &options, &kMachine, this, &group_, token, &error);
+        return consensus_.table->open_group(consensus_.instance, &options, &kMachine, this, &group_, token,
+                                            &error);
       },
       std::move(opened));
   if (status == CHR_PENDING) return;
@@ -83,7 +83,9 @@ void Replica::close(const Done& done) {
   open_ = false;
   chr_error error = make_abi_error();
   const chr_status status = host_.async(
-      [&](uint64_t token) { return consensus_->close_group(group_, CHR_CLOSE_SNAPSHOT, token, &error); },
+      [&](uint64_t token) {
+        return consensus_.table->close_group(group_, CHR_CLOSE_SNAPSHOT, token, &error);
+      },
       [done](const chr_done& result) { done(to_status(result)); });
   group_ = nullptr;
   if (status == CHR_PENDING) return;
@@ -96,11 +98,20 @@ void Replica::change_members(const std::vector<int32_t>& voters, const Done& don
   change.voters = voters.data();
   change.n_voters = static_cast<uint32_t>(voters.size());
   chr_error error = make_abi_error();
-  const chr_status status =
-      host_.async([&](uint64_t token) { return consensus_->change_members(group_, &change, token, &error); },
-                  [done](const chr_done& result) { done(to_status(result)); });
+  const chr_status status = host_.async(
+      [&](uint64_t token) { return consensus_.table->change_members(group_, &change, token, &error); },
+      [done](const chr_done& result) { done(to_status(result)); });
   if (status == CHR_PENDING) return;
   done(status == CHR_OK ? Status{} : std::unexpected(from_abi(error, status)));
+}
+
+Status Replica::set_learners(const std::vector<int32_t>& nodes) {
+  if (!has_learners()) return {};
+  chr_error error = make_abi_error();
+  const chr_status status = consensus_.learners->set(
+      consensus_.learners_instance, to_abi(kName), nodes.data(), static_cast<uint32_t>(nodes.size()), &error);
+  if (status == CHR_OK) return {};
+  return std::unexpected(from_abi(error, status));
 }
 
 Status Replica::propose(const Command& command, Done done) {
@@ -120,8 +131,8 @@ Status Replica::propose(const Command& command, Done done) {
   chr_placed placed{};
   const chr_status status = host_.async(
       [&](uint64_t token) {
-        return consensus_->propose(group_, role_.term, &proposal, 1, CHR_UNTIL_COMMITTED, &placed, token,
-                                   &error);
+        return consensus_.table->propose(group_, role_.term, &proposal, 1, CHR_UNTIL_COMMITTED, &placed,
+                                         token, &error);
       },
       [done = std::move(done)](const chr_done& result) { done(to_status(result)); });
   if (status < 0) return std::unexpected(from_abi(error, status));
@@ -135,7 +146,7 @@ std::vector<chr_member> Replica::members() const {
   status.struct_size = sizeof status;
   status.members = out.data();
   status.n_members = static_cast<uint32_t>(out.size());
-  const bool known = group_ != nullptr && consensus_->status(group_, &status) == CHR_OK;
+  const bool known = group_ != nullptr && consensus_.table->status(group_, &status) == CHR_OK;
   out.resize(known ? std::min<size_t>(status.n_members, out.size()) : 0);
   return out;
 }
@@ -151,7 +162,7 @@ Status Replica::describe(QuorumReplyFrame* out) const {
   const std::vector<chr_member> members = this->members();
   chr_group_bounds bounds{};
   bounds.struct_size = sizeof bounds;
-  if (members.empty() || consensus_->bounds(group_, &bounds) != CHR_OK)
+  if (members.empty() || consensus_.table->bounds(group_, &bounds) != CHR_OK)
     return fail(Code::kUnavailable, "__meta is not open on this node");
   out->leader = bounds.leader;
   out->term = bounds.term;
@@ -219,7 +230,8 @@ bool Replica::log_is_long() const {
   if (entries_ >= limits_.entries) return true;
   chr_group_bounds bounds{};
   bounds.struct_size = sizeof bounds;
-  return entries_ >= pause_ && consensus_->bounds(group_, &bounds) == CHR_OK && bounds.bytes >= limits_.bytes;
+  return entries_ >= pause_ && consensus_.table->bounds(group_, &bounds) == CHR_OK &&
+         bounds.bytes >= limits_.bytes;
 }
 
 // Every replica takes a snapshot and deletes the log below, but for what a member still needs that is not too
@@ -236,7 +248,7 @@ void Replica::maybe_trim() {
   };
   trimming_ = true;
   const chr_status status =
-      host_.async([&](uint64_t token) { return consensus_->trim(group_, kEnd, token, nullptr); },
+      host_.async([&](uint64_t token) { return consensus_.table->trim(group_, kEnd, token, nullptr); },
                   [trimmed](const chr_done& done) { trimmed(done.code); });
   if (status != CHR_PENDING) trimmed(status);
 }

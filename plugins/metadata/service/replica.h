@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chronik/consensus.h>
+#include <chronik/draft/learners.h>
 
 #include <chronik/host.hpp>
 #include <deque>
@@ -35,7 +36,15 @@ class Replica {
     uint64_t bytes = 20u << 20;
   };
 
-  Replica(Host host, Owner* owner, const chr_consensus_v1* consensus, void* instance, LogLimits limits);
+  // The services of the consensus plugin; it may have no learners.
+  struct Consensus {
+    const chr_consensus_v1* table = nullptr;
+    void* instance = nullptr;
+    const chr_learners_v1* learners = nullptr;
+    void* learners_instance = nullptr;
+  };
+
+  Replica(Host host, Owner* owner, const Consensus& consensus, LogLimits limits);
   Replica(const Replica&) = delete;
   Replica& operator=(const Replica&) = delete;
 
@@ -46,6 +55,9 @@ class Replica {
   std::vector<int32_t> voters() const;
   // On the leader: makes these nodes the voters.
   void change_members(const std::vector<int32_t>& voters, const Done& done);
+  // On the leader, where has_learners(): those that follow without a vote, voters that may become such too.
+  Status set_learners(const std::vector<int32_t>& nodes);
+  bool has_learners() const { return consensus_.learners != nullptr; }
   bool is_open() const { return open_; }
 
   Catalog& catalog() { return catalog_; }
@@ -83,8 +95,7 @@ class Replica {
 
   const Host host_;
   Owner* const owner_;
-  const chr_consensus_v1* const consensus_;
-  void* const instance_;
+  const Consensus consensus_;
   const LogLimits limits_;
   chr_group* group_ = nullptr;
   bool open_ = false;

@@ -18,8 +18,7 @@ namespace chronik::metadata {
 
 // The services of other plugins that metadata stands on.
 struct Needs {
-  const chr_consensus_v1* consensus = nullptr;
-  void* consensus_instance = nullptr;
+  Replica::Consensus consensus;
   RetryPolicy retry;
   Replica::LogLimits log;
 };

@@ -1,4 +1,5 @@
-// Three nodes, each in its own virtual time, stepped together; the test carries frames and committed entries.
+// Three nodes, or more, each in its own virtual time, stepped together; the test carries frames and committed
+// entries.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -9,18 +10,19 @@ namespace chronik::metadata::test {
 
 class Cluster : public ::testing::Test {
  protected:
-  explicit Cluster(int64_t snapshot_entries = 10'000) {
-    for (const int32_t id : {1, 2, 3}) {
-      nodes_.push_back(std::make_unique<TestNode>(id, std::vector<int32_t>{1, 2, 3}));
+  explicit Cluster(int64_t snapshot_entries = 10'000, int32_t size = 3) {
+    for (int32_t id = 1; id <= size; ++id) ids_.push_back(id);
+    for (const int32_t id : ids_) {
+      nodes_.push_back(std::make_unique<TestNode>(id, ids_));
       node(id).host.config_int("snapshot_entries", snapshot_entries);
       node(id).start();
     }
-    for (const int32_t a : {1, 2, 3}) {
+    for (const int32_t a : ids_) {
       node(a).consensus.on_commit = [this, a](const std::string& name, const chr_entry_header& header,
                                               const std::string& payload) {
         if (a == leader_) replicate(name, header, payload);
       };
-      for (const int32_t b : {1, 2, 3}) {
+      for (const int32_t b : ids_) {
         if (a != b) node(a).host.set_link("metadata", b, true);
       }
     }
@@ -28,14 +30,14 @@ class Cluster : public ::testing::Test {
 
   TestNode& node(int32_t id) { return *nodes_[static_cast<size_t>(id - 1)]; }
   void replicate(const std::string& name, const chr_entry_header& header, const std::string& payload) {
-    for (const int32_t id : {1, 2, 3}) {
+    for (const int32_t id : ids_) {
       if (id != leader_ && !cut_off_.contains(id)) node(id).consensus.receive(name, header, payload);
     }
   }
   void elect(int32_t id) {
     leader_ = id;
     ++term_;
-    for (const int32_t other : {1, 2, 3}) {
+    for (const int32_t other : ids_) {
       if (other != id) node(other).consensus.follow("__meta", id, term_);
     }
     node(id).consensus.elect("__meta", term_);
@@ -44,7 +46,7 @@ class Cluster : public ::testing::Test {
   void no_leader() {
     leader_ = -1;
     ++term_;
-    for (const int32_t id : {1, 2, 3}) node(id).consensus.follow("__meta", -1, term_);
+    for (const int32_t id : ids_) node(id).consensus.follow("__meta", -1, term_);
     step();
   }
   // Carries frames until there are none.
@@ -52,7 +54,7 @@ class Cluster : public ::testing::Test {
     for (bool going = true; going;) {
       going = false;
       for (const auto& from : nodes_) from->host.run();
-      for (const int32_t from : {1, 2, 3}) {
+      for (const int32_t from : ids_) {
         for (const FakeHost::Frame& frame : std::exchange(node(from).host.frames(), {})) {
           going = true;
           ++frames_;
@@ -113,6 +115,7 @@ class Cluster : public ::testing::Test {
   // Whether only builds that know feature levels send it: its version is 4 or more.
   static bool is_new(const std::string& frame) { return frame.starts_with('\x08') && frame[1] >= 4; }
 
+  std::vector<int32_t> ids_;
   std::vector<std::unique_ptr<TestNode>> nodes_;
   std::vector<std::pair<chr_entry_header, std::string>> held_;
   std::set<int32_t> cut_off_;

@@ -19,6 +19,7 @@
 
 #include <chronik/consensus.h>
 #include <chronik/draft/groups.h>
+#include <chronik/draft/learners.h>
 
 #include <algorithm>
 #include <chronik/plugin.hpp>
@@ -46,7 +47,7 @@ class FakeConsensus {
     chr_group_id id{};
     const chr_state_machine_v1* machine = nullptr;
     void* context = nullptr;
-    std::vector<int32_t> voters, outgoing;
+    std::vector<int32_t> voters, outgoing, learners;
     uint64_t config_index = 0;
     std::optional<Change> change;
     uint64_t transfer_token = 0;
@@ -66,6 +67,7 @@ class FakeConsensus {
   explicit FakeConsensus(FakeHost* host) : fake_(host), host_(host->core()) {
     host->provide(CHR_CONSENSUS_ID, &table(), this);
     host->provide(CHR_GROUPS_ID, &groups_table(), this);
+    host->provide(CHR_LEARNERS_ID, &learners_table(), this);
   }
   FakeConsensus(const FakeConsensus&) = delete;
   FakeConsensus& operator=(const FakeConsensus&) = delete;
@@ -217,6 +219,7 @@ class FakeConsensus {
   friend struct FakeMembers;
   static const chr_consensus_v1& table();
   static const chr_groups_v1& groups_table();
+  static const chr_learners_v1& learners_table();
 
   Group& at(const std::string& name) { return *groups_.at(name); }
   static uint64_t last_index(const Group& group) {
@@ -254,6 +257,7 @@ class FakeConsensus {
     group->leader = leader;
     group->term = term;
     group->told = false;
+    group->learners.clear();
     end_change(group, CHR_E_NOT_LEADER, "leadership went to another node");
     if (!group->open) return;
     if (!leads(*group)) tell_machine(group);

@@ -22,14 +22,41 @@ struct FakeMembers {
     }
     for (const int32_t id : group->outgoing)
       if (!contains(group->voters, id)) members.push_back(member(*group, id, CHR_MEMBER_OUTGOING));
-    if (group->change && !group->change->joint)
-      for (const int32_t id : group->change->target)
-        if (!contains(group->voters, id)) members.push_back(member(*group, id, CHR_MEMBER_LEARNER));
+    for (const int32_t id : learners_of(*group)) members.push_back(member(*group, id, CHR_MEMBER_LEARNER));
     const size_t room = std::min<size_t>(out->n_members, members.size());
     std::copy_n(members.begin(), room, out->members);
     out->n_members = static_cast<uint32_t>(members.size());
     out->config_index = group->config_index;
     out->joint = group->outgoing.empty() ? 0 : 1;
+    return CHR_OK;
+  }
+
+  // Those that catch up to become voters, then those for good.
+  static std::vector<int32_t> learners_of(const Group& group) {
+    std::vector<int32_t> out;
+    const auto add = [&](const std::vector<int32_t>& nodes) {
+      for (const int32_t id : nodes)
+        if (!contains(group.voters, id) && !contains(group.outgoing, id) && !contains(out, id))
+          out.push_back(id);
+    };
+    if (group.change && !group.change->joint) add(group.change->target);
+    if (group.owner->leads(group)) add(group.learners);
+    return out;
+  }
+
+  static chr_status CHR_CALL set_learners(void* self, chr_str name, const int32_t* nodes, uint32_t n,
+                                          chr_error* error) {
+    FakeConsensus* consensus = static_cast<FakeConsensus*>(self);
+    const auto found = consensus->groups_.find(std::string(from_abi(name)));
+    if (found == consensus->groups_.end() || !found->second->open)
+      return report(error, CHR_E_NOT_FOUND, "the group is not open");
+    Group& group = *found->second;
+    if (!consensus->leads(group)) return report(error, CHR_E_NOT_LEADER, "not the leader");
+    const std::vector<int32_t> learners(nodes, nodes + n);
+    for (const int32_t id : learners)
+      if (id <= 0 || id == consensus->host_.node().id || std::ranges::count(learners, id) > 1)
+        return report(error, CHR_E_INVALID_ARGUMENT, "a learner is named twice, or is no other node");
+    group.learners = learners;
     return CHR_OK;
   }
 
@@ -126,6 +153,10 @@ struct FakeMembers {
   }
 };
 
+inline const chr_learners_v1& FakeConsensus::learners_table() {
+  static constexpr chr_learners_v1 kTable = {sizeof(chr_learners_v1), 1, FakeMembers::set_learners};
+  return kTable;
+}
 inline void FakeConsensus::step_change(const std::string& name) {
   if (Group& group = at(name); group.change) FakeMembers::step(&group);
 }
