@@ -10,8 +10,8 @@ namespace chronik::sim {
 namespace {
 
 constexpr uint64_t kEvery = 100 * kMillisecond;
-constexpr uint64_t kAgreeWithin =
-    30 * kSecond;  // once every partition has a leader: several rounds of anti-entropy
+constexpr size_t kMostVoters = 7;
+constexpr uint64_t kAgreeWithin = 30 * kSecond;  // several rounds of anti-entropy
 
 std::string group_name(const chr_uuid& topic, uint32_t partition) {
   std::string name;
@@ -84,7 +84,9 @@ void MetadataWatch::begin() {
 void MetadataWatch::look() {
   for (uint32_t id = 1; id <= cluster_.size() && !cluster_.world().failed(); ++id) {
     Node& node = cluster_.node(id);
-    if (node.running() && !cluster_.world().loop.paused(id)) look_at(node);
+    if (!node.running() || cluster_.world().loop.paused(id)) continue;
+    look_at(node);
+    compare_with_leader(node);
   }
   const uint64_t now = cluster_.world().now();
   if (!healed_ || !cluster_.all_running()) agreed_ = now;
@@ -146,15 +148,72 @@ std::string MetadataWatch::true_leader_differs(const GroupTruth& group, Node& no
                      named.leader, group.name, named.term, leader, term);
 }
 
-std::string MetadataWatch::misses(Node& node) {
+uint32_t MetadataWatch::up_for(Node& node) {
   void* self = nullptr;
   const auto* liveness = static_cast<const chr_liveness_v1*>(node.service(CHR_LIVENESS_ID, &self, false));
-  if (liveness == nullptr) return {};
+  if (liveness == nullptr) return UINT32_MAX;
   const Enter enter(cluster_.world(), node.at_shard(0));
+  uint32_t up = 0;
   for (uint32_t id = 1; id <= cluster_.size(); ++id)
-    if (cluster_.node(id).running() && liveness->is_up(self, static_cast<int32_t>(id)) == 0)
+    up |= liveness->is_up(self, static_cast<int32_t>(id)) << (id - 1);
+  return up;
+}
+
+int32_t MetadataWatch::controller_of(Node& node) {
+  void* self = nullptr;
+  const auto* metadata = static_cast<const chr_metadata_v1*>(node.service(CHR_METADATA_ID, &self, false));
+  if (metadata == nullptr) return -1;
+  const Enter enter(cluster_.world(), node.at_shard(0));
+  return metadata->controller(self);
+}
+
+void MetadataWatch::compare_with_leader(Node& node) {
+  const uint32_t id = node.id();
+  const int32_t leader = controller_of(node);
+  const uint64_t now = cluster_.world().now();
+  const auto apart = [&] {
+    if (leader <= 0 || static_cast<uint32_t>(leader) == id) return false;
+    Node& other = cluster_.node(static_cast<uint32_t>(leader));
+    return other.running() && !cluster_.world().loop.paused(other.id()) && controller_of(other) == leader &&
+           cluster_.links().is_up(node, leader) && cluster_.links().is_up(other, static_cast<int32_t>(id)) &&
+           up_for(node) != up_for(other);
+  };
+  if (!apart()) return void(apart_.erase(id));
+  const uint64_t since = apart_.try_emplace(id, now).first->second;
+  if (now - since <= kAgreeWithin) return;
+  cluster_.world().fail(
+      "who-is-up",
+      fmt::format("nodes {:b} are up for node {}, {:b} for the leader of __meta, node {}, {} s on",
+                  up_for(node), id, up_for(cluster_.node(static_cast<uint32_t>(leader))), leader,
+                  (now - since) / kSecond));
+}
+
+std::string MetadataWatch::misses(Node& node) {
+  const uint32_t up = up_for(node);
+  for (uint32_t id = 1; id <= cluster_.size(); ++id)
+    if (cluster_.node(id).running() && (up >> (id - 1) & 1) == 0)
       return fmt::format("node {} says that node {} is down", node.id(), id);
   return {};
+}
+
+// Where one of them never registered, all vote.
+std::string MetadataWatch::votes_too_many(Node& node) {
+  const std::vector<uint32_t>& voters = checker_.group("__meta").voters().incoming;
+  void* self = nullptr;
+  const auto* metadata = static_cast<const chr_metadata_v1*>(node.service(CHR_METADATA_ID, &self, false));
+  if (metadata == nullptr || voters.size() <= kMostVoters) return {};
+  const Enter enter(cluster_.world(), node.at_shard(0));
+  chr_catalog* const catalog = metadata->catalog(self);
+  size_t registered = 0;
+  for (uint32_t i = 0; i < metadata->n_brokers(self, catalog); ++i) {
+    chr_broker broker{};
+    broker.struct_size = sizeof broker;
+    metadata->broker_at(self, catalog, i, &broker);
+    registered += std::ranges::count(voters, static_cast<uint32_t>(broker.id)) > 0 ? 1 : 0;
+  }
+  metadata->release(self, catalog);
+  if (registered < voters.size()) return {};
+  return fmt::format("__meta has {} voters", voters.size());
 }
 
 std::string MetadataWatch::differs() {
@@ -168,6 +227,7 @@ std::string MetadataWatch::differs() {
         why = true_leader_differs(*partition(topic.id, index).group, node, {found.leader, found.term});
     });
     if (why.empty()) why = misses(node);
+    if (why.empty()) why = votes_too_many(node);
     const uint64_t digest = digest_of(node);
     if (digest != first.value_or(digest) && why.empty())
       why = fmt::format("the catalog of node {} differs from that of others", id);

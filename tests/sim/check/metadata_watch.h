@@ -45,9 +45,15 @@ class MetadataWatch {
   void look();
   void look_at(Node& node);
   void check(Node& node, Partition& partition, const Named& named);
+  // Also while links are broken: who is up is the same for all that the leader of __meta is linked with.
+  void compare_with_leader(Node& node);
+  int32_t controller_of(Node& node);
+  // A bit for each node that is up for this one, node 1 the lowest; all without chronik.metadata.liveness/1.
+  uint32_t up_for(Node& node);
   Partition& partition(const chr_uuid& topic, uint32_t index);
   // Empty, or which node that runs is down for this one.
   std::string misses(Node& node);
+  std::string votes_too_many(Node& node);
   // Empty: they agree.
   std::string differs();
   std::string true_leader_differs(const GroupTruth& group, Node& node, const Named& named);
@@ -60,6 +66,7 @@ class MetadataWatch {
   Checker& checker_;
   ConsensusWatch& consensus_;
   std::map<Key, Partition> partitions_;
+  std::map<uint32_t, uint64_t> apart_;  // nodes that say otherwise than the leader of __meta: since when
   bool healed_ = false;
   uint64_t agreed_ = 0;  // when they last did, or could not be expected to
 };
