@@ -8,6 +8,7 @@
 #include <deque>
 #include <map>
 #include <set>
+#include <unordered_map>
 
 #include "catalog/image.h"
 
@@ -41,6 +42,8 @@ class Catalog {
   const std::set<int32_t>& removed_nodes() const { return removed_nodes_; }
   // How many partitions have, or may have, a replica on a node.
   uint64_t replicas_on(int32_t node) const;
+  // When topics were made, deleted, extended, configured or moved last.
+  uint64_t topics_version() const { return topics_version_; }
   size_t topics() const { return by_name_.size(); }
   uint64_t partitions() const { return partitions_; }
   // Who is shown as the leader in the term of an assignment, where that is another node; -1: nobody.
@@ -115,6 +118,8 @@ class Catalog {
   uint64_t version_ = 0;
   uint64_t topics_version_ = 0;
   int64_t next_producer_id_ = 0;
+  mutable uint64_t counted_version_ = UINT64_MAX;  // of topics: when these were counted
+  mutable std::unordered_map<int32_t, uint64_t> replicas_;
   uint64_t partitions_ = 0;
   uint64_t parts_digest_ = 0;  // the sum over topics and nodes
   uint64_t generation_ = 1;

@@ -4,6 +4,7 @@
 #include "catalog/command.h"
 #include "catalog/records.h"
 
+#include <algorithm>
 #include <atomic>
 #include <map>
 #include <memory>
@@ -57,6 +58,21 @@ struct Topic {
   }
   // Whether a node holds, or may hold, a replica of this partition.
   bool may_be_on(int32_t partition, int32_t node) const;
+  // fn(node) once for each of them.
+  template <class F>
+  void each_that_may_hold(size_t partition, F&& fn) const {
+    const std::span<const int32_t> now = replicas_of(partition);
+    for (const int32_t node : now) fn(node);
+    const Move* move = move_of(static_cast<int32_t>(partition));
+    if (move == nullptr) return;
+    const auto has = [](const auto& nodes, int32_t node) {
+      return std::ranges::find(nodes, node) != nodes.end();
+    };
+    for (const int32_t node : move->target)
+      if (!has(now, node)) fn(node);
+    for (const int32_t node : move->others)
+      if (!has(now, node) && !has(move->target, node)) fn(node);
+  }
 };
 
 // Topics by name, in blocks: images share those in which nothing changed.

@@ -31,13 +31,18 @@ Verdict check_room(const Catalog& catalog, int32_t leaver, size_t staying) {
 
 }  // namespace
 
+// Counted for all nodes at once, after a change of topics and where somebody asks.
 uint64_t Catalog::replicas_on(int32_t node) const {
-  uint64_t count = 0;
-  for (const auto& [name, topic] : by_name_) {
-    for (size_t p = 0; p < topic->partitions.size(); ++p)
-      count += topic->may_be_on(static_cast<int32_t>(p), node) ? 1 : 0;
+  if (counted_version_ != topics_version_) {
+    replicas_.clear();
+    each_topic([this](const Topic& topic) {
+      for (size_t p = 0; p < topic.partitions.size(); ++p)
+        topic.each_that_may_hold(p, [this](int32_t holder) { ++replicas_[holder]; });
+    });
+    counted_version_ = topics_version_;
   }
-  return count;
+  const auto found = replicas_.find(node);
+  return found == replicas_.end() ? 0 : found->second;
 }
 
 Verdict check(const Catalog& catalog, const NodeChange& item) {

@@ -6,6 +6,7 @@
 #include <boost/json/src.hpp>
 #include <charconv>
 #include <memory>
+#include <unordered_map>
 
 #include "catalog/features.h"
 #include "service/membership.h"
@@ -116,13 +117,13 @@ void Admin::nodes(uint64_t request, const chr_admin_request& asked) {
     return refuse(request, 405, "ask with GET, add with POST, remove /v1/nodes/ID with DELETE");
   const Catalog& catalog = replica_->catalog();
   const std::vector<int32_t> voters = replica_->voters();
+  std::unordered_map<int32_t, uint64_t> leads;
+  catalog.each_topic([&](const Topic& topic) {
+    for (const PartitionState& state : topic.partitions) ++leads[state.leader];
+  });
   json::array list;
   for (const auto& [node_id, node] : catalog.nodes()) {
     if (id && *id != node_id) continue;
-    uint64_t leads = 0;
-    catalog.each_topic([&, node = node_id](const Topic& topic) {
-      for (const PartitionState& state : topic.partitions) leads += state.leader == node ? 1 : 0;
-    });
     const uint64_t replicas = catalog.replicas_on(node_id);
     const bool votes = std::ranges::find(voters, node_id) != voters.end();
     const bool learns = !votes && !node.incarnation.zero() && voters.size() >= Membership::kMostVoters;
@@ -137,7 +138,7 @@ void Admin::nodes(uint64_t request, const chr_admin_request& asked) {
                      {"raft", node.raft},
                      {"rack", node.rack},
                      {"replicas", replicas},
-                     {"leads", leads},
+                     {"leads", leads[node_id]},
                      {"newest_level", newest_level(node_id)}});
   }
   if (!id) return answer(request, 200, json::serialize(json::object{{"nodes", std::move(list)}}));

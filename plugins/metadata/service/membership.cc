@@ -63,10 +63,14 @@ void Membership::tell_links() {
 void Membership::lead() {
   if (replica_->catalog().cluster_id().empty()) return;
   follow_with_voters();
-  for (const auto& [id, node] : replica_->catalog().nodes()) {
-    if (!node.leaving || proposing_) continue;
-    move_away(id);
-  }
+  Moves now{replica_->catalog().topics_version(), peers_->up(), {}, {}};
+  for (const auto& [id, node] : replica_->catalog().nodes())
+    (node.leaving ? now.leave : now.stay).push_back(id);
+  // All partitions are looked at, so not at each change of a leader.
+  const bool due = std::exchange(due_, false) || now != looked_at_;
+  for (const int32_t id : now.leave)
+    if (!proposing_) move_away(id, due);
+  looked_at_ = std::move(now);
 }
 
 bool Membership::may_learn() const {
@@ -140,10 +144,11 @@ void Membership::name_learners(const std::vector<int32_t>& voters) {
 }
 
 // A bounded number of its partitions is under way at a time; the catalog tells when one has arrived.
-void Membership::move_away(int32_t node) {
+void Membership::move_away(int32_t node, bool due) {
   const Catalog& catalog = replica_->catalog();
   if (catalog.replicas_on(node) == 0) return remove(node);
   look_later();
+  if (!due) return;
   std::set<int32_t> live = peers_->up();
   live.insert(host_.node().id);
   AlterReassignments moves = evacuate(catalog, node, live, kMostMoves);
@@ -172,6 +177,7 @@ void Membership::look_later() {
 void Membership::timer_fired(void* self) {
   auto* membership = static_cast<Membership*>(self);
   membership->timer_ = 0;
+  membership->due_ = true;
   membership->look();
 }
 

@@ -34,6 +34,13 @@ class Membership {
     bool operator==(const Known&) const = default;
   };
 
+  struct Moves {  // what the moves away from nodes follow from
+    uint64_t topics = 0;
+    std::set<int32_t> up;
+    std::vector<int32_t> leave, stay;
+    bool operator==(const Moves&) const = default;
+  };
+
   void tell_links();
   std::string address_of(const Node& node) const;
   void lead();
@@ -44,7 +51,7 @@ class Membership {
   void drop_surplus(std::vector<int32_t>* voters) const;
   void change_voters(const std::vector<int32_t>& wanted);
   void name_learners(const std::vector<int32_t>& voters);
-  void move_away(int32_t node);
+  void move_away(int32_t node, bool due);
   void remove(int32_t node);
   void propose(Body body);
   void look_later();
@@ -59,6 +66,8 @@ class Membership {
   std::map<int32_t, Known> known_;
   bool changing_ = false;  // the voters
   bool proposing_ = false;
+  Moves looked_at_;
+  bool due_ = false;  // a proposal may have failed
   bool stopped_ = false;
   uint64_t timer_ = 0;
 };

@@ -30,7 +30,16 @@ class ReassignmentTest : public ::testing::Test {
     const uint64_t before = catalog_.version();
     Outcome out = catalog_.apply(Command{{}, std::move(body)});
     EXPECT_EQ(out.changed, catalog_.version() != before);
+    for (int32_t id = 1; id <= 6; ++id) EXPECT_EQ(catalog_.replicas_on(id), counted_on(id)) << id;
     return out;
+  }
+  uint64_t counted_on(int32_t node) const {
+    uint64_t count = 0;
+    catalog_.each_topic([&](const Topic& topic) {
+      for (size_t p = 0; p < topic.partitions.size(); ++p)
+        count += topic.may_be_on(static_cast<int32_t>(p), node) ? 1 : 0;
+    });
+    return count;
   }
   chr_status reassign(int32_t partition, Ids target, bool same_factor = false) {
     return run(AlterReassignments{{{{}, id_of(10), partition, false, same_factor, std::move(target)}}})
