@@ -14,11 +14,24 @@ namespace {
 using Request = ListOffsetsRequest;
 using Response = ListOffsetsResponse;
 
+// Where a row stands in the answer, which grows.
+struct Place {
+  size_t topic, partition;
+};
+
+struct Lookup {
+  std::shared_ptr<Partition> partition;
+  const Request::Partition* asked;  // of the call
+  Place at;
+  Partition::FoundOffset found{};
+};
+
 struct ListJob {
   ListJob(Broker& b, Call<ListOffsets> c) : broker(b), call(std::move(c)) {}
   Broker& broker;
   Call<ListOffsets> call;
   Response response;
+  ByShard<Lookup> lookups;
   size_t left = 1;
 
   void one_less() {
@@ -35,30 +48,29 @@ bool too_old_for(int64_t timestamp, int16_t version) {
   return timestamp < kEarliestPending;
 }
 
-// Where a row stands in the answer, which grows.
-struct Place {
-  size_t topic, partition;
-};
+void look_up(const ListJob& job, Lookup& lookup, const std::function<void()>& done) {
+  const ErrorCode error = lookup.partition->leads(lookup.asked->current_leader_epoch);
+  if (error != ErrorCode::kNone) {
+    lookup.found = {error};
+    return done();
+  }
+  lookup.partition->find_offset(lookup.asked->timestamp, job.call.client(),
+                                [&lookup, done](const Partition::FoundOffset& found) {
+                                  lookup.found = found;
+                                  done();
+                                });
+}
 
-void look_up(const std::shared_ptr<ListJob>& job, const std::shared_ptr<Partition>& partition,
-             const Request::Partition& asked, Place at) {
-  ++job->left;
-  on_shard(job->broker.host, partition->shard(), [job, partition, asked, at] {
-    const auto finish = [job, at](const Partition::FoundOffset& found) {
-      on_shard(job->broker.host, job->call.shard(), [job, at, found] {
-        if (job->call.is_too_large()) return job->one_less();  // its row is not there any more
-        Response::Partition& out = job->response.topics[at.topic].partitions[at.partition];
-        out.error_code = found.error;
-        out.offset = found.offset;
-        out.timestamp = found.timestamp;
-        out.leader_epoch = found.epoch;
-        job->one_less();
-      });
-    };
-    const ErrorCode error = partition->leads(asked.current_leader_epoch);
-    if (error != ErrorCode::kNone) return finish({error});
-    partition->find_offset(asked.timestamp, job->call.client(), finish);
-  });
+void take(ListJob& job, const std::vector<Lookup>& lookups) {
+  for (const Lookup& lookup : lookups) {
+    if (job.call.is_too_large()) break;  // its rows are not there any more
+    Response::Partition& out = job.response.topics[lookup.at.topic].partitions[lookup.at.partition];
+    out.error_code = lookup.found.error;
+    out.offset = lookup.found.offset;
+    out.timestamp = lookup.found.timestamp;
+    out.leader_epoch = lookup.found.epoch;
+  }
+  job.one_less();
 }
 
 // How often a request names each partition.
@@ -105,11 +117,16 @@ void handle_list_offsets(Broker& broker, Call<ListOffsets> call) {
       out.partition_index = asked.partition_index;
       out.error_code = count > 1 ? ErrorCode::kInvalidRequest : check(*job, topic.name, hosted, asked);
       count = 0;
-      if (out.error_code == ErrorCode::kNone && !room.passed())
-        look_up(job, hosted->partitions[static_cast<size_t>(asked.partition_index)], asked,
-                {found->second, answers.size() - 1});
+      if (out.error_code != ErrorCode::kNone || room.passed()) continue;
+      const auto& partition = hosted->partitions[static_cast<size_t>(asked.partition_index)];
+      job->lookups.add(partition->shard(), {partition, &asked, {found->second, answers.size() - 1}});
     }
   }
+  job->left += job->lookups.batches();
+  job->lookups.run(
+      broker.host, job->call.shard(),
+      [job](Lookup& lookup, const std::function<void()>& done) { look_up(*job, lookup, done); },
+      [job](const std::vector<Lookup>& lookups) { take(*job, lookups); });
   job->one_less();
 }
 

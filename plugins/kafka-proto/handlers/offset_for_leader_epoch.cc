@@ -1,5 +1,8 @@
 // OffsetForLeaderEpoch (23): where an epoch ended, so that a client finds out that its position was truncated
 // (KIP-320).
+#include <tuple>
+#include <utility>
+
 #include "kafka-proto/handlers/answers.h"
 #include "kafka-proto/handlers/by_shard.h"
 #include "kafka-proto/handlers/handlers.h"
@@ -11,10 +14,24 @@ namespace {
 using Request = OffsetForLeaderEpochRequest;
 using Response = OffsetForLeaderEpochResponse;
 
+// Where a row stands in the answer, which grows.
+struct Place {
+  size_t topic, partition;
+};
+
+struct Lookup {
+  std::shared_ptr<Partition> partition;
+  const Request::Partition* asked;  // of the call
+  Place at;
+  ErrorCode error = ErrorCode::kNone;
+  std::pair<int32_t, int64_t> found{-1, -1};  // epoch and where it ends
+};
+
 struct EpochJob {
   explicit EpochJob(Call<OffsetForLeaderEpoch> c) : call(std::move(c)) {}
   Call<OffsetForLeaderEpoch> call;
   Response response;
+  ByShard<Lookup> lookups;
   size_t left = 1;
 
   void one_less() {
@@ -22,27 +39,20 @@ struct EpochJob {
   }
 };
 
-// Where a row stands in the answer, which grows.
-struct Place {
-  size_t topic, partition;
-};
+void look_up(Lookup& lookup) {
+  lookup.error = lookup.partition->leads(lookup.asked->current_leader_epoch);
+  if (lookup.error == ErrorCode::kNone)
+    lookup.found = lookup.partition->epoch_end(lookup.asked->leader_epoch);
+}
 
-void look_up(const Host& host, const std::shared_ptr<EpochJob>& job,
-             const std::shared_ptr<Partition>& partition, const Request::Partition& asked, Place at) {
-  ++job->left;
-  on_shard(host, partition->shard(), [&host, job, partition, asked, at] {
-    const ErrorCode error = partition->leads(asked.current_leader_epoch);
-    const auto [epoch, end] = error == ErrorCode::kNone ? partition->epoch_end(asked.leader_epoch)
-                                                        : std::pair<int32_t, int64_t>(-1, -1);
-    on_shard(host, job->call.shard(), [job, at, error, epoch, end] {
-      if (job->call.is_too_large()) return job->one_less();  // its row is not there any more
-      Response::Partition& out = job->response.topics[at.topic].partitions[at.partition];
-      out.error_code = error;
-      out.leader_epoch = epoch;
-      out.end_offset = end;
-      job->one_less();
-    });
-  });
+void take(EpochJob& job, const std::vector<Lookup>& lookups) {
+  for (const Lookup& lookup : lookups) {
+    if (job.call.is_too_large()) break;  // its rows are not there any more
+    Response::Partition& out = job.response.topics[lookup.at.topic].partitions[lookup.at.partition];
+    out.error_code = lookup.error;
+    std::tie(out.leader_epoch, out.end_offset) = lookup.found;
+  }
+  job.one_less();
 }
 
 }  // namespace
@@ -65,11 +75,20 @@ void handle_offset_for_leader_epoch(Broker& broker, Call<OffsetForLeaderEpoch> c
                  partition == nullptr) {
         out.error_code = ErrorCode::kNotLeaderOrFollower;
       } else if (!room.passed()) {
-        look_up(broker.host, job, partition, asked,
-                {job->response.topics.size() - 1, answer.partitions.size() - 1});
+        job->lookups.add(
+            partition->shard(),
+            {partition, &asked, {job->response.topics.size() - 1, answer.partitions.size() - 1}});
       }
     }
   }
+  job->left += job->lookups.batches();
+  job->lookups.run(
+      broker.host, job->call.shard(),
+      [job](Lookup& lookup, const std::function<void()>& done) {
+        look_up(lookup);
+        done();
+      },
+      [job](const std::vector<Lookup>& lookups) { take(*job, lookups); });
   job->one_less();
 }
 

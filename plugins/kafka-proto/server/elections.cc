@@ -6,6 +6,7 @@
 #include <chronik/plugin.hpp>
 
 #include "kafka-proto/partition/directory.h"
+#include "kafka-proto/server/by_shard.h"
 #include "kafka-proto/server/catalog_waits.h"
 #include "kafka-proto/server/in_sync.h"
 #include "kafka-proto/wire/reader.h"
@@ -184,6 +185,11 @@ void Elections::answered(int32_t from, int64_t number, const std::vector<ErrorCo
 // ---- the side of the leader ----
 
 void Elections::elect_here(const std::vector<Item>& items, std::function<void(std::vector<ErrorCode>)> done) {
+  struct Election {
+    std::shared_ptr<Partition> partition;
+    size_t at;
+    chr_status code = CHR_OK;
+  };
   struct Work {
     std::vector<ErrorCode> codes;
     size_t left = 1;
@@ -196,21 +202,27 @@ void Elections::elect_here(const std::vector<Item>& items, std::function<void(st
   work->codes.assign(items.size(), ErrorCode::kNotLeaderOrFollower);
   work->done = std::move(done);
   const std::shared_ptr<const PartitionMap> map = broker_.partitions->map();
+  ByShard<Election> elections;
   for (size_t i = 0; i < items.size(); ++i) {
     const HostedTopic* topic = map->find(items[i].topic);
     if (topic == nullptr || !topic->has(items[i].partition)) continue;
-    const std::shared_ptr<Partition> partition = topic->partitions[static_cast<size_t>(items[i].partition)];
-    if (partition == nullptr) continue;
-    ++work->left;
-    broker_.host.post(partition->shard(), [this, partition, work, i] {
-      partition->hand_over(partition->members()->preferred(), [this, work, i](chr_status code) {
-        broker_.host.post(0, [work, i, code] {
-          work->codes[i] = transfer_error(code);
-          work->one_less();
-        });
-      });
-    });
+    const auto& partition = topic->partitions[static_cast<size_t>(items[i].partition)];
+    if (partition != nullptr) elections.add(partition->shard(), {partition, i});
   }
+  work->left += elections.batches();
+  elections.run(
+      broker_.host, 0,
+      [](Election& election, const std::function<void()>& ended) {
+        Partition& partition = *election.partition;
+        partition.hand_over(partition.members()->preferred(), [&election, ended](chr_status code) {
+          election.code = code;
+          ended();
+        });
+      },
+      [work](const std::vector<Election>& ended) {
+        for (const Election& election : ended) work->codes[election.at] = transfer_error(election.code);
+        work->one_less();
+      });
   work->one_less();
 }
 
