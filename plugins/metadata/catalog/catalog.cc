@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "catalog/digest.h"
+#include "catalog/features.h"
 #include "catalog/rules.h"
 
 namespace chronik::metadata {
@@ -35,9 +36,20 @@ uint64_t digest_of_removed(const std::set<int32_t>& nodes) {
 
 Outcome Catalog::apply(const Command& command) {
   Outcome out;
-  std::visit([&](const auto& body) { apply(body, &out); }, command.body);
+  const uint64_t remembered = applied_.digest();
+  out.seen = note(command);
+  if (out.seen == Seen::kNew) std::visit([&](const auto& body) { apply(body, &out); }, command.body);
+  if (applied_.digest() != remembered) out.changed = true;  // a version is one state
   if (out.changed) ++version_;
   return out;
+}
+
+// Nobody waits for what has no node; and what changes nothing may come as often as it likes.
+Seen Catalog::note(const Command& command) {
+  if (command.request.node < 0 || level() < kRecordsLevel) return Seen::kNew;
+  const auto* records = std::get_if<ChangeRecords>(&command.body);
+  if (records != nullptr && std::ranges::all_of(records->items, &RecordChange::is_barrier)) return Seen::kNew;
+  return applied_.note(command.request);
 }
 
 void Catalog::apply(const InitCluster& command, Outcome* out) {
@@ -238,7 +250,7 @@ uint64_t Catalog::digest() const {
              .number(deleted_.size())
              .id(deleted_.empty() ? Uuid{} : deleted_.back())
              .value() +
-         digest_of_removed(removed_nodes_) + records_.digest();
+         digest_of_removed(removed_nodes_) + records_.digest() + applied_.digest();
 }
 
 const Topic* Catalog::find(std::string_view name) const {

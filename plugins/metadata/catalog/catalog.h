@@ -10,6 +10,7 @@
 #include <set>
 #include <unordered_map>
 
+#include "catalog/applied_requests.h"
 #include "catalog/image.h"
 
 namespace chronik::metadata {
@@ -51,6 +52,7 @@ class Catalog {
   // Those of which two nodes said that they lead them in one term; until a newer term nobody is known to.
   const std::set<std::pair<Uuid, int32_t>>& disputed() const { return disputed_; }
   const Records& records() const { return records_; }
+  const AppliedRequests& applied() const { return applied_; }
   // The finalized level of our own feature, which says what may be proposed.
   int16_t level() const;
 
@@ -68,6 +70,9 @@ class Catalog {
   Status restore(Topic topic);
   Status restore(Node node);
   Status restore(const std::string& space, Record record);
+  Status restore(int32_t node, AppliedRequests::Session session) {
+    return applied_.restore(node, std::move(session));
+  }
   template <class F>
   void each_topic(F&& fn) const {
     for (const auto& [name, topic] : by_name_) fn(*topic);
@@ -76,6 +81,7 @@ class Catalog {
  private:
   using ByName = std::map<std::string, std::shared_ptr<Topic>, std::less<>>;
 
+  Seen note(const Command& command);
   void apply(const InitCluster& command, Outcome* out);
   void apply(const CreateTopics& command, Outcome* out);
   void apply(const DeleteTopics& command, Outcome* out);
@@ -112,6 +118,7 @@ class Catalog {
   std::map<int32_t, Node> nodes_;
   std::set<int32_t> removed_nodes_;
   Records records_;
+  AppliedRequests applied_;                      // from the level of records on
   std::set<std::pair<Uuid, int32_t>> disputed_;  // follows from the topics
   std::deque<Uuid> deleted_;  // the newest last; a late second attempt must not bring a topic back
   std::string cluster_id_;

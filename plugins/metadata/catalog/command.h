@@ -252,6 +252,10 @@ struct Command {
   bool operator==(const Command&) const = default;
 };
 
+// Whether a request comes to the log for the first time. Forgotten: so many of its node came before it that
+// nobody knows.
+enum class Seen { kNew, kApplied, kForgotten };
+
 // What one item of a command came to, on every node alike.
 struct ItemResult {
   chr_status code = CHR_OK;
@@ -274,6 +278,7 @@ struct Outcome {
   uint32_t fenced = 0;  // assignments and nodes that lost against newer ones
   std::vector<Dispute> disputes;
   std::vector<Uuid> deleted;
+  Seen seen = Seen::kNew;  // otherwise it did nothing, and there is nothing else here
   bool changed = false;
 };
 

@@ -84,6 +84,7 @@ ItemResult Catalog::change(const NodeChange& item, Outcome* out) {
     parts_digest_ -= digest_of(found->second);
     nodes_.erase(found);
     removed_nodes_.insert(item.node);
+    applied_.forget(item.node);
     published_nodes_.reset();
     out->changed = true;
     return {};

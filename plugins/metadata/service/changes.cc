@@ -154,7 +154,10 @@ void Changes::link_changed(int32_t peer, bool up) {
 void Changes::command_applied(const Command& command, const Outcome& outcome) {
   if (command.request.node != host_.node().id || command.request.session != session_) return;
   const auto found = pending_.find(command.request.number);
-  if (found != pending_.end()) finish(found, outcome.items, outcome.first_producer_id, outcome.producer_ids);
+  if (found == pending_.end() || outcome.seen == Seen::kApplied) return;
+  if (outcome.seen == Seen::kForgotten)
+    return give_up(found, "too many changes of this node overtook it; the outcome is unknown");
+  finish(found, outcome.items, outcome.first_producer_id, outcome.producer_ids);
 }
 
 // A snapshot may hold the effect of a request that was sent, but not its outcome; sent again, it would be

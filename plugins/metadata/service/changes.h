@@ -2,7 +2,7 @@
 // that was asked sends the change to the leader of __meta, at most one hop, and waits until it applies the
 // command itself; so what completed is visible here. Attempts are repeated until the deadline. That is safe:
 // an attempt after the first is always proposed, and the first one in the log that carries the request's
-// number is the one that counts. Home shard only.
+// number is the one that counts, for the catalog too (AppliedRequests). Home shard only.
 #pragma once
 
 #include <chronik/metadata.h>

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "wire/convert.h"
 
 namespace chronik::metadata {
@@ -71,6 +73,33 @@ wire::Record message_of(const std::string& space, const Record& record) {
   return out;
 }
 
+void put_applied(const AppliedRequests& applied, wire::SnapshotHead* head) {
+  for (const auto& [node, sessions] : applied.by_node()) {
+    for (const AppliedRequests::Session& session : sessions) {
+      wire::AppliedSession* out = head->add_applied();
+      out->set_node(node);
+      out->set_session(session.id);
+      out->set_forgotten(session.forgotten);
+      uint64_t last = session.forgotten;
+      for (const uint64_t number : session.numbers) out->add_steps(number - std::exchange(last, number));
+    }
+  }
+}
+
+Status restore_applied(const wire::SnapshotHead& head, Catalog* catalog) {
+  for (const wire::AppliedSession& from : head.applied()) {
+    AppliedRequests::Session session{from.session(), from.forgotten(), {}};
+    uint64_t number = from.forgotten();
+    for (const uint64_t step : from.steps()) {
+      if (step == 0 || step > UINT64_MAX - number)
+        return fail(Code::kCorrupt, "the snapshot holds a request twice");
+      session.numbers.insert(session.numbers.end(), number += step);
+    }
+    CHRONIK_CHECK(catalog->restore(from.node(), std::move(session)));
+  }
+  return {};
+}
+
 }  // namespace
 
 Status save_snapshot(const Catalog& catalog, const std::function<bool(std::string_view)>& write) {
@@ -86,6 +115,7 @@ Status save_snapshot(const Catalog& catalog, const std::function<bool(std::strin
   head.set_digest(catalog.digest());
   const Records& records = catalog.records();
   head.set_records(records.size());
+  put_applied(catalog.applied(), &head);
 
   std::string out(kMagic);
   put_u32(records.size() > 0 ? kFormat : kFormatOfBefore, &out);
@@ -132,6 +162,7 @@ Result<Catalog> load_snapshot(std::string_view bytes) {
     scalars.deleted.push_back(id);
   }
   catalog.restore(std::move(scalars));
+  CHRONIK_CHECK(restore_applied(head, &catalog));
   for (uint64_t i = 0; i < head.nodes(); ++i) {
     CHRONIK_TRY(const wire::Node message, reader.message<wire::Node>());
     CHRONIK_TRY(Node node, convert::from_wire(message));

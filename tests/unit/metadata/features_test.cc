@@ -401,6 +401,29 @@ TEST(RecordsInTheCatalog, ManyInAnyOrder) {
   EXPECT_EQ(catalog.records().spaces().size(), 1u);  // that of the levels
 }
 
+// Node 3 does not see that its change was applied, and asks again. Meanwhile node 2 changes the same.
+TEST_F(Levelled, AChangeThatComesAgainDoesNotUndoWhatCameBetween) {
+  settle();
+  cut_off_ = {3};
+  const auto first = change(3, {put("a", "1")});
+  advance(5ms);
+  ASSERT_EQ(all(1), "a=1 ");
+  EXPECT_FALSE(first->done);
+  const auto second = change(2, {put("a", "2")});
+  advance(5ms);
+  EXPECT_EQ(second->code(), CHR_OK);
+  const uint64_t proposals = node(1).consensus.proposals();
+  advance(2s);
+  ASSERT_GT(node(1).consensus.proposals(), proposals) << "it was not asked again";
+  EXPECT_EQ(all(1), "a=2 ");
+  const uint64_t seen = node(3).consensus.group("__meta").log.back().header.index;
+  for (const auto& entry : node(1).consensus.group("__meta").log)
+    if (entry.header.index > seen) node(3).consensus.receive("__meta", entry.header, *entry.payload);
+  advance(5ms);
+  EXPECT_EQ(first->code(), CHR_OK) << first->message();
+  for (const int32_t id : {1, 2, 3}) EXPECT_EQ(all(id), "a=2 ") << id;
+}
+
 // Before levels are finalized, snapshots and digests are those that builds of before make of the same state.
 TEST(RecordsInTheCatalog, NothingOfThemIsThereBefore) {
   Catalog catalog;
