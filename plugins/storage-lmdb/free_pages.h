@@ -18,9 +18,15 @@ class FreePages {
   static Result<FreePages> read(ReadTransactions& transactions, size_t most_pages = 128 << 10);
   // How many pages values find that take so many in a row.
   uint64_t in_rows_of(uint64_t pages) const;
+  // Those that were read, in the order in which LMDB takes single ones.
+  const std::vector<uint64_t>& in_order() const { return in_order_; }
+  // How many of these became free before this transaction.
+  uint64_t freed_before(uint64_t transaction) const;
 
  private:
-  std::vector<uint64_t> rows_;  // their lengths
+  std::vector<uint64_t> in_order_;
+  std::vector<std::pair<uint64_t, uint64_t>> freed_;  // by which transaction, and how many are in order then
+  std::vector<uint64_t> rows_;                        // their lengths
   uint64_t unread_ = 0;
 };
 

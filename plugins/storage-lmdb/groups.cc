@@ -61,6 +61,14 @@ std::map<uint64_t, std::string> GroupTable::durable() const {
   return groups;
 }
 
+std::vector<uint64_t> GroupTable::ids() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<uint64_t> ids;
+  for (const auto& [id, group] : groups_)
+    if (group.durable && !damaged_.contains(id)) ids.push_back(id);
+  return ids;
+}
+
 size_t GroupTable::count() const {
   const std::lock_guard lock(mutex_);
   return count_;

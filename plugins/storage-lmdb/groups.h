@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 namespace chronik::storage_lmdb {
 
@@ -55,6 +56,9 @@ class GroupTable {
   const std::string* damage(uint64_t id) const;
   // [any] Names and ids of the groups that exist durably, by id.
   std::map<uint64_t, std::string> durable() const;
+
+  // [any] All that may have entries in the file, but for those that were set aside.
+  std::vector<uint64_t> ids() const;
 
   // [any] How many they are.
   size_t count() const;

@@ -91,4 +91,9 @@ Generations::Pressure Generations::pressure(uint64_t now_ns) {
   return pressure;
 }
 
+uint64_t Generations::oldest() {
+  const std::lock_guard lock(mutex_);
+  return generations_.empty() ? UINT64_MAX : mdb_txn_id(generations_.front()->txn);
+}
+
 }  // namespace chronik::storage_lmdb

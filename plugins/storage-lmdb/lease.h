@@ -88,6 +88,8 @@ class Generations {
     uint64_t waiting_bytes = 0;  // freed, but not to be used before the oldest lease ends
   };
   Pressure pressure(uint64_t now_ns);
+  // What was freed by this transaction and later ones is kept by a lease; UINT64_MAX: nothing is.
+  uint64_t oldest();
   uint64_t max_lease_ns() const { return options_.max_lease_ns; }
   ReadTransactions& transactions() { return transactions_; }
 

@@ -128,9 +128,11 @@ Store::Verdicts Store::commit(const Batch& batch) {
     const std::lock_guard lock(mutex_);
     if (failed_) return Verdicts(batch.size(), {CHR_E_IO, refuse_all_->message});
   }
-  make_rows(batch);
+  const Supply::Rows rows = rows_of(batch);
+  make_rows(rows);
   Growth growth = allowed(batch);
   if (growth < asked(batch) && remove_for_now()) growth = allowed(batch);
+  if (growth == Growth::kData && are_wanting(rows) && make_rows_by_moving(rows)) could_ripen();
   Verdicts verdicts(batch.size());
   Status status = attempt(batch, growth, verdicts);
   const auto needs_space = [&] {
@@ -141,6 +143,11 @@ Store::Verdicts Store::commit(const Batch& batch) {
     status = ripen_freed_pages();
     if (status) status = attempt(batch, growth, verdicts);
   }
+  if (needs_space() && growth == Growth::kData && make_rows_by_moving(rows)) {
+    status = ripen_freed_pages();
+    if (status) status = attempt(batch, growth, verdicts);
+  }
+  if (status && growth == Growth::kData) found_rows(rows);
   while (needs_space()) {
     space_->disk_is_full();
     growth = growth == Growth::kData ? Growth::kControl : Growth::kNone;

@@ -4,6 +4,7 @@
 // and extends the file.
 #pragma once
 
+#include "movable.h"
 #include "reader.h"
 #include "space.h"
 #include "transaction.h"
@@ -48,7 +49,7 @@ class Store {
   };
   using Verdicts = std::vector<Verdict>;
   struct Metrics {
-    uint64_t commits, commit_seconds, written, overdue, waiting, groups, used, gone, file;
+    uint64_t commits, commit_seconds, written, moved, overdue, waiting, groups, used, gone, file;
   };
 
   Status open();
@@ -76,6 +77,7 @@ class Store {
   };
   Status attempt_once(const Batch& batch, Growth allowed, Verdicts& verdicts, Spoiler* spoiler);
   Status ripen_freed_pages();
+  bool could_ripen();
   void after_commit(const Batch& batch, const Transaction::Effect& effect, uint64_t started_ns);
   void complete(const Batch& batch, const Verdicts& verdicts);
   // Writes that would come below what is still to be purged wait in the queue until that is done.
@@ -92,10 +94,23 @@ class Store {
   // Of which groups what is gone is to be removed, where any is.
   const std::set<uint64_t>& to_purge_now() const;
   // Pages in rows for what a batch brings, from what is gone, where the free ones do not suffice.
-  void make_rows(const Batch& batch);
+  void make_rows(const Supply::Rows& rows);
+  Supply::Rows rows_of(const Batch& batch) const;
   // Removes some of what is gone, for the next transaction to use; false: there is none, or it cannot be.
   bool remove_for_now();
   void look_at_free_pages();
+  // Moves some of what lies between free pages, so that there are rows for a batch that finds none although
+  // there is room. False: nothing was moved.
+  bool make_rows_by_moving(const Supply::Rows& rows);
+  // Whether such rows were looked for in vain lately, and are not known to be there.
+  bool are_wanting(const Supply::Rows& rows) const {
+    return rows.longest >= scattered_.shortest && !supply_->has(rows);
+  }
+  bool may_move(const Supply::Rows& rows);
+  Result<Moves> find_moves(const Supply::Rows& rows);
+  Status move(const Moves& moves);
+  // The batch was written after all.
+  void found_rows(const Supply::Rows& rows);
   // Work between drains; false: there is none.
   bool maintain();
   // Of such a slice what is needed.
@@ -142,6 +157,14 @@ class Store {
   bool purge_is_refused_ = false;  // there is no space even for that
   uint64_t refused_ns_ = 0;        // when data was refused last, and how much
   uint64_t refused_bytes_ = 0;
+  struct {
+    uint64_t shortest = UINT64_MAX;  // row that was looked for in vain; such are made before they are needed
+    Supply::Rows wanted;             // by the last batch that did not find them
+    bool goes_on = false;            // there may be more to move for that one
+    uint64_t slices = 0;             // moved for such batches since one of them was written
+    uint64_t moved_ns = 0;           // when that was
+    uint64_t spoken_for = 1;         // times the free pages that are thought to be taken first
+  } scattered_;
 
   std::mutex mutex_;  // all below
   WriteQueue queue_;

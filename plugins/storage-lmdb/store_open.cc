@@ -37,6 +37,9 @@ void Store::define_metrics() {
       host_.counter("chronik_storage_commits_total", "Transactions committed, each with one sync."),
       host_.histogram("chronik_storage_commit_seconds", "Time of a commit, sync included."),
       host_.counter("chronik_storage_written_bytes_total", "Bytes of entries and keys written."),
+      host_.counter(
+          "chronik_storage_moved_bytes_total",
+          "Written again elsewhere, as it lay between free pages that large entries need in a row."),
       host_.gauge("chronik_storage_overdue_leases", "Leases on pages that are held past their age."),
       host_.gauge("chronik_storage_waiting_bytes",
                   "Freed bytes that cannot be used again before a lease ends."),

@@ -105,6 +105,7 @@ bool Store::maintain() {
     if (failed_) return false;
   }
   if (wants_purge_ && can_purge()) return purge_alone();  // where it fails, the next drain tries again
+  if (scattered_.goes_on && make_rows_by_moving(scattered_.wanted)) return true;
   if (!space_->wants_more()) return false;
   space_->extend();
   return true;
@@ -157,7 +158,7 @@ Status Store::purge_beside_writes(Transaction& transaction, uint64_t* spoiler) {
   return wants_purge_ ? purge_in(transaction, kPurgeBesideWrites, spoiler) : Status{};
 }
 
-void Store::make_rows(const Batch& batch) {
+Supply::Rows Store::rows_of(const Batch& batch) const {
   Supply::Rows rows;
   for (const OwnedWrite& write : batch)
     for (const chr_storage_step& step : write.steps()) {
@@ -165,6 +166,10 @@ void Store::make_rows(const Batch& batch) {
       for (const chr_entry& entry : std::span(step.entries, step.n))
         rows.add(sizeof(RecordHead) + entry.payload.n, env_->page_size());
     }
+  return rows;
+}
+
+void Store::make_rows(const Supply::Rows& rows) {
   supply_->expect(rows);
   if (supply_->has(rows) || commits_since_rows_ < kMakeRowsEvery || !can_purge()) return;
   look_at_free_pages();
@@ -174,8 +179,9 @@ void Store::make_rows(const Batch& batch) {
   remove_for_now();
 }
 
-bool Store::remove_for_now() {
-  if (!can_purge() || !purge_alone()) return false;
+bool Store::remove_for_now() { return can_purge() && purge_alone() && could_ripen(); }
+
+bool Store::could_ripen() {
   const Status status = ripen_freed_pages();
   if (!status && status.error().code != Code::kNoSpace) fail_store(status.error());
   return status.has_value();

@@ -1,6 +1,7 @@
 #include "transaction.h"
 
 #include "log_ends.h"
+#include "page.h"
 
 namespace chronik::storage_lmdb {
 namespace {
@@ -37,43 +38,6 @@ class Cursor {
 
 bool same_group(MDB_val key, uint64_t group) { return LogKey::load(key.mv_data) == group; }
 const uint8_t* key_index(MDB_val key) { return static_cast<const uint8_t*>(key.mv_data) + 8; }
-
-// What LMDB has at the beginning of a page. A large record lies in pages of its own, right behind the header
-// of the first; small ones share a page.
-struct PageHeader {
-  uint64_t number;
-  uint16_t pad;
-  uint16_t flags;
-  uint32_t pages;
-
-  static const uint8_t* of(MDB_val value) {
-    return static_cast<const uint8_t*>(value.mv_data) - sizeof(PageHeader);
-  }
-  static PageHeader load(const uint8_t* at) {
-    PageHeader header;
-    std::memcpy(&header, at, sizeof header);
-    return header;
-  }
-};
-static_assert(sizeof(PageHeader) == 16);
-
-// LMDB believes the header how many pages become free with the record: a damaged one would free those of
-// others.
-bool own_pages_are_whole(MDB_val value, uint64_t page_size) {
-  constexpr uint16_t kOwnPages = 0x04;
-  const uint8_t* at = PageHeader::of(value);
-  if (own_pages(value.mv_size, page_size) == 0 || reinterpret_cast<uintptr_t>(at) % page_size != 0)
-    return true;  // or not written yet
-  if (!is_readable(at, sizeof(PageHeader))) return false;
-  const PageHeader header = PageHeader::load(at);
-  return (header.flags & kOwnPages) != 0 && header.pages == own_pages(value.mv_size, page_size);
-}
-
-// Where the pages of a record end in the file, 0: it shares one. The record was put just now.
-uint64_t end_of_own_pages(MDB_val value, uint64_t page_size) {
-  const uint64_t pages = own_pages(value.mv_size, page_size);
-  return pages == 0 ? 0 : (PageHeader::load(PageHeader::of(value)).number + pages) * page_size;
-}
 
 }  // namespace
 
@@ -189,7 +153,7 @@ Status Transaction::append_one(Group& group, const chr_entry& entry) {
   MDB_val key = id.val();
   MDB_val value{sizeof head + n, nullptr};
   CHRONIK_CHECK(check(mdb_put(txn_, env_.lane(group.id), &key, &value, MDB_RESERVE), "append an entry"));
-  if (end_of_own_pages(value, env_.page_size()) > row_end_)
+  if (end_of_own_pages(value, env_.page_size()) * env_.page_size() > row_end_)
     return fail(Code::kNoSpace, "no free pages in a row for an entry of " + std::to_string(n) + " bytes");
   auto* to = static_cast<uint8_t*>(value.mv_data);
   head.payload_crc = copy_with_crc(to + sizeof head, entry.payload.p, n);
@@ -301,6 +265,27 @@ Result<bool> Transaction::purge_group(uint64_t id, uint64_t warm_below, Budget& 
   if (budget.is_spent()) return false;
   if (all) working_.at(id).purged = true;
   return true;
+}
+
+Result<PageRow> Transaction::move(const Movable& what) {
+  if (what.group != 0 && checkout(what.group) == nullptr)
+    return fail(Code::kCorrupt, "an entry of a group that is not there");
+  MDB_val key{what.key.size(), const_cast<char*>(what.key.data())};
+  MDB_val from{};
+  CHRONIK_CHECK(check(mdb_get(txn_, what.database, &key, &from), "find what is to be moved"));
+  const uint64_t own = own_pages(from.mv_size, env_.page_size());
+  if (!own_pages_are_whole(from, env_.page_size()))
+    return fail(Code::kCorrupt, "the pages of what is to be moved are damaged on disk");
+  std::string shared;  // what shares a page is copied with it
+  if (own == 0) {
+    shared.assign(static_cast<const char*>(from.mv_data), from.mv_size);
+    from.mv_data = shared.data();
+  }
+  MDB_val to{from.mv_size, nullptr};
+  CHRONIK_CHECK(check(mdb_put(txn_, what.database, &key, &to, MDB_RESERVE), "move an entry"));
+  if (to.mv_data != from.mv_data) std::memcpy(to.mv_data, from.mv_data, from.mv_size);  // moved before
+  effect_.freed += from.mv_size + env_.page_size();
+  return PageRow{end_of_own_pages(to, env_.page_size()) - own, own};
 }
 
 Status Transaction::touch() {

@@ -4,6 +4,7 @@
 
 #include "env.h"
 #include "groups.h"
+#include "movable.h"
 #include "record.h"
 #include "slice.h"
 #include "space.h"
@@ -43,6 +44,9 @@ class Transaction {
   // Removes a slice of the groups that have something to remove, as far as it is in memory. Groups of which
   // more must be read first leave `warm`. `turn`: the group that was the last one to have a turn.
   Status purge(const Slice& slice, WarmBelow& warm, uint64_t& turn);
+  // Writes what stands there again as it is: it comes to other pages, as does the shared page that has its
+  // key. Where it has pages of its own, the first of them and how many.
+  Result<PageRow> move(const Movable& what);
   // Changes something that does not matter, so that the commit is one.
   Status touch();
   // Durable when it returns OK, and visible; space knows how many pages are live then.

@@ -133,21 +133,22 @@ TEST_F(LmdbStore, ReadsNeighboursInWithOneCallOfTheSystem) {
   EXPECT_LE(advices, 4) << "of 64 entries that lie side by side";
 }
 
-// A store whose free pages lie scattered: each freed entry of one group between two that another one keeps.
+// A store whose free pages lie scattered: each freed entry of one group between two that another one keeps,
+// which are too large to be moved.
 class FragmentedStore : public LmdbStore {
  protected:
   static constexpr uint64_t kMaxSize = 6 << 20;
   static constexpr uint64_t kLimit = kMaxSize + (1 << 20);  // with the slack
-  static constexpr uint64_t kShort = 30'000;
+  static constexpr uint64_t kShort = 160'000;
   static constexpr uint64_t kLong = 300'000;  // as many pages in a row as no two freed entries have
 
   // In turn, until there is no room.
-  void fill(Store& store) {
+  void fill(Store& store, uint64_t bytes = kShort) {
     chr_status status = CHR_OK;
-    for (int i = 0; i < 1000 && status == CHR_OK; ++i) {
+    for (int i = 0; i < 2000 && status == CHR_OK; ++i) {
       const bool first = i % 2 == 0;
       status = store.write(TestWrite{store.group(first ? "goes" : "stays"), {}}.append(
-          {(first ? goes_ : stays_).next(kShort)}));
+          {(first ? goes_ : stays_).next(bytes)}));
     }
     ASSERT_EQ(status, CHR_E_NO_SPACE);
   }
@@ -186,6 +187,39 @@ TEST_F(FragmentedStore, RefusesWhatFindsNoPagesInARowUntilSomethingIsRemoved) {
   EXPECT_EQ(store.host().health("space"), CHR_HEALTH_READY);
   for (int i = 0; i < 8; ++i) EXPECT_EQ(write_long(store), CHR_OK);
   EXPECT_LE(std::filesystem::file_size(file()), kLimit);
+}
+
+// What is moved is an ordinary write: a power loss at any moment of it leaves all that was there.
+TEST_F(FragmentedStore, LosesNothingWithThePowerWhileItMovesWhatIsInTheWay) {
+  Subject::get().settings.push_back({"max_size", kMaxSize});
+  std::optional<FileRecorder> recorder;
+  Trace trace;
+  std::vector<size_t> taken;  // where in the trace each long entry was acknowledged
+  std::string stays;
+  {
+    Store store(disk_);
+    fill(store, 3000);
+    ASSERT_EQ(store.write(TestWrite{store.group("goes"), {}}.trim(UINT64_MAX)), CHR_OK);
+    stays = store.content(store.group("stays"), {}).digest();
+    recorder.emplace(disk_.directory(), false);
+    while (write_long(store) == CHR_OK) taken.push_back(recorder->trace().events().size());
+    trace = recorder->trace();
+    recorder.reset();
+    EXPECT_GT(store.host().metric("chronik_storage_moved_bytes_total"), 500'000);
+  }
+  ASSERT_GE(taken.size(), 4u);
+  std::mt19937_64 random(1);
+  for (const size_t end : trace.boundaries()) {
+    for (const Survivors survivors : {Survivors::kNone, Survivors::kAll, Survivors::kSomeSectors}) {
+      Disk image(trace.image(end, survivors, random));
+      Store store(image);
+      ASSERT_EQ(store.failure(), "");
+      EXPECT_EQ(store.content(store.group("stays"), {}).digest(), stays) << "before event " << end;
+      const auto least = static_cast<uint64_t>(
+          std::ranges::count_if(taken, [end](size_t acknowledged) { return acknowledged <= end; }));
+      EXPECT_GE(store.bounds(store.group("long")).entries, least) << "before event " << end;
+    }
+  }
 }
 
 TEST_F(FragmentedStore, RemovesFromAFileThatIsLargerThanItMayBe) {
