@@ -7,6 +7,7 @@ import subprocess
 
 import admin
 import load
+from raw_produce import batch, produce, pump
 from suite import Suite
 
 PARTITIONS = 8
@@ -26,10 +27,42 @@ class Run(Suite):
                             help="each node on a file system of its own that is full, in place of max_size; only root may mount it")
 
     def run(self):
+        self.large_after_small()
         self.fill_and_come_back(self.arguments.file_system)
         if self.bounded and not self.arguments.file_system and os.geteuid() == 0:
             self.say("the same on file systems that are full")
             self.fill_and_come_back(True)
+
+    def large_after_small(self):
+        """What retention leaves of small batches lies between free pages, where large ones find none in a row."""
+        self.say("large batches after small ones")
+        size = 96 << 20
+        with self.cluster(tables={"storage": f'max_size = "{size >> 20}MiB"\n' + STORE}) as cluster:
+            cluster.start()
+            self.wait_for_links(cluster)
+            self.create(cluster.bootstrap, "mixed", PARTITIONS, "replicas=3", "min.insync.replicas=2",
+                        f"retention.bytes={size * 2 // 5 // PARTITIONS}")
+            self.wait_until(lambda: self.in_sync(cluster, "mixed"), "all replicas are in sync", 60, pause=0.2)
+            for turn in range(2):
+                self.take(cluster, batch(os.urandom(3000)), 2 * size // 4096, at_once=200)
+                refused = self.take(cluster, batch(os.urandom(1_000_000)), 8 * PARTITIONS, at_once=1)
+                self.say(f"turn {turn}: all batches of 1 MB were taken; refused meanwhile: {refused}")
+            moved = [int(node.metric("chronik_storage_moved_bytes_total")) for node in cluster.nodes]
+            self.expect(any(moved), f"bytes that were moved: {moved}")
+
+    def take(self, cluster, payload, count, at_once):
+        """Sends it until so many are taken; how many are refused meanwhile."""
+        errors = collections.Counter()
+
+        def all_are_taken():
+            led = collections.defaultdict(dict)
+            for index in range(PARTITIONS):
+                led[cluster.leaders()[f"mixed/{index}"]][index] = payload
+            for node, batches in led.items():
+                errors.update(pump(cluster.node(node).kafka_port, [produce("mixed", batches)], at_once))
+            return errors[0] >= count
+        self.wait_until(all_are_taken, f"{count} batches of {len(payload)} bytes are taken", 120, pause=0.05)
+        return errors.total() - errors[0]
 
     def fill_and_come_back(self, on_file_systems):
         rounds = 2 if self.bounded else self.arguments.rounds

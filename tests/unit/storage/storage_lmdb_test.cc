@@ -210,7 +210,7 @@ TEST_F(FragmentedStore, LosesNothingWithThePowerWhileItMovesWhatIsInTheWay) {
   ASSERT_GE(taken.size(), 4u);
   std::mt19937_64 random(1);
   for (const size_t end : trace.boundaries()) {
-    for (const Survivors survivors : {Survivors::kNone, Survivors::kAll, Survivors::kSomeSectors}) {
+    for (const Survivors survivors : {Survivors::kNone, Survivors::kSomeSectors}) {
       Disk image(trace.image(end, survivors, random));
       Store store(image);
       ASSERT_EQ(store.failure(), "");
