@@ -291,8 +291,10 @@ void Partition::look_at_replicas() {
 // Other nodes take it that all replicas of a partition are in sync, but of those that they are told of.
 void Partition::tell_in_sync(const std::vector<int32_t>& in_sync) {
   const std::shared_ptr<const Members> members = this->members();
-  const size_t all = members->target.empty() ? members->replicas.size() : members->all().size();
-  const std::vector<int32_t> few = in_sync.size() < all ? in_sync : std::vector<int32_t>();
+  const auto is_in_sync = [&](int32_t node) { return std::ranges::find(in_sync, node) != in_sync.end(); };
+  const bool all =
+      std::ranges::all_of(members->target.empty() ? members->replicas : members->all(), is_in_sync);
+  const std::vector<int32_t> few = all ? std::vector<int32_t>() : in_sync;
   if (few == told_in_sync_ && (few.empty() || term_ == told_in_sync_term_)) return;
   told_in_sync_ = few;
   told_in_sync_term_ = term_;

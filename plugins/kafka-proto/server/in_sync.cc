@@ -105,10 +105,6 @@ void InSync::send(int32_t to, int32_t leader, int64_t number, const Told& what) 
 // ---- what others lead ----
 
 struct InSync::Received {
-  struct Item {
-    Key key;
-    Report report;
-  };
   std::vector<Item> items;
   int32_t leader = -1;
   int64_t stamp = 0;
@@ -118,7 +114,7 @@ struct InSync::Received {
 bool InSync::read(Reader& in, Received* out) {
   constexpr size_t kSmallest = 28;
   if (!in.array("items", false, false, kSmallest, out->items) || out->items.size() > kMostItems) return false;
-  for (Received::Item& item : out->items) {
+  for (Item& item : out->items) {
     item.key.topic = in.uuid("topic");
     item.key.partition = in.int32("partition");
     item.report.epoch = in.int32("epoch");
@@ -155,20 +151,28 @@ bool InSync::received(int32_t from, Bytes frame, int64_t number, Reader& in) {
 
 // False: it is known, or what is known is newer.
 bool InSync::take(int64_t number, Received* received) {
+  const auto known = told_.find(received->leader);
+  if (known != told_.end() && received->stamp < known->second.stamp) return false;
+  Told now{received->stamp, std::move(received->linked), {}};
+  if (number == kAll) put(std::move(received->items), &now.reports);  // long, so nobody waits for it
   const std::unique_lock lock(mutex_);
   Told& told = told_[received->leader];
-  if (received->stamp < told.stamp) return false;
-  told.stamp = received->stamp;
-  told.linked = std::move(received->linked);
-  if (number == kAll) told.reports.clear();
-  for (Received::Item& item : received->items) {
-    if (item.report.nodes.empty())
-      told.reports.erase(item.key);
-    else
-      told.reports[item.key] = std::move(item.report);
+  if (number != kAll) {
+    now.reports.swap(told.reports);
+    put(std::move(received->items), &now.reports);
   }
+  std::swap(told, now);
   any_.store(true, std::memory_order_relaxed);
   return true;
+}
+
+void InSync::put(std::vector<Item> items, std::map<Key, Report>* reports) {
+  for (Item& item : items) {
+    if (item.report.nodes.empty())
+      reports->erase(item.key);
+    else
+      (*reports)[item.key] = std::move(item.report);
+  }
 }
 
 // What a node said of its partitions counts until it says something else, or their epochs are over: others

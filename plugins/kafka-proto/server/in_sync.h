@@ -58,6 +58,10 @@ class InSync {
     std::vector<int32_t> linked;  // with the leader
     std::map<Key, Report> reports;
   };
+  struct Item {
+    Key key;
+    Report report;
+  };
   struct Received;
 
   void tell_changes();
@@ -69,6 +73,7 @@ class InSync {
   Told own_words(std::map<Key, Report> reports);
   static bool read(Reader& in, Received* out);
   bool take(int64_t number, Received* received);
+  static void put(std::vector<Item> items, std::map<Key, Report>* reports);
 
   static constexpr uint64_t kSoonNs = 100'000'000;
   static constexpr uint64_t kAgainNs = 10'000'000'000;

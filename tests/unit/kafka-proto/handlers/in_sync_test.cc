@@ -127,6 +127,18 @@ TEST_F(InSyncTest, ALeaderTellsWhoIsBehind) {
   EXPECT_EQ(nodes_in(told[0]), std::string(4, '\0')) << "all are";
 }
 
+// What the log says of members and what the catalog says of replicas may differ for a moment.
+TEST_F(InSyncTest, AMemberThatIsNoReplicaStandsForNone) {
+  add("t");
+  auto& group = const_cast<FakeConsensus::Group&>(broker.consensus.group(broker.group("t")));
+  group.voters = {1, 2, 4};
+  broker.set_link(4, true);
+  look_again();
+  const std::vector<std::string> told = frames_to(2);
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(nodes_in(told[0])[3], 3) << "nodes 1, 2 and 4, and not node 3";
+}
+
 TEST_F(InSyncTest, WhoLeadsNoMoreTakesItBack) {
   add("t");
   broker.set_link(3, false);
