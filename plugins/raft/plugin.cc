@@ -6,6 +6,7 @@
 
 #include <chronik/draft/groups.h>
 #include <chronik/draft/learners.h>
+#include <chronik/draft/throttle.h>
 #include <chronik/config_json.hpp>
 #include <chronik/plugin.hpp>
 
@@ -99,6 +100,10 @@ class RaftPlugin final : public Plugin {
 
   // ---- chr_learners_v1 ----
   chr_status set_learners(chr_str name, const int32_t* nodes, uint32_t n, chr_error* error);
+  // ---- chr_throttle_v1 ----
+  void limit(int32_t bucket, int64_t bytes_per_second) {
+    services_.throttle.limit(bucket, bytes_per_second, services_.host.now_ns());
+  }
 
   // ---- chr_channel_v1 ----
   void frame(int32_t from, chr_slice bytes);
@@ -161,6 +166,8 @@ constexpr chr_consensus_v1 kConsensus = {
 constexpr chr_groups_v1 kGroups = {sizeof(chr_groups_v1), 1, thunk<&RaftPlugin::list_groups>};
 
 constexpr chr_learners_v1 kLearners = {sizeof(chr_learners_v1), 1, thunk<&RaftPlugin::set_learners>};
+constexpr chr_throttle_v1 kThrottle = {sizeof(chr_throttle_v1), 1, thunk<&RaftPlugin::limit>,
+                                       GroupThunk<&Group::throttle>::call};
 
 constexpr chr_channel_v1 kChannel = {sizeof(chr_channel_v1), 1, thunk<&RaftPlugin::frame>,
                                      thunk<&RaftPlugin::link>};
@@ -170,6 +177,7 @@ const void* RaftPlugin::service(std::string_view id, void** instance) {
   if (id == CHR_CONSENSUS_ID) return &kConsensus;
   if (id == CHR_GROUPS_ID) return &kGroups;
   if (id == CHR_LEARNERS_ID) return &kLearners;
+  if (id == CHR_THROTTLE_ID) return &kThrottle;
   return nullptr;
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <utility>
 
 namespace chronik::raft {
 
@@ -96,10 +97,13 @@ struct PeerProgress {
   SnapshotSend snapshot;
   Inflights inflights;
   uint64_t allowance = UINT64_MAX;  // bytes of entries that may be sent for now
+  bool limited = false;             // by a throttle: snapshots, too, and no message is larger than it must be
   bool held = false;                // more would be, were it allowed
   uint64_t asked = 0;               // bytes of the probe, or of the read for it, that is under way
   bool questioned = false;          // an empty append is on its way: whatever comes back may be its answer
   uint64_t answered = 0;            // bytes of entries that it has said to have, since this was last taken
+  int64_t spent = 0;                // bytes that were sent, or are being read to be, likewise
+  uint64_t reserved = 0;            // of that, what is being read
   Nanos waited_since = 0;           // for match to move; 0: no entries went out since it did
 
   // Bytes of entries that were sent, or are being read to be, and not answered. Whoever lets as much as
@@ -113,6 +117,10 @@ struct PeerProgress {
     allowance -= std::min(allowance, bytes);
     if (waited_since == 0 && bytes != 0) waited_since = now;
   }
+  // Bytes are read to be sent; where they are there, or there are none, less or more may be sent than that.
+  void reserve(uint64_t bytes) { spent += static_cast<int64_t>(reserved = bytes); }
+  void reserved_arrived() { spent -= static_cast<int64_t>(std::exchange(reserved, 0)); }
+  void sends(uint64_t bytes) { spent += static_cast<int64_t>(bytes); }
 
   // There is nothing to ask it for. A learner is asked until a round was short enough, also where nothing
   // comes in.

@@ -57,9 +57,15 @@ class Raft {
 
   // How many bytes of entries may go to the peer for now, so that all groups together do not fill the way
   // there; what is held back for that reason says PeerProgress::held.
-  void allow(NodeId peer, uint64_t bytes);
+  // limited: by a throttle, which holds up snapshots, too.
+  void allow(NodeId peer, uint64_t bytes, bool limited);
+  // Whether commits may have to wait for this voter, as there is no majority without it that keeps up.
+  bool is_needed(Nanos now, NodeId peer) const;
   // Bytes of entries that the peer has said to have, since this was last asked.
   uint64_t take_answered(NodeId peer);
+  // Bytes of entries and snapshots that were sent to the peer, or are read to be, since this was last asked;
+  // negative: less were sent than was said.
+  int64_t take_spent(NodeId peer);
   // There was no room for an append to the peer, of this term, whose entries come after `before`: it goes
   // again.
   void append_dropped(NodeId peer, Term of, Index before);

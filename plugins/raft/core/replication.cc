@@ -96,13 +96,16 @@ bool Raft::send_append(PeerProgress* to) {
   }
   std::vector<Entry> entries;
   if (entries_wanted) {
-    log_.slice(to->next, last, config_.max_append_bytes, config_.max_append_entries, &entries);
+    const uint64_t most = to->limited ? std::clamp<uint64_t>(to->allowance, 1, config_.max_append_bytes)
+                                      : config_.max_append_bytes;
+    log_.slice(to->next, last, most, config_.max_append_entries, &entries);
     if (entries.empty()) {
       to->reading = true;
-      to->asked = config_.max_append_bytes;
+      to->asked = most;
       to->use(now_, to->asked);
-      reads_.push_back({to->id, term(), to->next, std::min(log_.first_in_memory(to->next), last + 1),
-                        config_.max_append_bytes, config_.max_append_entries});
+      to->reserve(to->asked);
+      reads_.push_back({to->id, term(), to->next, std::min(log_.first_in_memory(to->next), last + 1), most,
+                        config_.max_append_entries});
       return false;
     }
   }
@@ -160,6 +163,7 @@ void Raft::send_entries(PeerProgress* to, std::vector<Entry> entries) {
   uint64_t bytes = 0;
   for (const Entry& entry : message.entries) bytes += entry.header.bytes;
   to->use(now_, bytes);
+  to->sends(bytes);
   if (message.entries.empty()) to->questioned = true;
   if (to->state == ProgressState::kProbe) {
     to->waiting = true;
@@ -177,6 +181,7 @@ void Raft::entries_read(const ReadRequest& request, std::vector<Entry> entries) 
   if (to == nullptr || !to->reading) return;
   to->reading = false;
   to->asked = 0;
+  to->reserved_arrived();
   if (to->next != request.from || to->state == ProgressState::kSnapshot || !log_.term(to->next - 1)) return;
   if (entries.empty()) {
     to->probe();
@@ -184,23 +189,6 @@ void Raft::entries_read(const ReadRequest& request, std::vector<Entry> entries) 
     return;
   }
   send_entries(to, std::move(entries));
-}
-
-void Raft::allow(NodeId id, uint64_t bytes) {
-  if (PeerProgress* to = peer(id)) to->allowance = bytes;
-}
-
-uint64_t Raft::take_answered(NodeId id) {
-  PeerProgress* const from = peer(id);
-  return from == nullptr ? 0 : std::exchange(from->answered, 0);
-}
-
-void Raft::append_dropped(NodeId id, Term of, Index before) {
-  PeerProgress* to = role_ == Role::kLeader && of == term() ? peer(id) : nullptr;
-  if (to == nullptr || to->state != ProgressState::kReplicate || to->next <= before + 1) return;
-  to->next = std::max(before, to->match) + 1;
-  to->inflights.cut(before);
-  to->sent_commit = std::min(to->sent_commit, before);
 }
 
 void Raft::send_heartbeats() {

@@ -95,6 +95,11 @@ void Raft::send_snapshot(PeerProgress* to) {
   if (sending.info != nullptr && !log_.term(sending.info->base)) to->begin_snapshot(now_);
   if (sending.info != nullptr && (sending.ask || sending.piece >= sending.info->pieces))
     return send_part(to, Payload());
+  if (sending.info != nullptr && to->limited) {
+    to->held = to->allowance == 0;
+    if (to->held) return;
+    to->reserve(sending.info->bytes / std::max(sending.info->pieces, 1u));
+  }
   sending.reading = true;
   snapshot_reads_.push_back({to->id, term(), sending.info, sending.piece});
 }
@@ -105,6 +110,7 @@ void Raft::send_part(PeerProgress* to, Payload piece) {
   if (piece.size() > 0) sending.piece_context = sending.context;
   sending.waiting = true;
   sending.sent = now_;
+  to->sends(piece.size());
   Message message;
   message.type = MessageType::kSnapshot;
   message.to = to->id;
@@ -124,6 +130,7 @@ void Raft::snapshot_read(Nanos now, const SnapshotRequest& request, std::shared_
   if (to == nullptr || to->state != ProgressState::kSnapshot || !to->snapshot.reading) return;
   SnapshotSend& sending = to->snapshot;
   sending.reading = false;
+  to->reserved_arrived();
   if (info == nullptr) {
     sending = SnapshotSend();
     sending.waiting = true;  // the next sign of life tries again

@@ -10,6 +10,7 @@
 #include "log/write.h"
 
 #include <chronik/consensus.h>
+#include <chronik/draft/throttle.h>
 
 #include <deque>
 #include <functional>
@@ -43,6 +44,7 @@ class Group : public std::enable_shared_from_this<Group> {
   chr_status status(chr_group_status* out);
   chr_status change_members(const chr_members_change* change, uint64_t token, chr_error* error);
   chr_status set_learners(const int32_t* nodes, uint32_t n, chr_error* error);
+  chr_status throttle(const chr_throttled* items, uint32_t n);  // assign() of chr_throttle_v1
 
   // For the shard.
   const std::string& name() const { return name_; }
@@ -105,6 +107,9 @@ class Group : public std::enable_shared_from_this<Group> {
   bool has_room_for_proposal(uint64_t bytes) const;
   bool has_room_for(const Message& append) const;
   void count_unwritten();
+  bool is_throttled(const PeerProgress& to) const;
+  uint64_t throttled_room(NodeId to) const;
+  void count_throttled(NodeId to, int64_t bytes);
   void allow_appends();
   void count_appends();
   void fail_waiters(Index from, chr_status code, std::string_view why);
@@ -213,6 +218,7 @@ class Group : public std::enable_shared_from_this<Group> {
   Term claimed_term_ = 0;  // towards these peers
   std::vector<NodeId> claimed_to_;
   std::vector<std::pair<NodeId, uint64_t>> outstanding_;  // as the windows of the shard count it
+  std::vector<chr_throttled> throttled_;                  // mostly nobody
   uint64_t storage_group_ = 0;
   uint64_t open_token_ = 0;
   Index open_target_ = 0;

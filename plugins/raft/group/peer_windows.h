@@ -38,8 +38,10 @@ class PeerWindows {
     Window& window = of(peer);
     if (window.waits.insert(group).second) window.queue.push_back(group);
   }
-  // There was no room in the queue of the link: the group is told with the next review.
-  void wait_for_review(uint64_t group) { dropped_.push_back(group); }
+  // There was no room in the queue of the link, or in a throttle: the group is told with the next review.
+  void wait_for_review(uint64_t group) {
+    if (review_waits_.insert(group).second) review_queue_.push_back(group);
+  }
 
   // tell(group), in the order in which they began to wait, as many as there is room for a message of.
   template <class Tell>
@@ -67,7 +69,11 @@ class PeerWindows {
       if (freed * 4 >= window.size) window.size = std::min(window.size * 2, kMost / shards_);
       if (freed * 8 < window.size) window.size = std::max(window.size / 2, kLeast);
     }
-    for (const uint64_t group : std::exchange(dropped_, {})) tell(group);
+    // What there is room for goes to whoever is told first: that is another one each time.
+    std::vector<uint64_t> told = std::exchange(review_queue_, {});
+    review_waits_.clear();
+    if (!told.empty()) std::rotate(told.begin(), told.begin() + 1, told.end());
+    for (const uint64_t group : told) tell(group);
   }
 
  private:
@@ -85,7 +91,8 @@ class PeerWindows {
 
   uint32_t shards_ = 1;
   std::unordered_map<NodeId, Window> windows_;
-  std::vector<uint64_t> dropped_;
+  std::vector<uint64_t> review_queue_;
+  std::unordered_set<uint64_t> review_waits_;
 };
 
 }  // namespace chronik::raft

@@ -34,8 +34,39 @@ void Group::dropped(const Message& append) {
   if (state_ == State::kOpen) raft_->append_dropped(append.to, append.term, append.index);
 }
 
+chr_status Group::throttle(const chr_throttled* items, uint32_t n) {
+  throttled_.assign(items, items + n);
+  if (state_ == State::kOpen) mark();
+  return CHR_OK;
+}
+
+// Nobody whom a majority may need.
+bool Group::is_throttled(const PeerProgress& to) const {
+  const auto named = [&](const chr_throttled& each) { return static_cast<NodeId>(each.node) == to.id; };
+  return std::ranges::any_of(throttled_, named) && !raft_->is_needed(shard_->now(), to.id);
+}
+
+uint64_t Group::throttled_room(NodeId to) const {
+  uint64_t room = UINT64_MAX;
+  for (const chr_throttled& each : throttled_)
+    if (static_cast<NodeId>(each.node) == to)
+      room = std::min(room, services_.throttle.room(each.bucket, shard_->now()));
+  return room;
+}
+
 void Group::allow_appends() {
-  for (const PeerProgress& to : raft_->peers()) raft_->allow(to.id, shard_->windows().room(to.id));
+  for (const PeerProgress& to : raft_->peers()) {
+    const uint64_t room = shard_->windows().room(to.id);
+    const bool throttled = !throttled_.empty() && is_throttled(to);
+    raft_->allow(to.id, throttled ? std::min(room, throttled_room(to.id)) : room, throttled);
+  }
+}
+
+// What went to a voter that was needed counts, too: others wait the longer for it.
+void Group::count_throttled(NodeId to, int64_t bytes) {
+  for (const chr_throttled& each : throttled_)
+    if (bytes != 0 && static_cast<NodeId>(each.node) == to)
+      services_.throttle.take(each.bucket, bytes, shard_->now());
 }
 
 void Group::count_appends() {
@@ -53,7 +84,11 @@ void Group::count_appends() {
   for (size_t i = 0; open && i < raft_->peers().size(); ++i) {
     const PeerProgress& to = raft_->peers()[i];
     windows.answered(to.id, raft_->take_answered(to.id));
-    if (to.held && raft_->role() == Role::kLeader) windows.wait(to.id, hash_);
+    count_throttled(to.id, raft_->take_spent(to.id));
+    if (to.held && raft_->role() == Role::kLeader) {
+      // Time makes room in a bucket, answers do in a window.
+      to.limited ? windows.wait_for_review(hash_) : windows.wait(to.id, hash_);
+    }
     const auto known = std::find_if(outstanding_.begin(), outstanding_.end(),
                                     [&](const auto& each) { return each.first == to.id; });
     if (known != outstanding_.end()) continue;

@@ -3,6 +3,7 @@
 
 #include "core/types.h"
 #include "group/beats.h"
+#include "group/throttle.h"
 #include "log/store.h"
 
 #include <chronik/consensus.h>
@@ -77,6 +78,7 @@ struct Services {
   Metrics metrics;
   Watchers watchers;
   Beats beats;
+  Throttle throttle;
   std::atomic<uint64_t> unwritten{0};  // what all groups hold that is not on this node's disk yet
 };
 

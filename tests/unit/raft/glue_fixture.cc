@@ -182,6 +182,7 @@ void Node::start() {
   EXPECT_EQ(table_->create(host.core(), to_abi("{}"), &plugin_, &error), CHR_OK) << error.message;
   EXPECT_EQ(table_->start(plugin_, 0, &error), CHR_OK) << error.message;
   consensus = static_cast<const chr_consensus_v1*>(table_->service(plugin_, CHR_CONSENSUS_ID, &instance));
+  throttle = static_cast<const chr_throttle_v1*>(table_->service(plugin_, CHR_THROTTLE_ID, &instance));
 }
 
 void Node::restart_with(const std::string& key, int64_t value) {

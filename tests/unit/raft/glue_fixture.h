@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chronik/consensus.h>
+#include <chronik/draft/throttle.h>
 #include <chronik/plugin.h>
 #include <gtest/gtest.h>
 
@@ -88,6 +89,7 @@ class Node {
   FakeHost host;
   const chr_consensus_v1* consensus = nullptr;
   void* instance = nullptr;
+  const chr_throttle_v1* throttle = nullptr;
   chr_done last{};      // completion of the last propose()
   chr_placed placed{};  // of the last propose()
 
