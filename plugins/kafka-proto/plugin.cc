@@ -12,6 +12,7 @@
 #include "kafka-proto/server/in_sync.h"
 #include "kafka-proto/server/listen.h"
 #include "kafka-proto/server/producer_ids.h"
+#include "kafka-proto/server/replication_throttle.h"
 #include "kafka-proto/server/request_budget.h"
 #include "kafka-proto/server/turns.h"
 
@@ -114,6 +115,7 @@ Result<Progress> KafkaPlugin::start(uint64_t) {
   broker_.topic_changes.table =
       host.acquire<chr_topic_changes_v1>(CHR_TOPIC_CHANGES_ID, &broker_.topic_changes.self);
   broker_.groups.table = host.acquire<chr_groups_v1>(CHR_GROUPS_ID, &broker_.groups.self);
+  broker_.throttle.table = host.acquire<chr_throttle_v1>(CHR_THROTTLE_ID, &broker_.throttle.self);
   broker_.storage.table = host.acquire<chr_storage_v1>(CHR_STORAGE_ID, &broker_.storage.self);
   if (broker_.net == nullptr || broker_.metadata.table == nullptr || broker_.consensus.table == nullptr)
     return fail(Code::kUnavailable, "needs a network, chronik.metadata/1 and chronik.consensus/1");
@@ -135,10 +137,12 @@ Result<Progress> KafkaPlugin::start(uint64_t) {
   broker_.elections = std::make_unique<Elections>(broker_);
   broker_.catalog_waits = std::make_unique<CatalogWaits>(broker_);
   broker_.in_sync = std::make_unique<InSync>(broker_);
+  broker_.replication_throttle = std::make_unique<ReplicationThrottle>(broker_);
   CHRONIK_CHECK(broker_.elections->open());
   CHRONIK_CHECK(listen());
   host.post(0, [this] {
     broker_.in_sync->start();
+    broker_.replication_throttle->start();
     broker_.partitions->start();
   });
   return Progress::kDone;
@@ -183,6 +187,7 @@ void KafkaPlugin::end_connections() {
   broker_.host.post(0, [this] {
     broker_.elections->stop();
     broker_.in_sync->stop();
+    broker_.replication_throttle->stop();
     drain();
   });
 }

@@ -7,6 +7,7 @@
 #include <array>
 
 #include "kafka-proto/records/topic_config.h"
+#include "kafka-proto/server/dynamic_configs.h"
 
 namespace chronik::kafka {
 namespace {
@@ -27,6 +28,17 @@ constexpr std::array kUnits = {
     Row{"log.retention.minutes", ConfigType::kInt, {}, {}, "As retention.ms, in minutes."},
     Row{"log.roll.hours", ConfigType::kInt, "168", {}, "As segment.ms, in hours."},
     Row{"log.roll.jitter.hours", ConfigType::kInt, "0", {}, "As segment.jitter.ms, in hours."},
+};
+
+// As Kafka, which shows them where they are set.
+constexpr std::array kRates = {
+    Row{kFollowerRate,
+        ConfigType::kLong,
+        {},
+        {},
+        "Bytes a second that throttled replicas on this node get.",
+        true},
+    Row{kLeaderRate, ConfigType::kLong, {}, {}, "Bytes a second that throttled replicas here send.", true},
 };
 
 class Rows {
@@ -144,6 +156,7 @@ std::vector<BrokerConfigRow> broker_config_rows(const Broker& broker, Texts& tex
   add_node(broker, rows);
   add_keys(broker, rows);
   for (const Row& row : kUnits) rows.add(row);
+  for (const Row& row : kRates) rows.add(row);
   for (const TopicConfigEntry& entry : topic_config_table()) {
     if (entry.broker_synonym.empty()) continue;
     const bool in_other_units = broker_config_chain(entry.broker_synonym).size() > 1;

@@ -17,6 +17,7 @@ struct BrokerConfigRow {
   std::optional<std::string_view> default_value;
   std::optional<std::string_view> given;  // what the node's file says
   std::string_view doc;
+  bool only_if_set = false;  // is shown
 };
 
 // In the order of their names.

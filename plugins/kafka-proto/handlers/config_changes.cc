@@ -50,7 +50,7 @@ std::string changed_list(std::string_view list, std::string_view change, bool ap
 }
 
 // The value of a config that is altered, where it is not to be removed. `present`: what is set now.
-ConfigProblem new_value(const WantedConfig& wanted, const TopicConfigEntry* entry, bool of_broker,
+ConfigProblem new_value(const WantedConfig& wanted, const std::optional<DynamicConfig>& known, bool of_broker,
                         std::optional<std::string_view> present, std::string* out) {
   *out = *wanted.value;
   if (wanted.operation == ConfigOperation::kSet) return {};
@@ -58,14 +58,14 @@ ConfigProblem new_value(const WantedConfig& wanted, const TopicConfigEntry* entr
   if (!append && wanted.operation != ConfigOperation::kSubtract)
     return {ErrorCode::kInvalidRequest,
             fmt::format("there is no operation {} on configs", static_cast<int>(wanted.operation))};
-  if (entry == nullptr || entry->type != ConfigType::kList) {
+  if (!known.has_value() || known->type != ConfigType::kList) {
     const std::string_view verb = append ? "append" : "subtract";
     return {ErrorCode::kInvalidConfig,
             of_broker ? fmt::format("Config value {} is not allowed for config key: {}", verb, wanted.name)
                       : fmt::format("Can't {} to key {} because its type is not LIST.",
                                     append ? "APPEND" : "SUBTRACT", wanted.name)};
   }
-  *out = changed_list(present.value_or(entry->default_value), *wanted.value, append);
+  *out = changed_list(present.value_or(known->default_value), *wanted.value, append);
   return {};
 }
 
@@ -138,8 +138,11 @@ ConfigProblem ConfigChanges::change_topic(const Catalog& catalog, const Values& 
   if (wanted.operation == ConfigOperation::kDelete) return {};  // also of what was never set, or is unknown
   std::string value;
   const auto present = set.find(wanted.name);
+  const TopicConfigEntry* const entry = find_topic_config(wanted.name);
+  const auto known =
+      entry == nullptr ? std::nullopt : std::optional(DynamicConfig{entry->type, entry->default_value});
   ConfigProblem problem = new_value(
-      wanted, find_topic_config(wanted.name), false,
+      wanted, known, false,
       present == set.end() ? std::nullopt : std::optional<std::string_view>(present->second), &value);
   if (problem.code != ErrorCode::kNone) return problem;
   TopicConfig resolved;
@@ -174,7 +177,7 @@ ConfigProblem ConfigChanges::check_dynamic(const Catalog& catalog, const WantedC
     changes = true;
     if (std::ranges::find(known_, config.name, &BrokerConfigRow::name) == known_.end())
       return {ErrorCode::kInvalidConfig, fmt::format("Unknown broker config name: {}", config.name)};
-    if (find_dynamic_config(config.name) == nullptr) fixed.push_back(config.name);
+    if (!find_dynamic_config(config.name).has_value()) fixed.push_back(config.name);
   }
   std::ranges::sort(fixed);
   if (!fixed.empty())
@@ -204,15 +207,15 @@ ConfigProblem ConfigChanges::add_broker(const Catalog& catalog, const WantedConf
       if (present != set.end()) change_record(node, config.name, std::nullopt);
       continue;
     }
-    const TopicConfigEntry* entry = find_dynamic_config(config.name);  // there is one
     std::string value;
     ConfigProblem problem = new_value(
-        config, entry, true,
+        config, find_dynamic_config(config.name), true,
         present == set.end() ? std::nullopt : std::optional<std::string_view>(present->second), &value);
     if (problem.code != ErrorCode::kNone) return problem;
     TopicConfig resolved;
+    ReplicationRates rates;
     Status valid = check_config_size(value);
-    if (valid) valid = set_dynamic_config(config.name, value, resolved);
+    if (valid) valid = set_dynamic_config(config.name, value, resolved, rates);
     if (!valid) return {ErrorCode::kInvalidRequest, valid.error().message};
     change_record(node, config.name, std::move(value));
   }

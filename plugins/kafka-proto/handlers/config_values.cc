@@ -41,7 +41,7 @@ std::vector<ConfigSynonym> ConfigValues::synonyms_of(std::string_view name) cons
 }
 
 bool ConfigValues::is_read_only(std::string_view name) const {
-  return !alters_brokers_ || find_dynamic_config(name) == nullptr;
+  return !alters_brokers_ || !find_dynamic_config(name).has_value();
 }
 
 std::vector<ConfigValue> ConfigValues::of_topic(
@@ -73,6 +73,7 @@ std::vector<ConfigValue> ConfigValues::of_broker() const {
   for (size_t i = 0; i < rows_.size(); ++i) {
     const BrokerConfigRow& row = rows_[i];
     const std::vector<ConfigSynonym>& synonyms = synonyms_[i];
+    if (row.only_if_set && synonyms.empty()) continue;
     values.push_back({row.name,
                       shown_[i],
                       synonyms.empty() ? ConfigSource::kDefault : synonyms.front().source,

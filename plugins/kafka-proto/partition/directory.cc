@@ -7,6 +7,7 @@
 #include "kafka-proto/server/call.h"
 #include "kafka-proto/server/catalog_waits.h"
 #include "kafka-proto/server/elections.h"
+#include "kafka-proto/server/replication_throttle.h"
 
 namespace chronik::kafka {
 
@@ -94,6 +95,7 @@ void PartitionDirectory::publish(const Catalog& catalog) {
   const std::shared_ptr<const DynamicConfigs::State> configs = broker_.dynamic_configs->now();
   broker_.dynamic_configs->follow(catalog);
   const bool same_defaults = configs == broker_.dynamic_configs->now();
+  broker_.replication_throttle->follow(catalog);  // before replicas come that it is for
   broker_.host.set(brokers_metric_, static_cast<double>(catalog.broker_count()));
   const bool by_changes = shown_ != nullptr && same_defaults && catalog.tells_changes();
   const std::shared_ptr<const PartitionMap> before = map();

@@ -250,6 +250,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   bool has_enough_in_sync() const;  // for acks=all
   void look_at_replicas();
   void tell_in_sync(const std::vector<int32_t>& in_sync);
+  void throttle(const std::vector<int32_t>& in_sync);
   void settle_short_of_copies(const Replicas& replicas);
   void fail_waits();
 
@@ -293,7 +294,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   std::atomic<std::shared_ptr<const std::vector<int32_t>>> in_sync_;
   std::vector<int32_t> told_in_sync_;  // what other nodes were told; empty: nothing, or that all are
   uint64_t told_in_sync_term_ = 0;
-  std::vector<int32_t> pursued_;  // the target of the change of members under way
+  std::vector<std::pair<int32_t, int32_t>> throttled_;  // nodes and buckets, as consensus was told
+  std::vector<int32_t> pursued_;                        // the target of the change of members under way
   uint64_t strays_since_ns_ = 0;  // the members are not the replicas, though there is no target; 0: they are
   std::vector<CopiesWait> short_of_copies_;  // appends and repeats that want more copies than a majority
   ProducerStates producers_;

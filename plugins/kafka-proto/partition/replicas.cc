@@ -8,6 +8,7 @@
 
 #include "kafka-proto/partition/directory.h"
 #include "kafka-proto/server/in_sync.h"
+#include "kafka-proto/server/replication_throttle.h"
 
 namespace chronik::kafka {
 namespace {
@@ -59,6 +60,7 @@ void Partition::pursue() {
   const std::vector<int32_t>& wanted = moves ? members->target : members->replicas;
   if (wanted == pursued_) return;
   pursued_ = wanted;
+  look_at_replicas();  // those that come are throttled from their first byte
   chr_members_change change{};
   change.struct_size = sizeof change;
   change.voters = pursued_.data();
@@ -282,6 +284,7 @@ void Partition::look_at_replicas() {
   }
   Replicas now = find_replicas();
   tell_in_sync(now.in_sync);
+  throttle(now.in_sync);
   if (!short_of_copies_.empty()) settle_short_of_copies(now);
   const std::shared_ptr<const std::vector<int32_t>> before = in_sync_.load();
   if (before == nullptr || *before != now.in_sync)
@@ -299,6 +302,29 @@ void Partition::tell_in_sync(const std::vector<int32_t>& in_sync) {
   told_in_sync_ = few;
   told_in_sync_term_ = term_;
   broker_.in_sync->set({id_.topic, id_.index}, {static_cast<int32_t>(term_), few});
+}
+
+// As Kafka: those that are not in sync, where this leader or they themselves are named.
+void Partition::throttle(const std::vector<int32_t>& in_sync) {
+  if (broker_.throttle.table == nullptr || group_ == nullptr) return;
+  const std::shared_ptr<const TopicConfig> config = this->config();
+  std::vector<std::pair<int32_t, int32_t>> now;
+  if (config->leader_throttled != nullptr || config->follower_throttled != nullptr) {
+    const auto named = [this](const std::shared_ptr<const ThrottledReplicas>& replicas, int32_t node) {
+      return replicas != nullptr && replicas->has(id_.index, node);
+    };
+    const bool leader_is = named(config->leader_throttled, broker_.host.node().id);
+    for (const int32_t node : members()->all()) {
+      if (contains(in_sync, node)) continue;
+      if (leader_is) now.emplace_back(node, ReplicationThrottle::kLeaderBucket);
+      if (named(config->follower_throttled, node)) now.emplace_back(node, node);
+    }
+  }
+  if (now == throttled_) return;
+  throttled_ = std::move(now);
+  std::vector<chr_throttled> items;
+  for (const auto& [node, bucket] : throttled_) items.push_back({node, bucket});
+  broker_.throttle.table->assign(group_, items.data(), static_cast<uint32_t>(items.size()));
 }
 
 // What is committed, and on as many disks as it wants, is done: repeats of batches, of which consensus does

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -15,6 +16,7 @@
 #include "batch.h"
 #include "compression.h"
 #include "config_value.h"
+#include "throttled_replicas.h"
 
 namespace chronik::kafka {
 
@@ -32,6 +34,8 @@ struct TopicConfig {
   int64_t timestamp_before_max_ms = std::numeric_limits<int64_t>::max();
   int64_t timestamp_after_max_ms = 3'600'000;
   int32_t min_insync_replicas = 1;
+  // Null: no replicas. Shared, as they may be many.
+  std::shared_ptr<const ThrottledReplicas> leader_throttled, follower_throttled;
   // Nothing compacts: kept to compare them, as Kafka does.
   int64_t min_compaction_lag_ms = 0;
   int64_t max_compaction_lag_ms = std::numeric_limits<int64_t>::max();

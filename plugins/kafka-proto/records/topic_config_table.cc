@@ -54,22 +54,17 @@ Status check_ratio(std::string_view name, std::string_view value, TopicConfig&) 
   return {};
 }
 
-// Elements are "partition:node", or empty; one "*" stands for all of them.
-Status check_replicas(std::string_view name, std::string_view value, TopicConfig&) {
-  const std::vector<std::string_view> replicas = config_elements(value);
-  const auto is_number = [](std::string_view text) {
-    return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
-  };
-  const auto is_replica = [&](std::string_view text) {
-    const size_t colon = text.find(':');
-    return text.empty() || (colon != std::string_view::npos && is_number(text.substr(0, colon)) &&
-                            is_number(text.substr(colon + 1)));
-  };
-  if (value == "*" || std::ranges::all_of(replicas, is_replica)) return {};
-  return invalid_config(name, fmt::format("[{}]", fmt::join(replicas, ", ")),
-                        fmt::format("{} must be the literal '*' or a list of replicas in the following "
-                                    "format: [partitionId]:[brokerId],[partitionId]:[brokerId],...",
-                                    name));
+template <auto kMember>
+Status set_replicas(std::string_view name, std::string_view value, TopicConfig& config) {
+  std::optional<ThrottledReplicas> replicas = ThrottledReplicas::parse(value);
+  if (!replicas.has_value())
+    return invalid_config(name, fmt::format("[{}]", fmt::join(config_elements(value), ", ")),
+                          fmt::format("{} must be the literal '*' or a list of replicas in the following "
+                                      "format: [partitionId]:[brokerId],[partitionId]:[brokerId],...",
+                                      name));
+  config.*kMember =
+      replicas->empty() ? nullptr : std::make_shared<const ThrottledReplicas>(std::move(*replicas));
+  return {};
 }
 
 Status check_remote_storage(std::string_view name, std::string_view value, TopicConfig&) {
@@ -167,12 +162,16 @@ constexpr std::array kTable = {
     Entry{"flush.ms", ConfigType::kLong, "9223372036854775807", "log.flush.interval.ms", kStored,
           kSinceLevels, "Time between two syncs. Every batch is synced before it is acknowledged.",
           check_number<int64_t, 0>},
-    Entry{"follower.replication.throttled.replicas", ConfigType::kList, "", "", kStored, kSinceLevels,
-          "Replicas that a throttle of followers is for. There is no such throttle yet.", check_replicas},
+    Entry{"follower.replication.throttled.replicas", ConfigType::kList, "", "", kActs, kSinceLevels,
+          "Replicas, as partition:node, or *, that get no more than follower.replication.throttled.rate of "
+          "their node while they catch up.",
+          set_replicas<&TopicConfig::follower_throttled>},
     Entry{"index.interval.bytes", ConfigType::kInt, "4096", "log.index.interval.bytes", kStored, kSinceLevels,
           "Bytes between two entries of an index. The store finds each batch.", check_number<int32_t, 0>},
-    Entry{"leader.replication.throttled.replicas", ConfigType::kList, "", "", kStored, kSinceLevels,
-          "Replicas that a throttle of leaders is for. There is no such throttle yet.", check_replicas},
+    Entry{"leader.replication.throttled.replicas", ConfigType::kList, "", "", kActs, kSinceLevels,
+          "Replicas, as partition:node, or *, that send others which catch up no more than "
+          "leader.replication.throttled.rate of their node while they lead.",
+          set_replicas<&TopicConfig::leader_throttled>},
     Entry{"local.retention.bytes", ConfigType::kLong, "-2", "log.local.retention.bytes", kStored,
           kSinceLevels, "Size of what stays local where a log is tiered. No log is.",
           check_number<int64_t, -2>},

@@ -8,6 +8,7 @@
 #include "kafka-proto/server/elections.h"
 #include "kafka-proto/server/in_sync.h"
 #include "kafka-proto/server/producer_ids.h"
+#include "kafka-proto/server/replication_throttle.h"
 #include "kafka-proto/server/request_budget.h"
 #include "kafka-proto/server/turns.h"
 

@@ -7,6 +7,7 @@
 #include <chronik/draft/groups.h>
 #include <chronik/draft/liveness.h>
 #include <chronik/draft/records.h>
+#include <chronik/draft/throttle.h>
 #include <chronik/draft/topic_changes.h>
 #include <chronik/link.h>
 #include <chronik/metadata.h>
@@ -36,6 +37,7 @@ class FetchSessions;
 class InSync;
 class PartitionDirectory;
 class ProducerIds;
+class ReplicationThrottle;
 class RequestBudget;
 class Turns;
 struct ApiEntry;
@@ -89,12 +91,13 @@ struct Broker {
   const chr_link_v1* link = nullptr;  // absent where there are no peers
   Service<chr_metadata_v1> metadata;
   Service<chr_consensus_v1> consensus;
-  Service<chr_groups_v1> groups;      // absent where consensus does not offer it
-  Service<chr_features_v1> features;  // absent where metadata does not offer it
-  Service<chr_records_v1> records;    // likewise
-  Service<chr_liveness_v1> liveness;  // likewise
+  Service<chr_groups_v1> groups;                // absent where consensus does not offer it
+  Service<chr_throttle_v1> throttle;            // likewise
+  Service<chr_features_v1> features;            // absent where metadata does not offer it
+  Service<chr_records_v1> records;              // likewise
+  Service<chr_liveness_v1> liveness;            // likewise
   Service<chr_topic_changes_v1> topic_changes;  // likewise
-  Service<chr_storage_v1> storage;    // asked how full it is, and nothing else; absent where there is none
+  Service<chr_storage_v1> storage;  // asked how full it is, and nothing else; absent where there is none
   std::unique_ptr<RequestBudget> requests;
   // One per shard, each touched on its shard only.
   std::vector<std::unique_ptr<Codecs>> codecs;
@@ -107,6 +110,7 @@ struct Broker {
   std::unique_ptr<Elections> elections;
   std::unique_ptr<CatalogWaits> catalog_waits;
   std::unique_ptr<InSync> in_sync;
+  std::unique_ptr<ReplicationThrottle> replication_throttle;
 };
 
 // The level of chronik.version that brought records, and frames of InSync.

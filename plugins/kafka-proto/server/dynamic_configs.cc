@@ -16,12 +16,20 @@ DynamicConfigs::Values values_of(const Catalog& catalog, std::string_view node) 
 }
 
 // What this build does not know is left out: a newer one may have set it.
-void set_all(const DynamicConfigs::Values& values, TopicConfig& defaults) {
+void set_all(const DynamicConfigs::Values& values, DynamicConfigs::State& state) {
   for (const auto& [name, value] : values) {
-    TopicConfig with = defaults;
-    if (set_dynamic_config(name, value, with)) defaults = with;
+    TopicConfig with = state.topic_defaults;
+    if (set_dynamic_config(name, value, with, state.rates)) state.topic_defaults = with;
   }
 }
+
+const TopicConfigEntry* find_default(std::string_view name) {
+  for (const TopicConfigEntry& entry : topic_config_table())
+    if (!entry.broker_synonym.empty() && entry.broker_synonym == name) return &entry;
+  return nullptr;
+}
+
+bool is_rate(std::string_view name) { return name == kLeaderRate || name == kFollowerRate; }
 
 }  // namespace
 
@@ -30,13 +38,16 @@ std::string DynamicConfigs::key(std::string_view node, std::string_view config) 
 }
 
 DynamicConfigs::DynamicConfigs(const Broker& broker)
-    : broker_(broker), state_(std::make_shared<const State>(State{{}, {}, broker.config.topic_defaults})) {}
+    : broker_(broker),
+      state_(std::make_shared<const State>(State{{}, {}, broker.config.topic_defaults, {}})) {}
 
 DynamicConfigs::State DynamicConfigs::read(const Catalog& catalog) const {
-  State state{values_of(catalog, {}), values_of(catalog, std::to_string(broker_.host.node().id)),
-              broker_.config.topic_defaults};
-  set_all(state.all, state.topic_defaults);
-  set_all(state.own, state.topic_defaults);
+  State state{values_of(catalog, {}),
+              values_of(catalog, std::to_string(broker_.host.node().id)),
+              broker_.config.topic_defaults,
+              {}};
+  set_all(state.all, state);
+  set_all(state.own, state);
   return state;
 }
 
@@ -47,8 +58,15 @@ void DynamicConfigs::follow(const Catalog& catalog) {
     state_.store(std::make_shared<const State>(std::move(state)));
 }
 
-Status set_dynamic_config(std::string_view name, std::string_view value, TopicConfig& defaults) {
-  const TopicConfigEntry* entry = find_dynamic_config(name);
+Status set_dynamic_config(std::string_view name, std::string_view value, TopicConfig& defaults,
+                          ReplicationRates& rates) {
+  if (is_rate(name)) {
+    CHRONIK_TRY(const int64_t rate, parse_config_long(name, trim_config(value)));
+    if (rate < 0) return invalid_config(name, value, "Value must be at least 0");
+    (name == kLeaderRate ? rates.leader : rates.follower) = rate;
+    return {};
+  }
+  const TopicConfigEntry* entry = find_default(name);
   if (entry == nullptr) return fail(Code::kInvalidArgument, fmt::format("{} cannot be altered", name));
   CHRONIK_CHECK(entry->set(name, trim_config(value), defaults));
   // Of a topic it may be: everything is too old at once.
@@ -58,10 +76,11 @@ Status set_dynamic_config(std::string_view name, std::string_view value, TopicCo
   return {};
 }
 
-const TopicConfigEntry* find_dynamic_config(std::string_view name) {
-  for (const TopicConfigEntry& entry : topic_config_table())
-    if (!entry.broker_synonym.empty() && entry.broker_synonym == name) return &entry;
-  return nullptr;
+std::optional<DynamicConfig> find_dynamic_config(std::string_view name) {
+  if (is_rate(name)) return DynamicConfig{ConfigType::kLong, {}};
+  const TopicConfigEntry* entry = find_default(name);
+  if (entry == nullptr) return std::nullopt;
+  return DynamicConfig{entry->type, entry->default_value};
 }
 
 }  // namespace chronik::kafka

@@ -4,8 +4,10 @@
 #pragma once
 
 #include <atomic>
+#include <limits>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,6 +17,13 @@ namespace chronik::kafka {
 
 class Catalog;
 struct Broker;
+
+// How many bytes a second replicas that catch up are sent, where a throttle is for them.
+struct ReplicationRates {
+  static constexpr int64_t kAny = std::numeric_limits<int64_t>::max();
+  int64_t leader = kAny;    // by this node as their leader
+  int64_t follower = kAny;  // where they are on this node
+};
 
 class DynamicConfigs {
  public:
@@ -27,6 +36,7 @@ class DynamicConfigs {
     Values all;
     Values own;
     TopicConfig topic_defaults;  // what both make of them
+    ReplicationRates rates;
   };
 
   explicit DynamicConfigs(const Broker& broker);
@@ -45,11 +55,19 @@ class DynamicConfigs {
   std::atomic<std::shared_ptr<const State>> state_;
 };
 
-// The topic config whose default this config of a broker is: those are what can be altered. nullptr: it
-// cannot.
-const TopicConfigEntry* find_dynamic_config(std::string_view name);
+// A config of a broker that can be altered: the defaults of topics, and the rates of throttles.
+struct DynamicConfig {
+  ConfigType type;
+  std::string_view default_value;  // empty of rates: they are set or there are none
+};
+// Nothing: it cannot be altered.
+std::optional<DynamicConfig> find_dynamic_config(std::string_view name);
 
-// Sets the default of topics that this config of a broker is. INVALID_ARGUMENT as set_topic_config().
-Status set_dynamic_config(std::string_view name, std::string_view value, TopicConfig& defaults);
+// Sets what this config of a broker stands for. INVALID_ARGUMENT as set_topic_config().
+Status set_dynamic_config(std::string_view name, std::string_view value, TopicConfig& defaults,
+                          ReplicationRates& rates);
+
+inline constexpr std::string_view kLeaderRate = "leader.replication.throttled.rate";
+inline constexpr std::string_view kFollowerRate = "follower.replication.throttled.rate";
 
 }  // namespace chronik::kafka

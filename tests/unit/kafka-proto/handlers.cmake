@@ -9,6 +9,7 @@ chronik_test(kafka_handlers_test
           handlers/topics_test.cc handlers/describe_test.cc handlers/configs_test.cc handlers/config_page_test.cc
           handlers/replication_test.cc handlers/reassign_test.cc handlers/features_test.cc handlers/in_sync_test.cc
           handlers/by_shard_test.cc
+          handlers/throttle_test.cc
   LINK kafka_broker_testing)
 
 # What was mended, put back: each is one text of one source replaced, and must be caught.

@@ -137,6 +137,16 @@ TEST(TopicConfig, ThrottledReplicas) {
   EXPECT_TRUE(set(name, std::string(kMostConfigBytes + 1, '1')).ends_with("size of 32767 bytes."));
 }
 
+TEST(TopicConfig, ThrottledReplicasAreFound) {
+  EXPECT_TRUE(ThrottledReplicas::parse("*")->has(7, 9));
+  EXPECT_TRUE(ThrottledReplicas::parse(" , ")->empty());
+  const ThrottledReplicas some = *ThrottledReplicas::parse("1:2, 0:1,99999999999:1");
+  EXPECT_TRUE(some.has(0, 1));
+  EXPECT_TRUE(some.has(1, 2));
+  EXPECT_FALSE(some.has(1, 1));
+  EXPECT_FALSE(some.has(2, 1));
+}
+
 TEST(TopicConfig, ValuesThatDoNotGoTogether) {
   TopicConfig config;
   EXPECT_TRUE(check_topic_config(config).has_value());

@@ -20,6 +20,7 @@
 #include <chronik/consensus.h>
 #include <chronik/draft/groups.h>
 #include <chronik/draft/learners.h>
+#include <chronik/draft/throttle.h>
 
 #include <algorithm>
 #include <chronik/plugin.hpp>
@@ -62,12 +63,14 @@ class FakeConsensus {
     int64_t log_start = 0, log_end = 0;
     std::string snapshot;
     uint64_t snapshot_index = 0;
+    std::vector<std::pair<int32_t, int32_t>> throttled;  // nodes and buckets; nothing is held up
   };
 
   explicit FakeConsensus(FakeHost* host) : fake_(host), host_(host->core()) {
     host->provide(CHR_CONSENSUS_ID, &table(), this);
     host->provide(CHR_GROUPS_ID, &groups_table(), this);
     host->provide(CHR_LEARNERS_ID, &learners_table(), this);
+    host->provide(CHR_THROTTLE_ID, &throttle_table(), this);
   }
   FakeConsensus(const FakeConsensus&) = delete;
   FakeConsensus& operator=(const FakeConsensus&) = delete;
@@ -213,6 +216,9 @@ class FakeConsensus {
   bool has(const std::string& name) const { return groups_.contains(name); }
   const Group& group(const std::string& name) const { return *groups_.at(name); }
   uint64_t proposals() const { return proposals_; }
+  const std::map<int32_t, int64_t>& throttles() const {
+    return throttles_;
+  }  // by bucket, but those without limit
 
  private:
   friend struct FakeConsensusTable;
@@ -220,6 +226,7 @@ class FakeConsensus {
   static const chr_consensus_v1& table();
   static const chr_groups_v1& groups_table();
   static const chr_learners_v1& learners_table();
+  static const chr_throttle_v1& throttle_table();
 
   Group& at(const std::string& name) { return *groups_.at(name); }
   static uint64_t last_index(const Group& group) {
@@ -375,6 +382,7 @@ class FakeConsensus {
   chr_status barriers_end_with_ = CHR_OK;
   uint64_t proposals_ = 0, trims_ = 0;
   std::map<std::string, std::unique_ptr<Group>> groups_;
+  std::map<int32_t, int64_t> throttles_;
   std::vector<std::pair<chr_role_fn, void*>> watchers_;
 };
 

@@ -261,6 +261,17 @@ struct FakeConsensusTable {
   }
   static constexpr chr_groups_v1 kGroups = {sizeof(chr_groups_v1), 1, list};
 
+  static void CHR_CALL limit(void* self, int32_t bucket, int64_t bytes_per_second) {
+    of(self)->throttles_[bucket] = bytes_per_second;
+    if (bytes_per_second == INT64_MAX) of(self)->throttles_.erase(bucket);
+  }
+  static chr_status CHR_CALL assign(chr_group* group, const chr_throttled* items, uint32_t n) {
+    of(group)->throttled.clear();
+    for (uint32_t i = 0; i < n; ++i) of(group)->throttled.emplace_back(items[i].node, items[i].bucket);
+    return CHR_OK;
+  }
+  static constexpr chr_throttle_v1 kThrottle = {sizeof(chr_throttle_v1), 1, limit, assign};
+
   static constexpr chr_consensus_v1 kTable = {sizeof(chr_consensus_v1),
                                               1,
                                               shard_of,
@@ -329,6 +340,7 @@ inline void FakeConsensus::end_close(Group* group, uint32_t how, uint64_t token)
 }
 
 inline const chr_consensus_v1& FakeConsensus::table() { return FakeConsensusTable::kTable; }
+inline const chr_throttle_v1& FakeConsensus::throttle_table() { return FakeConsensusTable::kThrottle; }
 inline const chr_groups_v1& FakeConsensus::groups_table() { return FakeConsensusTable::kGroups; }
 
 }  // namespace chronik::testing

@@ -181,7 +181,8 @@ TEST_F(ConfigsTest, ABrokersConfigsAreWhatItsFileSays) {
     EXPECT_EQ(of_broker(name, {{"log.retention.ms", kSet, "5"}}), ErrorCode::kInvalidRequest);
     EXPECT_EQ(response.responses[0].error_message,
               "configs of brokers can be altered once the feature chronik.version is finalized at 2");
-    EXPECT_EQ(of_broker(name, {{"leader.replication.throttled.rate", kSet, "5"}}), ErrorCode::kInvalidConfig);
+    EXPECT_EQ(of_broker(name, {{"leader.replication.throttled.rate", kSet, "5"}}),
+              ErrorCode::kInvalidRequest);
     // Kafka's tools remove what they never set.
     EXPECT_EQ(of_broker(name, {{"leader.replication.throttled.rate", kDelete, std::nullopt}}),
               ErrorCode::kNone);
