@@ -14,7 +14,7 @@ def run(command, data=None, timeout=180, **options):
                           timeout=timeout, **options)
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(str(c) for c in command)[:300]}\nended with code {done.returncode}:\n"
-                           f"{done.stderr.decode(errors='replace')[-3000:]}")
+                           f"{(done.stderr + done.stdout).decode(errors='replace')[-3000:]}")
     return done.stdout
 
 

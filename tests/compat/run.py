@@ -3,7 +3,7 @@
 
 Every client produces the same records with every codec it has to a topic of its own; every client that can read the codec reads
 every topic back and must see the same bytes at the same offsets: at once, and after kill -9 and restart of the node. Then the same
-on another storage. Ends with how many clients ran, and fails if one was skipped.
+on another storage. Kafka's tools for operators also run against three nodes. Ends with how many clients ran, and fails if one was skipped.
 """
 import argparse
 import json
@@ -15,7 +15,9 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "harness"))
 import clients  # noqa: E402
+from cluster import Cluster  # noqa: E402
 from node import Node, exit_on_sigterm  # noqa: E402
+from operators import Operators  # noqa: E402
 
 COUNT = 120
 
@@ -163,6 +165,15 @@ class Run:
         if "is completed" not in text and "is complete" not in text:
             raise RuntimeError(f"the reassignment is not complete:\n{text}")
 
+    def operate(self, java, folder):
+        with Cluster(self.arguments.server, folder) as cluster:
+            cluster.start()
+            for what, action in Operators(java, cluster).checks():
+                self.check(what, action)
+            if any(cluster.stop()):
+                self.failures.append("three nodes: clean stop")
+                print(cluster.log())
+
     def main(self):
         started = time.monotonic()
         wanted, ready = self.installed()
@@ -175,6 +186,9 @@ class Run:
                     if node.stop() != 0:
                         self.failures.append(f"{storage}: clean stop")
                         print(node.log_tail())
+            for java in (c for c in ready if c.name == "java"):
+                print("-- three nodes", flush=True)
+                self.operate(java, f"{folder}/three")
         print(f"{len(ready)} clients ran ({', '.join(c.name for c in ready)}), {len(wanted) - len(ready)} skipped; "
               f"{self.checks} checks in {time.monotonic() - started:.0f} s")
         print(f"{self.checks - len(self.failures)} passed, {len(self.failures)} failed")
