@@ -142,7 +142,6 @@ Result<Progress> KafkaPlugin::start(uint64_t) {
   CHRONIK_CHECK(listen());
   host.post(0, [this] {
     broker_.in_sync->start();
-    broker_.replication_throttle->start();
     broker_.partitions->start();
   });
   return Progress::kDone;

@@ -36,19 +36,24 @@ bool is_in_sync(const Broker& broker, const HostedTopic& topic, int32_t index, c
 
 }  // namespace
 
-void ReplicationThrottle::start() {
-  if (broker_.throttle.table == nullptr) return;
+void ReplicationThrottle::look_later() {
+  if (timer_ != 0 || follower_rates_.empty()) return;
   timer_ = broker_.host.timer(
       kLookNs,
       [](void* context) {
         auto* const self = static_cast<ReplicationThrottle*>(context);
-        if (!self->follower_rates_.empty()) self->look(Catalog(self->broker_));
-        self->start();
+        self->timer_ = 0;
+        self->look(Catalog(self->broker_));
+        self->look_later();
       },
       this);
 }
 
-void ReplicationThrottle::stop() { broker_.host.cancel_timer(std::exchange(timer_, 0)); }
+// The catalog is followed no more by then.
+void ReplicationThrottle::stop() {
+  follower_rates_.clear();
+  broker_.host.cancel_timer(std::exchange(timer_, 0));
+}
 
 void ReplicationThrottle::follow(const Catalog& catalog) {
   if (broker_.throttle.table == nullptr) return;
@@ -58,6 +63,7 @@ void ReplicationThrottle::follow(const Catalog& catalog) {
   leader_rate_ = leader;
   follower_rates_ = std::move(followers);
   look(catalog);
+  look_later();
 }
 
 void ReplicationThrottle::look(const Catalog& catalog) {

@@ -26,7 +26,6 @@ class ReplicationThrottle {
   ReplicationThrottle& operator=(const ReplicationThrottle&) = delete;
 
   // Shard 0.
-  void start();
   void stop();
   // Shard 0. Takes over the rates of an image, of which dynamic_configs knows already.
   void follow(const Catalog& catalog);
@@ -34,6 +33,7 @@ class ReplicationThrottle {
  private:
   using Rates = std::map<int32_t, int64_t>;  // by bucket
   void look(const Catalog& catalog);
+  void look_later();
   Rates wanted(const Catalog& catalog) const;
   std::map<int32_t, std::set<int32_t>> leaders_of_followers(const Catalog& catalog) const;
 
