@@ -1,4 +1,5 @@
 // The plugin metadata: chronik.metadata/1 over the service.
+#include <chronik/draft/internal_topics.h>
 #include <chronik/metadata.h>
 
 #include <algorithm>
@@ -16,7 +17,7 @@ const Image& image_of(const chr_catalog* catalog) { return *reinterpret_cast<con
 
 // Whoever makes a topic that brokers keep for themselves says so by a config, which clients cannot set.
 bool is_internal(const Topic& topic) {
-  constexpr std::string_view kKey = "chronik.internal";
+  constexpr std::string_view kKey = CHR_INTERNAL_CONFIG;
   const auto found = std::ranges::lower_bound(topic.configs, kKey, {}, &Configs::value_type::first);
   return found != topic.configs.end() && found->first == kKey && found->second == "true";
 }

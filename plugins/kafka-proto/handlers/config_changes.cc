@@ -1,5 +1,6 @@
 #include "kafka-proto/handlers/config_changes.h"
 
+#include <chronik/draft/internal_topics.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -21,6 +22,8 @@ ConfigProblem check_names(const WantedConfigs& wanted) {
   for (const WantedConfig& config : wanted.configs) {
     if (!names.insert(config.name).second)
       return {ErrorCode::kInvalidRequest, "Error due to duplicate config keys"};
+    if (config.name.starts_with(CHR_OWN_CONFIGS))
+      return {ErrorCode::kInvalidConfig, fmt::format("{} cannot be altered", config.name)};
     if (config.operation != ConfigOperation::kDelete && !config.value.has_value())
       without_value.push_back(config.name);
   }
@@ -112,7 +115,7 @@ ConfigProblem ConfigChanges::add_topic(const Catalog& catalog, const WantedConfi
     return {absent(catalog, ErrorCode::kUnknownTopicOrPartition, ErrorCode::kNotController),
             fmt::format("The topic '{}' does not exist.", wanted.name)};
   for (const auto& [name, value] : set) {
-    if (wanted.replace && !after.contains(name))
+    if (wanted.replace && !after.contains(name) && !name.starts_with(CHR_OWN_CONFIGS))
       changes.push_back({to_abi(keep(std::string(name))), {}, 1, 0});
   }
   if (changes.empty()) return {};

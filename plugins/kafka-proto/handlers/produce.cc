@@ -173,7 +173,7 @@ std::shared_ptr<Partition> find_partition(ProduceJob& job, const Asked& asked, R
     set_error(job, out, not_hosted(job.broker, asked.topic->name, id, index));
   } else if (acks < -1 || acks > 1) {
     set_error(job, out, ErrorCode::kInvalidRequiredAcks);
-  } else if (is_internal_topic(topic->name) && job.call.client_id() != kAdminClient) {
+  } else if ((topic->internal || is_internal_topic(topic->name)) && job.call.client_id() != kAdminClient) {
     set_error(job, out, ErrorCode::kInvalidTopicException);
   } else if (topic->partitions[static_cast<size_t>(index)] == nullptr) {
     refuse_elsewhere(job, *topic, out);

@@ -155,6 +155,7 @@ std::shared_ptr<const HostedTopic> PartitionDirectory::host(const Catalog& catal
   auto after = std::make_shared<HostedTopic>();
   after->id = topic.id;
   after->name = from_abi(topic.name);
+  after->internal = topic.internal != 0;
   const auto set = catalog.configs(topic);
   after->broker_configs = broker_.dynamic_configs->now();
   if (before != nullptr && before->broker_configs == after->broker_configs &&

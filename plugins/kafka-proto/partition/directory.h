@@ -33,6 +33,7 @@ struct TopicKeyHash {
 struct HostedTopic {
   chr_uuid id{};
   std::string name;
+  bool internal = false;
   std::vector<std::pair<std::string, std::string>> set;         // its explicit configs
   std::shared_ptr<const DynamicConfigs::State> broker_configs;  // what it inherits from
   std::shared_ptr<const TopicConfig> config;

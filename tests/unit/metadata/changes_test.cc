@@ -1,4 +1,5 @@
 // One node: changes, their results and when they complete; start, stop and restart; what stops the node.
+#include <chronik/draft/internal_topics.h>
 #include <gtest/gtest.h>
 
 #include "catalog/command.h"
@@ -114,7 +115,7 @@ TEST_F(OneNode, ConfigsAndAssignmentsAreKept) {
 }
 
 TEST_F(OneNode, WhoMakesATopicSaysWhetherItIsInternal) {
-  const chr_config_entry config{to_abi("chronik.internal"), to_abi("true")};
+  const chr_config_entry config{to_abi(CHR_INTERNAL_CONFIG), to_abi("true")};
   chr_new_topic internal = TestNode::new_topic("mine");
   internal.configs = &config;
   internal.n_configs = 1;

@@ -275,15 +275,7 @@ class FakeMetadata {
     for (const auto& [name, topic] : state.topics) out.push_back(topic.get());
     return out;
   }
-  static chr_status describe(chr_catalog* catalog, size_t at, chr_topic* out) {
-    const Topic& topic = *of(catalog).topics[at];
-    out->n_partitions = topic.partitions();
-    out->id = topic.id;
-    out->name = to_abi(topic.name);
-    out->handle = static_cast<uint32_t>(at);
-    out->internal = topic.name.starts_with("__") ? 1 : 0;
-    return CHR_OK;
-  }
+  static chr_status describe(chr_catalog* catalog, size_t at, chr_topic* out);
   template <class F>
   static chr_status find(chr_catalog* catalog, F&& matches, chr_topic* out) {
     const auto& topics = of(catalog).topics;

@@ -1,6 +1,8 @@
 // What FakeMetadata does with changes, and its function table. Included by fake_metadata.hpp.
 #pragma once
 
+#include <chronik/draft/internal_topics.h>
+
 #include <chronik/testing/fake_metadata.hpp>
 
 namespace chronik::testing {
@@ -11,6 +13,17 @@ inline void FakeMetadata::remove_topic(const std::string& name) {
                 [&](const auto& item) { return std::memcmp(item.first.first.data(), id.b, 16) == 0; });
   state_.topics.erase(name);
   changed();
+}
+
+inline chr_status FakeMetadata::describe(chr_catalog* catalog, size_t at, chr_topic* out) {
+  const Topic& topic = *of(catalog).topics[at];
+  const auto internal = topic.configs.find(CHR_INTERNAL_CONFIG);
+  out->n_partitions = topic.partitions();
+  out->id = topic.id;
+  out->name = to_abi(topic.name);
+  out->handle = static_cast<uint32_t>(at);
+  out->internal = internal != topic.configs.end() && internal->second == "true" ? 1 : 0;
+  return CHR_OK;
 }
 
 inline FakeMetadata::New FakeMetadata::copy(const chr_new_topic& from) {

@@ -146,6 +146,30 @@ TEST_F(ConfigsTest, RefusedAsKafkaDoes) {
   EXPECT_EQ(broker.metadata.changes(), 1u);  // the deletion of what was never set
 }
 
+// What plugins say of a topic to one another is not for clients: neither to set, nor to take away.
+TEST_F(ConfigsTest, WhetherATopicIsInternalIsNotForClients) {
+  broker.add_topic("mine", 1, {{"chronik.internal", "true"}});
+  EXPECT_EQ(code({{"chronik.internal", kSet, "true"}}), ErrorCode::kInvalidConfig);
+  EXPECT_EQ(alter(kTopic, "mine", {{"chronik.internal", kDelete, std::nullopt}}).error_code,
+            ErrorCode::kInvalidConfig);
+  AlterConfigsRequest request;
+  auto& resource = request.resources.emplace_back();
+  resource.resource_type = kTopic;
+  resource.resource_name = "mine";
+  auto& config = resource.configs.emplace_back();
+  config.name = "retention.ms";
+  config.value = "5";
+  EXPECT_EQ(client.call<AlterConfigs>(2, request).responses.at(0).error_code, ErrorCode::kNone);
+  EXPECT_EQ(broker.metadata.topic("mine").configs,
+            (Set{{"chronik.internal", "true"}, {"retention.ms", "5"}}));
+  MetadataRequest asked;
+  asked.topics.emplace().emplace_back().name = "mine";
+  EXPECT_TRUE(client.call<Metadata>(12, asked).topics.at(0).is_internal);
+  const std::string records = broker.batch();
+  EXPECT_EQ(only(client.call<Produce>(9, produce_request("mine", 0, records))).error_code,
+            ErrorCode::kInvalidTopicException);
+}
+
 TEST_F(ConfigsTest, EachResourceHasItsOwnAnswer) {
   broker.add_topic("u");
   IncrementalAlterConfigsRequest request;
