@@ -110,6 +110,12 @@ def features(offered):
             for kind in (0, 1, 2, 3, 4):
                 row = {"feature": "metadata.version", "max_version_level": level, "upgrade_type": kind}
                 yield Case(api, version, f"level-{level}:kind-{kind}", {"feature_updates": [row], "validate_only": True})
+        same = {"feature": "metadata.version", "max_version_level": 30, "upgrade_type": 1}
+        for level in (-1, 0, 1):
+            for kind in (1, 2, 3):
+                row = {"feature": "nobody.version", "max_version_level": level, "upgrade_type": kind}
+                for label, rows in (("alone", [row]), ("behind", [same, row]), ("before", [row, same])):
+                    yield Case(api, version, f"unknown:{label}:level={level}:kind={kind}", {"feature_updates": rows, "validate_only": True})
 
 
 # ---- batches ----
