@@ -4,6 +4,8 @@
 #ifndef CHRONIK_DRAFT_INTERNAL_TOPICS_H_
 #define CHRONIK_DRAFT_INTERNAL_TOPICS_H_
 
+#include <chronik/metadata.h>
+
 /* Keys of configs of topics that begin so are between plugins: clients neither set, remove nor see them. */
 #define CHR_OWN_CONFIGS "chronik."
 /* A config of create_topics(); "true": chr_topic.internal is 1. */
