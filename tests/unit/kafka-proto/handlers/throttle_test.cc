@@ -73,6 +73,9 @@ class ThrottleTest : protected StartedBroker, public ::testing::Test {
     out.int32(2);
     out.array_length(nodes.size(), false);
     for (const int32_t node : nodes) out.int32(node);
+    out.int32(from);  // leads, and says so itself
+    out.int64(1);
+    out.array_length(0, false);
     const std::vector<uint8_t> bytes = std::move(out).finish().copy();
     broker.host.deliver("kafka", from, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   }
