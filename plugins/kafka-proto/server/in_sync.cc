@@ -57,8 +57,10 @@ void InSync::tell_changes() {
   for (const int32_t peer : linked_) send(peer, broker_.host.node().id, 0, own);
 }
 
-void InSync::tell_all(int32_t peer) {
-  if (may_tell()) send(peer, broker_.host.node().id, kAll, own_words(own_));
+void InSync::tell_all(const std::vector<int32_t>& peers) {
+  if (peers.empty() || !may_tell()) return;
+  const Told own = own_words(own_);
+  for (const int32_t peer : peers) send(peer, broker_.host.node().id, kAll, own);
 }
 
 // Stamps grow, over restarts too where the clock does: what was passed on may come late, and twice.
@@ -182,7 +184,7 @@ void InSync::link_changed(int32_t peer, bool up) {
   if (!up) {
     linked_.erase(peer);
     if (own_.empty()) return;
-    for (const int32_t other : linked_) tell_all(other);  // who is not linked any more
+    tell_all({linked_.begin(), linked_.end()});  // who is not linked any more
     return;
   }
   linked_.insert(peer);
@@ -190,7 +192,7 @@ void InSync::link_changed(int32_t peer, bool up) {
     const std::unique_lock lock(mutex_);
     told_.erase(peer);  // it tells all anew
   }
-  tell_all(peer);
+  tell_all({peer});
   pass_on_to(peer);
 }
 
@@ -200,7 +202,7 @@ void InSync::start() {
       kAgainNs,
       [](void* context) {
         auto* const self = static_cast<InSync*>(context);
-        for (const int32_t peer : self->linked_) self->tell_all(peer);
+        self->tell_all({self->linked_.begin(), self->linked_.end()});
         self->start();
       },
       this);

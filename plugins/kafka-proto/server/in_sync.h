@@ -65,7 +65,7 @@ class InSync {
   struct Received;
 
   void tell_changes();
-  void tell_all(int32_t peer);
+  void tell_all(const std::vector<int32_t>& peers);
   void pass_on_to(int32_t peer);
   bool may_tell() const;
   // What `leader` says, this node or another one.

@@ -126,7 +126,8 @@ void Admin::nodes(uint64_t request, const chr_admin_request& asked) {
     if (id && *id != node_id) continue;
     const uint64_t replicas = catalog.replicas_on(node_id);
     const bool votes = std::ranges::find(voters, node_id) != voters.end();
-    const bool learns = !votes && !node.incarnation.zero() && voters.size() >= Membership::kMostVoters;
+    const bool learns = !votes && !node.incarnation.zero() && voters.size() >= Membership::kMostVoters &&
+                        catalog.level() >= kRecordsLevel;
     list.push_back(
         json::object{{"id", node_id},
                      {"state", state_of(node, replicas)},

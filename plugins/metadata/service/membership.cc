@@ -85,14 +85,16 @@ bool Membership::goes(int32_t id) const {
 }
 
 // Whoever was there stays, unless it goes; a node that was added, or learns, comes once it is linked, where
-// another vote is of use.
+// another vote is of use, and not while it lags behind as a learner.
 std::vector<int32_t> Membership::wanted_voters(const std::vector<int32_t>& present) const {
   std::vector<int32_t> out;
   for (const int32_t id : present)
     if (!goes(id)) out.push_back(id);
   const size_t most = may_learn() ? kMostVoters : SIZE_MAX;
+  const std::set<int32_t> lagging = replica_->lagging_learners();
   for (const auto& [id, node] : replica_->catalog().nodes())
-    if (out.size() < most && !node.leaving && !contains(out, id) && peers_->up().contains(id))
+    if (out.size() < most && !node.leaving && !contains(out, id) && peers_->up().contains(id) &&
+        (contains(asked_, id) || !lagging.contains(id)))
       out.push_back(id);
   if (out.size() > most) drop_surplus(&out);
   return out;
@@ -114,15 +116,18 @@ void Membership::follow_with_voters() {
   const std::vector<int32_t> present = replica_->voters();
   const std::vector<int32_t> wanted = wanted_voters(present);
   if (wanted.empty()) return;
-  if (!changing_ && wanted != present) change_voters(wanted);
+  // A change waits for those that are to come; where one of them is gone, another takes its place.
+  if (wanted != (asked_.empty() ? present : asked_)) change_voters(wanted);
+  if (wanted.size() < kMostVoters && !replica_->lagging_learners().empty()) look_later();
   name_learners(wanted);
 }
 
 void Membership::change_voters(const std::vector<int32_t>& wanted) {
-  changing_ = true;
+  asked_ = wanted;
   host_.info(fmt::format("the voters of __meta become {}", fmt::join(wanted, ", ")));
-  replica_->change_members(wanted, [this](const Status& changed) {
-    changing_ = false;
+  replica_->change_members(wanted, [this, change = ++changes_](const Status& changed) {
+    if (change != changes_) return;  // another one replaced it
+    asked_.clear();
     if (!changed && !stopped_)
       host_.info("the voters of __meta were not changed yet: " + changed.error().message);
     changed ? look() : look_later();

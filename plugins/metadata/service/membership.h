@@ -64,7 +64,8 @@ class Membership {
   Replica* const replica_;
   Peers* const peers_;
   std::map<int32_t, Known> known_;
-  bool changing_ = false;  // the voters
+  std::vector<int32_t> asked_;  // the voters to come; none: no change is under way
+  uint64_t changes_ = 0;        // of voters, that were asked for
   bool proposing_ = false;
   Moves looked_at_;
   bool due_ = false;  // a proposal may have failed

@@ -158,6 +158,19 @@ std::vector<int32_t> Replica::voters() const {
   return out;
 }
 
+std::set<int32_t> Replica::lagging_learners() const {
+  chr_group_bounds bounds{};
+  bounds.struct_size = sizeof bounds;
+  std::set<int32_t> out;
+  if (group_ == nullptr || consensus_.table->bounds(group_, &bounds) != CHR_OK) return out;
+  const uint64_t now = host_.now_ns();
+  for (const chr_member& member : members()) {
+    const bool follows = member.match_index >= bounds.commit_index || now - member.caught_up_ns < kFollowsNs;
+    if ((member.flags & CHR_MEMBER_LEARNER) != 0 && !follows) out.insert(member.id);
+  }
+  return out;
+}
+
 Status Replica::describe(QuorumReplyFrame* out) const {
   const std::vector<chr_member> members = this->members();
   chr_group_bounds bounds{};

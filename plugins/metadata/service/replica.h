@@ -9,6 +9,7 @@
 #include <deque>
 #include <functional>
 #include <optional>
+#include <set>
 
 #include "catalog/catalog.h"
 #include "wire/frame.h"
@@ -53,6 +54,8 @@ class Replica {
   void close(const Done& done);
   // The voters that this node knows, the preferred leader first.
   std::vector<int32_t> voters() const;
+  // On the leader: those that have not had all of the log for a while.
+  std::set<int32_t> lagging_learners() const;
   // On the leader: makes these nodes the voters.
   void change_members(const std::vector<int32_t>& voters, const Done& done);
   // On the leader, where has_learners(): those that follow without a vote, voters that may become such too.
@@ -88,6 +91,8 @@ class Replica {
   chr_status load(const chr_slice* pieces, uint32_t n, chr_error* error);
 
  private:
+  static constexpr uint64_t kFollowsNs = 10'000'000'000;
+
   std::vector<chr_member> members() const;
   Status apply_one(const chr_entry& entry);
   bool log_is_long() const;

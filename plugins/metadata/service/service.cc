@@ -230,6 +230,7 @@ void Service::role_changed() {
 // Who does not know yet what the catalog has to say answers clients as one that knows no leader.
 void Service::currency_changed() {
   controller_.store(catch_up_.is_current() ? meta_leader() : -1, std::memory_order_relaxed);
+  check_own_record();
   show_health();
   views_.notify();
 }
@@ -270,8 +271,10 @@ void Service::cluster_adopted(const std::string& cluster_id, const Status& adopt
   }
 }
 
-// A node that lost its disk has a new incarnation, and must not pass for the one that the cluster knows.
+// A node that lost its disk has a new incarnation, and must not pass for the one that the cluster knows. One
+// that was removed and added again reads in the log of whom it was before.
 void Service::check_own_record() {
+  if (!catch_up_.is_current()) return;
   const auto& nodes = replica_.catalog().nodes();
   const auto found = nodes.find(own_.id);
   if (replica_.catalog().removed_nodes().contains(own_.id) && !std::exchange(said_removed_, true))
@@ -415,12 +418,16 @@ void Service::show_health() {
 std::string Service::waits_for() const {
   const int32_t leader = meta_leader();
   if (leader < 0) {
-    const size_t others = std::max<size_t>(replica_.voters().size(), host_.node().n_peers) - 1;
+    std::vector<int32_t> others = replica_.voters();
+    const chr_node_info& self = host_.node();
+    for (uint32_t i = 0; others.empty() && i < self.n_peers; ++i) others.push_back(self.peers[i].id);
+    std::erase(others, own_.id);
+    const auto linked =
+        std::ranges::count_if(others, [this](int32_t id) { return peers_.up().contains(id); });
     return fmt::format(
-        "__meta has no leader that this node knows: it is linked with {} of {} other nodes; most of the "
-        "nodes must "
-        "run and reach one another",
-        peers_.up().size(), others);
+        "__meta has no leader that this node knows: it is linked with {} of {} other voters; most of the "
+        "voters must run and reach one another",
+        linked, others.size());
   }
   if (!catch_up_.is_current())
     return fmt::format("the catalog catches up with node {}, the leader of __meta", leader);

@@ -130,6 +130,20 @@ TEST_F(VotersTest, ALearnerVotesWhereAVoterLeft) {
   EXPECT_NE(ask("GET", "/v1/nodes/9").find(R"("state":"removed")"), std::string::npos);
 }
 
+// It was linked when it was chosen, and is gone before it votes.
+TEST_F(VotersTest, AnotherLearnerVotesWhereOneDiesOnItsWay) {
+  form(1, 9);
+  node_->consensus.hold_changes(true);
+  ask("DELETE", "/v1/nodes/3");
+  node_->host.advance(1s);
+  node_->consensus.hold_changes(false);
+  EXPECT_EQ(voters(), up_to(7)) << "node 8 has yet to catch up";
+  node_->host.set_link("metadata", 8, false);
+  node_->host.advance(3s);
+  EXPECT_EQ(voters(), (Ids{1, 2, 4, 5, 6, 7, 9}));
+  EXPECT_NE(ask("GET", "/v1/nodes/3").find(R"("state":"removed")"), std::string::npos);
+}
+
 // A leader of a build of before would make voters of all of them again.
 TEST_F(VotersTest, BelowTheLevelAllVote) {
   start(1, 9);

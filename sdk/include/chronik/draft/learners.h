@@ -19,7 +19,8 @@ typedef struct chr_learners_v1 {
   /* [shard] shard_of(name), on the leader of the group. These nodes get the log, or a snapshot, and what is committed, as
    * voters do; those of them that vote do so on, and go on as learners once they are voters no more. They replace those named
    * before, until this node leads no more; nobody waits for them, and status() shows them as CHR_MEMBER_LEARNER. The array is
-   * borrowed for the call. NOT_FOUND: it is not open; NOT_LEADER; INVALID_ARGUMENT: named twice, no node, or this node. */
+   * borrowed for the call. NOT_FOUND: it is not open, UNAVAILABLE: not yet, or no more; NOT_LEADER; INVALID_ARGUMENT: named
+   * twice, no node, or this node. */
   chr_status(CHR_CALL* set)(void* self, chr_str group, const int32_t* nodes, uint32_t n, chr_error* error);
 } chr_learners_v1;
 
