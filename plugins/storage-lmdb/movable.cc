@@ -66,13 +66,15 @@ class Owners {
     if (!what) return std::nullopt;
     return Owned{std::move(*what), header.flags == PageHeader::kLeaf ? 1 : header.pages};
   }
-  // How often a group was tried for an entry.
-  uint64_t tries() const { return tries_; }
+  // Groups were tried for entries so often that it takes some milliseconds; nothing has an owner any more.
+  bool is_tired() const { return tries_ > kMostTries; }
   bool is_readable(const Window& window, uint64_t length) const {
     return storage_lmdb::is_readable(at(window.first), length * env_->page_size());
   }
 
  private:
+  static constexpr uint64_t kMostTries = 256 << 10;
+
   Owners(MDB_txn* txn, const Env& env, const GroupTable& groups)
       : txn_(txn), env_(&env), groups_(groups.ids()) {}
 
@@ -87,19 +89,22 @@ class Owners {
     const std::unique_ptr<MDB_cursor, void (*)(MDB_cursor*)> closer(cursor, mdb_cursor_close);
     return rc == MDB_SUCCESS ? mdb_cursor_get(cursor, key, value, op) : rc;
   }
-  // Whether the tree leads from the key to the page, with the key itself or with the value.
+  // Whether the tree leads from the key to the page, with the key itself or with the value; and the value,
+  // which may lie elsewhere, can be read.
   bool leads(const Movable& what, const uint8_t* page) const {
     MDB_val key{what.key.size(), const_cast<char*>(what.key.data())};
     MDB_val value{};
     if (find(what.database, &key, &value, MDB_SET_KEY) != MDB_SUCCESS) return false;
-    return page_of(key.mv_data) == page || PageHeader::of(value) == page;
+    if (page_of(key.mv_data) != page && PageHeader::of(value) != page) return false;
+    return own_pages(value.mv_size, env_->page_size()) == 0 ||
+           storage_lmdb::is_readable(value.mv_data, value.mv_size);
   }
 
   std::optional<Movable> entry(const uint8_t* page, uint64_t pages) {
     RecordHead head{};
     std::memcpy(&head, page + sizeof(PageHeader), sizeof head);
     if (own_pages(sizeof head + head.header.bytes, env_->page_size()) != pages) return std::nullopt;
-    for (size_t i = 0; i < groups_.size(); ++i) {
+    for (size_t i = 0; i < groups_.size() && !is_tired(); ++i) {
       LogKey key(groups_[i], head.header.index);
       ++tries_;
       if (head_crc(head, key) != head.head_crc) continue;
@@ -193,8 +198,7 @@ bool Moves::meets_window(const PageRow& row) const {
 
 Result<Moves> find_moves(const Env& env, ReadTransactions& transactions, const GroupTable& groups,
                          const FreePages& free, const MoveLimits& limits) {
-  constexpr size_t kMostInVain = 32;          // windows that are looked at
-  constexpr uint64_t kMostTries = 256 << 10;  // some milliseconds
+  constexpr size_t kMostInVain = 32;  // windows that are looked at
   Moves moves;
   moves.length = limits.length;
   if (free.in_order().size() <= limits.spoken_for) return moves;
@@ -207,12 +211,17 @@ Result<Moves> find_moves(const Env& env, ReadTransactions& transactions, const G
   for (const Window& window : best_windows(pages, limits)) {
     if (moves.windows.size() == limits.windows || in_vain == kMostInVain) break;
     if (moves.meets_window({window.first, limits.length})) continue;
-    if (!moves.windows.empty() &&
-        (moves.pages + window.in_use > limits.most_pages || owners.tries() > kMostTries)) {
-      moves.is_whole = false;
+    const bool full = !moves.windows.empty() && moves.pages + window.in_use > limits.most_pages;
+    if (full || owners.is_tired()) {
+      moves.is_whole = moves.windows.empty();
       break;
     }
-    if (!add_window(owners, window, pages, limits, moves)) ++in_vain;
+    // A damaged page costs the window that it is met for.
+    const Status added = contain([&]() -> Status {
+      if (!add_window(owners, window, pages, limits, moves)) ++in_vain;
+      return {};
+    });
+    if (!added) ++in_vain;
   }
   return moves;
 }

@@ -113,6 +113,11 @@ bool Space::has_room(Growth growth, uint64_t bytes, uint64_t entries) {
   return end >= live_bytes() + need();
 }
 
+bool Space::has_row_at_end(uint64_t bytes) const {
+  const uint64_t end = is_blocked() ? std::min(capacity_, allocated()) : capacity_;
+  return env_->used_end() + bytes <= end;
+}
+
 bool Space::lacks_pages() const {
   constexpr uint64_t kFree = 4u << 20;
   return env_->used_end() < live_bytes() + kFree;

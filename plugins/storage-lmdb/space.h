@@ -53,6 +53,8 @@ class Space {
   // Whether commits will soon meet fresh pages; whether more zeros are wanted at all.
   bool is_urgent() const { return ahead() < kUrgent; }
   bool wants_more() const { return ahead() < wanted() && !is_blocked(); }
+  // Whether so many bytes in a row fit behind what is used: the file may grow, or has grown.
+  bool has_row_at_end(uint64_t bytes) const;
   // Whether free pages are so few that one page more is a fresh one; whether so many bytes of records will
   // soon find no room.
   bool lacks_pages() const;

@@ -104,7 +104,8 @@ class Store {
   bool make_rows_by_moving(const Supply::Rows& rows);
   // Whether such rows were looked for in vain lately, and are not known to be there.
   bool are_wanting(const Supply::Rows& rows) const {
-    return rows.longest >= scattered_.shortest && !supply_->has(rows);
+    return rows.longest >= scattered_.shortest && !supply_->has(rows) &&
+           !space_->has_row_at_end(rows.pages * env_->page_size());
   }
   bool may_move(const Supply::Rows& rows);
   Result<Moves> find_moves(const Supply::Rows& rows);

@@ -276,6 +276,8 @@ Result<PageRow> Transaction::move(const Movable& what) {
   const uint64_t own = own_pages(from.mv_size, env_.page_size());
   if (!own_pages_are_whole(from, env_.page_size()))
     return fail(Code::kCorrupt, "the pages of what is to be moved are damaged on disk");
+  if (own != 0 && !is_readable(from.mv_data, from.mv_size))
+    return fail(Code::kCorrupt, "the pages of what is to be moved cannot be read");
   std::string shared;  // what shares a page is copied with it
   if (own == 0) {
     shared.assign(static_cast<const char*>(from.mv_data), from.mv_size);

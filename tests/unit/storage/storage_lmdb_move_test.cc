@@ -1,13 +1,17 @@
 // storage-lmdb: a full store whose free pages lie between those in use. Large entries need them in a row, so
 // what is in the way is moved.
+#include "page.h"
 #include "store.h"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <chronik/testing/fake_host.hpp>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <map>
 
 namespace chronik::storage_lmdb {
@@ -154,6 +158,13 @@ class Move : public ::testing::Test {
     }
     ASSERT_EQ(remove(goes_, CHR_STORAGE_DROP, 0), CHR_OK);
   }
+  uint8_t* map_of_the_store() const {
+    std::ifstream maps("/proc/self/maps");
+    for (std::string line; std::getline(maps, line);)
+      if (line.find(directory_) != std::string::npos && line.find("data.mdb") != std::string::npos)
+        return reinterpret_cast<uint8_t*>(std::stoull(line, nullptr, 16));
+    return nullptr;
+  }
   uint64_t moved() { return static_cast<uint64_t>(host_.metric("chronik_storage_moved_bytes_total")); }
   // How many MiB are taken until so many in a row are refused.
   uint64_t take(uint64_t group, int refusals = 30) {
@@ -197,6 +208,35 @@ TEST_P(MoveEach, MostOfWhatIsFreeIsOfUseToLargeEntries) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Sizes, MoveEach, ::testing::Values(300, 3000, 16000, 60000));
+
+// Some of what is in the way lies on bad sectors: it is not touched, and the store goes on.
+TEST_F(Move, WhatCannotBeReadStaysWhereItIs) {
+  constexpr uint64_t kPage = 4096;
+  constexpr uint32_t kPagesOfOne = 15;
+  scatter(60000);
+  uint8_t* const map = map_of_the_store();
+  ASSERT_NE(map, nullptr);
+  std::vector<uint8_t*> bad;
+  int seen = 0;
+  for (uint64_t page = 0; page + kPagesOfOne < kMaxSize / kPage; ++page) {
+    const PageHeader header = PageHeader::load(map + page * kPage);
+    if (header.number != page || header.flags != PageHeader::kOwnPages || header.pages != kPagesOfOne)
+      continue;
+    if (++seen % 20 == 0) bad.push_back(map + (page + kPagesOfOne - 1) * kPage);
+    page += kPagesOfOne - 1;
+  }
+  ASSERT_GT(bad.size(), 5u);
+  const int nothing = memfd_create("nothing", MFD_CLOEXEC);  // to touch it raises SIGBUS, as bad sectors do
+  for (uint8_t* page : bad) ASSERT_EQ(mmap(page, kPage, PROT_READ, MAP_SHARED | MAP_FIXED, nothing, 0), page);
+  const uint64_t large = group("large");
+  EXPECT_GT(take(large), 5u) << "there is room between those";
+  EXPECT_GT(moved(), kMiB);
+  close(nothing);
+  stop();
+  start();
+  expect_whole(stays_, 60000);
+  expect_whole(large, kMiB);
+}
 
 TEST_F(Move, EndsWhereNothingComesOfIt) {
   scatter(3000);
