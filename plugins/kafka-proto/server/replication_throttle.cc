@@ -91,7 +91,7 @@ ReplicationThrottle::Rates ReplicationThrottle::wanted(const Catalog& catalog) c
     if (rate == follower_rates_.end() || rate->second == ReplicationRates::kAny) continue;
     const auto found = leaders.find(broker.id);
     const auto parts = static_cast<int64_t>(found == leaders.end() ? 1 : found->second.size());
-    out[broker.id] = (rate->second + parts - 1) / parts;
+    out[broker.id] = rate->second / parts + (rate->second % parts != 0 ? 1 : 0);
   }
   return out;
 }

@@ -109,7 +109,7 @@ class Group : public std::enable_shared_from_this<Group> {
   void count_unwritten();
   bool is_throttled(const PeerProgress& to) const;
   uint64_t throttled_room(NodeId to) const;
-  void count_throttled(NodeId to, int64_t bytes);
+  void count_throttled(const PeerProgress& to, int64_t bytes);
   void allow_appends();
   void count_appends();
   void fail_waiters(Index from, chr_status code, std::string_view why);

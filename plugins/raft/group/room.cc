@@ -62,10 +62,10 @@ void Group::allow_appends() {
   }
 }
 
-// What went to a voter that was needed counts, too: others wait the longer for it.
-void Group::count_throttled(NodeId to, int64_t bytes) {
+// What a voter gets that is needed does not count: nothing holds it, and others would wait for it to end.
+void Group::count_throttled(const PeerProgress& to, int64_t bytes) {
   for (const chr_throttled& each : throttled_)
-    if (bytes != 0 && static_cast<NodeId>(each.node) == to)
+    if (to.limited && bytes != 0 && static_cast<NodeId>(each.node) == to.id)
       services_.throttle.take(each.bucket, bytes, shard_->now());
 }
 
@@ -84,7 +84,7 @@ void Group::count_appends() {
   for (size_t i = 0; open && i < raft_->peers().size(); ++i) {
     const PeerProgress& to = raft_->peers()[i];
     windows.answered(to.id, raft_->take_answered(to.id));
-    count_throttled(to.id, raft_->take_spent(to.id));
+    count_throttled(to, raft_->take_spent(to.id));
     if (to.held && raft_->role() == Role::kLeader) {
       // Time makes room in a bucket, answers do in a window.
       to.limited ? windows.wait_for_review(hash_) : windows.wait(to.id, hash_);

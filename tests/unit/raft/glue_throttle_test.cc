@@ -121,6 +121,22 @@ TEST_F(Throttled, AVoterThatCameBackGetsNoMoreThanTheRateUnlessItIsNeeded) {
   EXPECT_EQ(leader().last.code, CHR_OK);
 }
 
+// Nothing holds it, and so nobody else waits for it.
+TEST_F(Throttled, WhoIsNeededLeavesTheBucketToOthers) {
+  cluster_.isolate(2, true);
+  cluster_.isolate(3, true);
+  throttle({3, 4});
+  limit(kRate);
+  cluster_.isolate(3, false);  // no majority without it, once node 2 is known to be away
+  cluster_.run(4 * kSecond);
+  write(kBatches);
+  EXPECT_TRUE(has_all(3));
+  cluster_.count(true);
+  EXPECT_EQ(leader().change(kGroup, {1, 3, 4}, &done_), CHR_PENDING);
+  cluster_.run(5 * kSecond);
+  EXPECT_GE(cluster_.bytes(1, 4), static_cast<uint64_t>(3 * kRate));
+}
+
 // The state takes two pieces, and the log begins behind most of it.
 TEST_F(Throttled, PiecesOfASnapshotWaitToo) {
   cluster_.isolate(3, true);
@@ -166,7 +182,7 @@ TEST_F(Throttled, GroupsShareABucket) {
   for (size_t i = 0; i < 2; ++i) ASSERT_EQ(leader().change(names[i], {1, 4}, &done[i]), CHR_PENDING);
   cluster_.run(10 * kSecond);
   EXPECT_LE(cluster_.bytes(1, 4), kFrames + 11 * kRate + 2 * kBatch);
-  for (auto& of_group : journals) EXPECT_GE(of_group[1].applied.size(), 10u);
+  for (auto& of_group : journals) EXPECT_GE(of_group[1].applied.size(), 6u);
   cluster_.run(15 * kSecond);
   for (size_t i = 0; i < 2; ++i) EXPECT_EQ(done[i].code, CHR_OK);
   for (const std::string& name : names)
