@@ -15,8 +15,8 @@ namespace chronik::metadata {
 
 class AppliedRequests {
  public:
-  static constexpr size_t kRemembered = 1'000;  // of a session, the newest
-  static constexpr size_t kSessions = 2;        // of a node: some may be on their way while it restarts
+  static constexpr size_t kRemembered = 10'000;  // of a session, the newest
+  static constexpr size_t kSessions = 2;         // of a node: some may be on their way while it restarts
 
   struct Session {
     uint64_t id = 0;

@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 
+#include "catalog/applied_requests.h"
 #include "catalog/rules.h"
 #include "service/peers.h"
 #include "service/replica.h"
@@ -83,8 +84,8 @@ class Changes {
   static constexpr uint64_t kRefusedNs = 50'000'000;
   static constexpr uint64_t kSaysNothingNs = 1'000'000'000;  // after that a leader is one of before levels
   static constexpr uint64_t kLastWordNs = 1'000'000'000;
-  static constexpr size_t kMaxPending = 10'000;
-  static constexpr size_t kRememberedRequests = 1'000;  // of each node
+  static constexpr size_t kMaxPending = AppliedRequests::kRemembered;  // none overtakes all of them
+  static constexpr size_t kRememberedRequests = 1'000;                 // of each node
 
   const Host host_;
   Replica* const replica_;
