@@ -69,12 +69,13 @@ InSync::Told InSync::own_words(std::map<Key, Report> reports) {
   return {last_stamp_, {linked_.begin(), linked_.end()}, std::move(reports)};
 }
 
-// What the leaders said that the peer is not linked with.
+// What the leaders said that the peer is not linked with; also that all are in sync again, which may have
+// been passed on while this node was not linked with it either.
 void InSync::pass_on_to(int32_t peer) {
   if (!may_tell()) return;
   const std::shared_lock lock(mutex_);
   for (const auto& [leader, told] : told_)
-    if (leader != peer && !told.reports.empty() && linked_.contains(leader) && !contains(told.linked, peer))
+    if (leader != peer && linked_.contains(leader) && !contains(told.linked, peer))
       send(peer, leader, kAll, told);
 }
 

@@ -186,6 +186,10 @@ TEST_F(InSyncTest, WhatALeaderSaysIsPassedOnOnce) {
   broker.set_link(3, false);
   broker.set_link(3, true);
   EXPECT_EQ(frames_to(3).size(), 2u) << "this node's own, and those of node 2";
+  broker.set_link(3, false);
+  passed_on(2, 2, topic, 2, {}, {1});
+  broker.set_link(3, true);
+  EXPECT_EQ(frames_to(3).size(), 2u) << "all of node 2 are in sync again";
   passed_on(3, 2, topic, 2, {1, 2}, {});
   EXPECT_TRUE(frames_to(2).empty());
   EXPECT_TRUE(frames_to(3).empty()) << "it goes no further";
