@@ -1,32 +1,11 @@
 // Requests that come to the catalog again: they are applied once.
 #include "catalog/applied_requests.h"
 
-#include <gtest/gtest.h>
-
-#include <string>
-#include <utility>
-
-#include "catalog/catalog.h"
 #include "catalog/features.h"
-#include "catalog/rules.h"
-#include "wire/snapshot.h"
+#include "catalog_testing.h"
 
 namespace chronik::metadata::test {
 namespace {
-
-void apply(Catalog* catalog, Body body) {
-  resolve(*catalog, {}, &body);
-  catalog->apply(Command{{}, std::move(body)});
-}
-
-std::string saved(const Catalog& catalog) {
-  std::string bytes;
-  EXPECT_TRUE(save_snapshot(catalog, [&](std::string_view piece) {
-    bytes += piece;
-    return true;
-  }));
-  return bytes;
-}
 
 Uuid id_of(uint8_t n) {
   Uuid id;

@@ -4,9 +4,9 @@
 #include <gtest/gtest.h>
 
 #include "catalog/features.h"
+#include "catalog_testing.h"
 #include "cluster.h"
 #include "wire/codec.h"
-#include "wire/snapshot.h"
 
 namespace chronik::metadata::test {
 namespace {
@@ -340,20 +340,6 @@ TEST_F(Levelled, OperatorsSeeTheLevels) {
 }
 
 // ---- the state machine ----
-
-void apply(Catalog* catalog, Body body) {
-  resolve(*catalog, {}, &body);
-  catalog->apply(Command{{}, std::move(body)});
-}
-
-std::string saved(const Catalog& catalog) {
-  std::string bytes;
-  EXPECT_TRUE(save_snapshot(catalog, [&](std::string_view piece) {
-    bytes += piece;
-    return true;
-  }));
-  return bytes;
-}
 
 TEST(RecordsInTheCatalog, ManyInAnyOrder) {
   Catalog catalog;
