@@ -69,13 +69,10 @@ class PeerWindows {
       if (freed * 4 >= window.size) window.size = std::min(window.size * 2, kMost / shards_);
       if (freed * 8 < window.size) window.size = std::max(window.size / 2, kLeast);
     }
-    // What there is room for goes to whoever is told first: by chance, since where room comes every so many
-    // reviews, turns in an order would meet the same groups each time.
+    // What there is room for goes to whoever is told first: that is another one each time.
     std::vector<uint64_t> told = std::exchange(review_queue_, {});
     review_waits_.clear();
-    chance_ = chance_ * 6'364'136'223'846'793'005u + 1'442'695'040'888'963'407u;
-    if (!told.empty())
-      std::ranges::rotate(told, told.begin() + static_cast<ptrdiff_t>((chance_ >> 33) % told.size()));
+    if (!told.empty()) std::rotate(told.begin(), told.begin() + 1, told.end());
     for (const uint64_t group : told) tell(group);
   }
 
@@ -94,7 +91,6 @@ class PeerWindows {
 
   uint32_t shards_ = 1;
   std::unordered_map<NodeId, Window> windows_;
-  uint64_t chance_ = 1;
   std::vector<uint64_t> review_queue_;
   std::unordered_set<uint64_t> review_waits_;
 };

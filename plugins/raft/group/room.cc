@@ -50,7 +50,7 @@ uint64_t Group::throttled_room(NodeId to) const {
   uint64_t room = UINT64_MAX;
   for (const chr_throttled& each : throttled_)
     if (static_cast<NodeId>(each.node) == to)
-      room = std::min(room, services_.throttle.room(each.bucket, shard_->now()));
+      room = std::min(room, services_.throttle.room(each.bucket, {hash_, to}, shard_->now()));
   return room;
 }
 
@@ -64,9 +64,12 @@ void Group::allow_appends() {
 
 // What a voter gets that is needed does not count: nothing holds it, and others would wait for it to end.
 void Group::count_throttled(const PeerProgress& to, int64_t bytes) {
-  for (const chr_throttled& each : throttled_)
-    if (to.limited && bytes != 0 && static_cast<NodeId>(each.node) == to.id)
-      services_.throttle.take(each.bucket, bytes, shard_->now());
+  const bool more = to.limited && to.held && raft_->role() == Role::kLeader;
+  for (const chr_throttled& each : throttled_) {
+    if (static_cast<NodeId>(each.node) != to.id) continue;
+    if (to.limited && bytes != 0) services_.throttle.take(each.bucket, {hash_, to.id}, bytes, shard_->now());
+    services_.throttle.wait(each.bucket, {hash_, to.id}, more, shard_->now());
+  }
 }
 
 void Group::count_appends() {
