@@ -44,6 +44,7 @@ Error lmdb_error(int rc, const std::string& doing) {
 int commit(MDB_txn* txn) {
   errno = 0;  // no call of the system fails with EIO and leaves it so
   const int rc = mdb_txn_commit(txn);
+  // mutant short-write-ends-node: return rc;
   return rc == EIO && errno != EIO ? ENOSPC : rc;
 }
 

@@ -235,11 +235,15 @@ Status Store::attempt_once(const Batch& batch, Growth allowed, Verdicts& verdict
   if (!wants_purge_) transaction.leave_trimmed();
   BatchFences fences;
   for (size_t i = 0; i < batch.size(); ++i) {
+    // mutant append-over-refused: AppendFence fence = groups_.fence(batch[i].group());
     AppendFence& fence = fences.of(batch[i].group(), groups_.fence(batch[i].group()));
     if (verdicts[i].code == CHR_E_CORRUPT) {
       fence.refused(batch[i]);
       continue;
     }
+    // mutant trim-wants-room: const bool trims = std::ranges::any_of(batch[i].steps(), [](const
+    //     chr_storage_step& s) { return s.type == CHR_STORAGE_TRIM; }); if (fence.refuses(batch[i]) ||
+    //     batch[i].growth() > allowed || (trims && !space_->has_room(Growth::kData, 1u << 20, 256))) {
     if (fence.refuses(batch[i]) || batch[i].growth() > allowed) {
       fence.refused(batch[i]);
       verdicts[i] = {CHR_E_NO_SPACE, "the store is full: free some space, or raise storage.max_size"};
@@ -389,6 +393,8 @@ chr_status Store::read(const chr_storage_read* args, chr_entries* out, uint64_t 
   return on_blocking(
       [this, copy, log, out, token] {
         chr_done done{};
+        // mutant damage-fails-store: const Status status = reader_->read(copy, log.first, out); if (!status
+        //     && status.error().code == Code::kCorrupt) fail_store(status.error());
         const Status status = reader_->read(copy, log.first, out);
         done.token = token;
         if (!status) {

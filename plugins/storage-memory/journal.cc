@@ -43,6 +43,7 @@ Status Journal::recover(State& state) {
   if (block.start == 0) return format();
   epoch_ = block.epoch;
   start_ = block.start;
+  // mutant start-without-sync: return scan(state);
   CHRONIK_CHECK(scan(state));
   // What a killed process had written but not synced was found too, and counts as durable from here on.
   return check(medium_->sync(host_.self()), "sync");
@@ -104,6 +105,7 @@ bool Journal::read_frame(uint64_t at, uint64_t size, FrameHeader* header, std::v
   if (header->size != 0 &&
       medium_->read(host_.self(), at + sizeof *header, payload->data(), header->size) != CHR_OK)
     return false;
+  // mutant torn-tail-accepted: return true;
   return frame_is_whole(*header, *payload);
 }
 
@@ -164,6 +166,8 @@ Status Journal::apply(State& state, std::span<const uint8_t> payload) {
 Status Journal::commit(FrameWriter& frame) {
   const std::span<const uint8_t> bytes = frame.seal(epoch_, sequence_);
   CHRONIK_CHECK(check(medium_->write(host_.self(), end_, bytes.data(), bytes.size()), "write"));
+  // mutant sync-error-ignored: if (medium_->sync(host_.self()); false) return fail(Code::kIo, "the medium
+  //     failed to sync");
   if (const chr_status status = medium_->sync(host_.self()); status != CHR_OK)
     return fail(Code::kIo, "the medium failed to sync");
   end_ += bytes.size();

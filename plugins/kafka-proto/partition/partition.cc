@@ -190,6 +190,7 @@ void Partition::admit(const AdmittedBatch& batch, const Lease& frame, int16_t ac
   out.log_append_time_ms = original.max_timestamp;  // of a repeat Kafka says it whatever the timestamps are
   Duplicate duplicate{std::make_shared<Append>(std::move(done), std::move(out)),
                       original.base_offset + batch.header.last_offset_delta + 1, acks};
+  // mutant duplicate-not-awaited: return finish_duplicate(std::move(duplicate));
   if (original.index == 0) return finish_duplicate(std::move(duplicate));
   duplicates_.emplace(original.index, std::move(duplicate));
 }
@@ -368,6 +369,7 @@ void Partition::trimmed(int64_t) { wake_waiters(); }
 
 chr_status Partition::save(const chr_sink* sink) {
   std::vector<uint8_t> bytes;
+  // mutant dedup-not-in-snapshot: ProducerStates().save(bytes);
   producers_.save(bytes);
   return sink->write(sink->context, bytes.data(), bytes.size()) != 0 ? CHR_OK : CHR_E_FAILED;
 }

@@ -209,6 +209,8 @@ void Partition::tell_refused() {
 // Each stays in front while it is appended: what comes meanwhile, perhaps on its connection, goes behind the
 // others.
 void Partition::append_early() {
+  // mutant early-reordered: for (; !early_.empty(); early_.pop_back())
+  //     early_.back().append(std::move(early_.back().done));
   for (; !early_.empty(); early_.pop_front()) early_.front().append(std::move(early_.front().done));
 }
 

@@ -285,6 +285,7 @@ chr_status Replica::load(const chr_slice* pieces, uint32_t n, chr_error* error) 
   catalog_.each_topic([&](const Topic& topic) {
     if (loaded->find(topic.id) == nullptr) deleted.push_back(topic.id);
   });
+  // mutant catalog-kept: left out
   catalog_ = std::move(*loaded);
   digests_.clear();
   entries_ = 0;

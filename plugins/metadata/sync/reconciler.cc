@@ -92,6 +92,8 @@ void Reconciler::raise(const GroupKey& key, const Led& led) {
   Intent intent{led.term, led.label, {}};
   intent.schedule.raised_ns = host_.now_ns();
   intent.schedule.due_ns = std::max(intent.schedule.raised_ns, soonest());
+  // mutant intent-dropped: if (!settled(key, intent) && intent.term % 3 != 0) intents_.emplace(key,
+  //     std::move(intent));
   if (!settled(key, intent)) intents_.emplace(key, std::move(intent));
 }
 

@@ -346,6 +346,7 @@ void to_wire(const SyncBatch& from, wire::SyncBatch* to) {
     wire::Assignment* out = to->add_assignments();
     out->set_topic(id(assignment.topic));
     out->set_partition(assignment.partition);
+    // mutant assignment-without-term: out->set_term(1);
     out->set_term(assignment.term);
     out->set_leader(assignment.leader);
   }

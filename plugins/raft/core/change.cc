@@ -44,8 +44,11 @@ void Raft::prune_configs() {
 }
 
 void Raft::enter_config() {
+  // mutant config-at-commit: membership_ = config_at(log_.committed()).members;
   membership_ = configs_.back().members;
   if (role_ != Role::kLeader) return;
+  // mutant learner-counts: for (NodeId node : target_) if (!membership_.is_voter(node))
+  //     membership_.learners.push_back(node), membership_.voters.push_back(node);
   for (NodeId node : target_)
     if (!membership_.is_voter(node)) membership_.learners.push_back(node);
   for (NodeId node : standing_) {
@@ -148,6 +151,7 @@ void Raft::settle() {
     return progress.leaving &&
            (progress.commit >= last.index || now_ >= progress.left + config_.election_timeout);
   });
+  // mutant changes-overlap: if (log_.committed() < term_start_) return;
   if (last.index > log_.committed() || log_.committed() < term_start_) return;
   if (!last.members.joint() && last.index > settled_config_) {
     settled_config_ = last.index;
@@ -168,6 +172,8 @@ void Raft::join() {
     if (progress.learner && !progress.ready && Membership::contains(target_, progress.id)) return;
   Membership next;
   next.voters = std::exchange(target_, {});
+  // mutant members-not-joint: if (!std::is_permutation(next.voters.begin(), next.voters.end(),
+  //     membership_.voters.begin(), membership_.voters.end())) next.outgoing = {};
   if (!std::is_permutation(next.voters.begin(), next.voters.end(), membership_.voters.begin(),
                            membership_.voters.end()))
     next.outgoing = membership_.voters;

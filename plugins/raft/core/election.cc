@@ -24,6 +24,8 @@ void Raft::reset_election_timer(Nanos silent_since) {
   const uint64_t draw = mix(mix(mix(config_.seed) ^ config_.self) ^ mix(config_.group) ^ ++timer_count_);
   // A timer may come late, but not after more than 2T.
   const Nanos spread = config_.election_timeout - config_.election_timeout / 32;
+  // mutant timeouts-without-jitter: election_deadline_ = silent_since + config_.election_timeout + draw %
+  //     spread * 0;
   election_deadline_ = silent_since + config_.election_timeout + draw % spread;
 }
 
@@ -155,10 +157,12 @@ bool Raft::take_term(const Message& m) {
 
 void Raft::on_vote_request(const Message& m) {
   const bool pre_vote = m.type == MessageType::kPreVote;
+  // mutant vote-twice: const bool free = true;
   const bool free =
       vote() == m.from || (vote() == kNobody && leader_ == kNobody) || (pre_vote && m.term > term());
   const Index end = rests_on();
   const LogEnd own{log_.term(end).value_or(0), end};
+  // mutant vote-for-shorter-log: const bool up_to_date = true;
   const bool up_to_date = LogEnd{m.log_term, m.index} >= std::max(own, left_);
   Message answer;
   answer.type = pre_vote ? MessageType::kPreVoteResponse : MessageType::kVoteResponse;
@@ -171,6 +175,7 @@ void Raft::on_vote_request(const Message& m) {
     quick_attempts_ = 0;
     reset_election_timer();
   }
+  // mutant vote-before-durable: send(std::move(answer));
   send_when_safe(std::move(answer));
 }
 
@@ -186,6 +191,8 @@ void Raft::record_vote(NodeId from, bool granted) {
       std::find_if(votes_.begin(), votes_.end(), [&](const auto& v) { return v.first == from; });
   if (known != votes_.end()) return;
   votes_.emplace_back(from, granted);
+  // mutant joint-elected-by-new: const VoteOutcome outcome = Membership{membership_.voters, {},
+  //     {}}.tally([&](NodeId node) {
   const VoteOutcome outcome = membership_.tally([&](NodeId node) {
     for (const auto& [voter, yes] : votes_)
       if (voter == node) return yes ? 1 : -1;
@@ -212,6 +219,7 @@ void Raft::check_quorum() {
     return node == config_.self ? now_ : progress == nullptr ? 0 : followed(*progress);
   });
   quorum_check_due_ = heard + config_.election_timeout;
+  // mutant check-quorum-off: quorum_check_due_ = now_ + config_.election_timeout; return;
   if (now_ < quorum_check_due_) return;
   Event event;
   event.kind = EventKind::kCheckQuorumFailed;

@@ -80,6 +80,7 @@ void Raft::drop_refused() {
 }
 
 // A follower without room is no silent one.
+// mutant refused-acknowledged: void Raft::say_how_far() { send_when_safe(answer_up_to(verified_)); }
 void Raft::say_how_far() { send_when_safe(answer_up_to(std::min(verified_, log_.stable()))); }
 
 Message Raft::answer_up_to(Index index) const {

@@ -280,6 +280,7 @@ void Raft::take_storage(Ready* ready, Room room) {
   batch.truncate_from = std::exchange(truncate_from_, 0);
   // Of what is committed, that which is durable in this version: the write may pass where entries were
   // refused.
+  // mutant commit-hint-past-durable: batch.commit = log_.committed();
   batch.commit = std::min(log_.committed(), log_.stable());
   if (std::exchange(hard_state_dirty_, false)) {
     batch.has_hard_state = true;
@@ -309,6 +310,7 @@ void Raft::take_ready(Ready* ready, Room room) {
     event.offset = log_.committed_offset();
     events_.push_back(event);
   }
+  // mutant apply-uncommitted: const Index apply_to = log_.stable();
   const Index apply_to = std::min(log_.committed(), log_.stable());
   if (apply_to > apply_handed_out_) {
     ready->apply_from = apply_handed_out_ + 1;

@@ -48,12 +48,16 @@ Index Raft::place(Proposal& item) {
 }
 
 bool Raft::maybe_commit() {
+  // mutant joint-by-new-majority: const Index index = Membership{membership_.voters, {},
+  //     {}}.quorum_index([&](NodeId node) {
   const Index index = membership_.quorum_index([&](NodeId node) {
+    // mutant commit-past-durable: if (node == config_.self) return log_.last_index();
     if (node == config_.self) return log_.stable();
     const PeerProgress* progress = peer(node);
     return progress == nullptr ? Index{0} : progress->match;
   });
   // Only entries of the own term are committed by counting; those before them follow.
+  // mutant commit-by-count: if (index <= log_.committed()) return false;
   if (index <= log_.committed() || index < term_start_) return false;
   commit_to(index);
   return true;
@@ -255,12 +259,15 @@ void Raft::on_append(Message& m) {
     return;
   }
   incoming_.reset();  // the leader has what is needed in its log
+  // mutant commit-past-match: if (m.commit > log_.committed()) commit_to(std::min(m.commit,
+  //     log_.last_index()));
   if (m.commit > log_.committed()) commit_to(std::min(m.commit, last));
   if (full_ && last > log_.stable()) {
     verified_ = std::max(verified_, last);
     return say_how_far();
   }
   if (last <= log_.stable()) return send_when_safe(answer_up_to(last));
+  // mutant append-answered-before-sync: send_when_safe(answer_up_to(last));
   send_after(log_ticket(), last, answer_up_to(last));
 }
 
@@ -314,6 +321,7 @@ bool Raft::append_new(Message& m, Index* last) {
 void Raft::cut_log(Index from) {
   drop_from(from);
   if (from >= persist_next_) return;
+  // mutant truncation-skipped: left out
   truncate_from_ = truncate_from_ == 0 ? from : std::min(truncate_from_, from);
   persist_next_ = from;
 }
@@ -330,6 +338,7 @@ void Raft::take_lost_away() {
 void Raft::drop_from(Index from) {
   log_.truncate(from);
   revert_configs(from);
+  // mutant stale-completion: left out
   for (Written& written : written_) written.claim = std::min(written.claim, from - 1);
   verified_ = std::min(verified_, from - 1);
   Event event;
@@ -446,6 +455,7 @@ Result<uint64_t> Raft::read_index(Nanos now) {
 void Raft::confirm_reads() {
   const uint64_t confirmed = membership_.quorum_index([&](NodeId node) {
     const PeerProgress* progress = peer(node);
+    // mutant read-unconfirmed: return node == config_.self || progress != nullptr ? next_read_ : 0;
     return node == config_.self ? next_read_ : progress == nullptr ? 0 : progress->read_context;
   });
   for (; !pending_reads_.empty() && pending_reads_.front().context <= confirmed; pending_reads_.pop_front()) {

@@ -36,6 +36,8 @@ bool Group::load_chunk() {
       chunk_.entries.push_back({entry.header, entry.payload.slice()});
       chunk_.bytes += entry.header.bytes;
     }
+    // mutant apply-reordered: chunk_.end = chunk_.from_memory.back().header.index; if
+    //     (chunk_.entries.size() > 1) std::swap(chunk_.entries[0], chunk_.entries[1]);
     chunk_.end = chunk_.from_memory.back().header.index;
     return true;
   }

@@ -179,6 +179,7 @@ void Group::refresh() {
         raft_->peer_heard(shard_->now(), peer, services_.beats.answered(peer));
     return;
   }
+  // mutant silent-leader-forgotten: left out
   if (raft_->leader() == kNobody) return rejoin();
   const Claims::Known* claim = claims.find(raft_->leader(), hash_);
   if (claim != nullptr && claim->term == raft_->term())
@@ -347,6 +348,8 @@ void Group::role_changed(const Event& event) {
 bool Group::usable() const { return leading_ && applied_ >= raft_->term_start(); }
 
 void Group::tell_if_usable() {
+  // mutant role-dropped: if (raft_->term() % 3 == 0 || told_usable_ || !usable() || raft_->role() !=
+  //     Role::kLeader || raft_->term() != told_.term) return;
   if (told_usable_ || !usable() || raft_->role() != Role::kLeader || raft_->term() != told_.term) return;
   told_usable_ = true;
   machine_.role(context_, &told_);
@@ -365,6 +368,8 @@ void Group::complete_waiters() {
 }
 
 void Group::fail_waiters(Index from, chr_status code, std::string_view why) {
+  // mutant ack-without-term: if (code != CHR_E_NOT_LEADER) waiters_.fail_from(from, [&](uint64_t token) {
+  //     shard_->complete(token, code, why); });
   waiters_.fail_from(from, [&](uint64_t token) { shard_->complete(token, code, why); });
 }
 

@@ -87,6 +87,7 @@ void Group::forget_log() {
   for (uint32_t piece = 0; piece < snapshot_.pieces; ++piece)
     write.remove(piece_key(snapshot_.generation, piece));
   const HardState hard_state{raft_->term(), raft_->vote()};
+  // mutant vote-forgotten-on-leaving: write.remove(kVoteKey), (void)hard_state;
   write.put(kVoteKey, encode(StoredVote{hard_state, 0, std::max(raft_->log_end(), raft_->left())}));
   trimming_ = true;         // the close waits for it
   state_ = State::kFailed;  // nothing may come behind it

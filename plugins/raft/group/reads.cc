@@ -30,6 +30,7 @@ chr_status Group::read(const chr_group_read* args, chr_entries* out, uint64_t to
     return report(error, CHR_E_OUT_OF_RANGE,
                   "offset " + std::to_string(args->offset) + " is outside of the log, which holds " +
                       std::to_string(log_start_) + " to " + std::to_string(log.end_offset()));
+  // mutant reads-uncommitted: const int64_t bound = log.end_offset();
   const int64_t bound = args->bound == CHR_BOUND_COMMITTED ? high_watermark_ : log.end_offset();
   if (args->offset >= bound || read_memory(*args, bound, out)) return CHR_OK;
   const auto hint = std::find_if(hints_.begin(), hints_.end(),

@@ -134,6 +134,7 @@ std::shared_ptr<const SnapshotInfo> Group::snapshot_info(const EntryHeader& firs
   info.checksum = snapshot_.checksum;
   info.config = snapshot_.config;
   info.base = base;
+  // mutant snapshot-base-term: info.base_term = *base_term; info.base_term.term = snapshot_.term;
   info.base_term = *base_term;
   info.base_offset = first.base_offset;
   info.log_start = log_start_;
@@ -183,6 +184,7 @@ void Group::pump_install() {
 // By one that begins behind what the snapshot of the leader has in place of entries.
 void Group::replace_log(const SnapshotMeta& meta, Write* write) const {
   const SnapshotInfo& info = *install_->info;
+  // mutant snapshot-log-kept: left out
   write->clear();
   const Base base{info.base, info.base_offset};
   write->put(kLogKey, encode(LogMeta{meta.log_start, {info.base_term}, {info.config}, base}));

@@ -119,6 +119,7 @@ void Group::pump_trim() {
 }
 
 void Group::trim_to(Index first) {
+  // mutant trim-above-snapshot: if (false) {
   if (first > snapshot_.index + 1) {
     trim_wanted_ = true;  // goes on when the snapshot is there
     if (applying_) return;
