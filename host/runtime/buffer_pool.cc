@@ -68,6 +68,7 @@ Buffer* BufferPool::map(uint64_t capacity) {
 }
 
 void BufferPool::link(Buffer* buffer) {
+  held_bytes_.fetch_add(buffer->capacity, std::memory_order_relaxed);
   if (buffer->capacity >= kMapFrom) mapped_bytes_.fetch_add(buffer->capacity, std::memory_order_relaxed);
   const std::lock_guard lock(mapped_mutex_);
   buffer->before = nullptr;
@@ -77,6 +78,7 @@ void BufferPool::link(Buffer* buffer) {
 }
 
 void BufferPool::unlink(Buffer* buffer) {
+  held_bytes_.fetch_sub(buffer->capacity, std::memory_order_relaxed);
   if (buffer->capacity >= kMapFrom) mapped_bytes_.fetch_sub(buffer->capacity, std::memory_order_relaxed);
   const std::lock_guard lock(mapped_mutex_);
   (buffer->before != nullptr ? buffer->before->after : mapped_) = buffer->after;
@@ -108,24 +110,27 @@ void BufferPool::unmap(Buffer* buffer) {
   }
 }
 
+// Null: none of this size is kept.
+Buffer* BufferPool::recycled(Class& size_class) {
+  const std::lock_guard lock(size_class.mutex);
+  if (size_class.free.empty()) return nullptr;
+  Buffer* const buffer = size_class.free.back();
+  size_class.free.pop_back();
+  if (size_class.free.size() < size_class.least_free) size_class.least_free = size_class.free.size();
+  cached_bytes_.fetch_sub(buffer->capacity, std::memory_order_relaxed);
+  return buffer;
+}
+
 Buffer* BufferPool::alloc(uint64_t n, uint32_t owner) {
   const uint32_t index = class_of(n);
-  Buffer* buffer = nullptr;
-  if (index != kNoClass) {
-    Class& size_class = classes_[index];
-    const std::lock_guard lock(size_class.mutex);
-    if (!size_class.free.empty()) {
-      buffer = size_class.free.back();
-      size_class.free.pop_back();
-      if (size_class.free.size() < size_class.least_free) size_class.least_free = size_class.free.size();
-    }
-  }
+  Buffer* buffer = index == kNoClass ? nullptr : recycled(classes_[index]);
   if (buffer != nullptr) {
-    cached_bytes_.fetch_sub(buffer->capacity, std::memory_order_relaxed);
     buffer->references.store(1, std::memory_order_relaxed);
     buffer->retained_by.store(nullptr, std::memory_order_relaxed);
   } else {
-    buffer = map(kRecycles ? capacity_for(n) : n);
+    const uint64_t capacity = kRecycles ? capacity_for(n) : n;
+    make_room(capacity);
+    buffer = map(capacity);
     if (buffer == nullptr) return nullptr;
     buffer->size_class = index;
   }
@@ -136,13 +141,38 @@ Buffer* BufferPool::alloc(uint64_t n, uint32_t owner) {
 
 void BufferPool::recycle(Buffer* buffer) {
   live_[buffer->owner].fetch_sub(1, std::memory_order_relaxed);
-  const bool keep =
-      kRecycles && buffer->size_class != kNoClass && cached_bytes() + buffer->capacity <= max_cached_bytes_;
+  const bool keep = kRecycles && buffer->size_class != kNoClass &&
+                    cached_bytes() + buffer->capacity <= max_cached(held_bytes());
   if (!keep) return unmap(buffer);
   cached_bytes_.fetch_add(buffer->capacity, std::memory_order_relaxed);
   Class& size_class = classes_[buffer->size_class];
   const std::lock_guard lock(size_class.mutex);
   size_class.free.push_back(buffer);
+}
+
+uint64_t BufferPool::max_cached(uint64_t held) const {
+  return held > limits_.max_held ? limits_.max_cached_above : limits_.max_cached;
+}
+
+// Gives back what is kept in other sizes, largest first, no more than is needed for a new buffer.
+void BufferPool::make_room(uint64_t capacity) {
+  for (size_t i = kClasses; i > 0; --i) {
+    while (held_bytes() + capacity > limits_.max_held && cached_bytes() > limits_.max_cached_above) {
+      Buffer* const buffer = longest_idle(classes_[i - 1]);
+      if (buffer == nullptr) break;
+      unmap(buffer);
+    }
+  }
+}
+
+Buffer* BufferPool::longest_idle(Class& size_class) {
+  const std::lock_guard lock(size_class.mutex);
+  if (size_class.free.empty()) return nullptr;
+  Buffer* const buffer = size_class.free.front();
+  size_class.free.erase(size_class.free.begin());
+  if (size_class.free.size() < size_class.least_free) size_class.least_free = size_class.free.size();
+  cached_bytes_.fetch_sub(buffer->capacity, std::memory_order_relaxed);
+  return buffer;
 }
 
 void BufferPool::trim() {

@@ -1,5 +1,5 @@
 // BufferPool: reference-counted buffers in size classes, recycled last in, first out, because fresh pages are
-// what costs.
+// what costs. While much is in use, little is kept for reuse: what is kept must not come on top of a peak.
 #pragma once
 
 #include <chronik/host.hpp>
@@ -38,7 +38,16 @@ class BufferPool {
  public:
   static constexpr uint32_t kOwners = 256;
 
-  explicit BufferPool(uint64_t max_cached_bytes = 64 << 20) : max_cached_bytes_(max_cached_bytes) {}
+  // What is kept for reuse, in bytes.
+  struct Limits {
+    uint64_t max_cached = 64 << 20;
+    // In use and kept together; above it no more is kept than max_cached_above.
+    uint64_t max_held = 128 << 20;
+    uint64_t max_cached_above = 8 << 20;
+  };
+
+  BufferPool() : BufferPool(Limits{}) {}
+  explicit BufferPool(const Limits& limits) : limits_(limits) {}
   ~BufferPool();
   BufferPool(const BufferPool&) = delete;
   BufferPool& operator=(const BufferPool&) = delete;
@@ -60,6 +69,8 @@ class BufferPool {
   // null.
   std::vector<const void*> retainers(uint32_t owner);
   uint64_t cached_bytes() const { return cached_bytes_.load(std::memory_order_relaxed); }
+  // What buffers take that are in use or kept for reuse.
+  uint64_t held_bytes() const { return held_bytes_.load(std::memory_order_relaxed); }
 
   // What buffers take that are mapped by themselves.
   uint64_t mapped_bytes() const { return mapped_bytes_.load(std::memory_order_relaxed); }
@@ -79,18 +90,23 @@ class BufferPool {
   };
 
   static uint32_t class_of(uint64_t n);
+  Buffer* recycled(Class& size_class);
   Buffer* map(uint64_t capacity);
   void unmap(Buffer* buffer);
   void link(Buffer* buffer);
   void unlink(Buffer* buffer);
   void recycle(Buffer* buffer);
+  uint64_t max_cached(uint64_t held) const;
+  void make_room(uint64_t capacity);
+  Buffer* longest_idle(Class& size_class);
   static void CHR_CALL retain(chr_buf* lease);
   static void CHR_CALL release(chr_buf* lease);
   static constexpr chr_buf_ops kOps = {retain, release, nullptr};
 
-  const uint64_t max_cached_bytes_;
+  const Limits limits_;
   std::array<Class, kClasses> classes_;
   std::atomic<uint64_t> cached_bytes_{0};
+  std::atomic<uint64_t> held_bytes_{0};
   std::atomic<uint64_t> mapped_bytes_{0};
   std::atomic<uint32_t> owners_{1};
   std::array<std::atomic<int64_t>, kOwners> live_{};
