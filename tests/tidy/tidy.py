@@ -3,19 +3,20 @@
 import argparse
 import pathlib
 import re
+import statistics
 import subprocess
 import sys
+
+from classes import classes
+from layers import circles, layers
 
 MOST_LINES = 500
 MOST_TEST_LINES = 800
 MOST_HEADER_LINES = 400
 MOST_FUNCTION_LINES = 70
+MOST_MEDIAN_FUNCTION_LINES = 8
 MOST_README_LINES = 60
 SOURCES = {".cc", ".c", ".h", ".hpp"}
-
-# Who may include whom: the first matching prefix of a file decides; an include of the tree is told by its path.
-PLUGINS = ["raft", "kafka-proto", "metadata", "storage-lmdb", "storage-memory", "retry-exponential"]
-
 
 class Tree:
     def __init__(self, root):
@@ -24,6 +25,7 @@ class Tree:
                                 check=True, capture_output=True, text=True).stdout.split("\n")
         self.files = sorted(f for f in set(listed) if f and (self.root / f).is_file())
         self.problems = []
+        self.plugins = sorted({f.split("/")[1] for f in self.files if f.startswith("plugins/") and f.endswith("/plugin.cc")})
 
     def problem(self, file, line, text):
         self.problems.append(f"{file}:{line}: {text}")
@@ -45,11 +47,11 @@ def layering(tree, _):
                 continue
             path = found.group(1)
             target = path.split("/")[0]
-            if top[0] == "sdk" and target in ["host", *PLUGINS]:
+            if top[0] == "sdk" and target in ["host", *tree.plugins]:
                 tree.problem(file, number, f"the sdk includes {path}; it stands alone")
-            if top[0] == "host" and target in PLUGINS:
+            if top[0] == "host" and target in tree.plugins:
                 tree.problem(file, number, f"the host includes {path}; it knows the sdk only")
-            if top[0] == "plugins" and (target == "host" or (target in PLUGINS and target != top[1])):
+            if top[0] == "plugins" and (target == "host" or (target in tree.plugins and target != top[1])):
                 tree.problem(file, number, f"a plugin includes {path}; plugins see the sdk and themselves")
             if path.startswith("../.."):
                 tree.problem(file, number, f"{path} climbs out of its folder; include by the path from plugins/ or the root")
@@ -70,6 +72,7 @@ def function_lengths(lines):
 
 def sizes(tree, _):
     """Files, public headers and functions fit on what a reader can hold."""
+    lengths = []
     for file in tree.sources():
         lines = tree.lines(file)
         limit = MOST_TEST_LINES if file.startswith(("tests/", "sdk/conformance/")) else MOST_LINES
@@ -78,29 +81,51 @@ def sizes(tree, _):
         if len(lines) > limit:
             tree.problem(file, len(lines), f"{len(lines)} lines, the limit is {limit}: split it by what it is about")
         for first, length in function_lengths(lines):
+            if file.startswith(("host/", "plugins/")):
+                lengths.append(length)
             if length > MOST_FUNCTION_LINES:
                 tree.problem(file, first, f"a function of {length} lines, the limit is {MOST_FUNCTION_LINES}")
+    if statistics.median(lengths) > MOST_MEDIAN_FUNCTION_LINES:
+        tree.problem("plugins", 1, f"the median function has {statistics.median(lengths)} lines, the limit is {MOST_MEDIAN_FUNCTION_LINES}")
 
 
-def dead_files(tree, _):
-    """Every source is built by some CMakeLists.txt; every header is included by somebody."""
-    builders = "\n".join("\n".join(tree.lines(f)) for f in tree.files
-                         if f.endswith(("CMakeLists.txt", ".cmake")) or f.startswith(("tests/compat/", "tests/fuzz/")))
-    generators = "\n".join("\n".join(tree.lines(f)) for f in tree.files if "/codegen/" in f)  # what they emit includes too
-    included = set()
+def builders_above(tree):
+    """folder -> the text of the build files in it and in the folders above it"""
+    texts = {}
+    for file in tree.files:
+        if file.endswith(("CMakeLists.txt", ".cmake")) or file.startswith(("tests/compat/", "tests/fuzz/")):
+            folder = pathlib.Path(file).parent
+            texts[folder] = texts.get(folder, "") + "\n".join(tree.lines(file))
+    return lambda folder: "\n".join(texts.get(above, "") for above in (folder, *folder.parents))
+
+
+def included_paths(tree):
+    """Each path in an include, whole and with the folder of the file that includes it."""
     for file in tree.sources():
         for line in tree.lines(file):
             found = re.search(r'#\s*include\s+["<]([^">]+)[">]', line)
             if found:
-                included.add(found.group(1).split("/")[-1])
+                yield "/" + found.group(1)
+                yield "/" + (pathlib.Path(file).parent / found.group(1)).as_posix()
+
+
+def dead_files(tree, _):
+    """Every source is built by a CMakeLists.txt at its place; every header is included by somebody; no file is empty."""
+    built = builders_above(tree)
+    everywhere = "\n".join("\n".join(tree.lines(f)) for f in tree.files if f.endswith("CMakeLists.txt"))
+    generators = "\n".join("\n".join(tree.lines(f)) for f in tree.files if "/codegen/" in f)  # what they emit includes too
+    included = set(included_paths(tree))
+    for file in tree.files:
+        if (tree.root / file).stat().st_size == 0:
+            tree.problem(file, 1, "is empty")
     for file in tree.sources():
-        name = pathlib.Path(file).name
-        if pathlib.Path(file).suffix in {".cc", ".c"}:
-            stem = pathlib.Path(file).stem
-            if name not in builders and stem not in builders:
-                tree.problem(file, 1, "no CMakeLists.txt builds this file")
-        elif name not in included and pathlib.Path(file).stem not in generators and \
-                not file.startswith("sdk/include/chronik/"):
+        path = pathlib.Path(file)
+        if path.suffix in {".cc", ".c"}:
+            if not re.search(rf"\b{re.escape(path.stem)}\b", built(path.parent)) and f"{path.parent.name}/{path.name}" not in everywhere:
+                tree.problem(file, 1, "no CMakeLists.txt at its place, or above, builds this file")
+        elif path.stem not in generators and not file.startswith("sdk/include/chronik/") and \
+                not any(f"/{'/'.join(path.parts[i:])}" in included for i in range(len(path.parts) - 1)) and \
+                f"/{file}" not in included:
             tree.problem(file, 1, "nobody includes this header")
 
 
@@ -154,8 +179,8 @@ def shipped(plugins):
 def symbols(tree, plugins):
     """One exported symbol a plugin; none links another plugin or the host."""
     names = {p.name for p in shipped(plugins)}
-    if names != {f"{p}.so" for p in PLUGINS}:
-        tree.problem(plugins, 1, f"holds {sorted(names)}; shipped are {PLUGINS}")
+    if names != {f"{p}.so" for p in tree.plugins}:
+        tree.problem(plugins, 1, f"holds {sorted(names)}; the folders with a plugin.cc are {tree.plugins}")
     for plugin in shipped(plugins):
         out = subprocess.run(["nm", "-D", "--defined-only", plugin], check=True, capture_output=True, text=True).stdout
         defined = [line.split()[-1].split("@")[0] for line in out.splitlines() if line.split()[-2] != "A"]
@@ -178,7 +203,7 @@ def manifests(tree, plugins):
             tree.problem(plugin.name, 1, f"its manifest is not plugins/{plugin.stem}/{plugin.stem}.manifest")
 
 
-CHECKS = {f.__name__: f for f in (layering, sizes, dead_files, markers, readmes, symbols, manifests)}
+CHECKS = {f.__name__: f for f in (layering, layers, circles, sizes, classes, dead_files, markers, readmes, symbols, manifests)}
 
 
 def main():

@@ -1,0 +1,111 @@
+"""Who may know whom among the folders of a plugin or of the host: `layers.txt` beside the code says it, the includes are checked.
+
+One line a level, from the ground up; the folders of one line do not know one another, a folder knows its own files and
+those of the lines before its own. Files beside layers.txt stand on top of all. `#` begins a comment.
+"""
+import pathlib
+import re
+
+INCLUDE = re.compile(r'\s*#\s*include\s+"([^"]+)"')
+
+
+def levels_of(text):
+    """folder -> the number of its line"""
+    levels = {}
+    for line in text.splitlines():
+        folders = line.split("#")[0].split()
+        number = len(set(levels.values()))
+        levels.update((folder, number) for folder in folders)
+    return levels
+
+
+def area_of(file):
+    """(area, folder in it): ("plugins/raft", "core"), and the prefix that its includes begin with; None: in no area."""
+    top = file.split("/")
+    if top[0] == "host":
+        return "host", top[1] if len(top) > 2 else None, "host"
+    if top[0] == "plugins" and len(top) > 2:
+        return f"plugins/{top[1]}", top[2] if len(top) > 3 else None, top[1]
+    return None
+
+
+def includes(tree, file):
+    for number, line in enumerate(tree.lines(file), 1):
+        found = INCLUDE.match(line)
+        if found:
+            yield number, found.group(1)
+
+
+def check_include(tree, file, number, path, levels, folder, prefix):
+    parts = path.split("/")
+    if len(parts) == 1 and (tree.root / pathlib.Path(file).parent / path).exists():
+        return tree.problem(file, number, f'write "{pathlib.Path(file).parent.relative_to("plugins") if file.startswith("plugins/") else pathlib.Path(file).parent}/{path}": includes are rooted')
+    if parts[0] != prefix or len(parts) < 3 or folder is None:
+        return None
+    other = parts[1]
+    if other not in levels:
+        return tree.problem(file, number, f"layers.txt has no {other}/")
+    if other != folder and levels[other] >= levels[folder]:
+        return tree.problem(file, number, f"{folder}/ includes {path}, and {other}/ does not stand below it in layers.txt")
+    return None
+
+
+def layers(tree, _):
+    """Inside of a plugin and of the host no folder knows one that stands beside or above it."""
+    tables = {str(pathlib.Path(f).parent): levels_of("\n".join(tree.lines(f))) for f in tree.files
+              if f.endswith("/layers.txt")}
+    missing = set()
+    for file in tree.sources():
+        area = area_of(file)
+        if area is None:
+            continue
+        name, folder, prefix = area
+        if folder is None or folder in ("schemas", "codegen"):
+            continue
+        if name not in tables:
+            missing.add(name)
+            continue
+        if folder not in tables[name]:
+            tree.problem(f"{name}/layers.txt", 1, f"{folder}/ is missing")
+            continue
+        for number, path in includes(tree, file):
+            check_include(tree, file, number, path, tables[name], folder, prefix)
+    for name in sorted(missing):
+        tree.problem(name, 1, "has folders and no layers.txt: one line a level, from the ground up")
+    for name, levels in tables.items():
+        for folder in levels:
+            if not any(f.startswith(f"{name}/{folder}/") for f in tree.files):
+                tree.problem(f"{name}/layers.txt", 1, f"there is no {folder}/")
+
+
+def circles(tree, _):
+    """No two folders of tests/sim include one another, on any way: the first folder of a circle is named."""
+    edges = {}
+    for file in tree.sources():
+        top = file.split("/")
+        if top[:2] != ["tests", "sim"] or len(top) < 4:
+            continue
+        for _number, path in includes(tree, file):
+            parts = path.split("/")
+            other = parts[1] if parts[0] == "sim" and len(parts) > 2 else parts[0] if len(parts) == 2 else None
+            if other and other != top[2] and (tree.root / "tests/sim" / other).is_dir():
+                edges.setdefault(top[2], {})[other] = file
+    for start in sorted(edges):
+        way = circle_from(edges, start)
+        if way and start == min(way):
+            tree.problem("tests/sim", 1, f"a circle of folders: {' -> '.join([*way, start])}; {edges[way[-1]][start]} closes it")
+
+
+def circle_from(edges, start):
+    """The folders on a way from start back to it, or None."""
+    ways = [[start]]
+    seen = set()
+    while ways:
+        way = ways.pop(0)
+        for other in edges.get(way[-1], {}):
+            if other == start:
+                return way
+            if other not in seen:
+                seen.add(other)
+                ways.append([*way, other])
+    return None
