@@ -1,11 +1,11 @@
 #include "host/runtime/runtime.h"
 
+#include "host/net/connection_set.h"
 #include "host/observe/health.h"
 #include "host/observe/logger.h"
 #include "host/observe/metrics.h"
 #include "host/runtime/blocking_pool.h"
 #include "host/runtime/buffer_pool.h"
-#include "host/runtime/connection_set.h"
 #include "host/runtime/module_name.h"
 #include "host/runtime/shard.h"
 

@@ -1,7 +1,7 @@
 #include "host/runtime/shard.h"
 
+#include "host/net/connection_set.h"
 #include "host/observe/logger.h"
-#include "host/runtime/connection_set.h"
 #include "host/runtime/runtime.h"
 
 #include <boost/asio/executor_work_guard.hpp>

@@ -1,9 +1,9 @@
 // The pure parts of the runtime: timer heap, operation table, buffers, receiving and sending queues.
+#include "host/net/read_buffer.h"
+#include "host/net/write_queue.h"
 #include "host/runtime/buffer_pool.h"
 #include "host/runtime/op_table.h"
-#include "host/runtime/read_buffer.h"
 #include "host/runtime/timer_queue.h"
-#include "host/runtime/write_queue.h"
 
 #include <gtest/gtest.h>
 
