@@ -4,12 +4,11 @@
 #include "host/http/admin_routes.h"
 #include "host/link/links.h"
 #include "host/net/connection.h"
-#include "host/net/connection_set.h"
+#include "host/net/connections.h"
 #include "host/net/listener.h"
 #include "host/observe/health.h"
 #include "host/observe/logger.h"
 #include "host/runtime/buffer_pool.h"
-#include "host/runtime/shard.h"
 
 namespace chronik::host {
 
@@ -38,12 +37,13 @@ void PluginHost::started() { health_.set(id(), "start", CHR_HEALTH_READY); }
 
 Result<uint16_t> PluginHost::listen(std::string_view address, const chr_protocol_v1* protocol,
                                     void* instance) {
+  if (options_.connections == nullptr) return fail(Code::kUnsupported, "this host serves no connections");
   auto target = std::make_shared<ListenTarget>();
   target->owner = this;
   target->plugin = id();
   target->protocol = protocol;
   target->instance = instance;
-  CHRONIK_TRY(auto listener, Listener::open(runtime_, address, id(), std::move(target)));
+  CHRONIK_TRY(auto listener, Listener::open(*options_.connections, address, id(), std::move(target)));
   const uint16_t port = listener->port();
   listeners_.push_back(std::move(listener));
   return port;
@@ -57,9 +57,7 @@ void PluginHost::close_listeners() {
 void PluginHost::close_connections() {
   if (options_.links != nullptr) options_.links->close_channels(this);
   for (const auto& listener : listeners_) listener->refuse_late();
-  if (listeners_.empty() || !runtime_.is_running()) return;
-  for (uint32_t i = 0; i < runtime_.shard_count(); ++i)
-    runtime_.run_on(i, [&] { runtime_.shard(i).connections().close_all(this); });
+  if (!listeners_.empty()) options_.connections->close_all(this);
 }
 
 std::vector<const void*> PluginHost::retainers() const { return runtime_.buffers().retainers(buffer_owner_); }

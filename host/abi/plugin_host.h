@@ -3,15 +3,15 @@
 //
 // How the application uses it, all on the control thread:
 //
-//     PluginHost host(runtime, health, {.id = "storage-lmdb", .config = &values, .node = node, .resolve =
-//     ..., ...}); table->create(host.core(), json, &instance, &error); Status s = runtime.call([&](uint64_t
-//     token, chr_error* e) { return table->start(instance, token, e); }, patience); host.started(); // ready,
-//     unless the plugin said otherwise through chronik.host.health
+//     PluginHost host(runtime, health, {.id = "storage-lmdb", .config = &values, .node = node, ...});
+//     table->create(host.core(), json, &instance, &error);
+//     runtime.call([&](uint64_t token, chr_error* e) { return table->start(instance, token, e); }, patience);
+//     host.started();            // ready, unless the plugin said otherwise through chronik.host.health
 //     ...
-//     host.close_listeners();               // stop begins: no new connections
-//     s = runtime.call([&](uint64_t token, chr_error* e) { return table->stop(instance, token, e); },
-//     patience); host.close_connections();             // and channels: what the plugin left open; returns
-//     when closed() was called for each; table->destroy(instance);
+//     host.close_listeners();    // stop begins: no new connections
+//     runtime.call([&](uint64_t token, chr_error* e) { return table->stop(instance, token, e); }, patience);
+//     host.close_connections();  // and channels, that the plugin left open; closed() was called for each
+//     table->destroy(instance);
 //
 // A PluginHost lives until Runtime::stop() has returned: completions still on their way name it.
 #pragma once
@@ -29,6 +29,7 @@
 namespace chronik::host {
 
 class AdminRoutes;
+class Connections;
 class Health;
 class Links;
 class Listener;
@@ -73,8 +74,9 @@ struct PluginHostOptions {
   std::function<const void*(std::string_view service, void** instance)> resolve;
   // adopt_cluster(): binds the data directory; any thread, may block. Absent: UNSUPPORTED.
   std::function<Status(std::string_view cluster_id)> adopt_cluster;
-  Links* links = nullptr;        // null: this host has no links
-  AdminRoutes* admin = nullptr;  // null: this host has no HTTP
+  Connections* connections = nullptr;  // null: nobody can listen
+  Links* links = nullptr;              // null: this host has no links
+  AdminRoutes* admin = nullptr;        // null: this host has no HTTP
 };
 
 class PluginHost {

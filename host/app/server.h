@@ -9,6 +9,7 @@
 #include "host/http/http_server.h"
 #include "host/link/links.h"
 #include "host/loader/instances.h"
+#include "host/net/connections.h"
 #include "host/observe/health.h"
 #include "host/observe/logger.h"
 #include "host/observe/metrics.h"
@@ -60,6 +61,7 @@ class Server {
   Health health_;
   DataDir data_;
   std::unique_ptr<Runtime> runtime_;
+  std::unique_ptr<Connections> connections_;
   std::unique_ptr<HttpServer> http_;
   std::unique_ptr<AdminRoutes> admin_;
   std::unique_ptr<Links> links_;

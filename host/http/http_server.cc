@@ -2,10 +2,8 @@
 #include "host/http/http_server.h"
 
 #include "host/net/bound_socket.h"
-#include "host/observe/health.h"
 #include "host/observe/json.h"
 #include "host/observe/logger.h"
-#include "host/observe/metrics.h"
 
 #include <fmt/format.h>
 
@@ -305,25 +303,5 @@ void HttpServer::respond(uint64_t id, HttpResponse response) { impl_->respond(id
 Result<uint16_t> HttpServer::start() { return impl_->start(); }
 void HttpServer::stop() { impl_->stop(); }
 std::string HttpServer::routes_json() const { return impl_->routes().list(); }
-
-void add_standard_routes(HttpServer& server, Metrics& metrics, const Health& health) {
-  server.route("/metrics", "metrics as Prometheus text", [&metrics](std::string_view) {
-    return HttpResponse{200, "text/plain; version=0.0.4; charset=utf-8", metrics.expose()};
-  });
-  server.route("/livez", "200 while every event loop turns", [&health](std::string_view) {
-    const std::vector<std::string> deaths = health.deaths();
-    if (deaths.empty()) return HttpResponse{200, "text/plain; charset=utf-8", "ok\n"};
-    HttpResponse response{503, "text/plain; charset=utf-8", {}};
-    for (const std::string& death : deaths) response.body += death + "\n";
-    return response;
-  });
-  server.route("/readyz", "200 when this node can serve, else 503 and the reasons",
-               [&health](std::string_view) {
-                 return HttpResponse{health.ready() ? 200u : 503u, "application/json", health.ready_json()};
-               });
-  server.route("/v1", "this list", [&server](std::string_view) {
-    return HttpResponse{200, "application/json", server.routes_json()};
-  });
-}
 
 }  // namespace chronik::host

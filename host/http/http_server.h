@@ -13,9 +13,7 @@
 
 namespace chronik::host {
 
-class Health;
 class Logger;
-class Metrics;
 
 struct HttpResponse {
   unsigned status = 200;
@@ -75,8 +73,5 @@ class HttpServer {
   class Impl;
   std::unique_ptr<Impl> impl_;
 };
-
-// /metrics, /livez, /readyz and /v1 (the list of routes). Metrics and health outlive the server.
-void add_standard_routes(HttpServer& server, Metrics& metrics, const Health& health);
 
 }  // namespace chronik::host

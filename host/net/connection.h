@@ -17,11 +17,10 @@
 namespace chronik::host {
 
 class ConnectionSet;
-class PluginHost;
 
 // To whom a listener hands its connections.
 struct ListenTarget {
-  const PluginHost* owner;
+  const void* owner;   // whoever listens; its connections end together
   std::string plugin;  // its id, for log lines
   const chr_protocol_v1* protocol;
   void* instance;

@@ -49,7 +49,7 @@ void CHR_CALL ConnectionSet::look(void* context) {
   if (set->looking_) set->shard_.timer_start(look_interval(set->shard_.runtime()), look, set);
 }
 
-void ConnectionSet::close_all(const PluginHost* owner) {
+void ConnectionSet::close_all(const void* owner) {
   for (const auto& [key, connection] : connections_) {
     if (owner == nullptr || connection->target().owner == owner) connection->finish(CHR_E_SHUTTING_DOWN);
   }

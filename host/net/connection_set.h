@@ -12,7 +12,6 @@
 namespace chronik::host {
 
 class Connection;
-class PluginHost;
 class Shard;
 struct ListenTarget;
 
@@ -36,8 +35,8 @@ class ConnectionSet {
 
   // Takes over fd, a connected socket.
   void add(std::shared_ptr<ListenTarget> target, int fd);
-  // Ends the connections of one plugin (null: of all) and calls their closed() before it returns.
-  void close_all(const PluginHost* owner);
+  // Ends the connections of one owner (null: of all) and calls their closed() before it returns.
+  void close_all(const void* owner);
 
   // For Connection.
   void flush_later(Connection& connection);

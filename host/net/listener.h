@@ -11,6 +11,7 @@
 namespace chronik::host {
 
 class AcceptLoop;
+class Connections;
 class Runtime;
 struct ListenTarget;
 
@@ -18,7 +19,7 @@ struct ListenTarget;
 class Listener {
  public:
   // Listens on "host:port"; `what` names it in errors.
-  static Result<std::unique_ptr<Listener>> open(Runtime& runtime, std::string_view address,
+  static Result<std::unique_ptr<Listener>> open(Connections& connections, std::string_view address,
                                                 std::string_view what, std::shared_ptr<ListenTarget> target);
   ~Listener();  // closes
   Listener(const Listener&) = delete;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "host/abi/plugin_host.h"
+#include "host/net/connections.h"
 #include "host/observe/health.h"
 #include "host/observe/logger.h"
 #include "host/observe/metrics.h"
@@ -51,7 +52,9 @@ class RuntimeTest : public ::testing::Test {
     if (!options.on_fatal)
       options.on_fatal = [this](std::string_view message) { fatals_.emplace_back(message); };
     runtime_ = std::make_unique<Runtime>(std::move(options), logger_, metrics_);
+    connections_ = std::make_unique<Connections>(*runtime_);
     PluginHostOptions plugin;
+    plugin.connections = connections_.get();
     plugin.id = "test-plugin";
     plugin.node.id = 7;
     plugin.node.peers = {{7, "127.0.0.1:1"}, {8, "127.0.0.1:2"}};
@@ -70,6 +73,7 @@ class RuntimeTest : public ::testing::Test {
   Health health_;
   std::vector<std::string> fatals_;
   std::unique_ptr<Runtime> runtime_;
+  std::unique_ptr<Connections> connections_;
   std::unique_ptr<PluginHost> plugin_;
   chronik::Host host_;
 };

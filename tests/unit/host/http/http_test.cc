@@ -1,5 +1,6 @@
 // The HTTP port, on a real socket.
 #include "host/http/http_server.h"
+#include "host/http/node_routes.h"
 #include "host/observe/health.h"
 #include "host/observe/logger.h"
 #include "host/observe/metrics.h"
