@@ -8,7 +8,7 @@
 #include <map>
 
 #include "host/app/signals.h"
-#include "host/config/json.h"
+#include "host/http/node_routes.h"
 #include "host/runtime/module_name.h"
 
 namespace chronik::host {
@@ -35,19 +35,6 @@ std::string join(const std::vector<std::string>& items) {
   std::string out;
   for (const std::string& item : items) out += (out.empty() ? "" : ",") + item;
   return out;
-}
-
-std::string plugins_json(const PluginSet& set) {
-  std::string out = "{\"plugins\":[";
-  for (size_t i = 0; i < set.size(); ++i) {
-    const Manifest& m = set[i].manifest();
-    std::string provides;
-    for (const std::string& service : m.provides)
-      provides += (provides.empty() ? "" : ",") + json_quote(service);
-    out += fmt::format("{}{{\"id\":{},\"version\":{},\"table\":{},\"provides\":[{}]}}", i == 0 ? "" : ",",
-                       json_quote(m.id), json_quote(m.version), json_quote(m.config), provides);
-  }
-  return out + "]}\n";
 }
 
 }  // namespace
@@ -115,6 +102,7 @@ Status Server::start() {
   RuntimeOptions options;
   options.shards = plan_.config().shards;
   runtime_ = std::make_unique<Runtime>(options, logger_, metrics_);
+  connections_ = std::make_unique<Connections>(*runtime_);
   runtime_->start();
   watch_shards(health_, *runtime_);
   CHRONIK_CHECK(start_http());
@@ -210,6 +198,7 @@ Status Server::make_hosts() {
       return instances_->acquire(i, service, instance);
     };
     options.adopt_cluster = [this](std::string_view id) { return adopt_cluster(id); };
+    options.connections = connections_.get();
     options.links = links_.get();
     options.admin = admin_.get();
     hosts_.push_back(std::make_unique<PluginHost>(*runtime_, health_, std::move(options)));
@@ -269,10 +258,7 @@ Status Server::start_plugins() {
 Status Server::start_http() {
   http_ = std::make_unique<HttpServer>(HttpOptions{.listen = plan_.config().http_listen}, logger_);
   add_standard_routes(*http_, metrics_, health_);
-  const std::string plugins = plugins_json(plan_.set());
-  http_->route("/v1/plugins", "The plugins that this node runs.", [plugins](std::string_view) {
-    return HttpResponse{.status = 200, .content_type = "application/json", .body = plugins};
-  });
+  add_plugins_route(*http_, plan_.set());
   admin_ = std::make_unique<AdminRoutes>(*runtime_, *http_);
   CHRONIK_TRY(const uint16_t port, http_->start());
   logger_.info(kComponent, "serving HTTP",

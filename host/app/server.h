@@ -1,17 +1,18 @@
 // A running node: data folder, runtime, HTTP port and plugin instances, from start to stop.
 #pragma once
 
+#include "host/abi/plugin_host.h"
 #include "host/app/data_dir.h"
 #include "host/app/plan.h"
 #include "host/app/watchdog.h"
+#include "host/http/admin_routes.h"
+#include "host/http/http_server.h"
+#include "host/link/links.h"
 #include "host/loader/instances.h"
+#include "host/net/connections.h"
 #include "host/observe/health.h"
-#include "host/observe/http_server.h"
 #include "host/observe/logger.h"
 #include "host/observe/metrics.h"
-#include "host/runtime/admin_routes.h"
-#include "host/runtime/links.h"
-#include "host/runtime/plugin_host.h"
 
 #include <memory>
 
@@ -60,6 +61,7 @@ class Server {
   Health health_;
   DataDir data_;
   std::unique_ptr<Runtime> runtime_;
+  std::unique_ptr<Connections> connections_;
   std::unique_ptr<HttpServer> http_;
   std::unique_ptr<AdminRoutes> admin_;
   std::unique_ptr<Links> links_;

@@ -19,7 +19,7 @@
 
 #include "host/cli/commands.h"
 #include "host/cli/http_client.h"
-#include "host/observe/bound_socket.h"
+#include "host/net/bound_socket.h"
 
 namespace chronik::host {
 namespace {

@@ -12,7 +12,7 @@
 #include <cstring>
 #include <memory>
 
-#include "host/observe/bound_socket.h"
+#include "host/net/bound_socket.h"
 
 namespace chronik::host {
 namespace {

@@ -5,7 +5,6 @@
 #include "host/observe/metrics.h"
 #include "host/runtime/blocking_pool.h"
 #include "host/runtime/buffer_pool.h"
-#include "host/runtime/connection_set.h"
 #include "host/runtime/module_name.h"
 #include "host/runtime/shard.h"
 
@@ -248,34 +247,10 @@ void Runtime::return_slow_budget(uint64_t bytes) {
   if (bytes != 0) slow_copied_.fetch_sub(bytes);
 }
 
-// The shards count for themselves, without sharing cache lines; the sums are made when somebody asks.
 void Runtime::export_metrics() {
-  struct Series {
-    uint64_t id;
-    std::atomic<uint64_t> NetCounts::* count;
-  };
-  const auto counter = [&](std::string_view name, std::string_view help,
-                           std::atomic<uint64_t> NetCounts::* count) {
-    return Series{metrics_.define(CHR_METRIC_COUNTER, name, {}, help), count};
-  };
-  std::vector<Series> series = {
-      counter("chronik_net_accepted_total", "Connections accepted.", &NetCounts::accepted),
-      counter("chronik_net_received_bytes_total", "Bytes received.", &NetCounts::received_bytes),
-      counter("chronik_net_sent_bytes_total", "Bytes sent.", &NetCounts::sent_bytes),
-      counter("chronik_net_slow_reader_copied_bytes_total", "Bytes copied because a reader was slow.",
-              &NetCounts::copied_bytes),
-      counter("chronik_net_slow_reader_closed_total", "Connections closed because their reader was too slow.",
-              &NetCounts::slow_closed)};
-  series.push_back({metrics_.define(CHR_METRIC_GAUGE, "chronik_net_connections", {}, "Open connections."),
-                    &NetCounts::open});
   const uint64_t cached = metrics_.define(CHR_METRIC_GAUGE, "chronik_mem_cached_bytes", {},
                                           "Bytes of buffers that wait to be used again.");
-  collector_ = metrics_.on_collect([this, series, cached](Metrics& metrics) {
-    for (const Series& one : series) {
-      uint64_t sum = 0;
-      for (const auto& shard : shards_) sum += (shard->connections().counts().*one.count).load();
-      metrics.set(one.id, static_cast<double>(sum));
-    }
+  collector_ = metrics_.on_collect([this, cached](Metrics& metrics) {
     metrics.set(cached, static_cast<double>(buffers_->cached_bytes()));
   });
 }

@@ -4,10 +4,11 @@
 //
 //     Runtime runtime({}, logger, metrics);
 //     runtime.start();
-//     runtime.post(0, [] { ... });                         // any thread, any shard
-//     Status s = runtime.call([&](uint64_t token, chr_error* error) { return plugin->start(self, token,
-//     error); },
-//                             std::chrono::minutes(10));   // control thread: waits for the completion
+//     runtime.post(0, [] { ... });                               // any thread, any shard
+//     const Runtime::Call start = [&](uint64_t token, chr_error* error) {
+//       return plugin->start(self, token, error);
+//     };
+//     Status s = runtime.call(start, std::chrono::minutes(10));  // control thread: waits for the completion
 //     runtime.stop();
 #pragma once
 
@@ -58,8 +59,8 @@ class Runtime {
 
   // Control thread. Starts the shard threads. Work may be posted before; it runs then.
   void start();
-  // Control thread. Closes what connections and listeners are left, runs what was posted, joins every thread.
-  // Further posts are dropped. Idempotent.
+  // Control thread. Runs the shards' stop hooks, which end what connections are left, and what was posted;
+  // joins every thread. Further posts are dropped. Idempotent.
   void stop();
 
   bool is_running() const { return started_ && !stopped_; }  // control thread

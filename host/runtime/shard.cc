@@ -1,7 +1,6 @@
 #include "host/runtime/shard.h"
 
 #include "host/observe/logger.h"
-#include "host/runtime/connection_set.h"
 #include "host/runtime/runtime.h"
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -33,11 +32,7 @@ uint64_t monotonic_ns() {
 }
 
 Shard::Shard(Runtime& runtime, uint32_t index)
-    : runtime_(runtime),
-      index_(index),
-      connections_(std::make_unique<ConnectionSet>(*this)),
-      ops_(index),
-      heartbeat_ns_(monotonic_ns()) {}
+    : runtime_(runtime), index_(index), ops_(index), heartbeat_ns_(monotonic_ns()) {}
 
 Shard::~Shard() = default;
 
@@ -52,7 +47,7 @@ void Shard::stop() {
   post(
       [](void* context) {
         auto* shard = static_cast<Shard*>(context);
-        shard->connections_->close_all(nullptr);
+        for (const Item& hook : shard->stop_) hook.fn(hook.context);
         shard->stopping_ = true;
       },
       this);
@@ -140,7 +135,7 @@ void Shard::drain() {
 }
 
 void Shard::end_turn() {
-  connections_->flush();
+  for (const Item& hook : turn_end_) hook.fn(hook.context);
   sums_.clear();
 }
 

@@ -1,5 +1,4 @@
-// Shard: one thread, its event loop, and what lives on it. Internal to runtime/: the rest of the host uses
-// Runtime.
+// Shard: one thread and its event loop. For the folders whose sockets live on it: everybody else uses Runtime.
 #pragma once
 
 #include "host/runtime/op_table.h"
@@ -19,7 +18,6 @@
 
 namespace chronik::host {
 
-class ConnectionSet;
 class Runtime;
 
 // post() and complete() from any thread; everything else on the shard's own thread, unless it says otherwise.
@@ -30,6 +28,11 @@ class Shard {
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
 
+  // Control thread, before start(). fn(context) runs on the shard at the end of each of its turns; or once,
+  // before the shard runs what is left and stops.
+  void on_turn_end(chr_fn fn, void* context) { turn_end_.push_back({fn, context}); }
+  void on_stop(chr_fn fn, void* context) { stop_.push_back({fn, context}); }
+
   // Control thread.
   void start();
   void stop();  // runs what was posted, then joins
@@ -39,7 +42,6 @@ class Shard {
   Runtime& runtime() { return runtime_; }
   uint32_t index() const { return index_; }
   boost::asio::io_context& io() { return io_; }
-  ConnectionSet& connections() { return *connections_; }
 
   void post(chr_fn fn, void* context);
 
@@ -87,8 +89,9 @@ class Shard {
   Runtime& runtime_;
   const uint32_t index_;
   boost::asio::io_context io_{1};
-  std::unique_ptr<ConnectionSet> connections_;
   SliceSums sums_;
+  std::vector<Item> turn_end_;
+  std::vector<Item> stop_;
 
   std::mutex mutex_;  // guards inbox_ and drain_scheduled_
   std::vector<Item> inbox_;

@@ -1,8 +1,8 @@
 // What comes on the raft port: the handshake of a link and the heads of its frames. Whatever the bytes are,
 // they end in a greeting that is judged, or in a reason; and a greeting says the same after a round trip.
-#include "host/runtime/link_frame.h"
-#include "host/runtime/link_handshake.h"
-#include "host/runtime/little_endian.h"
+#include "host/link/link_frame.h"
+#include "host/link/link_handshake.h"
+#include "host/link/little_endian.h"
 
 #include <chronik/crc32c.hpp>
 

@@ -171,7 +171,12 @@ static chr_status CHR_CALL stop(chr_plugin* self, uint64_t token, chr_error* err
 }
 #endif
 
-static void CHR_CALL destroy(chr_plugin* self) { free(self); }
+static void CHR_CALL destroy(chr_plugin* self) {
+#if defined(STUCK_STOP)
+  say(self, "the exhibit is destroyed");
+#endif
+  free(self);
+}
 
 #if !defined(TABLE_ID)
 #define TABLE_ID MUSEUM_ID

@@ -8,7 +8,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "host/observe/bound_socket.h"
+#include "host/net/bound_socket.h"
 #include "process.h"
 
 namespace chronik::host {

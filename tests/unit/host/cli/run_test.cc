@@ -76,6 +76,14 @@ TEST_F(Run, AStopThatHangsEndsAtTheDeadline) {
          "the stop was not clean: museum-stuck-stop failed to stop");
 }
 
+// Its callbacks may still come: nothing of it is freed, though it was stopped as part of a failed start.
+TEST_F(Run, APluginThatDoesNotStopAfterAFailedStartIsNotDestroyed) {
+  const Output output = start("museum-stuck-stop,museum-throw-guarded", {"drain_timeout=200ms"});
+  expect(output, 1, "start failed: museum-throw-guarded failed to start: the lamp fell");
+  expect(output, 1, "museum-stuck-stop failed to stop");
+  EXPECT_EQ(output.err.find("the exhibit is destroyed"), std::string::npos) << output.err;
+}
+
 // The museum's only test that waits: the first line comes after 10 s.
 TEST_F(Run, AStartThatHangsIsNamedAndASignalEndsIt) {
   Process process(arguments("museum-stuck-start"), {}, "/");
