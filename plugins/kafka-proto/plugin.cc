@@ -2,17 +2,17 @@
 #include <fmt/format.h>
 #include <chronik/plugin.hpp>
 
+#include "kafka-proto/cluster/catalog_waits.h"
+#include "kafka-proto/cluster/in_sync.h"
+#include "kafka-proto/cluster/producer_ids.h"
+#include "kafka-proto/configs/dynamic_configs.h"
+#include "kafka-proto/handlers/fetch_sessions.h"
 #include "kafka-proto/partition/directory.h"
-#include "kafka-proto/partition/fetch_sessions.h"
+#include "kafka-proto/partition/elections.h"
+#include "kafka-proto/partition/replication_throttle.h"
 #include "kafka-proto/server/api_entry.h"
-#include "kafka-proto/server/catalog_waits.h"
 #include "kafka-proto/server/connection.h"
-#include "kafka-proto/server/dynamic_configs.h"
-#include "kafka-proto/server/elections.h"
-#include "kafka-proto/server/in_sync.h"
 #include "kafka-proto/server/listen.h"
-#include "kafka-proto/server/producer_ids.h"
-#include "kafka-proto/server/replication_throttle.h"
 #include "kafka-proto/server/request_budget.h"
 #include "kafka-proto/server/turns.h"
 

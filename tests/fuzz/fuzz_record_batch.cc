@@ -2,8 +2,8 @@
 //
 // The first bytes choose the topic's configs; the rest is a batch, as it is and with a CRC that fits, so that
 // the checks behind the CRC are reached, too.
-#include <records/record.h>
-#include <records/validate.h>
+#include "kafka-proto/records/record.h"
+#include "kafka-proto/records/validate.h"
 
 #include <cstdint>
 #include <cstdlib>
@@ -17,8 +17,8 @@ void require(bool condition) {
   if (!condition) std::abort();
 }
 
-TopicConfig topic_of(uint8_t choice) {
-  TopicConfig topic;
+BatchRules topic_of(uint8_t choice) {
+  BatchRules topic;
   topic.compacted = (choice & 0x01) != 0;
   topic.timestamp_type = (choice & 0x02) != 0 ? TimestampType::kLogAppendTime : TimestampType::kCreateTime;
   if ((choice & 0x04) != 0) topic.compression = static_cast<Compression>((choice >> 3) % 5);
@@ -44,7 +44,7 @@ void read_back(const AdmittedBatch& batch, Codecs& codecs) {
   require(count == batch.header.record_count);
 }
 
-void produce(std::vector<uint8_t> bytes, const TopicConfig& topic, const ProduceContext& context) {
+void produce(std::vector<uint8_t> bytes, const BatchRules& topic, const ProduceContext& context) {
   Codecs codecs;
   const auto batch = validate_batch(bytes, topic, context, codecs);
   if (batch) read_back(*batch, codecs);
@@ -54,7 +54,7 @@ void produce(std::vector<uint8_t> bytes, const TopicConfig& topic, const Produce
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < 2) return 0;
-  const TopicConfig topic = topic_of(data[0]);
+  const BatchRules topic = topic_of(data[0]);
   const ProduceContext context{.version = static_cast<int16_t>(3 + data[1] % 11),
                                .now_ms = 1'700'000'000'000,
                                .transactions = data[1] >= 128};

@@ -1,5 +1,5 @@
 // AlterConfigs (33): replaces all that is set on topics; what a request does not name is set no more.
-#include "kafka-proto/handlers/config_changes.h"
+#include "kafka-proto/configs/config_changes.h"
 #include "kafka-proto/handlers/handlers.h"
 
 namespace chronik::kafka {

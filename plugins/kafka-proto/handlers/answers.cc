@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "kafka-proto/server/in_sync.h"
+#include "kafka-proto/cluster/in_sync.h"
 
 namespace chronik::kafka {
 namespace {

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "kafka-proto/partition/directory.h"
-#include "kafka-proto/server/answer_room.h"
 #include "kafka-proto/server/broker.h"
+#include "kafka-proto/wire/answer_room.h"
 #include "kafka-proto/wire/errors.h"
 
 namespace chronik::kafka {

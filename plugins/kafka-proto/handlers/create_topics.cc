@@ -6,10 +6,10 @@
 #include <unordered_map>
 #include <utility>
 
+#include "kafka-proto/configs/config_values.h"
+#include "kafka-proto/configs/dynamic_configs.h"
 #include "kafka-proto/handlers/answers.h"
-#include "kafka-proto/handlers/config_values.h"
 #include "kafka-proto/handlers/handlers.h"
-#include "kafka-proto/server/dynamic_configs.h"
 
 namespace chronik::kafka {
 namespace {

@@ -3,7 +3,7 @@
 #include <charconv>
 #include <set>
 
-#include "kafka-proto/handlers/config_values.h"
+#include "kafka-proto/configs/config_values.h"
 #include "kafka-proto/handlers/handlers.h"
 
 namespace chronik::kafka {

@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "kafka-proto/handlers/answers.h"
-#include "kafka-proto/handlers/by_shard.h"
 #include "kafka-proto/handlers/handlers.h"
+#include "kafka-proto/partition/by_shard.h"
 #include "kafka-proto/partition/directory.h"
 
 namespace chronik::kafka {

@@ -4,9 +4,9 @@
 #include <utility>
 
 #include "kafka-proto/handlers/answers.h"
-#include "kafka-proto/handlers/by_shard.h"
 #include "kafka-proto/handlers/handlers.h"
-#include "kafka-proto/server/elections.h"
+#include "kafka-proto/partition/by_shard.h"
+#include "kafka-proto/partition/elections.h"
 
 namespace chronik::kafka {
 namespace {

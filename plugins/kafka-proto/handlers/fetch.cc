@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "kafka-proto/handlers/answers.h"
-#include "kafka-proto/handlers/by_shard.h"
 #include "kafka-proto/handlers/fetch_pass.h"
 #include "kafka-proto/handlers/handlers.h"
+#include "kafka-proto/partition/by_shard.h"
 
 namespace chronik::kafka {
 namespace {

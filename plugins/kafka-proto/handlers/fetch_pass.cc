@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "kafka-proto/handlers/answers.h"
-#include "kafka-proto/handlers/by_shard.h"
+#include "kafka-proto/partition/by_shard.h"
 
 namespace chronik::kafka {
 

@@ -13,8 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include "kafka-proto/handlers/fetch_sessions.h"
 #include "kafka-proto/partition/directory.h"
-#include "kafka-proto/partition/fetch_sessions.h"
 
 namespace chronik::kafka {
 

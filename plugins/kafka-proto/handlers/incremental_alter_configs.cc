@@ -1,5 +1,5 @@
 // IncrementalAlterConfigs (44): single configs of topics; those of brokers are what the node's file says.
-#include "kafka-proto/handlers/config_changes.h"
+#include "kafka-proto/configs/config_changes.h"
 #include "kafka-proto/handlers/handlers.h"
 
 namespace chronik::kafka {

@@ -1,8 +1,8 @@
 // InitProducerId (22): a fresh producer id for an idempotent producer. Transactional ids come with the
 // coordinator.
+#include "kafka-proto/cluster/producer_ids.h"
 #include "kafka-proto/handlers/handlers.h"
 #include "kafka-proto/records/batch.h"
-#include "kafka-proto/server/producer_ids.h"
 
 namespace chronik::kafka {
 

@@ -4,10 +4,10 @@
 #include <set>
 #include <utility>
 
+#include "kafka-proto/cluster/catalog_waits.h"
 #include "kafka-proto/handlers/answers.h"
 #include "kafka-proto/handlers/handlers.h"
-#include "kafka-proto/server/catalog_waits.h"
-#include "kafka-proto/server/elections.h"
+#include "kafka-proto/partition/elections.h"
 
 namespace chronik::kafka {
 namespace {

@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "kafka-proto/handlers/answers.h"
-#include "kafka-proto/handlers/by_shard.h"
 #include "kafka-proto/handlers/handlers.h"
+#include "kafka-proto/partition/by_shard.h"
 #include "kafka-proto/partition/directory.h"
 
 namespace chronik::kafka {
@@ -333,7 +333,7 @@ void go_on(const std::shared_ptr<ProduceJob>& job) {
     looked_at += asked.partition->records.size();
     const uint64_t before = turn;
     Judged judged =
-        judge(*job, *asked.partition, *partition->config(), codecs_of_this_shard(job->broker), &turn);
+        judge(*job, *asked.partition, *partition->config(), *job->broker.codecs[job->call.shard()], &turn);
     if (!judged && judged.error().too_much_work) return leave_shard(job, partition);
     job->codec_bytes_left -= before - turn;
     take(*job, partition, std::move(judged), out);

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 
+#include "kafka-proto/cluster/catalog_waits.h"
+#include "kafka-proto/partition/elections.h"
+#include "kafka-proto/partition/replication_throttle.h"
 #include "kafka-proto/server/call.h"
-#include "kafka-proto/server/catalog_waits.h"
-#include "kafka-proto/server/elections.h"
-#include "kafka-proto/server/replication_throttle.h"
 
 namespace chronik::kafka {
 

@@ -10,10 +10,10 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "kafka-proto/configs/dynamic_configs.h"
 #include "kafka-proto/partition/codec_lane.h"
 #include "kafka-proto/partition/partition.h"
 #include "kafka-proto/partition/strays.h"
-#include "kafka-proto/server/dynamic_configs.h"
 
 namespace chronik::kafka {
 

@@ -17,11 +17,11 @@
 #include <string>
 #include <vector>
 
+#include "kafka-proto/configs/topic_config.h"
 #include "kafka-proto/partition/codec_lane.h"
 #include "kafka-proto/partition/fetch_wait.h"
 #include "kafka-proto/partition/metrics.h"
 #include "kafka-proto/records/producer_state.h"
-#include "kafka-proto/records/topic_config.h"
 #include "kafka-proto/records/validate.h"
 #include "kafka-proto/server/broker.h"
 

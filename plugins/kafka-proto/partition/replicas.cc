@@ -6,9 +6,9 @@
 
 #include <fmt/format.h>
 
+#include "kafka-proto/cluster/in_sync.h"
 #include "kafka-proto/partition/directory.h"
-#include "kafka-proto/server/in_sync.h"
-#include "kafka-proto/server/replication_throttle.h"
+#include "kafka-proto/partition/replication_throttle.h"
 
 namespace chronik::kafka {
 namespace {

@@ -1,4 +1,4 @@
-#include "batch.h"
+#include "kafka-proto/records/batch.h"
 
 #include <fmt/format.h>
 #include <chronik/crc32c.hpp>

@@ -11,7 +11,7 @@
 #include <limits>
 #include <optional>
 
-#include "encoding.h"
+#include "kafka-proto/records/encoding.h"
 
 namespace chronik::kafka {
 

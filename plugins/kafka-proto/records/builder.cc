@@ -1,4 +1,4 @@
-#include "builder.h"
+#include "kafka-proto/records/builder.h"
 
 #include <algorithm>
 

@@ -8,8 +8,8 @@
 #include <optional>
 #include <vector>
 
-#include "compression.h"
-#include "record.h"
+#include "kafka-proto/records/compression.h"
+#include "kafka-proto/records/record.h"
 
 namespace chronik::kafka {
 

@@ -1,4 +1,4 @@
-#include "compression.h"
+#include "kafka-proto/records/compression.h"
 
 #include <fmt/format.h>
 #include <lz4frame.h>

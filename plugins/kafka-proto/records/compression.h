@@ -13,7 +13,7 @@
 #include <optional>
 #include <vector>
 
-#include "batch.h"
+#include "kafka-proto/records/batch.h"
 
 namespace chronik::kafka {
 

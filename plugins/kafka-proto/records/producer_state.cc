@@ -1,4 +1,4 @@
-#include "producer_state.h"
+#include "kafka-proto/records/producer_state.h"
 
 #include <fmt/format.h>
 

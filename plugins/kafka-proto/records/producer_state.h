@@ -19,8 +19,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "batch.h"
-#include "error_code.h"
+#include "kafka-proto/records/batch.h"
+#include "kafka-proto/wire/error_code.h"
 
 namespace chronik::kafka {
 

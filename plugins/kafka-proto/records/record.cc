@@ -1,4 +1,4 @@
-#include "record.h"
+#include "kafka-proto/records/record.h"
 
 #include <fmt/format.h>
 

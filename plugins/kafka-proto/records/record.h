@@ -8,7 +8,7 @@
 #include <optional>
 #include <vector>
 
-#include "encoding.h"
+#include "kafka-proto/records/encoding.h"
 
 namespace chronik::kafka {
 

@@ -1,4 +1,4 @@
-#include "record_scan.h"
+#include "kafka-proto/records/record_scan.h"
 
 #include <algorithm>
 #include <utility>

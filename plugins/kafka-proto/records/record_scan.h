@@ -3,8 +3,8 @@
 // that decompresses to one huge record costs time, but no memory.
 #pragma once
 
-#include "compression.h"
-#include "record.h"
+#include "kafka-proto/records/compression.h"
+#include "kafka-proto/records/record.h"
 
 namespace chronik::kafka {
 

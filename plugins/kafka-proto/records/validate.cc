@@ -1,13 +1,20 @@
-#include "validate.h"
+#include "kafka-proto/records/validate.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "builder.h"
-#include "record_scan.h"
+#include "kafka-proto/records/builder.h"
+#include "kafka-proto/records/record_scan.h"
 
 namespace chronik::kafka {
+
+CompressionLevel BatchRules::compression_level() const {
+  if (compression == Compression::kGzip) return gzip_level;
+  if (compression == Compression::kLz4) return lz4_level;
+  if (compression == Compression::kZstd) return zstd_level;
+  return std::nullopt;
+}
 
 namespace {
 
@@ -61,7 +68,7 @@ Checked<BatchHeader> find_batch(Bytes records, int16_t version) {
   return *header;
 }
 
-Checked<void> check_whole(Bytes batch, const BatchHeader& header, const TopicConfig& topic) {
+Checked<void> check_whole(Bytes batch, const BatchHeader& header, const BatchRules& topic) {
   if (header.base_offset != 0)
     return refuse(ErrorCode::kInvalidRecord,
                   fmt::format("a produced batch has base offset {}, it must be 0", header.base_offset));
@@ -140,7 +147,7 @@ class CountedRun : public Decompression {
 // Walks the records of one batch.
 class RecordCheck {
  public:
-  RecordCheck(const BatchHeader& header, const TopicConfig& topic, const ProduceContext& context)
+  RecordCheck(const BatchHeader& header, const BatchRules& topic, const ProduceContext& context)
       : header_(header),
         topic_(topic),
         create_time_(topic.timestamp_type == TimestampType::kCreateTime),
@@ -214,7 +221,7 @@ class RecordCheck {
   }
 
   const BatchHeader& header_;
-  const TopicConfig& topic_;
+  const BatchRules& topic_;
   const bool create_time_;
   const bool says_append_time_;
   const int64_t oldest_;
@@ -240,7 +247,7 @@ Checked<int64_t> check_in_place(Bytes payload, const BatchHeader& header, Record
 // Checks the records of a batch and compresses them as the topic asks. Base timestamp and deltas stay as they
 // are.
 Checked<int64_t> check_and_recompress(Bytes payload, const BatchHeader& header, RecordCheck& check,
-                                      const TopicConfig& topic, CodecWork& work, Codecs& codecs,
+                                      const BatchRules& topic, CodecWork& work, Codecs& codecs,
                                       std::vector<uint8_t>& out) {
   if (payload.size() > work.most)
     return unreadable({Code::kOutOfRange, fmt::format("a batch of {} bytes is to be compressed, {} may be",
@@ -271,13 +278,13 @@ Checked<int64_t> check_and_recompress(Bytes payload, const BatchHeader& header, 
 
 }  // namespace
 
-uint64_t max_decompressed_bytes(const TopicConfig& topic) {
+uint64_t max_decompressed_bytes(const BatchRules& topic) {
   constexpr uint64_t kFloor = 64 * 1024 * 1024;
   constexpr uint64_t kTimesMaxMessage = 16;
   return std::max(kFloor, kTimesMaxMessage * static_cast<uint64_t>(topic.max_message_bytes));
 }
 
-std::expected<AdmittedBatch, Refusal> validate_batch(MutableBytes records, const TopicConfig& topic,
+std::expected<AdmittedBatch, Refusal> validate_batch(MutableBytes records, const BatchRules& topic,
                                                      const ProduceContext& context, Codecs& codecs) {
   auto header = find_batch(records, context.version);
   if (!header) return std::unexpected(std::move(header).error());

@@ -1,7 +1,7 @@
 // What a Produce request's records of one partition must be before they are proposed, as Apache Kafka checks
 // it.
 //
-// Pure: the topic's configs, the version of the request and the time come as parameters. The checks run in
+// Pure: the topic's rules, the version of the request and the time come as parameters. The checks run in
 // Kafka's order and give its error codes; docs of the differences, all of them stricter, are at
 // validate_batch().
 #pragma once
@@ -11,10 +11,10 @@
 #include <string>
 #include <vector>
 
-#include "batch.h"
-#include "compression.h"
-#include "error_code.h"
-#include "topic_config.h"
+#include "kafka-proto/records/batch.h"
+#include "kafka-proto/records/batch_rules.h"
+#include "kafka-proto/records/compression.h"
+#include "kafka-proto/wire/error_code.h"
 
 namespace chronik::kafka {
 
@@ -51,7 +51,7 @@ struct AdmittedBatch {
 
 // How much one batch may decompress to. Beyond it the answer is MESSAGE_TOO_LARGE, on which the Java client
 // splits the batch and tries again.
-uint64_t max_decompressed_bytes(const TopicConfig& topic);
+uint64_t max_decompressed_bytes(const BatchRules& topic);
 
 // Checks the records of one partition. Where the topic's timestamps ask for it, the header of the batch is
 // corrected in place (the CRC with it); nothing else is touched, and nothing at all when it is refused.
@@ -62,7 +62,7 @@ uint64_t max_decompressed_bytes(const TopicConfig& topic);
 // Stricter than Kafka 4.3.1: offset deltas of plain batches must count from 0 (INVALID_RECORD); an unknown
 // codec and damaged compressed data are INVALID_RECORD where Kafka fails with UNKNOWN_SERVER_ERROR; a header
 // cut short is CORRUPT_MESSAGE where Kafka says the same; key and value lengths below -1 are INVALID_RECORD.
-std::expected<AdmittedBatch, Refusal> validate_batch(MutableBytes records, const TopicConfig& topic,
+std::expected<AdmittedBatch, Refusal> validate_batch(MutableBytes records, const BatchRules& topic,
                                                      const ProduceContext& context, Codecs& codecs);
 
 }  // namespace chronik::kafka

@@ -22,8 +22,8 @@
 #include <string>
 #include <vector>
 
+#include "kafka-proto/configs/topic_config.h"
 #include "kafka-proto/records/compression.h"
-#include "kafka-proto/records/topic_config.h"
 #include "kafka-proto/server/listen.h"
 #include "kafka-proto/server/metrics.h"
 

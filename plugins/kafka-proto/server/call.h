@@ -4,9 +4,9 @@
 
 #include <utility>
 
-#include "kafka-proto/server/answer_room.h"
 #include "kafka-proto/server/broker.h"
 #include "kafka-proto/server/connection.h"
+#include "kafka-proto/wire/answer_room.h"
 
 namespace chronik::kafka {
 

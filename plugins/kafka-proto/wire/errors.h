@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include "kafka-proto/records/error_code.h"
+#include "kafka-proto/wire/error_code.h"
 
 namespace chronik::kafka {
 

@@ -47,7 +47,7 @@ endfunction()
 cost_mutant(assignments_compared handlers/create_topics.cc "*/CreateTopics" steps
   "if (replicas > kMostReplicas)"
   "if (replicas > 100'000'000)")
-cost_mutant(lists_compared handlers/config_changes.cc "*/IncrementalAlterConfigs" steps
+cost_mutant(lists_compared configs/config_changes.cc "*/IncrementalAlterConfigs" steps
   "return there.insert(element).second;"
   "return std::ranges::find(out, element) == out.end();")
 cost_mutant(log_dirs_of_all handlers/describe_log_dirs.cc "*/DescribeLogDirs" steps
@@ -74,7 +74,7 @@ cost_mutant(brokers_told_often handlers/describe_configs.cc "*.BrokersAgainAndAg
   "if (!told.emplace(resource.resource_type, resource.resource_name).second &&
         resource.resource_type == kTopicResource)
       continue;")
-cost_mutant(broker_configs_compared handlers/config_changes.cc "*.ConfigsOfBrokers" steps
+cost_mutant(broker_configs_compared configs/config_changes.cc "*.ConfigsOfBrokers" steps
   "    named.insert(config.name);"
   "    if (std::ranges::count(wanted.configs, config.name, &WantedConfig::name) == 1) named.insert(config.name);")
 cost_mutant(features_compared handlers/update_features.cc "*/UpdateFeatures" steps

@@ -1,4 +1,5 @@
 chronik_test(kafka_records_test
-  SOURCES records_testing.cc records_crc32c_test.cc records_batch_test.cc records_compression_test.cc records_scan_test.cc
-          records_validate_test.cc records_producer_test.cc records_config_test.cc
+  SOURCES records/records_testing.cc records/crc32c_test.cc records/batch_test.cc records/compression_test.cc
+          records/scan_test.cc records/validate_test.cc records/producer_test.cc
   LINK kafka_records)
+target_include_directories(kafka_records_test PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})

@@ -3,7 +3,7 @@
 
 #include <set>
 
-#include "kafka-proto/handlers/config_values.h"
+#include "kafka-proto/configs/config_values.h"
 #include "server/broker_testing.h"
 
 namespace chronik::kafka::testing {

@@ -1,5 +1,5 @@
 // Partitions in virtual time: retention, expiry of producers, restart from a snapshot, deletion, metrics.
-#include "kafka-proto/partition/fetch_sessions.h"
+#include "kafka-proto/handlers/fetch_sessions.h"
 #include "kafka-proto/partition/offsets.h"
 #include "kafka-proto/records/producer_state.h"
 #include "server/broker_testing.h"

@@ -1,0 +1,72 @@
+#include "kafka-proto/cluster/catalog_waits.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace chronik::kafka {
+
+CatalogWaits::CatalogWaits(Broker& broker) : broker_(broker) {
+  for (uint32_t i = 0; i < broker.host.shard_count(); ++i) {
+    shards_.push_back(std::make_unique<Shard>());
+    shards_[i]->owner = this;
+    shards_[i]->number = i;
+  }
+}
+
+CatalogWaits::Shard& CatalogWaits::here() {
+  return *shards_[static_cast<size_t>(broker_.host.current_shard())];
+}
+
+bool CatalogWaits::look(Wait& wait, const Catalog& catalog) const {
+  const bool over = broker_.host.now_ns() >= wait.until_ns || broker_.stopping;
+  return wait.look(catalog, over) || over;
+}
+
+void CatalogWaits::wait(uint64_t until_ns, Look look) {
+  Shard& shard = here();
+  shard.waited_on.store(true);
+  Wait wait{until_ns, std::move(look)};
+  if (this->look(wait, Catalog(broker_))) return;
+  shard.waits.push_back(std::move(wait));
+  arm(shard, until_ns);
+}
+
+void CatalogWaits::changed() {
+  for (const std::unique_ptr<Shard>& shard : shards_) {
+    if (!shard->waited_on.load() || shard->told.exchange(true)) continue;
+    broker_.host.post(shard->number, [this, told = shard.get()] { look_again(*told); });
+  }
+}
+
+// A look may begin another wait.
+void CatalogWaits::look_again(Shard& shard) {
+  shard.told.store(false);
+  disarm(shard);
+  std::vector<Wait> waits = std::exchange(shard.waits, {});
+  const Catalog catalog(broker_);
+  for (Wait& wait : waits) {
+    if (look(wait, catalog)) continue;
+    arm(shard, wait.until_ns);
+    shard.waits.push_back(std::move(wait));
+  }
+  if (shard.waits.empty()) shard.waited_on.store(false);
+}
+
+void CatalogWaits::arm(Shard& shard, uint64_t until_ns) {
+  if (shard.timer != 0 && shard.timer_at_ns <= until_ns) return;
+  disarm(shard);
+  const uint64_t now_ns = broker_.host.now_ns();
+  shard.timer_at_ns = until_ns;
+  shard.timer = broker_.host.timer(
+      until_ns - std::min(until_ns, now_ns),
+      [](void* context) {
+        Shard& late = *static_cast<Shard*>(context);
+        late.timer = 0;
+        late.owner->look_again(late);
+      },
+      &shard);
+}
+
+void CatalogWaits::disarm(Shard& shard) { broker_.host.cancel_timer(std::exchange(shard.timer, 0)); }
+
+}  // namespace chronik::kafka

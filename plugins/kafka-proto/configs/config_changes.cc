@@ -1,0 +1,300 @@
+#include "kafka-proto/configs/config_changes.h"
+
+#include <chronik/draft/internal_topics.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+#include <set>
+#include <utility>
+
+namespace chronik::kafka {
+namespace {
+
+constexpr int8_t kTopicResource = 2;
+constexpr int8_t kBrokerResource = 4;
+
+// What Kafka says of a whole resource before it looks at values.
+ConfigProblem check_names(const WantedConfigs& wanted) {
+  std::set<std::string_view> names;
+  std::vector<std::string_view> without_value;
+  for (const WantedConfig& config : wanted.configs) {
+    if (!names.insert(config.name).second)
+      return {ErrorCode::kInvalidRequest, "Error due to duplicate config keys"};
+    if (config.name.starts_with(CHR_OWN_CONFIGS))
+      return {ErrorCode::kInvalidConfig, fmt::format("{} cannot be altered", config.name)};
+    if (config.operation != ConfigOperation::kDelete && !config.value.has_value())
+      without_value.push_back(config.name);
+  }
+  if (without_value.empty()) return {};
+  return {ErrorCode::kInvalidRequest,
+          fmt::format("Null value not supported for : {}", fmt::join(without_value, ","))};
+}
+
+std::vector<std::string_view> elements(std::string_view list) {
+  std::vector<std::string_view> out = config_elements(list);
+  std::erase_if(out, [](std::string_view element) { return element.empty(); });
+  return out;
+}
+
+std::string changed_list(std::string_view list, std::string_view change, bool append) {
+  std::vector<std::string_view> out = elements(list);
+  const std::vector<std::string_view> changed = elements(change);
+  if (append) {
+    std::set<std::string_view> there(out.begin(), out.end());
+    std::ranges::copy_if(changed, std::back_inserter(out),
+                         [&](std::string_view element) { return there.insert(element).second; });
+  } else {
+    const std::set<std::string_view> gone(changed.begin(), changed.end());
+    std::erase_if(out, [&](std::string_view element) { return gone.contains(element); });
+  }
+  return fmt::format("{}", fmt::join(out, ","));
+}
+
+// The value of a config that is altered, where it is not to be removed. `present`: what is set now.
+ConfigProblem new_value(const WantedConfig& wanted, const std::optional<DynamicConfig>& known, bool of_broker,
+                        std::optional<std::string_view> present, std::string* out) {
+  *out = *wanted.value;
+  if (wanted.operation == ConfigOperation::kSet) return {};
+  const bool append = wanted.operation == ConfigOperation::kAppend;
+  if (!append && wanted.operation != ConfigOperation::kSubtract)
+    return {ErrorCode::kInvalidRequest,
+            fmt::format("there is no operation {} on configs", static_cast<int>(wanted.operation))};
+  if (!known.has_value() || known->type != ConfigType::kList) {
+    const std::string_view verb = append ? "append" : "subtract";
+    return {ErrorCode::kInvalidConfig,
+            of_broker ? fmt::format("Config value {} is not allowed for config key: {}", verb, wanted.name)
+                      : fmt::format("Can't {} to key {} because its type is not LIST.",
+                                    append ? "APPEND" : "SUBTRACT", wanted.name)};
+  }
+  *out = changed_list(present.value_or(known->default_value), *wanted.value, append);
+  return {};
+}
+
+}  // namespace
+
+ConfigProblem ConfigChanges::add(const Catalog& catalog, const WantedConfigs& wanted) {
+  if (wanted.type != kTopicResource && wanted.type != kBrokerResource)
+    return {ErrorCode::kInvalidRequest,
+            fmt::format("Unknown resource type {}", static_cast<int>(wanted.type))};
+  if (ConfigProblem problem = check_names(wanted); problem.code != ErrorCode::kNone) return problem;
+  Part part{topics_.size(), 0, records_.size(), 0};
+  ConfigProblem problem =
+      wanted.type == kTopicResource ? add_topic(catalog, wanted) : add_broker(catalog, wanted);
+  if (problem.code != ErrorCode::kNone) {
+    records_.resize(part.records_before);
+    return problem;
+  }
+  part.topics_after = topics_.size();
+  part.records_after = records_.size();
+  parts_.push_back(part);
+  return {};
+}
+
+ConfigProblem ConfigChanges::add_topic(const Catalog& catalog, const WantedConfigs& wanted) {
+  if (wanted.name.empty()) return {ErrorCode::kInvalidRequest, "Default topic resources are not allowed."};
+  if (std::string problem = topic_name_problem(wanted.name); !problem.empty())
+    return {ErrorCode::kInvalidTopicException, std::move(problem)};
+  const std::optional<chr_topic> topic = catalog.topic(wanted.name);
+  Values set;
+  if (topic.has_value()) {
+    for (const auto& [name, value] : catalog.configs(*topic)) set.emplace(name, value);
+  }
+  Values after = wanted.replace ? Values() : set;
+  std::vector<chr_config_change> changes;
+  for (const WantedConfig& config : wanted.configs) {
+    chr_config_change& out = changes.emplace_back();
+    ConfigProblem problem = change_topic(catalog, set, config, &out);
+    if (problem.code != ErrorCode::kNone) return problem;
+    after.erase(from_abi(out.key));
+    if (out.remove == 0) after.emplace(from_abi(out.key), from_abi(out.value));
+  }
+  if (ConfigProblem problem = check_together(after); problem.code != ErrorCode::kNone) return problem;
+  if (!topic.has_value())
+    return {absent(catalog, ErrorCode::kUnknownTopicOrPartition, ErrorCode::kNotController),
+            fmt::format("The topic '{}' does not exist.", wanted.name)};
+  for (const auto& [name, value] : set) {
+    if (wanted.replace && !after.contains(name) && !name.starts_with(CHR_OWN_CONFIGS))
+      changes.push_back({to_abi(keep(std::string(name))), {}, 1, 0});
+  }
+  if (changes.empty()) return {};
+  changes_.push_back(std::move(changes));
+  const std::vector<chr_config_change>& kept = changes_.back();
+  topics_.push_back({topic->id, kept.data(), static_cast<uint32_t>(kept.size()), 0});
+  return {};
+}
+
+ConfigProblem ConfigChanges::check_together(const Values& values) const {
+  std::vector<TopicConfigValue> texts;
+  for (const auto& [name, value] : values) texts.push_back({name, value});
+  const Status valid =
+      check_topic_config(resolve_topic_config(texts, broker_.dynamic_configs->now()->topic_defaults));
+  if (!valid) return {ErrorCode::kInvalidConfig, valid.error().message};
+  return {};
+}
+
+ConfigProblem ConfigChanges::change_topic(const Catalog& catalog, const Values& set,
+                                          const WantedConfig& wanted, chr_config_change* out) {
+  const std::string_view name = keep(std::string(wanted.name));
+  *out = {to_abi(name), {}, 1, 0};
+  if (wanted.operation == ConfigOperation::kDelete) return {};  // also of what was never set, or is unknown
+  std::string value;
+  const auto present = set.find(wanted.name);
+  const TopicConfigEntry* const entry = find_topic_config(wanted.name);
+  const auto known =
+      entry == nullptr ? std::nullopt : std::optional(DynamicConfig{entry->type, entry->default_value});
+  ConfigProblem problem = new_value(
+      wanted, known, false,
+      present == set.end() ? std::nullopt : std::optional<std::string_view>(present->second), &value);
+  if (problem.code != ErrorCode::kNone) return problem;
+  TopicConfig resolved;
+  if (const Status valid = set_topic_config(wanted.name, value, resolved); !valid)
+    return {ErrorCode::kInvalidConfig, valid.error().message};
+  if (std::string too_new = too_new_problem(catalog, wanted.name, value); !too_new.empty())
+    return {ErrorCode::kInvalidConfig, std::move(too_new)};
+  *out = {to_abi(name), to_abi(keep(std::move(value))), 0, 0};
+  return {};
+}
+
+ConfigProblem ConfigChanges::check_node(std::string_view name) const {
+  if (name.empty()) return {};  // all brokers
+  int32_t id = -1;
+  const char* const end = name.data() + name.size();
+  const auto [parsed, error] = std::from_chars(name.data(), end, id);
+  if (error != std::errc() || parsed != end)
+    return {ErrorCode::kInvalidRequest, fmt::format("Node id must be an integer, but it is: {}", name)};
+  if (id != broker_.host.node().id)
+    return {ErrorCode::kInvalidRequest,
+            fmt::format("Unexpected broker id, expected {}, but received {}", broker_.host.node().id, id)};
+  return {};
+}
+
+// To remove what was never set is no error, and Kafka's tools do so.
+ConfigProblem ConfigChanges::check_dynamic(const Catalog& catalog, const WantedConfigs& wanted) {
+  if (known_.empty()) known_ = broker_config_rows(broker_, texts_);
+  std::vector<std::string_view> fixed;
+  bool changes = false;
+  for (const WantedConfig& config : wanted.configs) {
+    if (config.operation == ConfigOperation::kDelete) continue;
+    changes = true;
+    if (std::ranges::find(known_, config.name, &BrokerConfigRow::name) == known_.end())
+      return {ErrorCode::kInvalidConfig, fmt::format("Unknown broker config name: {}", config.name)};
+    if (!find_dynamic_config(config.name).has_value()) fixed.push_back(config.name);
+  }
+  std::ranges::sort(fixed);
+  if (!fixed.empty())
+    return {ErrorCode::kInvalidRequest,
+            fmt::format("Cannot update these configs dynamically: [{}]", fmt::join(fixed, ", "))};
+  if (changes && !alters_brokers(broker_, catalog))
+    return {ErrorCode::kInvalidRequest,
+            fmt::format("configs of brokers can be altered once the feature chronik.version is finalized "
+                        "at {}",
+                        kRecordsLevel)};
+  return {};
+}
+
+ConfigProblem ConfigChanges::add_broker(const Catalog& catalog, const WantedConfigs& wanted) {
+  if (ConfigProblem problem = check_node(wanted.name); problem.code != ErrorCode::kNone) return problem;
+  if (ConfigProblem problem = check_dynamic(catalog, wanted); problem.code != ErrorCode::kNone)
+    return problem;
+  // However the request spells the id.
+  const std::string node = wanted.name.empty() ? std::string() : std::to_string(broker_.host.node().id);
+  if (!set_.has_value()) set_ = broker_.dynamic_configs->read(catalog);
+  const DynamicConfigs::Values& set = wanted.name.empty() ? set_->all : set_->own;
+  std::set<std::string_view> named;
+  for (const WantedConfig& config : wanted.configs) {
+    named.insert(config.name);
+    const auto present = set.find(config.name);
+    if (config.operation == ConfigOperation::kDelete) {
+      if (present != set.end()) change_record(node, config.name, std::nullopt);
+      continue;
+    }
+    std::string value;
+    ConfigProblem problem = new_value(
+        config, find_dynamic_config(config.name), true,
+        present == set.end() ? std::nullopt : std::optional<std::string_view>(present->second), &value);
+    if (problem.code != ErrorCode::kNone) return problem;
+    TopicConfig resolved;
+    ReplicationRates rates;
+    Status valid = check_config_size(value);
+    if (valid) valid = set_dynamic_config(config.name, value, resolved, rates);
+    if (!valid) return {ErrorCode::kInvalidRequest, valid.error().message};
+    change_record(node, config.name, std::move(value));
+  }
+  for (const auto& [name, value] : set) {
+    if (wanted.replace && !named.contains(name)) change_record(node, name, std::nullopt);
+  }
+  return {};
+}
+
+void ConfigChanges::change_record(std::string_view node, std::string_view config,
+                                  std::optional<std::string> value) {
+  chr_record_change& out = records_.emplace_back();
+  out.space = to_abi(DynamicConfigs::kSpace);
+  out.key = to_abi(keep(DynamicConfigs::key(node, config)));
+  if (!value.has_value()) {
+    out.flags = CHR_RECORD_REMOVE;
+  } else {
+    out.value = to_abi(keep(std::move(*value)));
+  }
+}
+
+void ConfigChanges::submit(bool validate_only, std::function<void()> done) {
+  constexpr uint64_t kTimeoutNs = 30'000'000'000;  // the request has none
+  done_ = std::move(done);
+  topic_results_.resize(topics_.size());
+  record_results_.resize(records_.size());
+  left_ = 1;
+  const auto propose = [&](chr_status* status, auto&& call) {
+    ++left_;
+    const chr_status begun = broker_.host.async(call, [this, status](const chr_done& d) {
+      *status = d.code;
+      one_done();
+    });
+    if (begun == CHR_PENDING) return;
+    *status = begun;
+    --left_;
+  };
+  if (!topics_.empty()) {
+    propose(&topics_status_, [&](uint64_t token) {
+      return broker_.metadata.table->alter_configs(
+          broker_.metadata.self, topics_.data(), static_cast<uint32_t>(topics_.size()), validate_only ? 1 : 0,
+          kTimeoutNs, topic_results_.data(), token, nullptr);
+    });
+  }
+  if (!records_.empty() && !validate_only) {
+    propose(&records_status_, [&](uint64_t token) {
+      return broker_.records.table->change(broker_.records.self, records_.data(),
+                                           static_cast<uint32_t>(records_.size()), kTimeoutNs,
+                                           record_results_.data(), token, nullptr);
+    });
+  }
+  one_done();
+}
+
+void ConfigChanges::one_done() {
+  if (--left_ == 0) std::exchange(done_, nullptr)();
+}
+
+ConfigProblem ConfigChanges::outcome(size_t i) const {
+  const Part& part = parts_[i];
+  const auto judge = [](chr_status overall, const chr_change_result& result) {
+    const chr_status code = overall == CHR_OK ? result.code : overall;
+    return ConfigProblem{change_error(code, ErrorCode::kUnknownServerError, ErrorCode::kInvalidConfig),
+                         overall == CHR_OK ? result.message : "the catalog could not be changed"};
+  };
+  for (size_t at = part.topics_before; at < part.topics_after; ++at) {
+    ConfigProblem problem = judge(topics_status_, topic_results_[at]);
+    if (problem.code != ErrorCode::kNone) return problem;
+  }
+  for (size_t at = part.records_before; at < part.records_after; ++at) {
+    const bool gone =
+        (records_[at].flags & CHR_RECORD_REMOVE) != 0 && record_results_[at].code == CHR_E_NOT_FOUND;
+    ConfigProblem problem = judge(records_status_, record_results_[at]);
+    if (problem.code != ErrorCode::kNone && !(records_status_ == CHR_OK && gone)) return problem;
+  }
+  return {};
+}
+
+}  // namespace chronik::kafka

@@ -1,0 +1,49 @@
+// ReplicationThrottle: sets the rates at which this node sends replicas that catch up what they lack, as
+// leader.replication.throttled.rate and follower.replication.throttled.rate say. Partitions say which of
+// their replicas go through which bucket. Costs next to nothing where no rate is set.
+//
+// In Kafka a follower asks for no more than its rate. Here leaders send, so they share it: each takes an
+// equal part, of those that lead partitions of which a throttled replica on that node is not in sync.
+#pragma once
+
+#include <chronik/draft/throttle.h>
+
+#include <map>
+#include <set>
+
+#include "kafka-proto/configs/dynamic_configs.h"
+#include "kafka-proto/server/broker.h"
+
+namespace chronik::kafka {
+
+class ReplicationThrottle {
+ public:
+  // The bucket of what this node sends as a leader; that of a follower is its node's id.
+  static constexpr int32_t kLeaderBucket = -1;
+
+  explicit ReplicationThrottle(Broker& broker) : broker_(broker) {}
+  ReplicationThrottle(const ReplicationThrottle&) = delete;
+  ReplicationThrottle& operator=(const ReplicationThrottle&) = delete;
+
+  // Shard 0.
+  void stop();
+  // Shard 0. Takes over the rates of an image, of which dynamic_configs knows already.
+  void follow(const Catalog& catalog);
+
+ private:
+  using Rates = std::map<int32_t, int64_t>;  // by bucket
+  void look(const Catalog& catalog);
+  void look_later();
+  Rates wanted(const Catalog& catalog) const;
+  std::map<int32_t, std::set<int32_t>> leaders_of_followers(const Catalog& catalog) const;
+
+  static constexpr uint64_t kLookNs = 1'000'000'000;  // at who leads and is in sync
+
+  Broker& broker_;
+  uint64_t timer_ = 0;
+  int64_t leader_rate_ = ReplicationRates::kAny;
+  Rates follower_rates_;  // by node; -1: all others
+  Rates set_;
+};
+
+}  // namespace chronik::kafka

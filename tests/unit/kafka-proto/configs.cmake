@@ -1,0 +1,2 @@
+# What configs mean: values, and the page that shows them.
+chronik_test(kafka_configs_test SOURCES configs/topic_config_test.cc configs/config_page_test.cc LINK kafka_broker_testing)

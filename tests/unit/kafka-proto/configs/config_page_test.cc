@@ -1,0 +1,53 @@
+// docs/configs.md is what the code has. CHRONIK_UPDATE_GOLDEN=1 rewrites its tables.
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "kafka-proto/configs/topic_config.h"
+#include "server/broker_testing.h"
+
+namespace chronik::kafka::testing {
+namespace {
+
+constexpr std::string_view kTopics = "| topic config |";
+
+std::string topic_table() {
+  std::string out = fmt::format("{} default | the broker's | here | |\n|---|---|---|---|---|\n", kTopics);
+  for (const TopicConfigEntry& entry : topic_config_table())
+    out += fmt::format("| {} | {} | {} | {} | {} |\n", entry.name, entry.default_value, entry.broker_synonym,
+                       entry.acts ? "acts" : "stored", entry.doc);
+  return out;
+}
+
+TEST(ConfigPage, HasTheTopicConfigsOfTheCode) {
+  const std::string path = std::string(CHRONIK_SOURCE_DIR) + "/docs/configs.md";
+  std::ostringstream page;
+  page << std::ifstream(path).rdbuf();
+  const std::string text = page.str();
+  const size_t begin = text.find(kTopics);
+  ASSERT_NE(begin, std::string::npos);
+  const size_t end = text.find("\n\n", begin);
+  ASSERT_NE(end, std::string::npos);
+  const std::string now = text.substr(0, begin) + topic_table() + text.substr(end + 1);
+  if (std::getenv("CHRONIK_UPDATE_GOLDEN") != nullptr) std::ofstream(path) << now;
+  EXPECT_EQ(text, now);
+}
+
+TEST(ConfigPage, NamesEveryConfigOfABroker) {
+  std::ostringstream page;
+  page << std::ifstream(std::string(CHRONIK_SOURCE_DIR) + "/docs/configs.md").rdbuf();
+  TestBroker broker;
+  TestClient client = broker.client();
+  DescribeConfigsRequest request;
+  auto& resource = request.resources.emplace_back();
+  resource.resource_type = 4;
+  resource.resource_name = "1";
+  const DescribeConfigsResponse response = client.call<DescribeConfigs>(4, request);
+  for (const auto& config : response.results.at(0).configs)
+    EXPECT_NE(page.str().find(config.name), std::string::npos) << config.name;
+}
+
+}  // namespace
+}  // namespace chronik::kafka::testing
