@@ -1,8 +1,8 @@
 // The plugin: chronik.consensus/1 on top of the groups of all shards.
-#include "group/group.h"
-#include "group/services.h"
-#include "group/shard.h"
-#include "wire/frame.h"
+#include "raft/group/group.h"
+#include "raft/group/services.h"
+#include "raft/group/shard.h"
+#include "raft/wire/frame.h"
 
 #include <chronik/draft/groups.h>
 #include <chronik/draft/learners.h>

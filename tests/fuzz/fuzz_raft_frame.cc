@@ -2,8 +2,8 @@
 #include <cstdint>
 #include <string_view>
 
-#include "wire/frame.h"
-#include "wire/stored.h"
+#include "raft/wire/frame.h"
+#include "raft/wire/stored.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < 1) return 0;

@@ -1,5 +1,5 @@
 // Leadership that goes back to the preferred voter, the first of the configuration, once that is up again.
-#include "core/raft.h"
+#include "raft/core/raft.h"
 
 #include <algorithm>
 

@@ -2,8 +2,8 @@
 //
 // A configuration is in force as soon as its entry is in the log, committed or not, and falls back when the
 // entry is truncated. One change is under way at a time.
-#include "core/invariant.h"
-#include "core/raft.h"
+#include "raft/core/invariant.h"
+#include "raft/core/raft.h"
 
 #include <algorithm>
 #include <utility>

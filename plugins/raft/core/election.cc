@@ -1,5 +1,5 @@
 // Elections: timers, pre-votes and votes, check-quorum, handing leadership over.
-#include "core/raft.h"
+#include "raft/core/raft.h"
 
 #include <algorithm>
 #include <utility>

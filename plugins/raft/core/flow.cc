@@ -1,5 +1,5 @@
 // How much may go to whom, as the caller says who counts for all groups, and what became of it.
-#include "core/raft.h"
+#include "raft/core/raft.h"
 
 #include <algorithm>
 #include <utility>

@@ -2,7 +2,7 @@
 // room. Meanwhile the node goes on as it is: a leader leads, a follower says that it is alive, votes and
 // terms are written by themselves, and so are entries that take no offsets where none that do stand before
 // them.
-#include "core/raft.h"
+#include "raft/core/raft.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "core/membership.h"
+#include "raft/core/membership.h"
 
 namespace chronik::raft {
 namespace {

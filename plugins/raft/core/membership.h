@@ -2,7 +2,7 @@
 // every decision needs a majority of both sets.
 #pragma once
 
-#include "core/types.h"
+#include "raft/core/types.h"
 
 #include <algorithm>
 #include <array>

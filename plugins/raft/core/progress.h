@@ -1,7 +1,7 @@
 // What a leader knows about one follower, and how much it may still send.
 #pragma once
 
-#include "core/snapshot.h"
+#include "raft/core/snapshot.h"
 
 #include <algorithm>
 #include <deque>

@@ -1,6 +1,6 @@
-#include "core/raft.h"
+#include "raft/core/raft.h"
 
-#include "core/invariant.h"
+#include "raft/core/invariant.h"
 
 #include <algorithm>
 #include <utility>

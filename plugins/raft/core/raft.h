@@ -9,10 +9,10 @@
 // Ready::messages may be sent at once.
 #pragma once
 
-#include "core/membership.h"
-#include "core/progress.h"
-#include "core/raft_log.h"
-#include "core/types.h"
+#include "raft/core/membership.h"
+#include "raft/core/progress.h"
+#include "raft/core/raft_log.h"
+#include "raft/core/types.h"
 
 #include <chronik/result.hpp>
 

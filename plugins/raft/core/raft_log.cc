@@ -1,6 +1,6 @@
-#include "core/raft_log.h"
+#include "raft/core/raft_log.h"
 
-#include "core/invariant.h"
+#include "raft/core/invariant.h"
 
 #include <algorithm>
 

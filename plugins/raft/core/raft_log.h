@@ -1,7 +1,7 @@
 // The log of one group as far as the core needs it: all term boundaries, and a window of entries at its end.
 #pragma once
 
-#include "core/membership.h"
+#include "raft/core/membership.h"
 
 #include <deque>
 #include <optional>

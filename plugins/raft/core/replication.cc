@@ -1,6 +1,6 @@
 // Replication: proposals, appends to followers, what followers answer, and what is committed.
-#include "core/invariant.h"
-#include "core/raft.h"
+#include "raft/core/invariant.h"
+#include "raft/core/raft.h"
 
 #include <algorithm>
 #include <utility>

@@ -3,10 +3,10 @@
 // The leader first asks how much of the snapshot is there, then sends one piece after the other, each once
 // the one before it is acknowledged. What got lost shows in the answer to the next question, which goes the
 // same way as the pieces. The follower keeps what came in over lost links and changes of the leader.
-#include "core/snapshot.h"
+#include "raft/core/snapshot.h"
 
-#include "core/invariant.h"
-#include "core/raft.h"
+#include "raft/core/invariant.h"
+#include "raft/core/raft.h"
 
 #include <chronik/crc32c.hpp>
 

@@ -5,7 +5,7 @@
 // below the state's index, and catches up by appends. What the state covers is not applied a second time.
 #pragma once
 
-#include "core/raft_log.h"
+#include "raft/core/raft_log.h"
 
 #include <optional>
 #include <vector>

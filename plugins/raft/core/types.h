@@ -1,7 +1,7 @@
 // What goes into and comes out of the Raft core: entries, messages, storage batches, events.
 #pragma once
 
-#include "core/payload.h"
+#include "raft/core/payload.h"
 
 #include <chronik/consensus.h>
 

@@ -1,5 +1,5 @@
 // Committed entries on their way to the state machine, in order.
-#include "group/group.h"
+#include "raft/group/group.h"
 
 #include <algorithm>
 #include <utility>

@@ -1,4 +1,4 @@
-#include "group/beats.h"
+#include "raft/group/beats.h"
 
 #include <algorithm>
 #include <utility>

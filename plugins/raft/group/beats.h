@@ -7,7 +7,7 @@
 // follow: those that it does not have, or has in a higher term.
 #pragma once
 
-#include "wire/frame.h"
+#include "raft/wire/frame.h"
 
 #include <cstdint>
 #include <map>

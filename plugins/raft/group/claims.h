@@ -1,7 +1,7 @@
 // Who claims to lead which groups of one shard, as the beats of other nodes say, and where that is contested.
 #pragma once
 
-#include "group/beats.h"
+#include "raft/group/beats.h"
 
 #include <map>
 #include <set>

@@ -1,5 +1,5 @@
 // Life of a group: opening, turns, roles, closing.
-#include "group/group.h"
+#include "raft/group/group.h"
 
 #include <algorithm>
 #include <cstring>

@@ -1,13 +1,13 @@
 // One open group: the core, and everything between it and the world. Lives on one shard.
 #pragma once
 
-#include "core/raft.h"
-#include "group/services.h"
-#include "group/shard.h"
-#include "group/waiters.h"
-#include "log/recovery.h"
-#include "log/snapshot_writer.h"
-#include "log/write.h"
+#include "raft/core/raft.h"
+#include "raft/group/services.h"
+#include "raft/group/shard.h"
+#include "raft/group/waiters.h"
+#include "raft/log/recovery.h"
+#include "raft/log/snapshot_writer.h"
+#include "raft/log/write.h"
 
 #include <chronik/consensus.h>
 #include <chronik/draft/throttle.h>

@@ -1,6 +1,6 @@
 // What a shard sends to other nodes and gets from them: messages of its groups, and beats.
-#include "group/group.h"
-#include "group/shard.h"
+#include "raft/group/group.h"
+#include "raft/group/shard.h"
 
 #include <algorithm>
 #include <utility>

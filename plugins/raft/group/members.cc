@@ -1,5 +1,5 @@
 // Who takes part: what an owner sees of it, and its changes.
-#include "group/group.h"
+#include "raft/group/group.h"
 
 #include <chronik/plugin.hpp>
 

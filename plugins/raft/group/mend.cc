@@ -1,7 +1,7 @@
 // A log of which a part is damaged on disk. Others have what this node lacks: one of them leads, and brings
 // it. Until then this node has, in Raft's sense, a shorter log; but others may rest on what it acknowledged,
 // so it votes as if it held that still, and does not campaign.
-#include "group/group.h"
+#include "raft/group/group.h"
 
 #include <algorithm>
 #include <string>

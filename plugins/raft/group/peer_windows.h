@@ -3,7 +3,7 @@
 // queue, be dropped and be sent again, and answers would come later than an election waits for.
 #pragma once
 
-#include "core/types.h"
+#include "raft/core/types.h"
 
 #include <algorithm>
 #include <cstdint>

@@ -1,5 +1,5 @@
 // What the leader's owner asks for: proposals, trims, barriers, transfers.
-#include "group/group.h"
+#include "raft/group/group.h"
 
 #include <chronik/plugin.hpp>
 

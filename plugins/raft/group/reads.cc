@@ -1,6 +1,6 @@
 // Reads of the log by Kafka offset: from memory where the tail has it, from storage otherwise.
-#include "group/group.h"
-#include "log/entries_lease.h"
+#include "raft/group/group.h"
+#include "raft/log/entries_lease.h"
 
 #include <chronik/plugin.hpp>
 

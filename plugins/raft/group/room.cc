@@ -1,5 +1,5 @@
 // How much a group may hold and send, as its node and its shard count it.
-#include "group/group.h"
+#include "raft/group/group.h"
 
 #include <algorithm>
 #include <utility>

@@ -1,4 +1,4 @@
-#include "group/services.h"
+#include "raft/group/services.h"
 
 #include <algorithm>
 

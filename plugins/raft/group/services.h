@@ -1,10 +1,10 @@
 // What every group of an instance shares: the host, storage, links, settings, watchers.
 #pragma once
 
-#include "core/types.h"
-#include "group/beats.h"
-#include "group/throttle.h"
-#include "log/store.h"
+#include "raft/core/types.h"
+#include "raft/group/beats.h"
+#include "raft/group/throttle.h"
+#include "raft/log/store.h"
 
 #include <chronik/consensus.h>
 #include <chronik/link.h>

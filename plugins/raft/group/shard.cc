@@ -1,6 +1,6 @@
-#include "group/shard.h"
+#include "raft/group/shard.h"
 
-#include "group/group.h"
+#include "raft/group/group.h"
 
 #include <algorithm>
 #include <utility>

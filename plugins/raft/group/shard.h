@@ -6,12 +6,12 @@
 // are up to date looks at what its node knows of others when a timeout is due, and not otherwise.
 #pragma once
 
-#include "core/membership.h"
-#include "group/claims.h"
-#include "group/in_flight.h"
-#include "group/peer_windows.h"
-#include "group/services.h"
-#include "log/write.h"
+#include "raft/core/membership.h"
+#include "raft/group/claims.h"
+#include "raft/group/in_flight.h"
+#include "raft/group/peer_windows.h"
+#include "raft/group/services.h"
+#include "raft/log/write.h"
 
 #include <functional>
 #include <memory>

@@ -1,8 +1,8 @@
 // The state of the state machine in the keys of the group: made here, sent to members that are too far
 // behind, or received from a leader in place of all that the group had.
-#include "core/snapshot.h"
-#include "group/group.h"
-#include "log/snapshot_sink.h"
+#include "raft/core/snapshot.h"
+#include "raft/group/group.h"
+#include "raft/log/snapshot_sink.h"
 
 #include <algorithm>
 #include <string>

@@ -1,5 +1,5 @@
 // What a group writes and reads below the state machine: log batches, trims, entries for lagging followers.
-#include "group/group.h"
+#include "raft/group/group.h"
 
 #include <algorithm>
 #include <utility>

@@ -2,7 +2,7 @@
 // (chronik.consensus.throttle/1).
 #pragma once
 
-#include "core/types.h"
+#include "raft/core/types.h"
 
 #include <algorithm>
 #include <cstdint>

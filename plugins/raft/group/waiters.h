@@ -1,7 +1,7 @@
 // Tokens of proposals and reads that wait until the log got somewhere.
 #pragma once
 
-#include "core/types.h"
+#include "raft/core/types.h"
 
 #include <algorithm>
 #include <cstdint>

@@ -1,8 +1,8 @@
 // Entries handed out by a read: the array and what keeps the payloads alive, under one lease.
 #pragma once
 
-#include "core/types.h"
-#include "log/store.h"
+#include "raft/core/types.h"
+#include "raft/log/store.h"
 
 #include <atomic>
 #include <vector>

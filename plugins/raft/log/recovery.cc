@@ -1,4 +1,4 @@
-#include "log/recovery.h"
+#include "raft/log/recovery.h"
 
 #include <algorithm>
 #include <string>

@@ -1,9 +1,9 @@
 // Brings a group back from storage: vote, log, snapshot of the state machine.
 #pragma once
 
-#include "core/raft_log.h"
-#include "log/store.h"
-#include "wire/stored.h"
+#include "raft/core/raft_log.h"
+#include "raft/log/store.h"
+#include "raft/wire/stored.h"
 
 #include <functional>
 #include <memory>

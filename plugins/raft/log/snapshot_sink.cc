@@ -1,4 +1,4 @@
-#include "log/snapshot_sink.h"
+#include "raft/log/snapshot_sink.h"
 
 #include <chronik/crc32c.hpp>
 

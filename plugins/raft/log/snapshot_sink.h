@@ -1,7 +1,7 @@
 // Takes what a state machine saves, in pieces that fit under one key.
 #pragma once
 
-#include "core/payload.h"
+#include "raft/core/payload.h"
 
 #include <chronik/consensus.h>
 #include <chronik/host.hpp>

@@ -1,4 +1,4 @@
-#include "log/snapshot_writer.h"
+#include "raft/log/snapshot_writer.h"
 
 #include <algorithm>
 #include <string>

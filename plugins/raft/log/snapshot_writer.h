@@ -1,8 +1,8 @@
 // Puts a snapshot into storage in the place of the one before it.
 #pragma once
 
-#include "log/store.h"
-#include "log/write.h"
+#include "raft/log/store.h"
+#include "raft/log/write.h"
 
 #include <functional>
 #include <memory>

@@ -1,4 +1,4 @@
-#include "log/write.h"
+#include "raft/log/write.h"
 
 #include <algorithm>
 #include <utility>

@@ -1,8 +1,8 @@
 // One atomic write of a group on its way to storage: its steps, and what they point to.
 #pragma once
 
-#include "core/raft.h"
-#include "wire/stored.h"
+#include "raft/core/raft.h"
+#include "raft/wire/stored.h"
 
 #include <chronik/storage.h>
 #include <chronik/result.hpp>

@@ -1,8 +1,8 @@
 // Configurations and boundaries of terms as messages, on the wire and in keys.
 #pragma once
 
-#include "core/raft_log.h"
-#include "wire/raft.pb.h"
+#include "raft/core/raft_log.h"
+#include "raft/wire/raft.pb.h"
 
 namespace chronik::raft {
 

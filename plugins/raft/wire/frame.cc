@@ -1,7 +1,7 @@
-#include "wire/frame.h"
+#include "raft/wire/frame.h"
 
-#include "core/snapshot.h"
-#include "wire/config.h"
+#include "raft/core/snapshot.h"
+#include "raft/wire/config.h"
 
 #include <string>
 #include <utility>

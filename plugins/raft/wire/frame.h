@@ -2,7 +2,7 @@
 // frame holds messages of any groups, or the beat of a node.
 #pragma once
 
-#include "core/types.h"
+#include "raft/core/types.h"
 
 #include <chronik/host.hpp>
 

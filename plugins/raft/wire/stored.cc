@@ -1,6 +1,6 @@
-#include "wire/stored.h"
+#include "raft/wire/stored.h"
 
-#include "wire/config.h"
+#include "raft/wire/config.h"
 
 namespace chronik::raft {
 namespace {

@@ -1,8 +1,8 @@
 // What raft keeps in the keys of a group and in its own entries.
 #pragma once
 
-#include "core/raft_log.h"
-#include "core/types.h"
+#include "raft/core/raft_log.h"
+#include "raft/core/types.h"
 
 #include <chronik/result.hpp>
 

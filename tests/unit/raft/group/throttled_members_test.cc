@@ -1,5 +1,5 @@
 // Members that catch up behind a throttle, in simulated time.
-#include "glue_fixture.h"
+#include "unit/raft/group/fixture.h"
 
 #include <chronik/plugin.hpp>
 

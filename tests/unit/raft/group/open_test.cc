@@ -1,5 +1,5 @@
 // A group that cannot be opened: its handle is good for calls until its opener has been told.
-#include "glue_fixture.h"
+#include "unit/raft/group/fixture.h"
 
 #include <chronik/plugin.hpp>
 

@@ -1,5 +1,5 @@
 // Changes of members, over recorded links.
-#include "glue_fixture.h"
+#include "unit/raft/group/fixture.h"
 
 #include <chronik/plugin.hpp>
 

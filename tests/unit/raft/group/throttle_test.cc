@@ -1,5 +1,5 @@
 // Buckets, and those that wait for room in one.
-#include "group/throttle.h"
+#include "raft/group/throttle.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // What scripts cannot say: hand-made messages to a single core, hostile ones too.
-#include "core_harness.h"
+#include "unit/raft/core/harness.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // Members whose log ends before the leader's begins, over recorded links.
-#include "glue_fixture.h"
+#include "unit/raft/group/fixture.h"
 
 #include <chronik/plugin.hpp>
 

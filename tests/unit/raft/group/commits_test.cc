@@ -1,5 +1,5 @@
 // How followers learn what is committed, and what that costs.
-#include "glue_fixture.h"
+#include "unit/raft/group/fixture.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "core_harness.h"
+#include "unit/raft/core/harness.h"
 
 #include <fmt/format.h>
 

@@ -1,5 +1,5 @@
 // How a snapshot gets into storage, over the memory storage: in which writes, and what is left behind.
-#include "log/snapshot_writer.h"
+#include "raft/log/snapshot_writer.h"
 #include "store.h"
 
 #include <gtest/gtest.h>

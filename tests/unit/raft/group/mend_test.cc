@@ -1,5 +1,5 @@
 // Logs of which a part is damaged on disk.
-#include "glue_fixture.h"
+#include "unit/raft/group/fixture.h"
 
 #include <map>
 

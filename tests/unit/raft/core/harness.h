@@ -2,7 +2,7 @@
 // the property test.
 #pragma once
 
-#include "core/raft.h"
+#include "raft/core/raft.h"
 
 #include <deque>
 #include <map>

@@ -1,5 +1,5 @@
 // Three nodes: who leads, and how leadership goes from one to another.
-#include "glue_fixture.h"
+#include "unit/raft/group/fixture.h"
 
 #include <chronik/plugin.hpp>
 

@@ -1,5 +1,5 @@
 // Storages without space, over recorded links: who leads goes on, and making space brings everything back.
-#include "glue_fixture.h"
+#include "unit/raft/group/fixture.h"
 
 namespace chronik::raft::test {
 namespace {

@@ -1,4 +1,4 @@
-#include "glue_fixture.h"
+#include "unit/raft/group/fixture.h"
 
 #include "store.h"
 

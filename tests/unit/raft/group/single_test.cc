@@ -1,5 +1,5 @@
 // One node, one voter: what the plugin promises above a real storage.
-#include "glue_fixture.h"
+#include "unit/raft/group/fixture.h"
 
 #include <chronik/plugin.hpp>
 

@@ -1,6 +1,6 @@
 // Runs the scenario scripts of tests/golden/raft. A script is a series of commands, each followed by "----"
 // and what it prints, up to an empty line. CHRONIK_UPDATE_GOLDEN=1 rewrites the expectations.
-#include "core_harness.h"
+#include "unit/raft/core/harness.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // Three nodes over recorded links.
-#include "glue_fixture.h"
+#include "unit/raft/group/fixture.h"
 
 #include <chronik/plugin.hpp>
 

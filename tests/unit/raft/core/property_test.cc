@@ -2,7 +2,7 @@
 // was not yet on disk, storages without room, and changes of members. After every step: election safety, log
 // matching, leader completeness, durability and immutability of what is committed. Planted bugs must be
 // caught.
-#include "core_harness.h"
+#include "unit/raft/core/harness.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // Who waits until the log got somewhere.
-#include "group/waiters.h"
+#include "raft/group/waiters.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // How much a group reads at once and keeps: bounded by count, whatever the batches are like.
-#include "glue_fixture.h"
-#include "group/peer_windows.h"
+#include "raft/group/peer_windows.h"
+#include "unit/raft/group/fixture.h"
 
 #include <chronik/plugin.hpp>
 

@@ -1,6 +1,6 @@
 // Beats between two nodes, by hand: what is told, what is told again, and what not.
-#include "group/beats.h"
-#include "group/claims.h"
+#include "raft/group/beats.h"
+#include "raft/group/claims.h"
 
 #include <gtest/gtest.h>
 

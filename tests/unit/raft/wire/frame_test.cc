@@ -1,7 +1,7 @@
 // Frames: what goes in comes out, and nothing hostile gets through.
-#include "core/snapshot.h"
-#include "wire/frame.h"
-#include "wire/stored.h"
+#include "raft/wire/frame.h"
+#include "raft/core/snapshot.h"
+#include "raft/wire/stored.h"
 
 #include <gtest/gtest.h>
 
