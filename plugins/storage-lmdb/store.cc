@@ -1,4 +1,7 @@
-#include "store.h"
+#include "storage-lmdb/store.h"
+
+#include "storage-lmdb/recovery.h"
+#include "storage-lmdb/settings.h"
 
 #include <algorithm>
 
@@ -7,22 +10,43 @@ namespace {
 
 constexpr int64_t kDefaultQueue = 64 << 20;
 constexpr int64_t kDefaultCommit = 16 << 20;
+constexpr int64_t kDefaultMapSize = 1ll << 40;
+constexpr int64_t kDefaultPreallocate = 64 << 20;
+constexpr int64_t kDefaultLeaseNs = 2'000'000'000;
+constexpr int64_t kDefaultLeaseBudget = 32 << 20;
+constexpr uint32_t kMaxReaders = 512;
 constexpr uint32_t kReadsAtOnce = 8;  // of the host's 16 blocking threads
-constexpr uint64_t kSayFullForNs = 1'000'000'000;
 
-bool changes_end(const OwnedWrite& write) {
-  return std::ranges::any_of(write.steps(), [](const chr_storage_step& step) {
-    return step.type == CHR_STORAGE_APPEND || step.type == CHR_STORAGE_TRUNCATE ||
-           step.type == CHR_STORAGE_DROP;
-  });
+Generations::Options lease_options(const Host& host, uint64_t capacity) {
+  return {setting(host, "max_lease", kDefaultLeaseNs),
+          std::min(setting(host, "lease_budget", kDefaultLeaseBudget), capacity / 16)};
 }
 
 }  // namespace
 
+// ---- life ----
+
 Store::Store(Host host)
     : host_(host),
       read_lane_(std::make_shared<BlockingLane>(host, kReadsAtOnce)),
+      failure_(host),
       queue_({setting(host, "queue_bytes", kDefaultQueue), setting(host, "commit_bytes", kDefaultCommit)}) {}
+
+Store::Opened::Opened(Host host, std::shared_ptr<Env> env, const Space::Options& space, GroupTable& groups,
+                      StoreFailure& failure)
+    : parts{host,
+            env,
+            std::make_shared<Generations>(env, lease_options(host, space.capacity())),
+            groups,
+            failure,
+            Space(host, env, space),
+            Supply(env->page_size()),
+            StoreMetrics(host)},
+      reader(host, env, parts.generations),
+      fullness(host, parts.space),
+      purge(parts),
+      mover(parts),
+      writer(parts, purge, mover, fullness) {}
 
 void Store::start(uint64_t token) {
   host_.blocking([this, token] {
@@ -33,28 +57,37 @@ void Store::start(uint64_t token) {
     }
     {
       const std::lock_guard lock(mutex_);
-      draining_ = true;
+      activity_.begin_drain();
     }
     host_.complete(token, CHR_OK);
     drain();  // to purge what was left over, and to extend the file
   });
 }
 
+Status Store::open() {
+  const Space::Options space{setting(host_, "map_size", kDefaultMapSize), setting(host_, "max_size", 0),
+                             setting(host_, "preallocate", kDefaultPreallocate)};
+  const std::string directory(from_abi(host_.node().directory));
+  CHRONIK_TRY(std::shared_ptr<Env> env, Env::open({directory, space.limit(), kMaxReaders, space.slack()}));
+  opened_ = std::make_unique<Opened>(host_, std::move(env), space, groups_, failure_);
+  StoreParts& parts = opened_->parts;
+  CHRONIK_CHECK(Recovery(host_, *parts.env, parts.generations->transactions(), parts.space, groups_).run());
+  parts.metrics.note_groups(groups_.count());
+  parts.note_sizes();
+  return {};
+}
+
 bool Store::stop(uint64_t token) {
   const std::lock_guard lock(mutex_);
-  if (!refuse_all_) refuse_all_ = Error{Code::kShuttingDown, "the store is stopping"};
-  release_held(true);
-  if (!draining_ && reads_ == 0) return true;
-  stop_token_ = token;
-  return false;
+  queue_.release_all();
+  return activity_.begin_stop(token);
 }
 
 void Store::end_read() {
   std::optional<uint64_t> token;
   {
     const std::lock_guard lock(mutex_);
-    --reads_;
-    if (!draining_ && reads_ == 0) token = std::exchange(stop_token_, std::nullopt);
+    token = activity_.end_read();
   }
   if (token) host_.complete(*token, CHR_OK);
 }
@@ -71,37 +104,44 @@ chr_status Store::write(const chr_storage_write* writes, uint32_t n, chr_error* 
   bool start_drain = false;
   {
     const std::lock_guard lock(mutex_);
-    if (refuse_all_) return report(error, *refuse_all_);
+    if (failure_.has_failed()) return report(error, CHR_E_IO, failure_.message());
+    if (activity_.was_stopped()) return report(error, CHR_E_SHUTTING_DOWN, "the store is stopping");
     if (!queue_.has_room(copies))
       return report(error, CHR_E_OVERLOADED, "too many bytes wait to be written", CHR_ERROR_RETRIABLE);
     queue_.push(std::move(copies));
-    start_drain = !std::exchange(draining_, true);
+    start_drain = activity_.begin_drain();
   }
   if (start_drain) host_.blocking([this] { drain(); });
   return CHR_PENDING;
 }
 
 void Store::drain() {
+  Space& space = opened_->parts.space;
   for (;;) {
     Batch batch;
-    wants_purge_ = wants_purge();
+    std::set<uint64_t> held;
+    {
+      const std::lock_guard lock(mutex_);
+      held = queue_.held();
+    }
+    opened_->purge.begin_round(opened_->fullness.is_full(), std::move(held));
     look_ahead();
     {
       const std::lock_guard lock(mutex_);
-      release_held(failed_);
+      release_held();
       batch = queue_.take();
     }
-    set_aside(batch);
-    if (!in_the_way_.empty()) look_ahead();
+    hold_blocked(batch);
+    if (opened_->purge.holds_writes()) look_ahead();
     if (!batch.empty()) {
       const uint64_t started = host_.now_ns();
-      const Verdicts verdicts = commit(batch);
+      const BatchWriter::Verdicts verdicts = opened_->writer.write_batch(batch);
       {
         const std::lock_guard lock(mutex_);
         queue_.finished(batch, host_.now_ns() - started);
       }
       complete(batch, verdicts);
-      if (space_->is_urgent() && space_->wants_more()) space_->extend();
+      if (space.is_urgent() && space.wants_more()) space.extend();
       continue;
     }
     const bool more = maintain();
@@ -113,187 +153,16 @@ bool Store::end_drain(bool more) {
   std::optional<uint64_t> token;
   {
     const std::lock_guard lock(mutex_);
-    release_held(failed_);
-    if (!queue_.is_idle() || (more && !stop_token_) || !warmed_.empty()) return false;
-    draining_ = false;
-    not_now_.clear();
-    if (reads_ == 0) token = std::exchange(stop_token_, std::nullopt);
+    release_held();
+    if (!queue_.is_idle() || (more && !activity_.is_stopping()) || look_ahead_.has_news()) return false;
+    look_ahead_.end_drain();
+    token = activity_.end_drain();
   }
   if (token) host_.complete(*token, CHR_OK);
   return true;
 }
 
-Store::Verdicts Store::commit(const Batch& batch) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (failed_) return Verdicts(batch.size(), {CHR_E_IO, refuse_all_->message});
-  }
-  const Supply::Rows rows = rows_of(batch);
-  make_rows(rows);
-  Growth growth = allowed(batch);
-  if (growth < asked(batch) && remove_for_now()) growth = allowed(batch);
-  if (growth == Growth::kData && are_wanting(rows) && make_rows_by_moving(rows)) could_ripen();
-  Verdicts verdicts(batch.size());
-  Status status = attempt(batch, growth, verdicts);
-  const auto needs_space = [&] {
-    return !status && status.error().code == Code::kNoSpace && growth != Growth::kNone;
-  };
-  if (needs_space()) {
-    if (can_purge()) purge_alone();
-    status = ripen_freed_pages();
-    if (status) status = attempt(batch, growth, verdicts);
-  }
-  if (needs_space() && growth == Growth::kData && make_rows_by_moving(rows)) {
-    status = ripen_freed_pages();
-    if (status) status = attempt(batch, growth, verdicts);
-  }
-  if (status && growth == Growth::kData) found_rows(rows);
-  while (needs_space()) {
-    space_->disk_is_full();
-    growth = growth == Growth::kData ? Growth::kControl : Growth::kNone;
-    status = attempt(batch, growth, verdicts);
-  }
-  note_room(batch, growth);
-  if (status) return verdicts;
-  if (status.error().code == Code::kNoSpace) {
-    refuse_appends(batch);
-    return Verdicts(batch.size(), {CHR_E_NO_SPACE, status.error().message});
-  }
-  fail_store(status.error());
-  return Verdicts(batch.size(), {CHR_E_IO, status.error().message});
-}
-
-void Store::refuse_appends(const Batch& batch) {
-  for (const OwnedWrite& write : batch) {
-    AppendFence fence = groups_.fence(write.group());
-    fence.refused(write);
-    groups_.keep_fence(write.group(), fence);
-  }
-}
-
-Growth Store::asked(const Batch& batch) {
-  Growth most = Growth::kNone;
-  for (const OwnedWrite& write : batch) most = std::max(most, write.growth());
-  return most;
-}
-
-Growth Store::allowed(const Batch& batch) {
-  for (const Growth growth : {Growth::kData, Growth::kControl}) {
-    uint64_t bytes = 0;
-    uint64_t entries = 0;
-    for (const OwnedWrite& write : batch) {
-      if (write.growth() == Growth::kNone || write.growth() > growth) continue;
-      bytes += write.bytes();
-      for (const chr_storage_step& step : write.steps()) entries += 1 + step.n;
-    }
-    const bool asks = std::ranges::any_of(batch, [&](const OwnedWrite& w) { return w.growth() == growth; });
-    if (growth == Growth::kData && !asks) continue;  // control writes alone have the reserve
-    if (bytes == 0 || space_->has_room(growth, bytes, entries)) return growth;
-  }
-  return Growth::kNone;
-}
-
-Status Store::ripen_freed_pages() {
-  // LMDB uses what a transaction freed only in the second one after it, and while all is refused none comes.
-  for (int i = 0; i < 2; ++i) {
-    Transaction transaction(host_, *env_, groups_);
-    CHRONIK_CHECK(transaction.begin());
-    CHRONIK_CHECK(contain([&] { return transaction.touch(); }));
-    CHRONIK_CHECK(contain([&] { return transaction.commit(*space_); }));
-  }
-  return {};
-}
-
-Status Store::attempt(const Batch& batch, Growth allowed, Verdicts& verdicts) {
-  for (;;) {
-    for (Verdict& verdict : verdicts)
-      if (verdict.code != CHR_E_CORRUPT) verdict = {};
-    Spoiler spoiler;
-    const Status status = attempt_once(batch, allowed, verdicts, &spoiler);
-    if (status || status.error().code != Code::kCorrupt) return status;
-    if (spoiler.purge != 0) {
-      give_up_purge(spoiler.purge, status.error());
-    } else if (spoiler.write < batch.size()) {
-      // Its group alone is damaged. What follows in that group would follow it where that ends the log
-      // otherwise; behind a trim the log goes on as it was.
-      const OwnedWrite& spoils = batch[spoiler.write];
-      for (size_t i = spoiler.write; i < batch.size(); ++i) {
-        if (i == spoiler.write || (changes_end(spoils) && batch[i].group() == spoils.group()))
-          verdicts[i] = {CHR_E_CORRUPT, status.error().message};
-      }
-    } else {
-      return status;
-    }
-  }
-}
-
-Status Store::attempt_once(const Batch& batch, Growth allowed, Verdicts& verdicts, Spoiler* spoiler) {
-  const uint64_t started = host_.now_ns();
-  Transaction transaction(host_, *env_, groups_);
-  CHRONIK_CHECK(transaction.begin());
-  transaction.end_rows_at(space_->row_end());
-  if (!wants_purge_) transaction.leave_trimmed();
-  BatchFences fences;
-  for (size_t i = 0; i < batch.size(); ++i) {
-    // mutant append-over-refused: AppendFence fence = groups_.fence(batch[i].group());
-    AppendFence& fence = fences.of(batch[i].group(), groups_.fence(batch[i].group()));
-    if (verdicts[i].code == CHR_E_CORRUPT) {
-      fence.refused(batch[i]);
-      continue;
-    }
-    // mutant trim-wants-room: const bool trims = std::ranges::any_of(batch[i].steps(), [](const
-    //     chr_storage_step& s) { return s.type == CHR_STORAGE_TRIM; }); if (fence.refuses(batch[i]) ||
-    //     batch[i].growth() > allowed || (trims && !space_->has_room(Growth::kData, 1u << 20, 256))) {
-    if (fence.refuses(batch[i]) || batch[i].growth() > allowed) {
-      fence.refused(batch[i]);
-      verdicts[i] = {CHR_E_NO_SPACE, "the store is full: free some space, or raise storage.max_size"};
-      continue;
-    }
-    const Status status = contain([&] { return transaction.apply(batch[i]); });
-    if (!status && status.error().code == Code::kCorrupt) spoiler->write = i;
-    if (!status && status.error().code != Code::kInvalidArgument) return status;
-    if (status) {
-      fence.applied(batch[i]);
-    } else {
-      verdicts[i] = {CHR_E_INVALID_ARGUMENT, status.error().message};
-    }
-  }
-  CHRONIK_CHECK(purge_beside_writes(transaction, &spoiler->purge));
-  if (!transaction.is_empty()) CHRONIK_CHECK(contain([&] { return transaction.commit(*space_); }));
-  fences.publish([this](uint64_t group, const AppendFence& fence) { groups_.keep_fence(group, fence); });
-  if (!transaction.is_empty()) after_commit(batch, transaction.effect(), started);
-  return {};
-}
-
-void Store::after_commit(const Batch& batch, const Transaction::Effect& effect, uint64_t started_ns) {
-  const uint64_t now = host_.now_ns();
-  generations_->freed(effect.freed, space_->live_bytes(), now);
-  supply_->took(effect.rows);
-  const uint64_t used_before = std::exchange(used_end_, env_->used_end());
-  if (used_end_ > used_before && groups_.gone_bytes() != 0) supply_->fell_short(used_end_ - used_before);
-  supply_->removed(effect.rows_removed);
-  ++commits_since_rows_;
-  uint64_t bytes = 0;
-  for (const OwnedWrite& write : batch) bytes += write.bytes();
-  host_.add(metrics_.commits);
-  host_.observe(metrics_.commit_seconds, static_cast<double>(now - started_ns) * 1e-9);
-  host_.add(metrics_.written, static_cast<double>(bytes));
-  host_.set(metrics_.groups, static_cast<double>(groups_.count()));
-  note_sizes();
-  note_leases();
-}
-
-uint64_t Store::used_bytes() const {
-  return space_->live_bytes() - std::min(space_->live_bytes(), groups_.gone_bytes());
-}
-
-void Store::note_sizes() {
-  host_.set(metrics_.used, static_cast<double>(used_bytes()));
-  host_.set(metrics_.gone, static_cast<double>(groups_.gone_bytes()));
-  host_.set(metrics_.file, static_cast<double>(space_->file_bytes()));
-}
-
-void Store::complete(const Batch& batch, const Verdicts& verdicts) {
+void Store::complete(const Batch& batch, const BatchWriter::Verdicts& verdicts) {
   std::vector<chr_done> done(batch.size());
   for (size_t i = 0; i < batch.size(); ++i) {
     done[i].token = batch[i].token();
@@ -305,65 +174,68 @@ void Store::complete(const Batch& batch, const Verdicts& verdicts) {
   host_.complete(done.data(), static_cast<uint32_t>(done.size()));
 }
 
-void Store::fail_store(const Error& error) {
+bool Store::maintain() {
+  if (failure_.has_failed()) return false;
+  Purge& purge = opened_->purge;
+  if (purge.is_wanted() && purge.can_remove())
+    return purge.remove_slice();  // else the next drain tries again
+  if (opened_->mover.is_at_work() && opened_->mover.go_on()) return true;
+  Space& space = opened_->parts.space;
+  if (!space.wants_more()) return false;
+  space.extend();
+  return true;
+}
+
+// ---- what waits for a purge ----
+
+void Store::hold_blocked(Batch& batch) {
+  std::set<uint64_t> blocked = opened_->purge.find_blocked(batch);
+  if (blocked.empty()) return;
+  const std::lock_guard lock(mutex_);
+  std::erase_if(blocked, [this](uint64_t group) { return look_ahead_.has_to_wait(group); });
+  if (blocked.empty() || activity_.is_stopping() || failure_.has_failed()) return;
+  queue_.hold_back(batch, blocked);
+  opened_->purge.hurry(queue_.held());
+}
+
+void Store::release_held() {
+  if (failure_.has_failed() || opened_->purge.is_refused()) {
+    queue_.release_all();
+    return;
+  }
+  const std::set<uint64_t> held = queue_.held();
+  for (const uint64_t group : held)
+    if (look_ahead_.has_to_wait(group) || !groups_.to_purge().contains(group)) queue_.release(group);
+}
+
+void Store::look_ahead() {
+  Purge& purge = opened_->purge;
+  std::optional<uint64_t> next;
   {
     const std::lock_guard lock(mutex_);
-    failed_ = true;
-    refuse_all_ = Error{Code::kIo, error.message};
+    purge.add_warm(look_ahead_.take_news(), host_.now_ns());
+    if (look_ahead_.is_reading() || activity_.is_stopping() || failure_.has_failed()) return;
+    next = purge.next_to_read([this](uint64_t group) { return look_ahead_.has_to_wait(group); });
+    if (!next) return;
+    look_ahead_.begin_read();
+    activity_.begin_read();
   }
-  host_.health("disk", CHR_HEALTH_NOT_READY, error.message);
-  // What the disk holds now is not known, and others are to lead at once.
-  host_.fatal("the store failed, and the node ends: " + error.message +
-              "; check the disk before it is started again");
+  read_lane_->run([this, id = *next, end = purge.end_of_gone(*next)] {
+    StoreParts& parts = opened_->parts;
+    looked_ahead(id, contain([&] { return warm(*parts.env, parts.generations->transactions(), id, end); }));
+    end_read();
+  });
 }
 
-// Where what is free lies scattered, small writes pass while large ones are refused: the store is full as
-// long as those come.
-void Store::note_room(const Batch& batch, Growth growth) {
-  std::optional<uint64_t> refused, written;  // bytes of the largest
-  for (const OwnedWrite& write : batch) {
-    if (write.growth() > growth) refused = std::max(refused.value_or(0), write.bytes());
-    if (write.growth() == Growth::kData) written = std::max(written.value_or(0), write.bytes());
-  }
-  const uint64_t now = host_.now_ns();
-  if (refused) {
-    refused_bytes_ = *refused;
-    refused_ns_ = now;
-    note_full(true);
-  } else if (written && (*written >= refused_bytes_ || now - refused_ns_ >= kSayFullForNs)) {
-    space_->data_was_written();
-    note_full(false);
-  } else if (!written && space_->has_room_again()) {
-    note_full(false);
-  }
-}
-
-void Store::note_full(bool full) {
+void Store::looked_ahead(uint64_t group, const Result<uint64_t>& below) {
+  if (!below) host_.warn("cannot remove what was dropped or trimmed: " + below.error().message);
+  bool start_drain = false;
   {
     const std::lock_guard lock(mutex_);
-    if (std::exchange(full_, full) == full) return;
+    look_ahead_.end_read(group, below);
+    if (!activity_.is_stopping() || !queue_.is_idle()) start_drain = activity_.begin_drain();
   }
-  if (full) {
-    host_.warn(
-        "the store is full: writes are refused until space returns",
-        "used=" + std::to_string(space_->live_bytes()) + " file=" + std::to_string(space_->file_bytes()));
-    host_.health("space", CHR_HEALTH_DEGRADED, "the store is full");
-  } else {
-    host_.info("the store has space again");
-    host_.health("space", CHR_HEALTH_READY);
-  }
-}
-
-void Store::note_leases() {
-  const uint64_t now = host_.now_ns();
-  const Generations::Pressure pressure = generations_->pressure(now);
-  host_.set(metrics_.overdue, static_cast<double>(pressure.overdue));
-  host_.set(metrics_.waiting, static_cast<double>(pressure.waiting_bytes));
-  if (pressure.overdue == 0 || now - overdue_noted_ns_ < 10'000'000'000) return;
-  overdue_noted_ns_ = now;
-  host_.warn(
-      "leases on stored pages are held past storage.max_lease; the file grows meanwhile",
-      "leases=" + std::to_string(pressure.overdue) + " waiting=" + std::to_string(pressure.waiting_bytes));
+  if (start_drain) host_.blocking([this] { drain(); });
 }
 
 // ---- reads ----
@@ -372,8 +244,9 @@ template <class F>
 chr_status Store::on_blocking(F fn, chr_error* error) {
   {
     const std::lock_guard lock(mutex_);
-    if (stop_token_ || !reader_) return report(error, CHR_E_SHUTTING_DOWN, "the store is not running");
-    ++reads_;
+    if (activity_.is_stopping() || opened_ == nullptr)
+      return report(error, CHR_E_SHUTTING_DOWN, "the store is not running");
+    activity_.begin_read();
   }
   read_lane_->run([this, fn = std::move(fn)] {
     fn();
@@ -393,9 +266,9 @@ chr_status Store::read(const chr_storage_read* args, chr_entries* out, uint64_t 
   return on_blocking(
       [this, copy, log, out, token] {
         chr_done done{};
-        // mutant damage-fails-store: const Status status = reader_->read(copy, log.first, out); if (!status
-        //     && status.error().code == Code::kCorrupt) fail_store(status.error());
-        const Status status = reader_->read(copy, log.first, out);
+        // mutant damage-fails-store: const Status status = opened_->reader.read(copy, log.first, out); if
+        //     (!status && status.error().code == Code::kCorrupt) failure_.fail(status.error());
+        const Status status = opened_->reader.read(copy, log.first, out);
         done.token = token;
         if (!status) {
           done.code = static_cast<chr_status>(status.error().code);
@@ -416,7 +289,7 @@ chr_status Store::find(uint64_t group, int32_t by, int64_t value, chr_entry_head
   if (log.last == 0) return report(error, CHR_E_NOT_FOUND, "the log is empty");
   return on_blocking(
       [=, this] {
-        const auto found = contain([&] { return reader_->find(group, log.first, by, value); });
+        const auto found = contain([&] { return opened_->reader.find(group, log.first, by, value); });
         if (!found) {
           host_.complete(token, found.error());
         } else if (!*found) {
@@ -434,12 +307,14 @@ chr_status Store::get(uint64_t group, chr_str key, chr_slice* out, uint64_t toke
   if (const Status known = groups_.log_state(group, &log); !known) return report(error, known.error());
   return on_blocking(
       [this, group, name = std::string(from_abi(key)), out, token] {
-        const Result<chr_slice> found = contain([&] { return reader_->get(group, name); });
+        const Result<chr_slice> found = contain([&] { return opened_->reader.get(group, name); });
         if (found) *out = *found;
         host_.complete(token, found ? Status{} : Status(std::unexpected(found.error())));
       },
       error);
 }
+
+// ---- groups ----
 
 chr_status Store::open_group(chr_str name, uint64_t* group, chr_error* error) {
   if (name.n == 0 || name.n > kMaxGroupName)
@@ -466,12 +341,12 @@ chr_status Store::bounds(uint64_t group, chr_storage_bounds* out) {
 }
 
 chr_status Store::usage(chr_storage_usage* out) {
-  if (!space_) return CHR_E_UNAVAILABLE;
-  const std::lock_guard lock(mutex_);
-  out->full = full_ ? 1 : 0;
-  out->used_bytes = used_bytes();
-  out->file_bytes = space_->file_bytes();
-  out->capacity_bytes = space_->reachable_capacity();
+  if (opened_ == nullptr) return CHR_E_UNAVAILABLE;
+  const StoreParts& parts = opened_->parts;
+  out->full = opened_->fullness.is_full() ? 1 : 0;
+  out->used_bytes = parts.used_bytes();
+  out->file_bytes = parts.space.file_bytes();
+  out->capacity_bytes = parts.space.reachable_capacity();
   return CHR_OK;
 }
 

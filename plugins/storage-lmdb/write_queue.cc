@@ -93,6 +93,15 @@ void WriteQueue::put_back(Batch batch) {
   queue_.swap(batch);
 }
 
+void WriteQueue::hold_back(Batch& batch, const std::set<uint64_t>& groups) {
+  Batch now;
+  Batch later;
+  for (OwnedWrite& write : batch) (groups.contains(write.group()) ? later : now).push_back(std::move(write));
+  for (const uint64_t group : groups) hold(group);
+  put_back(std::move(later));
+  batch.swap(now);
+}
+
 void WriteQueue::hold(uint64_t group) {
   if (!held_.insert(group).second) return;
   for (const OwnedWrite& write : queue_) {
@@ -109,6 +118,10 @@ void WriteQueue::release(uint64_t group) {
     --held_writes_;
     bytes_ += write.bytes();
   }
+}
+
+void WriteQueue::release_all() {
+  while (!held_.empty()) release(*held_.begin());
 }
 
 }  // namespace chronik::storage_lmdb

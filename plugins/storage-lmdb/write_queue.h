@@ -45,8 +45,9 @@ class WriteQueue {
   // Writes of the group stay where they are until it is released; they do not count as waiting meanwhile.
   void hold(uint64_t group);
   void release(uint64_t group);
-  // What take() gave, and what is not to be written yet, stands in front again.
-  void put_back(Batch batch);
+  void release_all();
+  // Holds these groups, and takes their writes out of what take() gave: they stand in front again.
+  void hold_back(Batch& batch, const std::set<uint64_t>& groups);
   const std::set<uint64_t>& held() const { return held_; }
 
   bool is_idle() const { return queue_.size() == held_writes_; }
@@ -57,6 +58,7 @@ class WriteQueue {
   uint64_t commit_limit() const;
   bool is_held(const OwnedWrite& write) const { return held_.contains(write.group()); }
   void count(const OwnedWrite& write);
+  void put_back(Batch batch);
 
   Options options_;
   Pace pace_;

@@ -105,6 +105,24 @@ TEST(WriteQueueOrder, KeepsWhatIsHeld) {
   EXPECT_TRUE(queue.is_idle());
 }
 
+TEST(WriteQueueOrder, HoldsBackWhatWasTaken) {
+  WriteQueue queue({1 << 20, 1 << 20});
+  queue.push(batch_of(append_of(1, 10), append_of(2, 20), append_of(1, 30)));
+  WriteQueue::Batch batch = queue.take();
+  queue.push(batch_of(append_of(1, 40)));
+  queue.hold_back(batch, {1});
+  EXPECT_EQ(groups_of(batch), Groups{2});
+  EXPECT_EQ(queue.held(), std::set<uint64_t>{1});
+  EXPECT_TRUE(queue.is_idle());
+  EXPECT_EQ(queue.waiting_bytes(), batch[0].bytes()) << "what is held does not count";
+  queue.release_all();
+  EXPECT_TRUE(queue.held().empty());
+  batch = queue.take();
+  EXPECT_EQ(groups_of(batch), (Groups{1, 1, 1}));
+  EXPECT_LT(batch[0].bytes(), batch[1].bytes()) << "in the order of the calls";
+  EXPECT_LT(batch[1].bytes(), batch[2].bytes());
+}
+
 // A store on real threads, as many as the server has.
 class Lanes : public ::testing::Test {
  protected:
