@@ -111,7 +111,7 @@ class RaftPlugin final : public Plugin {
 
  private:
   Status open_link();
-  void spread(const ClaimNews& news);
+  void spread_claims(const ReceivedClaims& claims);
   void define_metrics();
 
   Services services_;
@@ -206,7 +206,7 @@ Result<Progress> RaftPlugin::start(uint64_t) {
                                 static_cast<int64_t>(settings.election_timeout)));
   define_metrics();
   for (uint32_t i = 0; i < shards; ++i) shards_.push_back(std::make_unique<Shard>(&services_, i));
-  services_.beats.start({host.random_u64() | 1, shards, 4 * settings.heartbeat_interval});
+  services_.heartbeats.start({host.random_u64() | 1, shards, 4 * settings.heartbeat_interval});
   CHRONIK_CHECK(open_link());
   for (const auto& shard : shards_) host.post(shard->index(), [s = shard.get()] { s->start(); });
   return Progress::kDone;
@@ -318,7 +318,8 @@ void RaftPlugin::frame(int32_t from, chr_slice bytes) {
     return services_.host.warn("A message of node " + std::to_string(from) +
                                " was ignored: " + frame.error().message);
   }
-  if (frame->beat) spread(services_.beats.received(peer, *frame->beat, services_.host.now_ns()));
+  if (frame->heartbeat)
+    spread_claims(services_.heartbeats.received(peer, *frame->heartbeat, services_.host.now_ns()));
   std::vector<std::vector<Envelope>> by_shard(shards_.size());
   for (Envelope& each : frame->messages) by_shard[each.group % shards_.size()].push_back(std::move(each));
   for (const auto& shard : shards_) {
@@ -331,19 +332,22 @@ void RaftPlugin::frame(int32_t from, chr_slice bytes) {
 }
 
 // To each shard what concerns its groups.
-void RaftPlugin::spread(const ClaimNews& news) {
-  if (news.empty()) return;
+void RaftPlugin::spread_claims(const ReceivedClaims& claims) {
+  if (claims.empty()) return;
   for (const auto& shard : shards_) {
-    const auto others = [&](const Claim& claim) { return claim.group % shards_.size() != shard->index(); };
-    ClaimNews part = news;
-    for (ClaimNews::Stream& stream : part.streams) std::erase_if(stream.claims, others);
-    std::erase_if(part.exceptions, others);
-    services_.host.post(shard->index(), [s = shard.get(), part = std::move(part)] { s->claimed(part); });
+    const auto others = [&](const LeaderClaim& claim) {
+      return claim.group % shards_.size() != shard->index();
+    };
+    ReceivedClaims part = claims;
+    for (ReceivedClaims::Stream& stream : part.streams) std::erase_if(stream.claims, others);
+    std::erase_if(part.rejections, others);
+    services_.host.post(shard->index(),
+                        [s = shard.get(), part = std::move(part)] { s->receive_claims(part); });
   }
 }
 
 void RaftPlugin::link(int32_t peer, uint32_t up) {
-  services_.beats.link(static_cast<NodeId>(peer), up != 0);
+  services_.heartbeats.link(static_cast<NodeId>(peer), up != 0);
   for (const auto& shard : shards_)
     services_.host.post(shard->index(),
                         [s = shard.get(), peer, up] { s->link(static_cast<NodeId>(peer), up != 0); });

@@ -8,7 +8,7 @@ namespace {
 
 // Leadership that is back after so few pauses did not stay where it was put.
 constexpr Nanos kStays = 4;
-constexpr Nanos kLongestPause = 64;  // times the shortest
+constexpr Nanos kMaxPause = 64;  // times the shortest
 
 }  // namespace
 
@@ -41,7 +41,7 @@ bool Raft::balance(Nanos now) {
   if (to == nullptr || log_.committed() < term_start_ || !keeps_up(*to)) return false;
   if (!transfer(now_, preferred)) return false;
   balanced_ = now_;
-  balance_pause_ = std::min(2 * balance_pause_, kLongestPause * config_.leader_balance);
+  balance_pause_ = std::min(2 * balance_pause_, kMaxPause * config_.leader_balance);
   balance_due_ = now_ + balance_pause_;
   // Proposals wait: better no move than a long one.
   transfer_deadline_ = now_ + 2 * config_.retry_interval;

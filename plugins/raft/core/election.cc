@@ -256,7 +256,7 @@ bool Raft::linked(NodeId node) const {
   return std::any_of(linked_.begin(), linked_.end(), [node](const Link& link) { return link.peer == node; });
 }
 
-bool Raft::has_heir() const {
+bool Raft::has_transferee() const {
   return std::any_of(membership_.voters.begin(), membership_.voters.end(),
                      [&](NodeId node) { return node != config_.self && linked(node); });
 }

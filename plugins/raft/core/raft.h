@@ -91,7 +91,7 @@ class Raft {
   // kNobody: the voter that is furthest. OK: begun, the outcome shows in a role event.
   Status transfer(Nanos now, NodeId to);
   // Whether another voter could take over now: its link is up.
-  bool has_heir() const;
+  bool has_transferee() const;
   // Hands leadership to the preferred voter, where it has had the whole log for a while. True: begun.
   bool balance(Nanos now);
 

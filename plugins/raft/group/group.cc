@@ -108,7 +108,8 @@ Status Group::restore(Recovered* found) {
   state_ = State::kOpen;
   raft_->start(shard_->now());
   for (const NodeId peer : shard_->links()) raft_->link_up(shard_->now(), peer);
-  shard_->claims().visit(hash_, [&](NodeId peer, const Claims::Known& known) { claimed(peer, known.term); });
+  shard_->claims().visit(
+      hash_, [&](NodeId peer, const LeaderClaims::Known& known) { leader_claimed(peer, known.term); });
   if (cuts_) say_shortened();
   return {};
 }
@@ -171,19 +172,19 @@ void Group::link(NodeId peer, bool up) {
 
 void Group::refresh() {
   if (state_ != State::kOpen) return;
-  const Claims& claims = shard_->claims();
+  const LeaderClaims& claims = shard_->claims();
   if (raft_->role() == Role::kLeader) {
     raft_->storage_alive(shard_->storage_alive());
     for (const NodeId peer : claimed_to_)
-      if (!claims.excepted(peer, hash_))
-        raft_->peer_heard(shard_->now(), peer, services_.beats.answered(peer));
+      if (!claims.is_rejected_by(peer, hash_))
+        raft_->peer_heard(shard_->now(), peer, services_.heartbeats.answered(peer));
     return;
   }
   // mutant silent-leader-forgotten: left out
   if (raft_->leader() == kNobody) return rejoin();
-  const Claims::Known* claim = claims.find(raft_->leader(), hash_);
+  const LeaderClaims::Known* claim = claims.find(raft_->leader(), hash_);
   if (claim != nullptr && claim->term == raft_->term())
-    raft_->leader_heard(services_.beats.heard(raft_->leader(), claim->stream));
+    raft_->leader_heard(services_.heartbeats.heard(raft_->leader(), claim->stream));
 }
 
 bool Group::balance() {
@@ -198,40 +199,40 @@ bool Group::balance() {
   return true;
 }
 
-// A leader that fell silent for a while, and so was forgotten, claims what it claimed before: its beats hold
-// nothing new.
+// A leader that fell silent for a while, and so was forgotten, claims what it claimed before: its heartbeats
+// hold nothing new.
 void Group::rejoin() {
-  Claim newest;
+  LeaderClaim newest;
   NodeId from = kNobody;
-  shard_->claims().visit(hash_, [&](NodeId peer, const Claims::Known& known) {
-    const Nanos heard = services_.beats.heard(peer, known.stream);
+  shard_->claims().visit(hash_, [&](NodeId peer, const LeaderClaims::Known& known) {
+    const Nanos heard = services_.heartbeats.heard(peer, known.stream);
     if (known.term <= newest.term || heard + services_.settings.election_timeout <= shard_->now()) return;
     newest.term = known.term;
     from = peer;
   });
-  if (from != kNobody) (void)claimed(from, newest.term);
+  if (from != kNobody) (void)leader_claimed(from, newest.term);
 }
 
-bool Group::claimed(NodeId peer, Term term) {
+bool Group::leader_claimed(NodeId peer, Term term) {
   if (state_ != State::kOpen) return false;
   if (term < raft_->term()) return false;
-  Message beat;
-  beat.type = MessageType::kHeartbeat;
-  beat.from = peer;
-  beat.to = services_.self;
-  beat.term = term;
-  raft_->step(shard_->now(), std::move(beat));
+  Message heartbeat;
+  heartbeat.type = MessageType::kHeartbeat;
+  heartbeat.from = peer;
+  heartbeat.to = services_.self;
+  heartbeat.term = term;
+  raft_->step(shard_->now(), std::move(heartbeat));
   mark();
   return true;
 }
 
-void Group::abandoned(NodeId peer, Term term) {
+void Group::leader_withdrew(NodeId peer, Term term) {
   if (state_ != State::kOpen || raft_->leader() != peer || raft_->term() != term) return;
   raft_->forget_leader(shard_->now());
   mark();
 }
 
-void Group::rejected(NodeId peer, Term term) {
+void Group::claim_rejected(NodeId peer, Term term) {
   if (state_ != State::kOpen || raft_->role() != Role::kLeader || term <= raft_->term()) return;
   Message answer;
   answer.type = MessageType::kHeartbeatResponse;
@@ -255,8 +256,8 @@ void Group::update_claims(Term term) {
   if (term != 0)
     for (const PeerProgress& peer : peers) to.push_back(peer.id);
   for (const NodeId peer : claimed_to_)
-    if (!Membership::contains(to, peer)) services_.beats.claim(shard_->index(), peer, hash_, 0);
-  for (const NodeId peer : to) services_.beats.claim(shard_->index(), peer, hash_, term);
+    if (!Membership::contains(to, peer)) services_.heartbeats.set_claim(shard_->index(), peer, hash_, 0);
+  for (const NodeId peer : to) services_.heartbeats.set_claim(shard_->index(), peer, hash_, term);
   claimed_term_ = term;
   claimed_to_ = std::move(to);
 }
@@ -318,8 +319,8 @@ void Group::tell_committed() {
 void Group::role_changed(const Event& event) {
   const Metrics& metrics = services_.metrics;
   // Who still claims to lead in an older term is to learn of this one.
-  shard_->claims().visit(hash_, [&](NodeId peer, const Claims::Known& known) {
-    if (known.term < event.term) shard_->claims().contest(peer, hash_);
+  shard_->claims().visit(hash_, [&](NodeId peer, const LeaderClaims::Known& known) {
+    if (known.term < event.term) shard_->claims().reject(peer, hash_);
   });
   if (event.role == Role::kLeader) {
     services_.host.info("Node " + std::to_string(services_.self) + " became leader for " + label_ +
@@ -390,8 +391,8 @@ void Group::stop_with(const Error& error) {
   if (std::exchange(leading_, false)) services_.host.add(services_.metrics.leaders, -1);
   told_usable_ = false;
   update_claims(0);
-  shard_->claims().visit(hash_,
-                         [&](NodeId peer, const Claims::Known&) { shard_->claims().contest(peer, hash_); });
+  shard_->claims().visit(
+      hash_, [&](NodeId peer, const LeaderClaims::Known&) { shard_->claims().reject(peer, hash_); });
   told_ = {sizeof(chr_role), CHR_ROLE_FOLLOWER, raft_->term(), -1, 0};
   machine_.role(context_, &told_);
   services_.watchers.tell(id_, told_, false);
@@ -419,7 +420,7 @@ void Group::close(uint32_t how, uint64_t token) {
 // A group that stays in storage goes on without this node: another leader takes over before it closes, so
 // that nobody waits for an election.
 void Group::begin_hand_over() {
-  if (state_ != State::kOpen || raft_->role() != Role::kLeader || !raft_->has_heir()) return;
+  if (state_ != State::kOpen || raft_->role() != Role::kLeader || !raft_->has_transferee()) return;
   const Nanos now = shard_->now();
   if (raft_->transfer_target() == kNobody && !raft_->transfer(now, kNobody)) return;
   hand_over_until_ = now + services_.settings.election_timeout;
@@ -429,7 +430,7 @@ void Group::begin_hand_over() {
 bool Group::handing_over() {
   if (hand_over_until_ == 0) return false;
   const bool over =
-      state_ != State::kOpen || shard_->now() >= hand_over_until_ || !raft_->has_heir() ||
+      state_ != State::kOpen || shard_->now() >= hand_over_until_ || !raft_->has_transferee() ||
       (raft_->role() == Role::kLeader ? raft_->transfer_target() == kNobody : raft_->leader() != kNobody);
   if (over) hand_over_until_ = 0;
   return !over;

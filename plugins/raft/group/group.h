@@ -63,9 +63,9 @@ class Group : public std::enable_shared_from_this<Group> {
   void link(NodeId peer, bool up);
   // The peer claims to lead in this term; false: it is not followed. It does not any more. It says that this
   // node is not followed there, for a higher term if that is not 0.
-  bool claimed(NodeId peer, Term term);
-  void abandoned(NodeId peer, Term term);
-  void rejected(NodeId peer, Term term);
+  bool leader_claimed(NodeId peer, Term term);
+  void leader_withdrew(NodeId peer, Term term);
+  void claim_rejected(NodeId peer, Term term);
   // Takes over what the node knows of its peers' lives.
   void refresh();
   // Hands leadership to the preferred member where it is time for that; true: begun.

@@ -1,4 +1,4 @@
-// What a shard sends to other nodes and gets from them: messages of its groups, and beats.
+// What a shard sends to other nodes and gets from them: messages of its groups, and heartbeats.
 #include "raft/group/group.h"
 #include "raft/group/shard.h"
 
@@ -70,60 +70,61 @@ void Shard::receive(std::vector<Envelope> messages) {
     if (Group* group = find(each.group)) group->receive(std::move(each.message));
 }
 
-void Shard::claimed(const ClaimNews& news) {
-  claims_.take(news, [&](uint64_t hash, Term term, const Claims::Known& before) {
+void Shard::receive_claims(const ReceivedClaims& received) {
+  claims_.apply_received(received, [&](uint64_t hash, Term term, const LeaderClaims::Known& before) {
     Group* const group = find(hash);
-    if (group != nullptr && term == 0) group->abandoned(news.peer, before.term);
-    if (term != 0 && (group == nullptr || !group->claimed(news.peer, term))) claims_.contest(news.peer, hash);
+    if (group != nullptr && term == 0) group->leader_withdrew(received.peer, before.term);
+    if (term != 0 && (group == nullptr || !group->leader_claimed(received.peer, term)))
+      claims_.reject(received.peer, hash);
   });
-  if (news.has_exceptions) {
-    claims_.except(news.peer, news.exceptions);
-    for (const Claim& exception : news.exceptions)
-      if (Group* group = find(exception.group)) group->rejected(news.peer, exception.term);
+  if (received.has_rejections) {
+    claims_.set_rejections(received.peer, received.rejections);
+    for (const LeaderClaim& rejection : received.rejections)
+      if (Group* group = find(rejection.group)) group->claim_rejected(received.peer, rejection.term);
   }
-  if (news.returned) for_each([](Group* group) { group->refresh(); });
+  if (received.returned) for_each([](Group* group) { group->refresh(); });
 }
 
 void Shard::start() {
   if (services_->link == nullptr) return;
   windows_.start(services_->host.shard_count());
-  beat_due_ = now();
-  beat();
+  heartbeat_due_ = now();
+  send_heartbeats();
   balance();
 }
 
-void Shard::on_beat(void* self) {
+void Shard::on_heartbeat_timer(void* self) {
   auto* shard = static_cast<Shard*>(self);
-  shard->beat_timer_ = 0;
-  shard->beat();
+  shard->heartbeat_timer_ = 0;
+  shard->send_heartbeats();
 }
 
-// The rhythm is absolute: a beat that comes late does not make the next one late.
-void Shard::beat() {
+// The rhythm is absolute: a heartbeat that comes late does not make the next one late.
+void Shard::send_heartbeats() {
   const Nanos interval = services_->settings.heartbeat_interval;
   const Nanos at = now();
-  beat_due_ += interval;
-  if (beat_due_ <= at) beat_due_ += (at - beat_due_) / interval * interval + interval;
-  beat_timer_ = services_->host.timer(beat_due_ - at, on_beat, this);
-  services_->beats.shard_alive(index_, at);
+  heartbeat_due_ += interval;
+  if (heartbeat_due_ <= at) heartbeat_due_ += (at - heartbeat_due_) / interval * interval + interval;
+  heartbeat_timer_ = services_->host.timer(heartbeat_due_ - at, on_heartbeat_timer, this);
+  services_->heartbeats.shard_alive(index_, at);
   windows_.review([this](uint64_t group) { mark_by_hash(group); });
-  look_after_writes(at);
-  claims_.review(&services_->beats, index_,
-                 [&](NodeId peer, uint64_t hash, const Claims::Known& known, Term* term) {
-                   Group* const group = find(hash);
-                   if (group == nullptr) return false;
-                   const bool follows = group->claimed(peer, known.term);
-                   *term = group->term();
-                   return follows;
-                 });
+  warn_of_silent_writes(at);
+  claims_.review_rejections(&services_->heartbeats, index_,
+                            [&](NodeId peer, uint64_t hash, const LeaderClaims::Known& known, Term* term) {
+                              Group* const group = find(hash);
+                              if (group == nullptr) return false;
+                              const bool follows = group->leader_claimed(peer, known.term);
+                              *term = group->term();
+                              return follows;
+                            });
   if (index_ != 0) return;
-  for (const NodeId peer : links_) send_beat(peer);
+  for (const NodeId peer : links_) send_heartbeat(peer);
 }
 
-void Shard::send_beat(NodeId peer) {
+void Shard::send_heartbeat(NodeId peer) {
   const Services& s = *services_;
   Payload head;
-  if (!encode_beat(s.host, services_->beats.next(peer, now()), &head)) return;
+  if (!encode_heartbeat(s.host, services_->heartbeats.next(peer, now()), &head)) return;
   (void)s.link->send(s.host.self(), s.channel, static_cast<int32_t>(peer), CHR_LANE_CONTROL, &head.slice(),
                      1);
 }

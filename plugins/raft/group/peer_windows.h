@@ -18,9 +18,9 @@ namespace chronik::raft {
 // Not thread-safe; belongs to one shard.
 class PeerWindows {
  public:
-  static constexpr uint64_t kLeast = 1u << 20;
-  static constexpr uint64_t kFirst = 16u << 20;
-  static constexpr uint64_t kMost = 48u << 20;  // below what a link queues
+  static constexpr uint64_t kMinWindow = 1u << 20;
+  static constexpr uint64_t kFirstWindow = 16u << 20;
+  static constexpr uint64_t kMaxWindow = 48u << 20;  // below what a link queues
 
   // shards: that share the way to a peer.
   void start(uint32_t shards) { shards_ = std::max(shards, 1u); }
@@ -66,8 +66,8 @@ class PeerWindows {
     for (auto& [peer, window] : windows_) {
       const uint64_t freed = std::exchange(window.freed, 0);
       if (!std::exchange(window.short_of_room, false) && window.queue.empty()) continue;
-      if (freed * 4 >= window.size) window.size = std::min(window.size * 2, kMost / shards_);
-      if (freed * 8 < window.size) window.size = std::max(window.size / 2, kLeast);
+      if (freed * 4 >= window.size) window.size = std::min(window.size * 2, kMaxWindow / shards_);
+      if (freed * 8 < window.size) window.size = std::max(window.size / 2, kMinWindow);
     }
     // What there is room for goes to whoever is told first: that is another one each time.
     std::vector<uint64_t> told = std::exchange(review_queue_, {});
@@ -86,7 +86,7 @@ class PeerWindows {
     std::unordered_set<uint64_t> waits;
   };
   Window& of(NodeId peer) {
-    return windows_.try_emplace(peer, Window{kFirst / shards_, 0, 0, false, {}, {}}).first->second;
+    return windows_.try_emplace(peer, Window{kFirstWindow / shards_, 0, 0, false, {}, {}}).first->second;
   }
 
   uint32_t shards_ = 1;

@@ -87,7 +87,7 @@ struct Group::HeaderScan {
   uint32_t page = kFirstHeaders;
 
   // False: that is all.
-  bool take(const StoredEntries& headers) {
+  bool add_headers(const StoredEntries& headers) {
     for (uint32_t i = 0; i < headers.n; ++i) {
       const chr_entry_header& header = headers.entries[i].header;
       if (header.kind != CHR_ENTRY_DATA) continue;
@@ -136,7 +136,7 @@ void Group::read_headers(const std::shared_ptr<HeaderScan>& scan, Index from) {
 }
 
 void Group::headers_read(const std::shared_ptr<HeaderScan>& scan, Result<StoredEntries> headers) {
-  const bool more = headers && scan->take(*headers) && state_ == State::kOpen;
+  const bool more = headers && scan->add_headers(*headers) && state_ == State::kOpen;
   if (more) return read_headers(scan, headers->entries[headers->n - 1].header.index + 1);
   const bool none = scan->lease->empty();
   scan->lease->give_to(scan->out);

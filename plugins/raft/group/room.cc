@@ -67,8 +67,9 @@ void Group::count_throttled(const PeerProgress& to, int64_t bytes) {
   const bool more = to.limited && to.held && raft_->role() == Role::kLeader;
   for (const chr_throttled& each : throttled_) {
     if (static_cast<NodeId>(each.node) != to.id) continue;
-    if (to.limited && bytes != 0) services_.throttle.take(each.bucket, {hash_, to.id}, bytes, shard_->now());
-    services_.throttle.wait(each.bucket, {hash_, to.id}, more, shard_->now());
+    if (to.limited && bytes != 0)
+      services_.throttle.take_bytes(each.bucket, {hash_, to.id}, bytes, shard_->now());
+    services_.throttle.set_waiting(each.bucket, {hash_, to.id}, more, shard_->now());
   }
 }
 

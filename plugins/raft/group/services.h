@@ -2,7 +2,7 @@
 #pragma once
 
 #include "raft/core/types.h"
-#include "raft/group/beats.h"
+#include "raft/group/heartbeats.h"
 #include "raft/group/throttle.h"
 #include "raft/log/store.h"
 
@@ -77,7 +77,7 @@ struct Services {
   Settings settings;
   Metrics metrics;
   Watchers watchers;
-  Beats beats;
+  Heartbeats heartbeats;
   Throttle throttle;
   std::atomic<uint64_t> unwritten{0};  // what all groups hold that is not on this node's disk yet
 };

@@ -11,12 +11,12 @@ namespace {
 constexpr Nanos kRetryWrites = 5'000'000;   // storage's queue was full
 constexpr Nanos kSilence = 10'000'000'000;  // of one write, in storage
 constexpr Nanos kSayAgain = 60'000'000'000;
-constexpr uint64_t kCallBytes = 4u << 20;    // to storage at once
-constexpr Nanos kFar = 250'000'000;          // deadlines as far away come together
-constexpr Nanos kTogether = 16'000'000;      // within so much
-constexpr size_t kMovesAtOnce = 4;           // of leadership, to preferred members
-constexpr Nanos kShortestLook = 50'000'000;  // between looks whether there are any
-constexpr Nanos kLongestLook = 1'000'000'000;
+constexpr uint64_t kCallBytes = 4u << 20;        // to storage at once
+constexpr Nanos kCoalescedBeyond = 250'000'000;  // deadlines as far away come together
+constexpr Nanos kCoalescedSlot = 16'000'000;     // within so much
+constexpr size_t kMovesAtOnce = 4;               // of leadership, to preferred members
+constexpr Nanos kMinBalancePause = 50'000'000;   // between looks whether there are any
+constexpr Nanos kMaxBalancePause = 1'000'000'000;
 constexpr uint64_t kMinTailBytes = 64u << 10;  // of one group
 constexpr uint64_t kMaxTailBytes = 4u << 20;
 
@@ -39,7 +39,7 @@ Group* Shard::add(std::shared_ptr<Group> group) {
 void Shard::remove(Group* group) {
   const uint64_t hash = group->hash();
   if (groups_.erase(hash) > 0) services_->host.add(services_->metrics.groups, -1);
-  claims_.visit(hash, [&](NodeId peer, const Claims::Known&) { claims_.contest(peer, hash); });
+  claims_.visit(hash, [&](NodeId peer, const LeaderClaims::Known&) { claims_.reject(peer, hash); });
   finish_stop();
 }
 
@@ -165,7 +165,7 @@ void Shard::settled() {
 }
 
 // A write that never comes back stops its group without a word; whose fault it is shows here alone.
-void Shard::look_after_writes(Nanos at) {
+void Shard::warn_of_silent_writes(Nanos at) {
   const Pending* const oldest = in_flight_.oldest();
   if (oldest == nullptr || at < oldest->since + kSilence || at < say_silent_at_) return;
   say_silent_at_ = at + kSayAgain;
@@ -192,8 +192,8 @@ void Shard::complete(uint64_t token, chr_status code, std::string_view message) 
 void Shard::link(NodeId peer, bool up) {
   std::erase(links_, peer);
   if (up) links_.push_back(peer);
-  claims_.forget(peer);
-  if (up && index_ == 0) send_beat(peer);
+  claims_.forget_peer(peer);
+  if (up && index_ == 0) send_heartbeat(peer);
   for_each([&](Group* group) { group->link(peer, up); });
 }
 
@@ -213,7 +213,7 @@ void Shard::start_timer() {
   if (deadlines_.empty()) return;
   const Nanos at = now();
   Nanos due = deadlines_.top().first;
-  if (due > at + kFar) due = (due / kTogether + 1) * kTogether;
+  if (due > at + kCoalescedBeyond) due = (due / kCoalescedSlot + 1) * kCoalescedSlot;
   if (due >= timer_due_) return;
   services_->host.cancel_timer(timer_);
   timer_due_ = due;
@@ -250,7 +250,7 @@ void Shard::balance() {
   size_t moved = 0;
   for (auto at = groups_.begin(); at != groups_.end() && moved < kMovesAtOnce; ++at)
     moved += at->second->balance() ? 1 : 0;
-  const Nanos pause = std::clamp(settings.leader_balance / 8, kShortestLook, kLongestLook);
+  const Nanos pause = std::clamp(settings.leader_balance / 8, kMinBalancePause, kMaxBalancePause);
   balance_timer_ = services_->host.timer(pause, on_balance, this);
 }
 
@@ -272,7 +272,7 @@ void Shard::finish_stop() {
   if (!stopped_ || !groups_.empty() || unsettled_ != 0) return;
   services_->host.cancel_timer(std::exchange(timer_, 0));
   services_->host.cancel_timer(std::exchange(retry_timer_, 0));
-  services_->host.cancel_timer(std::exchange(beat_timer_, 0));
+  services_->host.cancel_timer(std::exchange(heartbeat_timer_, 0));
   services_->host.cancel_timer(std::exchange(balance_timer_, 0));
   // A turn may still be posted; what is posted after it is the last thing that this shard does.
   services_->host.post(index_, [done = std::exchange(stopped_, nullptr)] { done(); });

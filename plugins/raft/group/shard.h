@@ -7,8 +7,8 @@
 #pragma once
 
 #include "raft/core/membership.h"
-#include "raft/group/claims.h"
 #include "raft/group/in_flight.h"
+#include "raft/group/leader_claims.h"
 #include "raft/group/peer_windows.h"
 #include "raft/group/services.h"
 #include "raft/log/write.h"
@@ -65,8 +65,8 @@ class Shard {
   void receive(std::vector<Envelope> messages);
 
   void link(NodeId peer, bool up);
-  void claimed(const ClaimNews& news);
-  Claims& claims() { return claims_; }
+  void receive_claims(const ReceivedClaims& news);
+  LeaderClaims& claims() { return claims_; }
   PeerWindows& windows() { return windows_; }
   // The peers whose link is up.
   const std::vector<NodeId>& links() const { return links_; }
@@ -91,19 +91,19 @@ class Shard {
   static void CHR_CALL written(void* pending, const chr_done* done);
   static void CHR_CALL on_timer(void* shard);
   static void CHR_CALL on_retry(void* shard);
-  static void CHR_CALL on_beat(void* shard);
+  static void CHR_CALL on_heartbeat_timer(void* shard);
   void schedule_turn();
   void mark_by_hash(uint64_t group);
   void send_messages();
   void send_frame(NodeId to, uint32_t lane, std::span<const Envelope> messages);
-  void beat();
-  void send_beat(NodeId peer);
+  void send_heartbeats();
+  void send_heartbeat(NodeId peer);
   static void CHR_CALL on_balance(void* shard);
   void balance();
   void start_timer();
   void send_writes();
   bool send_writes(size_t n);
-  void look_after_writes(Nanos at);
+  void warn_of_silent_writes(Nanos at);
   void tick();
   void finish_stop();
   void settled();
@@ -111,7 +111,7 @@ class Shard {
   Services* const services_;
   const uint32_t index_;
   std::unordered_map<uint64_t, std::shared_ptr<Group>> groups_;
-  Claims claims_;
+  LeaderClaims claims_;
   PeerWindows windows_;
   std::vector<std::shared_ptr<Group>> marked_;
   std::vector<std::shared_ptr<Group>> turning_;
@@ -134,8 +134,8 @@ class Shard {
   std::priority_queue<Deadline, std::vector<Deadline>, std::greater<>> deadlines_;
   uint64_t timer_ = 0;
   Nanos timer_due_ = UINT64_MAX;
-  uint64_t beat_timer_ = 0;
-  Nanos beat_due_ = 0;
+  uint64_t heartbeat_timer_ = 0;
+  Nanos heartbeat_due_ = 0;
   uint64_t balance_timer_ = 0;
   uint64_t retry_timer_ = 0;
   Nanos storage_alive_ = 0;

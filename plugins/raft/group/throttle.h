@@ -17,7 +17,7 @@ namespace chronik::raft {
 class Throttle {
  public:
   static constexpr int64_t kAny = std::numeric_limits<int64_t>::max();
-  static constexpr Nanos kLongestWait = 10'000'000'000;
+  static constexpr Nanos kMaxWait = 10'000'000'000;
 
   void limit(int32_t bucket, int64_t bytes_per_second, Nanos now) {
     const std::lock_guard lock(mutex_);
@@ -43,12 +43,12 @@ class Throttle {
     if (found == buckets_.end()) return UINT64_MAX;
     Bucket& of = found->second;
     fill(&of, now);
-    if (of.level < 1 && now >= of.taken + kLongestWait) of.level = 1;
+    if (of.level < 1 && now >= of.taken + kMaxWait) of.level = 1;
     return of.is_turn_of(to, now) ? static_cast<uint64_t>(std::max(of.level, 0.0)) : 0;
   }
   // What was sent, or is about to be; negative: less than was said before. A batch is never cut, so this may
   // be more than there was room for: the next one waits. Whoever took something waits behind all others.
-  void take(int32_t bucket, const To& to, int64_t bytes, Nanos now) {
+  void take_bytes(int32_t bucket, const To& to, int64_t bytes, Nanos now) {
     const std::lock_guard lock(mutex_);
     const auto found = buckets_.find(bucket);
     if (found == buckets_.end()) return;
@@ -57,9 +57,9 @@ class Throttle {
     found->second.taken = now;
     found->second.leave(to);
   }
-  // There is more for it than it may be sent now, or (false) no more. Said again at each beat. It waits where
-  // this bucket is what holds it, and not where another one is.
-  void wait(int32_t bucket, const To& to, bool more, Nanos now) {
+  // There is more for it than it may be sent now, or (false) no more. Said again at each heartbeat. It waits
+  // where this bucket is what holds it, and not where another one is.
+  void set_waiting(int32_t bucket, const To& to, bool more, Nanos now) {
     const std::lock_guard lock(mutex_);
     const auto found = buckets_.find(bucket);
     if (found == buckets_.end()) return;

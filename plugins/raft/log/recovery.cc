@@ -149,7 +149,7 @@ void Recovery::read_page(Index from) {
   store_.read(args, [self = shared_from_this(), from](Result<StoredEntries> headers) {
     if (!headers) return self->met_damage(from, headers.error());
     for (uint32_t i = 0; i < headers->n; ++i)
-      if (const Status status = self->take_header(EntryHeader(headers->entries[i].header)); !status)
+      if (const Status status = self->add_header(EntryHeader(headers->entries[i].header)); !status)
         return self->finish(status);
     if (headers->n == 0 || self->last_header_ >= self->bounds_.last_index) return self->read_configs();
     headers->lease = Lease();
@@ -182,7 +182,7 @@ void Recovery::build_empty_log() {
   read_configs();
 }
 
-Status Recovery::take_header(const EntryHeader& header) {
+Status Recovery::add_header(const EntryHeader& header) {
   StoredLog& log = found_.log;
   if (log.terms.empty() || log.terms.back().term < header.term)
     log.terms.push_back({header.term, header.index, header.base_offset});

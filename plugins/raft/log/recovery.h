@@ -51,7 +51,7 @@ class Recovery : public std::enable_shared_from_this<Recovery> {
   bool sole_voter() const;
   void build_empty_log();
   void read_page(Index from);
-  Status take_header(const EntryHeader& header);
+  Status add_header(const EntryHeader& header);
   void keep_configs(Index before);
   void find_config(const EntryHeader& header);
   void read_configs();

@@ -135,7 +135,7 @@ Result<Envelope> message_of(const wire::Message& head, NodeId from, NodeId to, c
 Status encode(const Host& host, const wire::Frame& proto, Payload* head) {
   const size_t size = proto.ByteSizeLong();
   if (size > kMaxFrameHead)
-    return fail(Code::kInvalidArgument, "a frame has too many entries, or a beat too many groups");
+    return fail(Code::kInvalidArgument, "a frame has too many entries, or a heartbeat too many groups");
   chr_slice slice{};
   if (host.alloc(kLengthBytes + size, &slice) != CHR_OK)
     return fail(Code::kOverloaded, "no memory for a frame");
@@ -148,31 +148,31 @@ Status encode(const Host& host, const wire::Frame& proto, Payload* head) {
   return {};
 }
 
-Result<Beat> beat_of(const wire::Beat& from) {
-  Beat beat;
-  beat.session = from.session();
-  beat.seq = from.seq();
-  beat.sent = from.sent_ns();
+Result<Heartbeat> heartbeat_of(const wire::Heartbeat& from) {
+  Heartbeat heartbeat;
+  heartbeat.session = from.session();
+  heartbeat.seq = from.seq();
+  heartbeat.sent = from.sent_ns();
   for (const wire::Stream& stream : from.streams()) {
-    BeatStream& to = beat.streams.emplace_back();
+    HeartbeatStream& to = heartbeat.streams.emplace_back();
     to.id = stream.id();
     to.base = stream.base();
     to.version = stream.version();
     to.digest = stream.digest();
     if (stream.groups_size() != stream.terms_size() || to.base > to.version)
-      return fail(Code::kCorrupt, "a stream of a beat does not fit together");
+      return fail(Code::kCorrupt, "a stream of a heartbeat does not fit together");
     for (int i = 0; i < stream.groups_size(); ++i) to.claims.push_back({stream.groups(i), stream.terms(i)});
   }
-  beat.heard_session = from.heard_session();
-  beat.heard_sent = from.heard_sent_ns();
+  heartbeat.heard_session = from.heard_session();
+  heartbeat.heard_sent = from.heard_sent_ns();
   if (from.have_ids_size() != from.have_versions_size() ||
-      from.except_groups_size() != from.except_terms_size() || beat.session == 0)
-    return fail(Code::kCorrupt, "a beat does not fit together");
+      from.rejected_groups_size() != from.rejected_terms_size() || heartbeat.session == 0)
+    return fail(Code::kCorrupt, "a heartbeat does not fit together");
   for (int i = 0; i < from.have_ids_size(); ++i)
-    beat.have.push_back({from.have_ids(i), from.have_versions(i)});
-  for (int i = 0; i < from.except_groups_size(); ++i)
-    beat.exceptions.push_back({from.except_groups(i), from.except_terms(i)});
-  return beat;
+    heartbeat.have.push_back({from.have_ids(i), from.have_versions(i)});
+  for (int i = 0; i < from.rejected_groups_size(); ++i)
+    heartbeat.rejections.push_back({from.rejected_groups(i), from.rejected_terms(i)});
+  return heartbeat;
 }
 
 }  // namespace
@@ -197,32 +197,32 @@ Status encode_messages(const Host& host, std::span<const Envelope> messages, Pay
   return {};
 }
 
-Status encode_beat(const Host& host, const Beat& beat, Payload* head) {
+Status encode_heartbeat(const Host& host, const Heartbeat& heartbeat, Payload* head) {
   wire::Frame proto;
-  wire::Beat* to = proto.mutable_beat();
-  to->set_session(beat.session);
-  to->set_seq(beat.seq);
-  to->set_sent_ns(beat.sent);
-  for (const BeatStream& stream : beat.streams) {
+  wire::Heartbeat* to = proto.mutable_heartbeat();
+  to->set_session(heartbeat.session);
+  to->set_seq(heartbeat.seq);
+  to->set_sent_ns(heartbeat.sent);
+  for (const HeartbeatStream& stream : heartbeat.streams) {
     wire::Stream* out = to->add_streams();
     out->set_id(stream.id);
     out->set_base(stream.base);
     out->set_version(stream.version);
     out->set_digest(stream.digest);
-    for (const Claim& claim : stream.claims) {
+    for (const LeaderClaim& claim : stream.claims) {
       out->add_groups(claim.group);
       out->add_terms(claim.term);
     }
   }
-  to->set_heard_session(beat.heard_session);
-  to->set_heard_sent_ns(beat.heard_sent);
-  for (const Beat::Have& have : beat.have) {
+  to->set_heard_session(heartbeat.heard_session);
+  to->set_heard_sent_ns(heartbeat.heard_sent);
+  for (const Heartbeat::Have& have : heartbeat.have) {
     to->add_have_ids(have.stream);
     to->add_have_versions(have.version);
   }
-  for (const Claim& exception : beat.exceptions) {
-    to->add_except_groups(exception.group);
-    to->add_except_terms(exception.term);
+  for (const LeaderClaim& rejection : heartbeat.rejections) {
+    to->add_rejected_groups(rejection.group);
+    to->add_rejected_terms(rejection.term);
   }
   return encode(host, proto, head);
 }
@@ -235,7 +235,7 @@ Result<Frame> decode_frame(const chr_slice& frame, NodeId from, NodeId to) {
   wire::Frame head;
   if (!head.ParseFromArray(frame.p + kLengthBytes, static_cast<int>(size)))
     return fail(Code::kCorrupt, "the head of a frame cannot be parsed");
-  if (head.messages_size() == 0 && !head.has_beat()) return fail(Code::kCorrupt, "a frame is empty");
+  if (head.messages_size() == 0 && !head.has_heartbeat()) return fail(Code::kCorrupt, "a frame is empty");
   chr_slice rest{frame.p + kLengthBytes + size, frame.n - kLengthBytes - size, frame.lease};
   Frame out;
   for (const wire::Message& message : head.messages()) {
@@ -244,10 +244,10 @@ Result<Frame> decode_frame(const chr_slice& frame, NodeId from, NodeId to) {
     out.messages.push_back(std::move(*envelope));
   }
   if (rest.n != 0) return fail(Code::kCorrupt, "a frame has bytes that belong to no entry");
-  if (!head.has_beat()) return out;
-  auto beat = beat_of(head.beat());
-  if (!beat) return std::unexpected(beat.error());
-  out.beat = std::move(*beat);
+  if (!head.has_heartbeat()) return out;
+  auto heartbeat = heartbeat_of(head.heartbeat());
+  if (!heartbeat) return std::unexpected(heartbeat.error());
+  out.heartbeat = std::move(*heartbeat);
   return out;
 }
 

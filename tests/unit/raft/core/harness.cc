@@ -143,24 +143,25 @@ void Harness::tick(NodeId id, Nanos passed) {
   n.now += passed;
   n.raft->tick(n.now);
   if (n.raft->next_deadline() <= n.now) throw std::logic_error("a tick left something to do at once");
-  if (n.raft->role() != Role::kLeader || n.beats_of != n.raft->term() || n.now < n.next_beat) return;
-  n.next_beat = n.now + config_.retry_interval;
+  if (n.raft->role() != Role::kLeader || n.heartbeats_of != n.raft->term() || n.now < n.next_heartbeat)
+    return;
+  n.next_heartbeat = n.now + config_.retry_interval;
   for (const PeerProgress& peer : n.raft->peers()) {
-    Message beat;
-    beat.type = MessageType::kHeartbeat;
-    beat.from = id;
-    beat.to = peer.id;
-    beat.term = n.raft->term();
-    network_.push_back(beat);
+    Message heartbeat;
+    heartbeat.type = MessageType::kHeartbeat;
+    heartbeat.from = id;
+    heartbeat.to = peer.id;
+    heartbeat.term = n.raft->term();
+    network_.push_back(heartbeat);
   }
 }
 
 Ready Harness::take(NodeId id) {
   SimNode& n = node(id);
   Ready ready;
-  if (n.raft->role() == Role::kLeader && n.beats_of != n.raft->term()) {
-    n.beats_of = n.raft->term();
-    n.next_beat = n.now + config_.retry_interval;
+  if (n.raft->role() == Role::kLeader && n.heartbeats_of != n.raft->term()) {
+    n.heartbeats_of = n.raft->term();
+    n.next_heartbeat = n.now + config_.retry_interval;
   }
   n.raft->take_ready(&ready, n.room);
   if (ready.storage.ticket != 0) n.writing.push_back(ready.storage);

@@ -59,8 +59,8 @@ struct SimNode {
   std::optional<SnapshotInstall> install;  // waits until nothing is being written
   std::vector<Applied> applied;
   Nanos now = 0;
-  Term beats_of = 0;  // the term in which it beats
-  Nanos next_beat = 0;
+  Term heartbeats_of = 0;  // the term in which it heartbeats
+  Nanos next_heartbeat = 0;
 };
 
 // Owns nodes 1..n and the messages between them. Nodes above `voters` join a group that the others made.

@@ -152,7 +152,7 @@ TEST(ThreeNodes, KeepWhatWaitsForStorageAfterTheLogDroppedIt) {
 }
 
 // Whatever the number of groups, and whatever they do.
-TEST(ThreeNodes, BeatOncePerIntervalAndPair) {
+TEST(ThreeNodes, HeartbeatOncePerIntervalAndPair) {
   Cluster cluster(3);
   cluster.connect_all();
   for (int i = 0; i < 20; ++i) cluster.open("test/" + std::to_string(i));

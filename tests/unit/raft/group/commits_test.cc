@@ -41,7 +41,7 @@ TEST(Commits, TravelWithTheNextAppend) {
   for (uint64_t i = 0; i < kRecords; ++i) led.produce(0, microseconds(500));  // a second
   for (int32_t id : {2, 3}) {
     EXPECT_GE(led.follower(0, id).high_watermark, static_cast<int64_t>(kRecords) - 1) << id;
-    // With beats, and an append that asks where the follower is after each.
+    // With heartbeats, and an append that asks where the follower is after each.
     EXPECT_LE(led.cluster.frames(1, id), kRecords + 20) << id;
     EXPECT_LE(led.cluster.frames(id, 1), kRecords + 20) << id;
   }
@@ -60,7 +60,7 @@ TEST(Commits, AreToldWithinMillisecondsWhenNothingElseComes) {
   led.cluster.run(1'000);
   led.cluster.count(true);
   led.cluster.run(1'000);
-  EXPECT_LE(led.cluster.frames(1, 2), 7u);  // beats alone
+  EXPECT_LE(led.cluster.frames(1, 2), 7u);  // heartbeats alone
 }
 
 TEST(Commits, GroupsShareAFrame) {

@@ -158,7 +158,7 @@ TEST(ThreeNodes, GiveLeadershipBackToThePreferredOne) {
   EXPECT_EQ(cluster.node(1).host.metric("chronik_raft_leader_transfers_total"), 12);
 }
 
-// A quiet group has no message that would tell; the beats that come again have to.
+// A quiet group has no message that would tell; the heartbeats that come again have to.
 TEST(ThreeNodes, KnowTheirLeaderAgainAfterASilence) {
   Cluster cluster(3);
   cluster.connect_all();

@@ -330,24 +330,24 @@ TEST(PeerWindow, FollowsWhatTheLinkCarries) {
     return windows.room(2) + outstanding;
   };
   EXPECT_EQ(intervals(20, 1 << 20), 8u << 20);  // eight intervals of it
-  EXPECT_EQ(intervals(200, 64 << 10), PeerWindows::kLeast);
-  EXPECT_EQ(intervals(20, 100 << 20), PeerWindows::kMost);
-  EXPECT_EQ(windows.room(3), PeerWindows::kFirst);  // another peer has its own
+  EXPECT_EQ(intervals(200, 64 << 10), PeerWindows::kMinWindow);
+  EXPECT_EQ(intervals(20, 100 << 20), PeerWindows::kMaxWindow);
+  EXPECT_EQ(windows.room(3), PeerWindows::kFirstWindow);  // another peer has its own
 }
 
 TEST(PeerWindow, TellsThoseWhoWaitInTheirOrder) {
   PeerWindows windows;
   windows.start(1);
-  windows.change(2, 0, PeerWindows::kFirst);
+  windows.change(2, 0, PeerWindows::kFirstWindow);
   for (const uint64_t group : {7, 8, 7, 9}) windows.wait(2, group);
   std::vector<uint64_t> told;
   const auto tell = [&](uint64_t group) { told.push_back(group); };
   windows.resume(1 << 20, tell);
   EXPECT_TRUE(told.empty());
-  windows.change(2, PeerWindows::kFirst, PeerWindows::kFirst - (1 << 19));
+  windows.change(2, PeerWindows::kFirstWindow, PeerWindows::kFirstWindow - (1 << 19));
   windows.resume(1 << 20, tell);
   EXPECT_EQ(told, (std::vector<uint64_t>{7}));
-  windows.change(2, PeerWindows::kFirst - (1 << 19), 0);
+  windows.change(2, PeerWindows::kFirstWindow - (1 << 19), 0);
   windows.resume(1 << 20, tell);
   EXPECT_EQ(told, (std::vector<uint64_t>{7, 8, 9}));
 }

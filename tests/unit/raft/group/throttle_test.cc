@@ -10,20 +10,20 @@ namespace chronik::raft {
 namespace {
 
 constexpr Nanos kSecond = 1'000'000'000;
-constexpr Nanos kBeat = 150'000'000;
+constexpr Nanos kHeartbeat = 150'000'000;
 constexpr int64_t kBatch = 1'000'000;
 
-// Groups that have batches without end for one member, at a rate, and look in the same order at each beat:
-// how many batches went for each.
+// Groups that have batches without end for one member, at a rate, and look in the same order at each
+// heartbeat: how many batches went for each.
 std::vector<uint64_t> share(size_t groups, int64_t rate, Nanos seconds) {
   Throttle throttle;
   throttle.limit(1, rate, 0);
   std::vector<uint64_t> sent(groups);
-  for (Nanos now = kBeat; now < seconds * kSecond; now += kBeat) {
+  for (Nanos now = kHeartbeat; now < seconds * kSecond; now += kHeartbeat) {
     for (uint64_t group = 0; group < groups; ++group) {
       const Throttle::To to{group, 4};
-      for (; throttle.room(1, to, now) > 0; ++sent[group]) throttle.take(1, to, kBatch, now);
-      throttle.wait(1, to, true, now);
+      for (; throttle.room(1, to, now) > 0; ++sent[group]) throttle.take_bytes(1, to, kBatch, now);
+      throttle.set_waiting(1, to, true, now);
     }
   }
   return sent;
@@ -43,18 +43,18 @@ TEST(ThrottleShares, WhoWaitsNoMoreHoldsNobodyUp) {
   Throttle throttle;
   throttle.limit(1, kBatch, 0);
   const Throttle::To first{1, 4}, second{2, 4};
-  throttle.wait(1, first, true, kBeat / 1000);  // nothing is there yet
-  throttle.wait(1, second, true, kBeat / 1000);
+  throttle.set_waiting(1, first, true, kHeartbeat / 1000);  // nothing is there yet
+  throttle.set_waiting(1, second, true, kHeartbeat / 1000);
   Nanos now = kSecond / 2;
   EXPECT_EQ(throttle.room(1, second, now), 0u);
   EXPECT_GT(throttle.room(1, first, now), 0u);
-  throttle.wait(1, first, false, now);
+  throttle.set_waiting(1, first, false, now);
   EXPECT_GT(throttle.room(1, second, now), 0u) << "it has all";
-  throttle.take(1, second, kBatch, now);
-  throttle.wait(1, first, true, now);
-  throttle.wait(1, second, true, now);
+  throttle.take_bytes(1, second, kBatch, now);
+  throttle.set_waiting(1, first, true, now);
+  throttle.set_waiting(1, second, true, now);
   now += kSecond / 2;
-  throttle.wait(1, second, true, now);
+  throttle.set_waiting(1, second, true, now);
   EXPECT_EQ(throttle.room(1, second, now), 0u);
   now += kSecond / 2;
   EXPECT_GT(throttle.room(1, second, now), 0u) << "its group is closed, or led by another node";
@@ -69,7 +69,7 @@ TEST(ThrottleShares, WhoIsHeldElsewhereHoldsNobodyUp) {
   const Throttle::To held{1, 4}, other{2, 5};
   EXPECT_GT(throttle.room(1, held, now), 0u);
   EXPECT_EQ(throttle.room(2, held, now), 0u);
-  for (const int32_t bucket : {1, 2}) throttle.wait(bucket, held, true, now);
+  for (const int32_t bucket : {1, 2}) throttle.set_waiting(bucket, held, true, now);
   EXPECT_GT(throttle.room(1, other, now), 0u);
 }
 

@@ -10,7 +10,7 @@ constexpr int32_t kBucket = 7;
 constexpr uint64_t kBatch = 20'000;
 constexpr uint64_t kBatches = 100;    // 2 MB in all
 constexpr int64_t kRate = 100'000;    // bytes a second: 20 s for these
-constexpr uint64_t kFrames = 40'000;  // what beats and heads of messages may take in a test
+constexpr uint64_t kFrames = 40'000;  // what heartbeats and heads of messages may take in a test
 constexpr uint64_t kSecond = 1000;    // as Cluster::run() counts
 const std::string kGroup = "test/0";
 

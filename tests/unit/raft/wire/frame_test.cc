@@ -45,24 +45,24 @@ std::string encoded(const std::vector<Envelope>& messages) {
   return bytes;
 }
 
-std::string encoded(const Beat& beat) {
+std::string encoded(const Heartbeat& heartbeat) {
   testing::FakeHost host;
   Payload head;
-  EXPECT_TRUE(encode_beat(Host(host.core()), beat, &head));
+  EXPECT_TRUE(encode_heartbeat(Host(host.core()), heartbeat, &head));
   return std::string(head.text());
 }
 
-Beat beat_message() {
-  Beat beat;
-  beat.session = 77;
-  beat.seq = 3;
-  beat.sent = 1'000'000'000;
-  beat.streams = {{0, 0, 2, 99, {{11, 4}, {12, 1}}}, {1, 5, 6, 98, {{13, 0}}}};
-  beat.heard_session = 78;
-  beat.heard_sent = 999;
-  beat.have = {{0, 9}, {1, 0}};
-  beat.exceptions = {{14, 0}, {15, 8}};
-  return beat;
+Heartbeat heartbeat_message() {
+  Heartbeat heartbeat;
+  heartbeat.session = 77;
+  heartbeat.seq = 3;
+  heartbeat.sent = 1'000'000'000;
+  heartbeat.streams = {{0, 0, 2, 99, {{11, 4}, {12, 1}}}, {1, 5, 6, 98, {{13, 0}}}};
+  heartbeat.heard_session = 78;
+  heartbeat.heard_sent = 999;
+  heartbeat.have = {{0, 9}, {1, 0}};
+  heartbeat.rejections = {{14, 0}, {15, 8}};
+  return heartbeat;
 }
 
 Result<Frame> decoded(const std::string& bytes) {
@@ -79,7 +79,7 @@ TEST(Frame, ComesOutAsItWentIn) {
   vote.forced = true;
   const Result<Frame> frame = decoded(encoded(std::vector<Envelope>{{5, m}, {6, vote}, {7, m}}));
   ASSERT_TRUE(frame) << frame.error().message;
-  EXPECT_FALSE(frame->beat);
+  EXPECT_FALSE(frame->heartbeat);
   ASSERT_EQ(frame->messages.size(), 3u);
   EXPECT_EQ(frame->messages[1].group, 6u);
   EXPECT_TRUE(frame->messages[1].message.forced);
@@ -180,32 +180,32 @@ TEST(Frame, SmallEntriesOfALargeFrameStandAlone) {
   EXPECT_NE(kept.slice().lease, frame->messages[3].message.entries[1].payload.slice().lease);
 }
 
-TEST(Frame, CarriesABeat) {
-  const Beat beat = beat_message();
-  const Result<Frame> frame = decoded(encoded(beat));
+TEST(Frame, CarriesAHeartbeat) {
+  const Heartbeat heartbeat = heartbeat_message();
+  const Result<Frame> frame = decoded(encoded(heartbeat));
   ASSERT_TRUE(frame) << frame.error().message;
-  ASSERT_TRUE(frame->beat);
-  const Beat& out = *frame->beat;
-  EXPECT_EQ(out.session, beat.session);
-  EXPECT_EQ(out.seq, beat.seq);
-  EXPECT_EQ(out.sent, beat.sent);
+  ASSERT_TRUE(frame->heartbeat);
+  const Heartbeat& out = *frame->heartbeat;
+  EXPECT_EQ(out.session, heartbeat.session);
+  EXPECT_EQ(out.seq, heartbeat.seq);
+  EXPECT_EQ(out.sent, heartbeat.sent);
   ASSERT_EQ(out.streams.size(), 2u);
-  EXPECT_EQ(out.streams[0].claims, beat.streams[0].claims);
+  EXPECT_EQ(out.streams[0].claims, heartbeat.streams[0].claims);
   EXPECT_EQ(out.streams[1].base, 5u);
   EXPECT_EQ(out.streams[1].version, 6u);
   EXPECT_EQ(out.streams[1].digest, 98u);
-  EXPECT_EQ(out.heard_session, beat.heard_session);
-  EXPECT_EQ(out.heard_sent, beat.heard_sent);
+  EXPECT_EQ(out.heard_session, heartbeat.heard_session);
+  EXPECT_EQ(out.heard_sent, heartbeat.heard_sent);
   ASSERT_EQ(out.have.size(), 2u);
   EXPECT_EQ(out.have[0].version, 9u);
-  EXPECT_EQ(out.exceptions, beat.exceptions);
+  EXPECT_EQ(out.rejections, heartbeat.rejections);
 }
 
 TEST(Frame, CutAnywhereIsRefused) {
   for (const std::string& whole :
        {encoded(std::vector<Envelope>{{5, append_message()}, {6, append_message()}}),
         encoded(std::vector<Envelope>{{5, append_message()}, {6, snapshot_message()}}),
-        encoded(beat_message())}) {
+        encoded(heartbeat_message())}) {
     for (size_t n = 0; n < whole.size(); ++n) EXPECT_FALSE(decoded(whole.substr(0, n))) << n;
     EXPECT_FALSE(decoded(whole + "x"));
   }
@@ -215,7 +215,7 @@ TEST(Frame, DamagedAnywhereNeverReadsOutside) {
   for (const std::string& whole :
        {encoded(std::vector<Envelope>{{5, append_message()}, {6, append_message()}}),
         encoded(std::vector<Envelope>{{5, append_message()}, {6, snapshot_message()}}),
-        encoded(beat_message())}) {
+        encoded(heartbeat_message())}) {
     for (size_t at = 0; at < whole.size(); ++at) {
       for (const int flip : {1, 0x80, 0xff}) {
         std::string damaged = whole;

@@ -1,4 +1,4 @@
-#include "raft/group/beats.h"
+#include "raft/group/heartbeats.h"
 
 #include <algorithm>
 #include <utility>
@@ -18,7 +18,7 @@ uint64_t digest_of(uint64_t group, Term term) {  // splitmix64
 
 }  // namespace
 
-bool Beats::ClaimSet::set(uint64_t group, Term term) {
+bool Heartbeats::ClaimSet::set(uint64_t group, Term term) {
   const auto known = terms_.find(group);
   const Term before = known == terms_.end() ? 0 : known->second;
   if (before == term) return false;
@@ -32,20 +32,20 @@ bool Beats::ClaimSet::set(uint64_t group, Term term) {
   return true;
 }
 
-void Beats::ClaimSet::clear() {
+void Heartbeats::ClaimSet::clear() {
   terms_.clear();
   digest_ = 0;
 }
 
-void Beats::Stream::set(uint64_t group, Term term) {
+void Heartbeats::Stream::set(uint64_t group, Term term) {
   if (!claims_.set(group, term)) return;
   if (const auto before = versions_.find(group); before != versions_.end()) groups_.erase(before->second);
   versions_[group] = ++version_;
   groups_[version_] = group;
 }
 
-BeatStream Beats::Stream::since_acknowledged(uint32_t id) const {
-  BeatStream out{id, acknowledged_, version_, claims_.digest(), {}};
+HeartbeatStream Heartbeats::Stream::since_acknowledged(uint32_t id) const {
+  HeartbeatStream out{id, acknowledged_, version_, claims_.digest(), {}};
   for (auto at = groups_.upper_bound(acknowledged_); at != groups_.end(); ++at) {
     const auto claim = claims_.terms().find(at->second);
     if (claim != claims_.terms().end()) {
@@ -57,7 +57,7 @@ BeatStream Beats::Stream::since_acknowledged(uint32_t id) const {
   return out;
 }
 
-void Beats::Stream::acknowledge(uint64_t version) {
+void Heartbeats::Stream::acknowledge(uint64_t version) {
   version = std::min(version, version_);
   for (auto at = groups_.upper_bound(acknowledged_); at != groups_.end() && at->first <= version;) {
     if (claims_.terms().contains(at->second)) {
@@ -70,37 +70,37 @@ void Beats::Stream::acknowledge(uint64_t version) {
   acknowledged_ = version;
 }
 
-void Beats::start(const Options& options) {
+void Heartbeats::start(const Options& options) {
   options_ = options;
   alive_.assign(options.shards, 0);
 }
 
-Beats::Peer& Beats::peer(NodeId id) {
+Heartbeats::Peer& Heartbeats::peer(NodeId id) {
   Peer& found = peers_[id];
   if (found.streams.empty()) {
     found.streams.resize(options_.shards);
-    found.exceptions.resize(options_.shards);
+    found.rejections.resize(options_.shards);
   }
   return found;
 }
 
-void Beats::claim(uint32_t shard, NodeId id, uint64_t group, Term term) {
+void Heartbeats::set_claim(uint32_t shard, NodeId id, uint64_t group, Term term) {
   const std::lock_guard lock(mutex_);
   peer(id).streams.at(shard).set(group, term);
 }
 
-void Beats::shard_alive(uint32_t shard, Nanos now) {
+void Heartbeats::shard_alive(uint32_t shard, Nanos now) {
   const std::lock_guard lock(mutex_);
   alive_.at(shard) = now;
 }
 
-Nanos Beats::answered(NodeId id) const {
+Nanos Heartbeats::answered(NodeId id) const {
   const std::lock_guard lock(mutex_);
   const auto found = peers_.find(id);
   return found == peers_.end() ? 0 : found->second.answered;
 }
 
-Nanos Beats::heard(NodeId id, uint32_t stream) const {
+Nanos Heartbeats::heard(NodeId id, uint32_t stream) const {
   const std::lock_guard lock(mutex_);
   const auto found = peers_.find(id);
   if (found == peers_.end()) return 0;
@@ -108,14 +108,14 @@ Nanos Beats::heard(NodeId id, uint32_t stream) const {
   return heard == found->second.heard.end() ? 0 : heard->second.at;
 }
 
-void Beats::except(uint32_t shard, NodeId id, std::vector<Claim> exceptions) {
+void Heartbeats::set_rejections(uint32_t shard, NodeId id, std::vector<LeaderClaim> rejections) {
   const std::lock_guard lock(mutex_);
-  peer(id).exceptions.at(shard) = std::move(exceptions);
+  peer(id).rejections.at(shard) = std::move(rejections);
 }
 
 // A new connection starts over on both sides: what was on its way is lost, and the process there may be
 // another one.
-void Beats::link(NodeId id, bool) {
+void Heartbeats::link(NodeId id, bool) {
   const std::lock_guard lock(mutex_);
   Peer& to = peer(id);
   for (Stream& stream : to.streams) stream.acknowledge(0);
@@ -123,76 +123,76 @@ void Beats::link(NodeId id, bool) {
   to.heard.clear();
 }
 
-Beat Beats::next(NodeId id, Nanos now) {
+Heartbeat Heartbeats::next(NodeId id, Nanos now) {
   const std::lock_guard lock(mutex_);
   Peer& to = peer(id);
-  Beat beat;
-  beat.session = options_.session;
-  beat.seq = ++to.seq;
-  beat.sent = to.sent = now;
+  Heartbeat heartbeat;
+  heartbeat.session = options_.session;
+  heartbeat.seq = ++to.seq;
+  heartbeat.sent = to.sent = now;
   for (uint32_t shard = 0; shard < options_.shards; ++shard)
     if (now < alive_[shard] + options_.stale_after)
-      beat.streams.push_back(to.streams[shard].since_acknowledged(shard));
-  beat.heard_session = to.session;
-  beat.heard_sent = to.last_sent;
-  for (const auto& [stream, heard] : to.heard) beat.have.push_back({stream, heard.version});
-  for (const auto& exceptions : to.exceptions)
-    beat.exceptions.insert(beat.exceptions.end(), exceptions.begin(), exceptions.end());
-  return beat;
+      heartbeat.streams.push_back(to.streams[shard].since_acknowledged(shard));
+  heartbeat.heard_session = to.session;
+  heartbeat.heard_sent = to.last_sent;
+  for (const auto& [stream, heard] : to.heard) heartbeat.have.push_back({stream, heard.version});
+  for (const auto& rejections : to.rejections)
+    heartbeat.rejections.insert(heartbeat.rejections.end(), rejections.begin(), rejections.end());
+  return heartbeat;
 }
 
-ClaimNews Beats::received(NodeId id, const Beat& beat, Nanos now) {
+ReceivedClaims Heartbeats::received(NodeId id, const Heartbeat& heartbeat, Nanos now) {
   const std::lock_guard lock(mutex_);
   Peer& from = peer(id);
-  ClaimNews news;
-  news.peer = id;
-  if (from.session != beat.session) {
-    news.forget = true;
-    from.session = beat.session;
+  ReceivedClaims received;
+  received.peer = id;
+  if (from.session != heartbeat.session) {
+    received.forget = true;
+    from.session = heartbeat.session;
     from.last_seq = 0;
     from.heard.clear();
   }
-  if (beat.seq <= from.last_seq) return {};
-  from.last_seq = beat.seq;
-  from.last_sent = beat.sent;
-  take_claims(&from, beat, now, &news);
-  take_answer(&from, beat, &news);
-  return news;
+  if (heartbeat.seq <= from.last_seq) return {};
+  from.last_seq = heartbeat.seq;
+  from.last_sent = heartbeat.sent;
+  read_claims(&from, heartbeat, now, &received);
+  read_answer(&from, heartbeat, &received);
+  return received;
 }
 
-void Beats::take_claims(Peer* from, const Beat& beat, Nanos now, ClaimNews* news) {
-  for (const BeatStream& stream : beat.streams) {
+void Heartbeats::read_claims(Peer* from, const Heartbeat& heartbeat, Nanos now, ReceivedClaims* received) {
+  for (const HeartbeatStream& stream : heartbeat.streams) {
     if (stream.id >= kMaxStreams) continue;
     Heard& heard = from->heard[stream.id];
     if (stream.base > heard.version) continue;  // something before it is missing; the answer says so
     heard.at = now;
     if (stream.version > heard.version) {
       if (stream.base == 0) heard.claims.clear();
-      for (const Claim& claim : stream.claims) heard.claims.set(claim.group, claim.term);
-      news->streams.push_back({stream.id, stream.base == 0, stream.claims});
+      for (const LeaderClaim& claim : stream.claims) heard.claims.set(claim.group, claim.term);
+      received->streams.push_back({stream.id, stream.base == 0, stream.claims});
       heard.version = stream.version;
     }
     if (heard.claims.digest() != stream.digest) heard.version = 0;
   }
 }
 
-void Beats::take_answer(Peer* from, const Beat& beat, ClaimNews* news) {
-  if (beat.heard_session != options_.session) {
+void Heartbeats::read_answer(Peer* from, const Heartbeat& heartbeat, ReceivedClaims* received) {
+  if (heartbeat.heard_session != options_.session) {
     for (Stream& stream : from->streams) stream.acknowledge(0);
     return;
   }
   for (uint32_t shard = 0; shard < options_.shards; ++shard) {
-    const auto have = std::find_if(beat.have.begin(), beat.have.end(),
-                                   [&](const Beat::Have& each) { return each.stream == shard; });
-    from->streams[shard].acknowledge(have == beat.have.end() ? 0 : have->version);
+    const auto have = std::find_if(heartbeat.have.begin(), heartbeat.have.end(),
+                                   [&](const Heartbeat::Have& each) { return each.stream == shard; });
+    from->streams[shard].acknowledge(have == heartbeat.have.end() ? 0 : have->version);
   }
-  if (beat.heard_sent > from->answered && beat.heard_sent <= from->sent) {
-    news->returned = from->answered == 0 || beat.heard_sent > from->answered + kSilence;
-    from->answered = beat.heard_sent;
+  if (heartbeat.heard_sent > from->answered && heartbeat.heard_sent <= from->sent) {
+    received->returned = from->answered == 0 || heartbeat.heard_sent > from->answered + kSilence;
+    from->answered = heartbeat.heard_sent;
   }
-  news->has_exceptions = from->excepted || !beat.exceptions.empty();
-  from->excepted = !beat.exceptions.empty();
-  news->exceptions = beat.exceptions;
+  received->has_rejections = from->rejects || !heartbeat.rejections.empty();
+  from->rejects = !heartbeat.rejections.empty();
+  received->rejections = heartbeat.rejections;
 }
 
 }  // namespace chronik::raft

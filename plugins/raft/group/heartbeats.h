@@ -1,10 +1,10 @@
 // That nodes are alive, for all groups of all shards at once: every interval one frame each way between two
 // nodes.
 //
-// A leader claims its group towards each member. Claims travel as changes since what the other side has;
-// while nothing changes, a beat says only that the claims of these shards still stand, and by a digest which
-// ones these are. A follower's answer comes with its own beat and names the groups in which it does not
-// follow: those that it does not have, or has in a higher term.
+// A leader claims its group towards each member. Claims travel as changes since what the other side has; while
+// nothing changes, a heartbeat says only that the claims of these shards still stand, and by a digest which ones
+// these are. A follower's answer comes with its own heartbeat and rejects the claims to groups in which it does
+// not follow: those that it does not have, or has in a higher term.
 #pragma once
 
 #include "raft/wire/frame.h"
@@ -18,23 +18,23 @@
 namespace chronik::raft {
 
 // What came in for the groups of the receiving shards.
-struct ClaimNews {
+struct ReceivedClaims {
   NodeId peer = kNobody;
   bool forget = false;  // all that this peer claimed before
   struct Stream {
     uint32_t id;
     bool whole;  // what is not among the claims is not claimed any more
-    std::vector<Claim> claims;
+    std::vector<LeaderClaim> claims;
   };
   std::vector<Stream> streams;
   bool returned = false;  // it answers again after a silence
-  bool has_exceptions = false;
-  std::vector<Claim> exceptions;  // all that there are, where has_exceptions
-  bool empty() const { return !forget && streams.empty() && !returned && !has_exceptions; }
+  bool has_rejections = false;
+  std::vector<LeaderClaim> rejections;  // all that there are, where has_rejections
+  bool empty() const { return !forget && streams.empty() && !returned && !has_rejections; }
 };
 
 // Any thread: calls are short and locked. Times are of this node's monotonic clock.
-class Beats {
+class Heartbeats {
  public:
   struct Options {
     uint64_t session = 0;  // of this process, not 0
@@ -45,22 +45,22 @@ class Beats {
 
   // ---- the side that leads ----
   // term 0: no more.
-  void claim(uint32_t shard, NodeId peer, uint64_t group, Term term);
+  void set_claim(uint32_t shard, NodeId peer, uint64_t group, Term term);
   void shard_alive(uint32_t shard, Nanos now);
-  // When the newest beat was sent of which the peer is known to have got it; 0: none.
+  // When the newest heartbeat was sent of which the peer is known to have got it; 0: none.
   Nanos answered(NodeId peer) const;
 
   // ---- the side that follows ----
   // When that shard of the peer was last said to be alive; 0: never.
   Nanos heard(NodeId peer, uint32_t stream) const;
   // In which groups of this shard the peer is not followed.
-  void except(uint32_t shard, NodeId peer, std::vector<Claim> exceptions);
+  void set_rejections(uint32_t shard, NodeId peer, std::vector<LeaderClaim> rejections);
 
   // ---- the links, on shard 0 ----
   void link(NodeId peer, bool up);
-  Beat next(NodeId peer, Nanos now);
-  // What is new in it; nothing for a beat that is older than another one.
-  ClaimNews received(NodeId peer, const Beat& beat, Nanos now);
+  Heartbeat next(NodeId peer, Nanos now);
+  // What is new in it; nothing for a heartbeat that is older than another one.
+  ReceivedClaims received(NodeId peer, const Heartbeat& heartbeat, Nanos now);
 
  private:
   // Claims, as a set that can be compared.
@@ -80,7 +80,7 @@ class Beats {
   class Stream {
    public:
     void set(uint64_t group, Term term);
-    BeatStream since_acknowledged(uint32_t id) const;
+    HeartbeatStream since_acknowledged(uint32_t id) const;
     void acknowledge(uint64_t version);
 
    private:
@@ -98,12 +98,12 @@ class Beats {
   };
   struct Peer {
     std::vector<Stream> streams;  // by shard
-    std::vector<std::vector<Claim>> exceptions;
+    std::vector<std::vector<LeaderClaim>> rejections;
     uint64_t seq = 0;
     Nanos sent = 0;
     Nanos answered = 0;
-    bool excepted = false;  // it named exceptions in its last beat
-    // Its beats.
+    bool rejects = false;  // it named rejections in its last heartbeat
+    // Its heartbeats.
     uint64_t session = 0;
     uint64_t last_seq = 0;
     Nanos last_sent = 0;
@@ -111,8 +111,8 @@ class Beats {
   };
 
   Peer& peer(NodeId id);
-  static void take_claims(Peer* from, const Beat& beat, Nanos now, ClaimNews* news);
-  void take_answer(Peer* from, const Beat& beat, ClaimNews* news);
+  static void read_claims(Peer* from, const Heartbeat& heartbeat, Nanos now, ReceivedClaims* received);
+  void read_answer(Peer* from, const Heartbeat& heartbeat, ReceivedClaims* received);
 
   mutable std::mutex mutex_;
   Options options_;

@@ -1,7 +1,8 @@
-// Who claims to lead which groups of one shard, as the beats of other nodes say, and where that is contested.
+// Who claims to lead which groups of one shard, as the heartbeats of other nodes say, and which of these claims
+// are rejected.
 #pragma once
 
-#include "raft/group/beats.h"
+#include "raft/group/heartbeats.h"
 
 #include <map>
 #include <set>
@@ -12,7 +13,7 @@
 
 namespace chronik::raft {
 
-class Claims {
+class LeaderClaims {
  public:
   struct Known {
     uint32_t stream = 0;
@@ -21,11 +22,11 @@ class Claims {
   // Takes over what is new; changed(group, term, known before) for each claim that is other than before, term
   // 0: gone.
   template <class F>
-  void take(const ClaimNews& news, F&& changed);
+  void apply_received(const ReceivedClaims& received, F&& changed);
   // What the peer said is void.
-  void forget(NodeId peer) {
+  void forget_peer(NodeId peer) {
     claims_.erase(peer);
-    excepted_.erase(peer);
+    rejections_.erase(peer);
   }
   // Nullptr where the peer does not claim the group.
   const Known* find(NodeId peer, uint64_t group) const;
@@ -38,29 +39,29 @@ class Claims {
 
   // Claims that this node does not follow, to be told to the peer as long as resolved(peer, group, known,
   // *term) says false; *term is what the peer is to know.
-  void contest(NodeId peer, uint64_t group) { contested_.insert({peer, group}); }
+  void reject(NodeId peer, uint64_t group) { rejected_.insert({peer, group}); }
   template <class F>
-  void review(Beats* beats, uint32_t shard, F&& resolved);
+  void review_rejections(Heartbeats* heartbeats, uint32_t shard, F&& resolved);
 
   // The peer does not follow this node in these groups.
-  void except(NodeId peer, const std::vector<Claim>& exceptions);
-  bool excepted(NodeId peer, uint64_t group) const {
-    const auto found = excepted_.find(peer);
-    return found != excepted_.end() && found->second.contains(group);
+  void set_rejections(NodeId peer, const std::vector<LeaderClaim>& rejections);
+  bool is_rejected_by(NodeId peer, uint64_t group) const {
+    const auto found = rejections_.find(peer);
+    return found != rejections_.end() && found->second.contains(group);
   }
 
  private:
   using Groups = std::unordered_map<uint64_t, Known>;
 
   std::map<NodeId, Groups> claims_;
-  std::set<std::pair<NodeId, uint64_t>> contested_;
-  std::set<NodeId> told_;  // peers that hold exceptions of ours
-  std::map<NodeId, std::unordered_set<uint64_t>> excepted_;
+  std::set<std::pair<NodeId, uint64_t>> rejected_;
+  std::set<NodeId> notified_peers_;  // peers that hold rejections of ours
+  std::map<NodeId, std::unordered_set<uint64_t>> rejections_;
 };
 
 template <class F>
-void Claims::take(const ClaimNews& news, F&& changed) {
-  Groups& groups = claims_[news.peer];
+void LeaderClaims::apply_received(const ReceivedClaims& received, F&& changed) {
+  Groups& groups = claims_[received.peer];
   std::map<uint64_t, Known> gone;
   const auto drop = [&](auto&& which) {
     for (auto at = groups.begin(); at != groups.end();) {
@@ -72,10 +73,10 @@ void Claims::take(const ClaimNews& news, F&& changed) {
       }
     }
   };
-  if (news.forget) drop([](const Known&) { return true; });
-  for (const ClaimNews::Stream& stream : news.streams) {
+  if (received.forget) drop([](const Known&) { return true; });
+  for (const ReceivedClaims::Stream& stream : received.streams) {
     if (stream.whole) drop([&](const Known& known) { return known.stream == stream.id; });
-    for (const Claim& claim : stream.claims) {
+    for (const LeaderClaim& claim : stream.claims) {
       const auto found = groups.find(claim.group);
       const auto old = gone.find(claim.group);
       const Known before = found != groups.end() ? found->second : old != gone.end() ? old->second : Known();
@@ -92,39 +93,39 @@ void Claims::take(const ClaimNews& news, F&& changed) {
 }
 
 template <class F>
-void Claims::review(Beats* beats, uint32_t shard, F&& resolved) {
-  std::map<NodeId, std::vector<Claim>> exceptions;
-  for (auto at = contested_.begin(); at != contested_.end();) {
+void LeaderClaims::review_rejections(Heartbeats* heartbeats, uint32_t shard, F&& resolved) {
+  std::map<NodeId, std::vector<LeaderClaim>> rejections;
+  for (auto at = rejected_.begin(); at != rejected_.end();) {
     const auto& [peer, group] = *at;
     const Known* known = find(peer, group);
     Term term = 0;
     if (known == nullptr || resolved(peer, group, *known, &term)) {
-      at = contested_.erase(at);
+      at = rejected_.erase(at);
       continue;
     }
-    exceptions[peer].push_back({group, term});
+    rejections[peer].push_back({group, term});
     ++at;
   }
-  for (const NodeId peer : told_)
-    if (!exceptions.contains(peer)) beats->except(shard, peer, {});
-  told_.clear();
-  for (auto& [peer, list] : exceptions) {
-    told_.insert(peer);
-    beats->except(shard, peer, std::move(list));
+  for (const NodeId peer : notified_peers_)
+    if (!rejections.contains(peer)) heartbeats->set_rejections(shard, peer, {});
+  notified_peers_.clear();
+  for (auto& [peer, list] : rejections) {
+    notified_peers_.insert(peer);
+    heartbeats->set_rejections(shard, peer, std::move(list));
   }
 }
 
-inline const Claims::Known* Claims::find(NodeId peer, uint64_t group) const {
+inline const LeaderClaims::Known* LeaderClaims::find(NodeId peer, uint64_t group) const {
   const auto groups = claims_.find(peer);
   if (groups == claims_.end()) return nullptr;
   const auto known = groups->second.find(group);
   return known == groups->second.end() ? nullptr : &known->second;
 }
 
-inline void Claims::except(NodeId peer, const std::vector<Claim>& exceptions) {
-  std::unordered_set<uint64_t>& groups = excepted_[peer];
+inline void LeaderClaims::set_rejections(NodeId peer, const std::vector<LeaderClaim>& rejections) {
+  std::unordered_set<uint64_t>& groups = rejections_[peer];
   groups.clear();
-  for (const Claim& claim : exceptions) groups.insert(claim.group);
+  for (const LeaderClaim& claim : rejections) groups.insert(claim.group);
 }
 
 }  // namespace chronik::raft
