@@ -1,6 +1,6 @@
 #include "unit/raft/group/fixture.h"
 
-#include "store.h"
+#include "storage-memory/store.h"
 
 #include <fmt/format.h>
 
