@@ -6,15 +6,13 @@
 #include "kafka-proto/cluster/in_sync.h"
 #include "kafka-proto/cluster/producer_ids.h"
 #include "kafka-proto/configs/dynamic_configs.h"
+#include "kafka-proto/handlers/broker.h"
 #include "kafka-proto/handlers/fetch_sessions.h"
+#include "kafka-proto/handlers/table.h"
 #include "kafka-proto/partition/directory.h"
 #include "kafka-proto/partition/elections.h"
-#include "kafka-proto/partition/replication_throttle.h"
-#include "kafka-proto/server/api_entry.h"
 #include "kafka-proto/server/connection.h"
-#include "kafka-proto/server/listen.h"
-#include "kafka-proto/server/request_budget.h"
-#include "kafka-proto/server/turns.h"
+#include "kafka-proto/server/server.h"
 
 namespace chronik::kafka {
 namespace {
@@ -37,12 +35,14 @@ class KafkaPlugin final : public Plugin {
   chr_status accept(chr_conn* conn, const chr_conn_info* info, void** session);
 
  private:
+  void make_broker();
   Status listen();
   void end_connections();
   void drain();
   void drained(size_t open_connections);
 
   Broker broker_;
+  std::unique_ptr<Server> server_;
   uint64_t stop_token_ = 0;
 };
 
@@ -105,46 +105,41 @@ const void* KafkaPlugin::service(std::string_view id, void** instance) {
 
 Result<Progress> KafkaPlugin::start(uint64_t) {
   const Host& host = broker_.host;
-  broker_.net = host.find<chr_net_v1>(CHR_NET_ID);
-  broker_.link = host.find<chr_link_v1>(CHR_LINK_ID);
-  broker_.metadata.table = host.acquire<chr_metadata_v1>(CHR_METADATA_ID, &broker_.metadata.self);
-  broker_.consensus.table = host.acquire<chr_consensus_v1>(CHR_CONSENSUS_ID, &broker_.consensus.self);
-  broker_.records.table = host.acquire<chr_records_v1>(CHR_RECORDS_ID, &broker_.records.self);
-  broker_.features.table = host.acquire<chr_features_v1>(CHR_FEATURES_ID, &broker_.features.self);
-  broker_.liveness.table = host.acquire<chr_liveness_v1>(CHR_LIVENESS_ID, &broker_.liveness.self);
-  broker_.topic_changes.table =
-      host.acquire<chr_topic_changes_v1>(CHR_TOPIC_CHANGES_ID, &broker_.topic_changes.self);
-  broker_.groups.table = host.acquire<chr_groups_v1>(CHR_GROUPS_ID, &broker_.groups.self);
-  broker_.throttle.table = host.acquire<chr_throttle_v1>(CHR_THROTTLE_ID, &broker_.throttle.self);
-  broker_.storage.table = host.acquire<chr_storage_v1>(CHR_STORAGE_ID, &broker_.storage.self);
-  if (broker_.net == nullptr || broker_.metadata.table == nullptr || broker_.consensus.table == nullptr)
-    return fail(Code::kUnavailable, "needs a network, chronik.metadata/1 and chronik.consensus/1");
-  for (uint32_t shard = 0; shard < host.shard_count(); ++shard) {
-    broker_.connections.push_back(std::make_unique<ConnectionSet>());
-    broker_.codecs.push_back(std::make_unique<Codecs>());
-    broker_.turns.push_back(std::make_unique<Turns>(host, shard));
-  }
-  for (const ApiEntry& api : api_entries()) {
-    broker_.metrics.durations.push_back(host.histogram("chronik_kafka_request_duration_seconds",
-                                                       "Time from a whole request to its answer.",
-                                                       fmt::format("api=\"{}\"", api_info(api.key).name)));
-  }
-  broker_.requests = std::make_unique<RequestBudget>(host, broker_.config.queued_max_request_bytes);
-  broker_.dynamic_configs = std::make_unique<DynamicConfigs>(broker_);
-  broker_.partitions = std::make_unique<PartitionDirectory>(broker_);
-  broker_.fetch_sessions = std::make_unique<FetchSessions>(broker_.config.max_fetch_sessions);
-  broker_.producer_ids = std::make_unique<ProducerIds>(broker_);
-  broker_.elections = std::make_unique<Elections>(broker_);
-  broker_.catalog_waits = std::make_unique<CatalogWaits>(broker_);
-  broker_.in_sync = std::make_unique<InSync>(broker_);
-  broker_.replication_throttle = std::make_unique<ReplicationThrottle>(broker_);
-  CHRONIK_CHECK(broker_.elections->open());
+  CHRONIK_CHECK(broker_.find());
+  make_broker();
+  server_ = std::make_unique<Server>(broker_, broker_.config, api_entries(), broker_);
+  CHRONIK_CHECK(broker_.peer_channel->open());
   CHRONIK_CHECK(listen());
   host.post(0, [this] {
     broker_.in_sync->start();
     broker_.partitions->start();
   });
   return Progress::kDone;
+}
+
+// Who is told of links first: who is in sync, the partitions, then those that wait.
+void KafkaPlugin::make_broker() {
+  const Host& host = broker_.host;
+  for (uint32_t shard = 0; shard < host.shard_count(); ++shard)
+    broker_.codecs.push_back(std::make_unique<Codecs>());
+  broker_.dynamic_configs = std::make_unique<DynamicConfigs>(host.node().id, broker_.config.topic_defaults);
+  broker_.controller = std::make_unique<ControllerView>(host);
+  broker_.catalog_waits = std::make_unique<CatalogWaits>(broker_);
+  broker_.peer_channel = std::make_unique<PeerChannel>(broker_);
+  broker_.in_sync = std::make_unique<InSync>(broker_, *broker_.peer_channel);
+  broker_.partitions =
+      std::make_unique<PartitionDirectory>(broker_, broker_.config, *broker_.dynamic_configs,
+                                           *broker_.in_sync, *broker_.controller, *broker_.catalog_waits);
+  broker_.peer_channel->observe_links([this](int32_t, bool up) {
+    broker_.partitions->links_changed();
+    broker_.catalog_waits->changed();
+    if (!up) broker_.controller->link_lost();
+  });
+  broker_.peers = std::make_unique<PeerCalls>(broker_, *broker_.peer_channel);
+  broker_.elections =
+      std::make_unique<Elections>(broker_, *broker_.partitions, *broker_.peer_channel, *broker_.peers);
+  broker_.producer_ids = std::make_unique<ProducerIds>(broker_);
+  broker_.fetch_sessions = std::make_unique<FetchSessions>(broker_.config.max_fetch_sessions);
 }
 
 // The port answers before the catalog is there: clients get errors that make them ask again.
@@ -172,7 +167,7 @@ Status KafkaPlugin::listen() {
 // First the partitions close, and other nodes take over what is led here, while clients are still told where
 // to go; every call that waits for one ends with that. Then no connection starts anything new.
 Result<Progress> KafkaPlugin::stop(uint64_t token) {
-  if (broker_.partitions == nullptr) return Progress::kDone;  // start failed early
+  if (server_ == nullptr) return Progress::kDone;  // start failed early
   stop_token_ = token;
   broker_.host.post(0, [this] { broker_.partitions->stop([this] { end_connections(); }); });
   return Progress::kPending;
@@ -182,11 +177,12 @@ void KafkaPlugin::end_connections() {
   broker_.stopping.store(true, std::memory_order_relaxed);
   broker_.catalog_waits->changed();
   for (uint32_t shard = 0; shard < broker_.host.shard_count(); ++shard)
-    broker_.host.post(shard, [this, shard] { broker_.connections[shard]->wind_down(); });
+    broker_.host.post(shard, [this, shard] { server_->connections[shard]->wind_down(); });
   broker_.host.post(0, [this] {
     broker_.elections->stop();
+    broker_.peers->stop();
     broker_.in_sync->stop();
-    broker_.replication_throttle->stop();
+    broker_.peer_channel->stop();
     drain();
   });
 }
@@ -197,7 +193,7 @@ void KafkaPlugin::drain() {
   const auto shards_left = std::make_shared<std::atomic<uint32_t>>(broker_.host.shard_count());
   for (uint32_t shard = 0; shard < broker_.host.shard_count(); ++shard) {
     broker_.host.post(shard, [this, shard, open, shards_left] {
-      open->fetch_add(broker_.connections[shard]->wind_down());
+      open->fetch_add(server_->connections[shard]->wind_down());
       if (shards_left->fetch_sub(1) == 1) broker_.host.post(0, [this, open] { drained(open->load()); });
     });
   }
@@ -212,8 +208,9 @@ void KafkaPlugin::drained(size_t open_connections) {
 
 chr_status KafkaPlugin::accept(chr_conn* conn, const chr_conn_info* info, void** session) {
   if (broker_.stopping.load(std::memory_order_relaxed)) return CHR_E_SHUTTING_DOWN;
-  ConnectionSet& set = *broker_.connections[static_cast<size_t>(broker_.host.current_shard())];
-  *session = new Session(std::make_shared<Connection>(broker_, set, conn, std::string(from_abi(info->peer))));
+  ConnectionSet& set = *server_->connections[static_cast<size_t>(broker_.host.current_shard())];
+  *session =
+      new Session(std::make_shared<Connection>(*server_, set, conn, std::string(from_abi(info->peer))));
   return CHR_OK;
 }
 

@@ -5,8 +5,8 @@
 
 namespace chronik::kafka {
 
-CatalogWaits::CatalogWaits(Broker& broker) : broker_(broker) {
-  for (uint32_t i = 0; i < broker.host.shard_count(); ++i) {
+CatalogWaits::CatalogWaits(Services& services) : services_(services) {
+  for (uint32_t i = 0; i < services.host.shard_count(); ++i) {
     shards_.push_back(std::make_unique<Shard>());
     shards_[i]->owner = this;
     shards_[i]->number = i;
@@ -14,11 +14,11 @@ CatalogWaits::CatalogWaits(Broker& broker) : broker_(broker) {
 }
 
 CatalogWaits::Shard& CatalogWaits::here() {
-  return *shards_[static_cast<size_t>(broker_.host.current_shard())];
+  return *shards_[static_cast<size_t>(services_.host.current_shard())];
 }
 
 bool CatalogWaits::look(Wait& wait, const Catalog& catalog) const {
-  const bool over = broker_.host.now_ns() >= wait.until_ns || broker_.stopping;
+  const bool over = services_.host.now_ns() >= wait.until_ns || services_.stopping;
   return wait.look(catalog, over) || over;
 }
 
@@ -26,7 +26,7 @@ void CatalogWaits::wait(uint64_t until_ns, Look look) {
   Shard& shard = here();
   shard.waited_on.store(true);
   Wait wait{until_ns, std::move(look)};
-  if (this->look(wait, Catalog(broker_))) return;
+  if (this->look(wait, Catalog(services_))) return;
   shard.waits.push_back(std::move(wait));
   arm(shard, until_ns);
 }
@@ -34,7 +34,7 @@ void CatalogWaits::wait(uint64_t until_ns, Look look) {
 void CatalogWaits::changed() {
   for (const std::unique_ptr<Shard>& shard : shards_) {
     if (!shard->waited_on.load() || shard->told.exchange(true)) continue;
-    broker_.host.post(shard->number, [this, told = shard.get()] { look_again(*told); });
+    services_.host.post(shard->number, [this, told = shard.get()] { look_again(*told); });
   }
 }
 
@@ -43,7 +43,7 @@ void CatalogWaits::look_again(Shard& shard) {
   shard.told.store(false);
   disarm(shard);
   std::vector<Wait> waits = std::exchange(shard.waits, {});
-  const Catalog catalog(broker_);
+  const Catalog catalog(services_);
   for (Wait& wait : waits) {
     if (look(wait, catalog)) continue;
     arm(shard, wait.until_ns);
@@ -55,9 +55,9 @@ void CatalogWaits::look_again(Shard& shard) {
 void CatalogWaits::arm(Shard& shard, uint64_t until_ns) {
   if (shard.timer != 0 && shard.timer_at_ns <= until_ns) return;
   disarm(shard);
-  const uint64_t now_ns = broker_.host.now_ns();
+  const uint64_t now_ns = services_.host.now_ns();
   shard.timer_at_ns = until_ns;
-  shard.timer = broker_.host.timer(
+  shard.timer = services_.host.timer(
       until_ns - std::min(until_ns, now_ns),
       [](void* context) {
         Shard& late = *static_cast<Shard*>(context);
@@ -67,6 +67,6 @@ void CatalogWaits::arm(Shard& shard, uint64_t until_ns) {
       &shard);
 }
 
-void CatalogWaits::disarm(Shard& shard) { broker_.host.cancel_timer(std::exchange(shard.timer, 0)); }
+void CatalogWaits::disarm(Shard& shard) { services_.host.cancel_timer(std::exchange(shard.timer, 0)); }
 
 }  // namespace chronik::kafka

@@ -7,7 +7,7 @@
 #include <memory>
 #include <vector>
 
-#include "kafka-proto/server/broker.h"
+#include "kafka-proto/cluster/catalog.h"
 
 namespace chronik::kafka {
 
@@ -17,7 +17,7 @@ class CatalogWaits {
   // now must do.
   using Look = std::function<bool(const Catalog& catalog, bool over)>;
 
-  explicit CatalogWaits(Broker& broker);
+  explicit CatalogWaits(Services& services);
   CatalogWaits(const CatalogWaits&) = delete;
   CatalogWaits& operator=(const CatalogWaits&) = delete;
 
@@ -48,7 +48,7 @@ class CatalogWaits {
   void arm(Shard& shard, uint64_t until_ns);
   void disarm(Shard& shard);
 
-  Broker& broker_;
+  Services& services_;
   std::vector<std::unique_ptr<Shard>> shards_;
 };
 

@@ -4,9 +4,6 @@
 #include <mutex>
 #include <utility>
 
-#include "kafka-proto/partition/elections.h"
-#include "kafka-proto/wire/writer.h"
-
 namespace chronik::kafka {
 namespace {
 
@@ -15,6 +12,12 @@ bool contains(const std::vector<int32_t>& nodes, int32_t node) {
 }
 
 }  // namespace
+
+InSync::InSync(Services& services, PeerChannel& channel) : services_(services), channel_(channel) {
+  channel.receive(PeerFrame::kInSync, [this](int32_t from, const chr_slice& frame, int64_t number,
+                                             Reader& body) { return received(from, frame, number, body); });
+  channel.observe_links([this](int32_t peer, bool up) { link_changed(peer, up); });
+}
 
 std::optional<std::vector<int32_t>> InSync::find(const Key& key, int32_t leader, int32_t epoch) const {
   if (!any_.load(std::memory_order_relaxed)) return std::nullopt;
@@ -29,7 +32,7 @@ std::optional<std::vector<int32_t>> InSync::find(const Key& key, int32_t leader,
 // ---- what this node leads ----
 
 void InSync::set(const Key& key, Report report) {
-  broker_.host.post(0, [this, key, report = std::move(report)]() mutable {
+  services_.host.post(0, [this, key, report = std::move(report)]() mutable {
     if (stopped_) return;
     changed_[key] = report;
     if (report.nodes.empty())
@@ -37,7 +40,7 @@ void InSync::set(const Key& key, Report report) {
     else
       own_[key] = std::move(report);
     if (soon_timer_ != 0) return;
-    soon_timer_ = broker_.host.timer(
+    soon_timer_ = services_.host.timer(
         kSoonNs,
         [](void* context) {
           auto* const self = static_cast<InSync*>(context);
@@ -48,24 +51,24 @@ void InSync::set(const Key& key, Report report) {
   });
 }
 
-bool InSync::may_tell() const { return Catalog(broker_).level() >= kRecordsLevel; }
+bool InSync::may_tell() const { return Catalog(services_).level() >= kRecordsLevel; }
 
 void InSync::tell_changes() {
   std::map<Key, Report> changes = std::exchange(changed_, {});
   if (linked_.empty() || !may_tell()) return;
   const Told own = own_words(std::move(changes));
-  for (const int32_t peer : linked_) send(peer, broker_.host.node().id, 0, own);
+  for (const int32_t peer : linked_) send(peer, services_.host.node().id, 0, own);
 }
 
 void InSync::tell_all(const std::vector<int32_t>& peers) {
   if (peers.empty() || !may_tell()) return;
   const Told own = own_words(own_);
-  for (const int32_t peer : peers) send(peer, broker_.host.node().id, kAll, own);
+  for (const int32_t peer : peers) send(peer, services_.host.node().id, kAll, own);
 }
 
 // Stamps grow, over restarts too where the clock does: what was passed on may come late, and twice.
 InSync::Told InSync::own_words(std::map<Key, Report> reports) {
-  last_stamp_ = std::max(last_stamp_ + 1, broker_.host.unix_ms());
+  last_stamp_ = std::max(last_stamp_ + 1, services_.host.unix_ms());
   return {last_stamp_, {linked_.begin(), linked_.end()}, std::move(reports)};
 }
 
@@ -84,8 +87,9 @@ void InSync::send(int32_t to, int32_t leader, int64_t number, const Told& what) 
   auto next = what.reports.begin();
   size_t left = what.reports.size();
   do {
-    const size_t n = std::min(left, kMostItems);
-    Writer out = Elections::begin_frame(kKind, number, n);
+    const size_t n = std::min(left, kMaxItems);
+    Writer out = PeerChannel::begin_frame(PeerFrame::kInSync, number);
+    out.array_length(n, false);
     for (size_t i = 0; i < n; ++i, ++next) {
       const auto& [key, report] = *next;
       out.uuid(key.topic);
@@ -98,8 +102,8 @@ void InSync::send(int32_t to, int32_t leader, int64_t number, const Told& what) 
     out.int64(what.stamp);
     out.array_length(what.linked.size(), false);
     for (const int32_t node : what.linked) out.int32(node);
-    if (const Status sent = broker_.elections->send(to, std::move(out).finish().copy()); !sent)
-      return broker_.host.debug("replicas in sync were not told: " + sent.error().message);
+    if (const Status sent = channel_.send(to, std::move(out)); !sent)
+      return services_.host.debug("replicas in sync were not told: " + sent.error().message);
     left -= n;
     number = 0;
   } while (left > 0);
@@ -116,60 +120,60 @@ struct InSync::Received {
 
 bool InSync::read(Reader& in, Received* out) {
   constexpr size_t kSmallest = 28;
-  if (!in.array("items", false, false, kSmallest, out->items) || out->items.size() > kMostItems) return false;
+  if (!in.array("items", false, false, kSmallest, out->items) || out->items.size() > kMaxItems) return false;
   for (Item& item : out->items) {
     item.key.topic = in.uuid("topic");
     item.key.partition = in.int32("partition");
     item.report.epoch = in.int32("epoch");
     if (!in.array("nodes", false, false, sizeof(int32_t), item.report.nodes) ||
-        item.report.nodes.size() > kMostNodes)
+        item.report.nodes.size() > kMaxNodes)
       return false;
     for (int32_t& node : item.report.nodes) node = in.int32("node");
   }
   out->leader = in.int32("leader");
   out->stamp = in.int64("stamp");
-  if (!in.array("linked", false, false, sizeof(int32_t), out->linked) || out->linked.size() > kMostLinks)
+  if (!in.array("linked", false, false, sizeof(int32_t), out->linked) || out->linked.size() > kMaxLinks)
     return false;
   for (int32_t& node : out->linked) node = in.int32("node");
   return in.ok() && in.remaining() == 0;
 }
 
-bool InSync::received(int32_t from, Bytes frame, int64_t number, Reader& in) {
+bool InSync::received(int32_t from, const chr_slice& frame, int64_t number, Reader& in) {
   Received received;
   if (!read(in, &received)) return false;
   if (!linked_.contains(from)) return true;  // a link that came and went; it is told again
-  const int32_t self = broker_.host.node().id;
+  const int32_t self = services_.host.node().id;
   const int32_t leader = received.leader;
   const bool passed_on = leader != from;
   if (passed_on && (leader == self || contains(received.linked, self))) return true;
   const std::vector<int32_t> knows = received.linked;
-  if (!take(number, &received) || passed_on) return true;
+  if (!accept_report(number, &received) || passed_on) return true;
   for (const int32_t peer : linked_) {
     if (peer == leader || contains(knows, peer)) continue;
-    if (const Status sent = broker_.elections->send(peer, {frame.begin(), frame.end()}); !sent)
-      broker_.host.debug("replicas in sync were not passed on: " + sent.error().message);
+    if (const Status sent = channel_.send(peer, {&frame, 1}); !sent)
+      services_.host.debug("replicas in sync were not passed on: " + sent.error().message);
   }
   return true;
 }
 
 // False: it is known, or what is known is newer.
-bool InSync::take(int64_t number, Received* received) {
+bool InSync::accept_report(int64_t number, Received* received) {
   const auto known = told_.find(received->leader);
   if (known != told_.end() && received->stamp < known->second.stamp) return false;
   Told now{received->stamp, std::move(received->linked), {}};
-  if (number == kAll) put(std::move(received->items), &now.reports);  // long, so nobody waits for it
+  if (number == kAll) put_reports(std::move(received->items), &now.reports);  // long, so nobody waits for it
   const std::unique_lock lock(mutex_);
   Told& told = told_[received->leader];
   if (number != kAll) {
     now.reports.swap(told.reports);
-    put(std::move(received->items), &now.reports);
+    put_reports(std::move(received->items), &now.reports);
   }
   std::swap(told, now);
   any_.store(true, std::memory_order_relaxed);
   return true;
 }
 
-void InSync::put(std::vector<Item> items, std::map<Key, Report>* reports) {
+void InSync::put_reports(std::vector<Item> items, std::map<Key, Report>* reports) {
   for (Item& item : items) {
     if (item.report.nodes.empty())
       reports->erase(item.key);
@@ -198,8 +202,8 @@ void InSync::link_changed(int32_t peer, bool up) {
 }
 
 void InSync::start() {
-  if (broker_.link == nullptr) return;
-  again_timer_ = broker_.host.timer(
+  if (services_.link == nullptr) return;
+  again_timer_ = services_.host.timer(
       kAgainNs,
       [](void* context) {
         auto* const self = static_cast<InSync*>(context);
@@ -211,8 +215,8 @@ void InSync::start() {
 
 void InSync::stop() {
   stopped_ = true;
-  broker_.host.cancel_timer(std::exchange(soon_timer_, 0));
-  broker_.host.cancel_timer(std::exchange(again_timer_, 0));
+  services_.host.cancel_timer(std::exchange(soon_timer_, 0));
+  services_.host.cancel_timer(std::exchange(again_timer_, 0));
 }
 
 }  // namespace chronik::kafka

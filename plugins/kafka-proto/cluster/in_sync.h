@@ -14,7 +14,8 @@
 #include <shared_mutex>
 #include <vector>
 
-#include "kafka-proto/server/broker.h"
+#include "kafka-proto/cluster/catalog.h"
+#include "kafka-proto/cluster/peer_channel.h"
 #include "kafka-proto/wire/reader.h"
 
 namespace chronik::kafka {
@@ -33,11 +34,10 @@ class InSync {
     int32_t epoch = 0;
     std::vector<int32_t> nodes;  // empty: all are, or the sender leads no more
   };
-  // A kind of the frames that Elections shares the channel with; number 1: the sender reports nothing else.
-  static constexpr int8_t kKind = 3;
+  // The number of its frames: the sender reports nothing else.
   static constexpr int64_t kAll = 1;
 
-  explicit InSync(Broker& broker) : broker_(broker) {}
+  InSync(Services& services, PeerChannel& channel);
   InSync(const InSync&) = delete;
   InSync& operator=(const InSync&) = delete;
 
@@ -48,9 +48,6 @@ class InSync {
 
   void start();
   void stop();
-  void link_changed(int32_t peer, bool up);
-  // A frame whose head was read. Whether the rest could be.
-  bool received(int32_t from, Bytes frame, int64_t number, Reader& in);
 
  private:
   struct Told {  // by one leader
@@ -64,6 +61,8 @@ class InSync {
   };
   struct Received;
 
+  void link_changed(int32_t peer, bool up);
+  bool received(int32_t from, const chr_slice& frame, int64_t number, Reader& in);
   void tell_changes();
   void tell_all(const std::vector<int32_t>& peers);
   void pass_on_to(int32_t peer);
@@ -72,16 +71,17 @@ class InSync {
   void send(int32_t to, int32_t leader, int64_t number, const Told& what);
   Told own_words(std::map<Key, Report> reports);
   static bool read(Reader& in, Received* out);
-  bool take(int64_t number, Received* received);
-  static void put(std::vector<Item> items, std::map<Key, Report>* reports);
+  bool accept_report(int64_t number, Received* received);
+  static void put_reports(std::vector<Item> items, std::map<Key, Report>* reports);
 
   static constexpr uint64_t kSoonNs = 100'000'000;
   static constexpr uint64_t kAgainNs = 10'000'000'000;
-  static constexpr size_t kMostItems = 10'000;  // of a frame
-  static constexpr size_t kMostNodes = 128;     // of an item
-  static constexpr size_t kMostLinks = 1'024;
+  static constexpr size_t kMaxItems = 10'000;  // of a frame
+  static constexpr size_t kMaxNodes = 128;     // of an item
+  static constexpr size_t kMaxLinks = 1'024;
 
-  Broker& broker_;
+  Services& services_;
+  PeerChannel& channel_;
   std::map<Key, Report> own_;
   int64_t last_stamp_ = 0;
   std::map<Key, Report> changed_;  // since the others were told

@@ -8,7 +8,7 @@ constexpr uint64_t kTimeoutNs = 5'000'000'000;
 }  // namespace
 
 void ProducerIds::next(Taker taker) {
-  broker_.host.post(0, [this, taker = std::move(taker)]() mutable { take(std::move(taker)); });
+  services_.host.post(0, [this, taker = std::move(taker)]() mutable { take(std::move(taker)); });
 }
 
 void ProducerIds::take(Taker taker) {
@@ -19,8 +19,8 @@ void ProducerIds::take(Taker taker) {
 
 void ProducerIds::refill() {
   refilling_ = true;
-  const Service<chr_metadata_v1>& metadata = broker_.metadata;
-  const chr_status status = broker_.host.async(
+  const Service<chr_metadata_v1>& metadata = services_.metadata;
+  const chr_status status = services_.host.async(
       [&](uint64_t token) {
         return metadata.table->allocate_producer_ids(metadata.self, kTimeoutNs, token, nullptr);
       },

@@ -5,7 +5,8 @@
 #include <functional>
 #include <vector>
 
-#include "kafka-proto/server/broker.h"
+#include "kafka-proto/cluster/services.h"
+#include "kafka-proto/wire/error_code.h"
 
 namespace chronik::kafka {
 
@@ -14,7 +15,7 @@ class ProducerIds {
   // Runs on shard 0, once: NONE and an id that was never given before, or an error and -1.
   using Taker = std::function<void(ErrorCode, int64_t)>;
 
-  explicit ProducerIds(Broker& broker) : broker_(broker) {}
+  explicit ProducerIds(Services& services) : services_(services) {}
   void next(Taker taker);
 
  private:
@@ -22,7 +23,7 @@ class ProducerIds {
   void refill();
   void refilled(chr_status code, int64_t first, int64_t count);
 
-  Broker& broker_;
+  Services& services_;
   int64_t next_ = 0;
   int64_t end_ = 0;
   bool refilling_ = false;

@@ -9,6 +9,10 @@
 #include <set>
 #include <utility>
 
+#include "kafka-proto/cluster/catalog_errors.h"
+#include "kafka-proto/cluster/topic_names.h"
+#include "kafka-proto/configs/config_levels.h"
+
 namespace chronik::kafka {
 namespace {
 
@@ -16,7 +20,7 @@ constexpr int8_t kTopicResource = 2;
 constexpr int8_t kBrokerResource = 4;
 
 // What Kafka says of a whole resource before it looks at values.
-ConfigProblem check_names(const WantedConfigs& wanted) {
+KafkaError check_names(const WantedConfigs& wanted) {
   std::set<std::string_view> names;
   std::vector<std::string_view> without_value;
   for (const WantedConfig& config : wanted.configs) {
@@ -53,8 +57,8 @@ std::string changed_list(std::string_view list, std::string_view change, bool ap
 }
 
 // The value of a config that is altered, where it is not to be removed. `present`: what is set now.
-ConfigProblem new_value(const WantedConfig& wanted, const std::optional<DynamicConfig>& known, bool of_broker,
-                        std::optional<std::string_view> present, std::string* out) {
+KafkaError new_value(const WantedConfig& wanted, const std::optional<DynamicConfig>& known, bool of_broker,
+                     std::optional<std::string_view> present, std::string* out) {
   *out = *wanted.value;
   if (wanted.operation == ConfigOperation::kSet) return {};
   const bool append = wanted.operation == ConfigOperation::kAppend;
@@ -74,13 +78,13 @@ ConfigProblem new_value(const WantedConfig& wanted, const std::optional<DynamicC
 
 }  // namespace
 
-ConfigProblem ConfigChanges::add(const Catalog& catalog, const WantedConfigs& wanted) {
+KafkaError ConfigChanges::add(const Catalog& catalog, const WantedConfigs& wanted) {
   if (wanted.type != kTopicResource && wanted.type != kBrokerResource)
     return {ErrorCode::kInvalidRequest,
             fmt::format("Unknown resource type {}", static_cast<int>(wanted.type))};
-  if (ConfigProblem problem = check_names(wanted); problem.code != ErrorCode::kNone) return problem;
+  if (KafkaError problem = check_names(wanted); problem.code != ErrorCode::kNone) return problem;
   Part part{topics_.size(), 0, records_.size(), 0};
-  ConfigProblem problem =
+  KafkaError problem =
       wanted.type == kTopicResource ? add_topic(catalog, wanted) : add_broker(catalog, wanted);
   if (problem.code != ErrorCode::kNone) {
     records_.resize(part.records_before);
@@ -92,7 +96,7 @@ ConfigProblem ConfigChanges::add(const Catalog& catalog, const WantedConfigs& wa
   return {};
 }
 
-ConfigProblem ConfigChanges::add_topic(const Catalog& catalog, const WantedConfigs& wanted) {
+KafkaError ConfigChanges::add_topic(const Catalog& catalog, const WantedConfigs& wanted) {
   if (wanted.name.empty()) return {ErrorCode::kInvalidRequest, "Default topic resources are not allowed."};
   if (std::string problem = topic_name_problem(wanted.name); !problem.empty())
     return {ErrorCode::kInvalidTopicException, std::move(problem)};
@@ -105,12 +109,12 @@ ConfigProblem ConfigChanges::add_topic(const Catalog& catalog, const WantedConfi
   std::vector<chr_config_change> changes;
   for (const WantedConfig& config : wanted.configs) {
     chr_config_change& out = changes.emplace_back();
-    ConfigProblem problem = change_topic(catalog, set, config, &out);
+    KafkaError problem = change_topic(catalog, set, config, &out);
     if (problem.code != ErrorCode::kNone) return problem;
     after.erase(from_abi(out.key));
     if (out.remove == 0) after.emplace(from_abi(out.key), from_abi(out.value));
   }
-  if (ConfigProblem problem = check_together(after); problem.code != ErrorCode::kNone) return problem;
+  if (KafkaError problem = check_together(after); problem.code != ErrorCode::kNone) return problem;
   if (!topic.has_value())
     return {absent(catalog, ErrorCode::kUnknownTopicOrPartition, ErrorCode::kNotController),
             fmt::format("The topic '{}' does not exist.", wanted.name)};
@@ -125,17 +129,17 @@ ConfigProblem ConfigChanges::add_topic(const Catalog& catalog, const WantedConfi
   return {};
 }
 
-ConfigProblem ConfigChanges::check_together(const Values& values) const {
+KafkaError ConfigChanges::check_together(const Values& values) const {
   std::vector<TopicConfigValue> texts;
   for (const auto& [name, value] : values) texts.push_back({name, value});
   const Status valid =
-      check_topic_config(resolve_topic_config(texts, broker_.dynamic_configs->now()->topic_defaults));
+      check_topic_config(resolve_topic_config(texts, sources_.dynamic.now()->topic_defaults));
   if (!valid) return {ErrorCode::kInvalidConfig, valid.error().message};
   return {};
 }
 
-ConfigProblem ConfigChanges::change_topic(const Catalog& catalog, const Values& set,
-                                          const WantedConfig& wanted, chr_config_change* out) {
+KafkaError ConfigChanges::change_topic(const Catalog& catalog, const Values& set, const WantedConfig& wanted,
+                                       chr_config_change* out) {
   const std::string_view name = keep(std::string(wanted.name));
   *out = {to_abi(name), {}, 1, 0};
   if (wanted.operation == ConfigOperation::kDelete) return {};  // also of what was never set, or is unknown
@@ -144,7 +148,7 @@ ConfigProblem ConfigChanges::change_topic(const Catalog& catalog, const Values& 
   const TopicConfigEntry* const entry = find_topic_config(wanted.name);
   const auto known =
       entry == nullptr ? std::nullopt : std::optional(DynamicConfig{entry->type, entry->default_value});
-  ConfigProblem problem = new_value(
+  KafkaError problem = new_value(
       wanted, known, false,
       present == set.end() ? std::nullopt : std::optional<std::string_view>(present->second), &value);
   if (problem.code != ErrorCode::kNone) return problem;
@@ -157,22 +161,22 @@ ConfigProblem ConfigChanges::change_topic(const Catalog& catalog, const Values& 
   return {};
 }
 
-ConfigProblem ConfigChanges::check_node(std::string_view name) const {
+KafkaError ConfigChanges::check_node(std::string_view name) const {
   if (name.empty()) return {};  // all brokers
   int32_t id = -1;
   const char* const end = name.data() + name.size();
   const auto [parsed, error] = std::from_chars(name.data(), end, id);
   if (error != std::errc() || parsed != end)
     return {ErrorCode::kInvalidRequest, fmt::format("Node id must be an integer, but it is: {}", name)};
-  if (id != broker_.host.node().id)
-    return {ErrorCode::kInvalidRequest,
-            fmt::format("Unexpected broker id, expected {}, but received {}", broker_.host.node().id, id)};
+  if (id != sources_.services.host.node().id)
+    return {ErrorCode::kInvalidRequest, fmt::format("Unexpected broker id, expected {}, but received {}",
+                                                    sources_.services.host.node().id, id)};
   return {};
 }
 
 // To remove what was never set is no error, and Kafka's tools do so.
-ConfigProblem ConfigChanges::check_dynamic(const Catalog& catalog, const WantedConfigs& wanted) {
-  if (known_.empty()) known_ = broker_config_rows(broker_, texts_);
+KafkaError ConfigChanges::check_dynamic(const Catalog& catalog, const WantedConfigs& wanted) {
+  if (known_.empty()) known_ = broker_config_rows(sources_, texts_);
   std::vector<std::string_view> fixed;
   bool changes = false;
   for (const WantedConfig& config : wanted.configs) {
@@ -186,7 +190,7 @@ ConfigProblem ConfigChanges::check_dynamic(const Catalog& catalog, const WantedC
   if (!fixed.empty())
     return {ErrorCode::kInvalidRequest,
             fmt::format("Cannot update these configs dynamically: [{}]", fmt::join(fixed, ", "))};
-  if (changes && !alters_brokers(broker_, catalog))
+  if (changes && !alters_brokers(sources_.services, catalog))
     return {ErrorCode::kInvalidRequest,
             fmt::format("configs of brokers can be altered once the feature chronik.version is finalized "
                         "at {}",
@@ -194,13 +198,13 @@ ConfigProblem ConfigChanges::check_dynamic(const Catalog& catalog, const WantedC
   return {};
 }
 
-ConfigProblem ConfigChanges::add_broker(const Catalog& catalog, const WantedConfigs& wanted) {
-  if (ConfigProblem problem = check_node(wanted.name); problem.code != ErrorCode::kNone) return problem;
-  if (ConfigProblem problem = check_dynamic(catalog, wanted); problem.code != ErrorCode::kNone)
-    return problem;
+KafkaError ConfigChanges::add_broker(const Catalog& catalog, const WantedConfigs& wanted) {
+  if (KafkaError problem = check_node(wanted.name); problem.code != ErrorCode::kNone) return problem;
+  if (KafkaError problem = check_dynamic(catalog, wanted); problem.code != ErrorCode::kNone) return problem;
   // However the request spells the id.
-  const std::string node = wanted.name.empty() ? std::string() : std::to_string(broker_.host.node().id);
-  if (!set_.has_value()) set_ = broker_.dynamic_configs->read(catalog);
+  const std::string node =
+      wanted.name.empty() ? std::string() : std::to_string(sources_.services.host.node().id);
+  if (!set_.has_value()) set_ = sources_.dynamic.read(catalog);
   const DynamicConfigs::Values& set = wanted.name.empty() ? set_->all : set_->own;
   std::set<std::string_view> named;
   for (const WantedConfig& config : wanted.configs) {
@@ -211,7 +215,7 @@ ConfigProblem ConfigChanges::add_broker(const Catalog& catalog, const WantedConf
       continue;
     }
     std::string value;
-    ConfigProblem problem = new_value(
+    KafkaError problem = new_value(
         config, find_dynamic_config(config.name), true,
         present == set.end() ? std::nullopt : std::optional<std::string_view>(present->second), &value);
     if (problem.code != ErrorCode::kNone) return problem;
@@ -248,7 +252,7 @@ void ConfigChanges::submit(bool validate_only, std::function<void()> done) {
   left_ = 1;
   const auto propose = [&](chr_status* status, auto&& call) {
     ++left_;
-    const chr_status begun = broker_.host.async(call, [this, status](const chr_done& d) {
+    const chr_status begun = sources_.services.host.async(call, [this, status](const chr_done& d) {
       *status = d.code;
       one_done();
     });
@@ -258,16 +262,16 @@ void ConfigChanges::submit(bool validate_only, std::function<void()> done) {
   };
   if (!topics_.empty()) {
     propose(&topics_status_, [&](uint64_t token) {
-      return broker_.metadata.table->alter_configs(
-          broker_.metadata.self, topics_.data(), static_cast<uint32_t>(topics_.size()), validate_only ? 1 : 0,
-          kTimeoutNs, topic_results_.data(), token, nullptr);
+      return sources_.services.metadata.table->alter_configs(
+          sources_.services.metadata.self, topics_.data(), static_cast<uint32_t>(topics_.size()),
+          validate_only ? 1 : 0, kTimeoutNs, topic_results_.data(), token, nullptr);
     });
   }
   if (!records_.empty() && !validate_only) {
     propose(&records_status_, [&](uint64_t token) {
-      return broker_.records.table->change(broker_.records.self, records_.data(),
-                                           static_cast<uint32_t>(records_.size()), kTimeoutNs,
-                                           record_results_.data(), token, nullptr);
+      return sources_.services.records.table->change(sources_.services.records.self, records_.data(),
+                                                     static_cast<uint32_t>(records_.size()), kTimeoutNs,
+                                                     record_results_.data(), token, nullptr);
     });
   }
   one_done();
@@ -277,21 +281,21 @@ void ConfigChanges::one_done() {
   if (--left_ == 0) std::exchange(done_, nullptr)();
 }
 
-ConfigProblem ConfigChanges::outcome(size_t i) const {
+KafkaError ConfigChanges::outcome(size_t i) const {
   const Part& part = parts_[i];
   const auto judge = [](chr_status overall, const chr_change_result& result) {
     const chr_status code = overall == CHR_OK ? result.code : overall;
-    return ConfigProblem{change_error(code, ErrorCode::kUnknownServerError, ErrorCode::kInvalidConfig),
-                         overall == CHR_OK ? result.message : "the catalog could not be changed"};
+    return KafkaError{change_error(code, ErrorCode::kUnknownServerError, ErrorCode::kInvalidConfig),
+                      overall == CHR_OK ? result.message : "the catalog could not be changed"};
   };
   for (size_t at = part.topics_before; at < part.topics_after; ++at) {
-    ConfigProblem problem = judge(topics_status_, topic_results_[at]);
+    KafkaError problem = judge(topics_status_, topic_results_[at]);
     if (problem.code != ErrorCode::kNone) return problem;
   }
   for (size_t at = part.records_before; at < part.records_after; ++at) {
     const bool gone =
         (records_[at].flags & CHR_RECORD_REMOVE) != 0 && record_results_[at].code == CHR_E_NOT_FOUND;
-    ConfigProblem problem = judge(records_status_, record_results_[at]);
+    KafkaError problem = judge(records_status_, record_results_[at]);
     if (problem.code != ErrorCode::kNone && !(records_status_ == CHR_OK && gone)) return problem;
   }
   return {};

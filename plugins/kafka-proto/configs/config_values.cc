@@ -2,13 +2,15 @@
 
 #include <algorithm>
 
+#include "kafka-proto/configs/config_levels.h"
+
 namespace chronik::kafka {
 
-ConfigValues::ConfigValues(const Broker& broker, const Catalog& catalog, Texts& texts)
+ConfigValues::ConfigValues(const ConfigSources& sources, const Catalog& catalog, Texts& texts)
     : texts_(texts),
-      dynamic_(broker.dynamic_configs->read(catalog)),
-      alters_brokers_(alters_brokers(broker, catalog)),
-      rows_(broker_config_rows(broker, texts)) {
+      dynamic_(sources.dynamic.read(catalog)),
+      alters_brokers_(alters_brokers(sources.services, catalog)),
+      rows_(broker_config_rows(sources, texts)) {
   for (size_t i = 0; i < rows_.size(); ++i) places_[rows_[i].name] = i;
   for (const BrokerConfigRow& row : rows_) {
     const std::vector<ConfigSynonym>& synonyms = synonyms_.emplace_back(synonyms_of(row.name));

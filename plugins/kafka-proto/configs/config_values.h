@@ -8,10 +8,9 @@
 #include <utility>
 #include <vector>
 
-#include "kafka-proto/configs/broker_configs.h"
+#include "kafka-proto/configs/broker_config_rows.h"
 #include "kafka-proto/configs/dynamic_configs.h"
 #include "kafka-proto/configs/topic_config.h"
-#include "kafka-proto/handlers/answers.h"
 
 namespace chronik::kafka {
 
@@ -47,7 +46,7 @@ struct ConfigValue {
 // it.
 class ConfigValues {
  public:
-  ConfigValues(const Broker& broker, const Catalog& catalog, Texts& texts);
+  ConfigValues(const ConfigSources& sources, const Catalog& catalog, Texts& texts);
   ConfigValues(const ConfigValues&) = delete;
   ConfigValues& operator=(const ConfigValues&) = delete;
 

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "kafka-proto/server/broker.h"
+#include "kafka-proto/cluster/catalog.h"
 
 namespace chronik::kafka {
 namespace {
@@ -37,15 +37,13 @@ std::string DynamicConfigs::key(std::string_view node, std::string_view config) 
   return fmt::format("{}/{}", node, config);
 }
 
-DynamicConfigs::DynamicConfigs(const Broker& broker)
-    : broker_(broker),
-      state_(std::make_shared<const State>(State{{}, {}, broker.config.topic_defaults, {}})) {}
+DynamicConfigs::DynamicConfigs(int32_t node, const TopicConfig& topic_defaults)
+    : node_(std::to_string(node)),
+      topic_defaults_(topic_defaults),
+      state_(std::make_shared<const State>(State{{}, {}, topic_defaults, {}})) {}
 
 DynamicConfigs::State DynamicConfigs::read(const Catalog& catalog) const {
-  State state{values_of(catalog, {}),
-              values_of(catalog, std::to_string(broker_.host.node().id)),
-              broker_.config.topic_defaults,
-              {}};
+  State state{values_of(catalog, {}), values_of(catalog, node_), topic_defaults_, {}};
   set_all(state.all, state);
   set_all(state.own, state);
   return state;

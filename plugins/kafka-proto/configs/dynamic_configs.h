@@ -16,7 +16,6 @@
 namespace chronik::kafka {
 
 class Catalog;
-struct Broker;
 
 // How many bytes a second replicas that catch up are sent, where a throttle is for them.
 struct ReplicationRates {
@@ -39,7 +38,7 @@ class DynamicConfigs {
     ReplicationRates rates;
   };
 
-  explicit DynamicConfigs(const Broker& broker);
+  DynamicConfigs(int32_t node, const TopicConfig& topic_defaults);
   DynamicConfigs(const DynamicConfigs&) = delete;
   DynamicConfigs& operator=(const DynamicConfigs&) = delete;
 
@@ -51,7 +50,8 @@ class DynamicConfigs {
   State read(const Catalog& catalog) const;
 
  private:
-  const Broker& broker_;
+  const std::string node_;
+  const TopicConfig topic_defaults_;
   std::atomic<std::shared_ptr<const State>> state_;
 };
 

@@ -3,7 +3,8 @@
 #include <utility>
 
 #include "kafka-proto/handlers/answers.h"
-#include "kafka-proto/handlers/handlers.h"
+#include "kafka-proto/handlers/handle.h"
+#include "kafka-proto/messages/alter_partition_reassignments.h"
 
 namespace chronik::kafka {
 namespace {
@@ -78,7 +79,8 @@ chr_reassignment item_of(const chr_topic& topic, const Request::Partition& asked
 
 }  // namespace
 
-void handle_alter_partition_reassignments(Broker& broker, Call<AlterPartitionReassignments> call) {
+template <>
+void handle<AlterPartitionReassignments>(Broker& broker, Call<AlterPartitionReassignments> call) {
   const auto alteration = std::make_shared<Alteration>(std::move(call));
   const Request& request = alteration->call.request();
   {

@@ -19,48 +19,6 @@ std::vector<chr_broker> usable_in(const Broker& broker, const Catalog& catalog) 
 
 }  // namespace
 
-bool is_internal_topic(std::string_view name) {
-  return name.starts_with("__") &&
-         (name == "__consumer_offsets" || name == "__transaction_state" || name == "__share_group_state");
-}
-
-ErrorCode change_error(chr_status code, ErrorCode exists, ErrorCode invalid) {
-  switch (code) {
-    case CHR_OK:
-      return ErrorCode::kNone;
-    case CHR_E_EXISTS:
-      return exists;
-    case CHR_E_INVALID_ARGUMENT:
-      return invalid;
-    case CHR_E_NOT_FOUND:
-      return ErrorCode::kUnknownTopicOrPartition;
-    case CHR_E_NOT_LEADER:
-    case CHR_E_FENCED:
-    case CHR_E_CONFLICT:  // changed at the same time: what makes clients try again
-      return ErrorCode::kNotController;
-    case CHR_E_NO_SPACE:
-    case CHR_E_IO:
-      return ErrorCode::kKafkaStorageError;
-    case CHR_E_UNAVAILABLE:
-    case CHR_E_TIMEOUT:
-    case CHR_E_OVERLOADED:
-    case CHR_E_SHUTTING_DOWN:
-    case CHR_E_CANCELLED:
-      return ErrorCode::kRequestTimedOut;
-    default:
-      return ErrorCode::kUnknownServerError;
-  }
-}
-
-ErrorCode absent(const Catalog& catalog, ErrorCode unknown, ErrorCode again) {
-  return catalog.controller() < 0 ? again : unknown;
-}
-
-std::string_view why_absent(const Catalog& catalog) {
-  return catalog.controller() < 0 ? "this node does not know yet whether the topic exists: ask again"
-                                  : "this topic does not exist";
-}
-
 ErrorCode not_hosted(const Broker& broker, std::string_view name, const chr_uuid* id, int32_t partition) {
   const Catalog catalog(broker);
   const std::optional<chr_topic> topic = id != nullptr ? catalog.topic(*id) : catalog.topic(name);
@@ -126,39 +84,6 @@ int32_t controller_of(const Broker& broker, const Catalog& catalog, const std::v
     if (std::ranges::find(usable, id, &chr_broker::id) != usable.end()) return id;
   }
   return usable.empty() ? broker.host.node().id : usable.front().id;
-}
-
-int32_t default_replicas(const Broker& broker, const Catalog& catalog) {
-  constexpr size_t kEnough = 3;
-  if (broker.config.default_replication_factor > 0) return broker.config.default_replication_factor;
-  const size_t nodes = std::max<size_t>(broker.host.node().n_peers, catalog.brokers().size());
-  return static_cast<int32_t>(std::clamp<size_t>(nodes, 1, kEnough));
-}
-
-std::string too_new_problem(const Catalog& catalog, std::string_view config, std::string_view value) {
-  const int16_t level = topic_config_level(config, value);
-  if (level == 1 || level <= catalog.level()) return {};
-  return fmt::format(
-      "{}={} can be set once the feature chronik.version is finalized at {}: a node of before "
-      "would leave out all that is set on the topic",
-      config, value, level);
-}
-
-std::string topic_name_problem(std::string_view name) {
-  constexpr size_t kLongest = 249;
-  constexpr std::string_view kInvalid = "Topic name is invalid: ";
-  if (name.empty()) return fmt::format("{}it is empty", kInvalid);
-  if (name == "." || name == "..") return fmt::format("{}'{}' is not allowed", kInvalid, name);
-  if (name.size() > kLongest)
-    return fmt::format("{}it has {} characters, the limit is {}", kInvalid, name.size(), kLongest);
-  for (const char c : name) {
-    const bool legal = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '.' || c == '_' || c == '-';
-    if (!legal)
-      return fmt::format("{}'{}' has characters other than ASCII letters, digits, '.', '_' and '-'", kInvalid,
-                         name);
-  }
-  return {};
 }
 
 }  // namespace chronik::kafka

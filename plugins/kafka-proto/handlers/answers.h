@@ -3,36 +3,20 @@
 
 #include <algorithm>
 #include <array>
-#include <deque>
 #include <map>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "kafka-proto/cluster/catalog_errors.h"
+#include "kafka-proto/cluster/topic_names.h"
+#include "kafka-proto/handlers/broker.h"
 #include "kafka-proto/partition/directory.h"
-#include "kafka-proto/server/broker.h"
 #include "kafka-proto/wire/answer_room.h"
 #include "kafka-proto/wire/errors.h"
 
 namespace chronik::kafka {
-
-// Owns texts that an answer points to, until it is encoded. They count in the room of the answer that is
-// given.
-class Texts {
- public:
-  Texts() = default;
-  explicit Texts(AnswerRoom& room) : room_(&room) {}
-  std::string_view keep(std::string text) {
-    if (room_ != nullptr) room_->take(sizeof(std::string) + text.size());
-    if (room_ != nullptr && room_->passed()) texts_.clear();  // nobody reads them any more
-    return texts_.emplace_back(std::move(text));
-  }
-
- private:
-  AnswerRoom* room_ = nullptr;
-  std::deque<std::string> texts_;
-};
 
 // Operations on a topic or the cluster that everybody has where there is no authorizer: bits as in Kafka's
 // AclOperation.
@@ -40,13 +24,6 @@ inline constexpr int32_t kTopicOperations =
     1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 10 | 1 << 11;
 inline constexpr int32_t kClusterOperations = 1 << 5 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12;
 inline constexpr int32_t kOperationsNotAsked = INT32_MIN;
-
-// Topics that brokers keep for themselves: clients neither make them by asking nor write to them, but for
-// Kafka's own tools, which are known by their client id.
-bool is_internal_topic(std::string_view name);
-inline constexpr std::string_view kAdminClient = "__admin_client";
-// Kafka's catalog, which is no topic here: no client makes one of that name.
-inline constexpr std::string_view kCatalogTopic = "__cluster_metadata";
 
 // Whom the catalog knows as the leader of a partition that is not hosted here; one that is down is none.
 LeaderHint leader_in_catalog(const Broker& broker, const Catalog& catalog, const chr_topic& topic,
@@ -79,28 +56,10 @@ void add_leader(const Catalog& catalog, const LeaderHint& hint, Texts& texts, Re
 // of a controller whose address it does not know sends nothing, and does not ask again.
 int32_t controller_of(const Broker& broker, const Catalog& catalog, const std::vector<chr_broker>& usable);
 
-// Of a topic or partition that the catalog does not have: `unknown`, or `again` while this node cannot know
-// that, such as in the first moments after a restart.
-ErrorCode absent(const Catalog& catalog, ErrorCode unknown, ErrorCode again);
-std::string_view why_absent(const Catalog& catalog);
 // Of a partition that is not among those of PartitionMap, which follows the catalog a little later: what
 // makes clients look again who leads it, or that it does not exist. id: where the request names the topic by
 // it, else null.
 ErrorCode not_hosted(const Broker& broker, std::string_view name, const chr_uuid* id, int32_t partition);
-
-// How a change of the catalog ended, in Kafka's numbers; `exists` and `invalid` depend on what was changed.
-ErrorCode change_error(chr_status code, ErrorCode exists, ErrorCode invalid);
-
-// Kafka's rules for topic names; empty: fine, otherwise what is wrong.
-std::string topic_name_problem(std::string_view name);
-
-// Altered configs of brokers are records.
-inline bool alters_brokers(const Broker& broker, const Catalog& catalog) {
-  return broker.records.table != nullptr && catalog.level() >= kRecordsLevel;
-}
-
-// Empty, or why this value, valid in itself, cannot be set yet.
-std::string too_new_problem(const Catalog& catalog, std::string_view config, std::string_view value);
 
 inline constexpr std::string_view kNamedTwice = "Duplicate topic name.";
 
@@ -125,9 +84,6 @@ inline uint64_t timeout_ns(int32_t timeout_ms) {
 std::vector<chr_broker> usable_brokers(const Broker& broker, const Catalog& catalog);
 // Whether the catalog has any of them.
 bool knows_brokers(const Broker& broker, const Catalog& catalog);
-
-// How many replicas a topic gets that is created without a number.
-int32_t default_replicas(const Broker& broker, const Catalog& catalog);
 
 // A leader that is down is none: better that than a broker that does not answer.
 inline bool is_led(const Broker& broker, const chr_partition& partition) {

@@ -1,7 +1,10 @@
 // ApiVersions (18): what this server serves, straight from the table of handlers (KIP-35, KIP-511).
 #include <algorithm>
 
-#include "kafka-proto/handlers/handlers.h"
+#include "kafka-proto/handlers/broker.h"
+#include "kafka-proto/handlers/handle.h"
+#include "kafka-proto/handlers/table.h"
+#include "kafka-proto/messages/api_versions.h"
 
 namespace chronik::kafka {
 namespace {
@@ -28,7 +31,8 @@ void add_features(const Catalog& catalog, ApiVersionsResponse& response) {
 
 }  // namespace
 
-void handle_api_versions(Broker& broker, Call<ApiVersions> call) {
+template <>
+void handle<ApiVersions>(Broker& broker, Call<ApiVersions> call) {
   ApiVersionsResponse response;
   const ApiVersionsRequest& request = call.request();
   if (call.version() >= 3 &&

@@ -5,7 +5,8 @@
 #include <utility>
 
 #include "kafka-proto/handlers/answers.h"
-#include "kafka-proto/handlers/handlers.h"
+#include "kafka-proto/handlers/handle.h"
+#include "kafka-proto/messages/create_partitions.h"
 
 namespace chronik::kafka {
 namespace {
@@ -89,7 +90,8 @@ void finish(Growth& growth, chr_status overall) {
 
 }  // namespace
 
-void handle_create_partitions(Broker& broker, Call<CreatePartitions> call) {
+template <>
+void handle<CreatePartitions>(Broker& broker, Call<CreatePartitions> call) {
   const auto growth = std::make_shared<Growth>(std::move(call));
   const Request& request = growth->call.request();
   {

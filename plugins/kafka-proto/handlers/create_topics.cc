@@ -6,10 +6,11 @@
 #include <unordered_map>
 #include <utility>
 
+#include "kafka-proto/configs/config_levels.h"
 #include "kafka-proto/configs/config_values.h"
-#include "kafka-proto/configs/dynamic_configs.h"
 #include "kafka-proto/handlers/answers.h"
-#include "kafka-proto/handlers/handlers.h"
+#include "kafka-proto/handlers/handle.h"
+#include "kafka-proto/messages/create_topics.h"
 
 namespace chronik::kafka {
 namespace {
@@ -124,8 +125,8 @@ Problem read_size(const Broker& broker, const Request::Topic& topic, const Catal
     return problem;
   }
   out.partitions = topic.num_partitions == -1 ? broker.config.default_partitions : topic.num_partitions;
-  out.replication_factor =
-      topic.replication_factor == -1 ? default_replicas(broker, catalog) : topic.replication_factor;
+  out.replication_factor = topic.replication_factor == -1 ? default_replicas(broker, broker.config, catalog)
+                                                          : topic.replication_factor;
   if (out.partitions < 1)
     return {ErrorCode::kInvalidPartitions,
             fmt::format("the number of partitions must be at least 1, not {}", out.partitions)};
@@ -193,7 +194,7 @@ void describe_created(Creation& creation, const ConfigValues& values, const chr_
 }
 
 void finish(Creation& creation, chr_status overall) {
-  const ConfigValues values(creation.broker, Catalog(creation.broker), creation.texts);
+  const ConfigValues values(creation.broker.config_sources(), Catalog(creation.broker), creation.texts);
   for (size_t i = 0; i < creation.places.size(); ++i) {
     Response::Topic& out = creation.response.topics[creation.places[i]];
     const chr_change_result& result = creation.results[i];
@@ -247,7 +248,8 @@ void take(Creation& creation, const Catalog& catalog, const Request::Topic& topi
 
 }  // namespace
 
-void handle_create_topics(Broker& broker, Call<CreateTopics> call) {
+template <>
+void handle<CreateTopics>(Broker& broker, Call<CreateTopics> call) {
   const auto creation = std::make_shared<Creation>(broker, std::move(call));
   const Request& request = creation->call.request();
   {

@@ -4,7 +4,8 @@
 #include <utility>
 
 #include "kafka-proto/handlers/answers.h"
-#include "kafka-proto/handlers/handlers.h"
+#include "kafka-proto/handlers/handle.h"
+#include "kafka-proto/messages/delete_topics.h"
 
 namespace chronik::kafka {
 namespace {
@@ -90,7 +91,8 @@ void finish(Deletion& deletion, chr_status overall) {
 
 }  // namespace
 
-void handle_delete_topics(Broker& broker, Call<DeleteTopics> call) {
+template <>
+void handle<DeleteTopics>(Broker& broker, Call<DeleteTopics> call) {
   const auto deletion = std::make_shared<Deletion>(std::move(call));
   const DeleteTopicsRequest& request = deletion->call.request();
   {

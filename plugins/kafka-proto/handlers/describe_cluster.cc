@@ -2,11 +2,13 @@
 #include <algorithm>
 
 #include "kafka-proto/handlers/answers.h"
-#include "kafka-proto/handlers/handlers.h"
+#include "kafka-proto/handlers/handle.h"
+#include "kafka-proto/messages/describe_cluster.h"
 
 namespace chronik::kafka {
 
-void handle_describe_cluster(Broker& broker, Call<DescribeCluster> call) {
+template <>
+void handle<DescribeCluster>(Broker& broker, Call<DescribeCluster> call) {
   constexpr int8_t kBrokers = 1;
   constexpr int8_t kControllers = 2;
   const DescribeClusterRequest& request = call.request();

@@ -3,8 +3,11 @@
 #include <charconv>
 #include <set>
 
+#include "kafka-proto/cluster/catalog_errors.h"
+#include "kafka-proto/cluster/topic_names.h"
 #include "kafka-proto/configs/config_values.h"
-#include "kafka-proto/handlers/handlers.h"
+#include "kafka-proto/handlers/handle.h"
+#include "kafka-proto/messages/describe_configs.h"
 
 namespace chronik::kafka {
 namespace {
@@ -72,11 +75,12 @@ void describe_broker(const Broker& broker, const Request& request, const Request
 
 }  // namespace
 
-void handle_describe_configs(Broker& broker, Call<DescribeConfigs> call) {
+template <>
+void handle<DescribeConfigs>(Broker& broker, Call<DescribeConfigs> call) {
   const Catalog catalog(broker);
   const Request& request = call.request();
   Texts texts(call.room());
-  const ConfigValues values(broker, catalog, texts);
+  const ConfigValues values(broker.config_sources(), catalog, texts);
   Response response;
   std::set<std::pair<int8_t, std::string_view>> told;
   for (const Request::Resource& resource : request.resources) {

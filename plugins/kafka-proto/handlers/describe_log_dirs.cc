@@ -6,7 +6,8 @@
 #include <utility>
 
 #include "kafka-proto/handlers/answers.h"
-#include "kafka-proto/handlers/handlers.h"
+#include "kafka-proto/handlers/handle.h"
+#include "kafka-proto/messages/describe_log_dirs.h"
 #include "kafka-proto/partition/by_shard.h"
 #include "kafka-proto/partition/directory.h"
 
@@ -89,7 +90,8 @@ std::string_view data_dir(const Host& host) {
 
 }  // namespace
 
-void handle_describe_log_dirs(Broker& broker, Call<DescribeLogDirs> call) {
+template <>
+void handle<DescribeLogDirs>(Broker& broker, Call<DescribeLogDirs> call) {
   const auto survey = std::make_shared<Survey>(broker, std::move(call));
   survey->map = broker.partitions->map();
   survey->by_shard.resize(broker.host.shard_count());

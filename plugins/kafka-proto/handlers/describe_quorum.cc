@@ -4,7 +4,8 @@
 #include <utility>
 
 #include "kafka-proto/handlers/answers.h"
-#include "kafka-proto/handlers/handlers.h"
+#include "kafka-proto/handlers/handle.h"
+#include "kafka-proto/messages/describe_quorum.h"
 
 namespace chronik::kafka {
 namespace {
@@ -96,7 +97,8 @@ void finish(Inquiry& inquiry, chr_status status) {
 
 }  // namespace
 
-void handle_describe_quorum(Broker& broker, Call<DescribeQuorum> call) {
+template <>
+void handle<DescribeQuorum>(Broker& broker, Call<DescribeQuorum> call) {
   if (!asks_for_the_catalog(call.request())) return refuse(call);
   const auto inquiry = std::make_shared<Inquiry>(broker, std::move(call));
   const Service<chr_metadata_v1>& metadata = broker.metadata;

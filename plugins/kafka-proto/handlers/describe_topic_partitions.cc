@@ -2,7 +2,8 @@
 #include <algorithm>
 
 #include "kafka-proto/handlers/answers.h"
-#include "kafka-proto/handlers/handlers.h"
+#include "kafka-proto/handlers/handle.h"
+#include "kafka-proto/messages/describe_topic_partitions.h"
 
 namespace chronik::kafka {
 namespace {
@@ -70,7 +71,8 @@ void refuse_all(Call<DescribeTopicPartitions>& call, Response& response) {
 
 }  // namespace
 
-void handle_describe_topic_partitions(Broker& broker, Call<DescribeTopicPartitions> call) {
+template <>
+void handle<DescribeTopicPartitions>(Broker& broker, Call<DescribeTopicPartitions> call) {
   const Catalog catalog(broker);
   const DescribeTopicPartitionsRequest& request = call.request();
   Response response;

@@ -4,7 +4,8 @@
 #include <utility>
 
 #include "kafka-proto/handlers/answers.h"
-#include "kafka-proto/handlers/handlers.h"
+#include "kafka-proto/handlers/handle.h"
+#include "kafka-proto/messages/elect_leaders.h"
 #include "kafka-proto/partition/by_shard.h"
 #include "kafka-proto/partition/elections.h"
 
@@ -121,7 +122,8 @@ void finish(Ballot& ballot, const std::vector<ErrorCode>& codes) {
 
 }  // namespace
 
-void handle_elect_leaders(Broker& broker, Call<ElectLeaders> call) {
+template <>
+void handle<ElectLeaders>(Broker& broker, Call<ElectLeaders> call) {
   const auto ballot = std::make_shared<Ballot>(std::move(call));
   const int8_t type = ballot->call.version() >= 1 ? ballot->call.request().election_type : kPreferred;
   if (type != kPreferred && type != kUnclean) return refuse(*ballot);

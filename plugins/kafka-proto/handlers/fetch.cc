@@ -7,7 +7,8 @@
 
 #include "kafka-proto/handlers/answers.h"
 #include "kafka-proto/handlers/fetch_pass.h"
-#include "kafka-proto/handlers/handlers.h"
+#include "kafka-proto/handlers/handle.h"
+#include "kafka-proto/messages/fetch.h"
 #include "kafka-proto/partition/by_shard.h"
 
 namespace chronik::kafka {
@@ -214,7 +215,8 @@ void FetchJob::take(Read& read, Response::Partition& out) {
 
 }  // namespace
 
-void handle_fetch(Broker& broker, Call<Fetch> call) {
+template <>
+void handle<Fetch>(Broker& broker, Call<Fetch> call) {
   constexpr size_t kMostPartitions = 50'000;  // each takes half a KiB while it is under way
   FetchScope scope = broker.fetch_sessions->begin(call.request(), call.version(), broker.host.unix_ms(),
                                                   static_cast<uint32_t>(broker.host.random_u64()));

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "kafka-proto/handlers/broker.h"
 #include "kafka-proto/handlers/fetch_sessions.h"
 #include "kafka-proto/partition/directory.h"
 

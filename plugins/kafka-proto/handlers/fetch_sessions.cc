@@ -1,4 +1,5 @@
 #include "kafka-proto/handlers/fetch_sessions.h"
+#include "kafka-proto/messages/fetch.h"
 
 #include <algorithm>
 #include <cstring>

@@ -1,10 +1,12 @@
 // IncrementalAlterConfigs (44): single configs of topics; those of brokers are what the node's file says.
-#include "kafka-proto/configs/config_changes.h"
-#include "kafka-proto/handlers/handlers.h"
+#include "kafka-proto/messages/incremental_alter_configs.h"
+#include "kafka-proto/handlers/alter_configs_job.h"
+#include "kafka-proto/handlers/handle.h"
 
 namespace chronik::kafka {
 
-void handle_incremental_alter_configs(Broker& broker, Call<IncrementalAlterConfigs> call) {
+template <>
+void handle<IncrementalAlterConfigs>(Broker& broker, Call<IncrementalAlterConfigs> call) {
   alter_configs(broker, std::move(call), [](const IncrementalAlterConfigsRequest::Resource& resource) {
     WantedConfigs out{resource.resource_type, resource.resource_name, false, {}};
     for (const auto& config : resource.configs)

@@ -1,7 +1,8 @@
 // InitProducerId (22): a fresh producer id for an idempotent producer. Transactional ids come with the
 // coordinator.
+#include "kafka-proto/messages/init_producer_id.h"
 #include "kafka-proto/cluster/producer_ids.h"
-#include "kafka-proto/handlers/handlers.h"
+#include "kafka-proto/handlers/handle.h"
 #include "kafka-proto/records/batch.h"
 
 namespace chronik::kafka {
@@ -19,7 +20,8 @@ ErrorCode check(const InitProducerIdRequest& request) {
 
 }  // namespace
 
-void handle_init_producer_id(Broker& broker, Call<InitProducerId> call) {
+template <>
+void handle<InitProducerId>(Broker& broker, Call<InitProducerId> call) {
   if (const ErrorCode error = check(call.request()); error != ErrorCode::kNone) {
     InitProducerIdResponse response;
     response.error_code = error;

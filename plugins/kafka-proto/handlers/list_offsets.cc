@@ -3,7 +3,8 @@
 #include <utility>
 
 #include "kafka-proto/handlers/answers.h"
-#include "kafka-proto/handlers/handlers.h"
+#include "kafka-proto/handlers/handle.h"
+#include "kafka-proto/messages/list_offsets.h"
 #include "kafka-proto/partition/by_shard.h"
 #include "kafka-proto/partition/directory.h"
 #include "kafka-proto/partition/offsets.h"
@@ -95,7 +96,8 @@ ErrorCode check(const ListJob& job, std::string_view topic, const HostedTopic* h
 
 }  // namespace
 
-void handle_list_offsets(Broker& broker, Call<ListOffsets> call) {
+template <>
+void handle<ListOffsets>(Broker& broker, Call<ListOffsets> call) {
   const auto job = std::make_shared<ListJob>(broker, std::move(call));
   const std::shared_ptr<const PartitionMap> map = broker.partitions->map();
   const Request& request = job->call.request();

@@ -3,7 +3,8 @@
 #include <algorithm>
 
 #include "kafka-proto/handlers/answers.h"
-#include "kafka-proto/handlers/handlers.h"
+#include "kafka-proto/handlers/handle.h"
+#include "kafka-proto/messages/list_partition_reassignments.h"
 
 namespace chronik::kafka {
 namespace {
@@ -44,7 +45,8 @@ void add(const Catalog& catalog, const chr_topic& topic, const std::vector<int32
 
 }  // namespace
 
-void handle_list_partition_reassignments(Broker& broker, Call<ListPartitionReassignments> call) {
+template <>
+void handle<ListPartitionReassignments>(Broker& broker, Call<ListPartitionReassignments> call) {
   const Catalog catalog(broker);
   Response response;
   response.error_message.reset();

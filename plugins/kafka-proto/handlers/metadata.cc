@@ -6,8 +6,8 @@
 
 #include "kafka-proto/cluster/catalog_waits.h"
 #include "kafka-proto/handlers/answers.h"
-#include "kafka-proto/handlers/handlers.h"
-#include "kafka-proto/partition/elections.h"
+#include "kafka-proto/handlers/handle.h"
+#include "kafka-proto/messages/metadata.h"
 
 namespace chronik::kafka {
 namespace {
@@ -229,12 +229,12 @@ void create(const std::shared_ptr<Asking>& asking, const std::set<std::string_vi
 // Where no change can be made now, nothing is created: clients are told to ask again, and find what is there.
 void serve(const std::shared_ptr<Asking>& asking, const Catalog& catalog) {
   Broker& broker = asking->broker;
-  const bool is_cut_off = catalog.controller() < 0 && broker.elections->is_cut_off();
+  const bool is_cut_off = catalog.controller() < 0 && broker.controller->is_cut_off();
   const bool takes_changes = knows_brokers(broker, catalog) && !is_cut_off;
   const std::set<std::string_view> missing =
       takes_changes ? missing_topics(broker, catalog, asking->call) : std::set<std::string_view>();
-  if (missing.empty()) return answer_with_leaders(asking, broker.elections->leaders_expected_until_ns());
-  create(asking, missing, default_replicas(broker, catalog));
+  if (missing.empty()) return answer_with_leaders(asking, broker.controller->leaders_expected_until_ns());
+  create(asking, missing, default_replicas(broker, broker.config, catalog));
 }
 
 }  // namespace
@@ -243,14 +243,15 @@ void serve(const std::shared_ptr<Asking>& asking, const Catalog& catalog) {
 // this node alone, and that all else has no leader yet. A client that knows no other one asks it again and
 // again: a node that its cluster refuses, as its disk is empty, sends clients on to the next address they
 // have.
-void handle_metadata(Broker& broker, Call<Metadata> call) {
+template <>
+void handle<Metadata>(Broker& broker, Call<Metadata> call) {
   if (asks_by_id_too_early(call)) return refuse(call);
   name_once(call);
   const auto asking = std::make_shared<Asking>(broker, std::move(call));
   broker.catalog_waits->wait(broker.host.now_ns() + kFirstBrokersNs, [asking](const Catalog& catalog,
                                                                               bool over) {
     const bool alone = !knows_brokers(asking->broker, catalog);
-    if (alone && asking->broker.elections->has_found_no_cluster()) {
+    if (alone && asking->broker.controller->has_found_no_cluster()) {
       asking->call.end_connection("this node has found no cluster since its start; another one may know it");
       return true;
     }

@@ -4,7 +4,8 @@
 #include <utility>
 
 #include "kafka-proto/handlers/answers.h"
-#include "kafka-proto/handlers/handlers.h"
+#include "kafka-proto/handlers/handle.h"
+#include "kafka-proto/messages/offset_for_leader_epoch.h"
 #include "kafka-proto/partition/by_shard.h"
 #include "kafka-proto/partition/directory.h"
 
@@ -57,7 +58,8 @@ void take(EpochJob& job, const std::vector<Lookup>& lookups) {
 
 }  // namespace
 
-void handle_offset_for_leader_epoch(Broker& broker, Call<OffsetForLeaderEpoch> call) {
+template <>
+void handle<OffsetForLeaderEpoch>(Broker& broker, Call<OffsetForLeaderEpoch> call) {
   const auto job = std::make_shared<EpochJob>(std::move(call));
   const std::shared_ptr<const PartitionMap> map = broker.partitions->map();
   const Request& request = job->call.request();

@@ -4,7 +4,8 @@
 #include <utility>
 
 #include "kafka-proto/handlers/answers.h"
-#include "kafka-proto/handlers/handlers.h"
+#include "kafka-proto/handlers/handle.h"
+#include "kafka-proto/messages/produce.h"
 #include "kafka-proto/partition/by_shard.h"
 #include "kafka-proto/partition/directory.h"
 
@@ -343,7 +344,8 @@ void go_on(const std::shared_ptr<ProduceJob>& job) {
 
 }  // namespace
 
-void handle_produce(Broker& broker, Call<Produce> call) {
+template <>
+void handle<Produce>(Broker& broker, Call<Produce> call) {
   const auto job = std::make_shared<ProduceJob>(broker, std::move(call));
   make_rows(*job);
   if (job->call.is_too_large()) return job->call.answer(job->response);

@@ -5,7 +5,8 @@
 #include <utility>
 
 #include "kafka-proto/handlers/answers.h"
-#include "kafka-proto/handlers/handlers.h"
+#include "kafka-proto/handlers/handle.h"
+#include "kafka-proto/messages/update_features.h"
 
 namespace chronik::kafka {
 namespace {
@@ -50,7 +51,8 @@ void finish(Update& update, chr_status overall) {
 
 }  // namespace
 
-void handle_update_features(Broker& broker, Call<UpdateFeatures> call) {
+template <>
+void handle<UpdateFeatures>(Broker& broker, Call<UpdateFeatures> call) {
   const auto update = std::make_shared<Update>(std::move(call));
   const UpdateFeaturesRequest& request = update->call.request();
   const Service<chr_features_v1>& features = broker.features;

@@ -4,11 +4,6 @@
 
 #include <algorithm>
 
-#include "kafka-proto/cluster/catalog_waits.h"
-#include "kafka-proto/partition/elections.h"
-#include "kafka-proto/partition/replication_throttle.h"
-#include "kafka-proto/server/call.h"
-
 namespace chronik::kafka {
 
 namespace {
@@ -23,31 +18,38 @@ bool same_configs(const std::vector<std::pair<std::string, std::string>>& before
 
 }  // namespace
 
-PartitionDirectory::PartitionDirectory(Broker& broker)
-    : broker_(broker),
+PartitionDirectory::PartitionDirectory(Services& services, const BrokerConfig& config,
+                                       DynamicConfigs& configs, InSync& in_sync, ControllerView& controller,
+                                       CatalogWaits& waits)
+    : services_(services),
+      configs_(configs),
+      controller_(controller),
+      waits_(waits),
+      context_(services, config, in_sync, *this),
       map_(std::make_shared<PartitionMap>()),
-      shards_(broker.host.shard_count()),
-      codec_lane_(std::make_shared<CodecLane>(broker.host)),
-      brokers_metric_(broker.host.gauge("kafka_brokers", "How many brokers the cluster has.")),
-      strays_(broker, &closing_groups_) {
+      shards_(services.host.shard_count()),
+      codec_lane_(std::make_shared<CodecLane>(services.host)),
+      brokers_metric_(services.host.gauge("kafka_brokers", "How many brokers the cluster has.")),
+      strays_(services, &closing_groups_),
+      throttle_(services, configs, in_sync, *this) {
   for (uint32_t shard = 0; shard < shards_.size(); ++shard) ticks_.push_back({this, shard});
   // Before anything else could be ready.
-  broker_.host.health("partitions", CHR_HEALTH_NOT_READY, "the catalog was not read yet");
+  services_.host.health("partitions", CHR_HEALTH_NOT_READY, "the catalog was not read yet");
 }
 
-void PartitionDirectory::start() { broker_.metadata.table->watch(broker_.metadata.self, changed, this); }
+void PartitionDirectory::start() { services_.metadata.table->watch(services_.metadata.self, changed, this); }
 
 void PartitionDirectory::stop(std::function<void()> done) {
   stopping_ = true;
   shown_.reset();
   stopped_ = std::move(done);
-  broker_.metadata.table->unwatch(broker_.metadata.self, changed, this);
+  services_.metadata.table->unwatch(services_.metadata.self, changed, this);
   closing_ += shards_.size();
   for (uint32_t shard = 0; shard < shards_.size(); ++shard) {
-    broker_.host.post(shard, [this, shard] {
+    services_.host.post(shard, [this, shard] {
       shards_[shard].stopped = true;
-      broker_.host.cancel_timer(std::exchange(shards_[shard].timer, 0));
-      broker_.host.post(0, [this] { one_closed(); });
+      services_.host.cancel_timer(std::exchange(shards_[shard].timer, 0));
+      services_.host.post(0, [this] { one_closed(); });
     });
   }
   const std::shared_ptr<const PartitionMap> map = this->map();
@@ -61,7 +63,7 @@ void PartitionDirectory::stop(std::function<void()> done) {
 void PartitionDirectory::links_changed() {
   if (stopping_) return;
   for (uint32_t shard = 0; shard < shards_.size(); ++shard) {
-    broker_.host.post(shard, [this, shard] {
+    services_.host.post(shard, [this, shard] {
       for (const std::shared_ptr<Partition>& partition : shards_[shard].partitions)
         partition->links_changed();
     });
@@ -70,15 +72,17 @@ void PartitionDirectory::links_changed() {
 
 // Shard 0. A stop waits for deletions that were under way, too.
 void PartitionDirectory::one_closed() {
-  if (--closing_ == 0 && stopped_ != nullptr) std::exchange(stopped_, nullptr)();
+  if (--closing_ != 0 || stopped_ == nullptr) return;
+  throttle_.stop();
+  std::exchange(stopped_, nullptr)();
 }
 
 // Compares the catalog with what is hosted: opens what is new, closes and removes what was deleted. A change
 // of leaders alone changes nothing here.
 void PartitionDirectory::follow() {
   if (stopping_) return;
-  auto catalog = std::make_unique<const Catalog>(broker_);
-  broker_.elections->controller_changed(catalog->controller());
+  auto catalog = std::make_unique<const Catalog>(services_);
+  controller_.controller_changed(catalog->controller());
   followed_ = !catalog->cluster_id().empty();
   const bool current = catalog->controller() >= 0;
   if (shown_ == nullptr || catalog->version() != shown_->version()) {
@@ -88,15 +92,15 @@ void PartitionDirectory::follow() {
   current_.store(current, std::memory_order_relaxed);
   strays_.look();
   report_health();
-  broker_.catalog_waits->changed();
+  waits_.changed();
 }
 
 void PartitionDirectory::publish(const Catalog& catalog) {
-  const std::shared_ptr<const DynamicConfigs::State> configs = broker_.dynamic_configs->now();
-  broker_.dynamic_configs->follow(catalog);
-  const bool same_defaults = configs == broker_.dynamic_configs->now();
-  broker_.replication_throttle->follow(catalog);  // before replicas come that it is for
-  broker_.host.set(brokers_metric_, static_cast<double>(catalog.broker_count()));
+  const std::shared_ptr<const DynamicConfigs::State> configs = configs_.now();
+  configs_.follow(catalog);
+  const bool same_defaults = configs == configs_.now();
+  throttle_.follow(catalog);  // before replicas come that it is for
+  services_.host.set(brokers_metric_, static_cast<double>(catalog.broker_count()));
   const bool by_changes = shown_ != nullptr && same_defaults && catalog.tells_changes();
   const std::shared_ptr<const PartitionMap> before = map();
   const std::shared_ptr<const PartitionMap> after = by_changes ? change_map(catalog) : make_map(catalog);
@@ -138,9 +142,9 @@ void PartitionDirectory::drop(const HostedTopic& topic) {
   const auto left = std::make_shared<size_t>(1);
   const auto one_less = [this, left, name = topic.name] {
     if (--*left != 0 || map()->find(name) != nullptr) return;
-    const TopicTraffic traffic(broker_.host, name);
-    for (const uint64_t metric : {traffic.in, traffic.out, topic_partitions_metric(broker_.host, name)})
-      broker_.host.remove_metric(metric);
+    const TopicTraffic traffic(services_.host, name);
+    for (const uint64_t metric : {traffic.in, traffic.out, topic_partitions_metric(services_.host, name)})
+      services_.host.remove_metric(metric);
   };
   for (const std::shared_ptr<Partition>& partition : topic.partitions) {
     if (partition == nullptr) continue;
@@ -157,7 +161,7 @@ std::shared_ptr<const HostedTopic> PartitionDirectory::host(const Catalog& catal
   after->name = from_abi(topic.name);
   after->internal = topic.internal != 0;
   const auto set = catalog.configs(topic);
-  after->broker_configs = broker_.dynamic_configs->now();
+  after->broker_configs = configs_.now();
   if (before != nullptr && before->broker_configs == after->broker_configs &&
       same_configs(before->set, set)) {
     after->set = before->set;
@@ -178,7 +182,7 @@ std::shared_ptr<const HostedTopic> PartitionDirectory::host(const Catalog& catal
         assigned.has_value() ? Partition::Members::of(*assigned) : Partition::Members();
     std::shared_ptr<Partition> partition =
         before != nullptr && before->has(index) ? before->partitions[i] : nullptr;
-    if (!members.names(broker_.host.node().id)) {
+    if (!members.names(services_.host.node().id)) {
       if (partition != nullptr) close(partition, Partition::Log::kLeft, [] {});
       partition = nullptr;
     } else if (partition != nullptr) {
@@ -188,8 +192,8 @@ std::shared_ptr<const HostedTopic> PartitionDirectory::host(const Catalog& catal
     }
     after->partitions.push_back(std::move(partition));
   }
-  broker_.host.set(topic_partitions_metric(broker_.host, after->name),
-                   static_cast<double>(topic.n_partitions));
+  services_.host.set(topic_partitions_metric(services_.host, after->name),
+                     static_cast<double>(topic.n_partitions));
   return after;
 }
 
@@ -199,14 +203,15 @@ void PartitionDirectory::keep_partition(const std::shared_ptr<Partition>& partit
   partition->set_config(std::move(config));
   if (*partition->members() == members) return;
   partition->set_members(std::move(members));
-  broker_.host.post(partition->shard(), [partition] { partition->pursue(); });
+  services_.host.post(partition->shard(), [partition] { partition->pursue(); });
 }
 
 std::shared_ptr<Partition> PartitionDirectory::host_partition(const chr_topic& topic, int32_t index,
                                                               Partition::Members members,
                                                               std::shared_ptr<const TopicConfig> config) {
   Partition::Id id{topic.id, index, std::string(from_abi(topic.name))};
-  auto partition = std::make_shared<Partition>(broker_, std::move(id), std::move(members), std::move(config));
+  auto partition =
+      std::make_shared<Partition>(context_, std::move(id), std::move(members), std::move(config));
   if (closing_groups_.contains(partition->group_name())) {
     open_later_[partition->group_name()] = partition;
   } else {
@@ -217,11 +222,11 @@ std::shared_ptr<Partition> PartitionDirectory::host_partition(const chr_topic& t
 
 void PartitionDirectory::open(const std::shared_ptr<Partition>& partition) {
   ++opening_;
-  broker_.host.post(partition->shard(), [this, partition] {
+  services_.host.post(partition->shard(), [this, partition] {
     shards_[partition->shard()].partitions.push_back(partition);
     schedule(partition->shard());
     partition->open([this, partition](const Status& status) {
-      broker_.host.post(0, [this, partition, status] { opened(partition, status); });
+      services_.host.post(0, [this, partition, status] { opened(partition, status); });
     });
   });
 }
@@ -230,7 +235,7 @@ void PartitionDirectory::opened(const std::shared_ptr<Partition>& partition, con
   --opening_;
   if (!status) {
     ++failed_;
-    broker_.host.error(
+    services_.host.error(
         fmt::format("cannot open partition {}: {}", partition->label(), status.error().message));
   }
   if (!stopping_) report_health();
@@ -238,14 +243,14 @@ void PartitionDirectory::opened(const std::shared_ptr<Partition>& partition, con
 
 void PartitionDirectory::report_health() {
   if (!followed_)
-    return broker_.host.health("partitions", CHR_HEALTH_NOT_READY, "the catalog was not read yet");
+    return services_.host.health("partitions", CHR_HEALTH_NOT_READY, "the catalog was not read yet");
   if (opening_ != 0)
-    return broker_.host.health("partitions", CHR_HEALTH_NOT_READY,
-                               fmt::format("{} partitions are recovering", opening_));
+    return services_.host.health("partitions", CHR_HEALTH_NOT_READY,
+                                 fmt::format("{} partitions are recovering", opening_));
   if (failed_ != 0)
-    return broker_.host.health("partitions", CHR_HEALTH_DEGRADED,
-                               fmt::format("{} partitions could not be opened", failed_));
-  broker_.host.health("partitions", CHR_HEALTH_READY);
+    return services_.host.health("partitions", CHR_HEALTH_DEGRADED,
+                                 fmt::format("{} partitions could not be opened", failed_));
+  services_.host.health("partitions", CHR_HEALTH_READY);
 }
 
 void PartitionDirectory::close(const std::shared_ptr<Partition>& partition, Partition::Log log,
@@ -259,10 +264,10 @@ void PartitionDirectory::close(const std::shared_ptr<Partition>& partition, Part
   } else {
     closing_groups_.insert(group);
   }
-  broker_.host.post(partition->shard(), [this, partition, log, done = std::move(done)] {
+  services_.host.post(partition->shard(), [this, partition, log, done = std::move(done)] {
     std::erase(shards_[partition->shard()].partitions, partition);
     partition->close(log, [this, partition, done] {
-      broker_.host.post(0, [this, partition, done] {
+      services_.host.post(0, [this, partition, done] {
         done();
         closed(*partition);
         one_closed();
@@ -283,7 +288,7 @@ void PartitionDirectory::closed(const Partition& partition) {
 
 void PartitionDirectory::members_changed(const std::shared_ptr<Partition>& partition,
                                          std::vector<int32_t> now) {
-  broker_.host.post(0, [this, partition, now = std::move(now)] {
+  services_.host.post(0, [this, partition, now = std::move(now)] {
     if (stopping_) return;
     changed_[partition] = now;
     finish_changes();
@@ -296,20 +301,20 @@ void PartitionDirectory::finish_changes() {
   constexpr uint64_t kTimeoutNs = 5'000'000'000;
   if (finishing_ || changed_.empty() || stopping_) return;
   struct Request {
-    explicit Request(Broker& broker) : count(broker) {}
+    explicit Request(Services& services) : count(services) {}
     CallCount count;  // a stop waits for it
     std::vector<chr_reassignment> items;
     std::vector<chr_change_result> results;
   };
-  const auto request = std::make_shared<Request>(broker_);
+  const auto request = std::make_shared<Request>(services_);
   const std::map<std::shared_ptr<Partition>, std::vector<int32_t>> changed = std::exchange(changed_, {});
   for (const auto& [partition, replicas] : changed)
     request->items.push_back({partition->id().topic, partition->id().index, 0, replicas.data(),
                               static_cast<uint32_t>(replicas.size()), 0});
   request->results.resize(request->items.size());
   finishing_ = true;
-  const Service<chr_metadata_v1>& metadata = broker_.metadata;
-  const chr_status status = broker_.host.async(
+  const Service<chr_metadata_v1>& metadata = services_.metadata;
+  const chr_status status = services_.host.async(
       [&](uint64_t token) {
         return metadata.table->finish_reassignments(metadata.self, request->items.data(),
                                                     static_cast<uint32_t>(request->items.size()), kTimeoutNs,
@@ -325,7 +330,7 @@ void PartitionDirectory::finish_changes() {
 void PartitionDirectory::schedule(uint32_t shard) {
   Shard& here = shards_[shard];
   if (here.timer != 0 || here.stopped || here.partitions.empty()) return;
-  here.timer = broker_.host.timer(
+  here.timer = services_.host.timer(
       kUpkeepNs,
       [](void* context) {
         const Tick& tick = *static_cast<Tick*>(context);

@@ -10,9 +10,12 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "kafka-proto/cluster/catalog_waits.h"
+#include "kafka-proto/cluster/controller_view.h"
 #include "kafka-proto/configs/dynamic_configs.h"
 #include "kafka-proto/partition/codec_lane.h"
 #include "kafka-proto/partition/partition.h"
+#include "kafka-proto/partition/replication_throttle.h"
 #include "kafka-proto/partition/strays.h"
 
 namespace chronik::kafka {
@@ -77,7 +80,8 @@ class PartitionMap {
 
 class PartitionDirectory {
  public:
-  explicit PartitionDirectory(Broker& broker);
+  PartitionDirectory(Services& services, const BrokerConfig& config, DynamicConfigs& configs, InSync& in_sync,
+                     ControllerView& controller, CatalogWaits& waits);
 
   // Any shard.
   std::shared_ptr<const PartitionMap> map() const {
@@ -137,7 +141,11 @@ class PartitionDirectory {
   void schedule(uint32_t shard);
   static void CHR_CALL changed(void* self) { static_cast<PartitionDirectory*>(self)->follow(); }
 
-  Broker& broker_;
+  Services& services_;
+  DynamicConfigs& configs_;
+  ControllerView& controller_;
+  CatalogWaits& waits_;
+  const PartitionContext context_;
   mutable std::mutex mutex_;  // of map_
   std::shared_ptr<const PartitionMap> map_;
   std::vector<Shard> shards_;
@@ -148,6 +156,7 @@ class PartitionDirectory {
   std::atomic<bool> current_ = false;
   std::set<std::string> closing_groups_;
   Strays strays_;
+  ReplicationThrottle throttle_;
   // Replicas that come back before their group of before is gone, by its name.
   std::map<std::string, std::shared_ptr<Partition>> open_later_;
   // Members that the catalog does not show yet, by partition.

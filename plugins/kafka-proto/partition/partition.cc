@@ -26,7 +26,8 @@ Bytes payload_of(const chr_entry& entry) { return Bytes(entry.payload.p, entry.p
 
 }  // namespace
 
-Partition::Partition(Broker& broker, Id id, Members members, std::shared_ptr<const TopicConfig> config)
+Partition::Partition(const PartitionContext& broker, Id id, Members members,
+                     std::shared_ptr<const TopicConfig> config)
     : broker_(broker),
       id_(std::move(id)),
       group_name_(fmt::format("{}.{}", hex(id_.topic), id_.index)),

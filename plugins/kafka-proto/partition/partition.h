@@ -19,11 +19,11 @@
 
 #include "kafka-proto/configs/topic_config.h"
 #include "kafka-proto/partition/codec_lane.h"
+#include "kafka-proto/partition/context.h"
 #include "kafka-proto/partition/fetch_wait.h"
 #include "kafka-proto/partition/metrics.h"
 #include "kafka-proto/records/producer_state.h"
 #include "kafka-proto/records/validate.h"
-#include "kafka-proto/server/broker.h"
 
 namespace chronik::kafka {
 
@@ -81,7 +81,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
     std::vector<int32_t> all() const;
   };
 
-  Partition(Broker& broker, Id id, Members members, std::shared_ptr<const TopicConfig> config);
+  Partition(const PartitionContext& broker, Id id, Members members,
+            std::shared_ptr<const TopicConfig> config);
   ~Partition();
 
   // ---- constants, any shard ----
@@ -268,7 +269,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   // That are remembered; a snapshot of so many takes about 14 MB, and some 10 ms.
   static constexpr size_t kMostProducers = 100'000;
 
-  Broker& broker_;
+  const PartitionContext& broker_;
   const Id id_;
   const std::string group_name_;
   const std::string label_;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 
-#include "kafka-proto/cluster/in_sync.h"
 #include "kafka-proto/partition/directory.h"
 
 namespace chronik::kafka {
@@ -24,13 +23,12 @@ std::map<int32_t, int64_t> follower_rates(const Catalog& catalog) {
   return out;
 }
 
-bool is_in_sync(const Broker& broker, const HostedTopic& topic, int32_t index, const chr_partition& partition,
-                int32_t node) {
+bool is_in_sync(const InSync& in_sync, const HostedTopic& topic, int32_t index,
+                const chr_partition& partition, int32_t node) {
   const std::shared_ptr<Partition>& here = topic.partitions[static_cast<size_t>(index)];
   if (const auto seen = here == nullptr ? nullptr : here->in_sync(); seen != nullptr)
     return std::ranges::find(*seen, node) != seen->end();
-  const auto told =
-      broker.in_sync->find({topic.id, index}, partition.leader, static_cast<int32_t>(partition.term));
+  const auto told = in_sync.find({topic.id, index}, partition.leader, static_cast<int32_t>(partition.term));
   return !told.has_value() || std::ranges::find(*told, node) != told->end();
 }
 
@@ -38,12 +36,12 @@ bool is_in_sync(const Broker& broker, const HostedTopic& topic, int32_t index, c
 
 void ReplicationThrottle::look_later() {
   if (timer_ != 0 || follower_rates_.empty()) return;
-  timer_ = broker_.host.timer(
+  timer_ = services_.host.timer(
       kLookNs,
       [](void* context) {
         auto* const self = static_cast<ReplicationThrottle*>(context);
         self->timer_ = 0;
-        self->look(Catalog(self->broker_));
+        self->look(Catalog(self->services_));
         self->look_later();
       },
       this);
@@ -52,12 +50,12 @@ void ReplicationThrottle::look_later() {
 // The catalog is followed no more by then.
 void ReplicationThrottle::stop() {
   follower_rates_.clear();
-  broker_.host.cancel_timer(std::exchange(timer_, 0));
+  services_.host.cancel_timer(std::exchange(timer_, 0));
 }
 
 void ReplicationThrottle::follow(const Catalog& catalog) {
-  if (broker_.throttle.table == nullptr) return;
-  const int64_t leader = broker_.dynamic_configs->now()->rates.leader;
+  if (services_.throttle.table == nullptr) return;
+  const int64_t leader = configs_.now()->rates.leader;
   Rates followers = follower_rates(catalog);
   if (leader == leader_rate_ && followers == follower_rates_) return;
   leader_rate_ = leader;
@@ -70,12 +68,12 @@ void ReplicationThrottle::look(const Catalog& catalog) {
   Rates rates = wanted(catalog);
   for (const auto& [bucket, rate] : set_) {
     if (!rates.contains(bucket))
-      broker_.throttle.table->limit(broker_.throttle.self, bucket, ReplicationRates::kAny);
+      services_.throttle.table->limit(services_.throttle.self, bucket, ReplicationRates::kAny);
   }
   for (const auto& [bucket, rate] : rates) {
     const auto before = set_.find(bucket);
     if (before == set_.end() || before->second != rate)
-      broker_.throttle.table->limit(broker_.throttle.self, bucket, rate);
+      services_.throttle.table->limit(services_.throttle.self, bucket, rate);
   }
   set_ = std::move(rates);
 }
@@ -99,7 +97,7 @@ ReplicationThrottle::Rates ReplicationThrottle::wanted(const Catalog& catalog) c
 // Which nodes feed throttled replicas, by the node that these are on.
 std::map<int32_t, std::set<int32_t>> ReplicationThrottle::leaders_of_followers(const Catalog& catalog) const {
   std::map<int32_t, std::set<int32_t>> out;
-  const std::shared_ptr<const PartitionMap> map = broker_.partitions->map();
+  const std::shared_ptr<const PartitionMap> map = partitions_.map();
   for (const auto& [key, topic] : map->topics()) {
     const std::shared_ptr<const ThrottledReplicas>& throttled = topic->config->follower_throttled;
     const std::optional<chr_topic> shown = throttled == nullptr ? std::nullopt : catalog.topic(topic->id);
@@ -108,7 +106,7 @@ std::map<int32_t, std::set<int32_t>> ReplicationThrottle::leaders_of_followers(c
       const std::optional<chr_partition> partition = catalog.partition(*shown, i);
       if (!partition.has_value() || partition->leader < 0) continue;
       Partition::Members::each(*partition, [&](int32_t node) {
-        if (throttled->has(i, node) && !is_in_sync(broker_, *topic, i, *partition, node))
+        if (throttled->has(i, node) && !is_in_sync(in_sync_, *topic, i, *partition, node))
           out[node].insert(partition->leader);
       });
     }

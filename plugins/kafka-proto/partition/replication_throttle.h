@@ -11,17 +11,21 @@
 #include <map>
 #include <set>
 
+#include "kafka-proto/cluster/in_sync.h"
 #include "kafka-proto/configs/dynamic_configs.h"
-#include "kafka-proto/server/broker.h"
 
 namespace chronik::kafka {
+
+class PartitionDirectory;
 
 class ReplicationThrottle {
  public:
   // The bucket of what this node sends as a leader; that of a follower is its node's id.
   static constexpr int32_t kLeaderBucket = -1;
 
-  explicit ReplicationThrottle(Broker& broker) : broker_(broker) {}
+  ReplicationThrottle(Services& services, const DynamicConfigs& configs, const InSync& in_sync,
+                      const PartitionDirectory& partitions)
+      : services_(services), configs_(configs), in_sync_(in_sync), partitions_(partitions) {}
   ReplicationThrottle(const ReplicationThrottle&) = delete;
   ReplicationThrottle& operator=(const ReplicationThrottle&) = delete;
 
@@ -39,7 +43,10 @@ class ReplicationThrottle {
 
   static constexpr uint64_t kLookNs = 1'000'000'000;  // at who leads and is in sync
 
-  Broker& broker_;
+  Services& services_;
+  const DynamicConfigs& configs_;
+  const InSync& in_sync_;
+  const PartitionDirectory& partitions_;
   uint64_t timer_ = 0;
   int64_t leader_rate_ = ReplicationRates::kAny;
   Rates follower_rates_;  // by node; -1: all others

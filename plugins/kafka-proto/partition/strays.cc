@@ -7,22 +7,21 @@
 #include <optional>
 
 #include "kafka-proto/partition/partition.h"
-#include "kafka-proto/server/call.h"
 
 namespace chronik::kafka {
 
 void Strays::look() {
-  if (state_ != State::kWaiting || broker_.stopping) return;
-  const Catalog catalog(broker_);
+  if (state_ != State::kWaiting || services_.stopping) return;
+  const Catalog catalog(services_);
   if (catalog.controller() < 0) return;
-  if (broker_.groups.table != nullptr && !groups_without_topic(catalog).empty()) return make_sure();
+  if (services_.groups.table != nullptr && !groups_without_topic(catalog).empty()) return make_sure();
   state_ = State::kDone;
 }
 
 std::vector<std::string> Strays::groups_without_topic(const Catalog& catalog) const {
   std::vector<std::string> names;
-  broker_.groups.table->list(
-      broker_.groups.self,
+  services_.groups.table->list(
+      services_.groups.self,
       [](void* context, chr_str name) {
         static_cast<std::vector<std::string>*>(context)->emplace_back(from_abi(name));
       },
@@ -40,13 +39,13 @@ std::vector<std::string> Strays::groups_without_topic(const Catalog& catalog) co
 void Strays::make_sure() {
   constexpr uint64_t kTimeoutNs = 30'000'000'000;
   state_ = State::kAsking;
-  const Service<chr_metadata_v1>& metadata = broker_.metadata;
-  const auto count = std::make_shared<CallCount>(broker_);  // a stop waits for it
+  const Service<chr_metadata_v1>& metadata = services_.metadata;
+  const auto count = std::make_shared<CallCount>(services_);  // a stop waits for it
   const auto asked = [this](chr_status code) {
     state_ = State::kWaiting;
     if (code == CHR_OK) remove_all();
   };
-  const chr_status status = broker_.host.async(
+  const chr_status status = services_.host.async(
       [&](uint64_t token) {
         return metadata.table->allocate_producer_ids(metadata.self, kTimeoutNs, token, nullptr);
       },
@@ -56,26 +55,26 @@ void Strays::make_sure() {
 
 void Strays::remove_all() {
   state_ = State::kDone;
-  if (broker_.stopping) return;
-  for (const std::string& group : groups_without_topic(Catalog(broker_))) remove(group);
+  if (services_.stopping) return;
+  for (const std::string& group : groups_without_topic(Catalog(services_))) remove(group);
 }
 
 void Strays::remove(const std::string& group) {
-  const Service<chr_consensus_v1>& consensus = broker_.consensus;
-  const auto count = std::make_shared<CallCount>(broker_);
-  broker_.host.post(consensus.table->shard_of(consensus.self, to_abi(group)), [this, group, count] {
-    const Service<chr_consensus_v1>& owner = broker_.consensus;
+  const Service<chr_consensus_v1>& consensus = services_.consensus;
+  const auto count = std::make_shared<CallCount>(services_);
+  services_.host.post(consensus.table->shard_of(consensus.self, to_abi(group)), [this, group, count] {
+    const Service<chr_consensus_v1>& owner = services_.consensus;
     const auto removed = [this, group](chr_status code) {
       if (code == CHR_OK) {
-        broker_.host.info("Removed the log of a topic that was deleted while this node was away",
-                          fmt::format("group={}", group));
+        services_.host.info("Removed the log of a topic that was deleted while this node was away",
+                            fmt::format("group={}", group));
       } else {
-        broker_.host.error(
+        services_.host.error(
             "cannot remove the log of a deleted topic; it is tried again at the next start of this node",
             fmt::format("group={} code={}", group, static_cast<int>(code)));
       }
     };
-    const chr_status status = broker_.host.async(
+    const chr_status status = services_.host.async(
         [&](uint64_t token) { return owner.table->delete_group(owner.self, to_abi(group), token, nullptr); },
         [removed, count](const chr_done& done) { removed(done.code); });
     if (status != CHR_PENDING) removed(status);

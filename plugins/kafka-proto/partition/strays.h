@@ -6,14 +6,14 @@
 #include <string>
 #include <vector>
 
-#include "kafka-proto/server/broker.h"
+#include "kafka-proto/cluster/catalog.h"
 
 namespace chronik::kafka {
 
 class Strays {
  public:
   // closing: groups that somebody removes already.
-  Strays(Broker& broker, const std::set<std::string>* closing) : broker_(broker), closing_(closing) {}
+  Strays(Services& services, const std::set<std::string>* closing) : services_(services), closing_(closing) {}
 
   // The catalog or the controller changed.
   void look();
@@ -26,7 +26,7 @@ class Strays {
   void remove_all();
   void remove(const std::string& group);
 
-  Broker& broker_;
+  Services& services_;
   const std::set<std::string>* const closing_;
   State state_ = State::kWaiting;
 };

@@ -9,6 +9,9 @@
 
 namespace chronik::kafka {
 
+// What the handlers work with: handlers/broker.h.
+struct Broker;
+
 // Which other requests of a connection may be under way with one.
 enum class Company : uint8_t {
   kAll,
@@ -42,13 +45,9 @@ constexpr ApiEntry api_entry() {
               return std::unexpected(std::move(request).error());
             }
             const size_t named = in_flight.body.spent();
-            Handle(broker, Call<Api>(Answer(broker, std::move(in_flight)), std::move(*request)));
+            Handle(broker, Call<Api>(Answer(std::move(in_flight)), std::move(*request)));
             return named;
           }};
 }
-
-// All rows, by rising key.
-std::span<const ApiEntry> api_entries();
-const ApiEntry* find_served(int16_t key);
 
 }  // namespace chronik::kafka

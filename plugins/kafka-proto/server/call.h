@@ -4,36 +4,16 @@
 
 #include <utility>
 
-#include "kafka-proto/server/broker.h"
+#include "kafka-proto/cluster/services.h"
 #include "kafka-proto/server/connection.h"
 #include "kafka-proto/wire/answer_room.h"
 
 namespace chronik::kafka {
 
-// Counts the calls under way, which a stop waits for.
-class CallCount {
- public:
-  explicit CallCount(Broker& broker) : open_(&broker.open_calls) {
-    open_->fetch_add(1, std::memory_order_relaxed);
-  }
-  CallCount(CallCount&& other) noexcept : open_(std::exchange(other.open_, nullptr)) {}
-  CallCount& operator=(CallCount&& other) noexcept {
-    std::swap(open_, other.open_);
-    return *this;
-  }
-  ~CallCount() {
-    if (open_ != nullptr) open_->fetch_sub(1, std::memory_order_release);
-  }
-
- private:
-  std::atomic<uint32_t>* open_;
-};
-
 // Answers requests that a handler dropped: the client must not wait for ever, so the connection ends.
 class Answer {
  public:
-  Answer(Broker& broker, InFlight&& in_flight)
-      : broker_(&broker), in_flight_(std::move(in_flight)), count_(broker) {}
+  explicit Answer(InFlight&& in_flight);
   Answer(Answer&&) noexcept = default;
   Answer& operator=(Answer&&) noexcept = default;
   ~Answer() {
@@ -62,7 +42,7 @@ class Answer {
  private:
   void abandon();
 
-  Broker* broker_;
+  Services* services_;
   InFlight in_flight_;
   CallCount count_;
 };

@@ -6,7 +6,8 @@
 #include <array>
 
 #include "kafka-proto/server/api_entry.h"
-#include "kafka-proto/server/broker.h"
+#include "kafka-proto/server/call.h"
+#include "kafka-proto/server/server.h"
 #include "kafka-proto/server/turns.h"
 
 namespace chronik::kafka {
@@ -35,21 +36,22 @@ constexpr std::string_view kHttpAnswer =
 
 }  // namespace
 
-Connection::Connection(Broker& broker, ConnectionSet& set, chr_conn* conn, std::string peer)
-    : broker_(broker),
+Connection::Connection(Server& server, ConnectionSet& set, chr_conn* conn, std::string peer)
+    : server_(server),
+      host_(server.services.host),
       set_(set),
       conn_(conn),
-      shard_(static_cast<uint32_t>(broker.host.current_shard())),
+      shard_(static_cast<uint32_t>(host_.current_shard())),
       peer_(std::move(peer)),
       place_(set.add(this)) {
-  broker_.host.add(broker_.metrics.connections);
+  host_.add(server_.metrics.connections);
 }
 
 // What a request whose size and API these are may have.
 uint64_t Connection::most_bytes(const uint8_t* prefix) const {
   const bool has_records = load_key(prefix + kFramePrefix) == static_cast<int16_t>(ApiKey::kProduce);
-  return has_records ? broker_.config.max_request_bytes
-                     : std::min<uint64_t>(broker_.config.max_request_bytes, kMaxBytesOfNames);
+  return has_records ? server_.config.max_request_bytes
+                     : std::min<uint64_t>(server_.config.max_request_bytes, kMaxBytesOfNames);
 }
 
 // Whether the frame that stands first must wait until others are answered, or read by the client.
@@ -60,12 +62,12 @@ bool Connection::must_wait(Bytes frame) const {
   if (slots_.size() >= kMaxRequestsUnderWay || bytes_under_way_ >= kMaxBytesUnderWay) return true;
   const ApiEntry* const last = slots_.back().api;
   if (last != nullptr && last->company == Company::kNone) return true;
-  const ApiEntry* const next = find_served(load_key(frame.data()));
+  const ApiEntry* const next = server_.find_api(load_key(frame.data()));
   return next != nullptr && next->company != Company::kAll;
 }
 
 uint64_t Connection::bytes_unread() const {
-  return broker_.net->queued(broker_.host.self(), conn_) + bytes_held_;
+  return server_.services.net->queued(host_.self(), conn_) + bytes_held_;
 }
 
 uint64_t Connection::data(chr_slice bytes, uint64_t* need) {
@@ -78,9 +80,9 @@ uint64_t Connection::data(chr_slice bytes, uint64_t* need) {
     if (left < kFramePrefix) break;
     if (!greeted_ && !starts_like_kafka(Bytes(at, left))) break;
     const uint64_t size = load_size(at);
-    if (size < kSmallestFrame || size > broker_.config.max_request_bytes) {
+    if (size < kSmallestFrame || size > server_.config.max_request_bytes) {
       refuse(fmt::format("a request of {} bytes; allowed are {} to {} (kafka.max_request_size)",
-                         static_cast<int32_t>(size), kSmallestFrame, broker_.config.max_request_bytes));
+                         static_cast<int32_t>(size), kSmallestFrame, server_.config.max_request_bytes));
       break;
     }
     *need = kFramePrefix + sizeof(int16_t);  // the API says more
@@ -107,7 +109,7 @@ uint64_t Connection::data(chr_slice bytes, uint64_t* need) {
       pause();
       break;
     }
-    Turns& turns = *broker_.turns[shard_];
+    Turns& turns = *server_.turns[shard_];
     if (!turns.take(size, &turn_)) {
       if (!std::exchange(awaits_turn_, true)) turns.wait(self);
       pause();
@@ -126,40 +128,40 @@ uint64_t Connection::data(chr_slice bytes, uint64_t* need) {
 // How much of a request may have arrived before it is looked at again; 0: no more than has.
 uint64_t Connection::may_arrive(Bytes frame, uint64_t size) {
   if (!RequestBudget::counts(size)) return size;
-  if (part_ == nullptr) part_ = broker_.requests->begin(shared_from_this(), size);
-  const ApiEntry* const api = find_served(load_key(frame.data() + kFramePrefix));
+  if (part_ == nullptr) part_ = server_.requests.begin(shared_from_this(), size);
+  const ApiEntry* const api = server_.find_api(load_key(frame.data() + kFramePrefix));
   const uint64_t may_have =
-      broker_.requests->allow(*part_, frame.size(), api == nullptr ? "request" : api_info(api->key).name);
+      server_.requests.allow(*part_, frame.size(), api == nullptr ? "request" : api_info(api->key).name);
   if (may_have == 0) {
     wait_for_budget();
   } else {
-    broker_.host.cancel_timer(std::exchange(budget_timer_, 0));
+    host_.cancel_timer(std::exchange(budget_timer_, 0));
   }
   return may_have;
 }
 
 void Connection::wait_for_budget() {
   if (budget_timer_ != 0) return;
-  budget_timer_ = broker_.host.timer(
+  budget_timer_ = host_.timer(
       RequestBudget::kLookNs,
       [](void* context) {
         auto* const self = static_cast<Connection*>(context);
         self->budget_timer_ = 0;
-        self->broker_.requests->look();
+        self->server_.requests.look();
         self->wait_for_budget();
       },
       this);
 }
 
 void Connection::end_part() {
-  broker_.host.cancel_timer(std::exchange(budget_timer_, 0));
+  host_.cancel_timer(std::exchange(budget_timer_, 0));
   part_ = nullptr;
 }
 
 void Connection::pause() {
   if (conn_ == nullptr || paused_) return;
   paused_ = true;
-  broker_.net->pause(broker_.host.self(), conn_);
+  server_.services.net->pause(host_.self(), conn_);
 }
 
 // The host calls data() again, which looks anew whether what stands there may start.
@@ -167,7 +169,7 @@ void Connection::resume() {
   if (conn_ == nullptr || !paused_ || winding_down_ || held_ || awaits_turn_) return;
   if (bytes_held_ >= kMaxBytesHeld || bytes_unread() >= kMaxBytesUnread) return;
   paused_ = false;
-  broker_.net->resume(broker_.host.self(), conn_);
+  server_.services.net->resume(host_.self(), conn_);
 }
 
 void Connection::drained() { resume(); }
@@ -190,7 +192,7 @@ bool Connection::starts_like_kafka(Bytes bytes) {
     if (!begins_with(bytes, verb)) continue;
     const chr_slice answer = {reinterpret_cast<const uint8_t*>(kHttpAnswer.data()), kHttpAnswer.size(),
                               nullptr};
-    broker_.net->write(broker_.host.self(), conn_, &answer, 1);
+    server_.services.net->write(host_.self(), conn_, &answer, 1);
     refuse("an HTTP request on the Kafka port");
     return false;
   }
@@ -203,17 +205,17 @@ bool Connection::starts_like_kafka(Bytes bytes) {
 }
 
 void Connection::start(chr_slice frame) {
-  broker_.host.add(broker_.metrics.bytes_in, static_cast<double>(frame.n + kFramePrefix));
+  host_.add(server_.metrics.bytes_in, static_cast<double>(frame.n + kFramePrefix));
   std::unique_ptr<RequestBudget::Part> part = std::move(part_);
-  if (part != nullptr) broker_.requests->start(*part);
+  if (part != nullptr) server_.requests.start(*part);
   Result<InRequest> request = open_request(Bytes(frame.p, frame.n));
   if (!request) return refuse(request.error().message);
   const uint64_t sequence = first_sequence_ + slots_.size();
-  const ApiEntry* api = find_served(request->header.request_api_key);
+  const ApiEntry* api = server_.find_api(request->header.request_api_key);
   const bool served =
       api != nullptr && request->supported && api->serves(request->header.request_api_version);
   if (!served && (api == nullptr || api->key != ApiKey::kApiVersions)) return refuse_request(*request);
-  slots_.push_back({api, broker_.host.now_ns(), frame.n, false, std::nullopt});
+  slots_.push_back({api, host_.now_ns(), frame.n, false, std::nullopt});
   bytes_under_way_ += frame.n;
   if (!served) return name_versions(*request, *api, sequence);
 
@@ -227,8 +229,8 @@ void Connection::start(chr_slice frame) {
   in_flight.part = std::move(part);
   in_flight.body = request->body;
   const uint64_t began_ns = slots_.back().started_ns;
-  const Result<size_t> named = api->run(broker_, std::move(in_flight));
-  broker_.turns[shard_]->took(broker_.host.now_ns() - began_ns, named.value_or(0));
+  const Result<size_t> named = api->run(server_.broker, std::move(in_flight));
+  server_.turns[shard_]->took(host_.now_ns() - began_ns, named.value_or(0));
   if (!named) refuse(named.error().message);
 }
 
@@ -250,10 +252,10 @@ void Connection::name_versions(const InRequest& request, const ApiEntry& api, ui
 // answers to what came before.
 void Connection::refuse_request(const InRequest& request) {
   const std::optional<std::string_view> client = request.header.client_id;
-  broker_.host.add(broker_.metrics.refused);
-  broker_.host.warn("closed a connection: a request of an API or version that is not served",
-                    fmt::format("peer={} api={} version={} client={}", peer_, request.header.request_api_key,
-                                request.header.request_api_version, client.value_or("")));
+  host_.add(server_.metrics.refused);
+  host_.warn("closed a connection: a request of an API or version that is not served",
+             fmt::format("peer={} api={} version={} client={}", peer_, request.header.request_api_key,
+                         request.header.request_api_version, client.value_or("")));
   wind_down();
 }
 
@@ -269,12 +271,12 @@ void Connection::finish(uint64_t sequence, std::optional<OutFrame> frame) {
 
 // Sends what is ready from the front on; the host gathers what one turn writes.
 void Connection::flush() {
-  const uint64_t now_ns = broker_.host.now_ns();
+  const uint64_t now_ns = host_.now_ns();
   bool sent = false;
   while (!slots_.empty() && slots_.front().done) {
     Slot& slot = slots_.front();
     bytes_under_way_ -= slot.bytes;
-    if (slot.api != nullptr) observe_request(broker_, *slot.api, now_ns - slot.started_ns);
+    if (slot.api != nullptr) server_.observe_request(*slot.api, now_ns - slot.started_ns);
     if (slot.frame.has_value()) {
       bytes_held_ -= slot.frame->size();
       send(*slot.frame);
@@ -288,21 +290,21 @@ void Connection::flush() {
 }
 
 void Connection::send(const OutFrame& frame) {
-  broker_.host.add(broker_.metrics.bytes_out, static_cast<double>(frame.size()));
-  broker_.net->write(broker_.host.self(), conn_, frame.slices().data(),
-                     static_cast<uint32_t>(frame.slices().size()));
+  host_.add(server_.metrics.bytes_out, static_cast<double>(frame.size()));
+  server_.services.net->write(host_.self(), conn_, frame.slices().data(),
+                              static_cast<uint32_t>(frame.slices().size()));
 }
 
 void Connection::refuse(std::string_view reason) {
   if (conn_ == nullptr) return;
-  broker_.host.add(broker_.metrics.refused);
-  broker_.host.warn(fmt::format("closed a connection: {}", reason), fmt::format("peer={}", peer_));
+  host_.add(server_.metrics.refused);
+  host_.warn(fmt::format("closed a connection: {}", reason), fmt::format("peer={}", peer_));
   close();
 }
 
 void Connection::close() {
   end_part();
-  if (conn_ != nullptr) broker_.net->close(broker_.host.self(), std::exchange(conn_, nullptr), 1);
+  if (conn_ != nullptr) server_.services.net->close(host_.self(), std::exchange(conn_, nullptr), 1);
 }
 
 void Connection::wind_down() {
@@ -316,30 +318,35 @@ void Connection::closed() {
   conn_ = nullptr;
   end_part();
   set_.remove(place_);
-  broker_.host.add(broker_.metrics.connections, -1);
+  host_.add(server_.metrics.connections, -1);
   slots_.clear();  // answers that nobody reads any more hold pages
   if (const std::function<void()> aborted = std::exchange(aborted_, nullptr); aborted != nullptr) aborted();
 }
+
+Answer::Answer(InFlight&& in_flight)
+    : services_(&in_flight.connection->server().services),
+      in_flight_(std::move(in_flight)),
+      count_(*services_) {}
 
 void Answer::send(std::optional<OutFrame> frame) {
   in_flight_.part = nullptr;  // while the call still counts: the budget goes with the broker
   const uint64_t sequence = in_flight_.sequence;
   std::shared_ptr<Connection> connection = std::move(in_flight_.connection);
   in_flight_.connection = nullptr;
-  if (broker_->host.current_shard() == static_cast<int32_t>(connection->shard()))
+  if (services_->host.current_shard() == static_cast<int32_t>(connection->shard()))
     return connection->finish(sequence, std::move(frame));
   const uint32_t shard = connection->shard();
-  broker_->host.post(shard,
-                     [connection = std::move(connection), sequence, frame = std::move(frame)]() mutable {
-                       connection->finish(sequence, std::move(frame));
-                     });
+  services_->host.post(shard,
+                       [connection = std::move(connection), sequence, frame = std::move(frame)]() mutable {
+                         connection->finish(sequence, std::move(frame));
+                       });
 }
 
 void Answer::end_connection(std::string reason) {
   in_flight_.part = nullptr;
   const uint32_t shard = in_flight_.connection->shard();
-  broker_->host.post(shard, [connection = std::exchange(in_flight_.connection, nullptr),
-                             reason = std::move(reason)] { connection->refuse(reason); });
+  services_->host.post(shard, [connection = std::exchange(in_flight_.connection, nullptr),
+                               reason = std::move(reason)] { connection->refuse(reason); });
 }
 
 void Answer::refuse_size(std::string_view message) {
@@ -351,7 +358,7 @@ void Answer::refuse_size(std::string_view message) {
 void Answer::abandon() {
   in_flight_.part = nullptr;
   const uint32_t shard = in_flight_.connection->shard();
-  broker_->host.post(shard, [connection = std::move(in_flight_.connection)] { connection->close(); });
+  services_->host.post(shard, [connection = std::move(in_flight_.connection)] { connection->close(); });
 }
 
 }  // namespace chronik::kafka

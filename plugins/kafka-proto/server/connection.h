@@ -21,14 +21,13 @@
 #include <string>
 #include <vector>
 
-#include "kafka-proto/server/metrics.h"
 #include "kafka-proto/server/request_budget.h"
 #include "kafka-proto/wire/frame.h"
 
 namespace chronik::kafka {
 
-struct Broker;
 struct ApiEntry;
+struct Server;
 class ConnectionSet;
 
 class Connection : public std::enable_shared_from_this<Connection> {
@@ -38,7 +37,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   static constexpr uint64_t kMaxBytesUnread = 1u << 20;
   static constexpr size_t kMaxRequestsUnderWay = 128;
 
-  Connection(Broker& broker, ConnectionSet& set, chr_conn* conn, std::string peer);
+  Connection(Server& server, ConnectionSet& set, chr_conn* conn, std::string peer);
 
   // chr_protocol_v1, on the connection's shard.
   uint64_t data(chr_slice bytes, uint64_t* need);
@@ -47,6 +46,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // On its shard: a frame that waited for this turn may start.
   void begin_turn();
 
+  Server& server() const { return server_; }
   bool open() const { return conn_ != nullptr; }
   uint32_t shard() const { return shard_; }
   const std::string& peer() const { return peer_; }
@@ -94,7 +94,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void send(const OutFrame& frame);
   void pause();
 
-  Broker& broker_;
+  Server& server_;
+  const Host& host_;
   ConnectionSet& set_;
   chr_conn* conn_;  // null once it is closed
   const uint32_t shard_;

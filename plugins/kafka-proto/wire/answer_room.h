@@ -1,7 +1,11 @@
-// AnswerRoom: what an answer takes while it is made, and the most that it may.
+// AnswerRoom: what an answer takes while it is made, and the most that it may. Texts: those that are made for it.
 #pragma once
 
 #include <cstdint>
+#include <deque>
+#include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace chronik::kafka {
@@ -26,6 +30,23 @@ class AnswerRoom {
 
  private:
   uint64_t taken_ = 0;
+};
+
+// Owns texts that an answer points to, until it is encoded. They count in the room of the answer that is
+// given.
+class Texts {
+ public:
+  Texts() = default;
+  explicit Texts(AnswerRoom& room) : room_(&room) {}
+  std::string_view keep(std::string text) {
+    if (room_ != nullptr) room_->take(sizeof(std::string) + text.size());
+    if (room_ != nullptr && room_->passed()) texts_.clear();  // nobody reads them any more
+    return texts_.emplace_back(std::move(text));
+  }
+
+ private:
+  AnswerRoom* room_ = nullptr;
+  std::deque<std::string> texts_;
 };
 
 }  // namespace chronik::kafka

@@ -1,2 +1,2 @@
 # What brokers know of one another.
-chronik_test(kafka_cluster_test SOURCES cluster/in_sync_test.cc LINK kafka_broker_testing)
+chronik_test(kafka_cluster_test SOURCES cluster/in_sync_test.cc cluster/peer_calls_test.cc LINK kafka_broker_testing)

@@ -4,7 +4,7 @@ if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "GNU" OR CHRONIK_SANITIZE)
 endif()
 
 set(cost_sources "")
-foreach(library kafka_wire kafka_records kafka_server)
+foreach(library kafka_wire kafka_records kafka_cluster kafka_configs kafka_partition kafka_server kafka_handlers)
   get_target_property(sources ${library} SOURCES)
   get_target_property(folder ${library} SOURCE_DIR)
   foreach(source ${sources})
@@ -16,7 +16,7 @@ add_library(kafka_cost STATIC EXCLUDE_FROM_ALL ${cost_sources} ${plugin}/plugin.
 add_dependencies(kafka_cost kafka_codec)
 target_include_directories(kafka_cost PUBLIC ${CMAKE_CURRENT_SOURCE_DIR} ${fixtures})
 # They stand behind it for what they need in turn: of their own code nothing is missing any more.
-target_link_libraries(kafka_cost PUBLIC kafka_server kafka_wire kafka_records GTest::gtest_main)
+target_link_libraries(kafka_cost PUBLIC kafka_handlers GTest::gtest_main)
 target_compile_options(kafka_cost PUBLIC -fsanitize-coverage=trace-pc ${test_compile_options} -Wno-maybe-uninitialized)
 
 add_library(kafka_cost_meter OBJECT cost/meter.cc)

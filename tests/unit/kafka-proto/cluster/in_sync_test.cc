@@ -3,6 +3,8 @@
 
 #include "handlers/replication_testing.h"
 #include "kafka-proto/cluster/in_sync.h"
+#include "kafka-proto/messages/describe_topic_partitions.h"
+#include "kafka-proto/messages/metadata.h"
 #include "kafka-proto/wire/writer.h"
 
 namespace chronik::kafka::testing {

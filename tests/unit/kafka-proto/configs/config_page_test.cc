@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "kafka-proto/configs/topic_config.h"
+#include "kafka-proto/messages/describe_configs.h"
 #include "server/broker_testing.h"
 
 namespace chronik::kafka::testing {

@@ -5,6 +5,11 @@
 
 #include "cost/growth.h"
 #include "cost/meter.h"
+#include "kafka-proto/messages/alter_configs.h"
+#include "kafka-proto/messages/describe_configs.h"
+#include "kafka-proto/messages/incremental_alter_configs.h"
+#include "kafka-proto/messages/metadata.h"
+#include "kafka-proto/messages/produce.h"
 #include "server/broker_testing.h"
 
 namespace chronik::kafka::testing {

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "kafka-proto/messages/produce.h"
 #include "message_fields.h"
 
 namespace chronik::kafka::testing {

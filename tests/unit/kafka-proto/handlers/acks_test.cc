@@ -1,6 +1,8 @@
 // What an acknowledgement of a partition with three replicas promises: how many copies there are, and the
 // order in which batches stand.
 #include "handlers/replication_testing.h"
+#include "kafka-proto/messages/alter_partition_reassignments.h"
+#include "kafka-proto/messages/produce.h"
 
 namespace chronik::kafka::testing {
 namespace {

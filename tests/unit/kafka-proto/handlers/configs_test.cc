@@ -2,6 +2,13 @@
 #include <chronik/testing/fake_features.hpp>
 #include <chronik/testing/fake_records.hpp>
 
+#include "kafka-proto/messages/alter_configs.h"
+#include "kafka-proto/messages/create_topics.h"
+#include "kafka-proto/messages/describe_configs.h"
+#include "kafka-proto/messages/fetch.h"
+#include "kafka-proto/messages/incremental_alter_configs.h"
+#include "kafka-proto/messages/metadata.h"
+#include "kafka-proto/messages/produce.h"
 #include "server/broker_testing.h"
 
 namespace chronik::kafka::testing {

@@ -4,6 +4,12 @@
 #include <set>
 
 #include "kafka-proto/configs/config_values.h"
+#include "kafka-proto/messages/api_versions.h"
+#include "kafka-proto/messages/describe_cluster.h"
+#include "kafka-proto/messages/describe_configs.h"
+#include "kafka-proto/messages/describe_log_dirs.h"
+#include "kafka-proto/messages/init_producer_id.h"
+#include "kafka-proto/messages/produce.h"
 #include "server/broker_testing.h"
 
 namespace chronik::kafka::testing {

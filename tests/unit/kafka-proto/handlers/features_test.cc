@@ -1,4 +1,6 @@
 // UpdateFeatures, and what ApiVersions says of features, over the wire.
+#include "kafka-proto/messages/api_versions.h"
+#include "kafka-proto/messages/update_features.h"
 #include "server/broker_testing.h"
 
 namespace chronik::kafka::testing {

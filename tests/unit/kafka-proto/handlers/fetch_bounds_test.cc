@@ -1,4 +1,6 @@
 // What one Fetch may cost: reads under way, bytes read, and who gets the room of an answer.
+#include "kafka-proto/messages/fetch.h"
+#include "kafka-proto/messages/produce.h"
 #include "server/broker_testing.h"
 
 namespace chronik::kafka::testing {

@@ -1,4 +1,6 @@
 // Fetch over the wire: what is read, when a long poll ends, limits, and sessions.
+#include "kafka-proto/messages/fetch.h"
+#include "kafka-proto/messages/produce.h"
 #include "server/broker_testing.h"
 
 namespace chronik::kafka::testing {

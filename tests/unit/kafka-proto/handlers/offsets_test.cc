@@ -1,5 +1,8 @@
 // ListOffsets and OffsetForLeaderEpoch over the wire.
 #include "kafka-proto/partition/offsets.h"
+#include "kafka-proto/messages/list_offsets.h"
+#include "kafka-proto/messages/offset_for_leader_epoch.h"
+#include "kafka-proto/messages/produce.h"
 #include "kafka-proto/records/builder.h"
 #include "server/broker_testing.h"
 

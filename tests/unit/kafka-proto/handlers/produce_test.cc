@@ -1,4 +1,7 @@
 // Produce over the wire: what it takes to be acknowledged, and what a client learns where it is not.
+#include "kafka-proto/messages/produce.h"
+#include "kafka-proto/messages/fetch.h"
+#include "kafka-proto/messages/list_offsets.h"
 #include "server/broker_testing.h"
 
 namespace chronik::kafka::testing {

@@ -4,6 +4,11 @@
 
 #include "server/broker_testing.h"
 
+#include "kafka-proto/messages/alter_partition_reassignments.h"
+#include "kafka-proto/messages/describe_quorum.h"
+#include "kafka-proto/messages/elect_leaders.h"
+#include "kafka-proto/messages/list_partition_reassignments.h"
+#include "kafka-proto/messages/metadata.h"
 #include "kafka-proto/wire/writer.h"
 
 namespace chronik::kafka::testing {
@@ -397,7 +402,8 @@ TEST_F(ElectTest, AnotherNodeAsksThisOne) {
   EXPECT_EQ(reply[9], 77);
   EXPECT_EQ(reply.substr(14), std::string("\0\0\0\6", 4));  // done; NOT_LEADER_OR_FOLLOWER
   // Garbage is dropped with a line.
-  for (const std::string& bad : {std::string(), std::string("\2\1"), std::string(40, '\x7f'), reply + "x"}) {
+  const std::string ask(reinterpret_cast<const char*>(frame.data()), frame.size());
+  for (const std::string& bad : {std::string(), std::string("\2\1"), std::string(40, '\x7f'), ask + "x"}) {
     broker.host.clear_logs();
     broker.host.deliver("kafka", 4, bad);
     broker.host.run();

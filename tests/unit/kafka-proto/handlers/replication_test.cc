@@ -1,6 +1,11 @@
 // A partition with three replicas as clients see it: who is in sync, what acks=all asks for, and how requests
 // that wait learn that leadership went.
 #include "handlers/replication_testing.h"
+#include "kafka-proto/messages/describe_cluster.h"
+#include "kafka-proto/messages/describe_topic_partitions.h"
+#include "kafka-proto/messages/fetch.h"
+#include "kafka-proto/messages/metadata.h"
+#include "kafka-proto/messages/produce.h"
 
 namespace chronik::kafka::testing {
 namespace {

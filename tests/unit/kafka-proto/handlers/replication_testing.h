@@ -1,6 +1,8 @@
 // A partition with three replicas, on this node and two others.
 #pragma once
 
+#include "kafka-proto/messages/metadata.h"
+#include "kafka-proto/messages/produce.h"
 #include "server/broker_testing.h"
 
 namespace chronik::kafka::testing {

@@ -3,6 +3,12 @@
 
 #include <numeric>
 
+#include "kafka-proto/messages/create_partitions.h"
+#include "kafka-proto/messages/create_topics.h"
+#include "kafka-proto/messages/delete_topics.h"
+#include "kafka-proto/messages/describe_topic_partitions.h"
+#include "kafka-proto/messages/metadata.h"
+#include "kafka-proto/messages/produce.h"
 #include "server/broker_testing.h"
 
 namespace chronik::kafka::testing {

@@ -2,6 +2,10 @@
 #include <chronik/testing/fake_records.hpp>
 
 #include "kafka-proto/cluster/in_sync.h"
+#include "kafka-proto/messages/alter_partition_reassignments.h"
+#include "kafka-proto/messages/describe_configs.h"
+#include "kafka-proto/messages/incremental_alter_configs.h"
+#include "kafka-proto/messages/produce.h"
 #include "kafka-proto/wire/writer.h"
 #include "server/broker_testing.h"
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "kafka-proto/messages/fetch.h"
+#include "kafka-proto/messages/produce.h"
 #include "kafka-proto/records/builder.h"
 
 namespace chronik::kafka::testing {

@@ -15,8 +15,10 @@
 #include <string>
 #include <vector>
 
-#include "kafka-proto/handlers/handlers.h"
+#include "kafka-proto/messages/fetch.h"
+#include "kafka-proto/messages/produce.h"
 #include "kafka-proto/records/batch.h"
+#include "kafka-proto/wire/frame.h"
 
 namespace chronik::kafka::testing {
 

@@ -3,6 +3,13 @@
 
 #include <deque>
 
+#include "kafka-proto/messages/api_versions.h"
+#include "kafka-proto/messages/create_topics.h"
+#include "kafka-proto/messages/describe_configs.h"
+#include "kafka-proto/messages/describe_log_dirs.h"
+#include "kafka-proto/messages/fetch.h"
+#include "kafka-proto/messages/metadata.h"
+#include "kafka-proto/messages/produce.h"
 #include "server/broker_testing.h"
 
 namespace chronik::kafka::testing {

@@ -3,6 +3,19 @@
 #include <cstdlib>
 #include <random>
 
+#include "kafka-proto/messages/api_versions.h"
+#include "kafka-proto/messages/create_partitions.h"
+#include "kafka-proto/messages/create_topics.h"
+#include "kafka-proto/messages/delete_topics.h"
+#include "kafka-proto/messages/describe_cluster.h"
+#include "kafka-proto/messages/describe_configs.h"
+#include "kafka-proto/messages/describe_topic_partitions.h"
+#include "kafka-proto/messages/fetch.h"
+#include "kafka-proto/messages/init_producer_id.h"
+#include "kafka-proto/messages/list_offsets.h"
+#include "kafka-proto/messages/metadata.h"
+#include "kafka-proto/messages/offset_for_leader_epoch.h"
+#include "kafka-proto/messages/produce.h"
 #include "server/broker_testing.h"
 
 namespace chronik::kafka::testing {

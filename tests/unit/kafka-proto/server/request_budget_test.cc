@@ -1,6 +1,8 @@
 // RequestBudget: what requests take over all connections, through a whole broker.
 #include "kafka-proto/server/request_budget.h"
 
+#include "kafka-proto/messages/fetch.h"
+#include "kafka-proto/messages/produce.h"
 #include "server/broker_testing.h"
 
 namespace chronik::kafka::testing {

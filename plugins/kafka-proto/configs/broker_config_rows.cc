@@ -1,4 +1,4 @@
-#include "kafka-proto/configs/broker_configs.h"
+#include "kafka-proto/configs/broker_config_rows.h"
 
 #include <chronik/draft/config_origin.h>
 #include <fmt/format.h>
@@ -43,10 +43,10 @@ constexpr std::array kRates = {
 
 class Rows {
  public:
-  Rows(const Broker& broker, Texts& texts)
-      : broker_(broker),
+  Rows(const ConfigSources& sources, Texts& texts)
+      : host_(sources.services.host),
         texts_(texts),
-        origin_(broker.host.find<chr_config_origin_v1>(CHR_CONFIG_ORIGIN_ID)) {}
+        origin_(host_.find<chr_config_origin_v1>(CHR_CONFIG_ORIGIN_ID)) {}
 
   void always(std::string_view name, ConfigType type, std::string value, std::string_view doc) {
     rows_.push_back({name, type, std::nullopt, texts_.keep(std::move(value)), doc});
@@ -72,10 +72,10 @@ class Rows {
 
  private:
   bool is_given(std::string_view key) const {
-    return origin_ != nullptr && origin_->is_given(broker_.host.self(), to_abi(key)) != 0;
+    return origin_ != nullptr && origin_->is_given(host_.self(), to_abi(key)) != 0;
   }
 
-  const Broker& broker_;
+  const Host& host_;
   Texts& texts_;
   const chr_config_origin_v1* origin_;
   std::vector<Row> rows_;
@@ -89,16 +89,16 @@ std::string listeners(const Host& host) {
   return out;
 }
 
-std::string advertised(const Broker& broker) {
-  const std::shared_ptr<const Address> address = broker.advertised.load();
+std::string advertised(const ConfigSources& sources) {
+  const std::shared_ptr<const Address> address = sources.advertised.load();
   if (address == nullptr) return {};
   const bool is_v6 = address->host.find(':') != std::string::npos;
   return fmt::format("PLAINTEXT://{}{}{}:{}", is_v6 ? "[" : "", address->host, is_v6 ? "]" : "",
                      address->port);
 }
 
-void add_node(const Broker& broker, Rows& rows) {
-  const chr_node_info& node = broker.host.node();
+void add_node(const ConfigSources& sources, Rows& rows) {
+  const chr_node_info& node = sources.services.host.node();
   rows.always("broker.id", ConfigType::kInt, std::to_string(node.id), "The id of this node (node_id).");
   rows.always("node.id", ConfigType::kInt, std::to_string(node.id), "The id of this node (node_id).");
   constexpr std::string_view kRack = "Where this node stands (rack); replicas are spread over racks.";
@@ -113,12 +113,12 @@ void add_node(const Broker& broker, Rows& rows) {
   rows.fixed("authorizer.class.name", ConfigType::kString, "", "There is no authorizer: everybody may.");
 }
 
-void add_keys(const Broker& broker, Rows& rows) {
-  const BrokerConfig& config = broker.config;
-  rows.of_key("listen", "listeners", ConfigType::kList, "PLAINTEXT://127.0.0.1:9092", listeners(broker.host),
-              "Where clients connect (kafka.listen).");
+void add_keys(const ConfigSources& sources, Rows& rows) {
+  const BrokerConfig& config = sources.config;
+  rows.of_key("listen", "listeners", ConfigType::kList, "PLAINTEXT://127.0.0.1:9092",
+              listeners(sources.services.host), "Where clients connect (kafka.listen).");
   rows.of_key("advertise", "advertised.listeners", ConfigType::kList, "PLAINTEXT://127.0.0.1:9092",
-              advertised(broker), "What clients are told (kafka.advertise; default: the first listener).");
+              advertised(sources), "What clients are told (kafka.advertise; default: the first listener).");
   rows.of_key("auto_create_topics", "auto.create.topics.enable", ConfigType::kBoolean, "true",
               config.auto_create_topics ? "true" : "false",
               "Whether asking for the metadata of an unknown topic creates it (kafka.auto_create_topics).");
@@ -126,7 +126,7 @@ void add_keys(const Broker& broker, Rows& rows) {
               std::to_string(config.default_partitions),
               "Partitions of a topic that is created without a number (kafka.default_partitions).");
   rows.of_key("default_replication_factor", "default.replication.factor", ConfigType::kInt, "3",
-              std::to_string(default_replicas(broker, Catalog(broker))),
+              std::to_string(default_replicas(sources.services, config, Catalog(sources.services))),
               "Replicas of a topic that is created without a number (kafka.default_replication_factor).");
   rows.of_key("max_request_size", "socket.request.max.bytes", ConfigType::kInt, "104857600",
               std::to_string(config.max_request_bytes),
@@ -151,10 +151,10 @@ void add_keys(const Broker& broker, Rows& rows) {
 
 }  // namespace
 
-std::vector<BrokerConfigRow> broker_config_rows(const Broker& broker, Texts& texts) {
-  Rows rows(broker, texts);
-  add_node(broker, rows);
-  add_keys(broker, rows);
+std::vector<BrokerConfigRow> broker_config_rows(const ConfigSources& sources, Texts& texts) {
+  Rows rows(sources, texts);
+  add_node(sources, rows);
+  add_keys(sources, rows);
   for (const Row& row : kUnits) rows.add(row);
   for (const Row& row : kRates) rows.add(row);
   for (const TopicConfigEntry& entry : topic_config_table()) {

@@ -1,4 +1,4 @@
-#include "kafka-proto/server/listen.h"
+#include "kafka-proto/configs/listen.h"
 
 #include <boost/json/src.hpp>
 #include <charconv>

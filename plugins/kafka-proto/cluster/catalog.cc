@@ -1,32 +1,8 @@
-#include "kafka-proto/server/broker.h"
+#include "kafka-proto/cluster/catalog.h"
 
-#include "kafka-proto/cluster/catalog_waits.h"
-#include "kafka-proto/cluster/in_sync.h"
-#include "kafka-proto/cluster/producer_ids.h"
-#include "kafka-proto/configs/dynamic_configs.h"
-#include "kafka-proto/handlers/fetch_sessions.h"
-#include "kafka-proto/partition/directory.h"
-#include "kafka-proto/partition/elections.h"
-#include "kafka-proto/partition/replication_throttle.h"
-#include "kafka-proto/server/connection.h"
-#include "kafka-proto/server/request_budget.h"
-#include "kafka-proto/server/turns.h"
+#include <string>
 
 namespace chronik::kafka {
-
-BrokerConfig::BrokerConfig(const Host& host)
-    : max_request_bytes(static_cast<uint32_t>(host.config_int("max_request_size"))),
-      queued_max_request_bytes(static_cast<uint64_t>(host.config_int("queued_max_request_bytes"))),
-      auto_create_topics(host.config_int("auto_create_topics") != 0),
-      default_partitions(static_cast<int32_t>(host.config_int("default_partitions"))),
-      default_replication_factor(static_cast<int32_t>(host.config_int("default_replication_factor"))),
-      fetch_max_bytes(static_cast<uint32_t>(host.config_int("fetch_max_bytes"))),
-      max_fetch_sessions(static_cast<uint32_t>(host.config_int("max_fetch_sessions"))),
-      producer_id_expiration_ms(host.config_int("producer_id_expiration") / 1'000'000),
-      replica_lag_time_max_ns(static_cast<uint64_t>(host.config_int("replica_lag_time_max"))) {}
-
-Broker::Broker(const Host& h) : host(h), config(h), metrics(h) {}
-Broker::~Broker() = default;
 
 std::optional<chr_topic> Catalog::topic_at(uint32_t i) const {
   chr_topic out{};

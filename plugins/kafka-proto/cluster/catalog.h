@@ -1,0 +1,66 @@
+// Catalog: an image of the catalog of metadata, held for as long as this lives.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "kafka-proto/cluster/services.h"
+
+namespace chronik::kafka {
+
+// The level of chronik.version that brought records, and frames of InSync.
+inline constexpr int16_t kRecordsLevel = 2;
+
+class Catalog {
+ public:
+  explicit Catalog(const Services& services)
+      : service_(services.metadata),
+        features_(services.features),
+        records_(services.records),
+        topic_changes_(services.topic_changes),
+        controller_(service_.table->controller(service_.self)),
+        catalog_(service_.table->catalog(service_.self)) {}
+  ~Catalog() { service_.table->release(service_.self, catalog_); }
+  Catalog(const Catalog&) = delete;
+  Catalog& operator=(const Catalog&) = delete;
+
+  uint64_t version() const { return service_.table->version(service_.self, catalog_); }
+  std::string_view cluster_id() const {
+    return from_abi(service_.table->cluster_id(service_.self, catalog_));
+  }
+  // -1: none is known, and what is not in the catalog may exist. As of before the image.
+  int32_t controller() const { return controller_; }
+  uint32_t topic_count() const { return service_.table->n_topics(service_.self, catalog_); }
+  // Empty: there is none.
+  std::optional<chr_topic> topic_at(uint32_t i) const;
+  std::optional<chr_topic> topic(std::string_view name) const;
+  std::optional<chr_topic> topic(const chr_uuid& id) const;
+  std::optional<chr_partition> partition(const chr_topic& topic, int32_t partition) const;
+  std::vector<std::pair<std::string_view, std::string_view>> configs(const chr_topic& topic) const;
+  std::vector<chr_broker> brokers() const;
+  uint32_t broker_count() const { return service_.table->n_brokers(service_.self, catalog_); }
+  // Whether metadata tells what became of topics since an older image, leaders aside.
+  using TopicChanged = std::function<void(const chr_topic_change& change)>;
+  bool tells_changes() const { return topic_changes_.table != nullptr; }
+  void each_change_since(const Catalog& before, const TopicChanged& changed) const;
+  // What this node knows of each feature, and what is finalized.
+  std::vector<chr_feature> features() const;
+  // The level of the feature chronik.version that the cluster agreed to write.
+  int16_t level() const;
+  // Keys that begin with the prefix, and their values.
+  std::vector<std::pair<std::string_view, std::string_view>> records(std::string_view space,
+                                                                     std::string_view prefix) const;
+
+ private:
+  Service<chr_metadata_v1> service_;
+  Service<chr_features_v1> features_;
+  Service<chr_records_v1> records_;
+  Service<chr_topic_changes_v1> topic_changes_;
+  int32_t controller_;
+  chr_catalog* catalog_;
+};
+
+}  // namespace chronik::kafka
