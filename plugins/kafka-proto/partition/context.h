@@ -1,35 +1,43 @@
-// PartitionContext: what partitions work with.
+// PartitionContext: what the partitions of a node stand on. The directory makes one for all of them; constant
+// as long as they live. Functions: any shard.
 #pragma once
 
-#include "kafka-proto/cluster/in_sync.h"
-#include "kafka-proto/cluster/services.h"
-#include "kafka-proto/configs/broker_config.h"
+#include <chronik/consensus.h>
+#include <chronik/draft/throttle.h>
+#include <chronik/host.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
 
 namespace chronik::kafka {
 
-class PartitionDirectory;
+class CodecLane;
+class Partition;
+class PartitionInfo;
 
-// The same for all partitions of an instance, and lives longer than they do.
 struct PartitionContext {
-  PartitionContext(const Services& s, const BrokerConfig& c, InSync& i, PartitionDirectory& d)
-      : services(s),
-        host(s.host),
-        consensus(s.consensus),
-        throttle(s.throttle),
-        config(c),
-        in_sync(&i),
-        partitions(&d) {}
+  Host host;
+  const chr_consensus_v1* consensus = nullptr;
+  void* consensus_self = nullptr;
+  const chr_throttle_v1* throttle = nullptr;  // absent where consensus does not offer it
+  int32_t leader_bucket = -1;                 // of the throttle; a follower's is its node's id
+  uint64_t replica_lag_time_max_ns = 0;
+  int64_t producer_id_expiration_ms = 0;
+  CodecLane* codec_lane = nullptr;
 
-  bool is_up(int32_t node) const { return services.is_up(node); }
-  bool is_linked(int32_t node) const { return services.is_linked(node); }
-
-  const Services& services;
-  const Host& host;
-  const Service<chr_consensus_v1>& consensus;
-  const Service<chr_throttle_v1>& throttle;
-  const BrokerConfig& config;
-  InSync* const in_sync;
-  PartitionDirectory* const partitions;
+  // Whether a node is up, as clients are told; and whether its link is, by which replicas are fed.
+  std::function<bool(int32_t node)> is_up;
+  std::function<bool(int32_t node)> is_linked;
+  // Whether the members of partitions are as new as what the leader of the catalog said last.
+  std::function<bool()> is_catalog_current;
+  // This node leads in this term, and these replicas are in sync. Empty: all are, or it leads no more.
+  std::function<void(const PartitionInfo& partition, uint64_t term, const std::vector<int32_t>& nodes)>
+      report_in_sync;
+  // The leader here has made these nodes the members: the catalog shall show it.
+  std::function<void(const std::shared_ptr<Partition>& partition, const std::vector<int32_t>& now)>
+      members_changed;
 };
 
 }  // namespace chronik::kafka

@@ -25,16 +25,39 @@ PartitionDirectory::PartitionDirectory(Services& services, const BrokerConfig& c
       configs_(configs),
       controller_(controller),
       waits_(waits),
-      context_(services, config, in_sync, *this),
       map_(std::make_shared<PartitionMap>()),
       shards_(services.host.shard_count()),
       codec_lane_(std::make_shared<CodecLane>(services.host)),
+      context_(make_context(config, in_sync)),
       brokers_metric_(services.host.gauge("kafka_brokers", "How many brokers the cluster has.")),
       strays_(services, &closing_groups_),
       throttle_(services, configs, in_sync, *this) {
   for (uint32_t shard = 0; shard < shards_.size(); ++shard) ticks_.push_back({this, shard});
   // Before anything else could be ready.
   services_.host.health("partitions", CHR_HEALTH_NOT_READY, "the catalog was not read yet");
+}
+
+PartitionContext PartitionDirectory::make_context(const BrokerConfig& config, InSync& in_sync) {
+  PartitionContext out;
+  out.host = services_.host;
+  out.consensus = services_.consensus.table;
+  out.consensus_self = services_.consensus.self;
+  out.throttle = services_.throttle.table;
+  out.leader_bucket = ReplicationThrottle::kLeaderBucket;
+  out.replica_lag_time_max_ns = config.replica_lag_time_max_ns;
+  out.producer_id_expiration_ms = config.producer_id_expiration_ms;
+  out.codec_lane = codec_lane_.get();
+  out.is_up = [this](int32_t node) { return services_.is_up(node); };
+  out.is_linked = [this](int32_t node) { return services_.is_linked(node); };
+  out.is_catalog_current = [this] { return is_current(); };
+  out.report_in_sync = [&in_sync](const PartitionInfo& partition, uint64_t term,
+                                  const std::vector<int32_t>& nodes) {
+    in_sync.set({partition.id().topic, partition.id().index}, {static_cast<int32_t>(term), nodes});
+  };
+  out.members_changed = [this](const std::shared_ptr<Partition>& partition, const std::vector<int32_t>& now) {
+    members_changed(partition, now);
+  };
+  return out;
 }
 
 void PartitionDirectory::start() { services_.metadata.table->watch(services_.metadata.self, changed, this); }
@@ -203,7 +226,7 @@ void PartitionDirectory::keep_partition(const std::shared_ptr<Partition>& partit
   partition->set_config(std::move(config));
   if (*partition->members() == members) return;
   partition->set_members(std::move(members));
-  services_.host.post(partition->shard(), [partition] { partition->pursue(); });
+  services_.host.post(partition->shard(), [partition] { partition->reassign(); });
 }
 
 std::shared_ptr<Partition> PartitionDirectory::host_partition(const chr_topic& topic, int32_t index,
@@ -287,8 +310,8 @@ void PartitionDirectory::closed(const Partition& partition) {
 // ---- reassignments ----
 
 void PartitionDirectory::members_changed(const std::shared_ptr<Partition>& partition,
-                                         std::vector<int32_t> now) {
-  services_.host.post(0, [this, partition, now = std::move(now)] {
+                                         const std::vector<int32_t>& now) {
+  services_.host.post(0, [this, partition, now] {
     if (stopping_) return;
     changed_[partition] = now;
     finish_changes();
@@ -307,7 +330,7 @@ void PartitionDirectory::finish_changes() {
     std::vector<chr_change_result> results;
   };
   const auto request = std::make_shared<Request>(services_);
-  const std::map<std::shared_ptr<Partition>, std::vector<int32_t>> changed = std::exchange(changed_, {});
+  const auto changed = std::exchange(changed_, {});
   for (const auto& [partition, replicas] : changed)
     request->items.push_back({partition->id().topic, partition->id().index, 0, replicas.data(),
                               static_cast<uint32_t>(replicas.size()), 0});

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstring>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -12,6 +13,8 @@
 
 #include "kafka-proto/cluster/catalog_waits.h"
 #include "kafka-proto/cluster/controller_view.h"
+#include "kafka-proto/cluster/in_sync.h"
+#include "kafka-proto/configs/broker_config.h"
 #include "kafka-proto/configs/dynamic_configs.h"
 #include "kafka-proto/partition/codec_lane.h"
 #include "kafka-proto/partition/partition.h"
@@ -102,7 +105,7 @@ class PartitionDirectory {
   // Shard 0. A link to another node came or went: the leaders here look at who is in sync.
   void links_changed();
   // Any shard. The leader here has made these nodes the members: the catalog shall show it.
-  void members_changed(const std::shared_ptr<Partition>& partition, std::vector<int32_t> now);
+  void members_changed(const std::shared_ptr<Partition>& partition, const std::vector<int32_t>& now);
   // Shard 0. Closes every partition, for which consensus lets others take over what is led here; done() on
   // shard 0 once none has a callback any more.
   void stop(std::function<void()> done);
@@ -114,11 +117,20 @@ class PartitionDirectory {
     uint64_t timer = 0;
     bool stopped = false;
   };
+  // By topic and index: an order that is the same wherever the partitions stand in memory.
+  struct ByPartition {
+    bool operator()(const std::shared_ptr<Partition>& a, const std::shared_ptr<Partition>& b) const {
+      const int topics = std::memcmp(a->id().topic.b, b->id().topic.b, sizeof a->id().topic.b);
+      if (topics != 0) return topics < 0;
+      return a->id().index != b->id().index ? a->id().index < b->id().index : a < b;
+    }
+  };
   struct Tick {
     PartitionDirectory* directory;
     uint32_t shard;
   };
 
+  PartitionContext make_context(const BrokerConfig& config, InSync& in_sync);
   void follow();
   void publish(const Catalog& catalog);
   std::shared_ptr<const PartitionMap> make_map(const Catalog& catalog);
@@ -145,12 +157,12 @@ class PartitionDirectory {
   DynamicConfigs& configs_;
   ControllerView& controller_;
   CatalogWaits& waits_;
-  const PartitionContext context_;
   mutable std::mutex mutex_;  // of map_
   std::shared_ptr<const PartitionMap> map_;
   std::vector<Shard> shards_;
   std::vector<Tick> ticks_;  // what the timers get
   const std::shared_ptr<CodecLane> codec_lane_;
+  const PartitionContext context_;
   const uint64_t brokers_metric_;
   std::unique_ptr<const Catalog> shown_;  // what map_ shows
   std::atomic<bool> current_ = false;
@@ -159,8 +171,8 @@ class PartitionDirectory {
   ReplicationThrottle throttle_;
   // Replicas that come back before their group of before is gone, by its name.
   std::map<std::string, std::shared_ptr<Partition>> open_later_;
-  // Members that the catalog does not show yet, by partition.
-  std::map<std::shared_ptr<Partition>, std::vector<int32_t>> changed_;
+  // Members that the catalog does not show yet.
+  std::map<std::shared_ptr<Partition>, std::vector<int32_t>, ByPartition> changed_;
   bool finishing_ = false;
   size_t opening_ = 0;
   size_t failed_ = 0;
