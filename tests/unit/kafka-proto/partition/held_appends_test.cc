@@ -11,7 +11,9 @@ class HeldAppendsTest : public ::testing::Test, public TestReplica {
   HeldAppendsTest() {
     open();
     on_role = [this](Replica::RoleChange) {
-      if (replica.knows_leader()) held.end_moment();
+      if (!replica.knows_leader()) return;
+      held.end_moment();
+      if (held.has_early()) appended_in_role = appended.size();  // consensus is in the middle of telling
     };
   }
   void hold(int name) {
@@ -28,6 +30,7 @@ class HeldAppendsTest : public ::testing::Test, public TestReplica {
   HeldAppends held{replica, polls};
   Answers answers;
   std::vector<int> appended;
+  std::optional<size_t> appended_in_role;
   std::function<void()> on_append;
 };
 
@@ -75,9 +78,8 @@ TEST_F(HeldAppendsTest, AppendedInOrderOnceThisNodeLeads) {
       });
   };
   consensus.elect(group());
-  EXPECT_TRUE(held.has_early());
-  EXPECT_TRUE(appended.empty());  // consensus is in the middle of telling
   host.run();
+  EXPECT_EQ(appended_in_role, 0u);
   EXPECT_EQ(appended, (std::vector{1, 2, 3}));
   EXPECT_EQ(answers.names, (std::vector{9, 1, 2, 3}));
   EXPECT_EQ(answers.all[0].error, ErrorCode::kNotLeaderOrFollower);

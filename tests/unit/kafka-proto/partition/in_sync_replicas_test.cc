@@ -48,6 +48,7 @@ TEST_F(InSyncReplicasTest, NodesAreToldOfChangesOnly) {
   EXPECT_EQ(reported[0], std::pair(replica.term(), Nodes{1, 3}));
   EXPECT_EQ(*in_sync.shown(), (Nodes{1, 3}));
   consensus.elect(group());
+  host.run();
   look();
   ASSERT_EQ(reported.size(), 2u);  // in another term
   consensus.follow(group(), 2, 9);

@@ -14,6 +14,7 @@
 
 #include "kafka-proto/partition/append.h"
 #include "kafka-proto/partition/replica.h"
+#include "kafka-proto/records/builder.h"
 #include "kafka-proto/records/validate.h"
 
 namespace chronik::kafka::testing {
@@ -109,22 +110,26 @@ inline const chr_state_machine_v1& TestReplica::machine() {
   return kTable;
 }
 
-// A batch of a producer, as validate_batch() admits it.
+// A batch of a producer, as validate_batch() admits it: of 100 bytes where it has one record.
 class TestBatch {
  public:
-  explicit TestBatch(int64_t producer = kNoProducerId, int32_t sequence = kNoSequence, int32_t records = 1)
-      : slice_(FakeBuffer::copy(std::string(100, 'b'))), frame(Lease::adopt(slice_.lease)) {
-    batch.bytes = MutableBytes(const_cast<uint8_t*>(slice_.p), slice_.n);
-    batch.header.producer_id = producer;
-    batch.header.producer_epoch = producer == kNoProducerId ? kNoProducerEpoch : int16_t{0};
-    batch.header.base_sequence = sequence;
-    batch.header.last_offset_delta = records - 1;
+  explicit TestBatch(int64_t producer = kNoProducerId, int32_t sequence = kNoSequence) {
+    BatchHeader fields;
+    fields.producer_id = producer;
+    fields.producer_epoch = producer == kNoProducerId ? kNoProducerEpoch : int16_t{0};
+    fields.base_sequence = sequence;
+    BatchBuilder builder(fields);
+    const std::string value(32, 'v');
+    builder.add(0, std::nullopt, Bytes(reinterpret_cast<const uint8_t*>(value.data()), value.size()));
+    Codecs codecs;
+    const std::vector<uint8_t> bytes = builder.finish(codecs).value();
+    const chr_slice slice = FakeBuffer::copy({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+    frame = Lease::adopt(slice.lease);
+    batch.bytes = MutableBytes(const_cast<uint8_t*>(slice.p), slice.n);
+    batch.header = decode_batch_header(bytes).value();
+    EXPECT_EQ(bytes.size(), 100u);
   }
 
- private:
-  chr_slice slice_;
-
- public:
   Lease frame;
   AdmittedBatch batch;
 };

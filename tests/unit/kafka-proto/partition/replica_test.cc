@@ -67,7 +67,7 @@ TEST_F(ReplicaTest, WhatIsClosedBeforeItOpensWasNeverOpened) {
 }
 
 TEST_F(ReplicaTest, ACloseWaitsForTheOpen) {
-  replica.open(machine(), this, owner, [](const Status&) {});
+  replica.open(machine(), static_cast<TestReplica*>(this), owner, [](const Status&) {});
   EXPECT_FALSE(close(Log::kStays));
   host.run();
   EXPECT_TRUE(again);

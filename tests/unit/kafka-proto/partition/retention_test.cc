@@ -48,7 +48,7 @@ TEST_F(RetentionTest, OldBatchesGoAndYoungOnesStay) {
   }
   retain();
   EXPECT_EQ(log_start(), 1);
-  host.advance(std::chrono::seconds(31));
+  host.advance(std::chrono::seconds(30));
   retain();
   EXPECT_EQ(log_start(), 2);
 }
