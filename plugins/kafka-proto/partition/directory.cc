@@ -7,6 +7,7 @@
 #include "kafka-proto/server/call.h"
 #include "kafka-proto/server/catalog_waits.h"
 #include "kafka-proto/server/elections.h"
+#include "kafka-proto/server/in_sync.h"
 #include "kafka-proto/server/replication_throttle.h"
 
 namespace chronik::kafka {
@@ -28,11 +29,35 @@ PartitionDirectory::PartitionDirectory(Broker& broker)
       map_(std::make_shared<PartitionMap>()),
       shards_(broker.host.shard_count()),
       codec_lane_(std::make_shared<CodecLane>(broker.host)),
+      context_(make_context()),
       brokers_metric_(broker.host.gauge("kafka_brokers", "How many brokers the cluster has.")),
       strays_(broker, &closing_groups_) {
   for (uint32_t shard = 0; shard < shards_.size(); ++shard) ticks_.push_back({this, shard});
   // Before anything else could be ready.
   broker_.host.health("partitions", CHR_HEALTH_NOT_READY, "the catalog was not read yet");
+}
+
+PartitionContext PartitionDirectory::make_context() {
+  PartitionContext out;
+  out.host = broker_.host;
+  out.consensus = broker_.consensus.table;
+  out.consensus_self = broker_.consensus.self;
+  out.throttle = broker_.throttle.table;
+  out.leader_bucket = ReplicationThrottle::kLeaderBucket;
+  out.replica_lag_time_max_ns = broker_.config.replica_lag_time_max_ns;
+  out.producer_id_expiration_ms = broker_.config.producer_id_expiration_ms;
+  out.codec_lane = codec_lane_.get();
+  out.is_up = [this](int32_t node) { return broker_.is_up(node); };
+  out.is_linked = [this](int32_t node) { return broker_.is_linked(node); };
+  out.is_catalog_current = [this] { return is_current(); };
+  out.report_in_sync = [this](const PartitionInfo& partition, uint64_t term,
+                              const std::vector<int32_t>& nodes) {
+    broker_.in_sync->set({partition.id().topic, partition.id().index}, {static_cast<int32_t>(term), nodes});
+  };
+  out.members_changed = [this](const std::shared_ptr<Partition>& partition, const std::vector<int32_t>& now) {
+    members_changed(partition, now);
+  };
+  return out;
 }
 
 void PartitionDirectory::start() { broker_.metadata.table->watch(broker_.metadata.self, changed, this); }
@@ -199,14 +224,15 @@ void PartitionDirectory::keep_partition(const std::shared_ptr<Partition>& partit
   partition->set_config(std::move(config));
   if (*partition->members() == members) return;
   partition->set_members(std::move(members));
-  broker_.host.post(partition->shard(), [partition] { partition->pursue(); });
+  broker_.host.post(partition->shard(), [partition] { partition->reassign(); });
 }
 
 std::shared_ptr<Partition> PartitionDirectory::host_partition(const chr_topic& topic, int32_t index,
                                                               Partition::Members members,
                                                               std::shared_ptr<const TopicConfig> config) {
   Partition::Id id{topic.id, index, std::string(from_abi(topic.name))};
-  auto partition = std::make_shared<Partition>(broker_, std::move(id), std::move(members), std::move(config));
+  auto partition =
+      std::make_shared<Partition>(context_, std::move(id), std::move(members), std::move(config));
   if (closing_groups_.contains(partition->group_name())) {
     open_later_[partition->group_name()] = partition;
   } else {
@@ -282,8 +308,8 @@ void PartitionDirectory::closed(const Partition& partition) {
 // ---- reassignments ----
 
 void PartitionDirectory::members_changed(const std::shared_ptr<Partition>& partition,
-                                         std::vector<int32_t> now) {
-  broker_.host.post(0, [this, partition, now = std::move(now)] {
+                                         const std::vector<int32_t>& now) {
+  broker_.host.post(0, [this, partition, now] {
     if (stopping_) return;
     changed_[partition] = now;
     finish_changes();

@@ -98,7 +98,7 @@ class PartitionDirectory {
   // Shard 0. A link to another node came or went: the leaders here look at who is in sync.
   void links_changed();
   // Any shard. The leader here has made these nodes the members: the catalog shall show it.
-  void members_changed(const std::shared_ptr<Partition>& partition, std::vector<int32_t> now);
+  void members_changed(const std::shared_ptr<Partition>& partition, const std::vector<int32_t>& now);
   // Shard 0. Closes every partition, for which consensus lets others take over what is led here; done() on
   // shard 0 once none has a callback any more.
   void stop(std::function<void()> done);
@@ -115,6 +115,7 @@ class PartitionDirectory {
     uint32_t shard;
   };
 
+  PartitionContext make_context();
   void follow();
   void publish(const Catalog& catalog);
   std::shared_ptr<const PartitionMap> make_map(const Catalog& catalog);
@@ -143,6 +144,7 @@ class PartitionDirectory {
   std::vector<Shard> shards_;
   std::vector<Tick> ticks_;  // what the timers get
   const std::shared_ptr<CodecLane> codec_lane_;
+  const PartitionContext context_;
   const uint64_t brokers_metric_;
   std::unique_ptr<const Catalog> shown_;  // what map_ shows
   std::atomic<bool> current_ = false;

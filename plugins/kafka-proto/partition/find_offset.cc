@@ -1,5 +1,4 @@
 // ListOffsets on one partition: the log finds the batch, the batch's records say which of them it is.
-#include "kafka-proto/partition/directory.h"
 #include "kafka-proto/partition/offsets.h"
 #include "kafka-proto/partition/partition.h"
 #include "kafka-proto/partition/status.h"
@@ -49,9 +48,8 @@ bool takes_long(Bytes batch) {
 void Partition::find_offset(int64_t timestamp, CodecLane::Client client,
                             std::function<void(FoundOffset)> done) {
   const chr_group_bounds now = bounds();
-  const auto epoch_at = [&](int64_t) { return static_cast<int32_t>(term_); };
   if (timestamp == kLatest)
-    return done({ErrorCode::kNone, now.high_watermark, -1, epoch_at(now.high_watermark)});
+    return done({ErrorCode::kNone, now.high_watermark, -1, static_cast<int32_t>(replica_.term())});
   if (timestamp == kLatestTiered || timestamp == kEarliestPending) return done({});
   struct Finding {
     chr_entry_header header{};
@@ -61,12 +59,12 @@ void Partition::find_offset(int64_t timestamp, CodecLane::Client client,
   finding->done = std::move(done);
   const bool earliest = timestamp == kEarliest || timestamp == kEarliestLocal;
   const bool largest = timestamp == kLargestTimestamp;
-  const auto finish = [self = shared_from_this(), finding, earliest, largest, timestamp, client,
-                       now](chr_status code) {
+  const auto finish = [self = shared_from_this(), finding, earliest, largest, timestamp, client, now](
+                          chr_status code, std::string_view = {}) {
     if (earliest) {
       FoundOffset out{ErrorCode::kNone, now.log_start, -1, -1};
       // Of an empty log it is the epoch that will write what comes first.
-      out.epoch = static_cast<int32_t>(code == CHR_OK ? finding->header.term : self->term_);
+      out.epoch = static_cast<int32_t>(code == CHR_OK ? finding->header.term : self->replica_.term());
       return finding->done(out);
     }
     if (code == CHR_E_NOT_FOUND) return finding->done({});
@@ -76,13 +74,8 @@ void Partition::find_offset(int64_t timestamp, CodecLane::Client client,
   };
   const int32_t by = earliest ? CHR_FIND_OFFSET : largest ? CHR_FIND_MAX_TIMESTAMP : CHR_FIND_TIMESTAMP;
   const int64_t value = earliest ? now.log_start : timestamp;
-  if (group_ == nullptr) return finish(CHR_E_NOT_LEADER);
-  const chr_status status = broker_.host.async(
-      [&](uint64_t token) {
-        return broker_.consensus.table->find(group_, by, value, &finding->header, token, nullptr);
-      },
-      [finish](const chr_done& d) { finish(d.code); });
-  if (status != CHR_PENDING) finish(status);
+  if (!replica_.is_open()) return finish(CHR_E_NOT_LEADER);
+  replica_.find(by, value, &finding->header, finish);
 }
 
 void Partition::locate_in_batch(const chr_entry_header& header, int64_t timestamp, CodecLane::Client client,
@@ -99,12 +92,12 @@ void Partition::locate_in_batch(const chr_entry_header& header, int64_t timestam
          };
          const Bytes bytes(batch.runs[0].p, batch.runs[0].n);
          if (!takes_long(bytes)) return tell(locate(bytes, timestamp, UINT64_MAX));
-         self->broker_.partitions->codec_lane().run(client, [self, tell, timestamp, bytes,
-                                                             held = std::move(batch)](uint64_t most) {
+         self->context_.codec_lane->run(client, [self, tell, timestamp, bytes,
+                                                 held = std::move(batch)](uint64_t most) {
            Result<Located> located = locate(bytes, timestamp, most);
            // All of it passed the bound of Produce when it came, whatever that is now.
            if (!located && located.error().code == Code::kOutOfRange && most != UINT64_MAX) return false;
-           self->broker_.host.post(self->shard(), [tell, located = std::move(located)] { tell(located); });
+           self->context_.host.post(self->shard(), [tell, located = std::move(located)] { tell(located); });
            return true;
          });
        });

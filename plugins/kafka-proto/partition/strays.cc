@@ -6,7 +6,7 @@
 #include <memory>
 #include <optional>
 
-#include "kafka-proto/partition/partition.h"
+#include "kafka-proto/partition/info.h"
 #include "kafka-proto/server/call.h"
 
 namespace chronik::kafka {
@@ -28,7 +28,7 @@ std::vector<std::string> Strays::groups_without_topic(const Catalog& catalog) co
       },
       &names);
   std::erase_if(names, [&](const std::string& name) {
-    const std::optional<chr_uuid> topic = Partition::topic_of_group(name);
+    const std::optional<chr_uuid> topic = PartitionInfo::topic_of_group(name);
     return !topic.has_value() || closing_->contains(name) || catalog.topic(*topic).has_value();
   });
   return names;

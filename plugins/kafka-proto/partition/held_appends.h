@@ -1,0 +1,65 @@
+// HeldAppends: appends and repeats that this node cannot take while leadership moves. Leadership that moves
+// leaves a moment in which nobody can say where it goes. A client that is told "not here" asks everybody,
+// after a pause; so it is answered once the new leader is known, or that moment is over. Clients may also hear
+// of a leader before it leads: what came early is appended once it does. On the partition's shard.
+//
+//   an append is | entered with                        | left with
+//   held         | hold(), answer() with NOT_LEADER,   | end_moment(): early where this node leads and it can be
+//                | while leadership moves              | appended; else answered. The moment ends by itself, too
+//   early        | end_moment(), queue_behind_early()  | in order of arrival, in a turn of its own: appended anew
+//
+// While there is an early append, what comes meanwhile goes behind it: no append overtakes another.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <vector>
+
+#include "kafka-proto/partition/append.h"
+#include "kafka-proto/partition/long_polls.h"
+#include "kafka-proto/partition/replica.h"
+
+namespace chronik::kafka {
+
+class HeldAppends {
+ public:
+  // Begins the append anew.
+  using Again = std::function<void(AppendDone)>;
+
+  // Polls wait for the same moment, and are woken at its end.
+  HeldAppends(Replica& replica, LongPolls& polls) : replica_(replica), polls_(polls) {}
+  HeldAppends(const HeldAppends&) = delete;
+  HeldAppends& operator=(const HeldAppends&) = delete;
+
+  bool has_early() const { return !early_.empty(); }
+  void queue_behind_early(AppendDone done, Again again) {
+    early_.push_back({std::move(done), {}, std::move(again)});
+  }
+  // Answers, but holds what is told that another node leads.
+  void answer(AppendDone done, Appended answer);
+  // Answers at once where leadership does not move, or too many wait already.
+  void hold(AppendDone done, Appended answer, Again again);
+  // The moment is over a quarter of a second from now.
+  void end_moment_later();
+  // Whoever waits learns who leads, as far as that is known.
+  void end_moment();
+
+ private:
+  struct Held {
+    AppendDone done;
+    Appended answer;
+    Again again;  // null: it stands in a log that may be gone, and is not appended again
+  };
+
+  void append_early();
+
+  static constexpr size_t kMaxHeld = 10'000;
+
+  Replica& replica_;
+  LongPolls& polls_;
+  std::vector<Held> held_;
+  uint64_t timer_ = 0;      // of the moment's end
+  std::deque<Held> early_;  // others wait behind them
+};
+
+}  // namespace chronik::kafka
