@@ -328,7 +328,7 @@ void PartitionDirectory::finish_changes() {
     std::vector<chr_change_result> results;
   };
   const auto request = std::make_shared<Request>(broker_);
-  const std::map<std::shared_ptr<Partition>, std::vector<int32_t>> changed = std::exchange(changed_, {});
+  const auto changed = std::exchange(changed_, {});
   for (const auto& [partition, replicas] : changed)
     request->items.push_back({partition->id().topic, partition->id().index, 0, replicas.data(),
                               static_cast<uint32_t>(replicas.size()), 0});

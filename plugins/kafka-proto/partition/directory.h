@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstring>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -110,6 +111,14 @@ class PartitionDirectory {
     uint64_t timer = 0;
     bool stopped = false;
   };
+  // By topic and index: an order that is the same wherever the partitions stand in memory.
+  struct ByPartition {
+    bool operator()(const std::shared_ptr<Partition>& a, const std::shared_ptr<Partition>& b) const {
+      const int topics = std::memcmp(a->id().topic.b, b->id().topic.b, sizeof a->id().topic.b);
+      if (topics != 0) return topics < 0;
+      return a->id().index != b->id().index ? a->id().index < b->id().index : a < b;
+    }
+  };
   struct Tick {
     PartitionDirectory* directory;
     uint32_t shard;
@@ -152,8 +161,8 @@ class PartitionDirectory {
   Strays strays_;
   // Replicas that come back before their group of before is gone, by its name.
   std::map<std::string, std::shared_ptr<Partition>> open_later_;
-  // Members that the catalog does not show yet, by partition.
-  std::map<std::shared_ptr<Partition>, std::vector<int32_t>> changed_;
+  // Members that the catalog does not show yet.
+  std::map<std::shared_ptr<Partition>, std::vector<int32_t>, ByPartition> changed_;
   bool finishing_ = false;
   size_t opening_ = 0;
   size_t failed_ = 0;
