@@ -4,7 +4,9 @@
     schema_check.py [kafka-clients-x.y.z.jar | folder of JSON files]
 
 Without an argument: $KAFKA_MESSAGE_DEFINITIONS (jar or folder), then the jar in Maven's local repository. Without any,
-exit 77 ("skipped") on a developer's machine and 1 where $CI is set. Order, names, types, versions, nullability, tags and
+exit 77 ("skipped") on a developer's machine and 1 where $CI is set. What coordinators store is compared where a folder has
+a folder `records` with those definitions (group-coordinator/src/main/resources/common/message of Kafka's sources, and
+transaction-coordinator's): no jar has them, so that golden bytes alone stand for them there. Order, names, types, versions, nullability, tags and
 defaults must agree wherever the message has the field; names of structs are our own.
 """
 
@@ -31,7 +33,7 @@ def definition_texts(source):
     """(name, text) of every JSON definition in a clients jar or a folder."""
     source = pathlib.Path(source)
     if source.is_dir():
-        return [(path.stem, path.read_text(encoding="utf-8")) for path in sorted(source.glob("*.json"))]
+        return [(path.stem, path.read_text(encoding="utf-8")) for path in sorted(source.rglob("*.json"))]
     with zipfile.ZipFile(source) as jar:
         names = [n for n in jar.namelist() if n.startswith("common/message/") and n.endswith(".json")]
         return [(pathlib.PurePath(n).stem, jar.read(n).decode("utf-8")) for n in sorted(names)]
@@ -95,7 +97,7 @@ def our_rows(struct, within, prefix=""):
 def kafka_rows(fields, common, within, prefix=""):
     rows = []
     for field in fields:
-        mine = versions(field["versions"]).clip(within)
+        mine = versions(field.get("versions", field.get("taggedVersions"))).clip(within)
         if mine.empty():
             continue
         array = field["type"].startswith("[]")
@@ -141,8 +143,9 @@ def compare_message(api, message, kafka):
     if definition is None:
         return [f"{message.name}: Kafka has no such message"], 0
     problems = []
-    if definition.get("apiKey") != (api.key if message.kind in ("request", "response") else None):
-        problems.append(f"{message.name}: key {api.key}, in Kafka {definition.get('apiKey')}")
+    key = {"request": api.key, "response": api.key, "key": api.record_type, "value": api.record_type}.get(message.kind)
+    if definition.get("apiKey") != key:
+        problems.append(f"{message.name}: key {key}, in Kafka {definition.get('apiKey')}")
     valid = versions(definition["validVersions"])
     if valid != message.versions:
         problems.append(f"{message.name}: versions {message.versions}, in Kafka {valid}")
@@ -170,12 +173,15 @@ def main():
     kafka = load_kafka(source)
     if not kafka:
         sys.exit(f"{source}: holds no message definitions")
-    problems, messages, fields = [], 0, 0
+    problems, messages, fields, unknown = [], 0, 0, 0
     for api in schema.load(PROTO / "schemas"):
+        if api.record and f"{api.record}Key" not in kafka:
+            unknown += 1
+            continue
         for message in api.messages:
             found, count = compare_message(api, message, kafka)
             problems, messages, fields = problems + found, messages + 1, fields + count
-    print(f"compared {messages} messages, {fields} fields")
+    print(f"compared {messages} messages, {fields} fields" + (f"; no definitions of {unknown} records" if unknown else ""))
     for problem in problems:
         print(problem)
     sys.exit(1 if problems or messages == 0 else 0)

@@ -71,7 +71,11 @@ def initializer(field):
 def is_default(field, member):
     """A C++ condition: the member has its default value."""
     if is_optional(field):
-        return f"!{member}" if field.default == "null" else f"({member} && {member}->empty())"
+        if field.default == "null":
+            return f"!{member}"
+        if field.is_struct() and not field.array:
+            return f"({member} && *{member} == {field.struct.name}{{}})"
+        return f"({member} && {member}->empty())"
     if field.array or field.type == "bytes":
         return f"{member}.empty()"
     if field.is_struct():

@@ -31,6 +31,8 @@ def constants(api, message):
     lines = []
     if message.kind in ("request", "response"):
         lines.append(f"  static constexpr ApiKey kApi = ApiKey::{cpp.constant(api.name)};")
+    if message.kind in ("key", "value"):
+        lines.append(f"  static constexpr int16_t kRecordType = {api.record_type};")
     lines += [
         f'  static constexpr std::string_view kName = "{message.name}";',
         f"  static constexpr int16_t kMinVersion = {message.versions.low};",

@@ -220,18 +220,19 @@ def equality(scope):
 
 
 def entry_points(message):
+    """The parameter has a name that no field has: one is called version."""
     name = message.name
     return [
-        f"Result<{name}> {name}::decode(Reader& in, int16_t version) {{",
-        "  if (version < kMinVersion || version > kMaxVersion) return unknown_version(kName, version);",
+        f"Result<{name}> {name}::decode(Reader& in, int16_t in_version) {{",
+        "  if (in_version < kMinVersion || in_version > kMaxVersion) return unknown_version(kName, in_version);",
         f"  {name} value;",
-        "  read(in, version, value);",
-        "  if (!in.ok()) return std::unexpected(in.error(describe(kName, version)));",
+        "  read(in, in_version, value);",
+        "  if (!in.ok()) return std::unexpected(in.error(describe(kName, in_version)));",
         "  return value;",
         "}",
         "",
-        f"void {name}::encode(Writer& out, int16_t version) const {{",
-        "  write(out, version, *this);",
+        f"void {name}::encode(Writer& out, int16_t in_version) const {{",
+        "  write(out, in_version, *this);",
         "}",
         "",
     ]

@@ -24,6 +24,7 @@ def write(path, text):
 
 def codec(apis, out):
     for api in apis:
+        (out / api.stem).parent.mkdir(exist_ok=True)
         write(out / f"{api.stem}.h", emit_header.emit(api))
         write(out / f"{api.stem}.cc", emit_source.emit(api))
     keyed = sorted((api for api in apis if api.name), key=lambda api: api.key)

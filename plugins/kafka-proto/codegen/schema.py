@@ -78,7 +78,7 @@ class Struct:
 @dataclasses.dataclass
 class Message:
     name: str        # such as ProduceRequest
-    kind: str        # request, response, header or data
+    kind: str        # request, response, header, data, key or value
     versions: Versions
     flexible: Versions
     root: Struct
@@ -87,12 +87,14 @@ class Message:
 
 @dataclasses.dataclass
 class Api:
-    """One message file: an API with its request and response, or loose headers and data."""
+    """One message file: an API with its request and response, a record's key and value, or loose headers and data."""
 
-    stem: str
+    stem: str        # its path below the folder of message files, without the ending
     about: str
     name: str = None
     key: int = None
+    record: str = None
+    record_type: int = None
     plain_response_header: bool = False
     messages: list = dataclasses.field(default_factory=list)
 
@@ -101,9 +103,9 @@ class Api:
 
 
 class Parser:
-    def __init__(self, path):
+    def __init__(self, path, folder):
         self.path = pathlib.Path(path)
-        self.api = Api(self.path.stem, "")
+        self.api = Api(self.path.relative_to(folder).with_suffix("").as_posix(), "")
         self.message = None
         self.open = []  # (indent of its fields, struct), outermost first
         self.structs = {}
@@ -127,6 +129,8 @@ class Parser:
     def line(self, indent, words):
         if indent == 0 and words[0] == "api":
             self.api_line(words)
+        elif indent == 0 and words[0] == "record":
+            self.record_line(words)
         elif indent == 0:
             self.message_line(words)
         elif indent % 2:
@@ -140,14 +144,21 @@ class Parser:
         self.api.name, self.api.key = words[1], int(words[3])
         self.api.plain_response_header = "plain-response-header" in words[4:]
 
+    def record_line(self, words):
+        if len(words) != 4 or words[2] != "type":
+            raise ValueError("expected: record <Name> type <number>")
+        self.api.record, self.api.record_type = words[1], int(words[3])
+
     def message_line(self, words):
         kind, rest = words[0], words[1:]
         if kind in ("request", "response"):
             name = self.api.name + kind.capitalize()
+        elif kind in ("key", "value"):
+            name = self.api.record + kind.capitalize()
         elif kind in ("header", "data"):
             name, rest = rest[0], rest[1:]
         else:
-            raise ValueError(f"'{kind}' is none of api, request, response, header, data")
+            raise ValueError(f"'{kind}' is none of api, request, response, record, key, value, header, data")
         versions = Versions.parse(rest[0])
         flexible = NEVER
         if len(rest) == 3 and rest[1] == "flexible":
@@ -243,5 +254,5 @@ def check_field(where, message, field):
 
 
 def load(folder):
-    """All message files of a folder, in order of their names."""
-    return [Parser(path).parse() for path in sorted(pathlib.Path(folder).glob("*.msg"))]
+    """All message files of a folder and of those in it, in order of their names."""
+    return [Parser(path, folder).parse() for path in sorted(pathlib.Path(folder).rglob("*.msg"))]

@@ -1,6 +1,6 @@
 // Turns messages given as JSON into the bytes that Apache Kafka's own code writes for them. Run by make_golden.py:
 //
-//   java -cp <kafka-clients and jackson jars> KafkaBytes.java  < lines of "<Message> <version> <json>"
+//   java -cp <jars of Kafka and jackson> KafkaBytes.java  < lines of "<Message> <version> <json>"
 //
 // Prints one line of hex for each.
 import com.fasterxml.jackson.databind.JsonNode;
@@ -22,8 +22,21 @@ public class KafkaBytes {
     }
   }
 
+  /** Of a message that goes over the wire, or of the key or value of a record that a coordinator stores. */
+  private static Class<?> converter(String name) throws ClassNotFoundException {
+    for (String place : new String[] {"common.message." + name + "Data", "coordinator.group.generated." + name,
+                                      "coordinator.transaction.generated." + name}) {
+      try {
+        return Class.forName("org.apache.kafka." + place + "JsonConverter");
+      } catch (ClassNotFoundException e) {
+        // elsewhere
+      }
+    }
+    throw new ClassNotFoundException(name);
+  }
+
   private static byte[] bytes(String name, short version, JsonNode value) throws Exception {
-    Class<?> converter = Class.forName("org.apache.kafka.common.message." + name + "DataJsonConverter");
+    Class<?> converter = converter(name);
     var message = (Message) converter.getMethod("read", JsonNode.class, short.class).invoke(null, value, version);
     ByteBuffer buffer = MessageUtil.toByteBufferAccessor(message, version).buffer();
     byte[] bytes = new byte[buffer.remaining()];

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Writes kafka-bytes.txt: messages as Apache Kafka's own code serialises them, for the codec's tests to agree with.
 
-    make_golden.py <folder with the kafka-clients, jackson and slf4j jars>
+    make_golden.py <folder with the kafka-clients, jackson and slf4j jars> [--records <folder of JSON files>]
 
 Every version of every message that has a file in plugins/kafka-proto/schemas, with values drawn from a fixed seed
 according to Kafka's definitions (not ours). named-bytes.txt holds the few messages whose values the tests spell out.
+With --records it writes kafka-record-bytes.txt instead: what coordinators store, by schemas/records; the definitions come
+from Kafka's sources, as no jar has them, and the jars are the kafka-group-coordinator's and -transaction-coordinator's too.
 Needs Java 17. Run again after adding message files or for a newer Kafka.
 """
 
@@ -57,7 +59,7 @@ class Generator:
     def struct(self, fields, common, version):
         value = {}
         for field in fields:
-            if version not in schema_check.versions(field["versions"]):
+            if version not in schema_check.versions(field.get("versions", field.get("taggedVersions"))):
                 continue
             if version in schema_check.versions(field.get("taggedVersions")) and self.random.random() < 0.5:
                 continue
@@ -105,18 +107,25 @@ def write(name, about, labels, hexes):
     (HERE / name).write_text(f"# {about} Made by make_golden.py.\n{body}", encoding="utf-8")
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("jars", type=pathlib.Path)
-    jars = parser.parse_args().jars
-    kafka = schema_check.load_kafka(next(jars.glob("kafka-clients-*.jar")))
+def write_cases(name, kafka, jars, records):
     generator, cases = Generator(), []
     for api in schema.load(schema_check.PROTO / "schemas"):
-        for message in api.messages:
+        for message in api.messages if bool(api.record) == records else []:
             for version in message.versions:
                 for _ in range(CASES_PER_VERSION):
                     cases.append((message.name, version, generator.message(kafka[message.name], version)))
-    write("kafka-bytes.txt", "message, version, bytes.", [f"{c[0]} {c[1]}" for c in cases], serialise(jars, cases))
+    write(name, "message, version, bytes.", [f"{c[0]} {c[1]}" for c in cases], serialise(jars, cases))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("jars", type=pathlib.Path)
+    parser.add_argument("--records", type=pathlib.Path)
+    arguments = parser.parse_args()
+    jars = arguments.jars
+    if arguments.records:
+        return write_cases("kafka-record-bytes.txt", schema_check.load_kafka(arguments.records), jars, records=True)
+    write_cases("kafka-bytes.txt", schema_check.load_kafka(next(jars.glob("kafka-clients-*.jar"))), jars, records=False)
     named = [f"{label} {case[0]} {case[1]}" for label, case in NAMED.items()]
     write("named-bytes.txt", "label, message, version, bytes.", named, serialise(jars, list(NAMED.values())))
 

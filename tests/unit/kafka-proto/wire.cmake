@@ -2,7 +2,7 @@
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
 set(fixtures ${CMAKE_CURRENT_BINARY_DIR}/wire_fixtures)
-file(GLOB schemas CONFIGURE_DEPENDS ${CHRONIK_KAFKA_SCHEMAS}/*.msg)
+file(GLOB schemas CONFIGURE_DEPENDS ${CHRONIK_KAFKA_SCHEMAS}/*.msg ${CHRONIK_KAFKA_SCHEMAS}/records/*.msg)
 file(GLOB scripts CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/plugins/kafka-proto/codegen/*.py)
 add_custom_command(
   OUTPUT ${fixtures}/fixtures.stamp

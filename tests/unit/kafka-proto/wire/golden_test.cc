@@ -1,9 +1,11 @@
 // Our codec against bytes that Apache Kafka itself wrote (tests/golden/kafka-proto/make_golden.py).
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <charconv>
 #include <fstream>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <set>
 #include <sstream>
@@ -60,7 +62,9 @@ TEST(Golden, KafkasBytesDecodeAndEncodeToThemselves) {
     recoders[std::string(M::kName)] = recode<M>;
     for (int16_t v = M::kMinVersion; v <= M::kMaxVersion; ++v) missing.emplace(M::kName, v);
   });
-  for (const auto& words : golden_lines("kafka-bytes.txt")) {
+  std::vector<std::vector<std::string>> lines = golden_lines("kafka-bytes.txt");
+  std::ranges::copy(golden_lines("kafka-record-bytes.txt"), std::back_inserter(lines));
+  for (const auto& words : lines) {
     const auto version = static_cast<int16_t>(std::stoi(words[1]));
     const std::string hex = words.size() > 2 ? words[2] : "";  // ApiVersionsRequest v0 has no bytes at all
     SCOPED_TRACE(words[0] + " v" + words[1] + " " + hex);
