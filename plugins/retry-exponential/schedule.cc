@@ -1,4 +1,4 @@
-#include "schedule.h"
+#include "retry-exponential/schedule.h"
 
 #include <algorithm>
 

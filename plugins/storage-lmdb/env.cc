@@ -1,4 +1,4 @@
-#include "env.h"
+#include "storage-lmdb/env.h"
 
 #include <cerrno>
 #include <cstring>

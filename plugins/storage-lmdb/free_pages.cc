@@ -1,6 +1,6 @@
-#include "free_pages.h"
+#include "storage-lmdb/free_pages.h"
 
-#include "record.h"
+#include "storage-lmdb/record.h"
 
 #include <algorithm>
 #include <memory>

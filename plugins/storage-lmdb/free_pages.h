@@ -2,7 +2,7 @@
 // pages in a row, and a free page between two that are in use is of no use to it.
 #pragma once
 
-#include "lease.h"
+#include "storage-lmdb/lease.h"
 
 #include <vector>
 

@@ -1,7 +1,7 @@
-#include "groups.h"
+#include "storage-lmdb/groups.h"
 
-#include "free_pages.h"
-#include "record.h"
+#include "storage-lmdb/free_pages.h"
+#include "storage-lmdb/record.h"
 
 namespace chronik::storage_lmdb {
 

@@ -1,4 +1,4 @@
-#include "lease.h"
+#include "storage-lmdb/lease.h"
 
 #include <algorithm>
 

@@ -8,7 +8,7 @@
 // (wants_copy) and what is leased already is called back (is_recalled).
 #pragma once
 
-#include "env.h"
+#include "storage-lmdb/env.h"
 
 #include <chronik/host.hpp>
 

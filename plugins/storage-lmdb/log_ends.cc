@@ -1,6 +1,6 @@
-#include "log_ends.h"
+#include "storage-lmdb/log_ends.h"
 
-#include "record.h"
+#include "storage-lmdb/record.h"
 
 namespace chronik::storage_lmdb {
 

@@ -3,8 +3,8 @@
 // is in the way of nobody but its readers.
 #pragma once
 
-#include "env.h"
-#include "groups.h"
+#include "storage-lmdb/env.h"
+#include "storage-lmdb/groups.h"
 
 #include <optional>
 

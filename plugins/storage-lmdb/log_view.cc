@@ -1,4 +1,4 @@
-#include "log_view.h"
+#include "storage-lmdb/log_view.h"
 
 #include <algorithm>
 

@@ -1,8 +1,8 @@
 // One group's log as a read transaction sees it: lookup by index, and the searches of chr_storage_v1.find.
 #pragma once
 
-#include "env.h"
-#include "record.h"
+#include "storage-lmdb/env.h"
+#include "storage-lmdb/record.h"
 
 #include <functional>
 #include <optional>

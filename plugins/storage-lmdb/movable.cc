@@ -1,6 +1,6 @@
-#include "movable.h"
+#include "storage-lmdb/movable.h"
 
-#include "page.h"
+#include "storage-lmdb/page.h"
 
 #include <algorithm>
 #include <memory>

@@ -7,8 +7,8 @@
 // that key to that page.
 #pragma once
 
-#include "free_pages.h"
-#include "groups.h"
+#include "storage-lmdb/free_pages.h"
+#include "storage-lmdb/groups.h"
 
 #include <string>
 #include <vector>

@@ -1,8 +1,8 @@
 // LMDB's pages, as far as the store looks at them itself.
 #pragma once
 
-#include "free_pages.h"
-#include "record.h"
+#include "storage-lmdb/free_pages.h"
+#include "storage-lmdb/record.h"
 
 namespace chronik::storage_lmdb {
 

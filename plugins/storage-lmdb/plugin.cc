@@ -1,5 +1,5 @@
 // The plugin storage-lmdb: schema, life cycle and the service table.
-#include "store.h"
+#include "storage-lmdb/store.h"
 
 #include <chronik/config_json.hpp>
 #include <chronik/plugin.hpp>

@@ -1,4 +1,4 @@
-#include "reader.h"
+#include "storage-lmdb/reader.h"
 
 #include <algorithm>
 

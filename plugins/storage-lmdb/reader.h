@@ -2,9 +2,9 @@
 // or copied.
 #pragma once
 
-#include "groups.h"
-#include "lease.h"
-#include "log_view.h"
+#include "storage-lmdb/groups.h"
+#include "storage-lmdb/lease.h"
+#include "storage-lmdb/log_view.h"
 
 namespace chronik::storage_lmdb {
 

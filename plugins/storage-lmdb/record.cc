@@ -1,4 +1,4 @@
-#include "record.h"
+#include "storage-lmdb/record.h"
 
 #include <sys/mman.h>
 #include <chronik/crc32c.hpp>

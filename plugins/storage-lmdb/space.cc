@@ -1,4 +1,4 @@
-#include "space.h"
+#include "storage-lmdb/space.h"
 
 #include <sys/stat.h>
 #include <sys/statvfs.h>

@@ -7,7 +7,7 @@
 // page by page, or to note what it freed, may go on into the slack; where the map ends the file does.
 #pragma once
 
-#include "env.h"
+#include "storage-lmdb/env.h"
 
 #include <chronik/storage_write.hpp>
 

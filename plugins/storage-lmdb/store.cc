@@ -1,4 +1,4 @@
-#include "store.h"
+#include "storage-lmdb/store.h"
 
 #include <algorithm>
 

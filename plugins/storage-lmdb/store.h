@@ -4,11 +4,11 @@
 // and extends the file.
 #pragma once
 
-#include "movable.h"
-#include "reader.h"
-#include "space.h"
-#include "transaction.h"
-#include "write_queue.h"
+#include "storage-lmdb/movable.h"
+#include "storage-lmdb/reader.h"
+#include "storage-lmdb/space.h"
+#include "storage-lmdb/transaction.h"
+#include "storage-lmdb/write_queue.h"
 
 #include <chronik/blocking_lane.hpp>
 

@@ -1,6 +1,6 @@
 // What of the store makes rows of free pages where those that are free lie scattered: slice by slice, in the
 // drain, and only where a batch was to be refused.
-#include "store.h"
+#include "storage-lmdb/store.h"
 
 #include <algorithm>
 

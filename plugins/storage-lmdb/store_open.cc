@@ -1,6 +1,6 @@
 // Opening a store: settings, metrics, and the groups that are there.
-#include "log_ends.h"
-#include "store.h"
+#include "storage-lmdb/log_ends.h"
+#include "storage-lmdb/store.h"
 
 #include <algorithm>
 

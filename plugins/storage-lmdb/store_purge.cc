@@ -1,5 +1,5 @@
 // What of the store removes what is gone: slice by slice, in the drain, and only what was read beforehand.
-#include "store.h"
+#include "storage-lmdb/store.h"
 
 #include <algorithm>
 

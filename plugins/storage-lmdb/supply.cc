@@ -1,4 +1,4 @@
-#include "supply.h"
+#include "storage-lmdb/supply.h"
 
 #include <algorithm>
 

@@ -8,7 +8,7 @@
 // measurement. The drain's alone.
 #pragma once
 
-#include "free_pages.h"
+#include "storage-lmdb/free_pages.h"
 
 namespace chronik::storage_lmdb {
 

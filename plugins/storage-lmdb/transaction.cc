@@ -1,7 +1,7 @@
-#include "transaction.h"
+#include "storage-lmdb/transaction.h"
 
-#include "log_ends.h"
-#include "page.h"
+#include "storage-lmdb/log_ends.h"
+#include "storage-lmdb/page.h"
 
 namespace chronik::storage_lmdb {
 namespace {

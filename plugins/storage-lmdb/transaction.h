@@ -2,14 +2,14 @@
 // and long trims leave behind. Begun and ended on one thread; aborts unless committed.
 #pragma once
 
-#include "env.h"
-#include "groups.h"
-#include "movable.h"
-#include "record.h"
-#include "slice.h"
-#include "space.h"
-#include "supply.h"
-#include "warmer.h"
+#include "storage-lmdb/env.h"
+#include "storage-lmdb/groups.h"
+#include "storage-lmdb/movable.h"
+#include "storage-lmdb/record.h"
+#include "storage-lmdb/slice.h"
+#include "storage-lmdb/space.h"
+#include "storage-lmdb/supply.h"
+#include "storage-lmdb/warmer.h"
 
 #include <optional>
 #include <unordered_map>

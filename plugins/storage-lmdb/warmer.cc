@@ -1,6 +1,6 @@
-#include "warmer.h"
+#include "storage-lmdb/warmer.h"
 
-#include "record.h"
+#include "storage-lmdb/record.h"
 
 #include <sys/mman.h>
 

@@ -3,7 +3,7 @@
 // and the drain removes no more than that.
 #pragma once
 
-#include "lease.h"
+#include "storage-lmdb/lease.h"
 
 #include <map>
 #include <optional>

@@ -1,4 +1,4 @@
-#include "write_queue.h"
+#include "storage-lmdb/write_queue.h"
 
 #include <algorithm>
 #include <unordered_set>

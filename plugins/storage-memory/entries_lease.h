@@ -1,7 +1,7 @@
 // The lease of a read: an array of entries and a reference on each of their payloads.
 #pragma once
 
-#include "log.h"
+#include "storage-memory/log.h"
 
 #include <atomic>
 #include <vector>

@@ -1,4 +1,4 @@
-#include "frame.h"
+#include "storage-memory/frame.h"
 
 #include <chronik/crc32c.hpp>
 

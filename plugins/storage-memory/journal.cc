@@ -1,4 +1,4 @@
-#include "journal.h"
+#include "storage-memory/journal.h"
 
 #include <chronik/crc32c.hpp>
 

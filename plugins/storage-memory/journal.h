@@ -9,8 +9,8 @@
 
 #include <chronik/draft/medium.h>
 
-#include "frame.h"
-#include "state.h"
+#include "storage-memory/frame.h"
+#include "storage-memory/state.h"
 
 namespace chronik::storage_memory {
 

@@ -1,4 +1,4 @@
-#include "log.h"
+#include "storage-memory/log.h"
 
 #include <algorithm>
 

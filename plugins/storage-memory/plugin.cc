@@ -1,5 +1,5 @@
 // The plugin storage-memory: schema, life cycle and the service table.
-#include "store.h"
+#include "storage-memory/store.h"
 
 #include <chronik/plugin.hpp>
 

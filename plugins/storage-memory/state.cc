@@ -1,4 +1,4 @@
-#include "state.h"
+#include "storage-memory/state.h"
 
 namespace chronik::storage_memory {
 

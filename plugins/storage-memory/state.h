@@ -1,7 +1,7 @@
 // All groups of a store: what durable writes have made of it. Not thread-safe; Store guards it.
 #pragma once
 
-#include "log.h"
+#include "storage-memory/log.h"
 
 #include <chronik/storage_write.hpp>
 

@@ -1,6 +1,6 @@
-#include "store.h"
+#include "storage-memory/store.h"
 
-#include "entries_lease.h"
+#include "storage-memory/entries_lease.h"
 
 namespace chronik::storage_memory {
 namespace {

@@ -3,8 +3,8 @@
 // a time.
 #pragma once
 
-#include "journal.h"
-#include "state.h"
+#include "storage-memory/journal.h"
+#include "storage-memory/state.h"
 
 #include <mutex>
 #include <optional>

@@ -19,7 +19,7 @@
 
 #include "kafka-proto/messages/metadata.h"
 #include "kafka-proto/wire/frame.h"
-#include "wire/codec.h"
+#include "metadata/wire/codec.h"
 
 namespace {
 

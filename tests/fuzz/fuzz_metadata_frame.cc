@@ -2,8 +2,8 @@
 #include <cstdint>
 #include <string_view>
 
-#include "wire/codec.h"
-#include "wire/snapshot.h"
+#include "metadata/wire/codec.h"
+#include "metadata/wire/snapshot.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace chronik::metadata;

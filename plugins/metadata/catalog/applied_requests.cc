@@ -1,11 +1,11 @@
-#include "catalog/applied_requests.h"
+#include "metadata/catalog/applied_requests.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <utility>
 
-#include "catalog/digest.h"
+#include "metadata/catalog/digest.h"
 
 namespace chronik::metadata {
 namespace {

@@ -9,7 +9,7 @@
 #include <set>
 #include <vector>
 
-#include "catalog/command.h"
+#include "metadata/catalog/command.h"
 
 namespace chronik::metadata {
 

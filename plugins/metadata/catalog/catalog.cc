@@ -1,12 +1,12 @@
-#include "catalog/catalog.h"
+#include "metadata/catalog/catalog.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "catalog/digest.h"
-#include "catalog/features.h"
-#include "catalog/rules.h"
+#include "metadata/catalog/digest.h"
+#include "metadata/catalog/features.h"
+#include "metadata/catalog/rules.h"
 
 namespace chronik::metadata {
 namespace {

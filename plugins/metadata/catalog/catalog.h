@@ -10,8 +10,8 @@
 #include <set>
 #include <unordered_map>
 
-#include "catalog/applied_requests.h"
-#include "catalog/image.h"
+#include "metadata/catalog/applied_requests.h"
+#include "metadata/catalog/image.h"
 
 namespace chronik::metadata {
 

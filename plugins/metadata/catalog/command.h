@@ -2,7 +2,7 @@
 // to. Plain values; wire/ turns them into bytes.
 #pragma once
 
-#include "catalog/uuid.h"
+#include "metadata/catalog/uuid.h"
 
 #include <optional>
 #include <string>

@@ -1,4 +1,4 @@
-#include "catalog/digest.h"
+#include "metadata/catalog/digest.h"
 
 namespace chronik::metadata {
 

@@ -2,7 +2,7 @@
 // part and does not depend on their order. Equal on every node and build; no protection against an adversary.
 #pragma once
 
-#include "catalog/image.h"
+#include "metadata/catalog/image.h"
 
 namespace chronik::metadata {
 

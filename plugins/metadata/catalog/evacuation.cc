@@ -1,4 +1,4 @@
-#include "catalog/evacuation.h"
+#include "metadata/catalog/evacuation.h"
 
 #include <algorithm>
 #include <tuple>

@@ -3,7 +3,7 @@
 
 #include <set>
 
-#include "catalog/catalog.h"
+#include "metadata/catalog/catalog.h"
 
 namespace chronik::metadata {
 

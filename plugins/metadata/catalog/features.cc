@@ -1,4 +1,4 @@
-#include "catalog/features.h"
+#include "metadata/catalog/features.h"
 
 #include <fmt/format.h>
 

@@ -5,7 +5,7 @@
 
 #include <span>
 
-#include "catalog/rules.h"
+#include "metadata/catalog/rules.h"
 
 namespace chronik::metadata {
 

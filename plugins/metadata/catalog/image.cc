@@ -1,4 +1,4 @@
-#include "catalog/image.h"
+#include "metadata/catalog/image.h"
 
 #include <algorithm>
 

@@ -1,8 +1,8 @@
 // An immutable image of the catalog, read on any thread. Images share what did not change between them.
 #pragma once
 
-#include "catalog/command.h"
-#include "catalog/records.h"
+#include "metadata/catalog/command.h"
+#include "metadata/catalog/records.h"
 
 #include <algorithm>
 #include <atomic>

@@ -1,4 +1,4 @@
-#include "catalog/placement.h"
+#include "metadata/catalog/placement.h"
 
 #include <string>
 

@@ -6,7 +6,7 @@
 #include <map>
 #include <vector>
 
-#include "catalog/command.h"
+#include "metadata/catalog/command.h"
 
 namespace chronik::metadata {
 

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <set>
 
-#include "catalog/catalog.h"
-#include "catalog/digest.h"
-#include "catalog/rules.h"
+#include "metadata/catalog/catalog.h"
+#include "metadata/catalog/digest.h"
+#include "metadata/catalog/rules.h"
 
 namespace chronik::metadata {
 namespace {

@@ -1,12 +1,12 @@
-#include "catalog/rules.h"
+#include "metadata/catalog/rules.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <set>
 
-#include "catalog/features.h"
-#include "catalog/placement.h"
+#include "metadata/catalog/features.h"
+#include "metadata/catalog/placement.h"
 
 namespace chronik::metadata {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <set>
 
-#include "catalog/catalog.h"
+#include "metadata/catalog/catalog.h"
 
 namespace chronik::metadata {
 

@@ -1,4 +1,4 @@
-#include "catalog/uuid.h"
+#include "metadata/catalog/uuid.h"
 
 #include <string_view>
 

@@ -1,4 +1,4 @@
-#include "service/admin.h"
+#include "metadata/service/admin.h"
 
 #include <fmt/format.h>
 
@@ -8,8 +8,8 @@
 #include <memory>
 #include <unordered_map>
 
-#include "catalog/features.h"
-#include "service/membership.h"
+#include "metadata/catalog/features.h"
+#include "metadata/service/membership.h"
 
 namespace chronik::metadata {
 namespace {

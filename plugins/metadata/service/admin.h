@@ -5,9 +5,9 @@
 
 #include <chronik/draft/admin.h>
 
-#include "service/changes.h"
-#include "service/levels.h"
-#include "service/liveness.h"
+#include "metadata/service/changes.h"
+#include "metadata/service/levels.h"
+#include "metadata/service/liveness.h"
 
 namespace chronik::metadata {
 

@@ -1,4 +1,4 @@
-#include "service/catch_up.h"
+#include "metadata/service/catch_up.h"
 
 #include <utility>
 

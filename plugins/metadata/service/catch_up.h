@@ -4,8 +4,8 @@
 
 #include <functional>
 
-#include "service/peers.h"
-#include "service/replica.h"
+#include "metadata/service/peers.h"
+#include "metadata/service/replica.h"
 
 namespace chronik::metadata {
 

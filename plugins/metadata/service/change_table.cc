@@ -1,4 +1,4 @@
-#include "service/change_table.h"
+#include "metadata/service/change_table.h"
 
 #include <algorithm>
 #include <chronik/plugin.hpp>

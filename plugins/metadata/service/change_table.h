@@ -3,7 +3,7 @@
 
 #include <chronik/draft/topic_changes.h>
 
-#include "catalog/image.h"
+#include "metadata/catalog/image.h"
 
 namespace chronik::metadata {
 

@@ -1,10 +1,10 @@
-#include "service/changes.h"
+#include "metadata/service/changes.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "catalog/features.h"
+#include "metadata/catalog/features.h"
 
 namespace chronik::metadata {
 namespace {

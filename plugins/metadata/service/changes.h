@@ -10,10 +10,10 @@
 #include <functional>
 #include <map>
 
-#include "catalog/applied_requests.h"
-#include "catalog/rules.h"
-#include "service/peers.h"
-#include "service/replica.h"
+#include "metadata/catalog/applied_requests.h"
+#include "metadata/catalog/rules.h"
+#include "metadata/service/peers.h"
+#include "metadata/service/replica.h"
 
 namespace chronik::metadata {
 

@@ -5,7 +5,7 @@
 
 #include <set>
 
-#include "service/service.h"
+#include "metadata/service/service.h"
 
 namespace chronik::metadata {
 namespace {

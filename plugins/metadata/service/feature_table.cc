@@ -1,8 +1,8 @@
-#include "service/feature_table.h"
+#include "metadata/service/feature_table.h"
 
 #include <chronik/plugin.hpp>
 
-#include "catalog/features.h"
+#include "metadata/catalog/features.h"
 
 namespace chronik::metadata {
 

@@ -3,7 +3,7 @@
 
 #include <chronik/draft/features.h>
 
-#include "service/service.h"
+#include "metadata/service/service.h"
 
 namespace chronik::metadata {
 

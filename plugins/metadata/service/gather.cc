@@ -1,4 +1,4 @@
-#include "service/gather.h"
+#include "metadata/service/gather.h"
 
 #include <algorithm>
 #include <map>

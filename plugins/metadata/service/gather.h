@@ -10,8 +10,8 @@
 #include <functional>
 #include <vector>
 
-#include "catalog/command.h"
-#include "service/home.h"
+#include "metadata/catalog/command.h"
+#include "metadata/service/home.h"
 
 namespace chronik::metadata {
 

@@ -1,8 +1,8 @@
-#include "service/levels.h"
+#include "metadata/service/levels.h"
 
 #include <bit>
 
-#include "catalog/features.h"
+#include "metadata/catalog/features.h"
 
 namespace chronik::metadata {
 

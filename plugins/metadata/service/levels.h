@@ -6,8 +6,8 @@
 
 #include <map>
 
-#include "catalog/rules.h"
-#include "service/peers.h"
+#include "metadata/catalog/rules.h"
+#include "metadata/service/peers.h"
 
 namespace chronik::metadata {
 

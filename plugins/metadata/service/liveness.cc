@@ -1,9 +1,9 @@
-#include "service/liveness.h"
+#include "metadata/service/liveness.h"
 
 #include <algorithm>
 #include <utility>
 
-#include "catalog/features.h"
+#include "metadata/catalog/features.h"
 
 namespace chronik::metadata {
 

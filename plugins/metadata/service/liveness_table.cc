@@ -1,4 +1,4 @@
-#include "service/liveness_table.h"
+#include "metadata/service/liveness_table.h"
 
 #include <chronik/plugin.hpp>
 

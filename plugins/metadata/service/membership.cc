@@ -1,4 +1,4 @@
-#include "service/membership.h"
+#include "metadata/service/membership.h"
 
 #include <fmt/format.h>
 
@@ -6,8 +6,8 @@
 #include <tuple>
 #include <utility>
 
-#include "catalog/evacuation.h"
-#include "catalog/features.h"
+#include "metadata/catalog/evacuation.h"
+#include "metadata/catalog/features.h"
 
 namespace chronik::metadata {
 namespace {

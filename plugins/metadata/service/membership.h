@@ -10,8 +10,8 @@
 
 #include <map>
 
-#include "service/peers.h"
-#include "service/replica.h"
+#include "metadata/service/peers.h"
+#include "metadata/service/replica.h"
 
 namespace chronik::metadata {
 

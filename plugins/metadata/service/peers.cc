@@ -1,10 +1,10 @@
-#include "service/peers.h"
+#include "metadata/service/peers.h"
 
 #include <fmt/format.h>
 
 #include <chronik/plugin.hpp>
 
-#include "wire/codec.h"
+#include "metadata/wire/codec.h"
 
 namespace chronik::metadata {
 namespace {

@@ -6,8 +6,8 @@
 
 #include <set>
 
-#include "service/home.h"
-#include "wire/frame.h"
+#include "metadata/service/home.h"
+#include "metadata/wire/frame.h"
 
 namespace chronik::metadata {
 

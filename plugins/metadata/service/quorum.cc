@@ -1,4 +1,4 @@
-#include "service/quorum.h"
+#include "metadata/service/quorum.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "service/record_table.h"
+#include "metadata/service/record_table.h"
 
 #include <chronik/plugin.hpp>
 

@@ -1,12 +1,12 @@
-#include "service/replica.h"
+#include "metadata/service/replica.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <chronik/plugin.hpp>
 
-#include "wire/codec.h"
-#include "wire/snapshot.h"
+#include "metadata/wire/codec.h"
+#include "metadata/wire/snapshot.h"
 
 namespace chronik::metadata {
 namespace {

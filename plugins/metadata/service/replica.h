@@ -11,8 +11,8 @@
 #include <optional>
 #include <set>
 
-#include "catalog/catalog.h"
-#include "wire/frame.h"
+#include "metadata/catalog/catalog.h"
+#include "metadata/wire/frame.h"
 
 namespace chronik::metadata {
 

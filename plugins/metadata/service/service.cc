@@ -1,11 +1,11 @@
-#include "service/service.h"
+#include "metadata/service/service.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <utility>
 
-#include "catalog/features.h"
+#include "metadata/catalog/features.h"
 
 namespace chronik::metadata {
 namespace {

@@ -2,17 +2,17 @@
 // what this node leads, the peers, and the views that other threads read.
 #pragma once
 
-#include "service/admin.h"
-#include "service/catch_up.h"
-#include "service/changes.h"
-#include "service/gather.h"
-#include "service/levels.h"
-#include "service/liveness.h"
-#include "service/membership.h"
-#include "service/quorum.h"
-#include "service/views.h"
-#include "sync/hints.h"
-#include "sync/reconciler.h"
+#include "metadata/service/admin.h"
+#include "metadata/service/catch_up.h"
+#include "metadata/service/changes.h"
+#include "metadata/service/gather.h"
+#include "metadata/service/levels.h"
+#include "metadata/service/liveness.h"
+#include "metadata/service/membership.h"
+#include "metadata/service/quorum.h"
+#include "metadata/service/views.h"
+#include "metadata/sync/hints.h"
+#include "metadata/sync/reconciler.h"
 
 namespace chronik::metadata {
 

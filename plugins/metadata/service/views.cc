@@ -1,4 +1,4 @@
-#include "service/views.h"
+#include "metadata/service/views.h"
 
 #include <algorithm>
 

@@ -8,8 +8,8 @@
 #include <optional>
 #include <vector>
 
-#include "catalog/image.h"
-#include "service/home.h"
+#include "metadata/catalog/image.h"
+#include "metadata/service/home.h"
 
 namespace chronik::metadata {
 

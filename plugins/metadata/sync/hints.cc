@@ -1,4 +1,4 @@
-#include "sync/hints.h"
+#include "metadata/sync/hints.h"
 
 #include <algorithm>
 #include <utility>

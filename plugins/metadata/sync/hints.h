@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "catalog/uuid.h"
+#include "metadata/catalog/uuid.h"
 
 namespace chronik::metadata {
 

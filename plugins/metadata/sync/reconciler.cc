@@ -1,4 +1,4 @@
-#include "sync/reconciler.h"
+#include "metadata/sync/reconciler.h"
 
 #include <fmt/format.h>
 

@@ -12,8 +12,8 @@
 #include <optional>
 #include <set>
 
-#include "catalog/catalog.h"
-#include "sync/hints.h"
+#include "metadata/catalog/catalog.h"
+#include "metadata/sync/hints.h"
 
 namespace chronik::metadata {
 

@@ -1,10 +1,10 @@
-#include "wire/codec.h"
+#include "metadata/wire/codec.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "wire/convert.h"
+#include "metadata/wire/convert.h"
 
 namespace chronik::metadata {
 namespace {

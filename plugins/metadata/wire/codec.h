@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "wire/frame.h"
+#include "metadata/wire/frame.h"
 
 namespace chronik::metadata {
 

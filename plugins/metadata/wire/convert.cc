@@ -1,10 +1,10 @@
-#include "wire/convert.h"
+#include "metadata/wire/convert.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "catalog/rules.h"
+#include "metadata/catalog/rules.h"
 
 namespace chronik::metadata::convert {
 namespace {

@@ -3,9 +3,9 @@
 
 #include <chronik/result.hpp>
 
-#include "catalog/image.h"
-#include "wire/frame.h"
-#include "wire/metadata.pb.h"
+#include "metadata/catalog/image.h"
+#include "metadata/wire/frame.h"
+#include "metadata/wire/metadata.pb.h"
 
 namespace chronik::metadata::convert {
 

@@ -1,7 +1,7 @@
 // Feature levels and records: what version 4 brought.
 #include <fmt/format.h>
 
-#include "wire/convert.h"
+#include "metadata/wire/convert.h"
 
 namespace chronik::metadata::convert {
 namespace {

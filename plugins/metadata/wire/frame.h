@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include "catalog/command.h"
+#include "metadata/catalog/command.h"
 
 namespace chronik::metadata {
 

@@ -1,10 +1,10 @@
-#include "wire/snapshot.h"
+#include "metadata/wire/snapshot.h"
 
 #include <fmt/format.h>
 
 #include <utility>
 
-#include "wire/convert.h"
+#include "metadata/wire/convert.h"
 
 namespace chronik::metadata {
 namespace {

@@ -6,7 +6,7 @@
 #include <functional>
 #include <string_view>
 
-#include "catalog/catalog.h"
+#include "metadata/catalog/catalog.h"
 
 namespace chronik::metadata {
 

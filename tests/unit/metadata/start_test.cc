@@ -1,5 +1,5 @@
 // A node whose __meta cannot be opened.
-#include "node.h"
+#include "tests/unit/metadata/node.h"
 
 #include <gtest/gtest.h>
 

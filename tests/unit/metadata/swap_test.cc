@@ -3,7 +3,7 @@
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 
-#include "node.h"
+#include "tests/unit/metadata/node.h"
 
 namespace chronik::metadata::test {
 namespace {

@@ -3,8 +3,8 @@
 
 #include <thread>
 
-#include "catalog/catalog.h"
-#include "sync/hints.h"
+#include "metadata/catalog/catalog.h"
+#include "metadata/sync/hints.h"
 
 namespace chronik::metadata {
 namespace {

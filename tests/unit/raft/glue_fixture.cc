@@ -1,6 +1,6 @@
 #include "glue_fixture.h"
 
-#include "store.h"
+#include "storage-memory/store.h"
 
 #include <fmt/format.h>
 

@@ -1,6 +1,6 @@
 // How a snapshot gets into storage, over the memory storage: in which writes, and what is left behind.
 #include "log/snapshot_writer.h"
-#include "store.h"
+#include "storage-memory/store.h"
 
 #include <gtest/gtest.h>
 #include <chronik/plugin.hpp>
