@@ -1,4 +1,4 @@
-// The configuration of a store; the schema in plugin.cc says what each key means.
+// What a store reads of its configuration; schema.h says what each key means, and has the defaults.
 #pragma once
 
 #include <chronik/host.hpp>
@@ -7,9 +7,9 @@
 
 namespace chronik::storage_lmdb {
 
-// A number of the configuration, where none is given the fallback; what is negative counts as 0.
-inline uint64_t setting(const Host& host, std::string_view key, int64_t fallback) {
-  return static_cast<uint64_t>(std::max<int64_t>(0, host.config_int(key, fallback)));
+// A number of the configuration; what is negative counts as 0: there is no such bound.
+inline uint64_t setting(const Host& host, std::string_view key) {
+  return static_cast<uint64_t>(std::max<int64_t>(0, host.config_int(key)));
 }
 
 }  // namespace chronik::storage_lmdb

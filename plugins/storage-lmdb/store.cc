@@ -8,18 +8,11 @@
 namespace chronik::storage_lmdb {
 namespace {
 
-constexpr int64_t kDefaultQueue = 64 << 20;
-constexpr int64_t kDefaultCommit = 16 << 20;
-constexpr int64_t kDefaultMapSize = 1ll << 40;
-constexpr int64_t kDefaultPreallocate = 64 << 20;
-constexpr int64_t kDefaultLeaseNs = 2'000'000'000;
-constexpr int64_t kDefaultLeaseBudget = 32 << 20;
 constexpr uint32_t kMaxReaders = 512;
 constexpr uint32_t kReadsAtOnce = 8;  // of the host's 16 blocking threads
 
 Generations::Options lease_options(const Host& host, uint64_t capacity) {
-  return {setting(host, "max_lease", kDefaultLeaseNs),
-          std::min(setting(host, "lease_budget", kDefaultLeaseBudget), capacity / 16)};
+  return {setting(host, "max_lease"), std::min(setting(host, "lease_budget"), capacity / 16)};
 }
 
 }  // namespace
@@ -30,7 +23,7 @@ Store::Store(Host host)
     : host_(host),
       read_lane_(std::make_shared<BlockingLane>(host, kReadsAtOnce)),
       failure_(host),
-      queue_({setting(host, "queue_bytes", kDefaultQueue), setting(host, "commit_bytes", kDefaultCommit)}) {}
+      queue_({setting(host, "queue_bytes"), setting(host, "commit_bytes")}) {}
 
 Store::Opened::Opened(Host host, std::shared_ptr<Env> env, const Space::Options& space, GroupTable& groups,
                       StoreFailure& failure)
@@ -65,8 +58,8 @@ void Store::start(uint64_t token) {
 }
 
 Status Store::open() {
-  const Space::Options space{setting(host_, "map_size", kDefaultMapSize), setting(host_, "max_size", 0),
-                             setting(host_, "preallocate", kDefaultPreallocate)};
+  const Space::Options space{setting(host_, "map_size"), setting(host_, "max_size"),
+                             setting(host_, "preallocate")};
   const std::string directory(from_abi(host_.node().directory));
   CHRONIK_TRY(std::shared_ptr<Env> env, Env::open({directory, space.limit(), kMaxReaders, space.slack()}));
   opened_ = std::make_unique<Opened>(host_, std::move(env), space, groups_, failure_);

@@ -10,6 +10,7 @@
 
 #include <chronik/plugin.h>
 #include <chronik/storage.h>
+#include <chronik/testing/config_defaults.hpp>
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -74,7 +75,6 @@ class Bench {
   Bench(const std::string& plugin, const std::string& directory,
         const std::vector<std::pair<std::string, int64_t>>& settings)
       : host_(directory), api_(host_.core()) {
-    for (const auto& [key, value] : settings) host_.config_int(key, settings_[key] = value);
     void* file = dlopen(plugin.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (file == nullptr) die(dlerror());
     const auto entry = reinterpret_cast<const chr_plugin_v1* (*)(const chr_offer*, chr_error*)>(
@@ -82,6 +82,8 @@ class Bench {
     const chr_offer offer{sizeof offer, CHR_ABI_MAJOR, CHR_ABI_MINOR, 0, CHR_FEATURE_DRAFTS};
     chr_error error = chronik::make_abi_error();
     plugin_ = entry(&offer, &error);
+    chronik::testing::give_config_defaults(host_, *plugin_);
+    for (const auto& [key, value] : settings) host_.config_int(key, settings_[key] = value);
     if (plugin_->create(host_.core(), to_abi("{}"), &instance_, &error) != CHR_OK) die(error.message);
     wait([&](uint64_t token) { return plugin_->start(instance_, token, &error); });
     table_ = static_cast<const chr_storage_v1*>(plugin_->service(instance_, CHR_STORAGE_ID, &self_));

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 #include <chronik/status_text.hpp>
+#include <chronik/testing/config_defaults.hpp>
 
 #include <cstdlib>
 #include <filesystem>
@@ -95,10 +96,6 @@ Store::Store(Disk& disk, Settings settings, Trace* trace) {
     host_ = std::make_shared<testing::FakeHost>();
   }
   host_->directory(disk.directory());
-  for (const auto& [key, value] : subject.settings) host_->config_int(key, value);
-  if (settings == Settings::kSmall) {
-    for (const auto& [key, value] : subject.small) host_->config_int(key, value);
-  }
   void* file = dlopen(subject.plugin.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (file == nullptr) throw std::runtime_error(std::string("cannot load the plugin: ") + dlerror());
   using Entry = const chr_plugin_v1*(CHR_CALL*)(const chr_offer*, chr_error*);
@@ -109,6 +106,11 @@ Store::Store(Disk& disk, Settings settings, Trace* trace) {
   plugin_ = entry(&offer, &error);
   if (plugin_ == nullptr)
     throw std::runtime_error(std::string("the plugin refuses this host: ") + error.message);
+  testing::give_config_defaults(*host_, *plugin_);
+  for (const auto& [key, value] : subject.settings) host_->config_int(key, value);
+  if (settings == Settings::kSmall) {
+    for (const auto& [key, value] : subject.small) host_->config_int(key, value);
+  }
   start();
 }
 

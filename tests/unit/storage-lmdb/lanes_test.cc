@@ -1,9 +1,11 @@
 // storage-lmdb: what may go before what. Votes do not wait behind data, commits not behind reads.
+#include "storage-lmdb/schema.h"
 #include "storage-lmdb/store.h"
 #include "tests/bench/thread_host.hpp"
 
 #include <gtest/gtest.h>
 
+#include <chronik/testing/config_defaults.hpp>
 #include <filesystem>
 
 namespace chronik::storage_lmdb {
@@ -133,6 +135,7 @@ class Lanes : public ::testing::Test {
     ASSERT_NE(mkdtemp(path.data()), nullptr);
     directory_ = path;
     host_ = std::make_unique<bench::ThreadHost>(directory_, kThreads);
+    testing::give_config_defaults(*host_, kSchema);
     host_->config_int("preallocate", 0);
     host_->config_int("map_size", 1 << 30);
     api_ = Host(host_->core());

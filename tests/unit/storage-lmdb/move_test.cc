@@ -1,12 +1,14 @@
 // storage-lmdb: a full store whose free pages lie between those in use. Large entries need them in a row, so
 // what is in the way is moved.
 #include "storage-lmdb/page.h"
+#include "storage-lmdb/schema.h"
 #include "storage-lmdb/store.h"
 
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <chronik/testing/config_defaults.hpp>
 #include <chronik/testing/fake_host.hpp>
 #include <cstdlib>
 #include <cstring>
@@ -26,6 +28,7 @@ class Move : public ::testing::Test {
     directory_ = (std::filesystem::temp_directory_path() / "chronik-move-XXXXXX").string();
     ASSERT_NE(mkdtemp(directory_.data()), nullptr);
     host_.directory(directory_);
+    testing::give_config_defaults(host_, kSchema);
     host_.config_int("preallocate", 65536);
     host_.config_int("max_size", kMaxSize);
     start();

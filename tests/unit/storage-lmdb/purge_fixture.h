@@ -1,10 +1,12 @@
 // A store in a folder of its own, with a group of 6,000 entries, each in a page of its own.
 #pragma once
 
+#include "storage-lmdb/schema.h"
 #include "storage-lmdb/store.h"
 
 #include <gtest/gtest.h>
 
+#include <chronik/testing/config_defaults.hpp>
 #include <chronik/testing/fake_host.hpp>
 #include <cstdlib>
 #include <filesystem>
@@ -20,6 +22,7 @@ class PurgeFixture : public ::testing::Test {
     ASSERT_NE(mkdtemp(path.data()), nullptr);
     directory_ = path;
     host_.directory(directory_);
+    testing::give_config_defaults(host_, kSchema);
     host_.config_int("preallocate", 65536);
     start();
     ASSERT_EQ(store_->open_group(to_abi("large"), &large_, &error_), CHR_OK);

@@ -4,6 +4,7 @@
 
 #include <chronik/plugin.h>
 #include <chronik/storage.h>
+#include <chronik/testing/config_defaults.hpp>
 
 #include <dlfcn.h>
 #include <gtest/gtest.h>
@@ -48,8 +49,6 @@ class StorageThreads : public ::testing::TestWithParam<const char*> {
     directory_ = path;
     host_ = std::make_unique<ThreadHost>(directory_, 3);
     host_->quiet = true;
-    host_->config_int("map_size", 1 << 30);
-    host_->config_int("max_lease", 100'000'000);
     api_ = Host(host_->core());
     void* file = dlopen(GetParam(), RTLD_NOW | RTLD_LOCAL);
     ASSERT_NE(file, nullptr) << dlerror();
@@ -58,6 +57,9 @@ class StorageThreads : public ::testing::TestWithParam<const char*> {
     const chr_offer offer{sizeof offer, CHR_ABI_MAJOR, CHR_ABI_MINOR, 0, CHR_FEATURE_DRAFTS};
     chr_error error = make_abi_error();
     plugin_ = entry(&offer, &error);
+    testing::give_config_defaults(*host_, *plugin_);
+    host_->config_int("map_size", 1 << 30);
+    host_->config_int("max_lease", 100'000'000);
     ASSERT_EQ(plugin_->create(host_->core(), to_abi("{}"), &instance_, &error), CHR_OK);
     ASSERT_EQ(wait([&](uint64_t token) { return plugin_->start(instance_, token, &error); }), CHR_OK);
     table_ = static_cast<const chr_storage_v1*>(plugin_->service(instance_, CHR_STORAGE_ID, &self_));

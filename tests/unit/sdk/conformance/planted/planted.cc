@@ -32,13 +32,33 @@ struct Borrowed {
 void CHR_CALL nothing(chr_buf*) {}
 constexpr chr_buf_ops kNoOps = {nothing, nothing, nullptr};
 
+// The storage that the bugs are planted in.
+const chr_plugin_v1& inner() {
+  static const chr_plugin_v1* const plugin = [] {
+    void* file = ::dlopen(INNER, RTLD_NOW | RTLD_LOCAL);
+    if (file == nullptr) throw std::runtime_error(::dlerror());
+    using Entry = const chr_plugin_v1*(CHR_CALL*)(const chr_offer*, chr_error*);
+    const auto entry = reinterpret_cast<Entry>(::dlsym(file, "chronik_plugin_v1"));
+    const chr_offer offer{sizeof offer, CHR_ABI_MAJOR, CHR_ABI_MINOR, 0, CHR_FEATURE_DRAFTS};
+    chr_error error = make_abi_error();
+    const chr_plugin_v1* found = entry(&offer, &error);
+    if (found == nullptr) throw std::runtime_error(error.message);
+    return found;
+  }();
+  return *plugin;
+}
+
 class Planted;
 Planted* g_planted = nullptr;  // the kit runs one at a time; a host table has no room for another self
 
 class Planted final : public Plugin {
  public:
   static constexpr std::string_view kId = MANIFEST_ID, kVersion = "1.0.0";
-  static std::span<const chr_config_key> schema() { return {}; }
+  static std::span<const chr_config_key> schema() {
+    uint32_t n = 0;
+    const chr_config_key* keys = inner().config_schema(&n);
+    return {keys, n};
+  }
 
   explicit Planted(Host host)
       : host_(host), outer_(*host.core()), fault_(static_cast<Fault>(host.config_int("planted"))) {
@@ -46,14 +66,9 @@ class Planted final : public Plugin {
     inner_host_ = outer_;
     inner_host_.complete = on_complete;
     inner_host_.query = on_query;
-    void* file = ::dlopen(INNER, RTLD_NOW | RTLD_LOCAL);
-    if (file == nullptr) throw std::runtime_error(::dlerror());
-    using Entry = const chr_plugin_v1*(CHR_CALL*)(const chr_offer*, chr_error*);
-    const auto entry = reinterpret_cast<Entry>(::dlsym(file, "chronik_plugin_v1"));
-    const chr_offer offer{sizeof offer, CHR_ABI_MAJOR, CHR_ABI_MINOR, 0, CHR_FEATURE_DRAFTS};
     chr_error error = make_abi_error();
-    plugin_ = entry(&offer, &error);
-    if (plugin_ == nullptr || plugin_->create(&inner_host_, to_abi("{}"), &instance_, &error) != CHR_OK)
+    plugin_ = &inner();
+    if (plugin_->create(&inner_host_, to_abi("{}"), &instance_, &error) != CHR_OK)
       throw std::runtime_error(error.message);
   }
   ~Planted() override {
