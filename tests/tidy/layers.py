@@ -1,7 +1,8 @@
 """Who may know whom among the folders of a plugin or of the host: `layers.txt` beside the code says it, the includes are checked.
 
 One line a level, from the ground up; the folders of one line do not know one another, a folder knows its own files and
-those of the lines before its own. Files beside layers.txt stand on top of all. `#` begins a comment.
+those of the lines before its own. Files beside layers.txt stand on top of all. `#` begins a comment; `# generated` says that the
+folders of the line are made by the build.
 """
 import pathlib
 import re
@@ -39,7 +40,8 @@ def includes(tree, file):
 def check_include(tree, file, number, path, levels, folder, prefix):
     parts = path.split("/")
     if len(parts) == 1 and (tree.root / pathlib.Path(file).parent / path).exists():
-        return tree.problem(file, number, f'write "{pathlib.Path(file).parent.relative_to("plugins") if file.startswith("plugins/") else pathlib.Path(file).parent}/{path}": includes are rooted')
+        rooted = pathlib.Path(file.removeprefix("plugins/")).parent / path
+        return tree.problem(file, number, f'write "{rooted}": includes are rooted')
     if parts[0] != prefix or len(parts) < 3 or folder is None:
         return None
     other = parts[1]
@@ -73,8 +75,9 @@ def layers(tree, _):
     for name in sorted(missing):
         tree.problem(name, 1, "has folders and no layers.txt: one line a level, from the ground up")
     for name, levels in tables.items():
+        made = levels_of("\n".join(line for line in tree.lines(f"{name}/layers.txt") if "# generated" in line))
         for folder in levels:
-            if not any(f.startswith(f"{name}/{folder}/") for f in tree.files):
+            if folder not in made and not any(f.startswith(f"{name}/{folder}/") for f in tree.files):
                 tree.problem(f"{name}/layers.txt", 1, f"there is no {folder}/")
 
 

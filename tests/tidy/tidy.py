@@ -169,6 +169,19 @@ def readmes(tree, _):
             tree.problem(file, len(lines), f"{len(lines)} lines; a README has at most {MOST_README_LINES}")
 
 
+def recipes(tree, _):
+    """What the recipes of docs/internals name is there."""
+    page = "docs/internals/README.md"
+    named = 0
+    for number, line in enumerate(tree.lines(page), 1):
+        for path in re.findall(r"`((?:host|plugins|sdk|tests|docs)/[\w./-]*|dev)`", line):
+            named += 1
+            if not (tree.root / path).exists():
+                tree.problem(page, number, f"there is no {path}")
+    if named < 20:
+        tree.problem(page, 1, "names hardly any files: where are the recipes?")
+
+
 def shipped(plugins):
     found = sorted(pathlib.Path(plugins).glob("*.so"))
     if not found:
@@ -203,7 +216,7 @@ def manifests(tree, plugins):
             tree.problem(plugin.name, 1, f"its manifest is not plugins/{plugin.stem}/{plugin.stem}.manifest")
 
 
-CHECKS = {f.__name__: f for f in (layering, layers, circles, sizes, classes, dead_files, markers, readmes, symbols, manifests)}
+CHECKS = {f.__name__: f for f in (layering, layers, circles, sizes, classes, dead_files, markers, readmes, recipes, symbols, manifests)}
 
 
 def main():
