@@ -6,6 +6,7 @@
 #include <random>
 #include <sstream>
 
+#include "metadata/catalog/catalog.h"
 #include "metadata/wire/codec.h"
 
 namespace chronik::metadata {
