@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <chronik/plugin.hpp>
 
-#include "metadata/service/change_table.h"
-#include "metadata/service/feature_table.h"
-#include "metadata/service/liveness_table.h"
-#include "metadata/service/record_table.h"
+#include "metadata/service/feature_service.h"
+#include "metadata/service/liveness_service.h"
+#include "metadata/service/record_service.h"
+#include "metadata/service/topic_change_service.h"
 
 namespace chronik::metadata {
 namespace {
@@ -112,10 +112,10 @@ class Metadata final : public Plugin {
 
   const Host host_;
   std::unique_ptr<Service> service_;
-  FeatureTable features_{&service_};
-  RecordTable records_{&service_};
-  ChangeTable changes_{describe};
-  LivenessTable liveness_{&service_};
+  FeatureService features_{&service_};
+  RecordService records_{&service_};
+  TopicChangeService changes_{describe};
+  LivenessService liveness_{&service_};
 };
 
 constexpr chr_metadata_v1 kTable = {
@@ -150,19 +150,19 @@ constexpr chr_metadata_v1 kTable = {
 const void* Metadata::service(std::string_view id, void** instance) {
   if (id == CHR_FEATURES_ID) {
     *instance = &features_;
-    return &FeatureTable::table();
+    return &FeatureService::table();
   }
   if (id == CHR_RECORDS_ID) {
     *instance = &records_;
-    return &RecordTable::table();
+    return &RecordService::table();
   }
   if (id == CHR_TOPIC_CHANGES_ID) {
     *instance = &changes_;
-    return &ChangeTable::table();
+    return &TopicChangeService::table();
   }
   if (id == CHR_LIVENESS_ID) {
     *instance = &liveness_;
-    return &LivenessTable::table();
+    return &LivenessService::table();
   }
   if (id != CHR_METADATA_ID) return nullptr;
   *instance = this;

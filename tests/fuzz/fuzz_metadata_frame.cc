@@ -2,8 +2,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "metadata/catalog/catalog.h"
 #include "metadata/wire/codec.h"
-#include "metadata/wire/snapshot.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace chronik::metadata;
@@ -12,7 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (data[0] % 2 == 0) {
     if (const auto frame = decode_frame(bytes)) (void)encode(*frame);
   } else {
-    (void)load_snapshot(bytes);
+    (void)Catalog::load(bytes);
   }
   return 0;
 }

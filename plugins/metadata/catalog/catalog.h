@@ -1,17 +1,18 @@
 // The catalog as a pure state machine: commands in log order in, the same state and the same outcomes on
 // every node. No clock, no randomness, no I/O. Lives on the shard of __meta; other threads read the images it
-// publishes.
+// publishes. What there is lies in tables (table.h); the catalog hands them what comes, and puts together
+// what they make of it.
 #pragma once
 
 #include <chronik/result.hpp>
 
-#include <deque>
-#include <map>
-#include <set>
-#include <unordered_map>
+#include <tuple>
 
-#include "metadata/catalog/applied_requests.h"
-#include "metadata/catalog/image.h"
+#include "metadata/catalog/applied_request_table.h"
+#include "metadata/catalog/node_table.h"
+#include "metadata/catalog/producer_id_table.h"
+#include "metadata/catalog/record_table.h"
+#include "metadata/catalog/topic_table.h"
 
 namespace chronik::metadata {
 
@@ -25,117 +26,58 @@ class Catalog {
 
   // Applies one command. What is wrong with it is in the outcome, and costs what it is about, nothing else.
   Outcome apply(const Command& command);
-
   // The state as of now. The caller owns one reference.
   ImageRef publish();
+  // A 64-bit digest: the sum of the digests of its parts, so that it is kept up to date part by part and does
+  // not depend on their order. Equal on every node and build; no protection against an adversary.
+  uint64_t digest() const;
+
+  // A snapshot (snapshot.cc): "CMET", a format version, a head, then the rows of the tables, each behind its
+  // length. write returns false to give up.
+  Status save(const SnapshotWriter::Write& write) const;
+  // Reads what save() wrote. Checks counts and the digest, and refuses a newer format by name.
+  static Result<Catalog> load(std::string_view bytes);
 
   const std::string& cluster_id() const { return cluster_id_; }
   uint64_t version() const { return version_; }
-  uint64_t digest() const;
-  const Topic* find(std::string_view name) const;
-  const Topic* find(const Uuid& id) const;
-  // The topic whose name metrics could not tell from this one ('.' and '_' are the same there), or nullptr.
-  const std::string* colliding(std::string_view name) const;
-  // Whether a topic of this id was deleted, as far back as the catalog remembers.
-  bool was_deleted(const Uuid& id) const;
-  const std::map<int32_t, Node>& nodes() const { return nodes_; }
-  // Nodes that were removed, and may not come back by themselves.
-  const std::set<int32_t>& removed_nodes() const { return removed_nodes_; }
-  // How many partitions have, or may have, a replica on a node.
-  uint64_t replicas_on(int32_t node) const;
-  // When topics were made, deleted, extended, configured or moved last.
-  uint64_t topics_version() const { return topics_version_; }
-  size_t topics() const { return by_name_.size(); }
-  uint64_t partitions() const { return partitions_; }
-  // Who is shown as the leader in the term of an assignment, where that is another node; -1: nobody.
-  int32_t rival_of(const Assignment& assignment) const;
-  // Those of which two nodes said that they lead them in one term; until a newer term nobody is known to.
-  const std::set<std::pair<Uuid, int32_t>>& disputed() const { return disputed_; }
-  const Records& records() const { return records_; }
-  const AppliedRequests& applied() const { return applied_; }
   // The finalized level of our own feature, which says what may be proposed.
   int16_t level() const;
 
-  // What a snapshot holds beside topics and nodes, and how it is put back. restore() refuses what contradicts
-  // the rest of the state.
-  struct Scalars {
-    std::string cluster_id;
-    uint64_t version = 0;
-    int64_t next_producer_id = 0;
-    std::vector<Uuid> deleted;
-    std::set<int32_t> removed_nodes;
-  };
-  Scalars scalars() const;
-  void restore(Scalars scalars);
-  Status restore(Topic topic);
-  Status restore(Node node);
-  Status restore(const std::string& space, Record record);
-  Status restore(int32_t node, AppliedRequests::Session session) {
-    return applied_.restore(node, std::move(session));
-  }
-  template <class F>
-  void each_topic(F&& fn) const {
-    for (const auto& [name, topic] : by_name_) fn(*topic);
-  }
+  // ---- the tables ----
+  const TopicTable& topics() const { return table<TopicTable>(); }
+  const std::map<int32_t, Node>& nodes() const { return table<NodeTable>().all(); }
+  const std::set<int32_t>& removed_nodes() const { return table<NodeTable>().removed(); }
+  const Records& records() const { return table<RecordTable>().records(); }
+  const AppliedRequestTable& applied() const { return table<AppliedRequestTable>(); }
+  const Topic* find(std::string_view name) const { return topics().find(name); }
+  const Topic* find(const Uuid& id) const { return topics().find(id); }
 
  private:
-  using ByName = std::map<std::string, std::shared_ptr<Topic>, std::less<>>;
+  // In the order in which they add to the digest, and in which their rows stand in a snapshot. Nodes come
+  // before the topics on them, applied requests after all that says what was applied.
+  using Tables = std::tuple<ProducerIdTable, NodeTable, TopicTable, RecordTable, AppliedRequestTable>;
 
+  template <class T>
+  const T& table() const {
+    return std::get<T>(tables_);
+  }
+  template <class F>
+  void each_table(F&& fn) const {
+    std::apply([&](const auto&... table) { (fn(table), ...); }, tables_);
+  }
+  template <class F>
+  void each_table(F&& fn) {
+    std::apply([&](auto&... table) { (fn(table), ...); }, tables_);
+  }
+  // Whether the request is applied for the first time.
   Seen note(const Command& command);
-  void apply(const InitCluster& command, Outcome* out);
-  void apply(const CreateTopics& command, Outcome* out);
-  void apply(const DeleteTopics& command, Outcome* out);
-  void apply(const CreatePartitions& command, Outcome* out);
-  void apply(const AllocateProducerIds& command, Outcome* out);
-  void apply(const AlterReassignments& command, Outcome* out);
-  void apply(const FinishReassignments& command, Outcome* out);
-  void apply(const ChangeNodes& command, Outcome* out);
-  void apply(const AlterConfigs& command, Outcome* out);
-  void apply(const UpdateFeatures& command, Outcome* out);
-  void apply(const ChangeRecords& command, Outcome* out);
-  void apply(const SyncBatch& command, Outcome* out);
-  void assign(const Assignment& assignment, Outcome* out);
-  void set_node(const Node& node, Outcome* out);
-  ItemResult create(const NewTopic& item, Outcome* out);
-  ItemResult remove(const DeletedTopic& item, Outcome* out);
-  ItemResult extend(const MorePartitions& item, Outcome* out);
-  // `touched`: topics whose digest is to be made anew.
-  ItemResult reassign(const Reassignment& item, std::set<Uuid>* touched, Outcome* out);
-  ItemResult finish(const FinishedReassignment& item, std::set<Uuid>* touched, Outcome* out);
-  void redigest(const std::set<Uuid>& topics);
-  ItemResult change(const NodeChange& item, Outcome* out);
-  ItemResult alter(const AlteredConfigs& item, Outcome* out);
-  void set_level(const FeatureLevel& feature, Outcome* out);
-  void put_node(Node node, Outcome* out);
-  void insert(Topic topic);
-  void publish_topics();
-  // The topic, copied first if a published image holds it.
-  Topic& edit(ByName::iterator topic);
+  // Whether the tables get to see it; what the catalog has itself is done then.
+  bool admits(const Body& body, Outcome* out);
 
-  ByName by_name_;
-  std::map<Uuid, ByName::iterator> by_id_;
-  std::map<std::string, std::string> normalized_;  // name with '.' as '_' -> name
-  std::map<int32_t, Node> nodes_;
-  std::set<int32_t> removed_nodes_;
-  Records records_;
-  AppliedRequests applied_;                      // from the level of records on
-  std::set<std::pair<Uuid, int32_t>> disputed_;  // follows from the topics
-  std::deque<Uuid> deleted_;  // the newest last; a late second attempt must not bring a topic back
+  Tables tables_;
   std::string cluster_id_;
   uint64_t version_ = 0;
-  uint64_t topics_version_ = 0;
-  int64_t next_producer_id_ = 0;
-  mutable uint64_t counted_version_ = UINT64_MAX;  // of topics: when these were counted
-  mutable std::unordered_map<int32_t, uint64_t> replicas_;
-  uint64_t partitions_ = 0;
-  uint64_t parts_digest_ = 0;  // the sum over topics and nodes
-  uint64_t generation_ = 1;
-  TopicList published_topics_;  // but for those that were edited since
-  std::vector<Uuid> edited_;
-  std::shared_ptr<const std::vector<std::pair<Uuid, uint32_t>>>
-      published_ids_;                                         // reset when topics come and go
-  std::shared_ptr<const std::vector<Node>> published_nodes_;  // reset when a node changes
-  std::shared_ptr<const Records::Spaces> published_records_;  // reset when a record changes
+  uint64_t generation_ = Image::kFirstGeneration;
 };
 
 }  // namespace chronik::metadata

@@ -14,7 +14,7 @@ class Evacuation {
       : catalog_(catalog), node_(node), live_(live) {
     for (const auto& [id, known] : catalog.nodes())
       if (!known.leaving && id != node) load_[id] = 0;
-    catalog.each_topic([this](const Topic& topic) {
+    catalog.topics().each([this](const Topic& topic) {
       for (size_t p = 0; p < topic.partitions.size(); ++p)
         for (const int32_t id : wanted(topic, p))
           if (const auto found = load_.find(id); found != load_.end()) ++found->second;
@@ -23,7 +23,7 @@ class Evacuation {
 
   AlterReassignments run(size_t most) {
     AlterReassignments out;
-    catalog_.each_topic([&](const Topic& topic) {
+    catalog_.topics().each([&](const Topic& topic) {
       for (size_t p = 0; p < topic.partitions.size(); ++p) {
         if (!topic.may_be_on(static_cast<int32_t>(p), node_)) continue;
         const Nodes now = wanted(topic, p);

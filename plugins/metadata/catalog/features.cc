@@ -117,7 +117,7 @@ void resolve_features(const Catalog& catalog, const Surroundings& around, Update
 }
 
 // The same on every node, whatever its build knows: what that is was asked before the command was proposed.
-void Catalog::apply(const UpdateFeatures& command, Outcome* out) {
+void RecordTable::apply(const UpdateFeatures& command, Change* change) {
   bool refused = false;
   for (const FeatureUpdate& item : command.items) {
     Verdict verdict = item.verdict;
@@ -126,21 +126,23 @@ void Catalog::apply(const UpdateFeatures& command, Outcome* out) {
         level_of(*now) > item.level)
       verdict = invalid("It was upgraded further at the same time.");
     refused = refused || verdict.code != CHR_OK;
-    out->items.push_back({verdict.code, verdict.message, {}, 0});
+    change->out->items.push_back({verdict.code, verdict.message, {}, 0});
   }
   if (refused) return;
-  for (const FeatureUpdate& item : command.items) set_level({item.name, item.level}, out);
+  for (const FeatureUpdate& item : command.items) set_level({item.name, item.level}, change);
 }
 
-void Catalog::set_level(const FeatureLevel& feature, Outcome* out) {
+void RecordTable::apply(const InitCluster& command, Change* change) {
+  for (const FeatureLevel& feature : command.levels) set_level(feature, change);
+}
+
+void RecordTable::set_level(const FeatureLevel& feature, Change* change) {
   const std::string text = std::to_string(feature.level);
   const Record* now = records_.find(kFeatures, feature.name);
   if (now != nullptr && now->value == text) return;
-  records_.put(kFeatures, {feature.name, text, version_ + 1}, generation_);
-  published_records_.reset();
-  out->changed = true;
+  put_record(kFeatures, {feature.name, text, change->version}, change);
 }
 
-int16_t Catalog::level() const { return finalized_level(records_.spaces(), kOwnFeature); }
+int16_t Catalog::level() const { return finalized_level(records().spaces(), kOwnFeature); }
 
 }  // namespace chronik::metadata

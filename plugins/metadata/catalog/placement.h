@@ -6,7 +6,7 @@
 #include <map>
 #include <vector>
 
-#include "metadata/catalog/command.h"
+#include "metadata/model/command.h"
 
 namespace chronik::metadata {
 

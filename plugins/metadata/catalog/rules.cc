@@ -40,7 +40,7 @@ size_t staying_nodes(const Catalog& catalog) {
 Verdict check_shape(const Catalog& catalog, const NewTopic& item) {
   if (const Verdict verdict = check_name(item.name); verdict.code != CHR_OK) return verdict;
   if (catalog.find(item.name) != nullptr) return {CHR_E_EXISTS, "a topic of this name already exists"};
-  if (const std::string* other = catalog.colliding(item.name))
+  if (const std::string* other = catalog.topics().colliding(item.name))
     return invalid(fmt::format("collides with topic '{:.60}': '.' and '_' are the same in metrics", *other));
   if (item.partitions < 1 || item.partitions > kMaxPartitions)
     return invalid(
@@ -111,7 +111,7 @@ Verdict may_fit_later(const Catalog& catalog, const Surroundings& around, const 
 
 void resolve(const Catalog& catalog, const Surroundings& around, CreateTopics* body) {
   std::set<std::string_view> names;
-  uint64_t start = catalog.partitions();
+  uint64_t start = catalog.topics().partitions();
   int64_t left = kMaxPartitions;
   for (NewTopic& item : body->items) {
     if (const Topic* mine = catalog.find(item.id); mine != nullptr && mine->name == item.name) {
@@ -204,7 +204,7 @@ Verdict check_name(std::string_view name) {
 
 Verdict check(const Catalog& catalog, const NewTopic& item) {
   if (const Topic* mine = catalog.find(item.id); mine != nullptr && mine->name == item.name) return {};
-  if (item.id.zero() || catalog.find(item.id) != nullptr || catalog.was_deleted(item.id))
+  if (item.id.zero() || catalog.find(item.id) != nullptr || catalog.topics().was_deleted(item.id))
     return {CHR_E_CONFLICT, "this topic id was already used"};
   if (const Verdict verdict = check_shape(catalog, item); verdict.code != CHR_OK) return verdict;
   if (item.replicas.size() != replicas_wanted(item.partitions, item.replication_factor))
@@ -243,10 +243,6 @@ bool any_verdict(const Body& body, bool without_items, F&& matches) {
 }
 
 }  // namespace
-
-bool is_new(const Body& body) {
-  return std::holds_alternative<UpdateFeatures>(body) || std::holds_alternative<ChangeRecords>(body);
-}
 
 bool any_accepted(const Body& body) {
   return any_verdict(body, true, [](chr_status code) { return code == CHR_OK; });

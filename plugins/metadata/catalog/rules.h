@@ -34,8 +34,6 @@ Verdict check_configs(const Configs& configs);
 // did not. UNAVAILABLE: nodes that the item needs are expected, and did not register yet.
 void resolve(const Catalog& catalog, const Surroundings& around, Body* body);
 
-// Whether nodes that know no feature levels would stop at this.
-bool is_new(const Body& body);
 // Whether any item passed; true for bodies without items.
 bool any_accepted(const Body& body);
 // Whether any item is UNAVAILABLE as of now.

@@ -79,7 +79,7 @@ void Admin::cluster(uint64_t request, const chr_admin_request& asked) {
   if (from_abi(asked.method) != "GET") return refuse(request, 405, "only GET is answered here");
   const Catalog& catalog = replica_->catalog();
   uint64_t moving = 0;
-  catalog.each_topic([&](const Topic& topic) { moving += topic.moves.size(); });
+  catalog.topics().each([&](const Topic& topic) { moving += topic.moves.size(); });
   answer(request, 200,
          json::serialize(json::object{{"cluster_id", catalog.cluster_id()},
                                       {"node", host_.node().id},
@@ -88,8 +88,8 @@ void Admin::cluster(uint64_t request, const chr_admin_request& asked) {
                                       {"catalog_version", catalog.version()},
                                       {"catalog_digest", fmt::format("{:016x}", catalog.digest())},
                                       {"nodes", catalog.nodes().size()},
-                                      {"topics", catalog.topics()},
-                                      {"partitions", catalog.partitions()},
+                                      {"topics", catalog.topics().size()},
+                                      {"partitions", catalog.topics().partitions()},
                                       {"reassignments", moving},
                                       {"level", catalog.level()}}));
 }
@@ -118,13 +118,13 @@ void Admin::nodes(uint64_t request, const chr_admin_request& asked) {
   const Catalog& catalog = replica_->catalog();
   const std::vector<int32_t> voters = replica_->voters();
   std::unordered_map<int32_t, uint64_t> leads;
-  catalog.each_topic([&](const Topic& topic) {
+  catalog.topics().each([&](const Topic& topic) {
     for (const PartitionState& state : topic.partitions) ++leads[state.leader];
   });
   json::array list;
   for (const auto& [node_id, node] : catalog.nodes()) {
     if (id && *id != node_id) continue;
-    const uint64_t replicas = catalog.replicas_on(node_id);
+    const uint64_t replicas = catalog.topics().replicas_on(node_id);
     const bool votes = std::ranges::find(voters, node_id) != voters.end();
     const bool learns = !votes && !node.incarnation.zero() && voters.size() >= Membership::kMostVoters &&
                         catalog.level() >= kRecordsLevel;

@@ -2,7 +2,7 @@
 // that was asked sends the change to the leader of __meta, at most one hop, and waits until it applies the
 // command itself; so what completed is visible here. Attempts are repeated until the deadline. That is safe:
 // an attempt after the first is always proposed, and the first one in the log that carries the request's
-// number is the one that counts, for the catalog too (AppliedRequests). Home shard only.
+// number is the one that counts, for the catalog too (AppliedRequestTable). Home shard only.
 #pragma once
 
 #include <chronik/metadata.h>
@@ -10,7 +10,7 @@
 #include <functional>
 #include <map>
 
-#include "metadata/catalog/applied_requests.h"
+#include "metadata/catalog/applied_request_table.h"
 #include "metadata/catalog/rules.h"
 #include "metadata/service/peers.h"
 #include "metadata/service/replica.h"
@@ -84,8 +84,8 @@ class Changes {
   static constexpr uint64_t kRefusedNs = 50'000'000;
   static constexpr uint64_t kSaysNothingNs = 1'000'000'000;  // after that a leader is one of before levels
   static constexpr uint64_t kLastWordNs = 1'000'000'000;
-  static constexpr size_t kMaxPending = AppliedRequests::kRemembered;  // none overtakes all of them
-  static constexpr size_t kRememberedRequests = 1'000;                 // of each node
+  static constexpr size_t kMaxPending = AppliedRequestTable::kRemembered;  // none overtakes all of them
+  static constexpr size_t kRememberedRequests = 1'000;                     // of each node
 
   const Host host_;
   Replica* const replica_;

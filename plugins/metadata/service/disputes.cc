@@ -42,7 +42,7 @@ void Service::tell_disputes(const Outcome& outcome) {
 
 // Empty, or which partitions it is about.
 std::string Service::disputes() const {
-  std::set<std::pair<Uuid, int32_t>> all = replica_.catalog().disputed();
+  std::set<std::pair<Uuid, int32_t>> all = replica_.catalog().topics().disputed();
   for (const GroupKey& key : reconciler_.disputed()) all.emplace(key.topic, key.partition);
   if (all.empty()) return {};
   std::string names;

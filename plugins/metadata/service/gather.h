@@ -10,7 +10,7 @@
 #include <functional>
 #include <vector>
 
-#include "metadata/catalog/command.h"
+#include "metadata/model/command.h"
 #include "metadata/service/home.h"
 
 namespace chronik::metadata {

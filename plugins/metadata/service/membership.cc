@@ -63,7 +63,7 @@ void Membership::tell_links() {
 void Membership::lead() {
   if (replica_->catalog().cluster_id().empty()) return;
   follow_with_voters();
-  Moves now{replica_->catalog().topics_version(), peers_->up(), {}, {}};
+  Moves now{replica_->catalog().topics().version(), peers_->up(), {}, {}};
   for (const auto& [id, node] : replica_->catalog().nodes())
     (node.leaving ? now.leave : now.stay).push_back(id);
   // All partitions are looked at, so not at each change of a leader.
@@ -81,7 +81,7 @@ bool Membership::goes(int32_t id) const {
   const Catalog& catalog = replica_->catalog();
   const auto node = catalog.nodes().find(id);
   return catalog.removed_nodes().contains(id) ||
-         (node != catalog.nodes().end() && node->second.leaving && catalog.replicas_on(id) == 0);
+         (node != catalog.nodes().end() && node->second.leaving && catalog.topics().replicas_on(id) == 0);
 }
 
 // Whoever was there stays, unless it goes; a node that was added, or learns, comes once it is linked, where
@@ -151,7 +151,7 @@ void Membership::name_learners(const std::vector<int32_t>& voters) {
 // A bounded number of its partitions is under way at a time; the catalog tells when one has arrived.
 void Membership::move_away(int32_t node, bool due) {
   const Catalog& catalog = replica_->catalog();
-  if (catalog.replicas_on(node) == 0) return remove(node);
+  if (catalog.topics().replicas_on(node) == 0) return remove(node);
   look_later();
   if (!due) return;
   std::set<int32_t> live = peers_->up();

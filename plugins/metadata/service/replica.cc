@@ -6,7 +6,6 @@
 #include <chronik/plugin.hpp>
 
 #include "metadata/wire/codec.h"
-#include "metadata/wire/snapshot.h"
 
 namespace chronik::metadata {
 namespace {
@@ -267,7 +266,7 @@ void Replica::maybe_trim() {
 }
 
 chr_status Replica::save(const chr_sink* sink) {
-  const Status saved = save_snapshot(catalog_, [&](std::string_view piece) {
+  const Status saved = catalog_.save([&](std::string_view piece) {
     return sink->write(sink->context, reinterpret_cast<const uint8_t*>(piece.data()), piece.size()) != 0;
   });
   if (saved) entries_ = 0;
@@ -279,10 +278,10 @@ chr_status Replica::save(const chr_sink* sink) {
 chr_status Replica::load(const chr_slice* pieces, uint32_t n, chr_error* error) {
   std::string bytes;
   for (uint32_t i = 0; i < n; ++i) bytes.append(reinterpret_cast<const char*>(pieces[i].p), pieces[i].n);
-  Result<Catalog> loaded = load_snapshot(bytes);
+  Result<Catalog> loaded = Catalog::load(bytes);
   if (!loaded) return report(error, loaded.error());
   std::vector<Uuid> deleted;
-  catalog_.each_topic([&](const Topic& topic) {
+  catalog_.topics().each([&](const Topic& topic) {
     if (loaded->find(topic.id) == nullptr) deleted.push_back(topic.id);
   });
   // mutant catalog-kept: left out

@@ -31,7 +31,7 @@ Service::Service(Host host, Needs needs, uint32_t home_shard)
           [this](SyncBatch what, Gather::Done done) {
             return replica_.propose(Command{{}, std::move(what)}, std::move(done));
           },
-          [this](const Assignment& assignment) { return replica_.catalog().rival_of(assignment); },
+          [this](const Assignment& assignment) { return replica_.catalog().topics().rival_of(assignment); },
           [this](const Dispute& dispute) { refused(dispute); }),
       changes_(host, &replica_, &peers_, [this] { return around(); }),
       quorum_(host, &replica_, &peers_),
@@ -113,7 +113,7 @@ void Service::role_event(void* self, const chr_group_id* id, const chr_role* rol
 void Service::drain_hints() {
   const bool disputed = !reconciler_.disputed().empty();
   for (auto& [key, hint] : hints_.drain()) {
-    if (replica_.catalog().was_deleted(key.topic) || deleted_unseen_.contains(key.topic)) {
+    if (replica_.catalog().topics().was_deleted(key.topic) || deleted_unseen_.contains(key.topic)) {
       hints_.forget(key.topic);
     } else if (hint.leads) {
       reconciler_.led(key, hint.term, std::move(hint.label));
@@ -408,7 +408,7 @@ void Service::show_health() {
     const bool leaving = own != catalog.nodes().end() && own->second.leaving;
     const std::string reason = leaving
                                    ? fmt::format("this node leaves the cluster; {} replicas are still on it",
-                                                 catalog.replicas_on(own_.id))
+                                                 catalog.topics().replicas_on(own_.id))
                                    : disputes();
     host_.health(kHealthPart, reason.empty() ? CHR_HEALTH_READY : CHR_HEALTH_DEGRADED, reason);
   }
@@ -435,8 +435,8 @@ std::string Service::waits_for() const {
 }
 
 void Service::show_size() {
-  host_.set(topics_metric_, static_cast<double>(replica_.catalog().topics()));
-  host_.set(partitions_metric_, static_cast<double>(replica_.catalog().partitions()));
+  host_.set(topics_metric_, static_cast<double>(replica_.catalog().topics().size()));
+  host_.set(partitions_metric_, static_cast<double>(replica_.catalog().topics().partitions()));
   host_.set(nodes_metric_, static_cast<double>(replica_.catalog().nodes().size()));
 }
 

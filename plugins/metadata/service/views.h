@@ -8,7 +8,7 @@
 #include <optional>
 #include <vector>
 
-#include "metadata/catalog/image.h"
+#include "metadata/model/image.h"
 #include "metadata/service/home.h"
 
 namespace chronik::metadata {

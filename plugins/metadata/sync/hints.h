@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "metadata/catalog/uuid.h"
+#include "metadata/model/uuid.h"
 
 namespace chronik::metadata {
 

@@ -112,7 +112,7 @@ void Reconciler::detach(Schedule* schedule) {
 
 bool Reconciler::settled(const GroupKey& key, const Intent& intent) {
   const Topic* topic = port_->catalog().find(key.topic);
-  if (topic == nullptr) return port_->catalog().was_deleted(key.topic);
+  if (topic == nullptr) return port_->catalog().topics().was_deleted(key.topic);
   const auto at = static_cast<size_t>(key.partition);
   if (at >= topic->partitions.size() || topic->partitions[at].term < intent.term) return false;
   if (topic->partitions[at].term == intent.term && topic->partitions[at].leader != host_.node().id) {

@@ -4,26 +4,12 @@
 
 #include <algorithm>
 
-#include "metadata/catalog/rules.h"
-
 namespace chronik::metadata::convert {
 namespace {
 
 using convert::from_wire;  // beside those of here, for items
 
 constexpr size_t kMaxMessageBytes = 1'024;
-
-template <class Field>
-Result<std::vector<int32_t>> node_ids(const Field& from) {
-  CHRONIK_CHECK(bounded(static_cast<size_t>(from.size()),
-                        static_cast<size_t>(kMaxPartitions) * static_cast<size_t>(kMaxReplicationFactor),
-                        "replicas"));
-  std::vector<int32_t> out(from.begin(), from.end());
-  for (const int32_t node : out) {
-    if (node < 0) return std::unexpected(corrupt(fmt::format("a replica on node {}", node)));
-  }
-  return out;
-}
 
 Result<NewTopic> from_wire(const wire::NewTopic& from) {
   NewTopic out;
@@ -286,23 +272,18 @@ uint32_t version_of(const Body& body) {
   return newer ? 2 : 1;
 }
 
-// Whether the replicas, where they end and the moves belong to the partitions that there are.
-bool fits_together(const Topic& topic) {
-  if (topic.replication_factor < 1 || topic.partitions.empty()) return false;
-  for (const auto& [partition, move] : topic.moves)
-    if (partition < 0 || static_cast<size_t>(partition) >= topic.partitions.size() || move.target.empty())
-      return false;
-  if (topic.ends.empty())
-    return topic.replicas.size() == topic.partitions.size() * static_cast<size_t>(topic.replication_factor);
-  uint32_t before = 0;
-  for (const uint32_t end : topic.ends) {
-    if (end <= before) return false;
-    before = end;
-  }
-  return topic.ends.size() == topic.partitions.size() && before == topic.replicas.size();
-}
-
 }  // namespace
+
+Result<std::vector<int32_t>> node_ids(const google::protobuf::RepeatedField<int32_t>& from) {
+  CHRONIK_CHECK(bounded(static_cast<size_t>(from.size()),
+                        static_cast<size_t>(kMaxPartitions) * static_cast<size_t>(kMaxReplicationFactor),
+                        "replicas"));
+  std::vector<int32_t> out(from.begin(), from.end());
+  for (const int32_t node : out) {
+    if (node < 0) return std::unexpected(corrupt(fmt::format("a replica on node {}", node)));
+  }
+  return out;
+}
 
 Result<Uuid> id(const std::string& bytes) {
   Uuid out;
@@ -361,26 +342,6 @@ void to_wire(const Command& from, wire::Command* to) {
   std::visit([&](const auto& body) { body_to_wire(body, to); }, from.body);
 }
 
-void to_wire(const Topic& from, wire::Topic* to) {
-  to->set_id(id(from.id));
-  to->set_name(from.name);
-  to->set_replication_factor(from.replication_factor);
-  to->mutable_replicas()->Add(from.replicas.begin(), from.replicas.end());
-  for (const PartitionState& state : from.partitions) {
-    wire::PartitionLeader* leader = to->add_partitions();
-    leader->set_leader(state.leader);
-    leader->set_term(state.term);
-  }
-  to->mutable_ends()->Add(from.ends.begin(), from.ends.end());
-  for (const auto& [partition, move] : from.moves) {
-    wire::Move* out = to->add_moves();
-    out->set_partition(partition);
-    out->mutable_target()->Add(move.target.begin(), move.target.end());
-    out->mutable_others()->Add(move.others.begin(), move.others.end());
-  }
-  to_wire(from.configs, to->mutable_configs());
-}
-
 Result<Verdict> from_wire(const wire::Verdict& from) {
   CHRONIK_CHECK(bounded(from.message().size(), kMaxMessageBytes, "bytes of a message"));
   if (from.code() > 0) return std::unexpected(corrupt(fmt::format("a status of {}", from.code())));
@@ -437,27 +398,6 @@ Result<Command> from_wire(const wire::Command& from) {
   Command out;
   out.request = {from.request().node(), from.request().session(), from.request().number()};
   CHRONIK_TRY(out.body, body_from_wire(from));
-  return out;
-}
-
-Result<Topic> from_wire(const wire::Topic& from) {
-  Topic out;
-  CHRONIK_TRY(out.id, id(from.id()));
-  out.name = from.name();
-  out.replication_factor = from.replication_factor();
-  CHRONIK_TRY(out.replicas, node_ids(from.replicas()));
-  CHRONIK_TRY(out.configs, from_wire(from.configs()));
-  for (const wire::PartitionLeader& leader : from.partitions()) {
-    out.partitions.push_back({leader.leader(), leader.term()});
-  }
-  out.ends.assign(from.ends().begin(), from.ends().end());
-  for (const wire::Move& move : from.moves()) {
-    Move& to = out.moves[move.partition()];
-    CHRONIK_TRY(to.target, node_ids(move.target()));
-    CHRONIK_TRY(to.others, node_ids(move.others()));
-  }
-  if (out.id.zero() || out.name.empty() || out.name.size() > kMaxNameBytes || !fits_together(out))
-    return std::unexpected(corrupt("a topic whose parts do not fit together"));
   return out;
 }
 

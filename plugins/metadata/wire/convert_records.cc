@@ -96,10 +96,4 @@ Result<ToldRange> from_wire(const wire::FeatureRange& from) {
   return ToldRange{from.name(), min, max};
 }
 
-Result<Record> from_wire(const wire::Record& from) {
-  if (from.space().empty() || from.space().size() > kMaxSpaceBytes || from.version() == 0)
-    return std::unexpected(corrupt("a record without a space or a version"));
-  return Record{from.key(), from.value(), from.version()};
-}
-
 }  // namespace chronik::metadata::convert

@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include "metadata/catalog/command.h"
+#include "metadata/model/command.h"
 
 namespace chronik::metadata {
 

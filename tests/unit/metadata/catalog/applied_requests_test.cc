@@ -1,5 +1,5 @@
 // Requests that come to the catalog again: they are applied once.
-#include "metadata/catalog/applied_requests.h"
+#include "metadata/catalog/applied_request_table.h"
 
 #include "metadata/catalog/features.h"
 #include "tests/unit/metadata/catalog/catalog_testing.h"
@@ -19,7 +19,7 @@ class Remembering : public ::testing::Test {
   Outcome allocate(int32_t node, uint64_t session, uint64_t number, Catalog* catalog = nullptr) {
     return (catalog == nullptr ? catalog_ : *catalog).apply({{node, session, number}, AllocateProducerIds{}});
   }
-  static constexpr uint64_t kMost = AppliedRequests::kRemembered;
+  static constexpr uint64_t kMost = AppliedRequestTable::kRemembered;
   Catalog catalog_;
 };
 
@@ -48,14 +48,14 @@ TEST_F(Remembering, WhatIsRememberedIsBounded) {
   EXPECT_EQ(allocate(1, 7, 3).seen, Seen::kApplied);
   EXPECT_EQ(catalog_.applied().by_node().at(1).front().numbers.size(), kMost);
   for (uint64_t session = 8; session < 20; ++session) allocate(1, session, 1);
-  EXPECT_EQ(catalog_.applied().by_node().at(1).size(), AppliedRequests::kSessions);
+  EXPECT_EQ(catalog_.applied().by_node().at(1).size(), AppliedRequestTable::kSessions);
 }
 
 TEST_F(Remembering, ItIsInSnapshotsAndInTheDigest) {
   for (uint64_t number = 1; number <= kMost + 5; number += number % 3 + 1) allocate(1, 7, number);
   allocate(1, 8, 1'000'000'000'000);
   allocate(2, UINT64_MAX, UINT64_MAX);
-  Result<Catalog> loaded = load_snapshot(saved(catalog_));
+  Result<Catalog> loaded = Catalog::load(saved(catalog_));
   ASSERT_TRUE(loaded.has_value()) << loaded.error().message;
   EXPECT_EQ(loaded->digest(), catalog_.digest());
   EXPECT_EQ(allocate(1, 7, 4, &*loaded).seen, allocate(1, 7, 4).seen);

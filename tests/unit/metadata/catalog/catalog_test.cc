@@ -75,7 +75,7 @@ TEST_F(CatalogTest, CreatesDeletesAndExtends) {
   EXPECT_EQ(made.code, CHR_OK);
   EXPECT_EQ(made.topic, id_of(10));
   EXPECT_EQ(made.partitions, 4u);
-  EXPECT_EQ(catalog_.partitions(), 4u);
+  EXPECT_EQ(catalog_.topics().partitions(), 4u);
 
   MorePartitions more;
   more.name = "orders";
@@ -88,7 +88,7 @@ TEST_F(CatalogTest, CreatesDeletesAndExtends) {
   EXPECT_EQ(gone.items.at(0).code, CHR_OK);
   EXPECT_EQ(gone.deleted, std::vector<Uuid>{id_of(10)});
   EXPECT_EQ(catalog_.find("orders"), nullptr);
-  EXPECT_EQ(catalog_.partitions(), 0u);
+  EXPECT_EQ(catalog_.topics().partitions(), 0u);
   EXPECT_EQ(run(DeleteTopics{{{{}, id_of(10)}}}).items.at(0).code, CHR_E_NOT_FOUND);
 }
 
@@ -193,10 +193,10 @@ TEST_F(CatalogTest, TwoLeadersInOneTermCostThePartitionItsLeader) {
   using Partitions = std::set<std::pair<Uuid, int32_t>>;
   create(topic("t", 10, 2));
   assign(10, 0, 5, 1);
-  EXPECT_EQ(catalog_.rival_of({id_of(10), 0, 5, 2}), 1);
-  EXPECT_EQ(catalog_.rival_of({id_of(10), 0, 5, 1}), -1);
-  EXPECT_EQ(catalog_.rival_of({id_of(10), 0, 6, 2}), -1);
-  EXPECT_EQ(catalog_.rival_of({id_of(10), 7, 5, 2}), -1);
+  EXPECT_EQ(catalog_.topics().rival_of({id_of(10), 0, 5, 2}), 1);
+  EXPECT_EQ(catalog_.topics().rival_of({id_of(10), 0, 5, 1}), -1);
+  EXPECT_EQ(catalog_.topics().rival_of({id_of(10), 0, 6, 2}), -1);
+  EXPECT_EQ(catalog_.topics().rival_of({id_of(10), 7, 5, 2}), -1);
   const Outcome disputed = run(SyncBatch{{{id_of(10), 0, 5, 2}, {id_of(10), 1, 3, 3}}, {}});
   EXPECT_EQ(disputed.fenced, 1u);
   ASSERT_EQ(disputed.disputes.size(), 1u);
@@ -204,15 +204,15 @@ TEST_F(CatalogTest, TwoLeadersInOneTermCostThePartitionItsLeader) {
   EXPECT_EQ(disputed.disputes[0].second.leader, 2);
   EXPECT_EQ(state(10, 0), (PartitionState{-1, 5}));
   EXPECT_EQ(state(10, 1), (PartitionState{3, 3})) << "what came with it counts";
-  EXPECT_EQ(catalog_.disputed(), (Partitions{{id_of(10), 0}}));
+  EXPECT_EQ(catalog_.topics().disputed(), (Partitions{{id_of(10), 0}}));
   EXPECT_FALSE(assign(10, 0, 5, 1).changed);
   EXPECT_FALSE(assign(10, 0, 5, 3).changed);
   EXPECT_TRUE(assign(10, 0, 6, 2).changed);
   EXPECT_EQ(state(10, 0), (PartitionState{2, 6}));
-  EXPECT_TRUE(catalog_.disputed().empty());
+  EXPECT_TRUE(catalog_.topics().disputed().empty());
   assign(10, 0, 6, 1);
   run(DeleteTopics{{{{}, id_of(10)}}});
-  EXPECT_TRUE(catalog_.disputed().empty());
+  EXPECT_TRUE(catalog_.topics().disputed().empty());
 }
 
 TEST_F(CatalogTest, ANodeIsFencedByItsIncarnation) {

@@ -8,7 +8,6 @@
 
 #include "metadata/catalog/catalog.h"
 #include "metadata/catalog/rules.h"
-#include "metadata/wire/snapshot.h"
 
 namespace chronik::metadata::test {
 
@@ -19,7 +18,7 @@ inline void apply(Catalog* catalog, Body body) {
 
 inline std::string saved(const Catalog& catalog) {
   std::string bytes;
-  EXPECT_TRUE(save_snapshot(catalog, [&](std::string_view piece) {
+  EXPECT_TRUE(catalog.save([&](std::string_view piece) {
     bytes += piece;
     return true;
   }));

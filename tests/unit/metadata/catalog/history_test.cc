@@ -8,7 +8,7 @@
 #include <random>
 #include <sstream>
 
-#include "metadata/catalog/digest.h"
+#include "metadata/model/digest.h"
 #include "tests/unit/metadata/catalog/catalog_testing.h"
 
 namespace chronik::metadata::test {
@@ -101,8 +101,9 @@ class History {
 std::string line_of(int step, const Catalog& catalog) {
   const std::string snapshot = saved(catalog);
   return fmt::format("{} version {} digest {:016x} topics {} partitions {} records {} snapshot {} {:016x}\n",
-                     step, catalog.version(), catalog.digest(), catalog.topics(), catalog.partitions(),
-                     catalog.records().size(), snapshot.size(), Digest(snapshot).value());
+                     step, catalog.version(), catalog.digest(), catalog.topics().size(),
+                     catalog.topics().partitions(), catalog.records().size(), snapshot.size(),
+                     Digest(snapshot).value());
 }
 
 TEST(CatalogHistory, DigestsAndSnapshotsAreThoseOfBefore) {
@@ -117,7 +118,7 @@ TEST(CatalogHistory, DigestsAndSnapshotsAreThoseOfBefore) {
     if (step % 7 == 0) static_cast<void>(catalog.publish());
     if (step % 20 == 0) now += line_of(step, catalog);
     if (step % 200 != 0) continue;
-    Result<Catalog> loaded = load_snapshot(saved(catalog));  // and goes on from there
+    Result<Catalog> loaded = Catalog::load(saved(catalog));  // and goes on from there
     ASSERT_TRUE(loaded) << loaded.error().message;
     catalog = std::move(*loaded);
   }

@@ -4,6 +4,7 @@
 #include "metadata/catalog/catalog.h"
 #include "metadata/catalog/evacuation.h"
 #include "metadata/catalog/rules.h"
+#include "tests/unit/metadata/catalog/catalog_testing.h"
 
 namespace chronik::metadata {
 namespace {
@@ -30,12 +31,12 @@ class ReassignmentTest : public ::testing::Test {
     const uint64_t before = catalog_.version();
     Outcome out = catalog_.apply(Command{{}, std::move(body)});
     EXPECT_EQ(out.changed, catalog_.version() != before);
-    for (int32_t id = 1; id <= 6; ++id) EXPECT_EQ(catalog_.replicas_on(id), counted_on(id)) << id;
+    for (int32_t id = 1; id <= 6; ++id) EXPECT_EQ(catalog_.topics().replicas_on(id), counted_on(id)) << id;
     return out;
   }
   uint64_t counted_on(int32_t node) const {
     uint64_t count = 0;
-    catalog_.each_topic([&](const Topic& topic) {
+    catalog_.topics().each([&](const Topic& topic) {
       for (size_t p = 0; p < topic.partitions.size(); ++p)
         count += topic.may_be_on(static_cast<int32_t>(p), node) ? 1 : 0;
     });
@@ -145,12 +146,9 @@ TEST_F(ReassignmentTest, AnotherOrderIsAMoveAndTheSameIsNone) {
 // end: the one that a snapshot of it would give.
 TEST_F(ReassignmentTest, OneCommandMovesManyPartitions) {
   const auto expect_true_digest = [&] {
-    Catalog restored;
-    restored.restore(catalog_.scalars());
-    for (const auto& [id, node] : catalog_.nodes()) EXPECT_TRUE(restored.restore(node).has_value());
-    EXPECT_TRUE(restored.restore(topic()).has_value());
-    EXPECT_EQ(restored.digest(), catalog_.digest());
-    EXPECT_EQ(restored.find(id_of(10))->digest, topic().digest);
+    const Result<Catalog> restored = Catalog::load(test::saved(catalog_));
+    ASSERT_TRUE(restored) << restored.error().message;
+    EXPECT_EQ(restored->find(id_of(10))->digest, topic().digest);
   };
   AlterReassignments many;
   for (int i = 0; i < 9; ++i) many.items.push_back({{}, id_of(10), i % 3, false, false, {3 + i / 3, 2}});
@@ -189,7 +187,7 @@ TEST_F(ReassignmentTest, ANodeIsAddedWithItsAddressAndRegistersItself) {
 }
 
 TEST_F(ReassignmentTest, ANodeLeavesOnceNothingIsOnIt) {
-  EXPECT_EQ(catalog_.replicas_on(3), 2u);
+  EXPECT_EQ(catalog_.topics().replicas_on(3), 2u);
   EXPECT_EQ(change(3, NodeAction::kRemove), CHR_E_CONFLICT);  // was not told to leave
   EXPECT_EQ(change(9, NodeAction::kLeave), CHR_E_NOT_FOUND);
   EXPECT_EQ(change(3, NodeAction::kLeave), CHR_OK);
@@ -233,12 +231,12 @@ TEST_F(ReassignmentTest, LeavingIsTakenBackByAddingAgain) {
 // Each replica that goes finds a node in its place; a bounded number is under way at a time.
 TEST_F(ReassignmentTest, ANodeIsEvacuatedOntoTheOthers) {
   run(CreateTopics{{{{}, id_of(11), "wide", 30, 3, {}, {}}}});
-  const uint64_t had = catalog_.replicas_on(3);
+  const uint64_t had = catalog_.topics().replicas_on(3);
   ASSERT_GT(had, 12u);
   EXPECT_EQ(change(3, NodeAction::kLeave), CHR_OK);
   const std::set<int32_t> live = {1, 2, 3, 4};
   uint64_t rounds = 0;
-  for (; catalog_.replicas_on(3) > 0; ++rounds) {
+  for (; catalog_.topics().replicas_on(3) > 0; ++rounds) {
     ASSERT_LT(rounds, 20u);
     const AlterReassignments moves = evacuate(catalog_, 3, live, 8);
     ASSERT_FALSE(moves.items.empty());

@@ -2,7 +2,7 @@
 #include <chronik/draft/internal_topics.h>
 #include <gtest/gtest.h>
 
-#include "metadata/catalog/command.h"
+#include "metadata/model/command.h"
 #include "metadata/service/home.h"
 #include "metadata/wire/codec.h"
 #include "tests/unit/metadata/node.h"

@@ -1,5 +1,5 @@
 // Two leaders of a partition in one term, which Raft excludes: it costs that partition, and nothing else.
-#include "metadata/catalog/command.h"
+#include "metadata/model/command.h"
 #include "metadata/wire/codec.h"
 #include "tests/unit/metadata/service/cluster.h"
 

@@ -377,7 +377,7 @@ TEST(RecordsInTheCatalog, ManyInAnyOrder) {
   EXPECT_EQ(text_of(catalog.records().spaces()), expected);
   EXPECT_EQ(catalog.records().size(), model.size() + newest_levels().size());
 
-  const Result<Catalog> loaded = load_snapshot(saved(catalog));
+  const Result<Catalog> loaded = Catalog::load(saved(catalog));
   ASSERT_TRUE(loaded.has_value()) << loaded.error().message;
   EXPECT_EQ(loaded->digest(), catalog.digest());
   EXPECT_EQ(text_of(loaded->records().spaces()), expected);
@@ -418,7 +418,7 @@ TEST(RecordsInTheCatalog, NothingOfThemIsThereBefore) {
   apply(&catalog, ChangeRecords{{{{}, "s", "k", "v", false, std::nullopt}}});
   EXPECT_EQ(catalog.digest(), digest);
   EXPECT_EQ(saved(catalog)[4], 2);
-  EXPECT_TRUE(load_snapshot(saved(catalog)).has_value());
+  EXPECT_TRUE(Catalog::load(saved(catalog)).has_value());
   apply(&catalog, InitCluster{"d", newest_levels()});  // too late
   EXPECT_EQ(catalog.level(), 1);
   catalog.apply(Command{{}, UpdateFeatures{{{{}, std::string(kOwnFeature), 2, 1}}}});

@@ -1,4 +1,4 @@
-#include "metadata/service/record_table.h"
+#include "metadata/service/record_service.h"
 
 #include <chronik/plugin.hpp>
 
@@ -7,15 +7,15 @@ namespace chronik::metadata {
 static_assert(CHR_MAX_SPACE_BYTES == kMaxSpaceBytes && CHR_MAX_RECORD_KEY_BYTES == kMaxRecordKeyBytes &&
               CHR_MAX_RECORD_VALUE_BYTES == kMaxRecordValueBytes);
 
-const chr_records_v1& RecordTable::table() {
-  using T = RecordTable;
+const chr_records_v1& RecordService::table() {
+  using T = RecordService;
   static constexpr chr_records_v1 kTable = {
       sizeof kTable,     1, thunk<&T::seek>, thunk<&T::watch>, thunk<&T::unwatch>, thunk<&T::change>,
       thunk<&T::barrier>};
   return kTable;
 }
 
-chr_status RecordTable::seek(chr_catalog* catalog, chr_str space, chr_str key, chr_record* out) {
+chr_status RecordService::seek(chr_catalog* catalog, chr_str space, chr_str key, chr_record* out) {
   const Image& image = *reinterpret_cast<const Image*>(catalog);
   chr_status status = CHR_E_NOT_FOUND;
   each_record(*image.records, from_abi(space), from_abi(key), [&](const Record& record) {
@@ -28,14 +28,14 @@ chr_status RecordTable::seek(chr_catalog* catalog, chr_str space, chr_str key, c
   return status;
 }
 
-void RecordTable::watch(chr_str space, chr_catalog_fn fn, void* context) {
+void RecordService::watch(chr_str space, chr_catalog_fn fn, void* context) {
   (*service_)->views().watch(fn, context, std::string(from_abi(space)));
 }
 
-void RecordTable::unwatch(chr_catalog_fn fn, void* context) { (*service_)->views().unwatch(fn, context); }
+void RecordService::unwatch(chr_catalog_fn fn, void* context) { (*service_)->views().unwatch(fn, context); }
 
-chr_status RecordTable::change(const chr_record_change* items, uint32_t n, uint64_t timeout_ns,
-                               chr_change_result* results, uint64_t token, chr_error* error) {
+chr_status RecordService::change(const chr_record_change* items, uint32_t n, uint64_t timeout_ns,
+                                 chr_change_result* results, uint64_t token, chr_error* error) {
   if (n > kMaxItems) return report(error, CHR_E_INVALID_ARGUMENT, "a change has at most 10000 items");
   ChangeRecords body;
   size_t bytes = 0;
@@ -54,7 +54,8 @@ chr_status RecordTable::change(const chr_record_change* items, uint32_t n, uint6
   return CHR_PENDING;
 }
 
-chr_status RecordTable::barrier(uint64_t timeout_ns, chr_change_result* result, uint64_t token, chr_error*) {
+chr_status RecordService::barrier(uint64_t timeout_ns, chr_change_result* result, uint64_t token,
+                                  chr_error*) {
   (*service_)->submit({ChangeRecords{{RecordChange{}}}, false, timeout_ns, result, token});
   return CHR_PENDING;
 }

@@ -1,11 +1,11 @@
-#include "metadata/catalog/applied_requests.h"
+#include "metadata/catalog/applied_request_table.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <utility>
 
-#include "metadata/catalog/digest.h"
+#include "metadata/wire/metadata.pb.h"
 
 namespace chronik::metadata {
 namespace {
@@ -24,13 +24,13 @@ uint64_t digest_of_forgotten(int32_t node, uint64_t session, uint64_t number) {
 
 }  // namespace
 
-uint64_t AppliedRequests::digest_of(int32_t node, const Session& session) {
+uint64_t AppliedRequestTable::digest_of(int32_t node, const Session& session) {
   uint64_t sum = digest_of_forgotten(node, session.id, session.forgotten);
   for (const uint64_t number : session.numbers) sum += digest_of_applied(node, session.id, number);
   return sum;
 }
 
-AppliedRequests::Session& AppliedRequests::session(const RequestId& request) {
+AppliedRequestTable::Session& AppliedRequestTable::session(const RequestId& request) {
   std::vector<Session>& sessions = by_node_[request.node];
   const auto known = std::ranges::find(sessions, request.session, &Session::id);
   if (known != sessions.end()) return *known;
@@ -43,7 +43,7 @@ AppliedRequests::Session& AppliedRequests::session(const RequestId& request) {
   return sessions.back();
 }
 
-Seen AppliedRequests::note(const RequestId& request) {
+Seen AppliedRequestTable::note(const RequestId& request) {
   Session& session = this->session(request);
   if (request.number <= session.forgotten) return Seen::kForgotten;
   if (!session.numbers.insert(request.number).second) return Seen::kApplied;
@@ -58,14 +58,43 @@ Seen AppliedRequests::note(const RequestId& request) {
   return Seen::kNew;
 }
 
-void AppliedRequests::forget(int32_t node) {
-  const auto found = by_node_.find(node);
-  if (found == by_node_.end()) return;
-  for (const Session& session : found->second) digest_ -= digest_of(node, session);
-  by_node_.erase(found);
+void AppliedRequestTable::apply(const ChangeNodes&, Change* change) {
+  for (const int32_t node : change->out->removed_nodes) {
+    const auto found = by_node_.find(node);
+    if (found == by_node_.end()) continue;
+    for (const Session& session : found->second) digest_ -= digest_of(node, session);
+    by_node_.erase(found);
+  }
 }
 
-Status AppliedRequests::restore(int32_t node, Session session) {
+void AppliedRequestTable::save(wire::SnapshotHead* head) const {
+  for (const auto& [node, sessions] : by_node_) {
+    for (const Session& session : sessions) {
+      wire::AppliedSession* out = head->add_applied();
+      out->set_node(node);
+      out->set_session(session.id);
+      out->set_forgotten(session.forgotten);
+      uint64_t last = session.forgotten;
+      for (const uint64_t number : session.numbers) out->add_steps(number - std::exchange(last, number));
+    }
+  }
+}
+
+Status AppliedRequestTable::load(const wire::SnapshotHead& head, SnapshotReader*) {
+  for (const wire::AppliedSession& from : head.applied()) {
+    Session session{from.session(), from.forgotten(), {}};
+    uint64_t number = from.forgotten();
+    for (const uint64_t step : from.steps()) {
+      if (step == 0 || step > UINT64_MAX - number)
+        return fail(Code::kCorrupt, "the snapshot holds a request twice");
+      session.numbers.insert(session.numbers.end(), number += step);
+    }
+    CHRONIK_CHECK(restore_session(from.node(), std::move(session)));
+  }
+  return {};
+}
+
+Status AppliedRequestTable::restore_session(int32_t node, Session session) {
   std::vector<Session>& sessions = by_node_[node];
   const bool twice = std::ranges::find(sessions, session.id, &Session::id) != sessions.end();
   const bool in_order = session.numbers.empty() || *session.numbers.begin() > session.forgotten;

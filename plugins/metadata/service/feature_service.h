@@ -7,10 +7,10 @@
 
 namespace chronik::metadata {
 
-class FeatureTable {
+class FeatureService {
  public:
   // The service comes with start().
-  explicit FeatureTable(const std::unique_ptr<Service>* service) : service_(service) {}
+  explicit FeatureService(const std::unique_ptr<Service>* service) : service_(service) {}
   static const chr_features_v1& table();
 
   chr_status at(chr_catalog* catalog, uint32_t i, chr_feature* out);

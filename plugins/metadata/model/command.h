@@ -2,7 +2,7 @@
 // to. Plain values; wire/ turns them into bytes.
 #pragma once
 
-#include "metadata/catalog/uuid.h"
+#include "metadata/model/uuid.h"
 
 #include <optional>
 #include <string>
@@ -246,6 +246,11 @@ using Body = std::variant<InitCluster, CreateTopics, DeleteTopics, CreatePartiti
                           SyncBatch, AlterReassignments, FinishReassignments, ChangeNodes, AlterConfigs,
                           UpdateFeatures, ChangeRecords>;
 
+// Whether nodes that know no feature levels would stop at this.
+inline bool is_new(const Body& body) {
+  return std::holds_alternative<UpdateFeatures>(body) || std::holds_alternative<ChangeRecords>(body);
+}
+
 struct Command {
   RequestId request;
   Body body;
@@ -278,6 +283,7 @@ struct Outcome {
   uint32_t fenced = 0;  // assignments and nodes that lost against newer ones
   std::vector<Dispute> disputes;
   std::vector<Uuid> deleted;
+  std::vector<int32_t> removed_nodes;
   Seen seen = Seen::kNew;  // otherwise it did nothing, and there is nothing else here
   bool changed = false;
 };

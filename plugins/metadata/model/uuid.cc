@@ -1,4 +1,4 @@
-#include "metadata/catalog/uuid.h"
+#include "metadata/model/uuid.h"
 
 #include <string_view>
 

@@ -1,4 +1,4 @@
-#include "metadata/service/feature_table.h"
+#include "metadata/service/feature_service.h"
 
 #include <chronik/plugin.hpp>
 
@@ -6,13 +6,13 @@
 
 namespace chronik::metadata {
 
-const chr_features_v1& FeatureTable::table() {
-  static constexpr chr_features_v1 kTable = {sizeof kTable, 1, thunk<&FeatureTable::at>,
-                                             thunk<&FeatureTable::update>};
+const chr_features_v1& FeatureService::table() {
+  static constexpr chr_features_v1 kTable = {sizeof kTable, 1, thunk<&FeatureService::at>,
+                                             thunk<&FeatureService::update>};
   return kTable;
 }
 
-chr_status FeatureTable::at(chr_catalog* catalog, uint32_t i, chr_feature* out) {
+chr_status FeatureService::at(chr_catalog* catalog, uint32_t i, chr_feature* out) {
   const std::span<const FeatureRange> known = known_features();
   if (i >= known.size()) return CHR_E_OUT_OF_RANGE;
   const Image& image = *reinterpret_cast<const Image*>(catalog);
@@ -23,9 +23,9 @@ chr_status FeatureTable::at(chr_catalog* catalog, uint32_t i, chr_feature* out) 
   return CHR_OK;
 }
 
-chr_status FeatureTable::update(const chr_feature_update* items, uint32_t n, uint32_t validate_only,
-                                uint64_t timeout_ns, chr_change_result* results, uint64_t token,
-                                chr_error* error) {
+chr_status FeatureService::update(const chr_feature_update* items, uint32_t n, uint32_t validate_only,
+                                  uint64_t timeout_ns, chr_change_result* results, uint64_t token,
+                                  chr_error* error) {
   if (n > kMaxFeatures) return report(error, CHR_E_INVALID_ARGUMENT, "more features than there can be");
   UpdateFeatures body;
   for (uint32_t i = 0; i < n; ++i)

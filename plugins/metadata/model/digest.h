@@ -2,7 +2,9 @@
 // part and does not depend on their order. Equal on every node and build; no protection against an adversary.
 #pragma once
 
-#include "metadata/catalog/image.h"
+#include <string_view>
+
+#include "metadata/model/uuid.h"
 
 namespace chronik::metadata {
 
@@ -33,10 +35,5 @@ class Digest {
   void byte(uint8_t b) { state_ = (state_ ^ b) * 0x100000001B3u; }
   uint64_t state_ = 0xCBF29CE484222325u;
 };
-
-// What the leader of one partition adds to its topic's digest.
-uint64_t digest_of(const Uuid& topic, size_t partition, const PartitionState& state);
-uint64_t digest_of(const Topic& topic);
-uint64_t digest_of(const Node& node);
 
 }  // namespace chronik::metadata

@@ -1,11 +1,10 @@
-// Partitions on their way to other replicas: Catalog's part that deals with Move, and its rules.
+// Partitions on their way to other replicas: TopicTable's part that deals with them, and its rules.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <set>
 
 #include "metadata/catalog/catalog.h"
-#include "metadata/catalog/digest.h"
 #include "metadata/catalog/rules.h"
 
 namespace chronik::metadata {
@@ -90,31 +89,28 @@ Verdict check(const Catalog& catalog, const FinishedReassignment& item) {
   return {CHR_E_CONFLICT, "the reassignment was changed meanwhile"};
 }
 
-void Catalog::apply(const AlterReassignments& command, Outcome* out) {
+void TopicTable::apply(const AlterReassignments& command, Change* change) {
   std::set<Uuid> touched;
-  for (const Reassignment& item : command.items) out->items.push_back(reassign(item, &touched, out));
-  redigest(touched);
+  for (const Reassignment& item : command.items)
+    change->out->items.push_back(reassign(item, &touched, change));
+  renew_digests(touched, change->generation);
 }
 
-void Catalog::apply(const FinishReassignments& command, Outcome* out) {
+void TopicTable::apply(const FinishReassignments& command, Change* change) {
   std::set<Uuid> touched;
-  for (const FinishedReassignment& item : command.items) out->items.push_back(finish(item, &touched, out));
-  redigest(touched);
+  for (const FinishedReassignment& item : command.items)
+    change->out->items.push_back(finish_reassignment(item, &touched, change));
+  renew_digests(touched, change->generation);
 }
 
 // A digest costs as much as its topic has partitions, and a command may name each of them.
-void Catalog::redigest(const std::set<Uuid>& topics) {
-  for (const Uuid& id : topics) {
-    Topic& topic = edit(by_id_.at(id));
-    parts_digest_ -= topic.digest;
-    topic.digest = digest_of(topic);
-    parts_digest_ += topic.digest;
-  }
+void TopicTable::renew_digests(const std::set<Uuid>& topics, uint64_t generation) {
+  for (const Uuid& id : topics) renew_digest(&edit(id, generation));
 }
 
-ItemResult Catalog::reassign(const Reassignment& item, std::set<Uuid>* touched, Outcome* out) {
+ItemResult TopicTable::reassign(const Reassignment& item, std::set<Uuid>* touched, Change* change) {
   Verdict verdict = item.verdict;
-  if (verdict.code == CHR_OK) verdict = check(*this, item);
+  if (verdict.code == CHR_OK) verdict = check(change->catalog, item);
   if (verdict.code != CHR_OK) return {verdict.code, verdict.message, item.id, 0};
   const Topic& before = *find(item.id);
   const ItemResult done{CHR_OK, {}, item.id, static_cast<uint32_t>(before.partitions.size())};
@@ -123,25 +119,26 @@ ItemResult Catalog::reassign(const Reassignment& item, std::set<Uuid>* touched, 
   Move move{target, others_of(before, item.partition, target)};
   const Move* present = before.move_of(item.partition);
   if (present != nullptr ? *present == move : equal(replicas, target)) return done;
-  edit(by_id_.at(item.id)).moves[item.partition] = std::move(move);
+  edit(item.id, change->generation).moves[item.partition] = std::move(move);
   touched->insert(item.id);
-  topics_version_ = version_ + 1;
-  out->changed = true;
+  version_ = change->version;
+  change->out->changed = true;
   return done;
 }
 
-ItemResult Catalog::finish(const FinishedReassignment& item, std::set<Uuid>* touched, Outcome* out) {
+ItemResult TopicTable::finish_reassignment(const FinishedReassignment& item, std::set<Uuid>* touched,
+                                           Change* change) {
   Verdict verdict = item.verdict;
-  if (verdict.code == CHR_OK) verdict = check(*this, item);
+  if (verdict.code == CHR_OK) verdict = check(change->catalog, item);
   if (verdict.code != CHR_OK) return {verdict.code, verdict.message, item.id, 0};
   const ItemResult done{CHR_OK, {}, item.id, static_cast<uint32_t>(find(item.id)->partitions.size())};
   if (find(item.id)->move_of(item.partition) == nullptr) return done;
-  Topic& topic = edit(by_id_.at(item.id));
+  Topic& topic = edit(item.id, change->generation);
   topic.set_replicas(static_cast<size_t>(item.partition), item.replicas);
   topic.moves.erase(item.partition);
   touched->insert(item.id);
-  topics_version_ = version_ + 1;
-  out->changed = true;
+  version_ = change->version;
+  change->out->changed = true;
   return done;
 }
 

@@ -1,19 +1,17 @@
-// AppliedRequests: which requests of each node the catalog has applied. A node sends a request again when it
+// Which requests of each node the catalog has applied. A node sends a request again when it
 // does not know what became of it; what comes a second time, perhaps behind changes of others, does nothing.
 // Part of the state: the same on every node, in snapshots and in the digest.
 #pragma once
-
-#include <chronik/result.hpp>
 
 #include <map>
 #include <set>
 #include <vector>
 
-#include "metadata/catalog/command.h"
+#include "metadata/catalog/table.h"
 
 namespace chronik::metadata {
 
-class AppliedRequests {
+class AppliedRequestTable : public Table {
  public:
   static constexpr size_t kRemembered = 10'000;  // of a session, the newest
   static constexpr size_t kSessions = 2;         // of a node: some may be on their way while it restarts
@@ -26,15 +24,17 @@ class AppliedRequests {
 
   // What is new is remembered from now on.
   Seen note(const RequestId& request);
-  // The node was removed.
-  void forget(int32_t node);
+  // Forgets those of nodes that were removed.
+  void apply(const ChangeNodes&, Change* change);
 
   uint64_t digest() const { return digest_; }
   const std::map<int32_t, std::vector<Session>>& by_node() const { return by_node_; }  // the newest last
-  // Behind those of the node that are there.
-  Status restore(int32_t node, Session session);
+  void save(wire::SnapshotHead* head) const;
+  Status load(const wire::SnapshotHead& head, SnapshotReader* in);
 
  private:
+  // Behind those of the node that are there.
+  Status restore_session(int32_t node, Session session);
   Session& session(const RequestId& request);
   static uint64_t digest_of(int32_t node, const Session& session);
 

@@ -1,4 +1,4 @@
-#include "metadata/service/change_table.h"
+#include "metadata/service/topic_change_service.h"
 
 #include <algorithm>
 #include <chronik/plugin.hpp>
@@ -27,13 +27,14 @@ uint32_t difference(const Topic& before, const Topic& now) {
 
 }  // namespace
 
-const chr_topic_changes_v1& ChangeTable::table() {
-  static constexpr chr_topic_changes_v1 kTable = {sizeof kTable, 1, thunk<&ChangeTable::between>};
+const chr_topic_changes_v1& TopicChangeService::table() {
+  static constexpr chr_topic_changes_v1 kTable = {sizeof kTable, 1, thunk<&TopicChangeService::between>};
   return kTable;
 }
 
 // Both images have their topics by name, and share those that did not change.
-void ChangeTable::between(chr_catalog* before, chr_catalog* now, chr_topic_change_fn fn, void* context) {
+void TopicChangeService::between(chr_catalog* before, chr_catalog* now, chr_topic_change_fn fn,
+                                 void* context) {
   static const TopicList none;
   const auto& olds = before == nullptr ? none : image_of(before).topics;
   const auto& news = image_of(now).topics;

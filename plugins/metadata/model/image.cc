@@ -1,4 +1,4 @@
-#include "metadata/catalog/image.h"
+#include "metadata/model/image.h"
 
 #include <algorithm>
 

@@ -1,11 +1,10 @@
-// What is set on topics: Catalog's part that deals with it, and its rules.
+// What is set on topics: TopicTable's part that deals with it, and its rules.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <set>
 
 #include "metadata/catalog/catalog.h"
-#include "metadata/catalog/digest.h"
 #include "metadata/catalog/rules.h"
 
 namespace chronik::metadata {
@@ -45,25 +44,23 @@ Verdict check(const Catalog& catalog, const AlteredConfigs& item) {
   return check_configs(changed(topic->configs, item.changes));
 }
 
-void Catalog::apply(const AlterConfigs& command, Outcome* out) {
-  for (const AlteredConfigs& item : command.items) out->items.push_back(alter(item, out));
+void TopicTable::apply(const AlterConfigs& command, Change* change) {
+  for (const AlteredConfigs& item : command.items) change->out->items.push_back(alter_configs(item, change));
 }
 
-ItemResult Catalog::alter(const AlteredConfigs& item, Outcome* out) {
+ItemResult TopicTable::alter_configs(const AlteredConfigs& item, Change* change) {
   Verdict verdict = item.verdict;
-  if (verdict.code == CHR_OK) verdict = check(*this, item);
+  if (verdict.code == CHR_OK) verdict = check(change->catalog, item);
   if (verdict.code != CHR_OK) return {verdict.code, verdict.message, item.id, 0};
   const Topic& before = *find(item.id);
   const ItemResult done{CHR_OK, {}, item.id, static_cast<uint32_t>(before.partitions.size())};
   Configs configs = changed(before.configs, item.changes);
   if (configs == before.configs) return done;
-  Topic& topic = edit(by_id_.at(item.id));
-  parts_digest_ -= topic.digest;
+  Topic& topic = edit(item.id, change->generation);
   topic.configs = std::move(configs);
-  topics_version_ = version_ + 1;
-  topic.digest = digest_of(topic);
-  parts_digest_ += topic.digest;
-  out->changed = true;
+  version_ = change->version;
+  renew_digest(&topic);
+  change->out->changed = true;
   return done;
 }
 

@@ -7,10 +7,10 @@
 
 namespace chronik::metadata {
 
-class LivenessTable {
+class LivenessService {
  public:
   // The service comes with start().
-  explicit LivenessTable(const std::unique_ptr<Service>* service) : service_(service) {}
+  explicit LivenessService(const std::unique_ptr<Service>* service) : service_(service) {}
   static const chr_liveness_v1& table();
 
   uint32_t is_up(int32_t node) { return (*service_)->is_up(node) ? 1 : 0; }

@@ -1,18 +1,13 @@
-#include "metadata/catalog/records.h"
-
-#include <fmt/format.h>
+#include "metadata/model/records.h"
 
 #include <algorithm>
 
-#include "metadata/catalog/catalog.h"
-#include "metadata/catalog/digest.h"
-#include "metadata/catalog/features.h"
-#include "metadata/catalog/rules.h"
+#include "metadata/model/digest.h"
 
 namespace chronik::metadata {
 namespace {
 
-constexpr size_t kMostInChunk = 128;
+constexpr size_t kMaxInChunk = 128;
 
 using Chunks = std::vector<std::shared_ptr<Records::Chunk>>;
 using Items = std::vector<std::shared_ptr<const Record>>;
@@ -112,7 +107,7 @@ void Records::put(std::string_view space, Record record, uint64_t generation) {
   }
   ++size_;
   records.insert(at, std::move(item));
-  if (records.size() > kMostInChunk) split(&chunks, chunk, generation);
+  if (records.size() > kMaxInChunk) split(&chunks, chunk, generation);
 }
 
 void Records::erase(std::string_view space, std::string_view key, uint64_t generation) {
@@ -126,39 +121,6 @@ void Records::erase(std::string_view space, std::string_view key, uint64_t gener
   records.erase(record_at(records, key));
   if (records.empty()) chunks.erase(chunk);
   if (chunks.empty()) spaces_.erase(spaces_.find(space));
-}
-
-// ---- Catalog's part, and its rules ----
-
-Verdict check(const Catalog& catalog, const RecordChange& item) {
-  if (catalog.level() < kRecordsLevel)
-    return {CHR_E_UNSUPPORTED, fmt::format("{} is not finalized at {} yet", kOwnFeature, kRecordsLevel)};
-  if (item.is_barrier()) return {};
-  if (item.space.empty() || item.space.size() > kMaxSpaceBytes || item.space == kFeatures)
-    return {CHR_E_INVALID_ARGUMENT, "the space is empty, too long, or not for records of plugins"};
-  if (item.key.size() > kMaxRecordKeyBytes || item.value.size() > kMaxRecordValueBytes)
-    return {CHR_E_INVALID_ARGUMENT, "the key or the value is too long"};
-  const Record* present = catalog.records().find(item.space, item.key);
-  const uint64_t version = present == nullptr ? 0 : present->version;
-  if (item.expected && *item.expected != version)
-    return {CHR_E_CONFLICT, fmt::format("its version is {}, not {}", version, *item.expected)};
-  if (item.remove && present == nullptr) return {CHR_E_NOT_FOUND, "there is no such record"};
-  return {};
-}
-
-void Catalog::apply(const ChangeRecords& command, Outcome* out) {
-  for (const RecordChange& item : command.items) {
-    Verdict verdict = item.verdict;
-    if (verdict.code == CHR_OK) verdict = check(*this, item);
-    out->items.push_back({verdict.code, verdict.message, {}, 0});
-    if (verdict.code != CHR_OK || item.is_barrier()) continue;
-    if (item.remove)
-      records_.erase(item.space, item.key, generation_);
-    else
-      records_.put(item.space, {item.key, item.value, version_ + 1}, generation_);
-    published_records_.reset();
-    out->changed = true;
-  }
 }
 
 }  // namespace chronik::metadata

@@ -3,15 +3,15 @@
 
 #include <chronik/draft/topic_changes.h>
 
-#include "metadata/catalog/image.h"
+#include "metadata/model/image.h"
 
 namespace chronik::metadata {
 
-class ChangeTable {
+class TopicChangeService {
  public:
   // The topic at a position of an image, as the ABI has it.
   using Describe = chr_status (*)(const Image& image, size_t at, chr_topic* out);
-  explicit ChangeTable(Describe describe) : describe_(describe) {}
+  explicit TopicChangeService(Describe describe) : describe_(describe) {}
   static const chr_topic_changes_v1& table();
 
   void between(chr_catalog* before, chr_catalog* now, chr_topic_change_fn fn, void* context);

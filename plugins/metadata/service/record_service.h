@@ -7,10 +7,10 @@
 
 namespace chronik::metadata {
 
-class RecordTable {
+class RecordService {
  public:
   // The service comes with start().
-  explicit RecordTable(const std::unique_ptr<Service>* service) : service_(service) {}
+  explicit RecordService(const std::unique_ptr<Service>* service) : service_(service) {}
   static const chr_records_v1& table();
 
   chr_status seek(chr_catalog* catalog, chr_str space, chr_str key, chr_record* out);

@@ -1,8 +1,8 @@
 // An immutable image of the catalog, read on any thread. Images share what did not change between them.
 #pragma once
 
-#include "metadata/catalog/command.h"
-#include "metadata/catalog/records.h"
+#include "metadata/model/command.h"
+#include "metadata/model/records.h"
 
 #include <algorithm>
 #include <atomic>
@@ -100,6 +100,8 @@ class TopicList {
 // Reference-counted by hand, because its pointer crosses the ABI.
 class Image {
  public:
+  static constexpr uint64_t kFirstGeneration = 1;  // of a catalog before its first image
+
   uint64_t version = 0;
   uint64_t digest = 0;
   uint64_t topics_version = 0;  // the version at which something became of a topic last, leaders aside
