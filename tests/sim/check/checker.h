@@ -2,8 +2,8 @@
 // and what every node said, and compares.
 #pragma once
 
+#include "sim/base/world.h"
 #include "sim/check/log_model.h"
-#include "sim/host/world.h"
 
 #include <chronik/consensus.h>
 

@@ -1,6 +1,6 @@
 #include "sim/disk/files.h"
 
-#include "sim/host/world.h"
+#include "sim/base/world.h"
 
 #include <fmt/format.h>
 

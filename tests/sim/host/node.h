@@ -4,11 +4,11 @@
 
 #include "host/config/settings.h"
 #include "host/loader/instances.h"
+#include "sim/base/machine.h"
 #include "sim/disk/files.h"
 #include "sim/host/memory.h"
 #include "sim/host/metrics.h"
 #include "sim/host/ops.h"
-#include "sim/host/world.h"
 
 #include <chronik/host_services.h>
 
@@ -58,7 +58,7 @@ struct chr_host {
 
 namespace chronik::sim {
 
-class Node {
+class Node final : public Machine {
  public:
   enum class State { kDown, kStarting, kRunning, kStopping };
 
@@ -79,8 +79,8 @@ class Node {
   // The disk is replaced by an empty one: a new incarnation.
   void wipe();
 
-  World& world() { return world_; }
-  uint32_t id() const { return id_; }
+  World& world() override { return world_; }
+  uint32_t id() const override { return id_; }
   State state() const { return state_; }
   bool running() const { return state_ == State::kRunning; }
   // Its disk was damaged, and it noticed, or lost: it does not start until the disk is replaced.
@@ -92,7 +92,9 @@ class Node {
   // A service of a plugin of this node, past all interposers or through them (wrapped).
   const void* service(std::string_view id, void** instance, bool wrapped);
 
-  Current at_shard(uint32_t shard) { return {id_, static_cast<int32_t>(shard), 0, order_[shard].data()}; }
+  Current at_shard(uint32_t shard) override {
+    return {id_, static_cast<int32_t>(shard), 0, order_[shard].data()};
+  }
   Current at_control() { return {id_, -1, 0, order_[kMaxShards].data()}; }
 
   // ---- behind the tables of services.cc ----
@@ -107,14 +109,15 @@ class Node {
   void blocking(chr_host* host, chr_fn fn, void* context);
   Ops& ops() { return ops_; }
   Memory& memory() { return memory_; }
+  chr_slice alloc(uint64_t n) override { return memory_.alloc(n); }
   Metrics& metrics() { return metrics_; }
   Medium& medium() { return medium_; }
   Files* files() { return files_.get(); }  // nullptr: it has none
   Rng& random() { return random_; }
   Net& net() { return net_; }
   Links& links() { return links_; }
-  const std::vector<chr_peer>& peers() const { return options_.peers; }
-  const chr_uuid& incarnation() const { return incarnation_; }
+  const std::vector<chr_peer>& peers() const override { return options_.peers; }
+  const chr_uuid& incarnation() const override { return incarnation_; }
   chr_status adopt_cluster(std::string_view cluster_id, chr_error* error);
 
   // Monotonic time on this node, whose clock may run fast or slow.

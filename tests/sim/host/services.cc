@@ -1,7 +1,6 @@
 // The tables of host services that every plugin of a simulated node sees. All state is in the node.
+#include "sim/host/net_services.h"
 #include "sim/host/node.h"
-#include "sim/net/links.h"
-#include "sim/net/net.h"
 
 #include <chronik/draft/medium.h>
 #include <chronik/host.hpp>

@@ -1,7 +1,5 @@
 #include "sim/net/links.h"
 
-#include "sim/host/node.h"
-
 #include <chronik/host.hpp>
 
 #include <algorithm>
@@ -19,7 +17,7 @@ Links::Links(World& world, uint32_t nodes)
 // ---- connections
 // ---------------------------------------------------------------------------------------------------
 
-void Links::node_up(Node& node) {
+void Links::node_up(Machine& node) {
   sides_[node.id()] = {&node, {}, {}};
   for (const chr_peer& peer : node.peers()) sides_[node.id()].peers[static_cast<uint32_t>(peer.id)] = {};
   for (uint32_t peer = 1; peer <= n_; ++peer) {
@@ -27,7 +25,7 @@ void Links::node_up(Node& node) {
   }
 }
 
-void Links::node_down(Node& node) {
+void Links::node_down(Machine& node) {
   const uint32_t id = node.id();
   sides_[id] = {};
   for (uint32_t peer = 1; peer <= n_; ++peer) {
@@ -66,7 +64,7 @@ bool Links::accepts(uint32_t at, uint32_t peer) const {
          std::ranges::equal(wanted.b, is.b);
 }
 
-chr_status Links::set_peer(Node& node, int32_t peer, const chr_uuid& incarnation) {
+chr_status Links::set_peer(Machine& node, int32_t peer, const chr_uuid& incarnation) {
   const auto id = static_cast<uint32_t>(peer);
   if (peer < 1 || id > n_ || id == node.id()) return CHR_E_INVALID_ARGUMENT;
   sides_[node.id()].peers[id] = incarnation;
@@ -76,7 +74,7 @@ chr_status Links::set_peer(Node& node, int32_t peer, const chr_uuid& incarnation
   return CHR_OK;
 }
 
-void Links::remove_peer(Node& node, int32_t peer) {
+void Links::remove_peer(Machine& node, int32_t peer) {
   const auto id = static_cast<uint32_t>(peer);
   if (sides_[node.id()].peers.erase(id) != 0) remove_links(node.id(), id);
 }
@@ -86,7 +84,7 @@ void Links::remove_links(uint32_t at, uint32_t peer) {
   if (pair(at, peer).up) notice_loss(peer, at, transit(0));
 }
 
-bool Links::is_up(const Node& node, int32_t peer) const {
+bool Links::is_up(const Machine& node, int32_t peer) const {
   return peer >= 1 && static_cast<uint32_t>(peer) <= n_ && pair(static_cast<uint32_t>(peer), node.id()).up;
 }
 
@@ -106,10 +104,10 @@ void Links::tell(uint32_t at, uint32_t peer, bool up) {
   for (Channel& channel : side.channels) tell_channel(*side.node, channel, peer, up);
 }
 
-void Links::tell_channel(Node& node, Channel& channel, uint32_t peer, bool up) {
+void Links::tell_channel(Machine& node, Channel& channel, uint32_t peer, bool up) {
   const auto run = [](const Event& event, bool alive) {
     if (!alive) return;
-    auto& target_node = *static_cast<Node*>(event.b);
+    auto& target_node = *static_cast<Machine*>(event.b);
     const auto& target = *static_cast<Channel*>(event.a);
     target_node.world().trace.note(event.at, target_node.id(), Kind::kLink, event.c);
     const Enter enter(target_node.world(), target_node.at_shard(0));
@@ -120,7 +118,7 @@ void Links::tell_channel(Node& node, Channel& channel, uint32_t peer, bool up) {
                   static_cast<uint64_t>(peer) << 1 | (up ? 1 : 0));
 }
 
-chr_status Links::open(Node& node, chr_host*, std::string_view name, const chr_channel_v1* receiver,
+chr_status Links::open(Machine& node, chr_host*, std::string_view name, const chr_channel_v1* receiver,
                        void* context, uint32_t* id) {
   Side& side = sides_[node.id()];
   if (side.channels.capacity() == 0) side.channels.reserve(8);  // events point at channels
@@ -144,7 +142,7 @@ uint64_t Links::transit(uint64_t n) {
          static_cast<uint64_t>(static_cast<double>(n) / faults.bytes_per_ns);
 }
 
-chr_status Links::send(Node& from, uint32_t channel, int32_t to, uint32_t lane, const chr_slice* slices,
+chr_status Links::send(Machine& from, uint32_t channel, int32_t to, uint32_t lane, const chr_slice* slices,
                        uint32_t n) {
   const auto peer = static_cast<uint32_t>(to);
   Side& side = sides_[from.id()];
@@ -165,7 +163,7 @@ chr_status Links::send(Node& from, uint32_t channel, int32_t to, uint32_t lane, 
     ++lost_;
     return CHR_OK;
   }
-  Frame frame{target.node->memory().alloc(bytes),
+  Frame frame{target.node->alloc(bytes),
               from.id(),
               peer,
               lane,
@@ -256,30 +254,5 @@ void Links::heal() {
     for (uint32_t b = 1; b <= n_; ++b) block(a, b, false);
   }
 }
-
-namespace {
-chr_status CHR_CALL link_open(chr_host* self, chr_str channel, const chr_channel_v1* receiver, void* context,
-                              uint32_t* id, chr_error* error) {
-  const chr_status status =
-      self->node->links().open(*self->node, self, from_abi(channel), receiver, context, id);
-  return status == CHR_OK ? status : report(error, status, "the channel cannot be opened");
-}
-chr_status CHR_CALL link_send(chr_host* self, uint32_t channel, int32_t to, uint32_t lane,
-                              const chr_slice* slices, uint32_t n) {
-  return self->node->links().send(*self->node, channel, to, lane, slices, n);
-}
-chr_status CHR_CALL link_set_peer(chr_host* self, int32_t peer, chr_str, const chr_uuid* incarnation) {
-  return self->node->links().set_peer(*self->node, peer, *incarnation);
-}
-void CHR_CALL link_remove_peer(chr_host* self, int32_t peer) {
-  self->node->links().remove_peer(*self->node, peer);
-}
-uint32_t CHR_CALL link_is_up(chr_host* self, int32_t peer) {
-  return self->node->links().is_up(*self->node, peer) ? 1 : 0;
-}
-}  // namespace
-
-const chr_link_v1 kLinkTable = {sizeof(chr_link_v1), 1,         link_open, link_send, link_set_peer,
-                                link_remove_peer,    link_is_up};
 
 }  // namespace chronik::sim

@@ -2,7 +2,7 @@
 // otherwise.
 #pragma once
 
-#include "sim/host/world.h"
+#include "sim/base/machine.h"
 
 #include <chronik/link.h>
 
@@ -11,8 +11,6 @@
 #include <vector>
 
 namespace chronik::sim {
-
-class Node;
 
 struct LinkFaults {
   uint64_t delay_ns = 200'000;  // mean of the part beyond the floor
@@ -29,16 +27,16 @@ class Links {
  public:
   Links(World& world, uint32_t nodes);
 
-  void node_up(Node& node);
-  void node_down(Node& node);
+  void node_up(Machine& node);
+  void node_down(Machine& node);
 
-  chr_status open(Node& node, chr_host* host, std::string_view channel, const chr_channel_v1* receiver,
+  chr_status open(Machine& node, chr_host* host, std::string_view channel, const chr_channel_v1* receiver,
                   void* context, uint32_t* id);
-  chr_status send(Node& from, uint32_t channel, int32_t to, uint32_t lane, const chr_slice* slices,
+  chr_status send(Machine& from, uint32_t channel, int32_t to, uint32_t lane, const chr_slice* slices,
                   uint32_t n);
-  chr_status set_peer(Node& node, int32_t peer, const chr_uuid& incarnation);
-  void remove_peer(Node& node, int32_t peer);
-  bool is_up(const Node& node, int32_t peer) const;
+  chr_status set_peer(Machine& node, int32_t peer, const chr_uuid& incarnation);
+  void remove_peer(Machine& node, int32_t peer);
+  bool is_up(const Machine& node, int32_t peer) const;
 
   // ---- faults ----
   LinkFaults faults;
@@ -65,7 +63,7 @@ class Links {
     void* context;
   };
   struct Side {
-    Node* node = nullptr;  // null: down
+    Machine* node = nullptr;  // null: down
     std::vector<Channel> channels;
     std::map<uint32_t, chr_uuid> peers;  // whom this node links with; all zero: whatever its incarnation
   };
@@ -99,7 +97,7 @@ class Links {
   // After `delay`: `at` is told that its link to `peer` is lost.
   void notice_loss(uint32_t at, uint32_t peer, uint64_t delay);
   void tell(uint32_t at, uint32_t peer, bool up);
-  void tell_channel(Node& node, Channel& channel, uint32_t peer, bool up);
+  void tell_channel(Machine& node, Channel& channel, uint32_t peer, bool up);
   void silence(uint32_t a, uint32_t b);
 
   World& world_;
@@ -112,7 +110,5 @@ class Links {
   uint64_t frames_ = 0;
   uint64_t lost_ = 0;
 };
-
-extern const chr_link_v1 kLinkTable;
 
 }  // namespace chronik::sim

@@ -1,7 +1,5 @@
 #include "sim/net/net.h"
 
-#include "sim/host/node.h"
-
 #include <fmt/format.h>
 #include <chronik/host.hpp>
 
@@ -18,7 +16,7 @@ namespace chronik::sim {
 struct Net::Socket {
   chr_conn conn;
   ClientSink* client = nullptr;  // null: the client closed, or was told of the end
-  Node* node = nullptr;          // null: not accepted yet, or the node is gone
+  Machine* node = nullptr;       // null: not accepted yet, or the node is gone
   const chr_protocol_v1* protocol = nullptr;
   void* session = nullptr;
   std::string address;
@@ -35,6 +33,8 @@ struct Net::Socket {
 
 Net::Net(World& world) : world_(world), rng_(world.stream("net")) {}
 Net::~Net() = default;
+
+Net& Net::of(chr_conn* conn) { return *conn->net; }
 
 Net::Socket* Net::find(uint64_t id) {
   const auto at = sockets_.find(id);
@@ -160,8 +160,8 @@ void Net::end_client(uint64_t id, uint64_t at) {
 // ---- nodes
 // ---------------------------------------------------------------------------------------------------------
 
-chr_status Net::listen(Node& node, std::string_view address, const chr_protocol_v1* protocol, void* instance,
-                       uint16_t* port) {
+chr_status Net::listen(Machine& node, std::string_view address, const chr_protocol_v1* protocol,
+                       void* instance, uint16_t* port) {
   const size_t colon = address.rfind(':');
   if (colon == std::string_view::npos) return CHR_E_INVALID_ARGUMENT;
   const int number = std::atoi(std::string(address.substr(colon + 1)).c_str());
@@ -172,11 +172,11 @@ chr_status Net::listen(Node& node, std::string_view address, const chr_protocol_
   return CHR_OK;
 }
 
-void Net::stop_listening(Node& node) {
+void Net::stop_listening(Machine& node) {
   std::erase_if(listeners_, [&node](const auto& entry) { return entry.second.node == &node; });
 }
 
-void Net::node_down(Node& node) {
+void Net::node_down(Machine& node) {
   stop_listening(node);
   std::vector<uint64_t> ended;
   for (const auto& [id, socket] : sockets_) {
@@ -215,7 +215,7 @@ void Net::feed(Socket& socket) {
   const Enter enter(world_, socket.node->at_shard(socket.shard));
   while (socket.session != nullptr && !socket.paused && !socket.closing && !socket.received.empty() &&
          socket.received.size() >= socket.need) {
-    chr_slice bytes = socket.node->memory().alloc(socket.received.size());
+    chr_slice bytes = socket.node->alloc(socket.received.size());
     std::copy(socket.received.begin(), socket.received.end(), const_cast<uint8_t*>(bytes.p));
     uint64_t need = 0;
     const uint64_t consumed = socket.protocol->data(socket.session, bytes, &need);
@@ -308,27 +308,5 @@ void Net::close_conn(chr_conn* conn, bool flush) {
   world_.loop.add(flush ? socket->last_to_client : world_.now(), socket->node->id(), run, this, nullptr,
                   conn->id);
 }
-
-namespace {
-chr_status CHR_CALL net_listen(chr_host* self, chr_str address, const chr_protocol_v1* protocol,
-                               void* instance, uint16_t* port, chr_error* error) {
-  const chr_status status =
-      self->node->net().listen(*self->node, from_abi(address), protocol, instance, port);
-  return status == CHR_OK ? status
-                          : report(error, status, fmt::format("cannot listen on {}", from_abi(address)));
-}
-void CHR_CALL net_write(chr_host*, chr_conn* conn, const chr_slice* slices, uint32_t n) {
-  conn->net->write(conn, slices, n);
-}
-uint64_t CHR_CALL net_queued(chr_host*, chr_conn* conn) { return conn->net->queued(conn); }
-void CHR_CALL net_pause(chr_host*, chr_conn* conn) { conn->net->pause(conn, true); }
-void CHR_CALL net_resume(chr_host*, chr_conn* conn) { conn->net->pause(conn, false); }
-void CHR_CALL net_close(chr_host*, chr_conn* conn, uint32_t flush) {
-  conn->net->close_conn(conn, flush != 0);
-}
-}  // namespace
-
-const chr_net_v1 kNetTable = {sizeof(chr_net_v1), 1,         net_listen, net_write,
-                              net_queued,         net_pause, net_resume, net_close};
 
 }  // namespace chronik::sim

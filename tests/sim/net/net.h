@@ -1,7 +1,7 @@
 // chronik.host.net/1: simulated client connections. Clients live outside of every node, in the harness.
 #pragma once
 
-#include "sim/host/world.h"
+#include "sim/base/machine.h"
 
 #include <chronik/net.h>
 
@@ -11,8 +11,6 @@
 #include <vector>
 
 namespace chronik::sim {
-
-class Node;
 
 // A client's end of a connection. Its callbacks run in the harness.
 class ClientSink {
@@ -41,10 +39,11 @@ class Net {
   void close(uint64_t socket);
 
   // ---- nodes ----
-  chr_status listen(Node& node, std::string_view address, const chr_protocol_v1* protocol, void* instance,
+  chr_status listen(Machine& node, std::string_view address, const chr_protocol_v1* protocol, void* instance,
                     uint16_t* port);
-  void stop_listening(Node& node);
-  void node_down(Node& node);
+  void stop_listening(Machine& node);
+  void node_down(Machine& node);
+  static Net& of(chr_conn* conn);
   void write(chr_conn* conn, const chr_slice* slices, uint32_t n);
   uint64_t queued(const chr_conn* conn) const;
   void pause(chr_conn* conn, bool paused);
@@ -60,7 +59,7 @@ class Net {
 
  private:
   struct Listener {
-    Node* node;
+    Machine* node;
     const chr_protocol_v1* protocol;
     void* instance;
     uint32_t next_shard;
@@ -85,7 +84,5 @@ class Net {
   std::map<uint32_t, bool> cut_;
   uint64_t next_ = 1;
 };
-
-extern const chr_net_v1 kNetTable;
 
 }  // namespace chronik::sim

@@ -1,7 +1,7 @@
 // What clients saw of one topic: what was sent, what was acknowledged where, and what stands in the log.
 #pragma once
 
-#include "sim/host/world.h"
+#include "sim/base/world.h"
 
 #include <cstdint>
 #include <map>

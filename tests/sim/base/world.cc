@@ -1,4 +1,4 @@
-#include "sim/host/world.h"
+#include "sim/base/world.h"
 
 #include <chronik/host.h>
 #include <fmt/format.h>
