@@ -121,14 +121,14 @@ class RaftPlugin final : public Plugin {
 
 Group* of(chr_group* group) { return reinterpret_cast<Group*>(group); }
 
-// Like thunk, for functions whose first argument is the group.
-template <auto Method>
-struct GroupThunk;
-template <class R, class... Args, R (Group::*Method)(Args...)>
-struct GroupThunk<Method> {
+// Like thunk, for functions whose first argument is the group: they are methods of one of its parts.
+template <auto Part, auto Method>
+struct PartThunk;
+template <auto Part, class T, class R, class... Args, R (T::*Method)(Args...)>
+struct PartThunk<Part, Method> {
   static R CHR_CALL call(chr_group* group, Args... args) noexcept {
     try {
-      return (of(group)->*Method)(args...);
+      return ((of(group)->*Part)().*Method)(args...);
     } catch (...) {
       return R{CHR_E_FAILED};
     }
@@ -149,25 +149,25 @@ constexpr chr_consensus_v1 kConsensus = {
     thunk<&RaftPlugin::open_group>,
     close_group,
     thunk<&RaftPlugin::delete_group>,
-    GroupThunk<&Group::propose>::call,
-    GroupThunk<&Group::read>::call,
-    GroupThunk<&Group::find>::call,
-    GroupThunk<&Group::epoch_end>::call,
-    GroupThunk<&Group::bounds>::call,
-    GroupThunk<&Group::trim>::call,
-    GroupThunk<&Group::barrier>::call,
-    GroupThunk<&Group::transfer>::call,
+    PartThunk<&Group::proposals, &Proposals::propose>::call,
+    PartThunk<&Group::reader, &LogReader::read>::call,
+    PartThunk<&Group::reader, &LogReader::find>::call,
+    PartThunk<&Group::reader, &LogReader::epoch_end>::call,
+    PartThunk<&Group::reader, &LogReader::bounds>::call,
+    PartThunk<&Group::proposals, &Proposals::trim>::call,
+    PartThunk<&Group::proposals, &Proposals::barrier>::call,
+    PartThunk<&Group::hand_over, &HandOver::transfer>::call,
     thunk<&RaftPlugin::watch>,
     thunk<&RaftPlugin::unwatch>,
-    GroupThunk<&Group::status>::call,
-    GroupThunk<&Group::change_members>::call,
+    PartThunk<&Group::members, &MemberChanges::status>::call,
+    PartThunk<&Group::members, &MemberChanges::change_members>::call,
 };
 
 constexpr chr_groups_v1 kGroups = {sizeof(chr_groups_v1), 1, thunk<&RaftPlugin::list_groups>};
 
 constexpr chr_learners_v1 kLearners = {sizeof(chr_learners_v1), 1, thunk<&RaftPlugin::set_learners>};
 constexpr chr_throttle_v1 kThrottle = {sizeof(chr_throttle_v1), 1, thunk<&RaftPlugin::limit>,
-                                       GroupThunk<&Group::throttle>::call};
+                                       PartThunk<&Group::budget, &AppendBudget::throttle>::call};
 
 constexpr chr_channel_v1 kChannel = {sizeof(chr_channel_v1), 1, thunk<&RaftPlugin::frame>,
                                      thunk<&RaftPlugin::link>};
@@ -298,14 +298,14 @@ chr_status RaftPlugin::delete_group(chr_str name, uint64_t token, chr_error* err
 chr_status RaftPlugin::set_learners(chr_str name, const int32_t* nodes, uint32_t n, chr_error* error) {
   Group* const group = shards_.at(shard_of(name))->find(from_abi(name));
   if (group == nullptr) return report(error, CHR_E_NOT_FOUND, "the group is not open");
-  return group->set_learners(nodes, n, error);
+  return group->members().set_learners(nodes, n, error);
 }
 
 void RaftPlugin::watch(chr_role_fn fn, void* context) {
   services_.watchers.add(fn, context);
   for (const auto& shard : shards_) {
     services_.host.post(shard->index(), [s = shard.get(), fn, context] {
-      s->for_each([&](const Group* group) { group->introduce(fn, context); });
+      s->for_each([&](const Group* group) { group->role().tell_watcher(fn, context); });
     });
   }
 }

@@ -1,10 +1,10 @@
 // That nodes are alive, for all groups of all shards at once: every interval one frame each way between two
 // nodes.
 //
-// A leader claims its group towards each member. Claims travel as changes since what the other side has; while
-// nothing changes, a heartbeat says only that the claims of these shards still stand, and by a digest which ones
-// these are. A follower's answer comes with its own heartbeat and rejects the claims to groups in which it does
-// not follow: those that it does not have, or has in a higher term.
+// A leader claims its group towards each member. Claims travel as changes since what the other side has;
+// while nothing changes, a heartbeat says only that the claims of these shards still stand, and by a digest
+// which ones these are. A follower's answer comes with its own heartbeat and rejects the claims to groups in
+// which it does not follow: those that it does not have, or has in a higher term.
 #pragma once
 
 #include "raft/wire/frame.h"

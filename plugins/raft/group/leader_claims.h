@@ -1,5 +1,5 @@
-// Who claims to lead which groups of one shard, as the heartbeats of other nodes say, and which of these claims
-// are rejected.
+// Who claims to lead which groups of one shard, as the heartbeats of other nodes say, and which of these
+// claims are rejected.
 #pragma once
 
 #include "raft/group/heartbeats.h"

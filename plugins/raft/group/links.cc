@@ -73,16 +73,16 @@ void Shard::receive(std::vector<Envelope> messages) {
 void Shard::receive_claims(const ReceivedClaims& received) {
   claims_.apply_received(received, [&](uint64_t hash, Term term, const LeaderClaims::Known& before) {
     Group* const group = find(hash);
-    if (group != nullptr && term == 0) group->leader_withdrew(received.peer, before.term);
-    if (term != 0 && (group == nullptr || !group->leader_claimed(received.peer, term)))
+    if (group != nullptr && term == 0) group->claims().leader_withdrew(received.peer, before.term);
+    if (term != 0 && (group == nullptr || !group->claims().leader_claimed(received.peer, term)))
       claims_.reject(received.peer, hash);
   });
   if (received.has_rejections) {
     claims_.set_rejections(received.peer, received.rejections);
     for (const LeaderClaim& rejection : received.rejections)
-      if (Group* group = find(rejection.group)) group->claim_rejected(received.peer, rejection.term);
+      if (Group* group = find(rejection.group)) group->claims().claim_rejected(received.peer, rejection.term);
   }
-  if (received.returned) for_each([](Group* group) { group->refresh(); });
+  if (received.returned) for_each([](Group* group) { group->claims().refresh(); });
 }
 
 void Shard::start() {
@@ -113,7 +113,7 @@ void Shard::send_heartbeats() {
                             [&](NodeId peer, uint64_t hash, const LeaderClaims::Known& known, Term* term) {
                               Group* const group = find(hash);
                               if (group == nullptr) return false;
-                              const bool follows = group->leader_claimed(peer, known.term);
+                              const bool follows = group->claims().leader_claimed(peer, known.term);
                               *term = group->term();
                               return follows;
                             });

@@ -31,22 +31,21 @@ Group* Shard::find(uint64_t group) const {
 
 Group* Shard::add(std::shared_ptr<Group> group) {
   Group* const raw = group.get();
-  groups_.emplace(raw->hash(), std::move(group));
+  groups_.emplace(raw->hash, std::move(group));
   services_->host.add(services_->metrics.groups, 1);
   return raw;
 }
 
 void Shard::remove(Group* group) {
-  const uint64_t hash = group->hash();
+  const uint64_t hash = group->hash;
   if (groups_.erase(hash) > 0) services_->host.add(services_->metrics.groups, -1);
   claims_.visit(hash, [&](NodeId peer, const LeaderClaims::Known&) { claims_.reject(peer, hash); });
   finish_stop();
 }
 
 void Shard::mark(Group* group) {
-  if (group->marked()) return;
-  group->set_marked(true);
-  marked_.push_back(group->shared_from_this());
+  if (std::exchange(group->schedule().marked, true)) return;
+  marked_.push_back(std::static_pointer_cast<Group>(group->shared_from_this()));
   schedule_turn();
 }
 
@@ -65,7 +64,7 @@ void Shard::turn(void* self) {
   shard->turn_scheduled_ = false;
   shard->turning_.swap(shard->marked_);
   for (const auto& group : shard->turning_) {
-    group->set_marked(false);
+    group->schedule().marked = false;
     group->turn();
     shard->arm(group.get(), group->next_deadline());
   }
@@ -203,9 +202,9 @@ uint64_t Shard::tail_bytes() const {
 }
 
 void Shard::arm(Group* group, Nanos due) {
-  if (due >= group->armed()) return;
-  group->set_armed(due);
-  deadlines_.emplace(due, group->hash());
+  if (due >= group->schedule().armed) return;
+  group->schedule().armed = due;
+  deadlines_.emplace(due, group->hash);
   start_timer();
 }
 
@@ -232,8 +231,8 @@ void Shard::tick() {
   std::vector<Group*> due;
   for (; !deadlines_.empty() && deadlines_.top().first <= at; deadlines_.pop()) {
     Group* const group = find(deadlines_.top().second);
-    if (group == nullptr || group->armed() != deadlines_.top().first) continue;
-    group->set_armed(UINT64_MAX);  // at once: a deadline may be there twice
+    if (group == nullptr || group->schedule().armed != deadlines_.top().first) continue;
+    group->schedule().armed = UINT64_MAX;  // at once: a deadline may be there twice
     due.push_back(group);
   }
   for (Group* group : due) {
@@ -249,7 +248,7 @@ void Shard::balance() {
   if (settings.leader_balance == 0) return;
   size_t moved = 0;
   for (auto at = groups_.begin(); at != groups_.end() && moved < kMovesAtOnce; ++at)
-    moved += at->second->balance() ? 1 : 0;
+    moved += at->second->hand_over().balance() ? 1 : 0;
   const Nanos pause = std::clamp(settings.leader_balance / 8, kMinBalancePause, kMaxBalancePause);
   balance_timer_ = services_->host.timer(pause, on_balance, this);
 }

@@ -1,0 +1,73 @@
+// The state of the state machine in the keys of the group: made here, and sent to members that are too far
+// behind.
+//
+//   idle      take(): the state machine saves   -> writing  its state is in memory
+//                                               -> idle     it could not; has_failed() until then
+//   writing   storage answered                  -> idle     with a newer snapshot, or failed()
+//
+// The one that is there counts until the next one is durable.
+#pragma once
+
+#include "raft/group/context.h"
+#include "raft/log/snapshot_writer.h"
+
+#include <memory>
+#include <vector>
+
+namespace chronik::raft {
+
+class Applier;
+class LogTrim;
+class SnapshotInstaller;
+class StorageWrites;
+
+class Snapshots {
+ public:
+  struct Siblings {
+    Applier& applier;
+    LogTrim& trim;
+    SnapshotInstaller& installer;
+    StorageWrites& writes;
+  };
+  Snapshots(GroupContext* group, const Siblings& siblings) : group_(*group), siblings_(siblings) {}
+
+  // The newest that is durable; index 0: there is none.
+  const SnapshotMeta& newest() const { return newest_; }
+  void set_newest(const SnapshotMeta& meta) { newest_ = meta; }
+  // An installed one: there is no log that it does not cover.
+  void set_installed(const SnapshotMeta& meta);
+  // From now on the log on disk may end before what the snapshot covers: part of the write that makes it so.
+  void mark_received(Write* write);
+
+  // Where enough log was applied since the last one.
+  void count_applied(uint64_t bytes);
+  // Of what is applied now; nothing where that is covered already, or where something is on its way.
+  void take();
+  bool is_writing() const { return writing_; }
+  // Whether the last attempt failed; take_failed() forgets it.
+  bool has_failed() const { return failed_; }
+  bool take_failed();
+  // Puts a snapshot in place of the one that is there. owner keeps the pieces.
+  void write(const SnapshotMeta& meta, std::vector<chr_slice> pieces, std::shared_ptr<const void> owner,
+             SnapshotWriter::AddSteps add_steps, SnapshotWriter::Done done);
+
+  // Describes it to the core, or reads a piece of it.
+  void serve(const SnapshotRequest& request);
+
+ private:
+  void written(const SnapshotMeta& meta, const Status& status);
+  void describe(const SnapshotRequest& request);
+  std::shared_ptr<const SnapshotInfo> info_for(const EntryHeader& first) const;
+
+  GroupContext& group_;
+  const Siblings siblings_;
+  SnapshotMeta newest_;
+  bool writing_ = false;
+  bool failed_ = false;
+  uint64_t bytes_since_ = 0;  // of applied log
+  Nanos sending_since_ = 0;   // to whoever asks for it
+  Nanos sending_until_ = 0;
+  Nanos say_unsaved_at_ = 0;
+};
+
+}  // namespace chronik::raft
