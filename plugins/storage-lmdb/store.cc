@@ -25,8 +25,8 @@ Store::Store(Host host)
       failure_(host),
       queue_({setting(host, "queue_bytes"), setting(host, "commit_bytes")}) {}
 
-Store::Opened::Opened(Host host, std::shared_ptr<Env> env, const Space::Options& space, GroupTable& groups,
-                      StoreFailure& failure)
+Store::Opened::Opened(Host host, const std::shared_ptr<Env>& env, const Space::Options& space,
+                      GroupTable& groups, StoreFailure& failure)
     : parts{host,
             env,
             std::make_shared<Generations>(env, lease_options(host, space.capacity())),
@@ -61,8 +61,9 @@ Status Store::open() {
   const Space::Options space{setting(host_, "map_size"), setting(host_, "max_size"),
                              setting(host_, "preallocate")};
   const std::string directory(from_abi(host_.node().directory));
-  CHRONIK_TRY(std::shared_ptr<Env> env, Env::open({directory, space.limit(), kMaxReaders, space.slack()}));
-  opened_ = std::make_unique<Opened>(host_, std::move(env), space, groups_, failure_);
+  CHRONIK_TRY(const std::shared_ptr<Env> env,
+              Env::open({directory, space.limit(), kMaxReaders, space.slack()}));
+  opened_ = std::make_unique<Opened>(host_, env, space, groups_, failure_);
   StoreParts& parts = opened_->parts;
   CHRONIK_CHECK(Recovery(host_, *parts.env, parts.generations->transactions(), parts.space, groups_).run());
   parts.metrics.note_groups(groups_.count());

@@ -41,7 +41,7 @@ class Store {
   using Batch = WriteQueue::Batch;
   // What there is once the file is open.
   struct Opened {
-    Opened(Host host, std::shared_ptr<Env> env, const Space::Options& space, GroupTable& groups,
+    Opened(Host host, const std::shared_ptr<Env>& env, const Space::Options& space, GroupTable& groups,
            StoreFailure& failure);
 
     StoreParts parts;
