@@ -41,7 +41,7 @@ class InSyncTest : public ReplicationTest {
   }
   static void head(Writer& out, int64_t number, size_t count) {
     out.int8(1);
-    out.int8(InSync::kKind);
+    out.int8(static_cast<int8_t>(PeerFrame::kInSync));
     out.int64(number);
     out.array_length(count, false);
   }

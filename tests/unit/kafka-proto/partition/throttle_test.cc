@@ -69,7 +69,7 @@ class ThrottleTest : protected StartedBroker, public ::testing::Test {
   void told_in_sync(int32_t from, const chr_uuid& topic, const std::vector<int32_t>& nodes) {
     Writer out;
     out.int8(1);
-    out.int8(InSync::kKind);
+    out.int8(static_cast<int8_t>(PeerFrame::kInSync));
     out.int64(0);
     out.array_length(1, false);
     out.uuid(topic);

@@ -10,6 +10,7 @@
 #include "kafka-proto/messages/fetch.h"
 #include "kafka-proto/messages/metadata.h"
 #include "kafka-proto/messages/produce.h"
+#include "kafka-proto/server/connection.h"
 #include "server/broker_testing.h"
 
 namespace chronik::kafka::testing {

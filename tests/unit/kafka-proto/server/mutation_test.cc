@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <random>
 
+#include "kafka-proto/handlers/table.h"
 #include "kafka-proto/messages/api_versions.h"
 #include "kafka-proto/messages/create_partitions.h"
 #include "kafka-proto/messages/create_topics.h"
