@@ -9,10 +9,9 @@ namespace chronik::kafka {
 // Kafka's rules for topic names; empty: fine, otherwise what is wrong.
 std::string topic_name_problem(std::string_view name);
 
-// Topics that brokers keep for themselves: clients neither make them by asking nor write to them, but for
-// Kafka's own tools, which are known by their client id.
+// Topics that brokers keep for themselves: clients neither make them by asking nor write to them; who may
+// says partition/origin.h.
 bool is_internal_topic(std::string_view name);
-inline constexpr std::string_view kAdminClient = "__admin_client";
 // Kafka's catalog, which is no topic here: no client makes one of that name.
 inline constexpr std::string_view kCatalogTopic = "__cluster_metadata";
 
