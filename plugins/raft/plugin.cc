@@ -19,9 +19,6 @@
 namespace chronik::raft {
 namespace {
 
-constexpr int64_t kElectionTimeout = 3'000'000'000;
-constexpr int64_t kHeartbeatInterval = 150'000'000;
-
 constexpr std::array kSchema = {
     config_key("election_timeout", CHR_CONFIG_DURATION, "\"3s\"",
                "A follower that hears nothing of its leader for this long, and up to twice as long, starts "
@@ -72,13 +69,32 @@ Status check_intervals(int64_t heartbeat_interval, int64_t election_timeout) {
                   "); lower it, or raise election_timeout to " + ms(3 * heartbeat_interval) + " or more");
 }
 
+// The host hands over what the schema has for keys that nobody set.
+Settings settings_of(const Host& host) {
+  const auto number = [&host](std::string_view key) { return static_cast<uint64_t>(host.config_int(key)); };
+  Settings settings;
+  settings.election_timeout = number("election_timeout");
+  settings.heartbeat_interval = number("heartbeat_interval");
+  settings.max_append_bytes = number("max_append");
+  settings.max_inflight_bytes = number("max_inflight");
+  settings.max_uncommitted_bytes = number("max_uncommitted");
+  settings.max_unwritten_bytes = number("max_unwritten");
+  settings.tail_cache_bytes = number("tail_cache") / host.shard_count();
+  settings.snapshot_bytes = number("snapshot_interval");
+  settings.leader_balance = number("leader_balance");
+  settings.trim_hold = number("trim_hold");
+  return settings;
+}
+
 class RaftPlugin final : public Plugin {
  public:
   static constexpr std::string_view kId = "raft", kVersion = "0.1.0";
   static std::span<const chr_config_key> schema() { return kSchema; }
   static Status validate(std::string_view json) {
-    return check_intervals(json_integer(json, "heartbeat_interval").value_or(kHeartbeatInterval),
-                           json_integer(json, "election_timeout").value_or(kElectionTimeout));
+    const auto heartbeat_interval = json_integer(json, "heartbeat_interval");
+    const auto election_timeout = json_integer(json, "election_timeout");
+    if (!heartbeat_interval || !election_timeout) return {};
+    return check_intervals(*heartbeat_interval, *election_timeout);
   }
 
   explicit RaftPlugin(Host host) { services_.host = host; }
@@ -191,17 +207,8 @@ Result<Progress> RaftPlugin::start(uint64_t) {
   services_.self = static_cast<NodeId>(host.node().id);
   services_.seed = host.random_u64();
   const uint32_t shards = host.shard_count();
-  Settings& settings = services_.settings;
-  settings.election_timeout = static_cast<Nanos>(host.config_int("election_timeout", kElectionTimeout));
-  settings.heartbeat_interval = static_cast<Nanos>(host.config_int("heartbeat_interval", kHeartbeatInterval));
-  settings.max_append_bytes = static_cast<uint64_t>(host.config_int("max_append", 1 << 20));
-  settings.max_inflight_bytes = static_cast<uint64_t>(host.config_int("max_inflight", 16 << 20));
-  settings.max_uncommitted_bytes = static_cast<uint64_t>(host.config_int("max_uncommitted", 16 << 20));
-  settings.max_unwritten_bytes = static_cast<uint64_t>(host.config_int("max_unwritten", 64 << 20));
-  settings.tail_cache_bytes = static_cast<uint64_t>(host.config_int("tail_cache", 64 << 20)) / shards;
-  settings.snapshot_bytes = static_cast<uint64_t>(host.config_int("snapshot_interval", 64 << 20));
-  settings.leader_balance = static_cast<Nanos>(host.config_int("leader_balance", 30'000'000'000));
-  settings.trim_hold = static_cast<Nanos>(host.config_int("trim_hold", 60'000'000'000));
+  services_.settings = settings_of(host);
+  const Settings& settings = services_.settings;
   CHRONIK_CHECK(check_intervals(static_cast<int64_t>(settings.heartbeat_interval),
                                 static_cast<int64_t>(settings.election_timeout)));
   define_metrics();

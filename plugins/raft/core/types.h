@@ -210,12 +210,13 @@ struct Ready {
   }
 };
 
+// What is 0 here is a setting of the plugin, whose schema alone has a default.
 struct Config {
   NodeId self = kNobody;
-  uint64_t seed = 0;                       // of the group; mixed with the node id for the timeouts
-  uint64_t group = 0;                      // hash of the group's name
-  Nanos election_timeout = 3'000'000'000;  // T: elections start after a silence of T to 2T
-  Nanos retry_interval = 150'000'000;      // between attempts to find out where a silent peer is
+  uint64_t seed = 0;           // of the group; mixed with the node id for the timeouts
+  uint64_t group = 0;          // hash of the group's name
+  Nanos election_timeout = 0;  // T: elections start after a silence of T to 2T
+  Nanos retry_interval = 0;    // between attempts to find out where a silent peer is
   // How long the preferred voter must have been up, and have had the whole log, before leadership goes back
   // to it; 0: never.
   Nanos leader_balance = 0;
@@ -223,14 +224,14 @@ struct Config {
   // it at other replicas; 0: not at all.
   Nanos commit_delay = 5'000'000;
   Nanos stagger = 50'000'000;  // between candidates of neighbouring rank once the leader's link is lost
-  uint64_t max_append_bytes = 1u << 20;
+  uint64_t max_append_bytes = 0;
   uint32_t max_append_entries = 16384;  // their headers take 80 bytes each in the head of a frame
-  uint64_t max_inflight_bytes = 16u << 20;
+  uint64_t max_inflight_bytes = 0;
   uint32_t max_inflight_messages = 256;
-  uint64_t max_uncommitted_bytes = 64u << 20;
-  uint32_t hint_entries = 4096;      // committed, for a new hint; a restart looks at each entry above it
-  uint32_t tail_entries = 4096;      // that may stay in memory after they were applied
-  Nanos trim_hold = 60'000'000'000;  // for which the log waits with a trim for a member that is behind
+  uint64_t max_uncommitted_bytes = 0;
+  uint32_t hint_entries = 4096;  // committed, for a new hint; a restart looks at each entry above it
+  uint32_t tail_entries = 4096;  // that may stay in memory after they were applied
+  Nanos trim_hold = 0;           // for which the log waits with a trim for a member that is behind
 };
 
 }  // namespace chronik::raft

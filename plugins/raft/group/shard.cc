@@ -8,10 +8,6 @@
 namespace chronik::raft {
 namespace {
 
-constexpr Nanos kRetryWrites = 5'000'000;   // storage's queue was full
-constexpr Nanos kSilence = 10'000'000'000;  // of one write, in storage
-constexpr Nanos kSayAgain = 60'000'000'000;
-constexpr uint64_t kCallBytes = 4u << 20;        // to storage at once
 constexpr Nanos kCoalescedBeyond = 250'000'000;  // deadlines as far away come together
 constexpr Nanos kCoalescedSlot = 16'000'000;     // within so much
 constexpr size_t kMovesAtOnce = 4;               // of leadership, to preferred members
@@ -72,111 +68,16 @@ void Shard::turn(void* self) {
   shard->windows_.resume(shard->services_->settings.max_append_bytes,
                          [shard](uint64_t group) { shard->mark_by_hash(group); });
   shard->send_messages();
-  shard->send_writes();
+  shard->writes_.send();
   if (!shard->done_.empty()) {
     const std::vector<chr_done> done = std::exchange(shard->done_, {});
     shard->services_->host.complete(done.data(), static_cast<uint32_t>(done.size()));
   }
 }
 
-void Shard::write(Write write, WriteDone done) {
-  ++unsettled_;
-  auto pending = std::make_unique<Pending>(this, std::move(write), std::move(done), now());
-  const uint64_t group = pending->write.group();
-  const auto is_of_group = [group](const auto& other) { return other->write.group() == group; };
-  auto at = writes_.end();
-  if (pending->write.is_small_keys() && std::ranges::none_of(writes_, is_of_group))
-    at = writes_.begin() + static_cast<std::ptrdiff_t>(keys_first_++);
-  writes_.insert(at, std::move(pending));
+void Shard::write(Write write, WriteQueue::Done done) {
+  writes_.add(std::move(write), std::move(done), now());
   schedule_turn();
-}
-
-// In calls of a few MiB: where storage is behind, room for one is found soon, and room for all would not be.
-void Shard::send_writes() {
-  if (keys_first_ != 0 && !send_writes(keys_first_)) return;
-  while (!writes_.empty() && retry_timer_ == 0) {
-    size_t n = 1;
-    uint64_t bytes = writes_.front()->write.bytes();
-    for (; n < writes_.size() && bytes + writes_[n]->write.bytes() <= kCallBytes; ++n)
-      bytes += writes_[n]->write.bytes();
-    if (!send_writes(n)) return;
-  }
-}
-
-// The first n. False: nothing more now.
-bool Shard::send_writes(size_t n) {
-  const Services& s = *services_;
-  const auto end = writes_.begin() + static_cast<std::ptrdiff_t>(n);
-  calls_.clear();
-  for (auto pending = writes_.begin(); pending != end; ++pending) {
-    const std::vector<chr_storage_step>& steps = (*pending)->write.steps();
-    const uint64_t token = s.exec->op_begin(s.host.self(), written, pending->get());
-    calls_.push_back({(*pending)->write.group(), token, steps.data(), steps.size()});
-  }
-  chr_error error = make_abi_error();
-  const chr_status status =
-      s.store.table()->write(s.store.self(), calls_.data(), static_cast<uint32_t>(calls_.size()), &error);
-  if (status == CHR_OK || status == CHR_PENDING) {
-    for (auto pending = writes_.begin(); pending != end; ++pending)
-      in_flight_.add(pending->release());  // written() owns it now
-    writes_.erase(writes_.begin(), end);
-    keys_first_ -= std::min(keys_first_, n);
-    return true;
-  }
-  for (const chr_storage_write& call : calls_) s.exec->op_abandon(s.host.self(), call.token);
-  if (status == CHR_E_OVERLOADED) {
-    if (retry_timer_ != 0) return false;
-    retry_timer_ = s.host.timer(kRetryWrites, on_retry, this);
-    return false;
-  }
-  // A call takes all of its writes or none: the one that is wrong is not to end the groups of the others.
-  if (n > 1) {
-    while (n-- > 0)
-      if (!send_writes(1)) return false;
-    return true;
-  }
-  const std::unique_ptr<Pending> wrong = std::move(writes_.front());
-  writes_.erase(writes_.begin());
-  keys_first_ -= std::min<size_t>(keys_first_, 1);
-  wrong->done(std::unexpected(from_abi(error, status)));
-  settled();
-  return true;
-}
-
-void Shard::written(void* context, const chr_done* done) {
-  const std::unique_ptr<Pending> pending(static_cast<Pending*>(context));
-  pending->shard->in_flight_.remove(pending.get());
-  const Services& s = *pending->shard->services_;
-  s.host.observe(s.metrics.write_seconds, static_cast<double>(pending->shard->now() - pending->since) / 1e9);
-  // A storage that says that it is full is alive: that is no stalled disk.
-  if (done->code == CHR_OK || done->code == CHR_E_NO_SPACE)
-    pending->shard->storage_alive_ = pending->shard->now();
-  Status status;
-  if (done->code != CHR_OK)
-    status = fail(static_cast<Code>(done->code), std::string(from_abi(done->message)));
-  pending->done(status);
-  pending->shard->settled();
-}
-
-void Shard::settled() {
-  --unsettled_;
-  finish_stop();
-}
-
-// A write that never comes back stops its group without a word; whose fault it is shows here alone.
-void Shard::warn_of_silent_writes(Nanos at) {
-  const Pending* const oldest = in_flight_.oldest();
-  if (oldest == nullptr || at < oldest->since + kSilence || at < say_silent_at_) return;
-  say_silent_at_ = at + kSayAgain;
-  services_->host.warn("The storage plugin has not completed a write for " +
-                       std::to_string((at - oldest->since) / 1'000'000'000) +
-                       " s: its group stands still until it does");
-}
-
-void Shard::on_retry(void* self) {
-  auto* shard = static_cast<Shard*>(self);
-  shard->retry_timer_ = 0;
-  shard->send_writes();
 }
 
 void Shard::complete(uint64_t token, chr_status code, std::string_view message) {
@@ -268,9 +169,9 @@ void Shard::stop(std::function<void()> done) {
 }
 
 void Shard::finish_stop() {
-  if (!stopped_ || !groups_.empty() || unsettled_ != 0) return;
+  if (!stopped_ || !groups_.empty() || !writes_.is_settled()) return;
   services_->host.cancel_timer(std::exchange(timer_, 0));
-  services_->host.cancel_timer(std::exchange(retry_timer_, 0));
+  writes_.cancel_retry();
   services_->host.cancel_timer(std::exchange(heartbeat_timer_, 0));
   services_->host.cancel_timer(std::exchange(balance_timer_, 0));
   // A turn may still be posted; what is posted after it is the last thing that this shard does.

@@ -7,11 +7,11 @@
 #pragma once
 
 #include "raft/core/membership.h"
-#include "raft/group/in_flight.h"
 #include "raft/group/leader_claims.h"
+#include "raft/group/outboxes.h"
 #include "raft/group/peer_windows.h"
 #include "raft/group/services.h"
-#include "raft/log/write.h"
+#include "raft/group/write_queue.h"
 
 #include <functional>
 #include <memory>
@@ -28,7 +28,8 @@ class Group;
 // All functions run on the shard, except for the constructor.
 class Shard {
  public:
-  Shard(Services* services, uint32_t index) : services_(services), index_(index) {}
+  Shard(Services* services, uint32_t index)
+      : services_(services), index_(index), writes_(services, [this] { finish_stop(); }) {}
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
   ~Shard();
@@ -51,12 +52,10 @@ class Shard {
   void start();
   // The group has something to do in the next turn.
   void mark(Group* group);
-  // Part of the next call to storage. Votes and the like go before what other groups wait to write, also
-  // where storage has no room for that. done(Status) runs on this shard.
-  using WriteDone = std::function<void(const Status&)>;
-  void write(Write write, WriteDone done);
+  // Part of the next call to storage. done(Status) runs on this shard.
+  void write(Write write, WriteQueue::Done done);
   // When storage last finished something for this shard.
-  Nanos storage_alive() const { return storage_alive_; }
+  Nanos storage_alive() const { return writes_.storage_alive(); }
   // Completed with the end of the turn. The text is static.
   void complete(uint64_t token, chr_status code, std::string_view message = {});
 
@@ -78,35 +77,19 @@ class Shard {
   void stop(std::function<void()> done);
 
  private:
-  struct Pending : InFlight<Pending>::Link {
-    Pending(Shard* on, Write what, WriteDone then, Nanos at)
-        : shard(on), write(std::move(what)), done(std::move(then)), since(at) {}
-    Shard* shard;
-    Write write;
-    WriteDone done;
-    Nanos since;
-  };
-
   static void CHR_CALL turn(void* shard);
-  static void CHR_CALL written(void* pending, const chr_done* done);
   static void CHR_CALL on_timer(void* shard);
-  static void CHR_CALL on_retry(void* shard);
   static void CHR_CALL on_heartbeat_timer(void* shard);
   void schedule_turn();
   void mark_by_hash(uint64_t group);
   void send_messages();
-  void send_frame(NodeId to, uint32_t lane, std::span<const Envelope> messages);
   void send_heartbeats();
   void send_heartbeat(NodeId peer);
   static void CHR_CALL on_balance(void* shard);
   void balance();
   void start_timer();
-  void send_writes();
-  bool send_writes(size_t n);
-  void warn_of_silent_writes(Nanos at);
   void tick();
   void finish_stop();
-  void settled();
 
   Services* const services_;
   const uint32_t index_;
@@ -115,18 +98,9 @@ class Shard {
   PeerWindows windows_;
   std::vector<std::shared_ptr<Group>> marked_;
   std::vector<std::shared_ptr<Group>> turning_;
-  std::vector<std::unique_ptr<Pending>> writes_;
-  size_t keys_first_ = 0;  // so many at the front of writes_ are votes and the like
-  size_t unsettled_ = 0;   // of the writes, those of which nobody heard yet; a stop waits for them
-  std::vector<chr_storage_write> calls_;
+  WriteQueue writes_;
   std::vector<chr_done> done_;
-  struct Outbox {
-    NodeId to;
-    uint32_t lane;
-    std::vector<Envelope> messages;
-  };
-  std::vector<Outbox> outboxes_;
-  std::vector<chr_slice> slices_;
+  Outboxes outboxes_;
   std::vector<NodeId> links_;
   bool turn_scheduled_ = false;
   // Deadlines, with the groups that they are of. One that moved later stays until it is due.
@@ -137,10 +111,6 @@ class Shard {
   uint64_t heartbeat_timer_ = 0;
   Nanos heartbeat_due_ = 0;
   uint64_t balance_timer_ = 0;
-  uint64_t retry_timer_ = 0;
-  Nanos storage_alive_ = 0;
-  InFlight<Pending> in_flight_;  // of storage
-  Nanos say_silent_at_ = 0;
   std::function<void()> stopped_;
 };
 

@@ -63,6 +63,18 @@ struct SimNode {
   Nanos next_heartbeat = 0;
 };
 
+// What the core is given where a test does not say otherwise.
+inline Config usual_config() {
+  Config config;
+  config.election_timeout = 3'000'000'000;
+  config.retry_interval = 150'000'000;
+  config.max_append_bytes = 1u << 20;
+  config.max_inflight_bytes = 16u << 20;
+  config.max_uncommitted_bytes = 64u << 20;
+  config.trim_hold = 60'000'000'000;
+  return config;
+}
+
 // Owns nodes 1..n and the messages between them. Nodes above `voters` join a group that the others made.
 class Harness {
  public:

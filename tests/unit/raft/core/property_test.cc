@@ -30,7 +30,7 @@ struct Known {  // what an (index, term) must look like everywhere
 };
 
 Config small_limits(uint64_t seed) {
-  Config config;
+  Config config = usual_config();
   config.seed = seed;
   config.max_append_bytes = 40;
   config.max_inflight_messages = 4;

@@ -31,7 +31,7 @@ Message append(Term term, Index previous, Term previous_term, std::vector<Entry>
 class Follower : public testing::Test {
  protected:
   Follower() {
-    Config config;
+    Config config = usual_config();
     config.self = 3;
     raft_ = std::make_unique<Raft>(config, Membership{{1, 2, 3}, {}, {}}, HardState{}, StoredLog{});
     raft_->start(0);
@@ -137,7 +137,7 @@ TEST(Mending, VotesAsBeforeAndLeadsOnlyWithWhatItHad) {
     log.entries.push_back(entry(index, 1, static_cast<int64_t>(index), 1));
   log.left = {1, 9};
   log.lost_from = 5;
-  Config config;
+  Config config = usual_config();
   config.self = 3;
   Raft raft(config, Membership{{1, 2, 3}, {}, {}}, HardState{1, kNobody}, std::move(log));
   raft.start(0);
@@ -223,7 +223,7 @@ TEST_F(Follower, KeepsWhatIsCommittedAgainstALeaderThatContradicts) {
 class Alone : public testing::Test {
  protected:
   Alone() {
-    Config config;
+    Config config = usual_config();
     config.self = 1;
     raft_ = std::make_unique<Raft>(config, Membership{{1}, {}, {}}, HardState{}, StoredLog{});
     raft_->start(0);

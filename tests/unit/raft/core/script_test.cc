@@ -95,7 +95,7 @@ std::string Script::run(const std::string& line) {
 }
 
 void Script::start(const Words& words) {
-  Config config;
+  Config config = usual_config();
   config.seed = std::stoull(option(words, "seed", "1"));
   config.max_inflight_messages = static_cast<uint32_t>(std::stoul(option(words, "inflight", "256")));
   config.max_inflight_bytes = std::stoull(option(words, "inflight-bytes", "1000000"));
