@@ -123,7 +123,7 @@ void Store::drain() {
     {
       const std::lock_guard lock(mutex_);
       release_held();
-      batch = queue_.take();
+      batch = queue_.take_batch();
     }
     hold_blocked(batch);
     if (opened_->purge.holds_writes()) look_ahead();
@@ -132,7 +132,7 @@ void Store::drain() {
       const BatchWriter::Verdicts verdicts = opened_->writer.write_batch(batch);
       {
         const std::lock_guard lock(mutex_);
-        queue_.finished(batch, host_.now_ns() - started);
+        queue_.finish_batch(batch, host_.now_ns() - started);
       }
       complete(batch, verdicts);
       if (space.is_urgent() && space.wants_more()) space.extend();

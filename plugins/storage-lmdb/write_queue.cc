@@ -9,8 +9,8 @@ namespace {
 constexpr uint64_t kTellingBytes = 1u << 20;  // smaller transactions are mostly waiting for the sync
 constexpr uint64_t kQueueNs = 500'000'000;    // what waits should be written within
 constexpr uint64_t kCommitNs = 250'000'000;   // and what one transaction holds
-constexpr uint64_t kLeastQueue = 4u << 20;    // the bounds never shrink below these
-constexpr uint64_t kLeastCommit = 1u << 20;
+constexpr uint64_t kMinQueue = 4u << 20;      // the bounds never shrink below these
+constexpr uint64_t kMinCommit = 1u << 20;
 
 uint64_t sum(const WriteQueue::Batch& writes) {
   uint64_t bytes = 0;
@@ -33,11 +33,11 @@ uint64_t Pace::bytes_within(uint64_t ns) const {
 }
 
 uint64_t WriteQueue::queue_limit() const {
-  return std::min(options_.queue_bytes, std::max(kLeastQueue, pace_.bytes_within(kQueueNs)));
+  return std::min(options_.queue_bytes, std::max(kMinQueue, pace_.bytes_within(kQueueNs)));
 }
 
 uint64_t WriteQueue::commit_limit() const {
-  return std::min(options_.commit_bytes, std::max(kLeastCommit, pace_.bytes_within(kCommitNs)));
+  return std::min(options_.commit_bytes, std::max(kMinCommit, pace_.bytes_within(kCommitNs)));
 }
 
 bool WriteQueue::has_room(const Batch& writes) const {
@@ -59,7 +59,7 @@ void WriteQueue::push(Batch writes) {
   }
 }
 
-WriteQueue::Batch WriteQueue::take() {
+WriteQueue::Batch WriteQueue::take_batch() {
   Batch batch;
   Batch rest;
   uint64_t bytes = 0;
@@ -80,7 +80,7 @@ WriteQueue::Batch WriteQueue::take() {
   return batch;
 }
 
-void WriteQueue::finished(const Batch& batch, uint64_t ns) {
+void WriteQueue::finish_batch(const Batch& batch, uint64_t ns) {
   const uint64_t bytes = sum(batch);
   pace_.committed(bytes, ns);
   bytes_ -= bytes;

@@ -39,14 +39,14 @@ class WriteQueue {
   bool has_room(const Batch& writes) const;
   void push(Batch writes);
   // The next transaction; empty where nothing may leave now.
-  Batch take();
-  // What take() gave is done with, after so long.
-  void finished(const Batch& batch, uint64_t ns);
+  Batch take_batch();
+  // What take_batch() gave is done with, after so long.
+  void finish_batch(const Batch& batch, uint64_t ns);
   // Writes of the group stay where they are until it is released; they do not count as waiting meanwhile.
   void hold(uint64_t group);
   void release(uint64_t group);
   void release_all();
-  // Holds these groups, and takes their writes out of what take() gave: they stand in front again.
+  // Holds these groups, and takes their writes out of what take_batch() gave: they stand in front again.
   void hold_back(Batch& batch, const std::set<uint64_t>& groups);
   const std::set<uint64_t>& held() const { return held_; }
 

@@ -53,8 +53,9 @@ TEST(WriteQueueOrder, LetsVotesOvertakeWhatOthersBrought) {
   WriteQueue queue({8 << 20, 1 << 20});
   queue.push(batch_of(append_of(1, 600'000), append_of(2, 600'000), append_of(3, 10), vote_of(4), vote_of(2),
                       vote_of(1), vote_of(5, 100'000)));
-  EXPECT_EQ(groups_of(queue.take()), (Groups{1, 4, 1})) << "group 2 has an earlier write; 100 kB are no vote";
-  EXPECT_EQ(groups_of(queue.take()), (Groups{2, 3, 2, 5}));
+  EXPECT_EQ(groups_of(queue.take_batch()), (Groups{1, 4, 1}))
+      << "group 2 has an earlier write; 100 kB are no vote";
+  EXPECT_EQ(groups_of(queue.take_batch()), (Groups{2, 3, 2, 5}));
   EXPECT_TRUE(queue.is_idle());
 }
 
@@ -64,9 +65,9 @@ TEST(WriteQueueOrder, HasRoomForVotesWhenItIsFull) {
   EXPECT_FALSE(queue.has_room(batch_of(append_of(2, 1))));
   EXPECT_TRUE(queue.has_room(batch_of(vote_of(2))));
   EXPECT_FALSE(queue.has_room(batch_of(vote_of(2), append_of(2, 1))));
-  const WriteQueue::Batch batch = queue.take();
+  const WriteQueue::Batch batch = queue.take_batch();
   EXPECT_FALSE(queue.has_room(batch_of(append_of(2, 1)))) << "it is being written";
-  queue.finished(batch, 0);
+  queue.finish_batch(batch, 0);
   EXPECT_TRUE(queue.has_room(batch_of(append_of(2, 1))));
 }
 
@@ -74,11 +75,11 @@ TEST(WriteQueueOrder, HasRoomForVotesWhenItIsFull) {
 TEST(WriteQueueOrder, IsAsShortAsTheDiskIsSlow) {
   WriteQueue queue({64 << 20, 16 << 20});
   for (int i = 0; i < 20; ++i) queue.push(batch_of(append_of(1, 1 << 20)));
-  const WriteQueue::Batch batch = queue.take();
+  const WriteQueue::Batch batch = queue.take_batch();
   EXPECT_EQ(batch.size(), 15u) << "16 MiB, as each brings a little more than its payload";
-  queue.finished(batch, 1'600'000'000);
+  queue.finish_batch(batch, 1'600'000'000);
   EXPECT_FALSE(queue.has_room(batch_of(append_of(1, 1 << 20)))) << "5 MiB wait: half a second";
-  EXPECT_EQ(queue.take().size(), 2u) << "a quarter of a second";
+  EXPECT_EQ(queue.take_batch().size(), 2u) << "a quarter of a second";
 }
 
 TEST(WriteQueueOrder, TakesOneSlowCommitForNoSlowDisk) {
@@ -99,18 +100,18 @@ TEST(WriteQueueOrder, KeepsWhatIsHeld) {
   queue.hold(1);
   EXPECT_TRUE(queue.has_room(batch_of(append_of(2, 1000)))) << "what is held takes no room";
   queue.push(batch_of(vote_of(1), append_of(2, 20)));
-  EXPECT_EQ(groups_of(queue.take()), (Groups{2, 2}));
+  EXPECT_EQ(groups_of(queue.take_batch()), (Groups{2, 2}));
   EXPECT_TRUE(queue.is_idle());
   queue.release(1);
   EXPECT_FALSE(queue.is_idle());
-  EXPECT_EQ(groups_of(queue.take()), (Groups{1, 1}));
+  EXPECT_EQ(groups_of(queue.take_batch()), (Groups{1, 1}));
   EXPECT_TRUE(queue.is_idle());
 }
 
 TEST(WriteQueueOrder, HoldsBackWhatWasTaken) {
   WriteQueue queue({1 << 20, 1 << 20});
   queue.push(batch_of(append_of(1, 10), append_of(2, 20), append_of(1, 30)));
-  WriteQueue::Batch batch = queue.take();
+  WriteQueue::Batch batch = queue.take_batch();
   queue.push(batch_of(append_of(1, 40)));
   queue.hold_back(batch, {1});
   EXPECT_EQ(groups_of(batch), Groups{2});
@@ -119,7 +120,7 @@ TEST(WriteQueueOrder, HoldsBackWhatWasTaken) {
   EXPECT_EQ(queue.waiting_bytes(), batch[0].bytes()) << "what is held does not count";
   queue.release_all();
   EXPECT_TRUE(queue.held().empty());
-  batch = queue.take();
+  batch = queue.take_batch();
   EXPECT_EQ(groups_of(batch), (Groups{1, 1, 1}));
   EXPECT_LT(batch[0].bytes(), batch[1].bytes()) << "in the order of the calls";
   EXPECT_LT(batch[1].bytes(), batch[2].bytes());
