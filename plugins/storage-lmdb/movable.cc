@@ -67,13 +67,13 @@ class Owners {
     return Owned{std::move(*what), header.flags == PageHeader::kLeaf ? 1 : header.pages};
   }
   // Groups were tried for entries so often that it takes some milliseconds; nothing has an owner any more.
-  bool is_tired() const { return tries_ > kMostTries; }
+  bool is_tired() const { return tries_ > kMaxTries; }
   bool is_readable(const Window& window, uint64_t length) const {
     return storage_lmdb::is_readable(at(window.first), length * env_->page_size());
   }
 
  private:
-  static constexpr uint64_t kMostTries = 256 << 10;
+  static constexpr uint64_t kMaxTries = 256 << 10;
 
   Owners(MDB_txn* txn, const Env& env, const GroupTable& groups)
       : txn_(txn), env_(&env), groups_(groups.ids()) {}
@@ -198,7 +198,7 @@ bool Moves::meets_window(const PageRow& row) const {
 
 Result<Moves> find_moves(const Env& env, ReadTransactions& transactions, const GroupTable& groups,
                          const FreePages& free, const MoveLimits& limits) {
-  constexpr size_t kMostInVain = 32;  // windows that are looked at
+  constexpr size_t kMaxTriesInVain = 32;  // windows that are looked at
   Moves moves;
   moves.length = limits.length;
   if (free.in_order().size() <= limits.spoken_for) return moves;
@@ -209,7 +209,7 @@ Result<Moves> find_moves(const Env& env, ReadTransactions& transactions, const G
   CHRONIK_TRY(Owners owners, Owners::open(snapshot.txn(), env, groups));
   size_t in_vain = 0;
   for (const Window& window : best_windows(pages, limits)) {
-    if (moves.windows.size() == limits.windows || in_vain == kMostInVain) break;
+    if (moves.windows.size() == limits.windows || in_vain == kMaxTriesInVain) break;
     if (moves.meets_window({window.first, limits.length})) continue;
     const bool full = !moves.windows.empty() && moves.pages + window.in_use > limits.most_pages;
     if (full || owners.is_tired()) {

@@ -1,4 +1,4 @@
-// The plugin storage-lmdb: schema, life cycle and the service table.
+// The plugin storage-lmdb: life cycle and the service table.
 #include "storage-lmdb/store.h"
 
 #include <chronik/config_json.hpp>
@@ -6,37 +6,6 @@
 
 namespace chronik::storage_lmdb {
 namespace {
-
-constexpr int64_t kLeastSize = 8 << 20;
-constexpr int64_t kPreallocate = 64 << 20;
-
-constexpr chr_config_key kSchema[] = {
-    config_key("map_size", CHR_CONFIG_SIZE, "\"1TiB\"",
-               "Address space reserved for the store, once; the most that it can ever hold. Costs neither "
-               "memory nor disk.",
-               kLeastSize, 1ll << 46),
-    config_key("max_size", CHR_CONFIG_SIZE, "\"-1\"",
-               "Size at which the data file stops growing and writes are refused until something is removed "
-               "(removals may need up to 8 MiB more), from 8MiB to map_size; -1: none.",
-               -1, 1ll << 46),
-    config_key("preallocate", CHR_CONFIG_SIZE, "\"64MiB\"",
-               "Zeros kept written ahead of the used part of the data file, so that commits do not wait for "
-               "fresh blocks; at most max_size.",
-               0, 1ll << 36),
-    config_key("queue_bytes", CHR_CONFIG_SIZE, "\"64MiB\"",
-               "Bytes that may wait to be written; beyond them callers are told to come back.", 1 << 16,
-               1ll << 32),
-    config_key("commit_bytes", CHR_CONFIG_SIZE, "\"16MiB\"",
-               "Bytes that one transaction takes from the queue.", 1 << 16, 1ll << 30),
-    config_key("max_lease", CHR_CONFIG_DURATION, "\"2s\"",
-               "How long a reader may hold on to stored pages; while it does, freed space is not used again.",
-               10'000'000, 60'000'000'000),
-    config_key("lease_budget", CHR_CONFIG_SIZE, "\"32MiB\"",
-               "Freed bytes that readers may keep from being used again (or a sixteenth of the stored data, "
-               "where that is "
-               "more); beyond it reads are copied.",
-               0, 1ll << 40),
-};
 
 std::string size_text(int64_t bytes) {
   for (const auto& [bits, unit] : {std::pair{40, "TiB"}, {30, "GiB"}, {20, "MiB"}, {10, "KiB"}})
@@ -46,9 +15,9 @@ std::string size_text(int64_t bytes) {
 
 // What would be taken for more, or less, than it says.
 Status check_sizes(int64_t map_size, int64_t max_size, int64_t preallocate) {
-  if (max_size >= 0 && max_size < kLeastSize) {
+  if (max_size >= 0 && max_size < kMinSize) {
     return fail(Code::kInvalidArgument,
-                "max_size (" + size_text(max_size) + ") is below " + size_text(kLeastSize) +
+                "max_size (" + size_text(max_size) + ") is below " + size_text(kMinSize) +
                     ", the least that a store works with; raise it, or set \"-1\" for none");
   }
   if (max_size > map_size) {
@@ -59,7 +28,7 @@ Status check_sizes(int64_t map_size, int64_t max_size, int64_t preallocate) {
   }
   const int64_t most = max_size < 0 ? map_size : max_size;
   // The default goes with a store of any size: of a small one it uses a part.
-  if (preallocate <= most || preallocate == kPreallocate) return {};
+  if (preallocate <= most || preallocate == config_default(kSchema, "preallocate")) return {};
   return fail(Code::kInvalidArgument,
               "preallocate (" + size_text(preallocate) + ") is above what the store may take (" +
                   size_text(most) + "); lower it, or raise " + (max_size < 0 ? "map_size" : "max_size"));
@@ -72,7 +41,7 @@ class StorageLmdb final : public Plugin {
   static Status validate(std::string_view json) {
     return check_sizes(json_integer(json, "map_size").value_or(INT64_MAX),
                        json_integer(json, "max_size").value_or(-1),
-                       json_integer(json, "preallocate").value_or(kPreallocate));
+                       json_integer(json, "preallocate").value_or(config_default(kSchema, "preallocate")));
   }
 
   explicit StorageLmdb(Host host) : store_(host) {}

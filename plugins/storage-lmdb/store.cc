@@ -5,8 +5,6 @@
 namespace chronik::storage_lmdb {
 namespace {
 
-constexpr int64_t kDefaultQueue = 64 << 20;
-constexpr int64_t kDefaultCommit = 16 << 20;
 constexpr uint32_t kReadsAtOnce = 8;  // of the host's 16 blocking threads
 constexpr uint64_t kSayFullForNs = 1'000'000'000;
 
@@ -22,7 +20,7 @@ bool changes_end(const OwnedWrite& write) {
 Store::Store(Host host)
     : host_(host),
       read_lane_(std::make_shared<BlockingLane>(host, kReadsAtOnce)),
-      queue_({setting(host, "queue_bytes", kDefaultQueue), setting(host, "commit_bytes", kDefaultCommit)}) {}
+      queue_({setting(host, "queue_bytes"), setting(host, "commit_bytes")}) {}
 
 void Store::start(uint64_t token) {
   host_.blocking([this, token] {

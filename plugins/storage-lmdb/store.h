@@ -6,6 +6,7 @@
 
 #include "storage-lmdb/movable.h"
 #include "storage-lmdb/reader.h"
+#include "storage-lmdb/schema.h"
 #include "storage-lmdb/space.h"
 #include "storage-lmdb/transaction.h"
 #include "storage-lmdb/write_queue.h"
@@ -15,11 +16,6 @@
 #include <optional>
 
 namespace chronik::storage_lmdb {
-
-// A number of the configuration, where none is given the fallback; what is negative counts as 0.
-inline uint64_t setting(const Host& host, std::string_view key, int64_t fallback) {
-  return static_cast<uint64_t>(std::max<int64_t>(0, host.config_int(key, fallback)));
-}
 
 class Store {
  public:

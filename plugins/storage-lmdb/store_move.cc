@@ -7,17 +7,17 @@
 namespace chronik::storage_lmdb {
 namespace {
 
-constexpr uint64_t kMostPages = 1024;  // of a slice
+constexpr uint64_t kMaxPages = 1024;   // of a slice
 constexpr uint64_t kCommitsAhead = 4;  // for which rows are made, where that is one slice
 constexpr uint64_t kPathPages = 64;    // that a slice takes beside what it moves
-constexpr uint64_t kMostSlices = 4;    // in vain, and twice those that suffice for the rows
+constexpr uint64_t kMaxSlices = 4;     // in vain, and twice those that suffice for the rows
 constexpr uint64_t kPauseNs = 1'000'000'000;
 
 }  // namespace
 
 bool Store::may_move(const Supply::Rows& rows) {
   const uint64_t now = host_.now_ns();
-  if (scattered_.slices >= kMostSlices + 2 * (rows.pages / kMostPages)) {
+  if (scattered_.slices >= kMaxSlices + 2 * (rows.pages / kMaxPages)) {
     if (now - scattered_.moved_ns < kPauseNs) return false;
     scattered_.slices = 0;
     scattered_.spoken_for = 1;
@@ -45,7 +45,7 @@ Result<Moves> Store::find_moves(const Supply::Rows& rows) {
   limits.largest = rows.longest / 2;
   for (const uint64_t windows : {kCommitsAhead * wanted, wanted}) {
     limits.windows = windows;
-    limits.most_pages = std::min(kMostPages, windows * rows.longest);
+    limits.most_pages = std::min(kMaxPages, windows * rows.longest);
     // Each copy may take a shared page along.
     limits.spoken_for = scattered_.spoken_for * (2 * limits.most_pages + kPathPages);
     if (limits.spoken_for > usable) continue;

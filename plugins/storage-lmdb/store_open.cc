@@ -7,24 +7,19 @@
 namespace chronik::storage_lmdb {
 namespace {
 
-constexpr int64_t kDefaultMapSize = 1ll << 40;
-constexpr int64_t kDefaultPreallocate = 64 << 20;
-constexpr int64_t kDefaultLeaseNs = 2'000'000'000;
-constexpr int64_t kDefaultLeaseBudget = 32 << 20;
 constexpr uint32_t kMaxReaders = 512;
 
 }  // namespace
 
 Status Store::open() {
-  const Space::Options space{setting(host_, "map_size", kDefaultMapSize), setting(host_, "max_size", 0),
-                             setting(host_, "preallocate", kDefaultPreallocate)};
+  const Space::Options space{setting(host_, "map_size"), setting(host_, "max_size"),
+                             setting(host_, "preallocate")};
   const std::string directory(from_abi(host_.node().directory));
   CHRONIK_TRY(env_, Env::open({directory, space.limit(), kMaxReaders, space.slack()}));
   space_.emplace(host_, env_, space);
   generations_ = std::make_shared<Generations>(
-      env_, Generations::Options{
-                setting(host_, "max_lease", kDefaultLeaseNs),
-                std::min(setting(host_, "lease_budget", kDefaultLeaseBudget), space_->capacity() / 16)});
+      env_, Generations::Options{setting(host_, "max_lease"),
+                                 std::min(setting(host_, "lease_budget"), space_->capacity() / 16)});
   supply_.emplace(env_->page_size());
   used_end_ = env_->used_end();
   reader_.emplace(host_, env_, generations_);

@@ -9,7 +9,7 @@ constexpr uint64_t kPagesOfACommit = 16;  // that one without rows takes and fre
 constexpr uint64_t kFew = 3;              // commits that rows must last for; what the last two freed waits
 constexpr uint64_t kMany = 4;             // and for how many they are made
 constexpr uint64_t kLeast = 4u << 20;
-constexpr uint64_t kMostSpare = 8 << 10;
+constexpr uint64_t kMaxSpare = 8 << 10;
 constexpr uint64_t kForgetSpare = 1024;
 constexpr uint64_t kForget = 16;  // what a commit needed counts less with each that needs less
 
@@ -39,7 +39,7 @@ void Supply::took(const Rows& rows) {
 
 void Supply::fell_short(uint64_t bytes) {
   in_rows_ = 0;
-  spare_ = std::min(kMostSpare, spare_ + bytes / page_size_);
+  spare_ = std::min(kMaxSpare, spare_ + bytes / page_size_);
 }
 
 void Supply::looked(const FreePages& free, uint64_t leased_bytes) {

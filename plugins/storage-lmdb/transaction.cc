@@ -9,9 +9,9 @@ namespace {
 constexpr Slice kTrims = {1024, 64u << 20, 2'000'000};  // of a transaction; more is purged later
 constexpr uint64_t kTurnEntries = 64;                   // of a group, before the next one has its turn
 constexpr uint64_t kTurnBytes = 1u << 20;
-constexpr uint64_t kPathPages = 4;      // pages that a change in one place copies on write, roughly
-constexpr uint64_t kMostOfAPage = 240;  // entries or keys, more than any page has
-constexpr uint64_t kMostAtOnce =
+constexpr uint64_t kPathPages = 4;           // pages that a change in one place copies on write, roughly
+constexpr uint64_t kMaxEntriesOfPage = 240;  // entries or keys, more than any page has
+constexpr uint64_t kMaxAtOnce =
     4096;  // that are looked over; a transaction removes fewer, but for a truncation
 constexpr char kNextId[] = "next_group";
 constexpr char kTouch[] = "touch";
@@ -316,9 +316,9 @@ Status Transaction::look_over(MDB_dbi dbi, MDB_val key, uint64_t n) {
   int rc = cursor.get(&key, &value, MDB_SET_RANGE);
   if (rc == MDB_NOTFOUND) rc = cursor.get(&key, &value, MDB_LAST);
   uint64_t back = 0;
-  while (rc == MDB_SUCCESS && back++ < kMostOfAPage) rc = cursor.get(&key, &value, MDB_PREV);
+  while (rc == MDB_SUCCESS && back++ < kMaxEntriesOfPage) rc = cursor.get(&key, &value, MDB_PREV);
   if (rc == MDB_NOTFOUND) rc = cursor.get(&key, &value, MDB_FIRST);
-  uint64_t steps = n + 2 * kMostOfAPage;
+  uint64_t steps = n + 2 * kMaxEntriesOfPage;
   while (rc == MDB_SUCCESS && steps-- > 0) rc = cursor.get(&key, &value, MDB_NEXT);
   return rc == MDB_NOTFOUND ? Status{} : check(rc, "look at the pages of a log");
 }
@@ -331,10 +331,10 @@ Status Transaction::remove_gone(Group& group, uint64_t from, uint64_t to, Budget
 }
 
 Status Transaction::remove_entries(const Group& group, uint64_t from, uint64_t to, Budget& budget) {
-  uint64_t range = kMostAtOnce;
+  uint64_t range = kMaxAtOnce;
   if (to != UINT64_MAX) range = to - from;
   if (to == UINT64_MAX && group.log.last >= from) range = group.log.last - from + 1;
-  range = std::min({range, kMostAtOnce, budget.entries_left()});
+  range = std::min({range, kMaxAtOnce, budget.entries_left()});
   CHRONIK_CHECK(look_over(env_.lane(group.id), LogKey(group.id, from).val(), range));
   Cursor cursor(txn_, env_.lane(group.id));
   LogKey id(group.id, from);
@@ -362,7 +362,7 @@ Status Transaction::remove_entries(const Group& group, uint64_t from, uint64_t t
 }
 
 Status Transaction::remove_keys(const Group& group, Budget& budget) {
-  const uint64_t most = std::min(kMostAtOnce, budget.entries_left());
+  const uint64_t most = std::min(kMaxAtOnce, budget.entries_left());
   CHRONIK_CHECK(look_over(env_.keys(), LogKey(group.id, 0).group_val(), most));
   Cursor cursor(txn_, env_.keys());
   LogKey id(group.id, 0);
