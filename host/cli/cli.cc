@@ -152,22 +152,23 @@ class Commands {
     CLI::App* status = add(*node, "status", "One node, and how far its removal is",
                            "chronik-server node status --id 2", "chronik-server node status --id 2 --json");
     status->callback([this] { code_ = command_node_status(admin_); });
-    CLI::App* more =
+    CLI::App* add_command =
         add(*node, "add", "Let a node join, or keep one that was told to leave",
             "chronik-server node add --id 4 --raft 10.0.0.4:9093 --watch", "chronik-server node add --id 4");
-    more->add_option("--raft", admin_.raft,
+    add_command
+        ->add_option("--raft", admin_.raft,
                      "Where the node listens for the others, as its own [[peer]] entry says")
         ->type_name("HOST:PORT");
-    more->callback([this] { code_ = command_node_add(admin_); });
-    CLI::App* less = add(*node, "remove", "Move everything away from a node, then let it go",
-                         "chronik-server node remove --id 2 --watch",
-                         "chronik-server node remove --id 2 --http 10.0.0.1:9644");
-    less->callback([this] { code_ = command_node_remove(admin_); });
-    for (CLI::App* command : {list, status, more, less}) add_admin_options(command);
+    add_command->callback([this] { code_ = command_node_add(admin_); });
+    CLI::App* remove_command = add(*node, "remove", "Move everything away from a node, then let it go",
+                                   "chronik-server node remove --id 2 --watch",
+                                   "chronik-server node remove --id 2 --http 10.0.0.1:9644");
+    remove_command->callback([this] { code_ = command_node_remove(admin_); });
+    for (CLI::App* command : {list, status, add_command, remove_command}) add_admin_options(command);
     for (CLI::App* command : {list, status}) command->add_flag("--json", admin_.json, "As JSON");
-    for (CLI::App* command : {status, more, less})
+    for (CLI::App* command : {status, add_command, remove_command})
       command->add_option("--id", admin_.id, "The node's id")->type_name("NODE")->required();
-    for (CLI::App* command : {more, less})
+    for (CLI::App* command : {add_command, remove_command})
       command->add_flag("--watch", admin_.watch, "Go on until it is done, and show how far it is");
   }
 

@@ -32,7 +32,7 @@ constexpr int kHttpBehindKafka = 552;                 // 9644
 constexpr auto kPatience = std::chrono::seconds(15);  // until it is said what a node waits for
 constexpr auto kStopPatience = std::chrono::seconds(40);
 constexpr auto kLook = std::chrono::milliseconds(100);
-constexpr size_t kLongestLine = 64 << 10;
+constexpr size_t kMaxLine = 64 << 10;
 
 void say(std::string_view text) { fmt::print(stderr, "chronik-server: {}\n", text); }
 
@@ -148,7 +148,7 @@ class Child {
     for (size_t end = 0; (end = line_.find('\n', begin)) != std::string::npos; begin = end + 1)
       print_line(line_.substr(begin, end - begin));
     line_.erase(0, begin);
-    if (line_.size() > kLongestLine) print_line(std::exchange(line_, {}));
+    if (line_.size() > kMaxLine) print_line(std::exchange(line_, {}));
   }
 
   // True when it has ended; then says how.

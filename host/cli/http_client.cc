@@ -19,7 +19,7 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr size_t kMostBytes = 64 << 20;
+constexpr size_t kMaxBytes = 64 << 20;
 
 // A connection that ends with this object; each step waits until the deadline at most.
 class Connection {
@@ -76,9 +76,9 @@ class Connection {
       if (n == 0) return out;
       if (n > 0) {
         out.append(chunk, static_cast<size_t>(n));
-        if (out.size() > kMostBytes)
+        if (out.size() > kMaxBytes)
           return fail(Code::kOutOfRange,
-                      fmt::format("{} answers with more than {} bytes", address_, kMostBytes));
+                      fmt::format("{} answers with more than {} bytes", address_, kMaxBytes));
       } else if (errno == EAGAIN || errno == EINTR) {
         CHRONIK_CHECK(wait(POLLIN));
       } else {

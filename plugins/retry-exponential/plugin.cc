@@ -35,11 +35,11 @@ class RetryExponential final : public Plugin {
   static std::span<const chr_config_key> schema() { return kSchema; }
 
   explicit RetryExponential(Host host) {
-    schedule_.first_ns = static_cast<uint64_t>(host.config_int("first", 100'000'000));
-    schedule_.multiplier = static_cast<uint64_t>(host.config_int("multiplier", 2));
-    schedule_.limit_ns = static_cast<uint64_t>(host.config_int("limit", 5'000'000'000));
-    schedule_.attempts = static_cast<uint32_t>(host.config_int("attempts", 5));
-    schedule_.jitter_percent = static_cast<uint32_t>(host.config_int("jitter", 0));
+    schedule_.first_ns = static_cast<uint64_t>(host.config_int("first"));
+    schedule_.multiplier = static_cast<uint64_t>(host.config_int("multiplier"));
+    schedule_.limit_ns = static_cast<uint64_t>(host.config_int("limit"));
+    schedule_.attempts = static_cast<uint32_t>(host.config_int("attempts"));
+    schedule_.jitter_percent = static_cast<uint32_t>(host.config_int("jitter"));
   }
 
   const void* service(std::string_view id, void** instance) override;

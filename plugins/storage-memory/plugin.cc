@@ -1,20 +1,11 @@
-// The plugin storage-memory: schema, life cycle and the service table.
+// The plugin storage-memory: life cycle and the service table.
+#include "storage-memory/schema.h"
 #include "storage-memory/store.h"
 
 #include <chronik/plugin.hpp>
 
 namespace chronik::storage_memory {
 namespace {
-
-constexpr chr_config_key kSchema[] = {
-    config_key(
-        "capacity", CHR_CONFIG_SIZE, "\"1GiB\"",
-        "Bytes of entries and keys that may be kept; a full store refuses writes until something is removed.",
-        1 << 20, INT64_MAX),
-    config_key("queue_bytes", CHR_CONFIG_SIZE, "\"64MiB\"",
-               "Bytes that may wait to be written; beyond them callers are told to come back.", 1 << 16,
-               1ll << 32),
-};
 
 class StorageMemory final : public Plugin {
  public:

@@ -1,12 +1,11 @@
 #include "storage-memory/store.h"
 
 #include "storage-memory/entries_lease.h"
+#include "storage-memory/schema.h"
 
 namespace chronik::storage_memory {
 namespace {
 
-constexpr int64_t kDefaultCapacity = 1 << 30;
-constexpr int64_t kDefaultQueue = 64 << 20;
 constexpr uint64_t kMaxFrame = 64u << 20;
 // What data must leave free, so that control writes, trims and drops still pass when the store is full.
 constexpr uint64_t reserve(Growth growth, uint64_t capacity) {
@@ -17,8 +16,8 @@ constexpr uint64_t reserve(Growth growth, uint64_t capacity) {
 
 Store::Store(Host host)
     : host_(host),
-      capacity_(static_cast<uint64_t>(host.config_int("capacity", kDefaultCapacity))),
-      queue_limit_(static_cast<uint64_t>(host.config_int("queue_bytes", kDefaultQueue))),
+      capacity_(setting(host, "capacity")),
+      queue_limit_(setting(host, "queue_bytes")),
       state_(host) {
   if (const auto* medium = host.find<chr_medium_v1>(CHR_MEDIUM_ID)) journal_.emplace(host, medium);
 }

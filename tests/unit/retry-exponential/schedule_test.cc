@@ -6,9 +6,10 @@ namespace chronik::retry {
 namespace {
 
 constexpr uint64_t kMs = 1'000'000;
+constexpr Schedule kUsual{100 * kMs, 2, 5'000 * kMs, 5, 0};  // what the schema's defaults make
 
 TEST(Schedule, DefaultsGiveFiveAttempts) {
-  const Schedule schedule;
+  const Schedule schedule = kUsual;
   EXPECT_EQ(schedule.delay_ns(1, 0), 100 * kMs);
   EXPECT_EQ(schedule.delay_ns(2, 0), 200 * kMs);
   EXPECT_EQ(schedule.delay_ns(3, 0), 400 * kMs);
@@ -18,7 +19,7 @@ TEST(Schedule, DefaultsGiveFiveAttempts) {
 }
 
 TEST(Schedule, WithoutEndStaysAtItsLimit) {
-  Schedule schedule;
+  Schedule schedule = kUsual;
   schedule.attempts = 0;
   EXPECT_EQ(schedule.delay_ns(6, 0), 3'200 * kMs);
   EXPECT_EQ(schedule.delay_ns(7, 0), 5'000 * kMs);
@@ -30,7 +31,7 @@ TEST(Schedule, WithoutEndStaysAtItsLimit) {
 }
 
 TEST(Schedule, JitterIsAFunctionOfTheSeedAndBounded) {
-  Schedule schedule;
+  Schedule schedule = kUsual;
   schedule.attempts = 0;
   schedule.jitter_percent = 20;
   uint64_t least = UINT64_MAX, most = 0;
