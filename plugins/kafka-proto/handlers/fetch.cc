@@ -39,9 +39,9 @@ class FetchJob : public std::enable_shared_from_this<FetchJob> {
   void wait();
   void woken();
   void answer();
-  bool add(const FetchTarget& target, Read& read, Response& response, Response::Partition& out);
+  bool fill_partition(const FetchTarget& target, Read& read, Response& response, Response::Partition& out);
   void take(Read& read, Response::Partition& out);
-  void append(const FetchTarget& target, Response::Partition out, Response& response);
+  void append_partition(const FetchTarget& target, Response::Partition out, Response& response);
 
   Broker& broker_;
   Call<Fetch> call_;
@@ -61,10 +61,10 @@ class FetchJob : public std::enable_shared_from_this<FetchJob> {
 };
 
 void FetchJob::start() {
-  constexpr int32_t kLongestWaitMs = 300'000;
+  constexpr int32_t kMaxWaitMs = 300'000;
   // A Fetch of megabytes takes memory that other requests wait for (RequestBudget), so it waits for nothing.
   const int32_t wait_ms =
-      call_.counts_in_budget() ? 0 : std::clamp(call_.request().max_wait_ms, 0, kLongestWaitMs);
+      call_.counts_in_budget() ? 0 : std::clamp(call_.request().max_wait_ms, 0, kMaxWaitMs);
   expired_ = wait_ms == 0 || call_.request().min_bytes <= 0;
   if (!expired_) {
     alive_ = shared_from_this();
@@ -142,20 +142,20 @@ void FetchJob::answer() {
   for (size_t i = 0; i < scope_.targets.size(); ++i) {
     FetchTarget& target = scope_.targets[i];
     Response::Partition out;
-    const bool has_news = add(target, pass_->reads()[i], response, out);
+    const bool has_news = fill_partition(target, pass_->reads()[i], response, out);
     target.served = out.records.size() != 0;
     if (!has_news && scope_.incremental) continue;
     target.told_high_watermark = out.high_watermark;
     target.told_log_start = out.log_start_offset;
     target.told_error = out.error_code != ErrorCode::kNone;
-    append(target, std::move(out), response);
+    append_partition(target, std::move(out), response);
   }
   scope_.remember();
   call_.answer(response);
   pass_->reads().clear();
 }
 
-void FetchJob::append(const FetchTarget& target, Response::Partition out, Response& response) {
+void FetchJob::append_partition(const FetchTarget& target, Response::Partition out, Response& response) {
   if (response.responses.empty() || response.responses.back().topic != target.topic ||
       !same(response.responses.back().topic_id, target.topic_id)) {
     Response::Topic& topic = response.responses.emplace_back();
@@ -167,7 +167,8 @@ void FetchJob::append(const FetchTarget& target, Response::Partition out, Respon
 
 // Fills one partition of the answer. Returns whether there is anything in it that the session did not tell
 // before.
-bool FetchJob::add(const FetchTarget& target, Read& read, Response& response, Response::Partition& out) {
+bool FetchJob::fill_partition(const FetchTarget& target, Read& read, Response& response,
+                              Response::Partition& out) {
   constexpr int8_t kReadCommitted = 1;
   out.partition_index = target.partition;
   out.error_code = read.error;
@@ -217,7 +218,7 @@ void FetchJob::take(Read& read, Response::Partition& out) {
 
 template <>
 void handle<Fetch>(Broker& broker, Call<Fetch> call) {
-  constexpr size_t kMostPartitions = 50'000;  // each takes half a KiB while it is under way
+  constexpr size_t kMaxPartitions = 50'000;  // each takes half a KiB while it is under way
   FetchScope scope = broker.fetch_sessions->begin(call.request(), call.version(), broker.host.unix_ms(),
                                                   static_cast<uint32_t>(broker.host.random_u64()));
   if (scope.error != ErrorCode::kNone) {
@@ -225,9 +226,9 @@ void handle<Fetch>(Broker& broker, Call<Fetch> call) {
     response.error_code = scope.error;
     return call.answer(response);
   }
-  if (scope.targets.size() > kMostPartitions)
+  if (scope.targets.size() > kMaxPartitions)
     return call.end_connection(
-        fmt::format("a Fetch of {} partitions; allowed are {}", scope.targets.size(), kMostPartitions));
+        fmt::format("a Fetch of {} partitions; allowed are {}", scope.targets.size(), kMaxPartitions));
   std::make_shared<FetchJob>(broker, std::move(call), std::move(scope))->start();
 }
 

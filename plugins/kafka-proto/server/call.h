@@ -78,7 +78,7 @@ class Call {
   void answer(const Response& response) {
     if (room_.passed()) return answer_.refuse_size(Api::Request::kName);
     Writer out = begin_response(api_info(Api::kApi), version(), answer_.correlation_id());
-    out.limit(AnswerRoom::kMostBytes);
+    out.limit(AnswerRoom::kMaxBytes);
     response.encode(out, version());
     if (out.passed_limit()) return answer_.refuse_size(Api::Request::kName);
     answer_.send(std::move(out).finish_frame());

@@ -53,7 +53,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   // On the connection's shard: the answer to a request is there. No frame: the request has no answer
   // (acks=0).
-  void finish(uint64_t sequence, std::optional<OutFrame> frame);
+  void finish_request(uint64_t sequence, std::optional<OutFrame> frame);
   // On the connection's shard: fn runs when the connection ends before the newest request is answered.
   void on_close(std::function<void()> fn) { aborted_ = std::move(fn); }
   // On the connection's shard: while it is held no request is started, as the newest one must not be
