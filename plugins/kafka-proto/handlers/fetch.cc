@@ -18,6 +18,8 @@ using Response = FetchResponse;
 
 using Read = FetchPass::Read;
 
+constexpr int8_t kReadCommitted = 1;
+
 // A pass reads all partitions. What it brings is judged on the connection's shard; where it is not enough,
 // all of them wait, and whatever happens first begins another pass.
 class FetchJob : public std::enable_shared_from_this<FetchJob> {
@@ -26,9 +28,11 @@ class FetchJob : public std::enable_shared_from_this<FetchJob> {
       : broker_(broker),
         call_(std::move(call)),
         scope_(std::move(scope)),
-        most_bytes_(std::min(static_cast<int64_t>(std::max(call_.request().max_bytes, 0)),
-                             int64_t{broker.config.fetch_max_bytes})),
-        pass_(std::make_shared<FetchPass>(broker, scope_.targets, call_.version(), most_bytes_)) {}
+        min_bytes_(call_.request().min_bytes),
+        reads_committed_(call_.request().isolation_level == kReadCommitted),
+        max_bytes_(std::min(static_cast<int64_t>(std::max(call_.request().max_bytes, 0)),
+                            int64_t{broker.config.fetch_max_bytes})),
+        pass_(std::make_shared<FetchPass>(broker, scope_.targets, call_.version(), max_bytes_)) {}
 
   void start();
 
@@ -40,18 +44,21 @@ class FetchJob : public std::enable_shared_from_this<FetchJob> {
   void woken();
   void answer();
   bool fill_partition(const FetchTarget& target, Read& read, Response& response, Response::Partition& out);
-  void take(Read& read, Response::Partition& out);
+  void fill_records(Read& read, Response::Partition& out);
   void append_partition(const FetchTarget& target, Response::Partition out, Response& response);
 
   Broker& broker_;
   Call<Fetch> call_;
   FetchScope scope_;
-  const int64_t most_bytes_;
+  const int32_t min_bytes_;
+  const bool reads_committed_;
+  const int64_t max_bytes_;
   Texts texts_;
   const std::shared_ptr<FetchPass> pass_;
   std::shared_ptr<FetchWait> wait_;
   uint64_t timer_ = 0;
   std::shared_ptr<FetchJob> alive_;  // while the timer runs
+  uint64_t close_hook_ = 0;
   bool expired_ = false;
   bool passing_ = false;
 
@@ -65,7 +72,7 @@ void FetchJob::start() {
   // A Fetch of megabytes takes memory that other requests wait for (RequestBudget), so it waits for nothing.
   const int32_t wait_ms =
       call_.counts_in_budget() ? 0 : std::clamp(call_.request().max_wait_ms, 0, kMaxWaitMs);
-  expired_ = wait_ms == 0 || call_.request().min_bytes <= 0;
+  expired_ = wait_ms == 0 || min_bytes_ <= 0;
   if (!expired_) {
     alive_ = shared_from_this();
     timer_ = broker_.host.timer(
@@ -77,7 +84,7 @@ void FetchJob::start() {
         },
         this);
     // A client that went away does not wait.
-    call_.on_close([weak = weak_from_this()] {
+    close_hook_ = call_.add_close_hook([weak = weak_from_this()] {
       if (const std::shared_ptr<FetchJob> job = weak.lock()) job->expire();
     });
   }
@@ -105,11 +112,12 @@ void FetchJob::evaluate() {
     bytes += static_cast<int64_t>(read.data.bytes);
     news = news || read.error != ErrorCode::kNone || read.diverged();
   }
-  if (news || bytes >= call_.request().min_bytes || bytes >= most_bytes_) return answer();
+  if (news || bytes >= min_bytes_ || bytes >= max_bytes_) return answer();
   wait();
 }
 
 void FetchJob::wait() {
+  call_.drop_request();
   const uint32_t home = call_.shard();
   wait_ = std::make_shared<FetchWait>(
       [self = shared_from_this(), home] { self->broker_.host.post(home, [self] { self->woken(); }); });
@@ -136,9 +144,10 @@ void FetchJob::answer() {
   passing_ = true;  // nothing wakes it any more
   broker_.host.cancel_timer(std::exchange(timer_, 0));
   alive_.reset();
+  call_.remove_close_hook(close_hook_);
   Response response;
   response.session_id = scope_.session_id;
-  room_left_ = static_cast<uint64_t>(most_bytes_);
+  room_left_ = static_cast<uint64_t>(max_bytes_);
   for (size_t i = 0; i < scope_.targets.size(); ++i) {
     FetchTarget& target = scope_.targets[i];
     Response::Partition out;
@@ -169,15 +178,13 @@ void FetchJob::append_partition(const FetchTarget& target, Response::Partition o
 // before.
 bool FetchJob::fill_partition(const FetchTarget& target, Read& read, Response& response,
                               Response::Partition& out) {
-  constexpr int8_t kReadCommitted = 1;
   out.partition_index = target.partition;
   out.error_code = read.error;
   out.records = Records(Bytes());
   out.high_watermark = -1;
   // As Kafka has it: empty instead of null of what does not exist, and where aborts were asked for.
   const bool exists = read.partition != nullptr || read.error == ErrorCode::kNotLeaderOrFollower;
-  const bool tells_aborts =
-      read.error == ErrorCode::kNone ? call_.request().isolation_level == kReadCommitted : !exists;
+  const bool tells_aborts = read.error == ErrorCode::kNone ? reads_committed_ : !exists;
   out.aborted_transactions.reset();
   if (tells_aborts) out.aborted_transactions.emplace();
   if (read.error == ErrorCode::kNotLeaderOrFollower || read.error == ErrorCode::kFencedLeaderEpoch)
@@ -191,14 +198,14 @@ bool FetchJob::fill_partition(const FetchTarget& target, Read& read, Response& r
     out.diverging_epoch.end_offset = read.diverging.second;
     return true;
   }
-  take(read, out);
+  fill_records(read, out);
   return out.records.size() != 0 || target.told_error || target.told_high_watermark != out.high_watermark ||
          target.told_log_start != out.log_start_offset;
 }
 
 // As many batches as there is room for; the first one of all goes out whatever its size, so that a reader
 // gets on whatever its limits (KIP-74).
-void FetchJob::take(Read& read, Response::Partition& out) {
+void FetchJob::fill_records(Read& read, Response::Partition& out) {
   uint64_t bytes = 0;
   size_t runs = 0;
   for (const chr_slice& run : read.data.runs) {

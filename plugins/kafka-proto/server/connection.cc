@@ -179,6 +179,16 @@ void Connection::begin_turn() {
   resume();
 }
 
+uint64_t Connection::add_close_hook(std::function<void()> fn) {
+  if (conn_ == nullptr) return 0;
+  close_hooks_.emplace_back(++last_close_hook_, std::move(fn));
+  return last_close_hook_;
+}
+
+void Connection::remove_close_hook(uint64_t hook) {
+  std::erase_if(close_hooks_, [&](const auto& entry) { return entry.first == hook; });
+}
+
 void Connection::hold(bool held) {
   held_ = held;
   if (!held) resume();
@@ -261,7 +271,6 @@ void Connection::refuse_request(const InRequest& request) {
 
 void Connection::finish_request(uint64_t sequence, std::optional<OutFrame> frame) {
   if (conn_ == nullptr) return;
-  if (sequence + 1 == first_sequence_ + slots_.size()) aborted_ = nullptr;
   Slot& slot = slots_[sequence - first_sequence_];
   slot.done = true;
   slot.frame = std::move(frame);
@@ -319,8 +328,12 @@ void Connection::closed() {
   end_part();
   set_.remove(place_);
   host_.add(server_.metrics.connections, -1);
-  slots_.clear();  // answers that nobody reads any more hold pages
-  if (const std::function<void()> aborted = std::exchange(aborted_, nullptr); aborted != nullptr) aborted();
+  slots_.clear();                  // answers that nobody reads any more hold pages
+  while (!close_hooks_.empty()) {  // one may take back others
+    const std::function<void()> hook = std::move(close_hooks_.front().second);
+    close_hooks_.erase(close_hooks_.begin());
+    hook();
+  }
 }
 
 Answer::Answer(InFlight&& in_flight)
@@ -340,6 +353,13 @@ void Answer::send(std::optional<OutFrame> frame) {
                        [connection = std::move(connection), sequence, frame = std::move(frame)]() mutable {
                          connection->finish_request(sequence, std::move(frame));
                        });
+}
+
+void Answer::drop_frame() {
+  in_flight_.client_id = {};
+  in_flight_.body = Reader(Bytes());
+  in_flight_.part = nullptr;
+  in_flight_.frame = {};
 }
 
 void Answer::end_connection(std::string reason) {
