@@ -17,7 +17,7 @@ CatalogWaits::Shard& CatalogWaits::here() {
   return *shards_[static_cast<size_t>(services_.host.current_shard())];
 }
 
-bool CatalogWaits::look(Wait& wait, const Catalog& catalog) const {
+bool CatalogWaits::is_over(Wait& wait, const Catalog& catalog) const {
   const bool over = services_.host.now_ns() >= wait.until_ns || services_.stopping;
   return wait.look(catalog, over) || over;
 }
@@ -26,7 +26,7 @@ void CatalogWaits::wait(uint64_t until_ns, Look look) {
   Shard& shard = here();
   shard.waited_on.store(true);
   Wait wait{until_ns, std::move(look)};
-  if (this->look(wait, Catalog(services_))) return;
+  if (is_over(wait, Catalog(services_))) return;
   shard.waits.push_back(std::move(wait));
   arm(shard, until_ns);
 }
@@ -45,7 +45,7 @@ void CatalogWaits::look_again(Shard& shard) {
   std::vector<Wait> waits = std::exchange(shard.waits, {});
   const Catalog catalog(services_);
   for (Wait& wait : waits) {
-    if (look(wait, catalog)) continue;
+    if (is_over(wait, catalog)) continue;
     arm(shard, wait.until_ns);
     shard.waits.push_back(std::move(wait));
   }

@@ -43,7 +43,7 @@ class CatalogWaits {
   };
 
   Shard& here();
-  bool look(Wait& wait, const Catalog& catalog) const;
+  bool is_over(Wait& wait, const Catalog& catalog) const;
   void look_again(Shard& shard);
   void arm(Shard& shard, uint64_t until_ns);
   void disarm(Shard& shard);

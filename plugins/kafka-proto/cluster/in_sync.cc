@@ -119,8 +119,9 @@ struct InSync::Received {
 };
 
 bool InSync::read(Reader& in, Received* out) {
-  constexpr size_t kSmallest = 28;
-  if (!in.array("items", false, false, kSmallest, out->items) || out->items.size() > kMaxItems) return false;
+  constexpr size_t kMinItemBytes = 28;
+  if (!in.array("items", false, false, kMinItemBytes, out->items) || out->items.size() > kMaxItems)
+    return false;
   for (Item& item : out->items) {
     item.key.topic = in.uuid("topic");
     item.key.partition = in.int32("partition");

@@ -8,10 +8,10 @@ constexpr uint64_t kTimeoutNs = 5'000'000'000;
 }  // namespace
 
 void ProducerIds::next(Taker taker) {
-  services_.host.post(0, [this, taker = std::move(taker)]() mutable { take(std::move(taker)); });
+  services_.host.post(0, [this, taker = std::move(taker)]() mutable { give_id(std::move(taker)); });
 }
 
-void ProducerIds::take(Taker taker) {
+void ProducerIds::give_id(Taker taker) {
   if (next_ < end_) return taker(ErrorCode::kNone, next_++);
   waiting_.push_back(std::move(taker));
   if (!refilling_) refill();
@@ -38,7 +38,7 @@ void ProducerIds::refilled(chr_status code, int64_t first, int64_t count) {
   }
   for (Taker& taker : std::exchange(waiting_, {})) {
     if (code == CHR_OK) {
-      take(std::move(taker));
+      give_id(std::move(taker));
     } else {
       taker(ErrorCode::kCoordinatorLoadInProgress, -1);  // clients ask again, as Kafka makes them do
     }

@@ -19,7 +19,7 @@ class ProducerIds {
   void next(Taker taker);
 
  private:
-  void take(Taker taker);
+  void give_id(Taker taker);
   void refill();
   void refilled(chr_status code, int64_t first, int64_t count);
 

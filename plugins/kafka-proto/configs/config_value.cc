@@ -31,8 +31,8 @@ Result<T> parse_number(std::string_view name, std::string_view value, std::strin
 
 // As Java's Double.toString() does between 0 and 10,000,000.
 std::string shown_double(double number) {
-  constexpr double kLeastPlain = 1e-3;
-  if (number != 0 && number < kLeastPlain) {
+  constexpr double kMinPlain = 1e-3;
+  if (number != 0 && number < kMinPlain) {
     std::array<char, 32> buffer{};
     const auto end = std::to_chars(buffer.begin(), buffer.end(), number, std::chars_format::scientific).ptr;
     const std::string text(buffer.begin(), end);  // 1e-05
@@ -47,11 +47,11 @@ std::string shown_double(double number) {
 }  // namespace
 
 Status check_config_size(std::string_view value) {
-  if (value.size() <= kMostConfigBytes) return {};
+  if (value.size() <= kMaxConfigBytes) return {};
   return fail(Code::kInvalidArgument,
               fmt::format("The configuration value cannot be added because it exceeds the maximum value size "
                           "of {} bytes.",
-                          kMostConfigBytes));
+                          kMaxConfigBytes));
 }
 
 std::unexpected<Error> invalid_config(std::string_view name, std::string_view value, std::string_view why) {

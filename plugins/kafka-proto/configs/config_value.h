@@ -15,7 +15,7 @@ namespace chronik::kafka {
 enum class ConfigType : int8_t { kBoolean = 1, kString = 2, kInt = 3, kLong = 5, kDouble = 6, kList = 7 };
 
 // The longest value.
-inline constexpr size_t kMostConfigBytes = 32'767;
+inline constexpr size_t kMaxConfigBytes = 32'767;
 
 Status check_config_size(std::string_view value);
 

@@ -12,8 +12,8 @@ namespace {
 
 using Entry = TopicConfigEntry;
 
-constexpr int64_t kLeastLong = std::numeric_limits<int64_t>::min();
-constexpr int64_t kMostLong = std::numeric_limits<int64_t>::max();
+constexpr int64_t kMinLong = std::numeric_limits<int64_t>::min();
+constexpr int64_t kMaxLong = std::numeric_limits<int64_t>::max();
 
 template <class T, int64_t kMin, int64_t kMax>
 Result<T> number_within(std::string_view name, std::string_view value) {
@@ -29,7 +29,7 @@ Result<T> number_within(std::string_view name, std::string_view value) {
   return number;
 }
 
-template <auto kMember, int64_t kMin, int64_t kMax = kMostLong>
+template <auto kMember, int64_t kMin, int64_t kMax = kMaxLong>
 Status set_number(std::string_view name, std::string_view value, TopicConfig& config) {
   using T = std::remove_reference_t<decltype(config.*kMember)>;
   CHRONIK_TRY(config.*kMember, (number_within<T, kMin, kMax>(name, value)));
@@ -38,7 +38,7 @@ Status set_number(std::string_view name, std::string_view value, TopicConfig& co
 
 template <class T, int64_t kMin>
 Status check_number(std::string_view name, std::string_view value, TopicConfig&) {
-  CHRONIK_CHECK((number_within<T, kMin, kMostLong>(name, value)));
+  CHRONIK_CHECK((number_within<T, kMin, kMaxLong>(name, value)));
   return {};
 }
 
@@ -216,7 +216,7 @@ constexpr std::array kTable = {
           check_remote_storage},
     Entry{"retention.bytes", ConfigType::kLong, "-1", "log.retention.bytes", kActs, kSinceFirst,
           "Size beyond which the oldest batches of a partition are removed; negative: no limit.",
-          set_number<&TopicConfig::retention_bytes, kLeastLong>},
+          set_number<&TopicConfig::retention_bytes, kMinLong>},
     Entry{"retention.ms", ConfigType::kLong, "604800000", "log.retention.ms", kActs, kSinceFirst,
           "Age beyond which batches are removed; -1: no limit.", set_number<&TopicConfig::retention_ms, -1>},
     Entry{"segment.bytes", ConfigType::kInt, "1073741824", "log.segment.bytes", kStored, kSinceLevels,

@@ -74,8 +74,8 @@ std::map<std::string_view, int> count_names(const std::vector<Topic>& topics) {
 
 // The timeout of an admin request; Kafka's clients send tens of seconds.
 inline uint64_t timeout_ns(int32_t timeout_ms) {
-  constexpr int32_t kShortest = 1;
-  return static_cast<uint64_t>(timeout_ms < kShortest ? kShortest : timeout_ms) * 1'000'000;
+  constexpr int32_t kMinMs = 1;
+  return static_cast<uint64_t>(timeout_ms < kMinMs ? kMinMs : timeout_ms) * 1'000'000;
 }
 
 // The brokers that clients are told of: those that said where they are and that are up. A node that sees no

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "kafka-proto/handlers/answers.h"
+#include "kafka-proto/handlers/catalog_change.h"
 #include "kafka-proto/handlers/handle.h"
 #include "kafka-proto/messages/create_partitions.h"
 
@@ -14,24 +15,16 @@ namespace {
 using Request = CreatePartitionsRequest;
 using Response = CreatePartitionsResponse;
 
-struct Growth {
-  explicit Growth(Call<CreatePartitions> c) : call(std::move(c)) {}
+struct CreatePartitionsJob : CatalogChange<chr_more_partitions> {
+  explicit CreatePartitionsJob(Call<CreatePartitions> c) : call(std::move(c)) {}
   Call<CreatePartitions> call;
   Response response;
   Texts texts{call.room()};
   std::deque<std::vector<int32_t>> assignments;
-  std::vector<chr_more_partitions> items;
-  std::vector<size_t> places;
-  std::vector<chr_change_result> results;
 };
 
-struct Problem {
-  ErrorCode code = ErrorCode::kNone;
-  std::string message;
-};
-
-Problem read_assignment(const Request::Topic& topic, const chr_topic& present, const Catalog& catalog,
-                        Growth& growth, chr_more_partitions& out) {
+KafkaError read_assignment(const Request::Topic& topic, const chr_topic& present, const Catalog& catalog,
+                           CreatePartitionsJob& job, chr_more_partitions& out) {
   const auto added = static_cast<size_t>(topic.count) - present.n_partitions;
   if (topic.assignments->size() != added)
     return {ErrorCode::kInvalidReplicaAssignment,
@@ -39,7 +32,7 @@ Problem read_assignment(const Request::Topic& topic, const chr_topic& present, c
   const std::optional<chr_partition> first = catalog.partition(present, 0);
   const uint32_t replicas = first.has_value() ? first->n_replicas : 1;
   const std::vector<chr_broker> brokers = catalog.brokers();
-  std::vector<int32_t>& ids = growth.assignments.emplace_back();
+  std::vector<int32_t>& ids = job.assignments.emplace_back();
   for (const Request::Assignment& assignment : *topic.assignments) {
     if (assignment.broker_ids.size() != replicas)
       return {ErrorCode::kInvalidReplicaAssignment,
@@ -58,9 +51,9 @@ Problem read_assignment(const Request::Topic& topic, const chr_topic& present, c
   return {};
 }
 
-Problem read_topic(const Request::Topic& topic, const Catalog& catalog, Growth& growth,
-                   chr_more_partitions& out) {
-  constexpr int32_t kMostPartitions = 10'000;
+KafkaError read_topic(const Request::Topic& topic, const Catalog& catalog, CreatePartitionsJob& job,
+                      chr_more_partitions& out) {
+  constexpr int32_t kMaxPartitions = 10'000;
   out.topic = to_abi(topic.name);
   out.total = topic.count;
   const std::optional<chr_topic> present = catalog.topic(topic.name);
@@ -70,63 +63,56 @@ Problem read_topic(const Request::Topic& topic, const Catalog& catalog, Growth& 
   if (topic.count <= static_cast<int32_t>(present->n_partitions))
     return {ErrorCode::kInvalidPartitions,
             fmt::format("the topic has {} partitions; {} is not more", present->n_partitions, topic.count)};
-  if (topic.count > kMostPartitions)
-    return {ErrorCode::kInvalidPartitions, fmt::format("a topic has at most {} partitions", kMostPartitions)};
-  if (topic.assignments.has_value()) return read_assignment(topic, *present, catalog, growth, out);
+  if (topic.count > kMaxPartitions)
+    return {ErrorCode::kInvalidPartitions, fmt::format("a topic has at most {} partitions", kMaxPartitions)};
+  if (topic.assignments.has_value()) return read_assignment(topic, *present, catalog, job, out);
   return {};
 }
 
-void finish(Growth& growth, chr_status overall) {
-  for (size_t i = 0; i < growth.places.size(); ++i) {
-    Response::Topic& out = growth.response.results[growth.places[i]];
-    const chr_status code = overall == CHR_OK ? growth.results[i].code : overall;
+void finish_job(CreatePartitionsJob& job, chr_status overall) {
+  for (size_t i = 0; i < job.places.size(); ++i) {
+    Response::Topic& out = job.response.results[job.places[i]];
+    const chr_status code = overall == CHR_OK ? job.results[i].code : overall;
     out.error_code = overall == CHR_OK && code == CHR_E_OUT_OF_RANGE
                          ? ErrorCode::kInvalidReplicationFactor
                          : change_error(code, ErrorCode::kInvalidPartitions, ErrorCode::kInvalidPartitions);
-    if (overall == CHR_OK && code != CHR_OK) out.error_message = growth.texts.keep(growth.results[i].message);
+    if (overall == CHR_OK && code != CHR_OK) out.error_message = job.texts.keep(job.results[i].message);
   }
-  growth.call.answer(growth.response);
+  job.call.answer(job.response);
 }
 
 }  // namespace
 
 template <>
 void handle<CreatePartitions>(Broker& broker, Call<CreatePartitions> call) {
-  const auto growth = std::make_shared<Growth>(std::move(call));
-  const Request& request = growth->call.request();
+  const auto job = std::make_shared<CreatePartitionsJob>(std::move(call));
+  const Request& request = job->call.request();
   {
     const Catalog catalog(broker);
     std::map<std::string_view, int> times = count_names(request.topics);
     for (const Request::Topic& topic : request.topics) {
       const int count = std::exchange(times[topic.name], 0);
       if (count == 0) continue;  // it has its row
-      Response::Topic& out = growth->call.room().row(growth->response.results);
+      Response::Topic& out = job->call.room().row(job->response.results);
       out.name = topic.name;
       chr_more_partitions item{};
-      Problem problem = count > 1 ? Problem{ErrorCode::kInvalidRequest, std::string(kNamedTwice)}
-                                  : read_topic(topic, catalog, *growth, item);
+      KafkaError problem = count > 1 ? KafkaError{ErrorCode::kInvalidRequest, std::string(kNamedTwice)}
+                                     : read_topic(topic, catalog, *job, item);
       out.error_code = problem.code;
       if (problem.code != ErrorCode::kNone) {
-        out.error_message = growth->texts.keep(std::move(problem.message));
+        out.error_message = job->texts.keep(std::move(problem.message));
         continue;
       }
-      growth->places.push_back(growth->response.results.size() - 1);
-      growth->items.push_back(item);
+      job->places.push_back(job->response.results.size() - 1);
+      job->items.push_back(item);
     }
   }
-  if (growth->call.is_too_large()) return growth->call.answer(growth->response);
-  if (growth->items.empty()) return finish(*growth, CHR_OK);
-  growth->results.resize(growth->items.size());
-  const Service<chr_metadata_v1>& metadata = broker.metadata;
-  const chr_status status = broker.host.async(
-      [&](uint64_t token) {
-        return metadata.table->create_partitions(
-            metadata.self, growth->items.data(), static_cast<uint32_t>(growth->items.size()),
-            request.validate_only ? 1 : 0, timeout_ns(request.timeout_ms), growth->results.data(), token,
-            nullptr);
-      },
-      [growth](const chr_done& done) { finish(*growth, done.code); });
-  if (status != CHR_PENDING) finish(*growth, status);
+  if (job->call.is_too_large()) return job->call.answer(job->response);
+  change_catalog(broker, job, [&](uint64_t token) {
+    return broker.metadata.table->create_partitions(
+        broker.metadata.self, job->items.data(), static_cast<uint32_t>(job->items.size()),
+        request.validate_only ? 1 : 0, timeout_ns(request.timeout_ms), job->results.data(), token, nullptr);
+  });
 }
 
 }  // namespace chronik::kafka

@@ -9,6 +9,7 @@
 #include "kafka-proto/configs/config_levels.h"
 #include "kafka-proto/configs/config_values.h"
 #include "kafka-proto/handlers/answers.h"
+#include "kafka-proto/handlers/catalog_change.h"
 #include "kafka-proto/handlers/handle.h"
 #include "kafka-proto/messages/create_topics.h"
 
@@ -18,9 +19,9 @@ namespace {
 using Request = CreateTopicsRequest;
 using Response = CreateTopicsResponse;
 
-constexpr int64_t kMostPartitions = 10'000;  // of all topics of a request; metadata has the same limits
+constexpr int64_t kMaxPartitions = 10'000;  // of all topics of a request; metadata has the same limits
 constexpr std::string_view kTooManyPartitions = "Excessively large number of partitions per request.";
-constexpr size_t kMostReplicas = 32;  // of a partition
+constexpr size_t kMaxReplicas = 32;  // of a partition
 
 // Names that differ in '.' and '_' only would give metrics the same names. Looks at the catalog when it is
 // first asked about a name that has one of them.
@@ -55,8 +56,8 @@ class SimilarNames {
   std::unordered_map<std::string, std::string> names_;
 };
 
-struct Creation {
-  Creation(Broker& b, Call<CreateTopics> c) : broker(b), call(std::move(c)), similar_names(b) {}
+struct CreateTopicsJob : CatalogChange<chr_new_topic> {
+  CreateTopicsJob(Broker& b, Call<CreateTopics> c) : broker(b), call(std::move(c)), similar_names(b) {}
   Broker& broker;
   Call<CreateTopics> call;
   Response response;
@@ -64,24 +65,16 @@ struct Creation {
   SimilarNames similar_names;
   std::deque<std::vector<int32_t>> assignments;
   std::deque<std::vector<chr_config_entry>> configs;
-  std::vector<chr_new_topic> topics;  // those that passed the checks
-  std::vector<size_t> places;         // where each of them stands in the answer
-  std::vector<chr_change_result> results;
-};
-
-struct Problem {
-  ErrorCode code = ErrorCode::kNone;
-  std::string message;
 };
 
 // The manual assignment as one list, partition by partition, all with the same number of replicas.
-Problem read_assignment(const Request::Topic& topic, std::vector<int32_t>& out) {
+KafkaError read_assignment(const Request::Topic& topic, std::vector<int32_t>& out) {
   const size_t count = topic.assignments.size();
   const size_t replicas = topic.assignments[0].broker_ids.size();
   // Also what keeps check_assignment() linear.
-  if (replicas > kMostReplicas)
+  if (replicas > kMaxReplicas)
     return {ErrorCode::kInvalidReplicaAssignment,
-            fmt::format("a partition has at most {} replicas, not {}", kMostReplicas, replicas)};
+            fmt::format("a partition has at most {} replicas, not {}", kMaxReplicas, replicas)};
   std::vector<const std::vector<int32_t>*> by_index(count, nullptr);
   for (const Request::Assignment& assignment : topic.assignments) {
     const auto index = static_cast<size_t>(assignment.partition_index);
@@ -97,7 +90,7 @@ Problem read_assignment(const Request::Topic& topic, std::vector<int32_t>& out) 
   return {};
 }
 
-Problem check_assignment(const std::vector<int32_t>& ids, size_t replicas) {
+KafkaError check_assignment(const std::vector<int32_t>& ids, size_t replicas) {
   for (size_t i = 0; i < ids.size(); ++i) {
     for (size_t j = i - i % replicas; j < i; ++j) {
       if (ids[j] == ids[i])
@@ -109,14 +102,14 @@ Problem check_assignment(const std::vector<int32_t>& ids, size_t replicas) {
 }
 
 // Whether the nodes are there is what the catalog's leader says: some may be about to register.
-Problem read_size(const Broker& broker, const Request::Topic& topic, const Catalog& catalog,
-                  Creation& creation, chr_new_topic& out) {
+KafkaError read_size(const Broker& broker, const Request::Topic& topic, const Catalog& catalog,
+                     CreateTopicsJob& job, chr_new_topic& out) {
   if (!topic.assignments.empty()) {
     if (topic.num_partitions != -1 || topic.replication_factor != -1)
       return {ErrorCode::kInvalidRequest,
               "an assignment stands in place of the numbers of partitions and replicas"};
-    std::vector<int32_t>& ids = creation.assignments.emplace_back();
-    Problem problem = read_assignment(topic, ids);
+    std::vector<int32_t>& ids = job.assignments.emplace_back();
+    KafkaError problem = read_assignment(topic, ids);
     const size_t replicas = topic.assignments[0].broker_ids.size();
     if (problem.code == ErrorCode::kNone) problem = check_assignment(ids, replicas);
     out.partitions = static_cast<int32_t>(topic.assignments.size());
@@ -135,10 +128,10 @@ Problem read_size(const Broker& broker, const Request::Topic& topic, const Catal
   return {};
 }
 
-Problem read_configs(const Request::Topic& topic, const Catalog& catalog, Creation& creation,
-                     chr_new_topic& out) {
-  TopicConfig resolved = creation.broker.dynamic_configs->now()->topic_defaults;
-  std::vector<chr_config_entry>& entries = creation.configs.emplace_back();
+KafkaError read_configs(const Request::Topic& topic, const Catalog& catalog, CreateTopicsJob& job,
+                        chr_new_topic& out) {
+  TopicConfig resolved = job.broker.dynamic_configs->now()->topic_defaults;
+  std::vector<chr_config_entry>& entries = job.configs.emplace_back();
   std::map<std::string_view, std::string_view> values;
   for (const Request::Config& config : topic.configs) {
     if (!config.value.has_value())
@@ -157,8 +150,8 @@ Problem read_configs(const Request::Topic& topic, const Catalog& catalog, Creati
   return {};
 }
 
-Problem read_topic(const Request::Topic& topic, const Catalog& catalog, Creation& creation,
-                   chr_new_topic& out) {
+KafkaError read_topic(const Request::Topic& topic, const Catalog& catalog, CreateTopicsJob& job,
+                      chr_new_topic& out) {
   out.name = to_abi(topic.name);
   if (std::string problem = topic_name_problem(topic.name); !problem.empty())
     return {ErrorCode::kInvalidTopicException, std::move(problem)};
@@ -167,15 +160,15 @@ Problem read_topic(const Request::Topic& topic, const Catalog& catalog, Creation
             fmt::format("Creation of internal topic {} is prohibited.", topic.name)};
   if (catalog.topic(topic.name).has_value())
     return {ErrorCode::kTopicAlreadyExists, fmt::format("Topic '{}' already exists.", topic.name)};
-  if (const std::string* other = creation.similar_names.find(topic.name); other != nullptr)
+  if (const std::string* other = job.similar_names.find(topic.name); other != nullptr)
     return {ErrorCode::kInvalidTopicException,
             fmt::format("Topic '{}' collides with existing topic: {}", topic.name, *other)};
-  Problem problem = read_size(creation.broker, topic, catalog, creation, out);
-  if (problem.code == ErrorCode::kNone) problem = read_configs(topic, catalog, creation, out);
+  KafkaError problem = read_size(job.broker, topic, catalog, job, out);
+  if (problem.code == ErrorCode::kNone) problem = read_configs(topic, catalog, job, out);
   return problem;
 }
 
-void describe_created(Creation& creation, const ConfigValues& values, const chr_new_topic& topic,
+void describe_created(CreateTopicsJob& job, const ConfigValues& values, const chr_new_topic& topic,
                       const chr_change_result& result, Response::Topic& out) {
   out.topic_id = result.topic;
   out.num_partitions = topic.partitions;
@@ -184,7 +177,7 @@ void describe_created(Creation& creation, const ConfigValues& values, const chr_
   for (uint64_t i = 0; i < topic.n_configs; ++i)
     set.emplace_back(from_abi(topic.configs[i].key), from_abi(topic.configs[i].value));
   for (const ConfigValue& value : values.of_topic(set)) {
-    Response::Config& config = creation.call.room().row(*out.configs);
+    Response::Config& config = job.call.room().row(*out.configs);
     config.name = value.name;
     config.value = value.value;
     const auto given = std::ranges::find(set, value.name, [](const auto& each) { return each.first; });
@@ -193,27 +186,26 @@ void describe_created(Creation& creation, const ConfigValues& values, const chr_
   }
 }
 
-void finish(Creation& creation, chr_status overall) {
-  const ConfigValues values(creation.broker.config_sources(), Catalog(creation.broker), creation.texts);
-  for (size_t i = 0; i < creation.places.size(); ++i) {
-    Response::Topic& out = creation.response.topics[creation.places[i]];
-    const chr_change_result& result = creation.results[i];
+void finish_job(CreateTopicsJob& job, chr_status overall) {
+  const ConfigValues values(job.broker.config_sources(), Catalog(job.broker), job.texts);
+  for (size_t i = 0; i < job.places.size(); ++i) {
+    Response::Topic& out = job.response.topics[job.places[i]];
+    const chr_change_result& result = job.results[i];
     const chr_status code = overall == CHR_OK ? result.code : overall;
-    out.error_code =
-        change_error(code, ErrorCode::kTopicAlreadyExists,
-                     creation.topics[i].assignment != nullptr ? ErrorCode::kInvalidReplicaAssignment
-                                                              : ErrorCode::kInvalidTopicException);
+    out.error_code = change_error(code, ErrorCode::kTopicAlreadyExists,
+                                  job.items[i].assignment != nullptr ? ErrorCode::kInvalidReplicaAssignment
+                                                                     : ErrorCode::kInvalidTopicException);
     const bool too_few = overall == CHR_OK && (code == CHR_E_OUT_OF_RANGE || code == CHR_E_UNAVAILABLE);
     if (too_few)
-      out.error_code = creation.topics[i].assignment != nullptr ? ErrorCode::kInvalidReplicaAssignment
-                                                                : ErrorCode::kInvalidReplicationFactor;
+      out.error_code = job.items[i].assignment != nullptr ? ErrorCode::kInvalidReplicaAssignment
+                                                          : ErrorCode::kInvalidReplicationFactor;
     if (code == CHR_OK) {
-      describe_created(creation, values, creation.topics[i], result, out);
+      describe_created(job, values, job.items[i], result, out);
     } else if (overall == CHR_OK) {
-      out.error_message = creation.texts.keep(result.message);
+      out.error_message = job.texts.keep(result.message);
     }
   }
-  creation.call.answer(creation.response);
+  job.call.answer(job.response);
 }
 
 // Whether a request asks for more partitions than one request may, as Kafka counts them: in the topics that
@@ -227,31 +219,32 @@ bool asks_for_too_many(const Broker& broker, const Request& request,
         topic.num_partitions == -1 ? broker.config.default_partitions : std::max(topic.num_partitions, 0);
     partitions += topic.assignments.empty() ? count : static_cast<int64_t>(topic.assignments.size());
   }
-  return partitions > kMostPartitions;
+  return partitions > kMaxPartitions;
 }
 
 // The row of a topic that the request names once or more often.
-void take(Creation& creation, const Catalog& catalog, const Request::Topic& topic, Problem problem) {
-  Response::Topic& out = creation.call.room().row(creation.response.topics);
+void add_topic(CreateTopicsJob& job, const Catalog& catalog, const Request::Topic& topic,
+               KafkaError problem) {
+  Response::Topic& out = job.call.room().row(job.response.topics);
   out.name = topic.name;
   chr_new_topic wanted{};
-  if (problem.code == ErrorCode::kNone) problem = read_topic(topic, catalog, creation, wanted);
+  if (problem.code == ErrorCode::kNone) problem = read_topic(topic, catalog, job, wanted);
   out.error_code = problem.code;
   out.error_message.reset();
   if (problem.code != ErrorCode::kNone) {
-    out.error_message = creation.texts.keep(std::move(problem.message));
+    out.error_message = job.texts.keep(std::move(problem.message));
     return;
   }
-  creation.places.push_back(creation.response.topics.size() - 1);
-  creation.topics.push_back(wanted);
+  job.places.push_back(job.response.topics.size() - 1);
+  job.items.push_back(wanted);
 }
 
 }  // namespace
 
 template <>
 void handle<CreateTopics>(Broker& broker, Call<CreateTopics> call) {
-  const auto creation = std::make_shared<Creation>(broker, std::move(call));
-  const Request& request = creation->call.request();
+  const auto job = std::make_shared<CreateTopicsJob>(broker, std::move(call));
+  const Request& request = job->call.request();
   {
     const Catalog catalog(broker);
     std::map<std::string_view, int> times = count_names(request.topics);
@@ -259,25 +252,18 @@ void handle<CreateTopics>(Broker& broker, Call<CreateTopics> call) {
     for (const Request::Topic& topic : request.topics) {
       const int count = std::exchange(times[topic.name], 0);
       if (count == 0) continue;  // it has its row
-      Problem problem;
+      KafkaError problem;
       if (too_many) problem = {ErrorCode::kPolicyViolation, std::string(kTooManyPartitions)};
       if (count > 1) problem = {ErrorCode::kInvalidRequest, std::string(kNamedTwice)};
-      take(*creation, catalog, topic, std::move(problem));
+      add_topic(*job, catalog, topic, std::move(problem));
     }
   }
-  if (creation->call.is_too_large()) return creation->call.answer(creation->response);
-  if (creation->topics.empty()) return finish(*creation, CHR_OK);
-  creation->results.resize(creation->topics.size());
-  const Service<chr_metadata_v1>& metadata = broker.metadata;
-  const chr_status status = broker.host.async(
-      [&](uint64_t token) {
-        return metadata.table->create_topics(metadata.self, creation->topics.data(),
-                                             static_cast<uint32_t>(creation->topics.size()),
-                                             request.validate_only ? 1 : 0, timeout_ns(request.timeout_ms),
-                                             creation->results.data(), token, nullptr);
-      },
-      [creation](const chr_done& done) { finish(*creation, done.code); });
-  if (status != CHR_PENDING) finish(*creation, status);
+  if (job->call.is_too_large()) return job->call.answer(job->response);
+  change_catalog(broker, job, [&](uint64_t token) {
+    return broker.metadata.table->create_topics(
+        broker.metadata.self, job->items.data(), static_cast<uint32_t>(job->items.size()),
+        request.validate_only ? 1 : 0, timeout_ns(request.timeout_ms), job->results.data(), token, nullptr);
+  });
 }
 
 }  // namespace chronik::kafka

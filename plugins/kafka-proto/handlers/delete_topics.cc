@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "kafka-proto/handlers/answers.h"
+#include "kafka-proto/handlers/catalog_change.h"
 #include "kafka-proto/handlers/handle.h"
 #include "kafka-proto/messages/delete_topics.h"
 
@@ -12,14 +13,11 @@ namespace {
 
 using Response = DeleteTopicsResponse;
 
-struct Deletion {
-  explicit Deletion(Call<DeleteTopics> c) : call(std::move(c)) {}
+struct DeleteTopicsJob : CatalogChange<chr_uuid> {
+  explicit DeleteTopicsJob(Call<DeleteTopics> c) : call(std::move(c)) {}
   Call<DeleteTopics> call;
   Response response;
-  Texts texts{call.room()};      // names of topics that are given by id
-  std::vector<chr_uuid> topics;  // to delete
-  std::vector<size_t> places;    // where each of them stands in the answer
-  std::vector<chr_change_result> results;
+  Texts texts{call.room()};  // names of topics that are given by id
 };
 
 using Id = std::array<uint8_t, sizeof(chr_uuid::b)>;
@@ -49,14 +47,14 @@ void refuse(Response::Topic& out, ErrorCode code, std::string_view message) {
 
 // What one item asks for: fills its row of the answer, and queues the topic where it exists. A topic that is
 // named twice has one row, at its first place.
-void add(Deletion& deletion, const Catalog& catalog, Named& named, std::optional<std::string_view> name,
-         const chr_uuid& id) {
+void add_topic(DeleteTopicsJob& job, const Catalog& catalog, Named& named,
+               std::optional<std::string_view> name, const chr_uuid& id) {
   const bool by_id = !is_zero(id);
   const bool valid = by_id != name.has_value();
   int times = 1;
   if (valid) times = std::exchange(by_id ? named.ids[key_of(id)] : named.names[*name], 0);
   if (times == 0) return;
-  Response::Topic& out = deletion.call.room().row(deletion.response.responses);
+  Response::Topic& out = job.call.room().row(job.response.responses);
   out.name = name;
   out.topic_id = id;
   if (!valid)
@@ -69,56 +67,50 @@ void add(Deletion& deletion, const Catalog& catalog, Named& named, std::optional
                   absent(catalog, by_id ? ErrorCode::kUnknownTopicId : ErrorCode::kUnknownTopicOrPartition,
                          ErrorCode::kNotController),
                   why_absent(catalog));
-  out.name = deletion.texts.keep(std::string(from_abi(topic->name)));
+  out.name = job.texts.keep(std::string(from_abi(topic->name)));
   out.topic_id = topic->id;
   if (named.ids.contains(key_of(topic->id)) && !by_id) {
     named.ids[key_of(topic->id)] = 0;
     return refuse(out, ErrorCode::kInvalidRequest, "this topic is named by its name and by its id");
   }
-  deletion.topics.push_back(topic->id);
-  deletion.places.push_back(deletion.response.responses.size() - 1);
+  job.items.push_back(topic->id);
+  job.places.push_back(job.response.responses.size() - 1);
 }
 
-void finish(Deletion& deletion, chr_status overall) {
-  for (size_t i = 0; i < deletion.places.size(); ++i) {
-    Response::Topic& out = deletion.response.responses[deletion.places[i]];
-    const chr_status code = overall == CHR_OK ? deletion.results[i].code : overall;
+void finish_job(DeleteTopicsJob& job, chr_status overall) {
+  for (size_t i = 0; i < job.places.size(); ++i) {
+    Response::Topic& out = job.response.responses[job.places[i]];
+    const chr_status code = overall == CHR_OK ? job.results[i].code : overall;
     out.error_code = change_error(code, ErrorCode::kUnknownServerError, ErrorCode::kInvalidRequest);
-    if (overall == CHR_OK && code != CHR_OK) out.error_message = deletion.results[i].message;
+    if (overall == CHR_OK && code != CHR_OK) out.error_message = job.results[i].message;
   }
-  deletion.call.answer(deletion.response);
+  job.call.answer(job.response);
 }
 
 }  // namespace
 
 template <>
 void handle<DeleteTopics>(Broker& broker, Call<DeleteTopics> call) {
-  const auto deletion = std::make_shared<Deletion>(std::move(call));
-  const DeleteTopicsRequest& request = deletion->call.request();
+  const auto job = std::make_shared<DeleteTopicsJob>(std::move(call));
+  const DeleteTopicsRequest& request = job->call.request();
   {
     const Catalog catalog(broker);
     Named named = count(request);
     // Names first: a topic that is given both ways is refused before its id is taken.
     for (const auto& topic : request.topics) {
-      if (topic.name.has_value()) add(*deletion, catalog, named, topic.name, topic.topic_id);
+      if (topic.name.has_value()) add_topic(*job, catalog, named, topic.name, topic.topic_id);
     }
     for (const auto& topic : request.topics) {
-      if (!topic.name.has_value()) add(*deletion, catalog, named, std::nullopt, topic.topic_id);
+      if (!topic.name.has_value()) add_topic(*job, catalog, named, std::nullopt, topic.topic_id);
     }
-    for (const std::string_view name : request.topic_names) add(*deletion, catalog, named, name, chr_uuid{});
+    for (const std::string_view name : request.topic_names) add_topic(*job, catalog, named, name, chr_uuid{});
   }
-  if (deletion->call.is_too_large()) return deletion->call.answer(deletion->response);
-  if (deletion->topics.empty()) return finish(*deletion, CHR_OK);
-  deletion->results.resize(deletion->topics.size());
-  const Service<chr_metadata_v1>& metadata = broker.metadata;
-  const chr_status status = broker.host.async(
-      [&](uint64_t token) {
-        return metadata.table->delete_topics(
-            metadata.self, deletion->topics.data(), static_cast<uint32_t>(deletion->topics.size()),
-            timeout_ns(request.timeout_ms), deletion->results.data(), token, nullptr);
-      },
-      [deletion](const chr_done& done) { finish(*deletion, done.code); });
-  if (status != CHR_PENDING) finish(*deletion, status);
+  if (job->call.is_too_large()) return job->call.answer(job->response);
+  change_catalog(broker, job, [&](uint64_t token) {
+    return broker.metadata.table->delete_topics(
+        broker.metadata.self, job->items.data(), static_cast<uint32_t>(job->items.size()),
+        timeout_ns(request.timeout_ms), job->results.data(), token, nullptr);
+  });
 }
 
 }  // namespace chronik::kafka

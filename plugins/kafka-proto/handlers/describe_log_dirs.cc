@@ -17,8 +17,8 @@ namespace {
 using Request = DescribeLogDirsRequest;
 using Response = DescribeLogDirsResponse;
 
-struct Survey {
-  Survey(Broker& b, Call<DescribeLogDirs> c) : broker(b), call(std::move(c)) {}
+struct DescribeLogDirsJob {
+  DescribeLogDirsJob(Broker& b, Call<DescribeLogDirs> c) : broker(b), call(std::move(c)) {}
   Broker& broker;
   Call<DescribeLogDirs> call;
   std::shared_ptr<const PartitionMap> map;  // holds the names
@@ -32,7 +32,7 @@ struct Survey {
 };
 
 // indexes: what to tell of, each once; null: every partition.
-void add(Survey& survey, const HostedTopic& topic, std::vector<int32_t>* indexes) {
+void add(DescribeLogDirsJob& survey, const HostedTopic& topic, std::vector<int32_t>* indexes) {
   std::vector<int32_t> all;
   if (indexes == nullptr) {
     all.resize(topic.partitions.size());
@@ -55,7 +55,7 @@ void add(Survey& survey, const HostedTopic& topic, std::vector<int32_t>* indexes
 }
 
 // However often a request names a topic or a partition, it is told of once.
-void add_asked(Survey& survey, const std::vector<Request::Topic>& topics) {
+void add_asked(DescribeLogDirsJob& survey, const std::vector<Request::Topic>& topics) {
   std::map<std::string_view, std::vector<int32_t>> asked;
   for (const Request::Topic& topic : topics) {
     std::vector<int32_t>& indexes = asked[topic.topic];
@@ -92,7 +92,7 @@ std::string_view data_dir(const Host& host) {
 
 template <>
 void handle<DescribeLogDirs>(Broker& broker, Call<DescribeLogDirs> call) {
-  const auto survey = std::make_shared<Survey>(broker, std::move(call));
+  const auto survey = std::make_shared<DescribeLogDirsJob>(broker, std::move(call));
   survey->map = broker.partitions->map();
   survey->by_shard.resize(broker.host.shard_count());
   survey->response.results.emplace_back().log_dir = data_dir(broker.host);

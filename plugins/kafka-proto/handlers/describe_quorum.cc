@@ -14,13 +14,13 @@ using Request = DescribeQuorumRequest;
 using Response = DescribeQuorumResponse;
 
 constexpr uint64_t kTimeoutNs = 10'000'000'000;
-constexpr uint32_t kMostMembers = 1'024;
+constexpr uint32_t kMaxMembers = 1'024;
 
-struct Inquiry {
-  Inquiry(Broker& b, Call<DescribeQuorum> c) : broker(b), call(std::move(c)), members(kMostMembers) {
+struct DescribeQuorumJob {
+  DescribeQuorumJob(Broker& b, Call<DescribeQuorum> c) : broker(b), call(std::move(c)), members(kMaxMembers) {
     quorum.struct_size = sizeof quorum;
     quorum.members = members.data();
-    quorum.n_members = kMostMembers;
+    quorum.n_members = kMaxMembers;
   }
   Broker& broker;
   Call<DescribeQuorum> call;
@@ -60,7 +60,7 @@ Response::Replica replica_of(const chr_quorum_member& member) {
   return out;
 }
 
-void add_nodes(Inquiry& inquiry, Response& response) {
+void add_nodes(DescribeQuorumJob& inquiry, Response& response) {
   const Catalog catalog(inquiry.broker);
   for (const chr_broker& broker : catalog.brokers()) {
     Response::Node& node = response.nodes.emplace_back();
@@ -75,7 +75,7 @@ void add_nodes(Inquiry& inquiry, Response& response) {
   }
 }
 
-void finish(Inquiry& inquiry, chr_status status) {
+void finish(DescribeQuorumJob& inquiry, chr_status status) {
   Response response;
   if (status != CHR_OK) {
     response.error_code = change_error(status, ErrorCode::kUnknownServerError, ErrorCode::kInvalidRequest);
@@ -88,7 +88,7 @@ void finish(Inquiry& inquiry, chr_status status) {
   out.leader_id = inquiry.quorum.leader;
   out.leader_epoch = static_cast<int32_t>(inquiry.quorum.term);
   out.high_watermark = static_cast<int64_t>(inquiry.quorum.commit_index) + 1;
-  inquiry.members.resize(std::min(inquiry.quorum.n_members, kMostMembers));
+  inquiry.members.resize(std::min(inquiry.quorum.n_members, kMaxMembers));
   for (const chr_quorum_member& member : inquiry.members)
     (member.voter != 0 ? out.current_voters : out.observers).push_back(replica_of(member));
   add_nodes(inquiry, response);
@@ -100,7 +100,7 @@ void finish(Inquiry& inquiry, chr_status status) {
 template <>
 void handle<DescribeQuorum>(Broker& broker, Call<DescribeQuorum> call) {
   if (!asks_for_the_catalog(call.request())) return refuse(call);
-  const auto inquiry = std::make_shared<Inquiry>(broker, std::move(call));
+  const auto inquiry = std::make_shared<DescribeQuorumJob>(broker, std::move(call));
   const Service<chr_metadata_v1>& metadata = broker.metadata;
   const chr_status status = broker.host.async(
       [&](uint64_t token) {

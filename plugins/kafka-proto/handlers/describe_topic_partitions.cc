@@ -8,7 +8,7 @@
 namespace chronik::kafka {
 namespace {
 
-constexpr int32_t kMostPartitions = 2000;
+constexpr int32_t kMaxPartitions = 2000;
 
 using Response = DescribeTopicPartitionsResponse;
 
@@ -81,7 +81,7 @@ void handle<DescribeTopicPartitions>(Broker& broker, Call<DescribeTopicPartition
     return call.answer(response);
   }
   Describing describing(broker, catalog);
-  int32_t room = std::clamp(request.response_partition_limit, 1, kMostPartitions);
+  int32_t room = std::clamp(request.response_partition_limit, 1, kMaxPartitions);
   for (const std::string_view name : names_in_order(request, catalog)) {
     const std::optional<chr_topic> topic = catalog.topic(name);
     if (!topic.has_value()) {

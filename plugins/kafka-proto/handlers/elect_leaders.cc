@@ -18,8 +18,8 @@ using Response = ElectLeadersResponse;
 constexpr int8_t kPreferred = 0;
 constexpr int8_t kUnclean = 1;
 
-struct Ballot {
-  explicit Ballot(Call<ElectLeaders> c) : call(std::move(c)) {}
+struct ElectLeadersJob {
+  explicit ElectLeadersJob(Call<ElectLeaders> c) : call(std::move(c)) {}
   Call<ElectLeaders> call;
   Response response;
   Texts texts{call.room()};
@@ -48,13 +48,13 @@ std::optional<std::string_view> message_of(ErrorCode code) {
   }
 }
 
-void add(const Broker& broker, Ballot& ballot, const Catalog& catalog, const std::optional<chr_topic>& topic,
-         int32_t index) {
-  const bool unclean = ballot.call.version() >= 1 && ballot.call.request().election_type == kUnclean;
+void add_partition(const Broker& broker, ElectLeadersJob& job, const Catalog& catalog,
+                   const std::optional<chr_topic>& topic, int32_t index) {
+  const bool unclean = job.call.version() >= 1 && job.call.request().election_type == kUnclean;
   const std::optional<chr_partition> partition =
       topic.has_value() ? catalog.partition(*topic, index) : std::optional<chr_partition>();
-  Response::Topic& to = ballot.response.replica_election_results.back();
-  Response::Partition& out = ballot.call.room().row(to.partition_result);
+  Response::Topic& to = job.response.replica_election_results.back();
+  Response::Partition& out = job.call.room().row(to.partition_result);
   out.partition_id = index;
   if (!partition.has_value()) {
     out.error_code = absent(catalog, ErrorCode::kUnknownTopicOrPartition, ErrorCode::kNotController);
@@ -62,37 +62,36 @@ void add(const Broker& broker, Ballot& ballot, const Catalog& catalog, const std
     out.error_code =
         is_led(broker, *partition) ? ErrorCode::kElectionNotNeeded : ErrorCode::kEligibleLeadersNotAvailable;
   } else {
-    ballot.items.push_back({topic->id, index});
-    ballot.places.emplace_back(ballot.response.replica_election_results.size() - 1,
-                               to.partition_result.size() - 1);
+    job.items.push_back({topic->id, index});
+    job.places.emplace_back(job.response.replica_election_results.size() - 1, to.partition_result.size() - 1);
   }
 }
 
-void read(const Broker& broker, Ballot& ballot, const Catalog& catalog) {
-  const Request& request = ballot.call.request();
-  ballot.all = !request.topic_partitions.has_value();
-  std::vector<Response::Topic>& topics = ballot.response.replica_election_results;
-  for (uint32_t i = 0; ballot.all && i < catalog.topic_count(); ++i) {
+void read(const Broker& broker, ElectLeadersJob& job, const Catalog& catalog) {
+  const Request& request = job.call.request();
+  job.all = !request.topic_partitions.has_value();
+  std::vector<Response::Topic>& topics = job.response.replica_election_results;
+  for (uint32_t i = 0; job.all && i < catalog.topic_count(); ++i) {
     const std::optional<chr_topic> topic = catalog.topic_at(i);
-    ballot.call.room().row(topics).topic = ballot.texts.keep(std::string(from_abi(topic->name)));
+    job.call.room().row(topics).topic = job.texts.keep(std::string(from_abi(topic->name)));
     for (uint32_t p = 0; p < topic->n_partitions; ++p)
-      add(broker, ballot, catalog, topic, static_cast<int32_t>(p));
+      add_partition(broker, job, catalog, topic, static_cast<int32_t>(p));
   }
-  if (ballot.all) return;
+  if (job.all) return;
   for (const Request::Topic& asked : *request.topic_partitions) {
-    ballot.call.room().row(topics).topic = asked.topic;
+    job.call.room().row(topics).topic = asked.topic;
     const std::optional<chr_topic> topic = catalog.topic(asked.topic);
-    for (const int32_t index : asked.partitions) add(broker, ballot, catalog, topic, index);
+    for (const int32_t index : asked.partitions) add_partition(broker, job, catalog, topic, index);
   }
 }
 
 // What kind of election is asked for, nobody knows: each partition says so, too.
-void refuse(Ballot& ballot) {
-  AnswerRoom& room = ballot.call.room();
-  Response& response = ballot.response;
+void refuse(ElectLeadersJob& job) {
+  AnswerRoom& room = job.call.room();
+  Response& response = job.response;
   response.error_code = ErrorCode::kInvalidRequest;
-  if (!ballot.call.request().topic_partitions.has_value()) return ballot.call.answer(response);
-  for (const Request::Topic& asked : *ballot.call.request().topic_partitions) {
+  if (!job.call.request().topic_partitions.has_value()) return job.call.answer(response);
+  for (const Request::Topic& asked : *job.call.request().topic_partitions) {
     Response::Topic& topic = room.row(response.replica_election_results);
     topic.topic = asked.topic;
     for (const int32_t index : asked.partitions) {
@@ -102,38 +101,38 @@ void refuse(Ballot& ballot) {
       out.error_message = "elections are of type 0 (preferred) or 1 (unclean)";
     }
   }
-  ballot.call.answer(response);
+  job.call.answer(response);
 }
 
-void finish(Ballot& ballot, const std::vector<ErrorCode>& codes) {
-  std::vector<Response::Topic>& topics = ballot.response.replica_election_results;
+void finish_job(ElectLeadersJob& job, const std::vector<ErrorCode>& codes) {
+  std::vector<Response::Topic>& topics = job.response.replica_election_results;
   for (size_t i = 0; i < codes.size(); ++i)
-    topics[ballot.places[i].first].partition_result[ballot.places[i].second].error_code = codes[i];
+    topics[job.places[i].first].partition_result[job.places[i].second].error_code = codes[i];
   for (Response::Topic& topic : topics) {
-    if (ballot.all)
+    if (job.all)
       std::erase_if(topic.partition_result, [](const Response::Partition& partition) {
         return partition.error_code == ErrorCode::kElectionNotNeeded;
       });
     for (Response::Partition& partition : topic.partition_result)
       partition.error_message = message_of(partition.error_code);
   }
-  ballot.call.answer(ballot.response);
+  job.call.answer(job.response);
 }
 
 }  // namespace
 
 template <>
 void handle<ElectLeaders>(Broker& broker, Call<ElectLeaders> call) {
-  const auto ballot = std::make_shared<Ballot>(std::move(call));
-  const int8_t type = ballot->call.version() >= 1 ? ballot->call.request().election_type : kPreferred;
-  if (type != kPreferred && type != kUnclean) return refuse(*ballot);
-  read(broker, *ballot, Catalog(broker));
-  if (ballot->call.is_too_large()) return ballot->call.answer(ballot->response);
-  const uint32_t home = ballot->call.shard();
-  on_shard(broker.host, 0, [&broker, ballot, home] {
-    broker.elections->elect(ballot->items, timeout_ns(ballot->call.request().timeout_ms),
-                            [&broker, ballot, home](const std::vector<ErrorCode>& codes) {
-                              on_shard(broker.host, home, [ballot, codes] { finish(*ballot, codes); });
+  const auto job = std::make_shared<ElectLeadersJob>(std::move(call));
+  const int8_t type = job->call.version() >= 1 ? job->call.request().election_type : kPreferred;
+  if (type != kPreferred && type != kUnclean) return refuse(*job);
+  read(broker, *job, Catalog(broker));
+  if (job->call.is_too_large()) return job->call.answer(job->response);
+  const uint32_t home = job->call.shard();
+  on_shard(broker.host, 0, [&broker, job, home] {
+    broker.elections->elect(job->items, timeout_ns(job->call.request().timeout_ms),
+                            [&broker, job, home](const std::vector<ErrorCode>& codes) {
+                              on_shard(broker.host, home, [job, codes] { finish_job(*job, codes); });
                             });
   });
 }

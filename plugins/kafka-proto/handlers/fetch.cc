@@ -18,6 +18,8 @@ using Response = FetchResponse;
 
 using Read = FetchPass::Read;
 
+constexpr int8_t kReadCommitted = 1;
+
 // A pass reads all partitions. What it brings is judged on the connection's shard; where it is not enough,
 // all of them wait, and whatever happens first begins another pass.
 class FetchJob : public std::enable_shared_from_this<FetchJob> {
@@ -26,9 +28,11 @@ class FetchJob : public std::enable_shared_from_this<FetchJob> {
       : broker_(broker),
         call_(std::move(call)),
         scope_(std::move(scope)),
-        most_bytes_(std::min(static_cast<int64_t>(std::max(call_.request().max_bytes, 0)),
-                             int64_t{broker.config.fetch_max_bytes})),
-        pass_(std::make_shared<FetchPass>(broker, scope_.targets, call_.version(), most_bytes_)) {}
+        min_bytes_(call_.request().min_bytes),
+        reads_committed_(call_.request().isolation_level == kReadCommitted),
+        max_bytes_(std::min(static_cast<int64_t>(std::max(call_.request().max_bytes, 0)),
+                            int64_t{broker.config.fetch_max_bytes})),
+        pass_(std::make_shared<FetchPass>(broker, scope_.targets, call_.version(), max_bytes_)) {}
 
   void start();
 
@@ -39,19 +43,22 @@ class FetchJob : public std::enable_shared_from_this<FetchJob> {
   void wait();
   void woken();
   void answer();
-  bool add(const FetchTarget& target, Read& read, Response& response, Response::Partition& out);
-  void take(Read& read, Response::Partition& out);
-  void append(const FetchTarget& target, Response::Partition out, Response& response);
+  bool fill_partition(const FetchTarget& target, Read& read, Response& response, Response::Partition& out);
+  void fill_records(Read& read, Response::Partition& out);
+  void append_partition(const FetchTarget& target, Response::Partition out, Response& response);
 
   Broker& broker_;
   Call<Fetch> call_;
   FetchScope scope_;
-  const int64_t most_bytes_;
+  const int32_t min_bytes_;
+  const bool reads_committed_;
+  const int64_t max_bytes_;
   Texts texts_;
   const std::shared_ptr<FetchPass> pass_;
   std::shared_ptr<FetchWait> wait_;
   uint64_t timer_ = 0;
   std::shared_ptr<FetchJob> alive_;  // while the timer runs
+  uint64_t close_hook_ = 0;
   bool expired_ = false;
   bool passing_ = false;
 
@@ -61,11 +68,11 @@ class FetchJob : public std::enable_shared_from_this<FetchJob> {
 };
 
 void FetchJob::start() {
-  constexpr int32_t kLongestWaitMs = 300'000;
+  constexpr int32_t kMaxWaitMs = 300'000;
   // A Fetch of megabytes takes memory that other requests wait for (RequestBudget), so it waits for nothing.
   const int32_t wait_ms =
-      call_.counts_in_budget() ? 0 : std::clamp(call_.request().max_wait_ms, 0, kLongestWaitMs);
-  expired_ = wait_ms == 0 || call_.request().min_bytes <= 0;
+      call_.counts_in_budget() ? 0 : std::clamp(call_.request().max_wait_ms, 0, kMaxWaitMs);
+  expired_ = wait_ms == 0 || min_bytes_ <= 0;
   if (!expired_) {
     alive_ = shared_from_this();
     timer_ = broker_.host.timer(
@@ -77,7 +84,7 @@ void FetchJob::start() {
         },
         this);
     // A client that went away does not wait.
-    call_.on_close([weak = weak_from_this()] {
+    close_hook_ = call_.add_close_hook([weak = weak_from_this()] {
       if (const std::shared_ptr<FetchJob> job = weak.lock()) job->expire();
     });
   }
@@ -105,11 +112,12 @@ void FetchJob::evaluate() {
     bytes += static_cast<int64_t>(read.data.bytes);
     news = news || read.error != ErrorCode::kNone || read.diverged();
   }
-  if (news || bytes >= call_.request().min_bytes || bytes >= most_bytes_) return answer();
+  if (news || bytes >= min_bytes_ || bytes >= max_bytes_) return answer();
   wait();
 }
 
 void FetchJob::wait() {
+  call_.drop_request();
   const uint32_t home = call_.shard();
   wait_ = std::make_shared<FetchWait>(
       [self = shared_from_this(), home] { self->broker_.host.post(home, [self] { self->woken(); }); });
@@ -136,26 +144,27 @@ void FetchJob::answer() {
   passing_ = true;  // nothing wakes it any more
   broker_.host.cancel_timer(std::exchange(timer_, 0));
   alive_.reset();
+  call_.remove_close_hook(close_hook_);
   Response response;
   response.session_id = scope_.session_id;
-  room_left_ = static_cast<uint64_t>(most_bytes_);
+  room_left_ = static_cast<uint64_t>(max_bytes_);
   for (size_t i = 0; i < scope_.targets.size(); ++i) {
     FetchTarget& target = scope_.targets[i];
     Response::Partition out;
-    const bool has_news = add(target, pass_->reads()[i], response, out);
+    const bool has_news = fill_partition(target, pass_->reads()[i], response, out);
     target.served = out.records.size() != 0;
     if (!has_news && scope_.incremental) continue;
     target.told_high_watermark = out.high_watermark;
     target.told_log_start = out.log_start_offset;
     target.told_error = out.error_code != ErrorCode::kNone;
-    append(target, std::move(out), response);
+    append_partition(target, std::move(out), response);
   }
   scope_.remember();
   call_.answer(response);
   pass_->reads().clear();
 }
 
-void FetchJob::append(const FetchTarget& target, Response::Partition out, Response& response) {
+void FetchJob::append_partition(const FetchTarget& target, Response::Partition out, Response& response) {
   if (response.responses.empty() || response.responses.back().topic != target.topic ||
       !same(response.responses.back().topic_id, target.topic_id)) {
     Response::Topic& topic = response.responses.emplace_back();
@@ -167,16 +176,15 @@ void FetchJob::append(const FetchTarget& target, Response::Partition out, Respon
 
 // Fills one partition of the answer. Returns whether there is anything in it that the session did not tell
 // before.
-bool FetchJob::add(const FetchTarget& target, Read& read, Response& response, Response::Partition& out) {
-  constexpr int8_t kReadCommitted = 1;
+bool FetchJob::fill_partition(const FetchTarget& target, Read& read, Response& response,
+                              Response::Partition& out) {
   out.partition_index = target.partition;
   out.error_code = read.error;
   out.records = Records(Bytes());
   out.high_watermark = -1;
   // As Kafka has it: empty instead of null of what does not exist, and where aborts were asked for.
   const bool exists = read.partition != nullptr || read.error == ErrorCode::kNotLeaderOrFollower;
-  const bool tells_aborts =
-      read.error == ErrorCode::kNone ? call_.request().isolation_level == kReadCommitted : !exists;
+  const bool tells_aborts = read.error == ErrorCode::kNone ? reads_committed_ : !exists;
   out.aborted_transactions.reset();
   if (tells_aborts) out.aborted_transactions.emplace();
   if (read.error == ErrorCode::kNotLeaderOrFollower || read.error == ErrorCode::kFencedLeaderEpoch)
@@ -190,14 +198,14 @@ bool FetchJob::add(const FetchTarget& target, Read& read, Response& response, Re
     out.diverging_epoch.end_offset = read.diverging.second;
     return true;
   }
-  take(read, out);
+  fill_records(read, out);
   return out.records.size() != 0 || target.told_error || target.told_high_watermark != out.high_watermark ||
          target.told_log_start != out.log_start_offset;
 }
 
 // As many batches as there is room for; the first one of all goes out whatever its size, so that a reader
 // gets on whatever its limits (KIP-74).
-void FetchJob::take(Read& read, Response::Partition& out) {
+void FetchJob::fill_records(Read& read, Response::Partition& out) {
   uint64_t bytes = 0;
   size_t runs = 0;
   for (const chr_slice& run : read.data.runs) {
@@ -217,7 +225,7 @@ void FetchJob::take(Read& read, Response::Partition& out) {
 
 template <>
 void handle<Fetch>(Broker& broker, Call<Fetch> call) {
-  constexpr size_t kMostPartitions = 50'000;  // each takes half a KiB while it is under way
+  constexpr size_t kMaxPartitions = 50'000;  // each takes half a KiB while it is under way
   FetchScope scope = broker.fetch_sessions->begin(call.request(), call.version(), broker.host.unix_ms(),
                                                   static_cast<uint32_t>(broker.host.random_u64()));
   if (scope.error != ErrorCode::kNone) {
@@ -225,9 +233,9 @@ void handle<Fetch>(Broker& broker, Call<Fetch> call) {
     response.error_code = scope.error;
     return call.answer(response);
   }
-  if (scope.targets.size() > kMostPartitions)
+  if (scope.targets.size() > kMaxPartitions)
     return call.end_connection(
-        fmt::format("a Fetch of {} partitions; allowed are {}", scope.targets.size(), kMostPartitions));
+        fmt::format("a Fetch of {} partitions; allowed are {}", scope.targets.size(), kMaxPartitions));
   std::make_shared<FetchJob>(broker, std::move(call), std::move(scope))->start();
 }
 

@@ -52,7 +52,7 @@ void FetchPass::place() {
     desk_ = ++lanes == 1 ? shard : home_;
     for (const size_t i : lanes_[shard].targets) all += std::max(most_of(i), batch_of(reads_[i]));
   }
-  most_open_ = kMostOpenReads / std::clamp<size_t>(lanes, 1, kMostOpenReads);
+  most_open_ = kMaxOpenReads / std::clamp<size_t>(lanes, 1, kMaxOpenReads);
   if (all > most_bytes_) return;
   for (size_t i = 0; i < reads_.size(); ++i) {
     reads_[i].chosen = reads_[i].partition != nullptr;

@@ -21,7 +21,7 @@ namespace chronik::kafka {
 
 class FetchPass : public std::enable_shared_from_this<FetchPass> {
  public:
-  static constexpr size_t kMostOpenReads = 16;
+  static constexpr size_t kMaxOpenReads = 16;
   static constexpr int16_t kFirstIdVersion = 13;
 
   // What one partition gave.

@@ -184,7 +184,7 @@ bool FetchSessions::count(FetchSession& session, size_t targets) {
   if (!sessions_.contains(session.id())) return true;  // it was removed meanwhile, and counts no more
   const size_t before = std::exchange(session.counted_, targets);
   targets_ += targets - before;
-  return targets <= before || (targets <= kMostOfOne && targets_ <= kMostTargets);
+  return targets <= before || (targets <= kMaxOfOne && targets_ <= kMaxTargets);
 }
 
 std::shared_ptr<FetchSession> FetchSessions::find(int32_t id) {
@@ -206,7 +206,7 @@ void FetchSessions::remove(int32_t id) {
 
 // Under the lock. Only sessions that nobody uses give way.
 bool FetchSessions::make_room(size_t targets, int64_t now_ms) {
-  while (sessions_.size() >= most_ || targets_ + targets > kMostTargets) {
+  while (sessions_.size() >= most_ || targets_ + targets > kMaxTargets) {
     if (ages_.empty()) return false;
     const auto oldest = sessions_.find(ages_.front());
     if (now_ms - oldest->second->last_used_ms_ < kIdleMs) return false;
@@ -220,7 +220,7 @@ bool FetchSessions::make_room(size_t targets, int64_t now_ms) {
 std::shared_ptr<FetchSession> FetchSessions::create(bool by_id, size_t targets, int64_t now_ms,
                                                     uint32_t random) {
   const std::lock_guard lock(mutex_);
-  if (targets > kMostOfOne || !make_room(targets, now_ms)) return nullptr;
+  if (targets > kMaxOfOne || !make_room(targets, now_ms)) return nullptr;
   auto id = static_cast<int32_t>(random & 0x7fffffff);
   while (id == 0 || sessions_.contains(id)) id = id == INT32_MAX ? 1 : id + 1;
   auto session = std::make_shared<FetchSession>(id, by_id);

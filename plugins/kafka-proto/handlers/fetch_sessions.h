@@ -80,8 +80,8 @@ class FetchScope {
 
 class FetchSessions {
  public:
-  static constexpr size_t kMostTargets = 200'000;  // over all sessions
-  static constexpr size_t kMostOfOne = 10'000;
+  static constexpr size_t kMaxTargets = 200'000;  // over all sessions
+  static constexpr size_t kMaxOfOne = 10'000;
 
   explicit FetchSessions(size_t most) : most_(most) {}
 

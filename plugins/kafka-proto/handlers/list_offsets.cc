@@ -27,8 +27,8 @@ struct Lookup {
   Partition::FoundOffset found{};
 };
 
-struct ListJob {
-  ListJob(Broker& b, Call<ListOffsets> c) : broker(b), call(std::move(c)) {}
+struct ListOffsetsJob {
+  ListOffsetsJob(Broker& b, Call<ListOffsets> c) : broker(b), call(std::move(c)) {}
   Broker& broker;
   Call<ListOffsets> call;
   Response response;
@@ -42,14 +42,14 @@ struct ListJob {
 
 // A special timestamp that came with a version which does not have it yet.
 bool too_old_for(int64_t timestamp, int16_t version) {
-  if (timestamp == kLargestTimestamp) return version < 7;
+  if (timestamp == kMaxTimestamp) return version < 7;
   if (timestamp == kEarliestLocal) return version < 8;
   if (timestamp == kLatestTiered) return version < 9;
   if (timestamp == kEarliestPending) return version < 11;
   return timestamp < kEarliestPending;
 }
 
-void look_up(const ListJob& job, Lookup& lookup, const std::function<void()>& done) {
+void look_up(const ListOffsetsJob& job, Lookup& lookup, const std::function<void()>& done) {
   const ErrorCode error = lookup.partition->leads(lookup.asked->current_leader_epoch);
   if (error != ErrorCode::kNone) {
     lookup.found = {error};
@@ -62,7 +62,7 @@ void look_up(const ListJob& job, Lookup& lookup, const std::function<void()>& do
                                 });
 }
 
-void take(ListJob& job, const std::vector<Lookup>& lookups) {
+void add_found(ListOffsetsJob& job, const std::vector<Lookup>& lookups) {
   for (const Lookup& lookup : lookups) {
     if (job.call.is_too_large()) break;  // its rows are not there any more
     Response::Partition& out = job.response.topics[lookup.at.topic].partitions[lookup.at.partition];
@@ -85,7 +85,7 @@ std::map<std::pair<std::string_view, int32_t>, int> count_names(const Request& r
 }
 
 // Answers what can be said at once; NONE: the partition must be asked.
-ErrorCode check(const ListJob& job, std::string_view topic, const HostedTopic* hosted,
+ErrorCode check(const ListOffsetsJob& job, std::string_view topic, const HostedTopic* hosted,
                 const Request::Partition& asked) {
   if (too_old_for(asked.timestamp, job.call.version())) return ErrorCode::kUnsupportedVersion;
   if (hosted == nullptr || !hosted->has(asked.partition_index))
@@ -98,7 +98,7 @@ ErrorCode check(const ListJob& job, std::string_view topic, const HostedTopic* h
 
 template <>
 void handle<ListOffsets>(Broker& broker, Call<ListOffsets> call) {
-  const auto job = std::make_shared<ListJob>(broker, std::move(call));
+  const auto job = std::make_shared<ListOffsetsJob>(broker, std::move(call));
   const std::shared_ptr<const PartitionMap> map = broker.partitions->map();
   const Request& request = job->call.request();
   AnswerRoom& room = job->call.room();
@@ -128,7 +128,7 @@ void handle<ListOffsets>(Broker& broker, Call<ListOffsets> call) {
   job->lookups.run(
       broker.host, job->call.shard(),
       [job](Lookup& lookup, const std::function<void()>& done) { look_up(*job, lookup, done); },
-      [job](const std::vector<Lookup>& lookups) { take(*job, lookups); });
+      [job](const std::vector<Lookup>& lookups) { add_found(*job, lookups); });
   job->one_less();
 }
 

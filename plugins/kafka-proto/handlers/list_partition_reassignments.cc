@@ -28,7 +28,7 @@ void add(const Catalog& catalog, const chr_topic& topic, int32_t index, AnswerRo
   moving.replicas = members.all();
   moving.adding_replicas = without(members.target, members.replicas);
   moving.removing_replicas = without(moving.replicas, members.target);
-  room.take(2 * sizeof(int32_t) * moving.replicas.size());
+  room.take_bytes(2 * sizeof(int32_t) * moving.replicas.size());
 }
 
 void add(const Catalog& catalog, const chr_topic& topic, const std::vector<int32_t>* indexes,

@@ -13,7 +13,7 @@ namespace chronik::kafka {
 namespace {
 
 constexpr uint64_t kCreateTimeoutNs = 5'000'000'000;
-constexpr size_t kMostCreated = 10'000;              // by one request
+constexpr size_t kMaxCreated = 10'000;               // by one request
 constexpr uint64_t kFirstElectionsNs = 500'000'000;  // how long what was created may be without leaders
 constexpr uint64_t kFirstBrokersNs = 1'000'000'000;  // how long a node may know of none
 
@@ -31,7 +31,7 @@ MetadataResponse::Topic describe(const Answering& answering, const chr_topic& to
   out.topic_id = topic.id;
   out.is_internal = topic.internal != 0 || is_internal_topic(out.name.value_or(""));
   out.topic_authorized_operations = answering.with_operations ? kTopicOperations : kOperationsNotAsked;
-  answering.room.take(topic.n_partitions * sizeof(MetadataResponse::Partition));
+  answering.room.take_bytes(topic.n_partitions * sizeof(MetadataResponse::Partition));
   if (answering.room.passed()) return out;
   out.partitions.reserve(topic.n_partitions);
   for (uint32_t i = 0; i < topic.n_partitions; ++i)
@@ -146,7 +146,7 @@ std::set<std::string_view> missing_topics(const Broker& broker, const Catalog& c
   if (asks_for_all(call) || !broker.config.auto_create_topics || !call.request().allow_auto_topic_creation)
     return missing;
   for (const MetadataRequest::Topic& asked : *call.request().topics) {
-    if (missing.size() == kMostCreated) break;  // the catalog takes no more at once
+    if (missing.size() == kMaxCreated) break;  // the catalog takes no more at once
     const std::string_view name = asked.name.value_or(std::string_view());
     // Those that are internal are made by what keeps something in them.
     const bool ours = is_internal_topic(name) || name == kCatalogTopic;
@@ -157,7 +157,7 @@ std::set<std::string_view> missing_topics(const Broker& broker, const Catalog& c
 }
 
 // A call that waits for what it asks for.
-struct Asking {
+struct MetadataJob {
   Broker& broker;
   Call<Metadata> call;
   size_t topic = 0;  // those before it were found to have leaders
@@ -171,7 +171,7 @@ std::optional<chr_topic> asked_topic(const Catalog& catalog, const Call<Metadata
                                  : catalog.topic(asked.topic_id);
 }
 
-bool finds_leaders(Asking& asking, const Catalog& catalog) {
+bool finds_leaders(MetadataJob& asking, const Catalog& catalog) {
   const size_t n = asks_for_all(asking.call) ? catalog.topic_count() : asking.call.request().topics->size();
   for (; asking.topic < n; ++asking.topic, asking.partition = 0) {
     const std::optional<chr_topic> topic = asked_topic(catalog, asking.call, asking.topic);
@@ -187,7 +187,7 @@ bool finds_leaders(Asking& asking, const Catalog& catalog) {
 // Clients that are told of a partition without a leader ask again only a second or so later. An election
 // takes milliseconds, so it is worth to wait for it, within bounds. Whatever came of it, the catalog says
 // what is true now.
-void answer_with_leaders(const std::shared_ptr<Asking>& asking, uint64_t until_ns) {
+void answer_with_leaders(const std::shared_ptr<MetadataJob>& asking, uint64_t until_ns) {
   asking->broker.catalog_waits->wait(until_ns, [asking](const Catalog& catalog, bool over) {
     if (!over && !finds_leaders(*asking, catalog)) return false;
     answer(asking->broker, catalog, asking->call);
@@ -196,12 +196,12 @@ void answer_with_leaders(const std::shared_ptr<Asking>& asking, uint64_t until_n
 }
 
 // Creates what is missing first; results: of it, once it is done.
-struct Creation {
-  std::shared_ptr<Asking> asking;
+struct CreateMissingJob {
+  std::shared_ptr<MetadataJob> asking;
   std::vector<chr_change_result> results;
 };
 
-void create(const std::shared_ptr<Asking>& asking, const std::set<std::string_view>& missing,
+void create(const std::shared_ptr<MetadataJob>& asking, const std::set<std::string_view>& missing,
             int32_t factor) {
   Broker& broker = asking->broker;
   std::vector<chr_new_topic> topics;
@@ -212,7 +212,8 @@ void create(const std::shared_ptr<Asking>& asking, const std::set<std::string_vi
     topic.replication_factor = factor;
     topics.push_back(topic);
   }
-  const auto creation = std::make_shared<Creation>(asking, std::vector<chr_change_result>(topics.size()));
+  const auto creation =
+      std::make_shared<CreateMissingJob>(asking, std::vector<chr_change_result>(topics.size()));
   const Service<chr_metadata_v1>& metadata = broker.metadata;
   const chr_status status = broker.host.async(
       [&](uint64_t token) {
@@ -227,7 +228,7 @@ void create(const std::shared_ptr<Asking>& asking, const std::set<std::string_vi
 }
 
 // Where no change can be made now, nothing is created: clients are told to ask again, and find what is there.
-void serve(const std::shared_ptr<Asking>& asking, const Catalog& catalog) {
+void serve(const std::shared_ptr<MetadataJob>& asking, const Catalog& catalog) {
   Broker& broker = asking->broker;
   const bool is_cut_off = catalog.controller() < 0 && broker.controller->is_cut_off();
   const bool takes_changes = knows_brokers(broker, catalog) && !is_cut_off;
@@ -247,7 +248,7 @@ template <>
 void handle<Metadata>(Broker& broker, Call<Metadata> call) {
   if (asks_by_id_too_early(call)) return refuse(call);
   name_once(call);
-  const auto asking = std::make_shared<Asking>(broker, std::move(call));
+  const auto asking = std::make_shared<MetadataJob>(broker, std::move(call));
   broker.catalog_waits->wait(broker.host.now_ns() + kFirstBrokersNs, [asking](const Catalog& catalog,
                                                                               bool over) {
     const bool alone = !knows_brokers(asking->broker, catalog);

@@ -46,7 +46,7 @@ void look_up(Lookup& lookup) {
     lookup.found = lookup.partition->epoch_end(lookup.asked->leader_epoch);
 }
 
-void take(EpochJob& job, const std::vector<Lookup>& lookups) {
+void add_ends(EpochJob& job, const std::vector<Lookup>& lookups) {
   for (const Lookup& lookup : lookups) {
     if (job.call.is_too_large()) break;  // its rows are not there any more
     Response::Partition& out = job.response.topics[lookup.at.topic].partitions[lookup.at.partition];
@@ -90,7 +90,7 @@ void handle<OffsetForLeaderEpoch>(Broker& broker, Call<OffsetForLeaderEpoch> cal
         look_up(lookup);
         done();
       },
-      [job](const std::vector<Lookup>& lookups) { take(*job, lookups); });
+      [job](const std::vector<Lookup>& lookups) { add_ends(*job, lookups); });
   job->one_less();
 }
 

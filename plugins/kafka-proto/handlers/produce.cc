@@ -16,13 +16,13 @@ using Request = ProduceRequest;
 using Response = ProduceResponse;
 
 // More codec work than this in one turn leaves the shard.
-constexpr uint64_t kMostCodecBytesInTurn = 256 << 10;
+constexpr uint64_t kMaxCodecBytesInTurn = 256 << 10;
 // Nor are more bytes than this looked at in one turn, but for the last batch. A request that has so many is
 // alone on its connection, so that nothing overtakes it.
-constexpr size_t kMostBytesInTurn = 8 << 20;
-static_assert(kMostBytesInTurn >= Connection::kMaxBytesUnderWay);
+constexpr size_t kMaxBytesInTurn = 8 << 20;
+static_assert(kMaxBytesInTurn >= Connection::kMaxBytesUnderWay);
 // What all batches of a request may take uncompressed, in requests of the largest size.
-constexpr uint64_t kMostRequestsUncompressed = 4;
+constexpr uint64_t kMaxRequestsUncompressed = 4;
 
 struct ProduceJob;
 
@@ -56,7 +56,7 @@ struct ProduceJob : std::enable_shared_from_this<ProduceJob> {
       : broker(b),
         call(std::move(c)),
         map(b.partitions->map()),
-        codec_bytes_left(kMostRequestsUncompressed * b.config.max_request_bytes),
+        codec_bytes_left(kMaxRequestsUncompressed * b.config.max_request_bytes),
         bundles(b.host.shard_count()) {}
   Broker& broker;
   Call<Produce> call;
@@ -203,8 +203,8 @@ Judged judge(const ProduceJob& job, const Request::Partition& asked, const Topic
                         codecs);
 }
 
-void take(ProduceJob& job, const std::shared_ptr<Partition>& partition, Judged judged,
-          Response::Partition& out) {
+void add_batch(ProduceJob& job, const std::shared_ptr<Partition>& partition, Judged judged,
+               Response::Partition& out) {
   if (!judged) return set_refusal(job, out, std::move(judged.error()));
   Lease bytes = own_bytes(job.broker.host, *judged, job.call.frame());
   if (bytes.get() == nullptr) return set_error(job, out, ErrorCode::kUnknownServerError);
@@ -258,8 +258,8 @@ void make_rows(ProduceJob& job) {
 
 // When time is up, what is not there yet says REQUEST_TIMED_OUT: its outcome is unknown.
 void start_timer(ProduceJob& job) {
-  constexpr int32_t kShortestMs = 1;
-  const int32_t timeout_ms = std::max(job.call.request().timeout_ms, kShortestMs);
+  constexpr int32_t kMinMs = 1;
+  const int32_t timeout_ms = std::max(job.call.request().timeout_ms, kMinMs);
   job.alive = job.shared_from_this();
   job.timer = job.broker.host.timer(
       static_cast<uint64_t>(timeout_ms) * 1'000'000,
@@ -314,8 +314,8 @@ void leave_shard(const std::shared_ptr<ProduceJob>& job, const std::shared_ptr<P
     job->codec_bytes_left -= may_do - left;
     job->broker.host.post(job->call.shard(), [job, partition, judged = std::move(judged)]() mutable {
       const Asked& at = job->asked[job->taken++];
-      take(*job, partition, std::move(judged),
-           job->response.responses[at.row].partition_responses[at.partition_row]);
+      add_batch(*job, partition, std::move(judged),
+                job->response.responses[at.row].partition_responses[at.partition_row]);
       job->call.hold_connection(false);
       go_on(job);
     });
@@ -326,10 +326,10 @@ void leave_shard(const std::shared_ptr<ProduceJob>& job, const std::shared_ptr<P
 
 // On the connection's shard.
 void go_on(const std::shared_ptr<ProduceJob>& job) {
-  uint64_t turn = std::min(kMostCodecBytesInTurn, job->codec_bytes_left);
+  uint64_t turn = std::min(kMaxCodecBytesInTurn, job->codec_bytes_left);
   size_t looked_at = 0;  // bytes
   for (; job->taken < job->asked.size(); ++job->taken) {
-    if (looked_at >= kMostBytesInTurn) return job->broker.host.post(job->call.shard(), [job] { go_on(job); });
+    if (looked_at >= kMaxBytesInTurn) return job->broker.host.post(job->call.shard(), [job] { go_on(job); });
     const Asked& asked = job->asked[job->taken];
     Response::Partition& out = job->response.responses[asked.row].partition_responses[asked.partition_row];
     const std::shared_ptr<Partition> partition = find_partition(*job, asked, out);
@@ -340,7 +340,7 @@ void go_on(const std::shared_ptr<ProduceJob>& job) {
         judge(*job, *asked.partition, *partition->config(), *job->broker.codecs[job->call.shard()], &turn);
     if (!judged && judged.error().too_much_work) return leave_shard(job, partition);
     job->codec_bytes_left -= before - turn;
-    take(*job, partition, std::move(judged), out);
+    add_batch(*job, partition, std::move(judged), out);
   }
   append_all(*job);
 }

@@ -11,65 +11,64 @@
 namespace chronik::kafka {
 namespace {
 
-struct Update {
-  explicit Update(Call<UpdateFeatures> c) : call(std::move(c)) {}
+struct UpdateFeaturesJob {
+  explicit UpdateFeaturesJob(Call<UpdateFeatures> c) : call(std::move(c)) {}
   Call<UpdateFeatures> call;
   std::vector<chr_feature_update> items;
   std::vector<chr_change_result> results;
 };
 
-void refuse(Update& update, ErrorCode error, const std::string& message) {
+void refuse(UpdateFeaturesJob& job, ErrorCode error, const std::string& message) {
   UpdateFeaturesResponse response;
   response.error_code = error;
   response.error_message = message;
-  update.call.answer(response);
+  job.call.answer(response);
 }
 
-void finish(Update& update, chr_status overall) {
+void finish_job(UpdateFeaturesJob& job, chr_status overall) {
   if (overall != CHR_OK)
-    return refuse(update, change_error(overall, ErrorCode::kUnknownServerError, ErrorCode::kInvalidRequest),
+    return refuse(job, change_error(overall, ErrorCode::kUnknownServerError, ErrorCode::kInvalidRequest),
                   overall == CHR_E_INVALID_ARGUMENT ? "there are not so many features"
                                                     : "the leader of the catalog did not answer in time");
-  for (size_t i = 0; i < update.results.size(); ++i) {
-    const chr_change_result& result = update.results[i];
+  for (size_t i = 0; i < job.results.size(); ++i) {
+    const chr_change_result& result = job.results[i];
     if (result.code == CHR_OK || result.code == CHR_E_CONFLICT) continue;
-    const chr_feature_update& asked = update.items[i];
-    return refuse(update, ErrorCode::kInvalidUpdateVersion,
+    const chr_feature_update& asked = job.items[i];
+    return refuse(job, ErrorCode::kInvalidUpdateVersion,
                   fmt::format("The update failed for all features since the following feature had an error: "
                               "Invalid update version {} for feature {}. {}",
                               asked.level, from_abi(asked.name), result.message));
   }
   UpdateFeaturesResponse response;
   response.error_message = std::nullopt;
-  for (const UpdateFeaturesRequest::FeatureUpdate& asked : update.call.request().feature_updates) {
-    UpdateFeaturesResponse::Updated& row = update.call.room().row(response.results);
+  for (const UpdateFeaturesRequest::FeatureUpdate& asked : job.call.request().feature_updates) {
+    UpdateFeaturesResponse::Updated& row = job.call.room().row(response.results);
     row.feature = asked.feature;
     row.error_message = "NONE";  // Kafka's word for it
   }
-  update.call.answer(response);
+  job.call.answer(response);
 }
 
 }  // namespace
 
 template <>
 void handle<UpdateFeatures>(Broker& broker, Call<UpdateFeatures> call) {
-  const auto update = std::make_shared<Update>(std::move(call));
-  const UpdateFeaturesRequest& request = update->call.request();
+  const auto job = std::make_shared<UpdateFeaturesJob>(std::move(call));
+  const UpdateFeaturesRequest& request = job->call.request();
   const Service<chr_features_v1>& features = broker.features;
   if (features.table == nullptr)
-    return refuse(*update, ErrorCode::kInvalidRequest, "the catalog of this node has no feature levels");
+    return refuse(*job, ErrorCode::kInvalidRequest, "the catalog of this node has no feature levels");
   for (const UpdateFeaturesRequest::FeatureUpdate& asked : request.feature_updates)
-    update->items.push_back({to_abi(asked.feature), asked.max_version_level, asked.upgrade_type, 0});
-  update->results.resize(update->items.size());
+    job->items.push_back({to_abi(asked.feature), asked.max_version_level, asked.upgrade_type, 0});
+  job->results.resize(job->items.size());
   const chr_status status = broker.host.async(
       [&](uint64_t token) {
-        return features.table->update(features.self, update->items.data(),
-                                      static_cast<uint32_t>(update->items.size()),
-                                      request.validate_only ? 1 : 0, timeout_ns(request.timeout_ms),
-                                      update->results.data(), token, nullptr);
+        return features.table->update(features.self, job->items.data(),
+                                      static_cast<uint32_t>(job->items.size()), request.validate_only ? 1 : 0,
+                                      timeout_ns(request.timeout_ms), job->results.data(), token, nullptr);
       },
-      [update](const chr_done& done) { finish(*update, done.code); });
-  if (status != CHR_PENDING) finish(*update, status);
+      [job](const chr_done& done) { finish_job(*job, done.code); });
+  if (status != CHR_PENDING) finish_job(*job, status);
 }
 
 }  // namespace chronik::kafka

@@ -27,7 +27,7 @@ class ByShard {
  public:
   void add(uint32_t shard, Work work) {
     std::vector<Batch>& batches = shards_[shard];
-    if (batches.empty() || batches.back()->works.size() >= kMostAtOnce)
+    if (batches.empty() || batches.back()->works.size() >= kMaxAtOnce)
       batches.push_back(std::make_shared<Works>());
     batches.back()->works.push_back(std::move(work));
   }
@@ -60,7 +60,7 @@ class ByShard {
     size_t left = 0;
   };
   using Batch = std::shared_ptr<Works>;
-  static constexpr size_t kMostAtOnce = 256;
+  static constexpr size_t kMaxAtOnce = 256;
 
   std::map<uint32_t, std::vector<Batch>> shards_;
 };

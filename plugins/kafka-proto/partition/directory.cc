@@ -113,7 +113,7 @@ void PartitionDirectory::follow() {
     shown_ = std::move(catalog);
   }
   current_.store(current, std::memory_order_relaxed);
-  strays_.look();
+  strays_.look_for_strays();
   report_health();
   waits_.changed();
 }

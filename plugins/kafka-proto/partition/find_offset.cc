@@ -58,7 +58,7 @@ void Partition::find_offset(int64_t timestamp, CodecLane::Client client,
   const auto finding = std::make_shared<Finding>();
   finding->done = std::move(done);
   const bool earliest = timestamp == kEarliest || timestamp == kEarliestLocal;
-  const bool largest = timestamp == kLargestTimestamp;
+  const bool largest = timestamp == kMaxTimestamp;
   const auto finish = [self = shared_from_this(), finding, earliest, largest, timestamp, client, now](
                           chr_status code, std::string_view = {}) {
     if (earliest) {

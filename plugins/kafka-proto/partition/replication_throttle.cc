@@ -34,15 +34,15 @@ bool is_in_sync(const InSync& in_sync, const HostedTopic& topic, int32_t index,
 
 }  // namespace
 
-void ReplicationThrottle::look_later() {
+void ReplicationThrottle::set_rates_later() {
   if (timer_ != 0 || follower_rates_.empty()) return;
   timer_ = services_.host.timer(
       kLookNs,
       [](void* context) {
         auto* const self = static_cast<ReplicationThrottle*>(context);
         self->timer_ = 0;
-        self->look(Catalog(self->services_));
-        self->look_later();
+        self->set_rates(Catalog(self->services_));
+        self->set_rates_later();
       },
       this);
 }
@@ -60,12 +60,12 @@ void ReplicationThrottle::follow(const Catalog& catalog) {
   if (leader == leader_rate_ && followers == follower_rates_) return;
   leader_rate_ = leader;
   follower_rates_ = std::move(followers);
-  look(catalog);
-  look_later();
+  set_rates(catalog);
+  set_rates_later();
 }
 
-void ReplicationThrottle::look(const Catalog& catalog) {
-  Rates rates = wanted(catalog);
+void ReplicationThrottle::set_rates(const Catalog& catalog) {
+  Rates rates = wanted_rates(catalog);
   for (const auto& [bucket, rate] : set_) {
     if (!rates.contains(bucket))
       services_.throttle.table->limit(services_.throttle.self, bucket, ReplicationRates::kAny);
@@ -78,7 +78,7 @@ void ReplicationThrottle::look(const Catalog& catalog) {
   set_ = std::move(rates);
 }
 
-ReplicationThrottle::Rates ReplicationThrottle::wanted(const Catalog& catalog) const {
+ReplicationThrottle::Rates ReplicationThrottle::wanted_rates(const Catalog& catalog) const {
   Rates out;
   if (leader_rate_ != ReplicationRates::kAny) out[kLeaderBucket] = leader_rate_;
   if (follower_rates_.empty()) return out;

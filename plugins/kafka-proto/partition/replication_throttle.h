@@ -36,9 +36,9 @@ class ReplicationThrottle {
 
  private:
   using Rates = std::map<int32_t, int64_t>;  // by bucket
-  void look(const Catalog& catalog);
-  void look_later();
-  Rates wanted(const Catalog& catalog) const;
+  void set_rates(const Catalog& catalog);
+  void set_rates_later();
+  Rates wanted_rates(const Catalog& catalog) const;
   std::map<int32_t, std::set<int32_t>> leaders_of_followers(const Catalog& catalog) const;
 
   static constexpr uint64_t kLookNs = 1'000'000'000;  // at who leads and is in sync

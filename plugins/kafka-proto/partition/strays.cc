@@ -10,7 +10,7 @@
 
 namespace chronik::kafka {
 
-void Strays::look() {
+void Strays::look_for_strays() {
   if (state_ != State::kWaiting || services_.stopping) return;
   const Catalog catalog(services_);
   if (catalog.controller() < 0) return;

@@ -16,7 +16,7 @@ class Strays {
   Strays(Services& services, const std::set<std::string>* closing) : services_(services), closing_(closing) {}
 
   // The catalog or the controller changed.
-  void look();
+  void look_for_strays();
 
  private:
   enum class State : uint8_t { kWaiting, kAsking, kDone };

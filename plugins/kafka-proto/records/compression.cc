@@ -69,7 +69,7 @@ class Budget {
  public:
   explicit Budget(uint64_t limit) : limit_(limit), left_(limit) {}
 
-  Status take(size_t n) {
+  Status take_bytes(size_t n) {
     if (n > left_)
       return fail(Code::kOutOfRange, fmt::format("a batch decompresses to more than {} bytes", limit_));
     left_ -= n;
@@ -99,7 +99,7 @@ class GzipRun : public Decompression {
         done_ = !next_member();
       else if (status != Z_OK)
         return corrupt("gzip", stream_.avail_in == 0 ? "it is cut off" : "it is not a gzip stream");
-      CHRONIK_CHECK(budget_.take(n));
+      CHRONIK_CHECK(budget_.take_bytes(n));
       if (n > 0) return Bytes(piece_.data(), n);
     }
     return Bytes();
@@ -155,7 +155,7 @@ class SnappyRun : public Decompression {
       return corrupt("snappy", "a block has no length");
     if (size > block.size() * kMaxSnappyRatio)
       return corrupt("snappy", "a block announces more than it can hold");
-    CHRONIK_CHECK(budget_.take(size));
+    CHRONIK_CHECK(budget_.take_bytes(size));
     if (size > piece_.size()) large_.resize(size);
     std::vector<uint8_t>& out = size > piece_.size() ? large_ : piece_;
     if (!snappy::RawUncompress(in, block.size(), reinterpret_cast<char*>(out.data())))
@@ -183,7 +183,7 @@ class Lz4Run : public Decompression {
       rest_ = rest_.subspan(in);
       done_ = hint == 0;  // one frame, as in Java; what follows it is not read
       if (!done_ && in == 0 && out == 0) return corrupt("lz4", "it is cut off");
-      CHRONIK_CHECK(budget_.take(out));
+      CHRONIK_CHECK(budget_.take_bytes(out));
       if (out > 0) return Bytes(piece_.data(), out);
     }
     return Bytes();
@@ -210,7 +210,7 @@ class ZstdRun : public Decompression {
       if (ZSTD_isError(hint)) return corrupt("zstd", ZSTD_getErrorName(hint));
       frame_done_ = hint == 0;
       if (!frame_done_ && in_.pos == in_before && out.pos == 0) return corrupt("zstd", "it is cut off");
-      CHRONIK_CHECK(budget_.take(out.pos));
+      CHRONIK_CHECK(budget_.take_bytes(out.pos));
       if (out.pos > 0) return Bytes(piece_.data(), out.pos);
     }
     return Bytes();

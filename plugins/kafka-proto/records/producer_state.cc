@@ -14,14 +14,14 @@ constexpr size_t kSnapshotProducer = 8 + 2 + 8 + 1;
 constexpr size_t kSnapshotBatch = 4 + 4 + 8 + 8;
 
 template <class T>
-void put(std::vector<uint8_t>& out, T value) {
+void write_value(std::vector<uint8_t>& out, T value) {
   out.resize(out.size() + sizeof value);
   store_be(out.data() + out.size() - sizeof value, value);
 }
 
 // The bytes are known to be there.
 template <class T>
-T take(Bytes& bytes) {
+T read_value(Bytes& bytes) {
   const T value = load_be<T>(bytes.data());
   bytes = bytes.subspan(sizeof value);
   return value;
@@ -173,19 +173,19 @@ void ProducerStates::for_each(const std::function<void(const Producer&)>& visit)
 
 void ProducerStates::save(std::vector<uint8_t>& out) const {
   const std::vector<int64_t> ids = sorted_ids();
-  put(out, kSnapshotVersion);
-  put(out, static_cast<uint32_t>(ids.size()));
+  write_value(out, kSnapshotVersion);
+  write_value(out, static_cast<uint32_t>(ids.size()));
   for (const int64_t id : ids) {
     const State& state = states_.at(id);
-    put(out, id);
-    put(out, state.epoch);
-    put(out, state.last_seen_ms);
-    put(out, state.count);
+    write_value(out, id);
+    write_value(out, state.epoch);
+    write_value(out, state.last_seen_ms);
+    write_value(out, state.count);
     for (size_t i = 0; i < state.count; ++i) {
-      put(out, state.batches[i].first_sequence);
-      put(out, state.batches[i].last_offset_delta);
-      put(out, state.batches[i].base_offset);
-      put(out, state.batches[i].max_timestamp);
+      write_value(out, state.batches[i].first_sequence);
+      write_value(out, state.batches[i].last_offset_delta);
+      write_value(out, state.batches[i].base_offset);
+      write_value(out, state.batches[i].max_timestamp);
     }
   }
 }
@@ -195,33 +195,33 @@ Result<ProducerStates> ProducerStates::load(Bytes bytes) {
     return fail(Code::kCorrupt, fmt::format("the snapshot of a partition's producers is damaged: {}", what));
   };
   if (bytes.size() < kSnapshotHeader) return corrupt("it is cut off");
-  const auto version = take<int16_t>(bytes);
+  const auto version = read_value<int16_t>(bytes);
   if (version != kSnapshotVersion)
     return fail(Code::kUnsupported,
                 fmt::format("a snapshot of producers has version {}, this program reads {}", version,
                             kSnapshotVersion));
-  const auto producers = take<uint32_t>(bytes);
+  const auto producers = read_value<uint32_t>(bytes);
   ProducerStates states;
   int64_t previous = kNoProducerId;
   for (uint32_t i = 0; i < producers; ++i) {
     if (bytes.size() < kSnapshotProducer) return corrupt("a producer is cut off");
-    const auto id = take<int64_t>(bytes);
+    const auto id = read_value<int64_t>(bytes);
     if (id <= previous) return corrupt("its producers are not in order");
     previous = id;
     State& state = states.states_[id];
-    state.epoch = take<int16_t>(bytes);
-    state.last_seen_ms = take<int64_t>(bytes);
-    state.count = take<uint8_t>(bytes);
+    state.epoch = read_value<int16_t>(bytes);
+    state.last_seen_ms = read_value<int64_t>(bytes);
+    state.count = read_value<uint8_t>(bytes);
     if (state.last_seen_ms < kSinceLastTick) return corrupt("a time is negative");
     if (state.count == 0 || state.count > kKnownBatches)
       return corrupt("a producer has a wrong number of batches");
     if (bytes.size() < state.count * kSnapshotBatch) return corrupt("a batch is cut off");
     for (size_t b = 0; b < state.count; ++b) {
       Batch& batch = state.batches[b];
-      batch.first_sequence = take<int32_t>(bytes);
-      batch.last_offset_delta = take<int32_t>(bytes);
-      batch.base_offset = take<int64_t>(bytes);
-      batch.max_timestamp = take<int64_t>(bytes);
+      batch.first_sequence = read_value<int32_t>(bytes);
+      batch.last_offset_delta = read_value<int32_t>(bytes);
+      batch.base_offset = read_value<int64_t>(bytes);
+      batch.max_timestamp = read_value<int64_t>(bytes);
       if (batch.first_sequence < 0 || batch.last_offset_delta < 0)
         return corrupt("a batch has negative numbers");
     }

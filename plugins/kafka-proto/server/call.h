@@ -26,8 +26,11 @@ class Answer {
   void end_connection(std::string reason);
   // The same, for an answer to this message that would be larger than any may be.
   void refuse_size(std::string_view message);
-  // On the connection's shard, while this request is the newest: see Connection::on_close.
-  void on_close(std::function<void()> fn) { in_flight_.connection->on_close(std::move(fn)); }
+  // On the connection's shard: see Connection.
+  uint64_t add_close_hook(std::function<void()> fn) {
+    return in_flight_.connection->add_close_hook(std::move(fn));
+  }
+  void remove_close_hook(uint64_t hook) { in_flight_.connection->remove_close_hook(hook); }
   void hold_connection(bool held) { in_flight_.connection->hold(held); }
   int16_t version() const { return in_flight_.version; }
   int32_t correlation_id() const { return in_flight_.correlation_id; }
@@ -36,6 +39,8 @@ class Answer {
   uint32_t shard() const { return in_flight_.connection->shard(); }
   const void* client() const { return in_flight_.connection.get(); }
   const Lease& frame() const { return in_flight_.frame; }
+  // The bytes of the request are not needed any more.
+  void drop_frame();
   // Whether it takes a part of the memory for large requests until it is answered.
   bool counts_in_budget() const { return in_flight_.part != nullptr; }
 
@@ -55,7 +60,7 @@ class Call {
 
   Call(Answer answer, Request request) : answer_(std::move(answer)), request_(std::move(request)) {}
 
-  // Its strings and records point into the frame, which lives as long as the Call.
+  // Its strings and records point into the frame, which lives as long as the Call, or until drop_request().
   Request& request() { return request_; }
   const Request& request() const { return request_; }
   int16_t version() const { return answer_.version(); }
@@ -67,6 +72,12 @@ class Call {
   // The lease under which the request's bytes stand, for what outlives the Call.
   const Lease& frame() const { return answer_.frame(); }
   bool counts_in_budget() const { return answer_.counts_in_budget(); }
+  // For a call that waits: lets go of the request and its frame, of which the handler copied what it needs.
+  // request() and client_id() are empty from here on, and the memory counts in no budget.
+  void drop_request() {
+    request_ = Request();
+    answer_.drop_frame();
+  }
 
   // What the answer takes; a handler makes its rows by it.
   AnswerRoom& room() { return room_; }
@@ -78,7 +89,7 @@ class Call {
   void answer(const Response& response) {
     if (room_.passed()) return answer_.refuse_size(Api::Request::kName);
     Writer out = begin_response(api_info(Api::kApi), version(), answer_.correlation_id());
-    out.limit(AnswerRoom::kMostBytes);
+    out.limit(AnswerRoom::kMaxBytes);
     response.encode(out, version());
     if (out.passed_limit()) return answer_.refuse_size(Api::Request::kName);
     answer_.send(std::move(out).finish_frame());
@@ -86,7 +97,10 @@ class Call {
   // Produce with acks=0 has no answer.
   void answer_nothing() { answer_.send(std::nullopt); }
   void end_connection(std::string reason) { answer_.end_connection(std::move(reason)); }
-  void on_close(std::function<void()> fn) { answer_.on_close(std::move(fn)); }
+  // On the connection's shard: fn runs when the connection ends before the hook is removed, which a handler
+  // does when it answers. 0: it ended already.
+  uint64_t add_close_hook(std::function<void()> fn) { return answer_.add_close_hook(std::move(fn)); }
+  void remove_close_hook(uint64_t hook) { answer_.remove_close_hook(hook); }
   // On the connection's shard: whether the connection starts no other request.
   void hold_connection(bool held) { answer_.hold_connection(held); }
 

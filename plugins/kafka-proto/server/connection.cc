@@ -13,7 +13,7 @@
 namespace chronik::kafka {
 namespace {
 
-constexpr uint64_t kSmallestFrame = 10;  // key, version, correlation id, client id
+constexpr uint64_t kMinFrame = 10;  // key, version, correlation id, client id
 // Of answers behind one that is not there yet; above it, no request is started. Hundreds of connections wait
 // at once when followers are slow.
 constexpr uint64_t kMaxBytesHeld = 256 << 10;
@@ -80,9 +80,9 @@ uint64_t Connection::data(chr_slice bytes, uint64_t* need) {
     if (left < kFramePrefix) break;
     if (!greeted_ && !starts_like_kafka(Bytes(at, left))) break;
     const uint64_t size = load_size(at);
-    if (size < kSmallestFrame || size > server_.config.max_request_bytes) {
+    if (size < kMinFrame || size > server_.config.max_request_bytes) {
       refuse(fmt::format("a request of {} bytes; allowed are {} to {} (kafka.max_request_size)",
-                         static_cast<int32_t>(size), kSmallestFrame, server_.config.max_request_bytes));
+                         static_cast<int32_t>(size), kMinFrame, server_.config.max_request_bytes));
       break;
     }
     *need = kFramePrefix + sizeof(int16_t);  // the API says more
@@ -110,8 +110,8 @@ uint64_t Connection::data(chr_slice bytes, uint64_t* need) {
       break;
     }
     Turns& turns = *server_.turns[shard_];
-    if (!turns.take(size, &turn_)) {
-      if (!std::exchange(awaits_turn_, true)) turns.wait(self);
+    if (!turns.begin_request(size, &turn_)) {
+      if (!std::exchange(awaits_turn_, true)) turns.wait_for_turn(self);
       pause();
       break;
     }
@@ -147,7 +147,7 @@ void Connection::wait_for_budget() {
       [](void* context) {
         auto* const self = static_cast<Connection*>(context);
         self->budget_timer_ = 0;
-        self->server_.requests.look();
+        self->server_.requests.end_stalled();
         self->wait_for_budget();
       },
       this);
@@ -177,6 +177,16 @@ void Connection::drained() { resume(); }
 void Connection::begin_turn() {
   awaits_turn_ = false;
   resume();
+}
+
+uint64_t Connection::add_close_hook(std::function<void()> fn) {
+  if (conn_ == nullptr) return 0;
+  close_hooks_.emplace_back(++last_close_hook_, std::move(fn));
+  return last_close_hook_;
+}
+
+void Connection::remove_close_hook(uint64_t hook) {
+  std::erase_if(close_hooks_, [&](const auto& entry) { return entry.first == hook; });
 }
 
 void Connection::hold(bool held) {
@@ -230,7 +240,7 @@ void Connection::start(chr_slice frame) {
   in_flight.body = request->body;
   const uint64_t began_ns = slots_.back().started_ns;
   const Result<size_t> named = api->run(server_.broker, std::move(in_flight));
-  server_.turns[shard_]->took(host_.now_ns() - began_ns, named.value_or(0));
+  server_.turns[shard_]->count_request(host_.now_ns() - began_ns, named.value_or(0));
   if (!named) refuse(named.error().message);
 }
 
@@ -245,7 +255,7 @@ void Connection::name_versions(const InRequest& request, const ApiEntry& api, ui
   out.int16(request.header.request_api_key);
   out.int16(api.listed_min);
   out.int16(api.max_version);
-  finish(sequence, std::move(out).finish_frame());
+  finish_request(sequence, std::move(out).finish_frame());
 }
 
 // Nobody knows what an answer would look like to this client; as in Kafka, the connection ends, after the
@@ -259,9 +269,8 @@ void Connection::refuse_request(const InRequest& request) {
   wind_down();
 }
 
-void Connection::finish(uint64_t sequence, std::optional<OutFrame> frame) {
+void Connection::finish_request(uint64_t sequence, std::optional<OutFrame> frame) {
   if (conn_ == nullptr) return;
-  if (sequence + 1 == first_sequence_ + slots_.size()) aborted_ = nullptr;
   Slot& slot = slots_[sequence - first_sequence_];
   slot.done = true;
   slot.frame = std::move(frame);
@@ -319,8 +328,12 @@ void Connection::closed() {
   end_part();
   set_.remove(place_);
   host_.add(server_.metrics.connections, -1);
-  slots_.clear();  // answers that nobody reads any more hold pages
-  if (const std::function<void()> aborted = std::exchange(aborted_, nullptr); aborted != nullptr) aborted();
+  slots_.clear();                  // answers that nobody reads any more hold pages
+  while (!close_hooks_.empty()) {  // one may take back others
+    const std::function<void()> hook = std::move(close_hooks_.front().second);
+    close_hooks_.erase(close_hooks_.begin());
+    hook();
+  }
 }
 
 Answer::Answer(InFlight&& in_flight)
@@ -334,12 +347,19 @@ void Answer::send(std::optional<OutFrame> frame) {
   std::shared_ptr<Connection> connection = std::move(in_flight_.connection);
   in_flight_.connection = nullptr;
   if (services_->host.current_shard() == static_cast<int32_t>(connection->shard()))
-    return connection->finish(sequence, std::move(frame));
+    return connection->finish_request(sequence, std::move(frame));
   const uint32_t shard = connection->shard();
   services_->host.post(shard,
                        [connection = std::move(connection), sequence, frame = std::move(frame)]() mutable {
-                         connection->finish(sequence, std::move(frame));
+                         connection->finish_request(sequence, std::move(frame));
                        });
+}
+
+void Answer::drop_frame() {
+  in_flight_.client_id = {};
+  in_flight_.body = Reader(Bytes());
+  in_flight_.part = nullptr;
+  in_flight_.frame = {};
 }
 
 void Answer::end_connection(std::string reason) {
@@ -352,7 +372,7 @@ void Answer::end_connection(std::string reason) {
 void Answer::refuse_size(std::string_view message) {
   end_connection(fmt::format(
       "the answer to a {} would take more than {} bytes in memory or on the wire: ask for less at once",
-      message, AnswerRoom::kMostBytes));
+      message, AnswerRoom::kMaxBytes));
 }
 
 void Answer::abandon() {

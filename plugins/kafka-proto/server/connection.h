@@ -19,6 +19,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kafka-proto/server/request_budget.h"
@@ -53,9 +54,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   // On the connection's shard: the answer to a request is there. No frame: the request has no answer
   // (acks=0).
-  void finish(uint64_t sequence, std::optional<OutFrame> frame);
-  // On the connection's shard: fn runs when the connection ends before the newest request is answered.
-  void on_close(std::function<void()> fn) { aborted_ = std::move(fn); }
+  void finish_request(uint64_t sequence, std::optional<OutFrame> frame);
+  // On the connection's shard: fn runs when the connection ends, until it is taken back by this number. 0: it
+  // ended already, and fn does not run.
+  uint64_t add_close_hook(std::function<void()> fn);
+  void remove_close_hook(uint64_t hook);
   // On the connection's shard: while it is held no request is started, as the newest one must not be
   // overtaken.
   void hold(bool held);
@@ -112,7 +115,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool awaits_turn_ = false;
   uint64_t turn_ = 0;  // in which it started a request
   bool winding_down_ = false;
-  std::function<void()> aborted_;
+  std::vector<std::pair<uint64_t, std::function<void()>>> close_hooks_;  // in the order in which they came
+  uint64_t last_close_hook_ = 0;
   std::list<Connection*>::iterator place_;  // in set_
 };
 

@@ -33,7 +33,7 @@ uint64_t RequestBudget::allow(Part& part, uint64_t have, std::string_view api) {
       waiting_.emplace(part.number_, &part);
       return 0;
     }
-    take(part, n);
+    take_bytes(part, n);
   }
   return part.taken_;
 }
@@ -45,7 +45,7 @@ void RequestBudget::start(Part& part) {
     part.started_ = true;
     started_ += part.taken_;
     arriving_.erase(part.number_);
-    served = serve();  // another one is the first now
+    served = serve_waiting();  // another one is the first now
   }
   resume(served);
 }
@@ -57,21 +57,21 @@ bool RequestBudget::fits(const Part& part, uint64_t n) const {
   return taken_ - of_first + n <= most_;
 }
 
-void RequestBudget::take(Part& part, uint64_t n) {
+void RequestBudget::take_bytes(Part& part, uint64_t n) {
   part.taken_ += n;
   taken_ += n;
   part.moved_ns_ = host_.now_ns();
 }
 
 // Under the lock: takes for those that wait what is there for them.
-RequestBudget::Served RequestBudget::serve() {
+RequestBudget::Served RequestBudget::serve_waiting() {
   Served served;
   while (!waiting_.empty()) {
     Part& part = *waiting_.begin()->second;
     if (!fits(part, part.wanted_)) break;
     waiting_.erase(waiting_.begin());
     wanted_ -= part.wanted_;
-    take(part, std::exchange(part.wanted_, 0));
+    take_bytes(part, std::exchange(part.wanted_, 0));
     served.emplace_back(part.shard_, part.connection_);
   }
   return served;
@@ -99,12 +99,12 @@ void RequestBudget::give_back(Part& part) {
       waiting_.erase(part.number_);
       wanted_ -= part.wanted_;
     }
-    served = serve();
+    served = serve_waiting();
   }
   resume(served);
 }
 
-void RequestBudget::look() {
+void RequestBudget::end_stalled() {
   const std::lock_guard lock(mutex_);
   const uint64_t now_ns = host_.now_ns();
   if (wanted_ == 0 || now_ns - looked_ns_ < kLookNs) return;

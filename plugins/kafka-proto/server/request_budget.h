@@ -33,7 +33,7 @@ class RequestBudget {
   static bool counts(uint64_t size) { return size > kNotCounted; }
   static constexpr uint64_t kStep = 256 << 10;             // given at once
   static constexpr uint64_t kPatienceNs = 10'000'000'000;  // for a step
-  static constexpr uint64_t kLookNs = 1'000'000'000;       // how often who waits calls look()
+  static constexpr uint64_t kLookNs = 1'000'000'000;       // how often who waits calls end_stalled()
 
   // A request's part. Gives back when it ends, on any thread.
   class Part {
@@ -73,7 +73,7 @@ class RequestBudget {
   // On the connection's shard: the request is complete, and its work begins.
   void start(Part& part);
   // Ends the connections of those that others wait for in vain. Cheap where it was called just before.
-  void look();
+  void end_stalled();
 
  private:
   using Waiting = std::map<uint64_t, Part*>;  // by number_
@@ -82,8 +82,8 @@ class RequestBudget {
 
   bool is_first(const Part& part) const { return !arriving_.empty() && arriving_.begin()->second == &part; }
   bool fits(const Part& part, uint64_t n) const;
-  void take(Part& part, uint64_t n);
-  Served serve();
+  void take_bytes(Part& part, uint64_t n);
+  Served serve_waiting();
   void resume(const Served& served);
   void give_back(Part& part);
 

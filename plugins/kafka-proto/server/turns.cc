@@ -6,14 +6,14 @@
 
 namespace chronik::kafka {
 
-bool Turns::take(uint64_t bytes, uint64_t* last) {
+bool Turns::begin_request(uint64_t bytes, uint64_t* last) {
   const bool is_first = *last != number_;
   if (is_long() && (bytes > kSmallBytes || !is_first || taken_late_ns_ >= kSmallNs)) return false;
   *last = number_;
   return true;
 }
 
-void Turns::took(uint64_t ns, uint64_t named) {
+void Turns::count_request(uint64_t ns, uint64_t named) {
   ns = std::max(ns, named * kNsOfByte);
   if (is_long()) {
     taken_late_ns_ += ns;

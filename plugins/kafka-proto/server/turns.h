@@ -32,11 +32,11 @@ class Turns {
   Turns& operator=(const Turns&) = delete;
 
   // Whether a connection may start a request of so many bytes. *last: the turn in which it started one.
-  bool take(uint64_t bytes, uint64_t* last);
+  bool begin_request(uint64_t bytes, uint64_t* last);
   // A request kept the shard for so long, or named so much where the clock stands still.
-  void took(uint64_t ns, uint64_t named);
+  void count_request(uint64_t ns, uint64_t named);
   // Resumes it in the next turn.
-  void wait(std::shared_ptr<Connection> connection) { waiting_.push_back(std::move(connection)); }
+  void wait_for_turn(std::shared_ptr<Connection> connection) { waiting_.push_back(std::move(connection)); }
 
  private:
   void next();

@@ -16,14 +16,14 @@ namespace chronik::kafka {
 // back to a row that it left for others to wait for. Touched on the connection's shard.
 class AnswerRoom {
  public:
-  static constexpr uint64_t kMostBytes = uint64_t{64} << 20;
+  static constexpr uint64_t kMaxBytes = uint64_t{64} << 20;
 
-  void take(uint64_t bytes) { taken_ += bytes; }
-  bool passed() const { return taken_ > kMostBytes; }
+  void take_bytes(uint64_t bytes) { taken_ += bytes; }
+  bool passed() const { return taken_ > kMaxBytes; }
 
   template <class Row>
   Row& row(std::vector<Row>& rows) {
-    take(sizeof(Row));
+    take_bytes(sizeof(Row));
     if (passed() && !rows.empty()) return rows.back() = Row();
     return rows.emplace_back();
   }
@@ -39,7 +39,7 @@ class Texts {
   Texts() = default;
   explicit Texts(AnswerRoom& room) : room_(&room) {}
   std::string_view keep(std::string text) {
-    if (room_ != nullptr) room_->take(sizeof(std::string) + text.size());
+    if (room_ != nullptr) room_->take_bytes(sizeof(std::string) + text.size());
     if (room_ != nullptr && room_->passed()) texts_.clear();  // nobody reads them any more
     return texts_.emplace_back(std::move(text));
   }

@@ -35,7 +35,7 @@ Error Reader::error(std::string_view what) const {
       text += value + " elements cannot fit into " + left + " bytes";
       break;
     case Problem::kTooLong:
-      text += "a string of " + value + " bytes; the limit is " + std::to_string(kLongestString);
+      text += "a string of " + value + " bytes; the limit is " + std::to_string(kMaxStringBytes);
       break;
     case Problem::kVarint:
       text += "a variable-length integer has more than 32 bits";
@@ -127,7 +127,7 @@ std::string_view Reader::string(const char* field, bool compact) {
 std::optional<std::string_view> Reader::nullable_string(const char* field, bool compact, bool null_allowed) {
   const int64_t n = length(field, compact, null_allowed, true);
   if (n < 0) return std::nullopt;
-  if (static_cast<size_t>(n) > kLongestString) {
+  if (static_cast<size_t>(n) > kMaxStringBytes) {
     fail(Problem::kTooLong, field, static_cast<uint64_t>(n));
     return std::string_view();
   }

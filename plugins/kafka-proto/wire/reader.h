@@ -31,7 +31,7 @@ class Reader {
   static constexpr size_t kOfElement = 192;
   static constexpr size_t kOfTag = 16;  // to skip
   // What Kafka allows, in the compact encoding as in the older one.
-  static constexpr size_t kLongestString = INT16_MAX;
+  static constexpr size_t kMaxStringBytes = INT16_MAX;
 
   explicit Reader(Bytes frame, size_t budget = kDefaultBudget)
       : at_(frame.data()), end_(frame.data() + frame.size()), budget_(budget), left_(budget) {}

@@ -7,7 +7,7 @@
 namespace chronik::kafka {
 namespace {
 
-constexpr size_t kLongestString = std::numeric_limits<int16_t>::max();
+constexpr size_t kMaxStringBytes = std::numeric_limits<int16_t>::max();
 constexpr size_t kMaxVarintBytes = 5;
 
 void retain(chr_buf* lease) {
@@ -20,8 +20,8 @@ void release(chr_buf* lease) {
 
 // `text` cut to the longest length that a string may have, without splitting a character.
 std::string_view clamp(std::string_view text) {
-  if (text.size() <= kLongestString) return text;
-  size_t n = kLongestString;
+  if (text.size() <= kMaxStringBytes) return text;
+  size_t n = kMaxStringBytes;
   while (n > 0 && (static_cast<uint8_t>(text[n]) & 0xc0u) == 0x80u) --n;
   return text.substr(0, n);
 }

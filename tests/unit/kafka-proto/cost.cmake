@@ -45,7 +45,7 @@ function(cost_mutant name file filter cost text instead)
 endfunction()
 
 cost_mutant(assignments_compared handlers/create_topics.cc "*/CreateTopics" steps
-  "if (replicas > kMostReplicas)"
+  "if (replicas > kMaxReplicas)"
   "if (replicas > 100'000'000)")
 cost_mutant(lists_compared configs/config_changes.cc "*/IncrementalAlterConfigs" steps
   "return there.insert(element).second;"
@@ -78,10 +78,10 @@ cost_mutant(broker_configs_compared configs/config_changes.cc "*.ConfigsOfBroker
   "    named.insert(config.name);"
   "    if (std::ranges::count(wanted.configs, config.name, &WantedConfig::name) == 1) named.insert(config.name);")
 cost_mutant(features_compared handlers/update_features.cc "*/UpdateFeatures" steps
-  "    update->items.push_back({to_abi(asked.feature), asked.max_version_level, asked.upgrade_type, 0});"
+  "    job->items.push_back({to_abi(asked.feature), asked.max_version_level, asked.upgrade_type, 0});"
   "    if ([&] {
-          for (const chr_feature_update& item : update->items)
+          for (const chr_feature_update& item : job->items)
             if (from_abi(item.name) == asked.feature) return false;
           return true;
         }())
-      update->items.push_back({to_abi(asked.feature), asked.max_version_level, asked.upgrade_type, 0});")
+      job->items.push_back({to_abi(asked.feature), asked.max_version_level, asked.upgrade_type, 0});")

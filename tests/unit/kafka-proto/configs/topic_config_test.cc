@@ -134,7 +134,7 @@ TEST(TopicConfig, ThrottledReplicas) {
                                          "format: [partitionId]:[brokerId],[partitionId]:[brokerId],..."))
         << bad;
   EXPECT_TRUE(set(name, "*,0:1").starts_with("Invalid value [*, 0:1] for configuration leader."));
-  EXPECT_TRUE(set(name, std::string(kMostConfigBytes + 1, '1')).ends_with("size of 32767 bytes."));
+  EXPECT_TRUE(set(name, std::string(kMaxConfigBytes + 1, '1')).ends_with("size of 32767 bytes."));
 }
 
 TEST(TopicConfig, ThrottledReplicasAreFound) {

@@ -5,6 +5,7 @@
 
 #include "cost/growth.h"
 #include "cost/meter.h"
+#include "kafka-proto/handlers/table.h"
 #include "kafka-proto/messages/alter_configs.h"
 #include "kafka-proto/messages/describe_configs.h"
 #include "kafka-proto/messages/incremental_alter_configs.h"
@@ -221,7 +222,7 @@ void CostTest::grow_strings(int16_t version) {
         set_string(request, version, path, text);
         return frame_of<Api>(request, version);
       };
-      constexpr size_t kLongest = Reader::kLongestString;
+      constexpr size_t kLongest = Reader::kMaxStringBytes;
       const Outcome whole = run(of_size(kLongest), what);
       compare(run(of_size(kLongest / 2), what), whole, what);
       check(whole, what);

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "kafka-proto/configs/config_values.h"
+#include "kafka-proto/handlers/table.h"
 #include "kafka-proto/messages/api_versions.h"
 #include "kafka-proto/messages/describe_cluster.h"
 #include "kafka-proto/messages/describe_configs.h"

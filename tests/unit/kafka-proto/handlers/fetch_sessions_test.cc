@@ -40,8 +40,8 @@ TEST(FetchSessionsTest, IdleSessionsMakeRoomAndBusyOnesDoNot) {
 TEST(FetchSessionsTest, PartitionsAreBoundedOverAll) {
   FetchSessions cache(1000);
   std::vector<std::string> names;
-  const size_t most = FetchSessions::kMostOfOne;
-  for (size_t all = most; all < FetchSessions::kMostTargets; all += most)
+  const size_t most = FetchSessions::kMaxOfOne;
+  for (size_t all = most; all < FetchSessions::kMaxTargets; all += most)
     EXPECT_NE(cache.begin(wanting(names, most, 0, 0), 11, 0, 5).session_id, 0);
   EXPECT_NE(cache.begin(wanting(names, most - 10, 0, 0), 11, 0, 5).session_id, 0);
   EXPECT_EQ(cache.begin(wanting(names, 11, 0, 0), 11, 0, 6).session_id, 0);
@@ -56,7 +56,7 @@ TEST(FetchSessionsTest, PartitionsAreBoundedOverAll) {
 TEST(FetchSessionsTest, PartitionsOfOneAreBounded) {
   FetchSessions cache(1000);
   std::vector<std::string> names;
-  const size_t most = FetchSessions::kMostOfOne;
+  const size_t most = FetchSessions::kMaxOfOne;
   EXPECT_EQ(cache.begin(wanting(names, most + 1, 0, 0), 11, 0, 5).session_id, 0);
   const int32_t id = cache.begin(wanting(names, most, 0, 0), 11, 0, 5).session_id;
   EXPECT_NE(id, 0);

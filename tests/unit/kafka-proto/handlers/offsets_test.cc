@@ -69,8 +69,8 @@ TEST_F(OffsetsTest, SpecialTimestampsByVersion) {
     int64_t answer;
   };
   for (const Case& c :
-       {Case{kLargestTimestamp, 7, 4, kStart + 4}, Case{kEarliestLocal, 8, 0, -1},
-        Case{kLatestTiered, 9, -1, -1}, Case{kEarliestPending, 11, -1, -1}, Case{-7, 99, -1, -1}}) {
+       {Case{kMaxTimestamp, 7, 4, kStart + 4}, Case{kEarliestLocal, 8, 0, -1}, Case{kLatestTiered, 9, -1, -1},
+        Case{kEarliestPending, 11, -1, -1}, Case{-7, 99, -1, -1}}) {
     for (int16_t version = 1; version <= 11; ++version) {
       const auto got = ask(c.timestamp, version);
       EXPECT_EQ(got.error_code, version < c.since ? ErrorCode::kUnsupportedVersion : ErrorCode::kNone)
@@ -85,7 +85,7 @@ TEST_F(OffsetsTest, AnEmptyLog) {
   EXPECT_EQ(ask(kLatest, 11, "empty").offset, 0);
   EXPECT_EQ(ask(kEarliest, 11, "empty").offset, 0);
   EXPECT_EQ(ask(kEarliest, 11, "empty").leader_epoch, 1);
-  for (const int64_t timestamp : {kLargestTimestamp, int64_t{0}, kStart}) {
+  for (const int64_t timestamp : {kMaxTimestamp, int64_t{0}, kStart}) {
     const auto none = ask(timestamp, 11, "empty");
     EXPECT_EQ(none.error_code, ErrorCode::kNone);
     EXPECT_EQ(none.offset, -1);
@@ -151,8 +151,8 @@ TEST_F(OffsetsTest, CompressedBatchesAreSearchedOffTheShard) {
 TEST_F(OffsetsTest, TheLargestTimestampMayLieBeforeTheEnd) {
   produce({.records = 3, .timestamp = kStart + 1000});
   produce({.records = 3, .timestamp = kStart});
-  EXPECT_EQ(ask(kLargestTimestamp).offset, 2);
-  EXPECT_EQ(ask(kLargestTimestamp).timestamp, kStart + 1002);
+  EXPECT_EQ(ask(kMaxTimestamp).offset, 2);
+  EXPECT_EQ(ask(kMaxTimestamp).timestamp, kStart + 1002);
 }
 
 TEST_F(OffsetsTest, Refusals) {
