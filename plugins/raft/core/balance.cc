@@ -22,7 +22,7 @@ void Raft::plan_balance() {
 bool Raft::keeps_up(const PeerProgress& progress) const {
   const Nanos recent = 2 * config_.retry_interval;
   if (progress.state != ProgressState::kReplicate || now_ >= progress.heard + 4 * recent) return false;
-  return progress.settled(log_.last_index(), log_.committed()) || now_ < progress.caught_up + recent;
+  return progress.settled(log_.last_index(), log_.committed()) || now_ < progress.catch_up.caught_up + recent;
 }
 
 bool Raft::balance(Nanos now) {

@@ -89,8 +89,8 @@ void Raft::update_peers() {
 // in since then is no more than a moment's worth (Raft's thesis, 4.2.1). So is one that has all there is,
 // however seldom it is asked.
 void Raft::note_learner(PeerProgress* learner) {
-  if (!learner->learner || learner->ready || learner->match < learner->round_end) return;
-  const bool in_time = now_ <= learner->round_began + config_.election_timeout / 4;
+  if (!learner->learner || learner->ready || learner->match < learner->round.end) return;
+  const bool in_time = now_ <= learner->round.began + config_.election_timeout / 4;
   const bool has_all = learner->match >= log_.last_index();
   learner->begin_round(now_, log_.last_index());
   learner->ready = in_time || has_all;

@@ -9,15 +9,15 @@ namespace chronik::raft {
 void Raft::allow(NodeId id, uint64_t bytes, bool limited) {
   PeerProgress* const to = peer(id);
   if (to == nullptr) return;
-  to->allowance = bytes;
-  to->limited = limited;
+  to->budget.allowance = bytes;
+  to->budget.limited = limited;
 }
 
 bool Raft::is_needed(Nanos now, NodeId id) const {
   const auto keeps_up = [&](NodeId node) {
     if (node == config_.self) return true;
     return std::any_of(peers_.begin(), peers_.end(), [&](const PeerProgress& other) {
-      return other.id == node && now < other.caught_up + config_.election_timeout;
+      return other.id == node && now < other.catch_up.caught_up + config_.election_timeout;
     });
   };
   const auto needs = [&](const std::vector<NodeId>& set) {
@@ -30,12 +30,12 @@ bool Raft::is_needed(Nanos now, NodeId id) const {
 
 uint64_t Raft::take_answered(NodeId id) {
   PeerProgress* const from = peer(id);
-  return from == nullptr ? 0 : std::exchange(from->answered, 0);
+  return from == nullptr ? 0 : std::exchange(from->budget.answered, 0);
 }
 
 int64_t Raft::take_spent(NodeId id) {
   PeerProgress* const to = peer(id);
-  return to == nullptr ? 0 : std::exchange(to->spent, 0);
+  return to == nullptr ? 0 : std::exchange(to->budget.spent, 0);
 }
 
 void Raft::append_dropped(NodeId id, Term of, Index before) {

@@ -58,6 +58,7 @@ struct SnapshotSend {
   bool ask = true;                           // how many pieces the peer has
   bool reading = false;                      // the caller is asked for info or a piece
   bool waiting = false;                      // for the peer's answer
+  Nanos began = 0;
   Nanos sent = 0;
   uint64_t context = 0;        // of the newest message; older answers say too little
   uint64_t piece_context = 0;  // of the newest one with a piece
@@ -67,6 +68,35 @@ struct SnapshotSend {
     waiting = false;
     ask = true;
   }
+};
+
+// What may be sent to a peer for now, and what was, in bytes of entries.
+struct SendBudget {
+  uint64_t allowance = UINT64_MAX;
+  bool limited = false;   // by a throttle: snapshots, too, and no message is larger than it must be
+  bool held = false;      // more would be sent, were it allowed
+  uint64_t answered = 0;  // that the peer has said to have, since this was last taken
+  int64_t spent = 0;      // sent, or being read to be, likewise
+  uint64_t reserved = 0;  // of that, what is being read
+
+  // Bytes are read to be sent; where they are there, or there are none, less or more may be sent than that.
+  void reserve(uint64_t bytes) { spent += static_cast<int64_t>(reserved = bytes); }
+  void reserved_arrived() { spent -= static_cast<int64_t>(std::exchange(reserved, 0)); }
+  void sends(uint64_t bytes) { spent += static_cast<int64_t>(bytes); }
+};
+
+// How far behind a peer is, in time.
+struct CatchUpTimes {
+  Nanos caught_up = 0;  // when it last had all that the log held
+  Nanos complete = 0;   // when the log held nothing else than what it has; it may be away for long
+  Index goal = 0;       // the end of the log at goal_set; having it means to be caught up as of then
+  Nanos goal_set = 0;
+};
+
+// Of a learner: where the log ended when its round of catching up began, and when that was.
+struct LearnerRound {
+  Index end = 0;
+  Nanos began = 0;
 };
 
 struct PeerProgress {
@@ -81,30 +111,20 @@ struct PeerProgress {
   bool ready = false;    // a learner that may become a voter
   bool leaving = false;  // no member any more; it is told so, then forgotten
   Nanos left = 0;
-  Index round_end = 0;  // of a learner: where the log ended when its round of catching up began
-  Nanos round_began = 0;
+  LearnerRound round;
   Index commit = 0;  // as it said
   Index sent_commit = 0;
   Nanos commit_due = 0;       // it is told then what is committed, unless an append does so; 0: never
   uint64_t read_context = 0;  // the newest read that it confirmed
   Nanos heard = 0;            // when it, or its node, last answered
   Nanos responded = 0;        // when its log last answered, or an answer became due
-  Nanos caught_up = 0;        // when it last had all that the log held
-  Index goal = 0;             // the end of the log at goal_set; having it means to be caught up as of then
-  Nanos goal_set = 0;
-  Nanos complete = 0;  // when the log held nothing else than what it has; it may be away for long
-  Nanos snapshot_began = 0;
+  CatchUpTimes catch_up;
   SnapshotSend snapshot;
   Inflights inflights;
-  uint64_t allowance = UINT64_MAX;  // bytes of entries that may be sent for now
-  bool limited = false;             // by a throttle: snapshots, too, and no message is larger than it must be
-  bool held = false;                // more would be, were it allowed
-  uint64_t asked = 0;               // bytes of the probe, or of the read for it, that is under way
-  bool questioned = false;          // an empty append is on its way: whatever comes back may be its answer
-  uint64_t answered = 0;            // bytes of entries that it has said to have, since this was last taken
-  int64_t spent = 0;                // bytes that were sent, or are being read to be, likewise
-  uint64_t reserved = 0;            // of that, what is being read
-  Nanos waited_since = 0;           // for match to move; 0: no entries went out since it did
+  SendBudget budget;
+  uint64_t asked = 0;       // bytes of the probe, or of the read for it, that is under way
+  bool questioned = false;  // an empty append is on its way: whatever comes back may be its answer
+  Nanos waited_since = 0;   // for match to move; 0: no entries went out since it did
 
   // Bytes of entries that were sent, or are being read to be, and not answered. Whoever lets as much as
   // patience go by without an answer is not counted on: others need the room.
@@ -114,14 +134,9 @@ struct PeerProgress {
     return inflights.bytes() + (alone ? asked : 0);
   }
   void use(Nanos now, uint64_t bytes) {
-    allowance -= std::min(allowance, bytes);
+    budget.allowance -= std::min(budget.allowance, bytes);
     if (waited_since == 0 && bytes != 0) waited_since = now;
   }
-  // Bytes are read to be sent; where they are there, or there are none, less or more may be sent than that.
-  void reserve(uint64_t bytes) { spent += static_cast<int64_t>(reserved = bytes); }
-  void reserved_arrived() { spent -= static_cast<int64_t>(std::exchange(reserved, 0)); }
-  void sends(uint64_t bytes) { spent += static_cast<int64_t>(bytes); }
-
   // There is nothing to ask it for. A learner is asked until a round was short enough, also where nothing
   // comes in.
   bool settled(Index last, Index committed) const {
@@ -130,23 +145,22 @@ struct PeerProgress {
   // Of a learner: it is to get what the log holds now.
   void begin_round(Nanos now, Index last) {
     ready = false;
-    round_end = last;
-    round_began = now;
+    round = {last, now};
   }
   // What this peer was not sent is gone from the log: it is not behind because of that.
   void log_ends_at(Index last) {
     next = std::min(next, last + 1);
-    round_end = std::min(round_end, last);
-    goal = std::min(goal, last);
+    round.end = std::min(round.end, last);
+    catch_up.goal = std::min(catch_up.goal, last);
   }
   // Its match moved, or it said again where it is; the log ends at last.
   void note_progress(Nanos now, Index last) {
-    if (match >= goal) {
-      caught_up = goal_set;
-      goal = last;
-      goal_set = now;
+    if (match >= catch_up.goal) {
+      catch_up.caught_up = catch_up.goal_set;
+      catch_up.goal = last;
+      catch_up.goal_set = now;
     }
-    if (match >= last) caught_up = now;
+    if (match >= last) catch_up.caught_up = now;
   }
 
   void probe() {
@@ -159,7 +173,7 @@ struct PeerProgress {
   void begin_snapshot(Nanos now) {
     state = ProgressState::kSnapshot;
     snapshot = SnapshotSend();
-    snapshot_began = now;
+    snapshot.began = now;
     inflights.clear();
   }
   void replicate() {
@@ -177,8 +191,8 @@ struct PeerProgress {
   void note_moved(Nanos now) {
     const uint64_t before = inflights.bytes();
     inflights.free_to(match);
-    answered += before - inflights.bytes();
-    if (state == ProgressState::kProbe && waiting) answered += asked;
+    budget.answered += before - inflights.bytes();
+    if (state == ProgressState::kProbe && waiting) budget.answered += asked;
     waited_since = inflights.bytes() == 0 ? 0 : now;
   }
 };

@@ -25,7 +25,7 @@ Result<Placement> Raft::propose(Nanos now, Term expected_term, std::span<Proposa
   for (PeerProgress& progress : peers_)
     if (progress.settled(log_.last_index(), log_.committed())) progress.responded = now_;
   for (PeerProgress& progress : peers_)
-    if (progress.match >= log_.last_index()) progress.complete = now_;
+    if (progress.match >= log_.last_index()) progress.catch_up.complete = now_;
   for (Proposal& item : items) place(item);
   uncommitted_bytes_ += bytes;
   return placement;
@@ -78,7 +78,7 @@ void Raft::send_appends() {
 
 // Sends one message if there is reason to; true: there may be more to send.
 bool Raft::send_append(PeerProgress* to) {
-  to->held = false;
+  to->budget.held = false;
   const Nanos commit_due = std::exchange(to->commit_due, 0);
   if (to->reading) return false;
   if (to->state == ProgressState::kSnapshot) {
@@ -89,8 +89,8 @@ bool Raft::send_append(PeerProgress* to) {
   const bool paused = to->state == ProgressState::kProbe ? to->waiting : to->inflights.full(config_);
   const bool behind = to->next <= log_.last_index() && !paused;
   const Index last = behind ? allowed_to(*to) : 0;
-  to->held = behind && last < to->next;
-  const bool entries_wanted = behind && !to->held;
+  to->budget.held = behind && last < to->next;
+  const bool entries_wanted = behind && !to->budget.held;
   const bool commit_wanted = !paused && to->sent_commit < std::min(log_.committed(), to->next - 1) &&
                              may_tell_commit(to, commit_due);
   if (!entries_wanted && !commit_wanted && !ask) return false;
@@ -100,14 +100,15 @@ bool Raft::send_append(PeerProgress* to) {
   }
   std::vector<Entry> entries;
   if (entries_wanted) {
-    const uint64_t most = to->limited ? std::clamp<uint64_t>(to->allowance, 1, config_.max_append_bytes)
-                                      : config_.max_append_bytes;
+    const uint64_t most = to->budget.limited
+                              ? std::clamp<uint64_t>(to->budget.allowance, 1, config_.max_append_bytes)
+                              : config_.max_append_bytes;
     log_.slice(to->next, last, most, config_.max_append_entries, &entries);
     if (entries.empty()) {
       to->reading = true;
       to->asked = most;
       to->use(now_, to->asked);
-      to->reserve(to->asked);
+      to->budget.reserve(to->asked);
       reads_.push_back({to->id, term(), to->next, std::min(log_.first_in_memory(to->next), last + 1), most,
                         config_.max_append_entries});
       return false;
@@ -142,7 +143,7 @@ void Raft::tell_commits_due() {
 
 // Up to where the log may go out now: what takes no offsets does not wait for room, only behind what does.
 Index Raft::allowed_to(const PeerProgress& to) const {
-  if (to.allowance > 0) return log_.last_index();
+  if (to.budget.allowance > 0) return log_.last_index();
   Index last = to.next - 1;
   if (to.next < log_.window_start()) return last;  // who knows what it is
   log_.visit(to.next, [&](const Entry& entry) {
@@ -167,7 +168,7 @@ void Raft::send_entries(PeerProgress* to, std::vector<Entry> entries) {
   uint64_t bytes = 0;
   for (const Entry& entry : message.entries) bytes += entry.header.bytes;
   to->use(now_, bytes);
-  to->sends(bytes);
+  to->budget.sends(bytes);
   if (message.entries.empty()) to->questioned = true;
   if (to->state == ProgressState::kProbe) {
     to->waiting = true;
@@ -185,7 +186,7 @@ void Raft::entries_read(const ReadRequest& request, std::vector<Entry> entries) 
   if (to == nullptr || !to->reading) return;
   to->reading = false;
   to->asked = 0;
-  to->reserved_arrived();
+  to->budget.reserved_arrived();
   if (to->next != request.from || to->state == ProgressState::kSnapshot || !log_.term(to->next - 1)) return;
   if (entries.empty()) {
     to->probe();
@@ -229,7 +230,7 @@ void Raft::heard_from(PeerProgress* from, Nanos at) {
     from->waiting = false;  // else what it is asked below shows whether the probe got lost
   if (from->snapshot.waiting && now_ >= from->snapshot.sent + config_.retry_interval) from->snapshot.resume();
   if (!from->settled(log_.last_index(), log_.committed())) from->ask = true;
-  if (from->match >= log_.last_index()) from->caught_up = at;
+  if (from->match >= log_.last_index()) from->catch_up.caught_up = at;
 }
 
 void Raft::peer_heard(Nanos now, NodeId id, Nanos at) {

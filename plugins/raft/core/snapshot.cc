@@ -69,7 +69,8 @@ IncomingSnapshot::Taken IncomingSnapshot::take(uint64_t number, Payload piece) {
 Index Raft::trim_limit(Nanos now) const {
   Index limit = log_.stable();
   for (const PeerProgress& to : peers_) {
-    const Nanos good = std::max({to.caught_up, to.complete, to.snapshot_began, leads_since_});
+    const Nanos good =
+        std::max({to.catch_up.caught_up, to.catch_up.complete, to.snapshot.began, leads_since_});
     if (to.leaving || now >= good + config_.trim_hold) continue;
     const SnapshotInfo* const sent = to.snapshot.info.get();
     const bool on_its_way = to.state == ProgressState::kSnapshot && sent != nullptr;
@@ -95,10 +96,10 @@ void Raft::send_snapshot(PeerProgress* to) {
   if (sending.info != nullptr && !log_.term(sending.info->base)) to->begin_snapshot(now_);
   if (sending.info != nullptr && (sending.ask || sending.piece >= sending.info->pieces))
     return send_part(to, Payload());
-  if (sending.info != nullptr && to->limited) {
-    to->held = to->allowance == 0;
-    if (to->held) return;
-    to->reserve(sending.info->bytes / std::max(sending.info->pieces, 1u));
+  if (sending.info != nullptr && to->budget.limited) {
+    to->budget.held = to->budget.allowance == 0;
+    if (to->budget.held) return;
+    to->budget.reserve(sending.info->bytes / std::max(sending.info->pieces, 1u));
   }
   sending.reading = true;
   snapshot_reads_.push_back({to->id, term(), sending.info, sending.piece});
@@ -110,7 +111,7 @@ void Raft::send_part(PeerProgress* to, Payload piece) {
   if (piece.size() > 0) sending.piece_context = sending.context;
   sending.waiting = true;
   sending.sent = now_;
-  to->sends(piece.size());
+  to->budget.sends(piece.size());
   Message message;
   message.type = MessageType::kSnapshot;
   message.to = to->id;
@@ -130,7 +131,7 @@ void Raft::snapshot_read(Nanos now, const SnapshotRequest& request, std::shared_
   if (to == nullptr || to->state != ProgressState::kSnapshot || !to->snapshot.reading) return;
   SnapshotSend& sending = to->snapshot;
   sending.reading = false;
-  to->reserved_arrived();
+  to->budget.reserved_arrived();
   if (info == nullptr) {
     sending = SnapshotSend();
     sending.waiting = true;  // the next sign of life tries again

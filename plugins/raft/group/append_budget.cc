@@ -59,10 +59,10 @@ void AppendBudget::allow_appends() {
 
 // What a voter gets that is needed does not count: nothing holds it, and others would wait for it to end.
 void AppendBudget::count_throttled(const PeerProgress& to, int64_t bytes) {
-  const bool more = to.limited && to.held && group_.leads();
+  const bool more = to.budget.limited && to.budget.held && group_.leads();
   for (const chr_throttled& each : throttled_) {
     if (static_cast<NodeId>(each.node) != to.id) continue;
-    if (to.limited && bytes != 0)
+    if (to.budget.limited && bytes != 0)
       group_.services.throttle.take_bytes(each.bucket, {group_.hash, to.id}, bytes, group_.now());
     group_.services.throttle.set_waiting(each.bucket, {group_.hash, to.id}, more, group_.now());
   }
@@ -84,9 +84,9 @@ void AppendBudget::count_appends() {
     const PeerProgress& to = group_.raft->peers()[i];
     windows.answered(to.id, group_.raft->take_answered(to.id));
     count_throttled(to, group_.raft->take_spent(to.id));
-    if (to.held && group_.leads()) {
+    if (to.budget.held && group_.leads()) {
       // Time makes room in a bucket, answers do in a window.
-      to.limited ? windows.wait_for_review(group_.hash) : windows.wait(to.id, group_.hash);
+      to.budget.limited ? windows.wait_for_review(group_.hash) : windows.wait(to.id, group_.hash);
     }
     const auto known = std::find_if(outstanding_.begin(), outstanding_.end(),
                                     [&](const auto& each) { return each.first == to.id; });

@@ -25,7 +25,7 @@ chr_status MemberChanges::status(chr_group_status* out) {
       if (peer.id != id) continue;
       member.match_index = peer.match;
       member.heard_ns = peer.heard;
-      member.caught_up_ns = peer.caught_up;
+      member.caught_up_ns = peer.catch_up.caught_up;
     }
     if (member.match_index > 0) member.match_offset = log.end_offset_at(member.match_index).value_or(-1);
     if (n < out->n_members) out->members[n] = member;
