@@ -9,7 +9,7 @@ namespace chronik::kafka {
 
 enum class Origin : uint8_t {
   kClient,
-  kAdminClient,
+  kAdmin,
   kCoordinator,  // the records of a group, or of a transaction's state
   kMarker        // the end of a transaction, in the partitions that it wrote to
 };
@@ -17,7 +17,7 @@ enum class Origin : uint8_t {
 inline constexpr std::string_view kAdminClient = "__admin_client";
 
 inline Origin origin_of_client(std::string_view client_id) {
-  return client_id == kAdminClient ? Origin::kAdminClient : Origin::kClient;
+  return client_id == kAdminClient ? Origin::kAdmin : Origin::kClient;
 }
 
 // Else INVALID_TOPIC_EXCEPTION.
@@ -27,7 +27,7 @@ inline bool may_append(Origin origin, bool internal_topic) {
 
 // Whether a producer sends these, with sequence numbers of its own.
 inline bool has_producer_order(Origin origin) {
-  return origin == Origin::kClient || origin == Origin::kAdminClient;
+  return origin == Origin::kClient || origin == Origin::kAdmin;
 }
 
 }  // namespace chronik::kafka
