@@ -41,10 +41,9 @@ inline constexpr int32_t kTopicOperations =
 inline constexpr int32_t kClusterOperations = 1 << 5 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12;
 inline constexpr int32_t kOperationsNotAsked = INT32_MIN;
 
-// Topics that brokers keep for themselves: clients neither make them by asking nor write to them, but for
-// Kafka's own tools, which are known by their client id.
+// Topics that brokers keep for themselves: clients neither make them by asking nor write to them (who may, says
+// partition/origin.h).
 bool is_internal_topic(std::string_view name);
-inline constexpr std::string_view kAdminClient = "__admin_client";
 // Kafka's catalog, which is no topic here: no client makes one of that name.
 inline constexpr std::string_view kCatalogTopic = "__cluster_metadata";
 

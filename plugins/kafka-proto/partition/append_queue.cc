@@ -9,46 +9,45 @@ uint32_t majority(const chr_group_bounds& bounds) { return bounds.n_voters / 2 +
 
 }  // namespace
 
-void AppendQueue::append(const AdmittedBatch& batch, const Lease& frame, int16_t acks, AppendDone done) {
-  if (!held_.has_early()) return admit(batch, frame, acks, std::move(done));
-  held_.queue_behind_early(std::move(done), [this, &batch, &frame, acks](AppendDone later) {
-    admit(batch, frame, acks, std::move(later));
-  });
+void AppendQueue::append(const AppendRequest& request, AppendDone done) {
+  if (!held_.has_early()) return admit(request, std::move(done));
+  held_.queue_behind_early(std::move(done),
+                           [this, request](AppendDone later) { admit(request, std::move(later)); });
 }
 
-void AppendQueue::admit(const AdmittedBatch& batch, const Lease& frame, int16_t acks, AppendDone done) {
+void AppendQueue::admit(const AppendRequest& request, AppendDone done) {
   Appended out;
   out.error = replica_.check_leader(-1);
-  if (out.error != ErrorCode::kNone) return refuse(batch, frame, acks, std::move(done), std::move(out));
-  if (acks == -1 && !in_sync_.enough()) {
+  if (out.error != ErrorCode::kNone) return refuse(request, std::move(done), std::move(out));
+  if (request.acks == -1 && !in_sync_.enough()) {
     out.error = ErrorCode::kNotEnoughReplicas;
     return done(std::move(out));
   }
   out.log_start = replica_.bounds().log_start;
-  const ProducerDedup::Checked checked = dedup_.check(batch.header);
+  if (!has_producer_order(request.origin)) return propose(request, std::move(done));
+  const ProducerDedup::Checked checked = dedup_.check(request.batch.header);
   if (!checked) {
     out.error = checked.error().error;
     out.message = checked.error().message;
     return done(std::move(out));
   }
-  if (!checked->has_value()) return propose(batch, frame, acks, std::move(done));
-  add_repeat(**checked, batch, acks, std::move(done), std::move(out));
+  if (!checked->has_value()) return propose(request, std::move(done));
+  add_repeat(**checked, request, std::move(done), std::move(out));
 }
 
-void AppendQueue::refuse(const AdmittedBatch& batch, const Lease& frame, int16_t acks, AppendDone done,
-                         Appended answer) {
-  dedup_.refused(batch.header, answer.error);
+void AppendQueue::refuse(const AppendRequest& request, AppendDone done, Appended answer) {
+  dedup_.refused(request.batch.header, answer.error);
   held_.hold(std::move(done), std::move(answer),
-             [this, &batch, &frame, acks](AppendDone later) { admit(batch, frame, acks, std::move(later)); });
+             [this, request](AppendDone later) { admit(request, std::move(later)); });
 }
 
-void AppendQueue::add_repeat(const ProducerStates::Duplicate& original, const AdmittedBatch& batch,
-                             int16_t acks, AppendDone done, Appended answer) {
+void AppendQueue::add_repeat(const ProducerStates::Duplicate& original, const AppendRequest& request,
+                             AppendDone done, Appended answer) {
   answer.base_offset = original.base_offset;
   // Of a repeat Kafka says it whatever the timestamps are.
   answer.log_append_time_ms = original.max_timestamp;
   Duplicate duplicate{std::make_shared<Append>(std::move(done), std::move(answer)),
-                      original.base_offset + batch.header.last_offset_delta + 1, acks};
+                      original.base_offset + request.batch.header.last_offset_delta + 1, request.acks};
   // mutant duplicate-not-awaited: return finish_duplicate(std::move(duplicate));
   if (original.index == 0) return finish_duplicate(std::move(duplicate));
   duplicates_.emplace(original.index, std::move(duplicate));
@@ -63,7 +62,8 @@ void AppendQueue::finish_duplicate(Duplicate duplicate) {
   finish_copied(in_sync_.find());
 }
 
-void AppendQueue::propose(const AdmittedBatch& batch, const Lease& frame, int16_t acks, AppendDone done) {
+void AppendQueue::propose(const AppendRequest& request, AppendDone done) {
+  const AdmittedBatch& batch = request.batch;
   chr_proposal item{};
   item.kind = CHR_ENTRY_DATA;
   item.flags = CHR_PROPOSAL_WRITABLE;
@@ -71,14 +71,14 @@ void AppendQueue::propose(const AdmittedBatch& batch, const Lease& frame, int16_
   item.offset_at = kBaseOffsetAt;
   item.epoch_at = kLeaderEpochAt;
   item.max_timestamp = batch.header.max_timestamp;
-  item.payload = {batch.bytes.data(), batch.bytes.size(), frame.get()};
+  item.payload = {batch.bytes.data(), batch.bytes.size(), request.frame.get()};
 
   const chr_group_bounds now = replica_.bounds();
   const uint32_t copies = in_sync_.copies_wanted(now.n_voters);
   const bool wants_more = copies > majority(now);
   uint32_t until = wants_more ? CHR_UNTIL_COPIES + copies : static_cast<uint32_t>(CHR_UNTIL_COMMITTED);
-  if (acks == 0) until = CHR_UNTIL_PLACED;
-  if (acks == 1) until = CHR_UNTIL_DURABLE;
+  if (request.acks == 0) until = CHR_UNTIL_PLACED;
+  if (request.acks == 1) until = CHR_UNTIL_DURABLE;
   chr_placed placed{};
   chr_error error = make_abi_error();
   const auto append = std::make_shared<Append>(std::move(done));
@@ -99,7 +99,7 @@ void AppendQueue::propose(const AdmittedBatch& batch, const Lease& frame, int16_
     return held_.answer(std::exchange(append->done, nullptr), std::move(append->answer));
   }
   append->answer.base_offset = placed.base_offset;
-  if (acks == -1 && wants_more)
+  if (request.acks == -1 && wants_more)
     short_of_copies_.push_back({placed.index, placed.base_offset + item.records, append});
   dedup_.placed(placed.index, placed.base_offset, batch.header);
   placed_(batch.bytes.size());

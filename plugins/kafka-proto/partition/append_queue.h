@@ -21,10 +21,19 @@
 #include "kafka-proto/partition/append.h"
 #include "kafka-proto/partition/held_appends.h"
 #include "kafka-proto/partition/in_sync_replicas.h"
+#include "kafka-proto/partition/origin.h"
 #include "kafka-proto/partition/producer_dedup.h"
 #include "kafka-proto/records/validate.h"
 
 namespace chronik::kafka {
+
+// A batch that passed validate_batch(), with the lease of its bytes, which may be patched.
+struct AppendRequest {
+  const AdmittedBatch& batch;
+  const Lease& frame;
+  int16_t acks;
+  Origin origin;
+};
 
 class AppendQueue {
  public:
@@ -36,7 +45,7 @@ class AppendQueue {
   AppendQueue& operator=(const AppendQueue&) = delete;
 
   // The batch and its lease stay where they are until done(). Never overtakes an append that came before it.
-  void append(const AdmittedBatch& batch, const Lease& frame, int16_t acks, AppendDone done);
+  void append(const AppendRequest& request, AppendDone done);
 
   // Entries up to this one are applied: their repeats are done.
   void finish_repeats(uint64_t up_to_index);
@@ -65,12 +74,12 @@ class AppendQueue {
     std::shared_ptr<Append> append;
   };
 
-  void admit(const AdmittedBatch& batch, const Lease& frame, int16_t acks, AppendDone done);
-  void refuse(const AdmittedBatch& batch, const Lease& frame, int16_t acks, AppendDone done, Appended answer);
-  void add_repeat(const ProducerStates::Duplicate& original, const AdmittedBatch& batch, int16_t acks,
-                  AppendDone done, Appended answer);
+  void admit(const AppendRequest& request, AppendDone done);
+  void refuse(const AppendRequest& request, AppendDone done, Appended answer);
+  void add_repeat(const ProducerStates::Duplicate& original, const AppendRequest& request, AppendDone done,
+                  Appended answer);
   void finish_duplicate(Duplicate duplicate);
-  void propose(const AdmittedBatch& batch, const Lease& frame, int16_t acks, AppendDone done);
+  void propose(const AppendRequest& request, AppendDone done);
 
   Replica& replica_;
   HeldAppends& held_;

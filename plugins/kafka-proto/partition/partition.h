@@ -27,6 +27,7 @@
 #include "kafka-proto/partition/in_sync_replicas.h"
 #include "kafka-proto/partition/info.h"
 #include "kafka-proto/partition/long_polls.h"
+#include "kafka-proto/partition/origin.h"
 #include "kafka-proto/partition/producer_dedup.h"
 #include "kafka-proto/partition/reassignment.h"
 #include "kafka-proto/partition/replica.h"
@@ -90,8 +91,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
 
   // Appends one batch that passed validate_batch(); its bytes stand under `frame` and may be patched. Both
   // stay where they are until done(). acks as in Produce. Never overtakes an append that came before it.
-  void append(const AdmittedBatch& batch, const Lease& frame, int16_t acks, AppendDone done) {
-    appends_.append(batch, frame, acks, std::move(done));
+  void append(const AdmittedBatch& batch, const Lease& frame, int16_t acks, Origin origin, AppendDone done) {
+    appends_.append({batch, frame, acks, origin}, std::move(done));
   }
 
   // Reads committed batches from offset on; the result has a lease of its own. One batch comes whole.

@@ -28,7 +28,7 @@ class AppendQueueTest : public ::testing::Test, public TestReplica {
     host.run();
   }
   void append(TestBatch& batch, int16_t acks = -1, int name = 0) {
-    queue.append(batch.batch, batch.frame, acks, answers.next(name));
+    queue.append({batch.batch, batch.frame, acks, Origin::kClient}, answers.next(name));
     host.run();
   }
   void commit() {
@@ -81,6 +81,30 @@ TEST_F(AppendQueueTest, WhatIsOutOfOrderIsSaidSo) {
   EXPECT_FALSE(answers.all[0].message.empty());
 }
 
+// Their batches carry a producer's id, and no sequence number.
+TEST_F(AppendQueueTest, OfCoordinatorsAndMarkersNoOrderIsAsked) {
+  TestBatch first(7, 0), marker(7, kNoSequence);
+  append(first);
+  host.advance(std::chrono::seconds(6));
+  append(marker, 1, 1);
+  ASSERT_EQ(answers.all.size(), 1u);
+  EXPECT_EQ(answers.all[0].error, ErrorCode::kOutOfOrderSequenceNumber);
+  for (const Origin origin : {Origin::kMarker, Origin::kCoordinator}) {
+    queue.append({marker.batch, marker.frame, 1, origin}, answers.next());
+    host.run();
+    EXPECT_EQ(answers.all.back().error, ErrorCode::kNone);
+  }
+  EXPECT_EQ(answers.all.back().base_offset, 2);
+}
+
+TEST(OriginTest, InternalTopicsTakeNothingFromClients) {
+  EXPECT_FALSE(may_append(origin_of_client("console"), true));
+  EXPECT_FALSE(may_append(origin_of_client(""), true));
+  EXPECT_TRUE(may_append(origin_of_client("console"), false));
+  for (const Origin origin : {origin_of_client("__admin_client"), Origin::kCoordinator, Origin::kMarker})
+    EXPECT_TRUE(may_append(origin, true));
+}
+
 TEST_F(AppendQueueTest, LeadershipThatGoesFailsRepeats) {
   TestBatch batch(7, 0);
   append(batch, 1, 1);
@@ -109,7 +133,7 @@ TEST_F(AppendQueueTest, NothingOvertakesWhatCameEarly) {
   EXPECT_TRUE(answers.all.empty());
   after_role = [&] {
     EXPECT_TRUE(held.has_early());
-    queue.append(later.batch, later.frame, 1, answers.next(2));
+    queue.append({later.batch, later.frame, 1, Origin::kClient}, answers.next(2));
     EXPECT_TRUE(answers.all.empty());
   };
   consensus.elect(group());
