@@ -52,9 +52,9 @@ class CodecLane : public std::enable_shared_from_this<CodecLane> {
   };
 
   void work();
-  void add(Client client, size_t level, Job job);
-  std::optional<Turn> next();
-  Turn take(size_t level, size_t place);
+  void add_job(Client client, size_t level, Job job);
+  std::optional<Turn> next_turn();
+  Turn take_turn(size_t level, size_t place);
 
   const Host host_;
   std::mutex mutex_;  // of all below
