@@ -53,13 +53,13 @@ StoredLog log_after(const SnapshotInfo& info) {
   return log;
 }
 
-IncomingSnapshot::Taken IncomingSnapshot::take(uint64_t number, Payload piece) {
-  if (number != pieces_.size() || complete()) return Taken::kNotNext;
-  if (piece.size() > kMaxPieceBytes || piece.size() > info_.bytes - bytes_) return Taken::kDamaged;
+IncomingSnapshot::PieceResult IncomingSnapshot::add_piece(uint64_t number, Payload piece) {
+  if (number != pieces_.size() || complete()) return PieceResult::kNotNext;
+  if (piece.size() > kMaxPieceBytes || piece.size() > info_.bytes - bytes_) return PieceResult::kDamaged;
   bytes_ += piece.size();
   checksum_ = crc32c::extend(checksum_, piece.slice().p, piece.size());
   pieces_.push_back(std::move(piece));
-  return Taken::kTaken;
+  return PieceResult::kTaken;
 }
 
 // ---- the leader
@@ -207,8 +207,8 @@ bool Raft::take_part(const Message& m) {
   } else {
     incoming_->rebase(*m.snapshot);
   }
-  const bool damaged =
-      m.piece.size() > 0 && incoming_->take(m.hint_index, m.piece) == IncomingSnapshot::Taken::kDamaged;
+  const bool damaged = m.piece.size() > 0 &&
+                       incoming_->add_piece(m.hint_index, m.piece) == IncomingSnapshot::PieceResult::kDamaged;
   if (!damaged && !incoming_->complete()) return true;
   if (!damaged && incoming_->intact()) {
     installing_ = install_due_ = true;

@@ -47,8 +47,8 @@ class IncomingSnapshot {
  public:
   explicit IncomingSnapshot(SnapshotInfo info) : info_(std::move(info)) {}
 
-  enum class Taken : uint8_t { kNotNext, kTaken, kDamaged };
-  Taken take(uint64_t number, Payload piece);
+  enum class PieceResult : uint8_t { kNotNext, kTaken, kDamaged };
+  PieceResult add_piece(uint64_t number, Payload piece);
   bool complete() const { return pieces_.size() == info_.pieces; }
   // All pieces are there and are what the sender has.
   bool intact() const { return complete() && bytes_ == info_.bytes && checksum_ == info_.checksum; }

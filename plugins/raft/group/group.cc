@@ -181,7 +181,7 @@ void Group::handle(const Event& event) {
     case EventKind::kSnapshotSent:
       return host().add(services.metrics.snapshots_sent);
     case EventKind::kSnapshotRefused:
-      return snapshots_.take();
+      return snapshots_.take_snapshot();
     case EventKind::kSnapshotDamaged:
       return host().add(services.metrics.decode_errors);
     case EventKind::kMembersChanged:
@@ -259,7 +259,7 @@ void Group::close(uint32_t how, uint64_t token) {
   closing = true;
   close_snapshot_ = how == CHR_CLOSE_SNAPSHOT;
   leaving_ = how == CHR_CLOSE_LEAVE;
-  (void)snapshots_.take_failed();
+  (void)snapshots_.take_failure();
   close_token_ = token;
   if (state == GroupState::kRecovering || state == GroupState::kMending) return;
   if (close_snapshot_) hand_over_.begin_for_close();
@@ -281,7 +281,7 @@ bool Group::prepare_close() {
   }
   if (applier_.has_more() && !repair_.blocks_apply()) return false;
   if (close_snapshot_ && applier_.applied() > snapshots_.newest().index && !snapshots_.has_failed()) {
-    snapshots_.take();
+    snapshots_.take_snapshot();
     return false;
   }
   if (!std::exchange(leaving_, false) || !may_forget_log()) return true;

@@ -60,7 +60,7 @@ void LogRepair::pump() {
   if (!is_due() || !is_free()) return;
   Snapshots& snapshots = siblings_.snapshots;
   if (siblings_.applier.applied() <= snapshots.newest().index) return leave_out_damage();
-  if (!snapshots.take_failed()) return snapshots.take();
+  if (!snapshots.take_failure()) return snapshots.take_snapshot();
   mend_after_ = group_.now() + StorageWrites::kRetryWhenFull;
   siblings_.writes.retry_soon();
 }

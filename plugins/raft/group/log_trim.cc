@@ -92,8 +92,8 @@ void LogTrim::trim_to(Index first) {
     wanted_ = true;  // goes on when the snapshot is there
     if (!siblings_.applier.is_idle()) return;
     // Where there was no room for one, what the last one covers goes first.
-    const bool no_room = snapshots.take_failed() && siblings_.writes.is_full();
-    if (!no_room) snapshots.take();
+    const bool no_room = snapshots.take_failure() && siblings_.writes.is_full();
+    if (!no_room) snapshots.take_snapshot();
     if (snapshots.is_writing()) return;
     wanted_ = no_room;
     if (no_room) siblings_.writes.retry_soon();

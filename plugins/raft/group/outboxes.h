@@ -15,7 +15,7 @@ class Outboxes {
  public:
   // Appends and snapshots go by the bulk lane, all else by the control lane.
   void add(uint64_t group, Message message);
-  // All that there is. no_room: for each append for which the link had no room; what else is not sent is lost.
+  // All that there is. no_room: for each append for which the link had no room; other messages are lost.
   void send(const Services& services, const std::function<void(const Envelope& append)>& no_room);
 
  private:

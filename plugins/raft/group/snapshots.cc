@@ -28,7 +28,7 @@ void Snapshots::mark_received(Write* write) {
   write->put(kSnapshotKey, encode(newest_));
 }
 
-bool Snapshots::take_failed() { return std::exchange(failed_, false); }
+bool Snapshots::take_failure() { return std::exchange(failed_, false); }
 
 // A snapshot that is being sent stays as long as the log waits for its receiver: a newer one would begin from
 // the first piece, and where much comes in and the way is long, none would ever arrive.
@@ -37,11 +37,11 @@ void Snapshots::count_applied(uint64_t bytes) {
   if (siblings_.installer.is_pending()) return;
   const Nanos now = group_.now();
   const bool sending = now < sending_until_ && now < sending_since_ + group_.settings().trim_hold;
-  if (bytes_since_ >= group_.settings().snapshot_bytes && !sending) take();
+  if (bytes_since_ >= group_.settings().snapshot_bytes && !sending) take_snapshot();
   siblings_.trim.pump();
 }
 
-void Snapshots::take() {
+void Snapshots::take_snapshot() {
   const Index applied = siblings_.applier.applied();
   if (writing_ || !siblings_.applier.is_idle() || siblings_.installer.is_pending()) return;
   if (applied <= newest_.index) return;
@@ -126,7 +126,7 @@ void Snapshots::serve(const SnapshotRequest& request) {
 // The log of the receiver begins with the first entry that is there; its header says at which offset.
 void Snapshots::describe(const SnapshotRequest& request) {
   if (newest_.config.members.voters.empty()) {  // there is none, or it is of a version that sent none
-    take();
+    take_snapshot();
     return group_.raft->snapshot_read(group_.now(), request, nullptr, Payload());
   }
   chr_storage_read args{};

@@ -1,9 +1,9 @@
 // The state of the state machine in the keys of the group: made here, and sent to members that are too far
 // behind.
 //
-//   idle      take(): the state machine saves   -> writing  its state is in memory
-//                                               -> idle     it could not; has_failed() until then
-//   writing   storage answered                  -> idle     with a newer snapshot, or failed()
+//   idle      take_snapshot()                  -> writing  the state machine has saved its state
+//                                              -> idle     it could not; has_failed() until then
+//   writing   storage answered                 -> idle     with a newer snapshot, or has_failed()
 //
 // The one that is there counts until the next one is durable.
 #pragma once
@@ -42,11 +42,11 @@ class Snapshots {
   // Where enough log was applied since the last one.
   void count_applied(uint64_t bytes);
   // Of what is applied now; nothing where that is covered already, or where something is on its way.
-  void take();
+  void take_snapshot();
   bool is_writing() const { return writing_; }
-  // Whether the last attempt failed; take_failed() forgets it.
+  // Whether the last attempt failed; take_failure() forgets it.
   bool has_failed() const { return failed_; }
-  bool take_failed();
+  bool take_failure();
   // Puts a snapshot in place of the one that is there. owner keeps the pieces.
   void write(const SnapshotMeta& meta, std::vector<chr_slice> pieces, std::shared_ptr<const void> owner,
              SnapshotWriter::AddSteps add_steps, SnapshotWriter::Done done);

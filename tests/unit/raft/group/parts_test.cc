@@ -75,13 +75,13 @@ TEST_F(OneVoter, AStateMachineThatFailsStopsTheNode) {
 TEST_F(OneVoter, TakesASnapshotOnceAndOfWhatIsNew) {
   lead();
   EXPECT_EQ(propose(1), CHR_OK);
-  host_.on_shard(0, [&] { parts_->snapshots.take(); });
+  host_.on_shard(0, [&] { parts_->snapshots.take_snapshot(); });
   EXPECT_TRUE(parts_->snapshots.is_writing());
   host_.run();
   EXPECT_FALSE(parts_->snapshots.is_writing());
   EXPECT_EQ(parts_->snapshots.newest().index, parts_->applier.applied());
   EXPECT_EQ(parts_->snapshots.newest().bytes, 5u);
-  host_.on_shard(0, [&] { parts_->snapshots.take(); });
+  host_.on_shard(0, [&] { parts_->snapshots.take_snapshot(); });
   EXPECT_FALSE(parts_->snapshots.is_writing());
 }
 
@@ -89,13 +89,13 @@ TEST_F(OneVoter, ASnapshotThatFailsLeavesTheOneBefore) {
   lead();
   EXPECT_EQ(propose(1), CHR_OK);
   machine_.fail_saves = true;
-  host_.on_shard(0, [&] { parts_->snapshots.take(); });
+  host_.on_shard(0, [&] { parts_->snapshots.take_snapshot(); });
   EXPECT_TRUE(parts_->snapshots.has_failed());
-  EXPECT_TRUE(parts_->snapshots.take_failed());
-  EXPECT_FALSE(parts_->snapshots.take_failed());
+  EXPECT_TRUE(parts_->snapshots.take_failure());
+  EXPECT_FALSE(parts_->snapshots.take_failure());
   machine_.fail_saves = false;
   memory_->full = true;
-  host_.on_shard(0, [&] { parts_->snapshots.take(); });
+  host_.on_shard(0, [&] { parts_->snapshots.take_snapshot(); });
   host_.run();
   EXPECT_TRUE(parts_->snapshots.has_failed());
   EXPECT_EQ(parts_->snapshots.newest().index, 0u);
