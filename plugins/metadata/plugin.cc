@@ -171,17 +171,16 @@ const void* Metadata::service(std::string_view id, void** instance) {
 
 Result<Progress> Metadata::start(uint64_t token) {
   Needs needs;
-  Replica::Consensus& consensus = needs.consensus;
-  consensus.table = host_.acquire<chr_consensus_v1>(CHR_CONSENSUS_ID, &consensus.instance);
-  consensus.learners = host_.acquire<chr_learners_v1>(CHR_LEARNERS_ID, &consensus.learners_instance);
+  Replica::Services& services = needs.services;
+  CHRONIK_TRY(services.consensus, Consensus::acquire(host_));
+  services.learners = host_.acquire<chr_learners_v1>(CHR_LEARNERS_ID, &services.learners_instance);
   needs.retry.table = host_.acquire<chr_retry_policy_v1>(CHR_RETRY_POLICY_ID, &needs.retry.instance);
-  if (consensus.table == nullptr) return fail(Code::kNotFound, "no plugin provides chronik.consensus/1");
   if (needs.retry.table == nullptr) return fail(Code::kNotFound, "no plugin provides chronik.retry_policy/1");
   needs.log.entries =
       static_cast<uint64_t>(host_.config_int("snapshot_entries", static_cast<int64_t>(needs.log.entries)));
   needs.log.bytes =
       static_cast<uint64_t>(host_.config_int("snapshot_bytes", static_cast<int64_t>(needs.log.bytes)));
-  const uint32_t home = consensus.table->shard_of(consensus.instance, to_abi("__meta"));
+  const uint32_t home = services.consensus.shard_of("__meta");
   service_ = std::make_unique<Service>(host_, needs, home);
   CHRONIK_CHECK(service_->start(token));
   return Progress::kPending;

@@ -12,7 +12,6 @@ namespace {
 
 constexpr std::string_view kName = "__meta";
 constexpr size_t kRememberedDigests = 1'024;
-constexpr size_t kMostMembers = 1'024;
 
 constexpr chr_state_machine_v1 kMachine = {
     sizeof kMachine,
@@ -26,19 +25,15 @@ constexpr chr_state_machine_v1 kMachine = {
     thunk<&Replica::load>,
 };
 
+constexpr const char* kNotOpen = "__meta is not open on this node";
 constexpr std::string_view kProposalsHelp = "Commands proposed to __meta by this node.";
-
-Status to_status(const chr_done& done) {
-  if (done.code >= 0) return {};
-  return std::unexpected(Error{static_cast<Code>(done.code), std::string(from_abi(done.message))});
-}
 
 }  // namespace
 
-Replica::Replica(Host host, Owner* owner, const Consensus& consensus, LogLimits limits)
+Replica::Replica(Host host, Owner* owner, const Services& services, LogLimits limits)
     : host_(host),
       owner_(owner),
-      consensus_(consensus),
+      services_(services),
       limits_(limits),
       assignments_metric_(
           host.counter("chronik_metadata_proposals_total", kProposalsHelp, "what=\"assignments\"")),
@@ -54,63 +49,32 @@ void Replica::open(const Done& done) {
   for (uint32_t i = 0; i < node.n_peers; ++i) voters.push_back(node.peers[i].id);
   if (voters.empty()) voters.push_back(node.id);
   chr_group_options options{};
-  options.struct_size = sizeof options;
   options.id.partition = -1;
   options.id.name = options.id.label = to_abi(kName);
   options.n_voters = static_cast<uint32_t>(voters.size());
   options.voters = voters.data();
-  chr_error error = make_abi_error();
-  auto opened = [this, done](const chr_done& result) {
-    open_ = result.code >= 0;
-    if (!open_) group_ = nullptr;  // consensus has let go of it
-    done(to_status(result));
-  };
-  const chr_status status = host_.async(
-      [&](uint64_t token) {
-        return consensus_.table->open_group(consensus_.instance, &options, &kMachine, this, &group_, token,
-                                            &error);
-      },
-      std::move(opened));
-  if (status == CHR_PENDING) return;
-  open_ = status == CHR_OK;
-  if (!open_) group_ = nullptr;
-  done(open_ ? Status{} : std::unexpected(from_abi(error, status)));
+  services_.consensus.open_group(options, kMachine, this, &group_, [this, done](const Status& opened) {
+    open_ = opened.has_value();
+    done(opened);
+  });
 }
 
 void Replica::close(const Done& done) {
-  if (group_ == nullptr) return done({});
+  if (!group_) return done({});
   open_ = false;
-  chr_error error = make_abi_error();
-  const chr_status status = host_.async(
-      [&](uint64_t token) {
-        return consensus_.table->close_group(group_, CHR_CLOSE_SNAPSHOT, token, &error);
-      },
-      [done](const chr_done& result) { done(to_status(result)); });
-  group_ = nullptr;
-  if (status == CHR_PENDING) return;
-  done(status == CHR_OK ? Status{} : std::unexpected(from_abi(error, status)));
+  std::exchange(group_, {}).close(CHR_CLOSE_SNAPSHOT, done);
 }
 
 void Replica::change_members(const std::vector<int32_t>& voters, const Done& done) {
-  chr_members_change change{};
-  change.struct_size = sizeof change;
-  change.voters = voters.data();
-  change.n_voters = static_cast<uint32_t>(voters.size());
-  chr_error error = make_abi_error();
-  const chr_status status = host_.async(
-      [&](uint64_t token) { return consensus_.table->change_members(group_, &change, token, &error); },
-      [done](const chr_done& result) { done(to_status(result)); });
-  if (status == CHR_PENDING) return;
-  done(status == CHR_OK ? Status{} : std::unexpected(from_abi(error, status)));
+  group_.change_members(voters, done);
 }
 
 Status Replica::set_learners(const std::vector<int32_t>& nodes) {
   if (!has_learners()) return {};
   chr_error error = make_abi_error();
-  const chr_status status = consensus_.learners->set(
-      consensus_.learners_instance, to_abi(kName), nodes.data(), static_cast<uint32_t>(nodes.size()), &error);
-  if (status == CHR_OK) return {};
-  return std::unexpected(from_abi(error, status));
+  const chr_status status = services_.learners->set(services_.learners_instance, to_abi(kName), nodes.data(),
+                                                    static_cast<uint32_t>(nodes.size()), &error);
+  return to_status(status, error.message);
 }
 
 Status Replica::propose(const Command& command, Done done) {
@@ -126,28 +90,15 @@ Status Replica::propose(const Command& command, Done done) {
     return fail(Code::kOverloaded, "no memory for a proposal");
   const Lease lease = Lease::adopt(proposal.payload.lease);
   std::memcpy(const_cast<uint8_t*>(proposal.payload.p), bytes.data(), bytes.size());
-  chr_error error = make_abi_error();
-  chr_placed placed{};
-  const chr_status status = host_.async(
-      [&](uint64_t token) {
-        return consensus_.table->propose(group_, role_.term, &proposal, 1, CHR_UNTIL_COMMITTED, &placed,
-                                         token, &error);
-      },
-      [done = std::move(done)](const chr_done& result) { done(to_status(result)); });
-  if (status < 0) return std::unexpected(from_abi(error, status));
+  CHRONIK_CHECK(group_.propose(role_.term, proposal, CHR_UNTIL_COMMITTED, std::move(done)));
   host_.add(std::holds_alternative<SyncBatch>(command.body) ? assignments_metric_ : changes_metric_);
   return {};
 }
 
 std::vector<chr_member> Replica::members() const {
-  std::vector<chr_member> out(kMostMembers);
-  chr_group_status status{};
-  status.struct_size = sizeof status;
-  status.members = out.data();
-  status.n_members = static_cast<uint32_t>(out.size());
-  const bool known = group_ != nullptr && consensus_.table->status(group_, &status) == CHR_OK;
-  out.resize(known ? std::min<size_t>(status.n_members, out.size()) : 0);
-  return out;
+  if (!group_) return {};
+  Result<GroupMembers> known = group_.members();
+  return known ? std::move(known->members) : std::vector<chr_member>();
 }
 
 std::vector<int32_t> Replica::voters() const {
@@ -158,13 +109,13 @@ std::vector<int32_t> Replica::voters() const {
 }
 
 std::set<int32_t> Replica::lagging_learners() const {
-  chr_group_bounds bounds{};
-  bounds.struct_size = sizeof bounds;
   std::set<int32_t> out;
-  if (group_ == nullptr || consensus_.table->bounds(group_, &bounds) != CHR_OK) return out;
+  if (!group_) return out;
+  const Result<chr_group_bounds> bounds = group_.bounds();
+  if (!bounds) return out;
   const uint64_t now = host_.now_ns();
   for (const chr_member& member : members()) {
-    const bool follows = member.match_index >= bounds.commit_index || now - member.caught_up_ns < kFollowsNs;
+    const bool follows = member.match_index >= bounds->commit_index || now - member.caught_up_ns < kFollowsNs;
     if ((member.flags & CHR_MEMBER_LEARNER) != 0 && !follows) out.insert(member.id);
   }
   return out;
@@ -172,13 +123,12 @@ std::set<int32_t> Replica::lagging_learners() const {
 
 Status Replica::describe(QuorumReplyFrame* out) const {
   const std::vector<chr_member> members = this->members();
-  chr_group_bounds bounds{};
-  bounds.struct_size = sizeof bounds;
-  if (members.empty() || consensus_.table->bounds(group_, &bounds) != CHR_OK)
-    return fail(Code::kUnavailable, "__meta is not open on this node");
-  out->leader = bounds.leader;
-  out->term = bounds.term;
-  out->commit_index = bounds.commit_index;
+  if (members.empty()) return fail(Code::kUnavailable, kNotOpen);
+  const Result<chr_group_bounds> bounds = group_.bounds();
+  if (!bounds) return fail(Code::kUnavailable, kNotOpen);
+  out->leader = bounds->leader;
+  out->term = bounds->term;
+  out->commit_index = bounds->commit_index;
   const uint64_t now = host_.now_ns();
   const int64_t unix_ms = host_.unix_ms();
   const auto to_unix = [&](uint64_t ns) {
@@ -240,10 +190,9 @@ void Replica::role(const chr_role* role) {
 // what a new leader finds there was written before it counted.
 bool Replica::log_is_long() const {
   if (entries_ >= limits_.entries) return true;
-  chr_group_bounds bounds{};
-  bounds.struct_size = sizeof bounds;
-  return entries_ >= pause_ && consensus_.table->bounds(group_, &bounds) == CHR_OK &&
-         bounds.bytes >= limits_.bytes;
+  if (entries_ < pause_) return false;
+  const Result<chr_group_bounds> bounds = group_.bounds();
+  return bounds && bounds->bytes >= limits_.bytes;
 }
 
 // Every replica takes a snapshot and deletes the log below, but for what a member still needs that is not too
@@ -252,17 +201,13 @@ void Replica::maybe_trim() {
   if (!leads() || trimming_ || !log_is_long()) return;
   constexpr int64_t kEnd = 0;
   constexpr uint64_t kPauses = 8;  // while a member is waited for, the log stays long
-  const auto trimmed = [this](chr_status code) {
+  trimming_ = true;
+  group_.trim(kEnd, [this](const Status& trimmed) {
     trimming_ = false;
-    if (code != CHR_OK) return;
+    if (!trimmed) return;
     entries_ = 0;
     pause_ = limits_.entries / kPauses;
-  };
-  trimming_ = true;
-  const chr_status status =
-      host_.async([&](uint64_t token) { return consensus_.table->trim(group_, kEnd, token, nullptr); },
-                  [trimmed](const chr_done& done) { trimmed(done.code); });
-  if (status != CHR_PENDING) trimmed(status);
+  });
 }
 
 chr_status Replica::save(const chr_sink* sink) {

@@ -2,10 +2,9 @@
 // only.
 #pragma once
 
-#include <chronik/consensus.h>
 #include <chronik/draft/learners.h>
 
-#include <chronik/host.hpp>
+#include <chronik/consensus.hpp>
 #include <deque>
 #include <functional>
 #include <optional>
@@ -38,14 +37,13 @@ class Replica {
   };
 
   // The services of the consensus plugin; it may have no learners.
-  struct Consensus {
-    const chr_consensus_v1* table = nullptr;
-    void* instance = nullptr;
+  struct Services {
+    Consensus consensus;
     const chr_learners_v1* learners = nullptr;
     void* learners_instance = nullptr;
   };
 
-  Replica(Host host, Owner* owner, const Consensus& consensus, LogLimits limits);
+  Replica(Host host, Owner* owner, const Services& services, LogLimits limits);
   Replica(const Replica&) = delete;
   Replica& operator=(const Replica&) = delete;
 
@@ -60,7 +58,7 @@ class Replica {
   void change_members(const std::vector<int32_t>& voters, const Done& done);
   // On the leader, where has_learners(): those that follow without a vote, voters that may become such too.
   Status set_learners(const std::vector<int32_t>& nodes);
-  bool has_learners() const { return consensus_.learners != nullptr; }
+  bool has_learners() const { return services_.learners != nullptr; }
   bool is_open() const { return open_; }
 
   Catalog& catalog() { return catalog_; }
@@ -100,9 +98,9 @@ class Replica {
 
   const Host host_;
   Owner* const owner_;
-  const Consensus consensus_;
+  const Services services_;
   const LogLimits limits_;
-  chr_group* group_ = nullptr;
+  Group group_;
   bool open_ = false;
   Catalog catalog_;
   chr_role role_{};

@@ -23,7 +23,7 @@ Service::Service(Host host, Needs needs, uint32_t home_shard)
       home_(host, home_shard),
       views_(host, &home_),
       peers_(host, &home_, this),
-      replica_(host, this, needs.consensus, needs.log),
+      replica_(host, this, needs.services, needs.log),
       levels_(host, &peers_),
       liveness_(host, &replica_, &peers_, [this] { views_.notify(); }),
       gather_(
@@ -58,7 +58,7 @@ Service::Service(Host host, Needs needs, uint32_t home_shard)
 Status Service::start(uint64_t token) {
   show_health();
   CHRONIK_CHECK(peers_.open());
-  needs_.consensus.table->watch(needs_.consensus.instance, role_event, this);
+  needs_.services.consensus.watch(role_event, this);
   home_.post([this, token] {
     if (const Status routed = admin_.open(); !routed)
       host_.warn("operators cannot ask metadata over HTTP: " + routed.error().message);
@@ -78,7 +78,7 @@ Status Service::start(uint64_t token) {
 
 // Closing __meta lets another node take it over first.
 void Service::stop(uint64_t token) {
-  needs_.consensus.table->unwatch(needs_.consensus.instance, role_event, this);
+  needs_.services.consensus.unwatch(role_event, this);
   home_.post([this, token] {
     stopping_ = true;
     peers_.close();

@@ -18,7 +18,7 @@ namespace chronik::metadata {
 
 // The services of other plugins that metadata stands on.
 struct Needs {
-  Replica::Consensus consensus;
+  Replica::Services services;
   RetryPolicy retry;
   Replica::LogLimits log;
 };
