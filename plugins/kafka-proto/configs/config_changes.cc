@@ -47,6 +47,8 @@ std::string changed_list(std::string_view list, std::string_view change, bool ap
   const std::vector<std::string_view> changed = elements(change);
   if (append) {
     std::set<std::string_view> there(out.begin(), out.end());
+    // mutant lists_compared: std::ranges::copy_if(changed, std::back_inserter(out), [&](std::string_view
+    //     element) { return std::ranges::find(out, element) == out.end(); });
     std::ranges::copy_if(changed, std::back_inserter(out),
                          [&](std::string_view element) { return there.insert(element).second; });
   } else {
@@ -208,6 +210,8 @@ KafkaError ConfigChanges::add_broker(const Catalog& catalog, const WantedConfigs
   const DynamicConfigs::Values& set = wanted.name.empty() ? set_->all : set_->own;
   std::set<std::string_view> named;
   for (const WantedConfig& config : wanted.configs) {
+    // mutant broker_configs_compared: if (std::ranges::count(wanted.configs, config.name,
+    //     &WantedConfig::name) == 1) named.insert(config.name);
     named.insert(config.name);
     const auto present = set.find(config.name);
     if (config.operation == ConfigOperation::kDelete) {

@@ -72,6 +72,8 @@ KafkaError read_assignment(const Request::Topic& topic, std::vector<int32_t>& ou
   const size_t count = topic.assignments.size();
   const size_t replicas = topic.assignments[0].broker_ids.size();
   // Also what keeps check_assignment() linear.
+  // mutant assignments_compared: if (replicas > 100'000'000) return {ErrorCode::kInvalidReplicaAssignment,
+  //     fmt::format("a partition has at most {} replicas, not {}", kMaxReplicas, replicas)};
   if (replicas > kMaxReplicas)
     return {ErrorCode::kInvalidReplicaAssignment,
             fmt::format("a partition has at most {} replicas, not {}", kMaxReplicas, replicas)};

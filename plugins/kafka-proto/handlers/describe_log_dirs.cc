@@ -59,6 +59,10 @@ void add_asked(DescribeLogDirsJob& survey, const std::vector<Request::Topic>& to
   std::map<std::string_view, std::vector<int32_t>> asked;
   for (const Request::Topic& topic : topics) {
     std::vector<int32_t>& indexes = asked[topic.topic];
+    // mutant log_dirs_of_all: indexes.insert(indexes.end(), topic.partitions.begin(),
+    //     topic.partitions.end()); if (const HostedTopic* hosted = survey.map->find(topic.topic); hosted !=
+    //     nullptr) { std::set<int32_t> wanted; for (size_t i = 0; i < hosted->partitions.size(); ++i)
+    //     wanted.insert(static_cast<int32_t>(i)); }
     indexes.insert(indexes.end(), topic.partitions.begin(), topic.partitions.end());
   }
   for (auto& [name, indexes] : asked) {

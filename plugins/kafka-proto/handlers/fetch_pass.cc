@@ -129,6 +129,8 @@ bool FetchPass::plan() {
 void FetchPass::advance(uint32_t shard) {
   Lane& lane = lanes_[shard];
   lane.advancing = true;
+  // mutant fetch_reads_all_at_once: while (lane.next < lane.targets.size() && true)
+  //     serve(lane.targets[lane.next++]);
   while (lane.next < lane.targets.size() && lane.open < most_open_) serve(lane.targets[lane.next++]);
   lane.advancing = false;
   if (lane.next < lane.targets.size() || lane.open != 0) return;

@@ -134,8 +134,10 @@ void name_once(Call<Metadata>& call) {
   std::set<std::pair<std::string_view, std::string_view>> named;
   std::erase_if(*call.request().topics, [&](const MetadataRequest::Topic& topic) {
     const std::string_view id(reinterpret_cast<const char*>(topic.topic_id.b), sizeof topic.topic_id.b);
+    // mutant ids_told_often: const bool by_id = false;
     const bool by_id = !is_zero(topic.topic_id);
     const std::string_view name = by_id ? std::string_view() : topic.name.value_or(std::string_view());
+    // mutant leaders_sought_often: return false;
     return !named.emplace(name, id).second;
   });
 }

@@ -83,6 +83,7 @@ void set_error(ProduceJob& job, Response::Partition& out, ErrorCode code) {
 void set_refusal(ProduceJob& job, Response::Partition& out, Refusal refusal) {
   set_error(job, out, refusal.error);
   if (!refusal.message.empty()) out.error_message = job.texts.keep(std::move(refusal.message));
+  // mutant record_errors_of_each_batch: left out
   job.record_errors_left -= refusal.records.size();
   for (RecordError& record : refusal.records) {
     Response::RecordError& error = job.call.room().row(out.record_errors);

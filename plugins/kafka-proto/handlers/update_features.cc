@@ -58,6 +58,10 @@ void handle<UpdateFeatures>(Broker& broker, Call<UpdateFeatures> call) {
   const Service<chr_features_v1>& features = broker.features;
   if (features.table == nullptr)
     return refuse(*job, ErrorCode::kInvalidRequest, "the catalog of this node has no feature levels");
+  // mutant features_compared: for (const UpdateFeaturesRequest::FeatureUpdate& asked :
+  //     request.feature_updates) if ([&] { for (const chr_feature_update& item : job->items) if
+  //     (from_abi(item.name) == asked.feature) return false; return true; }())
+  //     job->items.push_back({to_abi(asked.feature), asked.max_version_level, asked.upgrade_type, 0});
   for (const UpdateFeaturesRequest::FeatureUpdate& asked : request.feature_updates)
     job->items.push_back({to_abi(asked.feature), asked.max_version_level, asked.upgrade_type, 0});
   job->results.resize(job->items.size());

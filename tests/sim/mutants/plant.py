@@ -20,6 +20,8 @@ def plant(name, lines):
     while re.match(r" *//     ", lines[begin]):
         begin += 1
     end = begin
+    while lines[end].lstrip().startswith("//"):  # another bug in the place of the same statement
+        end += 1
     while lines[end].rstrip()[-1:] not in (";", "{", "}"):
         end += 1
     bug = " ".join(line.strip().removeprefix("//").strip() for line in lines[first:begin]).removeprefix(f"mutant {name}: ")

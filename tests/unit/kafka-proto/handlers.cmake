@@ -11,21 +11,21 @@ chronik_test(kafka_handlers_test
           handlers/replication_test.cc handlers/reassign_test.cc handlers/features_test.cc
   LINK kafka_broker_testing)
 
-# What was mended, put back: each is one text of one source replaced, and must be caught.
-# mutant_source(<name> <file> <text> <text in its place> <variable>): the copy's path. Where it comes first among
-# the sources of a program, its counterpart in the library is not looked at any more.
-function(mutant_source name file text instead copy)
-  set(spec ${CMAKE_CURRENT_BINARY_DIR}/mutants/${name}.cmake)
-  file(CONFIGURE OUTPUT ${spec} CONTENT "set(text [====[@text@]====])\nset(instead [====[@instead@]====])\n" @ONLY)
+# What was mended, put back: a planted bug in a comment of its source (tests/sim/mutants/plant.py), which must be caught.
+# mutant_source(<name> <file> <variable>): the copy's path. Where it comes first among the sources of a program, its
+# counterpart in the library is not looked at any more.
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+function(mutant_source name file copy)
   get_filename_component(base ${file} NAME)
   set(out ${CMAKE_CURRENT_BINARY_DIR}/mutants/${name}/${base})
-  set(patch ${PROJECT_SOURCE_DIR}/tests/sim/mutants/patch.cmake)
-  add_custom_command(OUTPUT ${out} DEPENDS ${plugin}/${file} ${spec} ${patch} VERBATIM
-                     COMMAND ${CMAKE_COMMAND} -DSPEC=${spec} -DIN=${plugin}/${file} -DOUT=${out} -P ${patch})
+  set(plant ${PROJECT_SOURCE_DIR}/tests/sim/mutants/plant.py)
+  add_custom_command(OUTPUT ${out} DEPENDS ${plugin}/${file} ${plant} VERBATIM
+                     COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_CURRENT_BINARY_DIR}/mutants/${name}
+                     COMMAND ${Python3_EXECUTABLE} -B ${plant} ${name} ${plugin}/${file} ${out})
   set(${copy} ${out} PARENT_SCOPE)
 endfunction()
 
-mutant_source(fetch_reads_all_at_once handlers/fetch_pass.cc "lane.open < most_open_" "true" copy)
+mutant_source(fetch_reads_all_at_once handlers/fetch_pass.cc copy)
 chronik_test(kafka_fetch_reads_all_at_once SOURCES ${copy} handlers/fetch_bounds_test.cc LINK kafka_broker_testing)
 set_tests_properties(kafka_fetch_reads_all_at_once PROPERTIES
                      PASS_REGULAR_EXPRESSION "Expected: .broker.consensus.held_reads... <= .16u.")
