@@ -19,7 +19,7 @@ function(mutant_source name file text instead copy)
   file(CONFIGURE OUTPUT ${spec} CONTENT "set(text [====[@text@]====])\nset(instead [====[@instead@]====])\n" @ONLY)
   get_filename_component(base ${file} NAME)
   set(out ${CMAKE_CURRENT_BINARY_DIR}/mutants/${name}/${base})
-  set(patch ${PROJECT_SOURCE_DIR}/tests/sim/mutants/patch.cmake)
+  set(patch ${CMAKE_CURRENT_SOURCE_DIR}/patch.cmake)
   add_custom_command(OUTPUT ${out} DEPENDS ${plugin}/${file} ${spec} ${patch} VERBATIM
                      COMMAND ${CMAKE_COMMAND} -DSPEC=${spec} -DIN=${plugin}/${file} -DOUT=${out} -P ${patch})
   set(${copy} ${out} PARENT_SCOPE)
