@@ -1,7 +1,7 @@
 // Which replicas are in sync, who is told, and what is throttled.
 #include "kafka-proto/partition/in_sync_replicas.h"
 
-#include "kafka-proto/records/throttled_replicas.h"
+#include "kafka-proto/configs/throttled_replicas.h"
 #include "partition/part_testing.h"
 
 namespace chronik::kafka::testing {

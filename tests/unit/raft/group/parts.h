@@ -14,7 +14,7 @@
 #include "raft/group/snapshot_installer.h"
 #include "raft/group/snapshots.h"
 #include "raft/group/storage_writes.h"
-#include "store.h"
+#include "storage-memory/store.h"
 
 #include <gtest/gtest.h>
 
