@@ -118,11 +118,11 @@ class Run:
             if not re.search(rf"Feature: {feature}\s.*FinalizedVersionLevel: {level}\s", text):
                 raise RuntimeError(f"{feature} is not at {level} in:\n{text}")
 
-        shows("chronik.version", "2")
+        shows("chronik.version", "3")
         shows("metadata.version", "4.3-IV0")
         tool("downgrade", "--feature", "metadata.version=25")
         shows("metadata.version", "4.0-IV3")
-        tool("upgrade", "--feature", "metadata.version=30", "--feature", "chronik.version=2")
+        tool("upgrade", "--feature", "metadata.version=30", "--feature", "chronik.version=3")
         shows("metadata.version", "4.3-IV0")
 
     def configs(self, java, node, *arguments):

@@ -32,6 +32,8 @@ struct PartitionContext {
   std::function<bool(int32_t node)> is_linked;
   // Whether the members of partitions are as new as what the leader of the catalog said last.
   std::function<bool()> is_catalog_current;
+  // The level of chronik.version that the cluster agreed to write.
+  std::function<int16_t()> level;
   // This node leads in this term, and these replicas are in sync. Empty: all are, or it leads no more.
   std::function<void(const PartitionInfo& partition, uint64_t term, const std::vector<int32_t>& nodes)>
       report_in_sync;

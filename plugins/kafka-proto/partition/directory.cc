@@ -50,6 +50,7 @@ PartitionContext PartitionDirectory::make_context() {
   out.is_up = [this](int32_t node) { return broker_.is_up(node); };
   out.is_linked = [this](int32_t node) { return broker_.is_linked(node); };
   out.is_catalog_current = [this] { return is_current(); };
+  out.level = [this] { return level_.load(std::memory_order_relaxed); };
   out.report_in_sync = [this](const PartitionInfo& partition, uint64_t term,
                               const std::vector<int32_t>& nodes) {
     broker_.in_sync->set({partition.id().topic, partition.id().index}, {static_cast<int32_t>(term), nodes});
@@ -107,6 +108,7 @@ void PartitionDirectory::follow() {
   followed_ = !catalog->cluster_id().empty();
   const bool current = catalog->controller() >= 0;
   if (shown_ == nullptr || catalog->version() != shown_->version()) {
+    level_.store(catalog->level(), std::memory_order_relaxed);
     publish(*catalog);
     shown_ = std::move(catalog);
   }

@@ -157,6 +157,7 @@ class PartitionDirectory {
   const uint64_t brokers_metric_;
   std::unique_ptr<const Catalog> shown_;  // what map_ shows
   std::atomic<bool> current_ = false;
+  std::atomic<int16_t> level_ = 1;  // of chronik.version, as map_ shows the catalog
   std::set<std::string> closing_groups_;
   Strays strays_;
   // Replicas that come back before their group of before is gone, by its name.

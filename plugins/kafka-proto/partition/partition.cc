@@ -26,7 +26,9 @@ Partition::Partition(const PartitionContext& context, Id id, Members members,
       appends_(replica_, held_, in_sync_, dedup_, [this](size_t bytes) { batch_placed(bytes); }),
       retention_(replica_),
       reassignment_(replica_),
-      transfers_(replica_) {}
+      transfers_(replica_) {
+  observers_.add_observer({std::shared_ptr<void>(), &dedup_});  // a part of this: it is not owned twice
+}
 
 Partition::~Partition() = default;
 
@@ -47,7 +49,9 @@ void Partition::open(const std::function<void(const Status&)>& done) {
 
 void Partition::close(Log log, std::function<void()> done) {
   const auto self = shared_from_this();
+  const bool led = replica_.leads();
   if (!replica_.begin_close(log, [self, log, done] { self->close(log, done); })) return;
+  if (led) observers_.lost();
   traffic_.hide();
   look_at_replicas();
   appends_.fail_waits();
@@ -103,12 +107,12 @@ chr_status Partition::apply(const chr_entry* entries, uint32_t n, uint64_t) {
     if (header.kind == CHR_ENTRY_COMMAND) {
       const Result<ExpireProducers> command = ExpireProducers::decode(payload_of(entries[i]));
       if (!command) return corrupt(command.error());
-      dedup_.applied(*command);
+      dedup_.expire(*command);
       continue;
     }
     const Result<BatchHeader> batch = decode_batch_header(payload_of(entries[i]));
     if (!batch) return corrupt(batch.error());
-    dedup_.applied(header.index, header.base_offset, *batch);
+    observers_.applied(entries[i], *batch);
   }
   if (n != 0) appends_.finish_repeats(entries[n - 1].header.index);
   return CHR_OK;
@@ -116,11 +120,13 @@ chr_status Partition::apply(const chr_entry* entries, uint32_t n, uint64_t) {
 
 void Partition::role(const chr_role* role) {
   const Replica::RoleChange change = replica_.change_role(*role);
-  if (change == Replica::RoleChange::kNotHeard) return;
+  if (!change.heard) return;
+  if (change.lost) observers_.lost();
+  if (change.led) observers_.led(role->term);
   reassignment_.role_changed();
   look_at_replicas();
   reassign();
-  if (change == Replica::RoleChange::kLeadershipLost) appends_.fail_waits();
+  if (change.lost) appends_.fail_waits();
   if (replica_.knows_leader()) {
     held_.end_moment();
   } else if (!polls_.empty()) {
@@ -136,26 +142,25 @@ void Partition::committed(uint64_t index, int64_t offset) {
 }
 
 void Partition::truncated(uint64_t index, int64_t) {
-  dedup_.truncated(index);
+  observers_.truncated(index);
   appends_.fail_waits();
 }
 
-void Partition::trimmed(int64_t) { polls_.wake(); }
+void Partition::trimmed(int64_t offset) {
+  observers_.trimmed(offset);
+  polls_.wake();
+}
 
 chr_status Partition::save(const chr_sink* sink) {
-  std::vector<uint8_t> bytes;
-  // mutant dedup-not-in-snapshot: ProducerStates().save(bytes);
-  dedup_.states().save(bytes);
+  const std::vector<uint8_t> bytes = observers_.save(context_.level());
   return sink->write(sink->context, bytes.data(), bytes.size()) != 0 ? CHR_OK : CHR_E_FAILED;
 }
 
 chr_status Partition::load(const chr_slice* pieces, uint32_t n, chr_error* error) {
   std::vector<uint8_t> bytes;
   for (uint32_t i = 0; i < n; ++i) bytes.insert(bytes.end(), pieces[i].p, pieces[i].p + pieces[i].n);
-  Result<ProducerStates> loaded = ProducerStates::load(bytes);
-  if (!loaded) return report(error, loaded.error());
-  dedup_.replace(std::move(*loaded));
-  return CHR_OK;
+  const Status loaded = observers_.load(bytes);
+  return loaded ? CHR_OK : report(error, loaded.error());
 }
 
 // ---- reads ----

@@ -4,13 +4,13 @@
 // this owns what Kafka adds to it, each in a part of its own, and passes on what consensus tells:
 //
 //   told        | parts, in this order
-//   role()      | replica, reassignment, in sync, appends (leadership lost), held appends, transfers
+//   role()      | replica, observers, reassignment, in sync, appends (leadership lost), held appends, transfers
 //   committed() | replica, appends, polls
-//   apply()     | producers, appends (repeats)
-//   truncated() | producers, appends
-//   trimmed()   | polls
+//   apply()     | observers, appends (repeats)
+//   truncated() | observers, appends
+//   trimmed()   | observers, polls
 //   upkeep()    | traffic, retention; where it leads: in sync, reassignment, producers
-//   close()     | replica, traffic, in sync, appends, transfers, held appends
+//   close()     | replica, observers, traffic, in sync, appends, transfers, held appends
 #pragma once
 
 #include <chronik/consensus.h>
@@ -27,6 +27,7 @@
 #include "kafka-proto/partition/in_sync_replicas.h"
 #include "kafka-proto/partition/info.h"
 #include "kafka-proto/partition/long_polls.h"
+#include "kafka-proto/partition/observers.h"
 #include "kafka-proto/partition/origin.h"
 #include "kafka-proto/partition/producer_dedup.h"
 #include "kafka-proto/partition/reassignment.h"
@@ -65,6 +66,10 @@ class Partition : public std::enable_shared_from_this<Partition> {
   void count_fetched(uint64_t bytes) { traffic_.count_fetched(bytes); }
 
   // ---- life, on the shard ----
+  // Before open(): what else follows the log. Producers come first.
+  void add_observer(std::shared_ptr<PartitionObserver> observer) {
+    observers_.add_observer(std::move(observer));
+  }
   // Opens the group; done(status) once the log is recovered. Once in the life of a Partition.
   void open(const std::function<void(const Status&)>& done);
   // Closed without ever having been opened; after close().
@@ -146,6 +151,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   HeldAppends held_;
   InSyncReplicas in_sync_;
   ProducerDedup dedup_;
+  Observers observers_;
   AppendQueue appends_;
   Retention retention_;
   Reassignment reassignment_;

@@ -24,6 +24,18 @@ void ProducerDedup::refused(const BatchHeader& batch, ErrorCode error) {
   refusals_[batch.producer_id] = {error, replica_.host().now_ns()};
 }
 
+void ProducerDedup::save(std::vector<uint8_t>& section) const {
+  // mutant dedup-not-in-snapshot: ProducerStates().save(section);
+  states_.save(section);
+}
+
+Status ProducerDedup::load(Bytes section) {
+  states_ = ProducerStates();
+  if (section.empty()) return {};
+  CHRONIK_TRY(states_, ProducerStates::load(section));
+  return {};
+}
+
 // A new leader does not know what the one before it refused.
 ErrorCode ProducerDedup::why_out_of_order(const BatchHeader& batch, bool ahead) const {
   const uint64_t now = replica_.host().now_ns();

@@ -14,12 +14,13 @@
 #include <map>
 
 #include "kafka-proto/partition/command.h"
+#include "kafka-proto/partition/observers.h"
 #include "kafka-proto/partition/replica.h"
 #include "kafka-proto/records/producer_state.h"
 
 namespace chronik::kafka {
 
-class ProducerDedup {
+class ProducerDedup final : public PartitionObserver {
  public:
   explicit ProducerDedup(Replica& replica) : replica_(replica) {}
   ProducerDedup(const ProducerDedup&) = delete;
@@ -36,13 +37,15 @@ class ProducerDedup {
   void propose_expiry();
 
   // ---- the log, on each replica ----
-  void applied(uint64_t index, int64_t base_offset, const BatchHeader& batch) {
-    states_.applied(index, base_offset, batch);
+  std::string_view section() const override { return Observers::kProducers; }
+  void applied(const chr_entry& entry, const BatchHeader& header) override {
+    states_.applied(entry.header.index, entry.header.base_offset, header);
   }
-  void applied(const ExpireProducers& command) { states_.expire(command.now_ms, command.expiration_ms); }
-  void truncated(uint64_t index) { states_.truncated(index); }
+  void expire(const ExpireProducers& command) { states_.expire(command.now_ms, command.expiration_ms); }
+  void truncated(uint64_t index) override { states_.truncated(index); }
+  void save(std::vector<uint8_t>& section) const override;
+  Status load(Bytes section) override;
   const ProducerStates& states() const { return states_; }
-  void replace(ProducerStates states) { states_ = std::move(states); }
 
   // That are remembered; a snapshot of so many takes about 14 MB, and some 10 ms.
   static constexpr size_t kMaxProducers = 100'000;

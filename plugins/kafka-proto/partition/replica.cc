@@ -88,13 +88,15 @@ void Replica::delete_log(const std::function<void()>& done) {
 
 Replica::RoleChange Replica::change_role(const chr_role& role) {
   const bool leads_now = role.role == CHR_ROLE_LEADER;
-  if (life_ == Life::kClosed) return RoleChange::kNotHeard;
-  const bool lost = leader_ && (!leads_now || role.term != term_);
+  if (life_ == Life::kClosed) return {};
+  RoleChange change{.heard = true, .lost = leader_ && (!leads_now || role.term != term_)};
+  const bool led = leader_ && !change.lost;
   leader_ = leads_now && life_ != Life::kClosing;
   term_ = role.term;
   set_known_leader(leads_now && !leader_ ? -1 : role.leader);
   if (leads_now) leading_since_ns_ = host().now_ns();
-  return lost ? RoleChange::kLeadershipLost : RoleChange::kHeard;
+  change.led = leader_ && !led;
+  return change;
 }
 
 void Replica::set_known_leader(int32_t leader) {

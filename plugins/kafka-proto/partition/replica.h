@@ -62,12 +62,16 @@ class Replica {
   // After close_group().
   void delete_log(const std::function<void()>& done);
   bool is_open() const { return group_ != nullptr; }
-  bool is_closed() const { return life_ == Life::kClosed; }
   // Closed without ever having been opened.
   bool never_opened() const { return never_opened_; }
 
   // ---- what consensus tells ----
-  enum class RoleChange : uint8_t { kNotHeard, kHeard, kLeadershipLost };
+  struct RoleChange {
+    bool heard = false;  // else nothing has changed
+    bool lost = false;   // it led before: no more, or in another term
+    bool led = false;    // it leads now: anew, or in another term
+    bool operator==(const RoleChange&) const = default;
+  };
   RoleChange change_role(const chr_role& role);
   // Whether clients can read more than before.
   bool commit(uint64_t index, int64_t offset);
@@ -105,7 +109,7 @@ class Replica {
   // A command that nobody waits for.
   void propose_command(chr_slice payload);
   template <class OnRead>
-  void read(const chr_group_read& args, chr_entries* out, OnRead done);
+  void read(const chr_group_read& args, chr_entries* out, const OnRead& done);
   void find(int32_t by, int64_t value, chr_entry_header* out, const Done& done);
   // As propose(): done() runs only where this is PENDING.
   chr_status trim(int64_t offset, const std::function<void(chr_status)>& done);
@@ -122,7 +126,7 @@ class Replica {
 
   // Consensus is asked, and what it is asked for keeps its owner alive.
   template <class Call, class OnDone>
-  void ask(Call&& call, OnDone done);
+  void ask(Call&& call, const OnDone& done);
   void opened(chr_status code);
   void set_known_leader(int32_t leader);
 
@@ -154,19 +158,19 @@ chr_status Replica::propose(const chr_proposal& item, uint32_t until, chr_placed
 }
 
 template <class Call, class OnDone>
-void Replica::ask(Call&& call, OnDone done) {
+void Replica::ask(Call&& call, const OnDone& done) {
   chr_error error = make_abi_error();
   const chr_status status =
       host().async([&](uint64_t token) { return call(token, &error); },
-                   [owner = owner(), done](const chr_done& d) mutable { done(d.code, from_abi(d.message)); });
+                   [owner = owner(), done](const chr_done& d) { done(d.code, from_abi(d.message)); });
   if (status != CHR_PENDING) done(status, error.message);
 }
 
 template <class OnRead>
-void Replica::read(const chr_group_read& args, chr_entries* out, OnRead done) {
+void Replica::read(const chr_group_read& args, chr_entries* out, const OnRead& done) {
   ask([&](uint64_t token,
           chr_error*) { return context_.consensus->read(group_, &args, out, token, nullptr); },
-      std::move(done));
+      done);
 }
 
 }  // namespace chronik::kafka

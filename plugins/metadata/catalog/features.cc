@@ -12,7 +12,7 @@ namespace {
 // metadata.version is Kafka's, for tools that ask which release the cluster is at: nothing here is stored by
 // it, so it may go down again. 7 is 3.3-IV3, the lowest of Kafka 4.
 constexpr std::array kKnown = {
-    FeatureRange{kOwnFeature, 1, 2},
+    FeatureRange{kOwnFeature, 1, 3},
     FeatureRange{"metadata.version", 7, 30},
 };
 

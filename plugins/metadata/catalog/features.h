@@ -10,7 +10,8 @@
 namespace chronik::metadata {
 
 // Our own feature. Level 1 is what there was before levels: commands and frames up to version 3, snapshots of
-// format 2. Level 2 has version 4 (feature levels, records) and format 3.
+// format 2. Level 2 has version 4 (feature levels, records) and format 3. Level 3 changes nothing here: snapshots
+// of partitions have sections from it on.
 inline constexpr std::string_view kOwnFeature = "chronik.version";
 inline constexpr int16_t kRecordsLevel = 2;
 inline constexpr std::string_view kFeatures = "chronik.features";

@@ -6,6 +6,7 @@ from admin import update_features
 from suite import Suite
 
 BEFORE = "c6827499919498d4491122d8b673b913724827b3"  # the last build without feature levels
+NEWEST = 3  # chronik.version of this build
 PARTITIONS = 6
 INVALID_UPDATE_VERSION = 95
 
@@ -70,16 +71,16 @@ class Run(Suite):
 
     def refuse_mixed(self, node):
         """While a node does not know the level, or the leader of __meta none, it is refused, and nobody is hurt."""
-        code, message = update_features(node.kafka_port, chronik_version=2)
+        code, message = update_features(node.kafka_port, chronik_version=NEWEST)
         self.expect(code == INVALID_UPDATE_VERSION and "without feature levels" in message, f"refused while nodes are older: {message}")
 
     def finalize(self, cluster):
         code, message = update_features(cluster.node(1).kafka_port, metadata_version=30)
         self.expect(code == INVALID_UPDATE_VERSION, f"nothing is finalized before chronik.version: {message}")
         self.expect(self.levels(cluster) == [1, 1, 1], "each node writes as those of before")
-        code, message = update_features(cluster.node(2).kafka_port, chronik_version=2, metadata_version=30)
+        code, message = update_features(cluster.node(2).kafka_port, chronik_version=NEWEST, metadata_version=30)
         self.expect(code == 0, f"finalized {message}")
-        self.wait_until(lambda: self.levels(cluster) == [2, 2, 2], "each node sees it")
+        self.wait_until(lambda: self.levels(cluster) == [NEWEST] * 3, "each node sees it")
 
     def levels(self, cluster):
         return [json.loads(node.http("/v1/cluster"))["level"] for node in cluster.nodes]
@@ -116,7 +117,7 @@ class Run(Suite):
     def formed(self, old):
         with self.cluster() as cluster:
             cluster.start()
-            self.expect(self.levels(cluster) == [2, 2, 2], "a new cluster starts at its newest level")
+            self.expect(self.levels(cluster) == [NEWEST] * 3, "a new cluster starts at its newest level")
             node = cluster.node(2)
             self.expect(node.stop() == 0, "node 2 ends")
             self.become([node], old)

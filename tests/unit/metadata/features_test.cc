@@ -91,7 +91,7 @@ TEST_F(Levelled, ANewClusterStartsAtItsNewestLevels) {
   EXPECT_EQ(level(1), 0);  // nothing is known yet
   settle();
   for (const int32_t id : {1, 2, 3}) {
-    EXPECT_EQ(level(id), 2);
+    EXPECT_EQ(level(id), 3);
     EXPECT_EQ(level(id, "metadata.version"), 30);
   }
 }
@@ -199,17 +199,17 @@ TEST_F(Levelled, AChangeThatWasSentIsNotRefusedForTheNextLeader) {
 TEST_F(Levelled, WhatUpgradesAndDowngradesMayDo) {
   settle();
   const std::vector<std::pair<std::vector<chr_feature_update>, std::string>> cases = {
-      {{to(3)}, "Node 1 only supports versions 1-2"},
-      {{to(0)}, "Node 1 only supports versions 1-2"},
+      {{to(4)}, "Node 1 only supports versions 1-3"},
+      {{to(0)}, "Node 1 only supports versions 1-3"},
       {{to(-1)}, "A feature version cannot be less than 0."},
       {{to(1, "transaction.version")}, "No node supports this feature."},
-      {{to(1)}, "Can't downgrade without setting the upgrade type to either safe or unsafe downgrade."},
+      {{to(2)}, "Can't downgrade without setting the upgrade type to either safe or unsafe downgrade."},
       {{to(1, kOwnFeature, CHR_FEATURE_SAFE_DOWNGRADE)},
-       "What was written since level 2 has forms that older builds cannot read."},
+       "What was written since level 3 has forms that older builds cannot read."},
       {{to(1, kOwnFeature, CHR_FEATURE_UNSAFE_DOWNGRADE)},
-       "What was written since level 2 has forms that older builds cannot read."},
+       "What was written since level 3 has forms that older builds cannot read."},
       {{to(2, kOwnFeature, 0)}, "The controller does not support the given upgrade type."},
-      {{to(2)}, ""},
+      {{to(3)}, ""},
       {{to(25, "metadata.version", CHR_FEATURE_SAFE_DOWNGRADE)}, ""},
       {{to(26, "metadata.version", CHR_FEATURE_UNSAFE_DOWNGRADE)}, "Can't downgrade to a newer version."},
       {{to(26, "metadata.version")}, ""},
@@ -223,12 +223,12 @@ TEST_F(Levelled, WhatUpgradesAndDowngradesMayDo) {
       EXPECT_EQ(asked->message(), message);
     }
   }
-  const auto both = update(2, {to(30, "metadata.version"), to(3)});
+  const auto both = update(2, {to(30, "metadata.version"), to(4)});
   advance(10ms);
   EXPECT_EQ(both->code(0), CHR_E_CONFLICT);  // all of them, or none
   EXPECT_EQ(both->code(1), CHR_E_INVALID_ARGUMENT);
   EXPECT_EQ(level(3, "metadata.version"), 26);
-  EXPECT_EQ(level(3), 2);
+  EXPECT_EQ(level(3), 3);
 }
 
 TEST_F(Levelled, ABuildThatDoesNotKnowAFinalizedLevelStops) {
@@ -242,7 +242,7 @@ TEST_F(Levelled, ABuildThatDoesNotKnowAFinalizedLevelStops) {
   node(3).host.run();
   ASSERT_EQ(node(3).host.fatals().size(), 1u);
   EXPECT_EQ(node(3).host.fatals()[0],
-            "chronik.version is finalized at 9, this build knows 1 to 2; upgrade this node");
+            "chronik.version is finalized at 9, this build knows 1 to 3; upgrade this node");
 }
 
 TEST_F(Levelled, RecordsAreTheSameEverywhere) {
@@ -333,7 +333,7 @@ TEST_F(Levelled, OperatorsSeeTheLevels) {
     return node(1).host.response(id)->body;
   };
   EXPECT_NE(ask("/v1/cluster").find(R"("level":1)"), std::string::npos);
-  EXPECT_NE(ask("/v1/nodes/2").find(R"("newest_level":2)"), std::string::npos);
+  EXPECT_NE(ask("/v1/nodes/2").find(R"("newest_level":3)"), std::string::npos);
   node(1).host.set_link("metadata", 2, false);
   node(1).host.run();
   EXPECT_NE(ask("/v1/nodes/2").find(R"("newest_level":0)"), std::string::npos);

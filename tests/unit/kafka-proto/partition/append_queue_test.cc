@@ -17,7 +17,7 @@ class AppendQueueTest : public ::testing::Test, public TestReplica {
   explicit AppendQueueTest(int32_t min_in_sync = 1) : TestReplica(with_min_in_sync(min_in_sync)) {
     consensus.hold_commits(true);
     on_role = [this](Replica::RoleChange change) {
-      if (change == Replica::RoleChange::kLeadershipLost) queue.fail_waits();
+      if (change.lost) queue.fail_waits();
       if (replica.knows_leader()) held.end_moment();
       if (after_role) after_role();
     };

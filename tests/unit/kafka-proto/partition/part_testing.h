@@ -47,6 +47,7 @@ class TestReplica {
   std::set<int32_t> unlinked;
   std::vector<std::pair<uint64_t, std::vector<int32_t>>> reported;  // in sync: terms and nodes
   bool catalog_current = true;
+  int16_t level = 3;  // of chronik.version
   PartitionContext context;
   PartitionInfo info;
   Replica replica;
@@ -72,6 +73,7 @@ class TestReplica {
     out.producer_id_expiration_ms = 86'400'000;
     out.is_up = [](int32_t) { return true; };
     out.is_linked = [this](int32_t node) { return !unlinked.contains(node); };
+    out.level = [this] { return level; };
     out.is_catalog_current = [this] { return catalog_current; };
     out.report_in_sync = [this](const PartitionInfo&, uint64_t term, const std::vector<int32_t>& nodes) {
       reported.emplace_back(term, nodes);

@@ -15,13 +15,18 @@ class ProducerDedupTest : public ::testing::Test, public TestReplica {
       const Result<ExpireProducers> command =
           ExpireProducers::decode(Bytes(entry.payload.p, entry.payload.n));
       ASSERT_TRUE(command.has_value());
-      dedup.applied(*command);
+      dedup.expire(*command);
     };
     open();
     host.advance(std::chrono::seconds(10));  // no new leader any more
   }
   static BatchHeader header(int64_t producer, int32_t sequence) {
     return TestBatch(producer, sequence).batch.header;
+  }
+  void apply(uint64_t index, const BatchHeader& header) {
+    chr_entry entry{};
+    entry.header.index = index;
+    dedup.applied(entry, header);
   }
   ErrorCode check(int64_t producer, int32_t sequence) const {
     const ProducerDedup::Checked checked = dedup.check(header(producer, sequence));
@@ -48,7 +53,7 @@ TEST_F(ProducerDedupTest, ABatchThatIsTakenEndsARefusal) {
 }
 
 TEST_F(ProducerDedupTest, ANewLeaderDoesNotKnowWhatWasRefusedBefore) {
-  dedup.applied(1, 0, header(7, 0));
+  apply(1, header(7, 0));
   consensus.elect(group());
   host.run();
   EXPECT_EQ(check(7, 2), ErrorCode::kNotLeaderOrFollower);
@@ -68,7 +73,7 @@ TEST_F(ProducerDedupTest, OnlySoManyRefusalsAreRemembered) {
 TEST_F(ProducerDedupTest, TheLeaderProposesThatIdleOnesBeForgotten) {
   dedup.propose_expiry();
   EXPECT_EQ(consensus.proposals(), 0u);  // there are none
-  dedup.applied(1, 0, header(7, 0));
+  apply(1, header(7, 0));
   for (int hour = 0; hour < 30; ++hour) {
     dedup.propose_expiry();
     host.advance(std::chrono::hours(1));

@@ -1,0 +1,48 @@
+// PartitionObserver: what follows the log of a partition on each of its replicas, and has a part of its own in
+// the partition's snapshots: what is remembered of producers, later open transactions and coordinators. Its
+// state is a pure function of the log: it changes in applied() alone, and reads no clock there. All on the
+// partition's shard.
+//
+//   state     | told
+//   following | applied(), trimmed(), truncated(); save() and load() between two calls of applied()
+//   leading   | (from led() to lost()) the same, but load(). All that was committed before is applied
+//
+// led() comes again, after a lost(), where the same node leads in another term. What an observer does with
+// time, timers above all, begins with led(), ends with lost(), and changes state by entries that it appends.
+#pragma once
+
+#include <chronik/storage.h>
+#include <chronik/result.hpp>
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "kafka-proto/records/batch.h"
+
+namespace chronik::kafka {
+
+class PartitionObserver {
+ public:
+  virtual ~PartitionObserver() = default;
+
+  // Its section in snapshots; a constant, of at most 255 bytes.
+  virtual std::string_view section() const = 0;
+
+  // A committed batch, each once and in the order of the log; those of control records, too. header is what
+  // stands at the begin of the entry's payload.
+  virtual void applied(const chr_entry& entry, const BatchHeader& header) = 0;
+  virtual void led(uint64_t /*term*/) {}
+  virtual void lost() {}
+  // Entries from this index on were removed; none of them was applied.
+  virtual void truncated(uint64_t /*index*/) {}
+  // The log starts at this offset now.
+  virtual void trimmed(int64_t /*offset*/) {}
+
+  // Appends the state as of the last applied(); equal states give equal bytes.
+  virtual void save(std::vector<uint8_t>& section) const = 0;
+  // Replaces the state by what save() wrote, here or on another replica. Empty: by the one before any batch.
+  virtual Status load(Bytes section) = 0;
+};
+
+}  // namespace chronik::kafka
