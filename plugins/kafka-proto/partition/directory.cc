@@ -50,7 +50,7 @@ PartitionContext PartitionDirectory::make_context(const BrokerConfig& config, In
   out.is_up = [this](int32_t node) { return services_.is_up(node); };
   out.is_linked = [this](int32_t node) { return services_.is_linked(node); };
   out.is_catalog_current = [this] { return is_current(); };
-  out.level = [this] { return level_.load(std::memory_order_relaxed); };
+  out.level = [this] { return seen_.level.load(std::memory_order_relaxed); };
   out.report_in_sync = [&in_sync](const PartitionInfo& partition, uint64_t term,
                                   const std::vector<int32_t>& nodes) {
     in_sync.set({partition.id().topic, partition.id().index}, {static_cast<int32_t>(term), nodes});
@@ -110,11 +110,11 @@ void PartitionDirectory::follow() {
   followed_ = !catalog->cluster_id().empty();
   const bool current = catalog->controller() >= 0;
   if (shown_ == nullptr || catalog->version() != shown_->version()) {
-    level_.store(catalog->level(), std::memory_order_relaxed);
+    seen_.level.store(catalog->level(), std::memory_order_relaxed);
     publish(*catalog);
     shown_ = std::move(catalog);
   }
-  current_.store(current, std::memory_order_relaxed);
+  seen_.is_current.store(current, std::memory_order_relaxed);
   strays_.look_for_strays();
   report_health();
   waits_.changed();

@@ -98,7 +98,7 @@ class PartitionDirectory {
 
   // Any shard. Whether the members of partitions are as new as what the leader of the catalog said last; not
   // while none is known.
-  bool is_current() const { return current_.load(std::memory_order_relaxed); }
+  bool is_current() const { return seen_.is_current.load(std::memory_order_relaxed); }
 
   // Shard 0. Follows the catalog from now on.
   void start();
@@ -165,8 +165,10 @@ class PartitionDirectory {
   const PartitionContext context_;
   const uint64_t brokers_metric_;
   std::unique_ptr<const Catalog> shown_;  // what map_ shows
-  std::atomic<bool> current_ = false;
-  std::atomic<int16_t> level_ = 1;  // of chronik.version, as map_ shows the catalog
+  struct {
+    std::atomic<bool> is_current = false;
+    std::atomic<int16_t> level = 1;  // of chronik.version
+  } seen_;                           // of the catalog, for any shard
   std::set<std::string> closing_groups_;
   Strays strays_;
   ReplicationThrottle throttle_;

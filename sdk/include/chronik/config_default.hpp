@@ -36,11 +36,13 @@ constexpr int64_t config_default(std::span<const chr_config_key> schema, std::st
                                                              {"MiB", 1ll << 20},
                                                              {"GiB", 1ll << 30},
                                                              {"TiB", 1ll << 40},
+                                                             {"PiB", 1ll << 50},
                                                              {"us", 1'000},
                                                              {"ms", 1'000'000},
                                                              {"s", 1'000'000'000},
                                                              {"m", 60'000'000'000},
                                                              {"h", 3'600'000'000'000},
+                                                             {"d", 86'400'000'000'000},
                                                              {"ns", 1}};
   for (const auto& [unit, factor] : kUnits)
     if (text == unit) return (negative ? -number : number) * factor;

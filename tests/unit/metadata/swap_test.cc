@@ -3,6 +3,8 @@
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 
+#include <chronik/testing/config_defaults.hpp>
+
 #include "tests/unit/metadata/node.h"
 
 namespace chronik::metadata::test {
@@ -19,13 +21,7 @@ class Policy {
     offer.abi_major = CHR_ABI_MAJOR;
     offer.abi_minor = CHR_ABI_MINOR;
     plugin_ = entry(&offer, nullptr);
-    // The host fills in the defaults of the schema.
-    uint32_t n = 0;
-    const chr_config_key* keys = plugin_->config_schema(&n);
-    for (uint32_t i = 0; i < n; ++i) {
-      const std::string text(from_abi(keys[i].default_value));
-      if (keys[i].type == CHR_CONFIG_INT) host->config_int(from_abi(keys[i].name), std::stoll(text));
-    }
+    chronik::testing::give_config_defaults(*host, *plugin_);
     chr_error error = make_abi_error();
     if (plugin_->create(host->core(), {}, &instance_, &error) != CHR_OK)
       throw std::runtime_error(error.message);

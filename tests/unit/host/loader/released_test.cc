@@ -4,6 +4,7 @@
 #include <chronik/retry_policy.h>
 #include <gtest/gtest.h>
 
+#include <chronik/testing/config_defaults.hpp>
 #include <chronik/testing/fake_host.hpp>
 
 #include "host/loader/instances.h"
@@ -36,8 +37,6 @@ class Running {
   void fail(const Error& error) { problem_ = error.message; }
 
   void begin(const std::vector<std::string>& files) {
-    host_.config_int("delay", 1000);
-    host_.config_int("attempts", 3);
     std::vector<PluginFile> probed;
     for (const std::string& file : files) {
       auto found = PluginFile::probe(file);
@@ -48,6 +47,10 @@ class Running {
     if (!set) return fail(set.error());
     set_.emplace(std::move(*set));
     if (const Status loaded = set_->load(); !loaded) return fail(loaded.error());
+    for (size_t i = 0; i < set_->size(); ++i)
+      chronik::testing::give_config_defaults(host_, (*set_)[i].schema());
+    host_.config_int("delay", 1000);
+    host_.config_int("attempts", 3);
     instances_.emplace(*set_);
     for (size_t i = 0; i < set_->size(); ++i) {
       if (const Status created = instances_->create(i, host_.core(), "{}"); !created)
