@@ -26,30 +26,24 @@ Service::Service(Host host, Needs needs, uint32_t home_shard)
       replica_(host, this, needs.services, needs.log),
       levels_(host, &peers_),
       liveness_(host, &replica_, &peers_, [this] { views_.notify(); }),
+      disputes_(host, &replica_, &reconciler_),
       gather_(
           host, &home_,
           [this](SyncBatch what, Gather::Done done) {
             return replica_.propose(Command{{}, std::move(what)}, std::move(done));
           },
           [this](const Assignment& assignment) { return replica_.catalog().topics().rival_of(assignment); },
-          [this](const Dispute& dispute) { refused(dispute); }),
+          [this](const Dispute& dispute) { disputes_.report_refused(dispute); }),
+      sync_inbox_(host, &replica_, &peers_, &gather_),
       changes_(host, &replica_, &peers_, [this] { return around(); }),
       quorum_(host, &replica_, &peers_),
       catch_up_(host, &replica_, &peers_, [this] { currency_changed(); }),
+      own_(host, &replica_, &catch_up_),
+      identity_(host, &home_, &replica_, [this] { show_health(); }),
       membership_(host, &replica_, &peers_),
       admin_(host, &replica_, &liveness_, &levels_, &changes_),
       reconciler_(host, this, needs.retry),
-      topics_metric_(host.gauge("chronik_metadata_topics", "Topics in the catalog.")),
-      partitions_metric_(host.gauge("chronik_metadata_partitions", "Partitions in the catalog.")),
-      nodes_metric_(host.gauge("chronik_metadata_nodes", "Nodes in the catalog.")),
-      mismatch_metric_(host.counter("chronik_meta_digest_mismatch_total",
-                                    "Nodes whose catalog differed from this one at the same entry.")) {
-  const chr_node_info& node = host.node();
-  own_.id = node.id;
-  own_.rack = std::string(from_abi(node.rack));
-  own_.incarnation = Uuid::from_abi(node.incarnation);
-  for (uint32_t i = 0; i < node.n_peers; ++i)
-    if (node.peers[i].id == node.id) own_.raft = std::string(from_abi(node.peers[i].address));
+      metrics_(host) {
   views_.publish(replica_.catalog().publish());
 }
 
@@ -66,7 +60,7 @@ Status Service::start(uint64_t token) {
       if (opened) {
         reconciler_.start();
         liveness_.start();
-        reconciler_.announce(own_);
+        reconciler_.announce(own_.node());
         role_changed();
         housekeeping();
       }
@@ -105,7 +99,7 @@ void Service::role_event(void* self, const chr_group_id* id, const chr_role* rol
   const bool leader = role->role == CHR_ROLE_LEADER;
   Hint hint{role->term, role->leader,           leader && usable != 0, std::string(from_abi(id->label)),
             0,          service->host_.now_ns()};
-  if (leader) hint.leader = hint.leads ? service->own_.id : -1;
+  if (leader) hint.leader = hint.leads ? service->own_.id() : -1;
   if (service->hints_.update({Uuid::from_abi(id->topic), id->partition}, std::move(hint)))
     service->home_.post([service] { service->drain_hints(); });
 }
@@ -136,14 +130,14 @@ PartitionState Service::leader_of(const Topic& topic, int32_t partition) const {
   if (hint->term == shown.term && hint->leader >= 0 && hint->leader != shown.leader) return {-1, shown.term};
   if (is_out_of_touch(*hint, shown)) return shown;
   // A node that the partition left hears no more of its leaders; those that it knew of reach the catalog.
-  if (hint->leader < 0 && hint->named <= shown.term && !topic.may_be_on(partition, own_.id)) return shown;
+  if (hint->leader < 0 && hint->named <= shown.term && !topic.may_be_on(partition, own_.id())) return shown;
   return {hint->leader, hint->term};
 }
 
 // Nor does consensus know of a leader that this node does not hear, while others do: their votes would have
 // brought another one by now.
 bool Service::is_out_of_touch(const KnownLeader& hint, const PartitionState& shown) const {
-  if (hint.leader >= 0 || hint.term != shown.term || shown.leader < 0 || shown.leader == own_.id)
+  if (hint.leader >= 0 || hint.term != shown.term || shown.leader < 0 || shown.leader == own_.id())
     return false;
   if (!peers_.has_links() || !liveness_.is_up(shown.leader)) return false;
   return !peers_.is_linked(shown.leader) || host_.now_ns() - hint.since_ns >= kElectedByThenNs;
@@ -152,12 +146,12 @@ bool Service::is_out_of_touch(const KnownLeader& hint, const PartitionState& sho
 int32_t Service::meta_leader() const {
   if (!replica_.is_open() || stopping_) return -1;
   const int32_t leader = replica_.leader();
-  return leader == own_.id && !replica_.leads() ? -1 : leader;
+  return leader == own_.id() && !replica_.leads() ? -1 : leader;
 }
 
 Status Service::send(uint64_t batch, const SyncBatch& what) {
   const int32_t leader = meta_leader();
-  if (leader != own_.id) return peers_.send(leader, SyncFrame{batch, what});
+  if (leader != own_.id()) return peers_.send(leader, SyncFrame{batch, what});
   gather_.add(what, [this, batch](const Error& error) {
     if (!stopping_) reconciler_.batch_failed(batch, error);
   });
@@ -167,7 +161,7 @@ Status Service::send(uint64_t batch, const SyncBatch& what) {
 Surroundings Service::around() const {
   Surroundings out;
   out.live = peers_.up();
-  out.live.insert(own_.id);
+  out.live.insert(own_.id());
   const chr_node_info& node = host_.node();
   for (uint32_t i = 0; i < node.n_peers; ++i) out.expected.insert(node.peers[i].id);
   const std::vector<int32_t> voters = replica_.voters();
@@ -180,7 +174,7 @@ Surroundings Service::around() const {
 
 void Service::command_applied(const Command& command, const Outcome& outcome) {
   forget(outcome.deleted);
-  tell_disputes(outcome);
+  disputes_.report_found(outcome);
   changes_.command_applied(command, outcome);
 }
 
@@ -200,25 +194,25 @@ void Service::forget(const std::vector<Uuid>& deleted) {
 void Service::catalog_changed() {
   views_.publish(replica_.catalog().publish());
   changes_.published();
-  check_own_record();
+  own_.check();
   check_levels();
-  adopt_cluster();
+  identity_.adopt_cluster();
   reconciler_.applied();
   membership_.look();
   liveness_.look();
   catch_up_.look();
-  show_size();
+  metrics_.show_size(replica_.catalog());
   show_health();
 }
 
 void Service::role_changed() {
-  controller_.store(catch_up_.is_current() ? meta_leader() : -1, std::memory_order_relaxed);
+  views_.set_controller(catch_up_.is_current() ? meta_leader() : -1);
   if (!replica_.leads()) gather_.give_up({Code::kNotLeader, "this node does not lead __meta"});
   if (stopping_) return;
-  name_cluster();
+  identity_.name_cluster();
   changes_.leader_changed();
   quorum_.leader_changed();
-  take_early_batches();
+  sync_inbox_.receive_early_batches();
   reconciler_.meta_leader_changed();
   membership_.look();
   liveness_.look();
@@ -229,61 +223,10 @@ void Service::role_changed() {
 
 // Who does not know yet what the catalog has to say answers clients as one that knows no leader.
 void Service::currency_changed() {
-  controller_.store(catch_up_.is_current() ? meta_leader() : -1, std::memory_order_relaxed);
-  check_own_record();
+  views_.set_controller(catch_up_.is_current() ? meta_leader() : -1);
+  own_.check();
   show_health();
   views_.notify();
-}
-
-// The first leader of __meta gives the cluster its id, and the newest levels that it knows.
-void Service::name_cluster() {
-  if (!replica_.leads() || naming_ || !replica_.catalog().cluster_id().empty()) return;
-  const Status proposed = replica_.propose(Command{{}, InitCluster{to_text(new_id()), newest_levels()}},
-                                           [this](const Status&) { naming_ = false; });
-  naming_ = proposed.has_value();
-  if (!proposed) host_.warn("The cluster id could not be proposed: " + proposed.error().message);
-}
-
-void Service::adopt_cluster() {
-  const std::string& cluster_id = replica_.catalog().cluster_id();
-  if (cluster_id.empty() || cluster_id == adopted_ || !adopting_.empty()) return;
-  adopting_ = cluster_id;
-  home_.blocking([this, cluster_id] {
-    const Status adopted = host_.adopt_cluster(cluster_id);
-    home_.post([this, cluster_id, adopted] { cluster_adopted(cluster_id, adopted); });
-  });
-}
-
-void Service::cluster_adopted(const std::string& cluster_id, const Status& adopted) {
-  adopting_.clear();
-  if (adopted) {
-    adopted_ = cluster_id;
-    host_.info("Cluster " + cluster_id);
-    show_health();
-  } else if (adopted.error().code == Code::kFenced) {
-    host_.fatal(fmt::format(
-        "the data directory belongs to another cluster than {}, which __meta names: {}; start this "
-        "node with the data directory of its cluster, or with an empty one",
-        cluster_id, adopted.error().message));
-  } else {
-    host_.fatal(fmt::format("the data directory cannot be bound to cluster {}: {}", cluster_id,
-                            adopted.error().message));
-  }
-}
-
-// A node that lost its disk has a new incarnation, and must not pass for the one that the cluster knows. One
-// that was removed and added again reads in the log of whom it was before.
-void Service::check_own_record() {
-  if (!catch_up_.is_current()) return;
-  const auto& nodes = replica_.catalog().nodes();
-  const auto found = nodes.find(own_.id);
-  if (replica_.catalog().removed_nodes().contains(own_.id) && !std::exchange(said_removed_, true))
-    host_.warn(
-        "This node was removed from the cluster: it holds nothing any more and takes no part; stop it");
-  if (found == nodes.end() || found->second.incarnation == own_.incarnation) return;
-  if (found->second.incarnation.zero()) return;  // it was added, and has not registered yet
-  host_.fatal(fmt::format(
-      "the cluster knows node {} with another data directory; give this one an id of its own", own_.id));
 }
 
 // What the cluster agreed to write, this build may not read.
@@ -300,7 +243,7 @@ void Service::frame_received(int32_t from, Frame frame) {
   } else if (const auto* reply = std::get_if<ReplyFrame>(&frame)) {
     changes_.replied(*reply);
   } else if (const auto* sync = std::get_if<SyncFrame>(&frame)) {
-    sync_requested(from, *sync);
+    sync_inbox_.receive_batch(from, *sync);
   } else if (const auto* refused = std::get_if<SyncRefusedFrame>(&frame)) {
     reconciler_.batch_failed(refused->batch,
                              {static_cast<Code>(refused->verdict.code), refused->verdict.message});
@@ -317,35 +260,10 @@ void Service::frame_received(int32_t from, Frame frame) {
   }
 }
 
-void Service::sync_requested(int32_t from, const SyncFrame& frame) {
-  const auto foreign = [from](const auto& items, auto member) {
-    return std::ranges::any_of(items, [&](const auto& item) { return item.*member != from; });
-  };
-  if (foreign(frame.what.assignments, &Assignment::leader) || foreign(frame.what.nodes, &Node::id)) {
-    host_.warn("A node speaks for another one; its batch was dropped", fmt::format("from={}", from));
-    return;
-  }
-  // A follower learns of its leader before the leader may propose: what it sends meanwhile waits.
-  if (!replica_.leads() && (replica_.leader() < 0 || replica_.leader() == own_.id)) {
-    early_.insert_or_assign(from, frame);
-    return;
-  }
-  const auto refuse = [this, from, batch = frame.batch](const Error& error) {
-    peers_.tell(from, SyncRefusedFrame{batch, {static_cast<chr_status>(error.code), error.message}});
-  };
-  if (!replica_.leads()) return refuse({Code::kNotLeader, "this node does not lead __meta"});
-  gather_.add(frame.what, refuse);
-}
-
-void Service::take_early_batches() {
-  if (!replica_.leads() && (replica_.leader() < 0 || replica_.leader() == own_.id)) return;
-  for (const auto& [from, frame] : std::exchange(early_, {})) sync_requested(from, frame);
-}
-
 void Service::digest_received(int32_t from, const DigestFrame& frame) {
   const std::optional<uint64_t> own = replica_.digest_at(frame.index);
   if (!own || *own == frame.digest) return;
-  host_.add(mismatch_metric_);
+  metrics_.count_mismatch();
   host_.error(fmt::format("CRITICAL: The catalog of node {} differs from this one at entry {} of __meta",
                           from, frame.index),
               fmt::format("theirs={:016x} ours={:016x}", frame.digest, *own));
@@ -381,35 +299,30 @@ void Service::describe_quorum(uint64_t timeout_ns, chr_quorum* out, uint64_t tok
 void Service::announce(std::string host, uint16_t port) {
   home_.post([this, host = std::move(host), port]() mutable {
     if (stopping_) return;
-    own_.host = std::move(host);
-    own_.port = port;
-    reconciler_.announce(own_);
+    own_.set_endpoint(std::move(host), port);
+    reconciler_.announce(own_.node());
     reconciler_.poll();
   });
 }
 
-Uuid Service::new_id() const {
-  std::array<uint8_t, 16> random;
-  host_.random(random.data(), random.size());
-  return Uuid::from_random(random);
-}
+Uuid Service::new_id() const { return new_uuid(host_); }
 
 // ---- what operators see ----
 
 void Service::show_health() {
   const Catalog& catalog = replica_.catalog();
-  if (catalog.removed_nodes().contains(own_.id)) {
+  if (catalog.removed_nodes().contains(own_.id())) {
     host_.health(kHealthPart, CHR_HEALTH_NOT_READY, "this node was removed from the cluster; stop it");
-  } else if (adopted_.empty() || controller() < 0) {
+  } else if (!identity_.is_adopted() || controller() < 0) {
     host_.health(kHealthPart, was_ready_ ? CHR_HEALTH_DEGRADED : CHR_HEALTH_NOT_READY, waits_for());
   } else {
     was_ready_ = true;
-    const auto own = catalog.nodes().find(own_.id);
+    const auto own = catalog.nodes().find(own_.id());
     const bool leaving = own != catalog.nodes().end() && own->second.leaving;
     const std::string reason = leaving
                                    ? fmt::format("this node leaves the cluster; {} replicas are still on it",
-                                                 catalog.topics().replicas_on(own_.id))
-                                   : disputes();
+                                                 catalog.topics().replicas_on(own_.id()))
+                                   : disputes_.summary();
     host_.health(kHealthPart, reason.empty() ? CHR_HEALTH_READY : CHR_HEALTH_DEGRADED, reason);
   }
 }
@@ -421,7 +334,7 @@ std::string Service::waits_for() const {
     std::vector<int32_t> others = replica_.voters();
     const chr_node_info& self = host_.node();
     for (uint32_t i = 0; others.empty() && i < self.n_peers; ++i) others.push_back(self.peers[i].id);
-    std::erase(others, own_.id);
+    std::erase(others, own_.id());
     const auto linked =
         std::ranges::count_if(others, [this](int32_t id) { return peers_.up().contains(id); });
     return fmt::format(
@@ -434,18 +347,12 @@ std::string Service::waits_for() const {
   return "the cluster id is not bound to the data directory yet";
 }
 
-void Service::show_size() {
-  host_.set(topics_metric_, static_cast<double>(replica_.catalog().topics().size()));
-  host_.set(partitions_metric_, static_cast<double>(replica_.catalog().topics().partitions()));
-  host_.set(nodes_metric_, static_cast<double>(replica_.catalog().nodes().size()));
-}
-
 // Compares catalogs with the peers at the entry that this node applied last.
 void Service::housekeeping() {
   if (stopping_) return;
-  name_cluster();
+  identity_.name_cluster();
   levels_.tell_again();
-  tell_disputes_again();
+  disputes_.report_again();
   if (const auto digest = replica_.digest_at(replica_.applied_index())) {
     for (const int32_t peer : peers_.up()) peers_.tell(peer, DigestFrame{replica_.applied_index(), *digest});
   }

@@ -3,13 +3,18 @@
 #pragma once
 
 #include "metadata/service/admin.h"
+#include "metadata/service/catalog_metrics.h"
 #include "metadata/service/catch_up.h"
 #include "metadata/service/changes.h"
+#include "metadata/service/cluster_identity.h"
+#include "metadata/service/disputes.h"
 #include "metadata/service/gather.h"
 #include "metadata/service/levels.h"
 #include "metadata/service/liveness.h"
 #include "metadata/service/membership.h"
+#include "metadata/service/own_record.h"
 #include "metadata/service/quorum.h"
+#include "metadata/service/sync_inbox.h"
 #include "metadata/service/views.h"
 #include "metadata/sync/hints.h"
 #include "metadata/sync/reconciler.h"
@@ -34,7 +39,7 @@ class Service final : SyncPort, Replica::Owner, Peers::Owner {
 
   // [any]
   Views& views() { return views_; }
-  int32_t controller() const { return controller_.load(std::memory_order_relaxed); }
+  int32_t controller() const { return views_.controller(); }
   // Who leads a partition: the newer of catalog and consensus, by term; -1 rather than a stale leader.
   PartitionState leader_of(const Topic& topic, int32_t partition) const;
   bool is_out_of_touch(const KnownLeader& hint, const PartitionState& shown) const;
@@ -62,24 +67,11 @@ class Service final : SyncPort, Replica::Owner, Peers::Owner {
   Surroundings around() const;
   void drain_hints();
   void forget(const std::vector<Uuid>& deleted);
-  void sync_requested(int32_t from, const SyncFrame& frame);
-  void take_early_batches();
   void digest_received(int32_t from, const DigestFrame& frame);
-  void name_cluster();
-  void adopt_cluster();
-  void cluster_adopted(const std::string& cluster_id, const Status& adopted);
-  void check_own_record();
   void check_levels();
-  // ---- disputes.cc ----
-  void refused(const Dispute& dispute);
-  void tell_disputes(const Outcome& outcome);
-  std::string name_of(const Uuid& topic, int32_t partition) const;
-  std::string disputes() const;
-  void tell_disputes_again();
   void currency_changed();
   void show_health();
   std::string waits_for() const;
-  void show_size();
   void housekeeping();
   static void CHR_CALL housekeeping_fired(void* self);
 
@@ -92,28 +84,23 @@ class Service final : SyncPort, Replica::Owner, Peers::Owner {
   Replica replica_;
   Levels levels_;
   Liveness liveness_;
+  Disputes disputes_;
   Gather gather_;
+  SyncInbox sync_inbox_;
   Changes changes_;
   Quorum quorum_;
   CatchUp catch_up_;
+  OwnRecord own_;
+  ClusterIdentity identity_;
   Membership membership_;
   Admin admin_;
   Reconciler reconciler_;
-  Node own_;
-  std::atomic<int32_t> controller_{-1};
-  std::string adopted_;   // the cluster that this node's data directory is bound to, once that is known
-  std::string adopting_;  // what the blocking thread works on
-  bool naming_ = false;   // a cluster id is proposed
+  CatalogMetrics metrics_;
   bool was_ready_ = false;
-  bool said_removed_ = false;
-  bool said_disputes_ = false;  // at the housekeeping before
   bool stopping_ = false;
   uint64_t housekeeping_timer_ = 0;
-  const uint64_t topics_metric_, partitions_metric_, nodes_metric_, mismatch_metric_;
   // By commands that the last snapshot covered; the catalog may remember fewer of them.
   std::set<Uuid> deleted_unseen_;
-  // What came before this node's own term could take it, the newest of each sender.
-  std::map<int32_t, SyncFrame> early_;
 };
 
 }  // namespace chronik::metadata

@@ -3,6 +3,7 @@
 
 #include <chronik/metadata.h>
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -19,8 +20,11 @@ class Views {
 
   // Home.
   void publish(ImageRef image);
+  void set_controller(int32_t node) { controller_.store(node, std::memory_order_relaxed); }
   // [any]
   ImageRef current() const;
+  // [any] The leader of __meta, as clients are told; -1: none is known, or what it has to say is not.
+  int32_t controller() const { return controller_.load(std::memory_order_relaxed); }
   // [any] Watchers are told on their shards, once for any number of changes that they have not looked at.
   void notify();
 
@@ -45,6 +49,7 @@ class Views {
   Home* const home_;
   mutable std::mutex mutex_;
   ImageRef current_;
+  std::atomic<int32_t> controller_{-1};
   std::vector<std::shared_ptr<Watcher>> watchers_;
 };
 

@@ -1,0 +1,40 @@
+// SyncInbox: batches of what nodes lead, on their way to the leader of __meta. Home shard only.
+//
+//   this node  | a batch
+//   leads      | goes into an entry
+//   is to lead, or knows no leader | waits, the newest of each sender
+//   follows    | is refused, NOT_LEADER
+#pragma once
+
+#include <chronik/host.hpp>
+#include <map>
+
+#include "metadata/service/gather.h"
+#include "metadata/service/peers.h"
+#include "metadata/service/replica.h"
+
+namespace chronik::metadata {
+
+class SyncInbox {
+ public:
+  SyncInbox(Host host, const Replica* replica, Peers* peers, Gather* gather)
+      : host_(host), replica_(replica), peers_(peers), gather_(gather) {}
+  SyncInbox(const SyncInbox&) = delete;
+  SyncInbox& operator=(const SyncInbox&) = delete;
+
+  void receive_batch(int32_t from, const SyncFrame& frame);
+  // The role of this node changed: what waited is dealt with.
+  void receive_early_batches();
+
+ private:
+  // A follower learns of its leader before the leader may propose.
+  bool has_to_wait() const;
+
+  const Host host_;
+  const Replica* const replica_;
+  Peers* const peers_;
+  Gather* const gather_;
+  std::map<int32_t, SyncFrame> early_;
+};
+
+}  // namespace chronik::metadata
