@@ -61,6 +61,8 @@ constexpr std::array kSchema = {
 
 // A follower is to miss a heartbeat or two without an election.
 Status check_intervals(int64_t heartbeat_interval, int64_t election_timeout) {
+  if (heartbeat_interval <= 0)
+    return fail(Code::kInvalidArgument, "heartbeat_interval is not set: the host hands over no defaults");
   if (heartbeat_interval <= election_timeout / 3) return {};
   const auto ms = [](int64_t ns) { return std::to_string(ns / 1'000'000) + "ms"; };
   return fail(Code::kInvalidArgument,

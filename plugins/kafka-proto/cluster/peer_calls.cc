@@ -4,7 +4,8 @@
 
 namespace chronik::kafka {
 
-PeerCalls::PeerCalls(Services& services, PeerChannel& channel) : services_(services), channel_(channel) {
+PeerCalls::PeerCalls(Services& services, PeerChannel& channel)
+    : services_(services), channel_(channel), last_number_(services.host.random_u64() >> 2) {
   take_answers(PeerFrame::kApiResponse);
   channel.receive(PeerFrame::kApiRequest, [this](int32_t from, const chr_slice& frame, int64_t number,
                                                  Reader& body) { return asked(from, frame, number, body); });

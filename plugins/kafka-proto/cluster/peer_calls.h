@@ -89,7 +89,7 @@ class PeerCalls {
   Services& services_;
   PeerChannel& channel_;
   bool stopped_ = false;
-  uint64_t last_number_ = 0;
+  uint64_t last_number_;  // begins anywhere: a late answer to a run of before is for no call of this one
   std::map<uint64_t, std::unique_ptr<Waiting>> waiting_;
   std::map<int16_t, Served> served_;  // by API key
 };

@@ -36,7 +36,7 @@ void AppendQueue::admit(const AppendRequest& request, AppendDone done) {
 }
 
 void AppendQueue::refuse(const AppendRequest& request, AppendDone done, Appended answer) {
-  dedup_.refused(request.batch.header, answer.error);
+  if (has_producer_order(request.origin)) dedup_.refused(request.batch.header, answer.error);
   held_.hold(std::move(done), std::move(answer),
              [this, request](AppendDone later) { admit(request, std::move(later)); });
 }
@@ -95,13 +95,13 @@ void AppendQueue::propose(const AppendRequest& request, AppendDone done) {
   if (status != CHR_PENDING && status != CHR_OK) {
     append->answer.error = append_error(status);
     append->answer.message = error.message;
-    dedup_.refused(batch.header, append->answer.error);
+    if (has_producer_order(request.origin)) dedup_.refused(batch.header, append->answer.error);
     return held_.answer(std::exchange(append->done, nullptr), std::move(append->answer));
   }
   append->answer.base_offset = placed.base_offset;
   if (request.acks == -1 && wants_more)
     short_of_copies_.push_back({placed.index, placed.base_offset + item.records, append});
-  dedup_.placed(placed.index, placed.base_offset, batch.header);
+  if (has_producer_order(request.origin)) dedup_.placed(placed.index, placed.base_offset, batch.header);
   placed_(batch.bytes.size());
   if (status == CHR_OK) append->finish();
 }

@@ -9,8 +9,8 @@
 #include <string>
 #include <string_view>
 
-#include "kafka-proto/partition/members.h"
 #include "kafka-proto/configs/topic_config.h"
+#include "kafka-proto/partition/members.h"
 
 namespace chronik::kafka {
 

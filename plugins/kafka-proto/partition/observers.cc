@@ -38,9 +38,17 @@ std::string_view text_of(Bytes bytes) { return {reinterpret_cast<const char*>(by
 
 }  // namespace
 
+bool Observers::has_more_than_producers() const {
+  return std::ranges::any_of(all_, [](const auto& each) {
+    std::vector<uint8_t> state;
+    if (each->section() != kProducers) each->save(state);
+    return !state.empty();
+  });
+}
+
 std::vector<uint8_t> Observers::save(int16_t level) const {
   std::vector<uint8_t> out;
-  if (level < kSectionsLevel) {
+  if (level < kSectionsLevel && !has_more_than_producers()) {
     for (const auto& each : all_)
       if (each->section() == kProducers) each->save(out);
     return out;

@@ -3,8 +3,9 @@
 //   format 1: the section of producers, and nothing else (it begins with its own version, 1)
 //   format 2: int16 2 | uint16 sections | for each: uint8 n, n bytes of name | uint64 n, n bytes
 //
-// Format 2 is written from kSectionsLevel of chronik.version on; below it observers but the producers have no
-// state. Builds of before refuse it by its number. A section whose observer this build, or this partition, does
+// Format 2 is written from kSectionsLevel of chronik.version on, and where an observer but the producers has a
+// state: entries that make one are written at that level only, so it is there, though this node may not have heard
+// of it yet. Builds of before refuse it by its number. A section whose observer this build, or this partition, does
 // not have is refused by name, not dropped: what is before it in the log may be gone, and this replica might
 // lead with less than what was applied. An observer whose section is missing begins anew.
 //
@@ -57,6 +58,7 @@ class Observers {
     Bytes bytes;
   };
   static Result<std::vector<Section>> read_sections(Bytes snapshot);
+  bool has_more_than_producers() const;
 
   std::vector<std::shared_ptr<PartitionObserver>> all_;
 };

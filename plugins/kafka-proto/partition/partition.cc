@@ -136,9 +136,10 @@ void Partition::role(const chr_role* role) {
 }
 
 void Partition::committed(uint64_t index, int64_t offset) {
-  const bool more = replica_.commit(index, offset);
+  replica_.set_commit_index(index);
+  // By the high watermark of before: who has all below it is in sync, as long as nobody could read further.
   if (appends_.waits_for_copies()) appends_.finish_copied(in_sync_.find());
-  if (more) polls_.wake();
+  if (replica_.raise_high_watermark(offset)) polls_.wake();
 }
 
 void Partition::truncated(uint64_t index, int64_t) {

@@ -125,8 +125,7 @@ LeaderHint Replica::leader_hint() const {
 
 // ---- the log ----
 
-bool Replica::commit(uint64_t index, int64_t offset) {
-  commit_index_ = index;
+bool Replica::raise_high_watermark(int64_t offset) {
   if (offset <= high_watermark_) return false;
   high_watermark_ = offset;
   return true;

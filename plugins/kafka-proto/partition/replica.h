@@ -73,8 +73,9 @@ class Replica {
     bool operator==(const RoleChange&) const = default;
   };
   RoleChange change_role(const chr_role& role);
+  void set_commit_index(uint64_t index) { commit_index_ = index; }
   // Whether clients can read more than before.
-  bool commit(uint64_t index, int64_t offset);
+  bool raise_high_watermark(int64_t offset);
 
   // ---- who leads ----
   bool leads() const { return leader_; }

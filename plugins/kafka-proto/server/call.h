@@ -30,7 +30,10 @@ class Answer {
   uint64_t add_close_hook(std::function<void()> fn) {
     return in_flight_.connection->add_close_hook(std::move(fn));
   }
-  void remove_close_hook(uint64_t hook) { in_flight_.connection->remove_close_hook(hook); }
+  // Before the answer: afterwards it does nothing, and the hook runs when the connection closes.
+  void remove_close_hook(uint64_t hook) {
+    if (in_flight_.connection != nullptr) in_flight_.connection->remove_close_hook(hook);
+  }
   void hold_connection(bool held) { in_flight_.connection->hold(held); }
   int16_t version() const { return in_flight_.version; }
   int32_t correlation_id() const { return in_flight_.correlation_id; }

@@ -58,7 +58,6 @@ struct SnapshotSend {
   bool ask = true;                           // how many pieces the peer has
   bool reading = false;                      // the caller is asked for info or a piece
   bool waiting = false;                      // for the peer's answer
-  Nanos began = 0;
   Nanos sent = 0;
   uint64_t context = 0;        // of the newest message; older answers say too little
   uint64_t piece_context = 0;  // of the newest one with a piece
@@ -91,6 +90,7 @@ struct CatchUpTimes {
   Nanos complete = 0;   // when the log held nothing else than what it has; it may be away for long
   Index goal = 0;       // the end of the log at goal_set; having it means to be caught up as of then
   Nanos goal_set = 0;
+  Nanos snapshot_began = 0;  // stays where another snapshot takes the place of the one under way
 };
 
 // Of a learner: where the log ended when its round of catching up began, and when that was.
@@ -173,7 +173,7 @@ struct PeerProgress {
   void begin_snapshot(Nanos now) {
     state = ProgressState::kSnapshot;
     snapshot = SnapshotSend();
-    snapshot.began = now;
+    catch_up.snapshot_began = now;
     inflights.clear();
   }
   void replicate() {

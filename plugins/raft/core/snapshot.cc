@@ -70,7 +70,7 @@ Index Raft::trim_limit(Nanos now) const {
   Index limit = log_.stable();
   for (const PeerProgress& to : peers_) {
     const Nanos good =
-        std::max({to.catch_up.caught_up, to.catch_up.complete, to.snapshot.began, leads_since_});
+        std::max({to.catch_up.caught_up, to.catch_up.complete, to.catch_up.snapshot_began, leads_since_});
     if (to.leaving || now >= good + config_.trim_hold) continue;
     const SnapshotInfo* const sent = to.snapshot.info.get();
     const bool on_its_way = to.state == ProgressState::kSnapshot && sent != nullptr;

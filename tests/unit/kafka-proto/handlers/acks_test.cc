@@ -51,6 +51,24 @@ TEST_F(AcksTest, MoreThanAMajorityIsWaitedForUntilAReplicaIsMissing) {
   EXPECT_EQ(broker.consensus.group(broker.group("t")).log_end, 1);
 }
 
+// The others have all that clients could read, but for this batch: that nobody could read it yet, as it is
+// committed, makes them no less in sync.
+TEST_F(AcksTest, WhoHadAllThatWasReadableIsWaitedForAsItIsCommitted) {
+  add_waiting();
+  broker.consensus.hold_commits(true);
+  for (const int32_t peer : {2, 3})
+    broker.consensus.set_member(broker.group("t"), {peer, CHR_MEMBER_VOTER, 0, 0, 0, 0});
+  broker.host.advance(seconds(31));
+  const std::string records = broker.batch();
+  client.send<Produce>(9, produce_request("t", 0, records));
+  broker.host.run();
+  broker.consensus.commit(broker.group("t"));
+  broker.host.run();
+  EXPECT_FALSE(client.next_frame().has_value());
+  look_again();  // now that clients can read it, they are behind
+  EXPECT_EQ(only(client.receive<Produce>(9)).error_code, ErrorCode::kNotEnoughReplicasAfterAppend);
+}
+
 TEST_F(AcksTest, MoreThanAMajorityTimesOutWhileAllAreThere) {
   add_waiting();
   const std::string records = broker.batch();

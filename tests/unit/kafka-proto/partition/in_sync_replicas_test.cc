@@ -13,7 +13,8 @@ class InSyncReplicasTest : public ::testing::Test, public TestReplica {
  protected:
   InSyncReplicasTest() {
     open();
-    replica.commit(2, 10);
+    replica.set_commit_index(2);
+    replica.raise_high_watermark(10);
   }
   Nodes look() {
     const std::optional<InSyncReplicas::State> now = in_sync.look();

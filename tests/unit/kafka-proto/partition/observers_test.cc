@@ -57,6 +57,7 @@ class ObserversTest : public ::testing::Test {
 };
 
 TEST_F(ObserversTest, BelowTheLevelProducersAlone) {
+  other->offsets.clear();
   EXPECT_EQ(observers.save(1), (std::vector<uint8_t>{0, 1, 7}));
   EXPECT_EQ(observers.save(2), (std::vector<uint8_t>{0, 1, 7}));
   const std::vector<uint8_t> saved = observers.save(2);
@@ -64,6 +65,9 @@ TEST_F(ObserversTest, BelowTheLevelProducersAlone) {
   EXPECT_EQ(producers->offsets, (std::vector<uint8_t>{0, 1, 7}));
   EXPECT_TRUE(other->offsets.empty());  // it begins anew
 }
+
+// This node has not heard of the level yet that the entries were written at.
+TEST_F(ObserversTest, WhatHasAStateIsNeverLeftOut) { EXPECT_EQ(observers.save(2), observers.save(3)); }
 
 TEST_F(ObserversTest, FromTheLevelOnASectionEach) {
   const std::vector<uint8_t> saved = observers.save(3);
@@ -196,6 +200,7 @@ TEST_F(ObservedPartitionTest, ItsSectionSurvivesARestart) {
 TEST_F(ObservedPartitionTest, BelowTheLevelItHasNoSection) {
   level = 2;
   append(7, 0);
+  observer->offsets.clear();
   close();
   EXPECT_TRUE(
       ProducerStates::load(Bytes(reinterpret_cast<const uint8_t*>(consensus.group(group()).snapshot.data()),

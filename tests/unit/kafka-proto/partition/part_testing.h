@@ -91,8 +91,9 @@ class TestReplica {
     if (on_role) on_role(change);
   }
   void committed(uint64_t index, int64_t offset) {
-    replica.commit(index, offset);
+    replica.set_commit_index(index);
     if (on_commit) on_commit();
+    replica.raise_high_watermark(offset);
   }
   void truncated(uint64_t index, int64_t) {
     if (on_truncated) on_truncated(index);

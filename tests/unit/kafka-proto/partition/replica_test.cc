@@ -101,8 +101,9 @@ TEST_F(ReplicaTest, WhileItClosesItHearsOfItsSuccessor) {
 }
 
 TEST_F(ReplicaTest, CommitsSayWhetherThereIsMoreToRead) {
-  EXPECT_TRUE(replica.commit(3, 7));
-  EXPECT_FALSE(replica.commit(4, 7));  // a command
+  EXPECT_TRUE(replica.raise_high_watermark(7));
+  EXPECT_FALSE(replica.raise_high_watermark(7));  // as after a command
+  replica.set_commit_index(4);
   EXPECT_EQ(replica.commit_index(), 4u);
   EXPECT_EQ(replica.high_watermark(), 7);
 }
