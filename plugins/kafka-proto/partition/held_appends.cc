@@ -17,7 +17,7 @@ void HeldAppends::hold(AppendDone done, Appended answer, Again again) {
 
 void HeldAppends::end_moment_later() {
   if (timer_ != 0) return;
-  timer_ = replica_.host().timer(
+  timer_ = replica_.context().host.timer(
       Replica::kMomentNs,
       [](void* context) {
         auto* const self = static_cast<HeldAppends*>(context);
@@ -28,7 +28,7 @@ void HeldAppends::end_moment_later() {
 }
 
 void HeldAppends::end_moment() {
-  replica_.host().cancel_timer(std::exchange(timer_, 0));
+  replica_.context().host.cancel_timer(std::exchange(timer_, 0));
   const bool posted = !early_.empty();
   std::vector<Held> told;
   for (Held& each : std::exchange(held_, {})) {
@@ -39,7 +39,7 @@ void HeldAppends::end_moment() {
   polls_.wake();
   // Later, since consensus is in the middle of telling who leads.
   if (!posted && !early_.empty())
-    replica_.host().post(replica_.shard(), [this, owner = replica_.owner()] { append_early(); });
+    replica_.context().host.post(replica_.shard(), [this, owner = replica_.owner()] { append_early(); });
 }
 
 // Each stays in front while it is appended: what comes meanwhile, perhaps on its connection, goes behind the

@@ -22,7 +22,7 @@ uint32_t InSyncReplicas::copies_wanted(uint32_t voters) const {
 
 InSyncReplicas::State InSyncReplicas::find() const {
   State out;
-  const int32_t self = replica_.host().node().id;
+  const int32_t self = replica_.context().host.node().id;
   GroupMembers members;
   if (!members.load(replica_)) {
     out.in_sync = {self};
@@ -30,7 +30,7 @@ InSyncReplicas::State InSyncReplicas::find() const {
   }
   std::array<int64_t, GroupMembers::kMax> copies;  // where the log of each voter ends
   uint32_t voters = 0;
-  const uint64_t now = replica_.host().now_ns();
+  const uint64_t now = replica_.context().host.now_ns();
   const uint64_t lag = replica_.context().replica_lag_time_max_ns;
   for (const chr_member& member : members.all()) {
     if ((member.flags & CHR_MEMBER_VOTER) != 0) copies[voters++] = member.match_offset;

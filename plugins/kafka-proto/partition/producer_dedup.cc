@@ -21,7 +21,7 @@ void ProducerDedup::placed(uint64_t index, int64_t base_offset, const BatchHeade
 void ProducerDedup::refused(const BatchHeader& batch, ErrorCode error) {
   if (!batch.has_producer()) return;
   if (refusals_.size() >= kMaxRefusals) refusals_.clear();
-  refusals_[batch.producer_id] = {error, replica_.host().now_ns()};
+  refusals_[batch.producer_id] = {error, replica_.context().host.now_ns()};
 }
 
 void ProducerDedup::save(std::vector<uint8_t>& section) const {
@@ -38,7 +38,7 @@ Status ProducerDedup::load(Bytes section) {
 
 // A new leader does not know what the one before it refused.
 ErrorCode ProducerDedup::why_out_of_order(const BatchHeader& batch, bool ahead) const {
-  const uint64_t now = replica_.host().now_ns();
+  const uint64_t now = replica_.context().host.now_ns();
   const auto found = refusals_.find(batch.producer_id);
   if (found != refusals_.end() && now < found->second.at_ns + kRefusedNs) return found->second.error;
   const bool refused_elsewhere =
@@ -52,7 +52,7 @@ ErrorCode ProducerDedup::why_out_of_order(const BatchHeader& batch, bool ahead) 
 void ProducerDedup::propose_expiry() {
   constexpr int64_t kLooksPerLife = 10;  // a producer lives up to a tenth longer than it must
   constexpr int64_t kMinMs = 1000, kCrowdedMs = 60'000;
-  const Host& host = replica_.host();
+  const Host& host = replica_.context().host;
   const int64_t now_ms = host.unix_ms();
   int64_t expiration_ms = replica_.context().producer_id_expiration_ms;
   int64_t every_ms = std::max(expiration_ms / kLooksPerLife, kMinMs);

@@ -37,7 +37,7 @@ void Reassignment::finish_change(const std::vector<int32_t>& voters, chr_status 
   if (changing_to_ == voters) changing_to_.clear();
   if (code == CHR_OK) return;
   // Another target, another leader, or not now: whoever leads asks again.
-  replica_.host().debug(
+  replica_.context().host.debug(
       fmt::format("the replicas of {} were not changed yet: {}", replica_.info().label(), why),
       fmt::format("status={}", code));
 }
@@ -55,13 +55,13 @@ bool Reassignment::is_astray(const std::vector<int32_t>& replicas) {
     astray_since_ns_ = 0;
     return false;
   }
-  const uint64_t now = replica_.host().now_ns();
+  const uint64_t now = replica_.context().host.now_ns();
   if (astray_since_ns_ == 0) astray_since_ns_ = now;
   if (now - astray_since_ns_ < kAstrayNs) return false;
   if (changing_to_.empty())
-    replica_.host().warn(fmt::format("The members of {} are ({}), and are made what the catalog says: ({})",
-                                     replica_.info().label(), fmt::join(voters, " "),
-                                     fmt::join(replicas, " ")));
+    replica_.context().host.warn(
+        fmt::format("The members of {} are ({}), and are made what the catalog says: ({})",
+                    replica_.info().label(), fmt::join(voters, " "), fmt::join(replicas, " ")));
   return true;
 }
 

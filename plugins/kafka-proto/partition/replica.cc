@@ -25,7 +25,7 @@ void Replica::open(const chr_state_machine_v1& machine, void* machine_context,
   options.id.label = to_abi(info_.label());
   // Whoever is not among the replicas yet joins a group that they have.
   const std::shared_ptr<const PartitionMembers> members = info_.members();
-  const bool joins = std::ranges::find(members->replicas, host().node().id) == members->replicas.end();
+  const bool joins = std::ranges::find(members->replicas, context_.host.node().id) == members->replicas.end();
   options.voters = members->replicas.data();
   options.n_voters = joins ? 0 : static_cast<uint32_t>(members->replicas.size());
   ask(
@@ -79,7 +79,8 @@ void Replica::delete_log(const std::function<void()>& done) {
       },
       [this, done](chr_status code, std::string_view message) {
         if (code != CHR_OK)
-          host().error(fmt::format("cannot delete the log of partition {}: {}", info_.label(), message));
+          context_.host.error(
+              fmt::format("cannot delete the log of partition {}: {}", info_.label(), message));
         done();
       });
 }
@@ -94,20 +95,20 @@ Replica::RoleChange Replica::change_role(const chr_role& role) {
   leader_ = leads_now && life_ != Life::kClosing;
   term_ = role.term;
   set_known_leader(leads_now && !leader_ ? -1 : role.leader);
-  if (leads_now) leading_since_ns_ = host().now_ns();
+  if (leads_now) leading_since_ns_ = context_.host.now_ns();
   change.led = leader_ && !led;
   return change;
 }
 
 void Replica::set_known_leader(int32_t leader) {
-  if (leader < 0 && knows_leader()) leaderless_since_ns_ = host().now_ns();
+  if (leader < 0 && knows_leader()) leaderless_since_ns_ = context_.host.now_ns();
   known_leader_ = leader;
 }
 
 bool Replica::leadership_moves() const {
   if (life_ == Life::kClosed) return false;
-  return knows_leader() ? known_leader_ == host().node().id
-                        : host().now_ns() < leaderless_since_ns_ + kMomentNs;
+  return knows_leader() ? known_leader_ == context_.host.node().id
+                        : context_.host.now_ns() < leaderless_since_ns_ + kMomentNs;
 }
 
 ErrorCode Replica::check_leader(int32_t current_epoch) const {
@@ -174,7 +175,7 @@ void Replica::find(int32_t by, int64_t value, chr_entry_header* out, const Done&
 }
 
 chr_status Replica::trim(int64_t offset, const std::function<void(chr_status)>& done) {
-  return host().async(
+  return context_.host.async(
       [&](uint64_t token) { return context_.consensus->trim(group_, offset, token, nullptr); },
       [owner = owner(), done](const chr_done& d) { done(d.code); });
 }

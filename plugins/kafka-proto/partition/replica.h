@@ -45,7 +45,6 @@ class Replica {
   Replica& operator=(const Replica&) = delete;
 
   const PartitionContext& context() const { return context_; }
-  const Host& host() const { return context_.host; }
   const PartitionInfo& info() const { return info_; }
   uint32_t shard() const { return shard_; }
   // Keeps alive what the replica is part of; null before open().
@@ -162,8 +161,8 @@ template <class Call, class OnDone>
 void Replica::ask(Call&& call, const OnDone& done) {
   chr_error error = make_abi_error();
   const chr_status status =
-      host().async([&](uint64_t token) { return call(token, &error); },
-                   [owner = owner(), done](const chr_done& d) { done(d.code, from_abi(d.message)); });
+      context_.host.async([&](uint64_t token) { return call(token, &error); },
+                          [owner = owner(), done](const chr_done& d) { done(d.code, from_abi(d.message)); });
   if (status != CHR_PENDING) done(status, error.message);
 }
 

@@ -28,7 +28,7 @@ void Retention::retain() {
 bool Retention::is_due(const Oldest& batch, uint64_t log_bytes) const {
   const std::shared_ptr<const TopicConfig> config = replica_.info().config();
   if (!config->deletes) return false;
-  const int64_t now_ms = replica_.host().unix_ms();
+  const int64_t now_ms = replica_.context().host.unix_ms();
   const bool too_old = config->retention_ms >= 0 && batch.max_timestamp >= 0 &&
                        now_ms - batch.max_timestamp > config->retention_ms;
   const bool too_many = config->retention_bytes >= 0 && log_bytes >= batch.bytes &&

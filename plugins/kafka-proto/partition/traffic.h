@@ -22,7 +22,7 @@ class Traffic {
 
   void report(const Replica& replica) {
     if (!replica.is_open() || !replica.leads()) return hide();
-    const Host& host = replica.host();
+    const Host& host = replica.context().host;
     const PartitionInfo& info = replica.info();
     if (!metrics_.has_value()) metrics_.emplace(host, info.id().topic_name, info.id().index);
     const std::shared_ptr<const PartitionMembers> members = info.members();
