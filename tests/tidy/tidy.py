@@ -9,6 +9,7 @@ import sys
 
 from classes import classes
 from layers import circles, layers
+from words import words
 
 MOST_LINES = 500
 MOST_TEST_LINES = 800
@@ -216,7 +217,7 @@ def manifests(tree, plugins):
             tree.problem(plugin.name, 1, f"its manifest is not plugins/{plugin.stem}/{plugin.stem}.manifest")
 
 
-CHECKS = {f.__name__: f for f in (layering, layers, circles, sizes, classes, dead_files, markers, readmes, recipes, symbols, manifests)}
+CHECKS = {f.__name__: f for f in (layering, layers, circles, sizes, classes, words, dead_files, markers, readmes, recipes, symbols, manifests)}
 
 
 def main():
