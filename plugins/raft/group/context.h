@@ -33,6 +33,7 @@ enum class GroupState : uint8_t { kRecovering, kOpen, kMending, kFailed, kClosed
 class GroupContext : public std::enable_shared_from_this<GroupContext> {
  public:
   GroupContext(Shard* of, const chr_group_options& options, const chr_state_machine_v1& with, void* context);
+  virtual ~GroupContext() = default;
   GroupContext(const GroupContext&) = delete;
   GroupContext& operator=(const GroupContext&) = delete;
 
@@ -64,9 +65,6 @@ class GroupContext : public std::enable_shared_from_this<GroupContext> {
   Error failure;  // of kFailed
   bool closing = false;
   std::unique_ptr<Raft> raft;
-
- protected:
-  ~GroupContext() = default;
 };
 
 }  // namespace chronik::raft
