@@ -20,7 +20,8 @@ class PeerWindows {
  public:
   static constexpr uint64_t kMinWindow = 1u << 20;
   static constexpr uint64_t kFirstWindow = 16u << 20;
-  static constexpr uint64_t kMaxWindow = 48u << 20;  // below what a link queues
+  // Of all peers together, that something is on its way to: it is in memory, much of it read for that.
+  static constexpr uint64_t kMaxWindows = 32u << 20;
 
   // shards: that share the way to a peer.
   void start(uint32_t shards) { shards_ = std::max(shards, 1u); }
@@ -63,10 +64,12 @@ class PeerWindows {
   // takes more than eight shrinks.
   template <class Tell>
   void review(Tell&& tell) {
+    const uint64_t most = max_window();
     for (auto& [peer, window] : windows_) {
+      window.size = std::min(window.size, most);
       const uint64_t freed = std::exchange(window.freed, 0);
       if (!std::exchange(window.short_of_room, false) && window.queue.empty()) continue;
-      if (freed * 4 >= window.size) window.size = std::min(window.size * 2, kMaxWindow / shards_);
+      if (freed * 4 >= window.size) window.size = std::min(window.size * 2, most);
       if (freed * 8 < window.size) window.size = std::max(window.size / 2, kMinWindow);
     }
     // What there is room for goes to whoever is told first: that is another one each time.
@@ -85,6 +88,11 @@ class PeerWindows {
     std::deque<uint64_t> queue;
     std::unordered_set<uint64_t> waits;
   };
+  uint64_t max_window() const {
+    const auto busy =
+        std::ranges::count_if(windows_, [](const auto& each) { return each.second.outstanding > 0; });
+    return std::max(kMaxWindows / shards_ / std::max<uint64_t>(static_cast<uint64_t>(busy), 1), kMinWindow);
+  }
   Window& of(NodeId peer) {
     return windows_.try_emplace(peer, Window{kFirstWindow / shards_, 0, 0, false, {}, {}}).first->second;
   }

@@ -331,8 +331,29 @@ TEST(PeerWindow, FollowsWhatTheLinkCarries) {
   };
   EXPECT_EQ(intervals(20, 1 << 20), 8u << 20);  // eight intervals of it
   EXPECT_EQ(intervals(200, 64 << 10), PeerWindows::kMinWindow);
-  EXPECT_EQ(intervals(20, 100 << 20), PeerWindows::kMaxWindow);
+  EXPECT_EQ(intervals(20, 100 << 20), PeerWindows::kMaxWindows);
   EXPECT_EQ(windows.room(3), PeerWindows::kFirstWindow);  // another peer has its own
+}
+
+// What is on its way is in memory, for each peer anew where it was read for that.
+TEST(PeerWindow, BusyPeersShareWhatMayBeInMemory) {
+  PeerWindows windows;
+  windows.start(1);
+  const std::vector<NodeId> peers = {2, 3, 4, 5};
+  for (int i = 0; i < 10; ++i) {
+    std::vector<uint64_t> outstanding;
+    for (const NodeId peer : peers) {
+      outstanding.push_back(windows.room(peer));
+      windows.change(peer, 0, outstanding.back());
+      windows.wait(peer, 7);
+      windows.answered(peer, outstanding.back());
+    }
+    windows.review([](uint64_t) {});
+    for (size_t k = 0; k < peers.size(); ++k) windows.change(peers[k], outstanding[k], 0);
+    uint64_t all = 0;
+    for (const NodeId peer : peers) all += windows.room(peer);
+    EXPECT_LE(all, PeerWindows::kMaxWindows);
+  }
 }
 
 TEST(PeerWindow, TellsThoseWhoWaitInTheirOrder) {
