@@ -60,9 +60,12 @@ void Applier::read_chunk() {
   args.to = target_ + 1;
   args.max_bytes = kChunkBytes;
   args.max_entries = kChunkEntries;
-  group_.services.store.read(args, [this, alive = group_.alive()](Result<StoredEntries> read) {
-    busy_ = false;
-    chunk_read(std::move(read));
+  group_.shard->reads().begin_read([this, alive = group_.alive(), args] {
+    group_.services.store.read(args, [this, alive](Result<StoredEntries> read) {
+      busy_ = false;
+      chunk_read(std::move(read));
+      group_.shard->reads().finish_read();
+    });
   });
 }
 

@@ -10,6 +10,7 @@
 #include "raft/group/leader_claims.h"
 #include "raft/group/outboxes.h"
 #include "raft/group/peer_windows.h"
+#include "raft/group/read_slots.h"
 #include "raft/group/services.h"
 #include "raft/group/write_queue.h"
 
@@ -67,6 +68,7 @@ class Shard {
   void receive_claims(const ReceivedClaims& news);
   LeaderClaims& claims() { return claims_; }
   PeerWindows& windows() { return windows_; }
+  ReadSlots& reads() { return reads_; }
   // The peers whose link is up.
   const std::vector<NodeId>& links() const { return links_; }
   // What one group may keep in memory of its tail.
@@ -96,6 +98,7 @@ class Shard {
   std::unordered_map<uint64_t, std::shared_ptr<Group>> groups_;
   LeaderClaims claims_;
   PeerWindows windows_;
+  ReadSlots reads_;
   std::vector<std::shared_ptr<Group>> marked_;
   std::vector<std::shared_ptr<Group>> turning_;
   WriteQueue writes_;

@@ -112,20 +112,27 @@ void StorageWrites::read_entries(const ReadRequest& request) {
   args.to = request.to;
   args.max_bytes = request.max_bytes;
   args.max_entries = request.max_entries;
-  group_.services.store.read(args, [this, alive = group_.alive(), request](Result<StoredEntries> read) {
-    if (!group_.is_open()) return;
-    if (!read) siblings_.repair.read_failed(read.error(), request.from);
-    std::vector<Entry> entries;
-    for (uint32_t i = 0; read && i < read->n; ++i) {
-      const chr_entry& from = read->entries[i];
-      Entry entry;
-      entry.header = EntryHeader(from.header);
-      entry.payload = Payload::share({from.payload.p, from.payload.n, read->lease.get()});
-      entries.push_back(std::move(entry));
-    }
-    group_.raft->entries_read(request, std::move(entries));
-    group_.mark();
+  group_.shard->reads().begin_read([this, alive = group_.alive(), args, request] {
+    group_.services.store.read(args, [this, alive, request](const Result<StoredEntries>& read) {
+      entries_read(request, read);
+      group_.shard->reads().finish_read();
+    });
   });
+}
+
+void StorageWrites::entries_read(const ReadRequest& request, const Result<StoredEntries>& read) {
+  if (!group_.is_open()) return;
+  if (!read) siblings_.repair.read_failed(read.error(), request.from);
+  std::vector<Entry> entries;
+  for (uint32_t i = 0; read && i < read->n; ++i) {
+    const chr_entry& from = read->entries[i];
+    Entry entry;
+    entry.header = EntryHeader(from.header);
+    entry.payload = Payload::share({from.payload.p, from.payload.n, read->lease.get()});
+    entries.push_back(std::move(entry));
+  }
+  group_.raft->entries_read(request, std::move(entries));
+  group_.mark();
 }
 
 }  // namespace chronik::raft

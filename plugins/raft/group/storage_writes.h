@@ -58,6 +58,7 @@ class StorageWrites {
   void read_entries(const ReadRequest& request);
 
  private:
+  void entries_read(const ReadRequest& request, const Result<StoredEntries>& read);
   static void CHR_CALL on_retry(void* writes);
   void batch_written(Ticket ticket, bool data, const Status& status);
   void refuse_batches();
