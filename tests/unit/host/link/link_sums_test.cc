@@ -145,6 +145,14 @@ struct Three {
   std::vector<std::unique_ptr<LinkNode>> nodes;
 };
 
+// What was sent may arrive, and this be asked, before the turn is over: the next one is asked then.
+void expect_forgotten(Runtime& runtime) {
+  bool empty = false;
+  for (int turn = 0; !empty && turn < 1000; ++turn)
+    runtime.run_on(1, [&empty] { empty = Shard::current()->sums().empty(); });
+  EXPECT_TRUE(empty);
+}
+
 TEST(SliceSums, AShardForgetsThemAtTheEndOfItsTurn) {
   Three nodes;
   Runtime& runtime = nodes.one().runtime();
@@ -159,7 +167,7 @@ TEST(SliceSums, AShardForgetsThemAtTheEndOfItsTurn) {
   });
   EXPECT_EQ(summed, text.size());
   nodes.expect_both_got(text);
-  runtime.run_on(1, [] { EXPECT_TRUE(Shard::current()->sums().empty()); });
+  expect_forgotten(runtime);
 
   // From a timer, after which nothing else need be done.
   struct Late {
@@ -176,10 +184,8 @@ TEST(SliceSums, AShardForgetsThemAtTheEndOfItsTurn) {
         &late);
   });
   nodes.expect_both_got(text);
-  runtime.run_on(1, [&] {
-    EXPECT_TRUE(Shard::current()->sums().empty());
-    EXPECT_EQ(Shard::current()->sums().summed_bytes(), 2 * text.size());
-  });
+  expect_forgotten(runtime);
+  runtime.run_on(1, [&] { EXPECT_EQ(Shard::current()->sums().summed_bytes(), 2 * text.size()); });
 }
 
 }  // namespace
