@@ -158,21 +158,11 @@ uint64_t BufferPool::max_cached(uint64_t held) const {
 void BufferPool::make_room(uint64_t capacity) {
   for (size_t i = kClasses; i > 0; --i) {
     while (held_bytes() + capacity > limits_.max_held && cached_bytes() > limits_.max_cached_above) {
-      Buffer* const buffer = longest_idle(classes_[i - 1]);
+      Buffer* const buffer = recycled(classes_[i - 1]);
       if (buffer == nullptr) break;
       unmap(buffer);
     }
   }
-}
-
-Buffer* BufferPool::longest_idle(Class& size_class) {
-  const std::lock_guard lock(size_class.mutex);
-  if (size_class.free.empty()) return nullptr;
-  Buffer* const buffer = size_class.free.front();
-  size_class.free.erase(size_class.free.begin());
-  if (size_class.free.size() < size_class.least_free) size_class.least_free = size_class.free.size();
-  cached_bytes_.fetch_sub(buffer->capacity, std::memory_order_relaxed);
-  return buffer;
 }
 
 void BufferPool::trim() {

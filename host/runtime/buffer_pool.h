@@ -98,7 +98,6 @@ class BufferPool {
   void recycle(Buffer* buffer);
   uint64_t max_cached(uint64_t held) const;
   void make_room(uint64_t capacity);
-  Buffer* longest_idle(Class& size_class);
   static void CHR_CALL retain(chr_buf* lease);
   static void CHR_CALL release(chr_buf* lease);
   static constexpr chr_buf_ops kOps = {retain, release, nullptr};

@@ -139,6 +139,23 @@ TEST(BufferPool, KeepsLittleWhileMuchIsInUse) {
   EXPECT_EQ(pool.cached_bytes(), 8 * kMiB) << "little is in use again";
   EXPECT_EQ(pool.held_bytes(), pool.cached_bytes());
 }
+
+// Of many small ones no more goes than a large one needs.
+TEST(BufferPool, ManySmallOnesMakeRoomForALargeOne) {
+#if defined(__SANITIZE_ADDRESS__)
+  GTEST_SKIP() << "nothing is recycled under the address sanitizer";
+#endif
+  BufferPool pool({.max_cached = 64 << 20, .max_held = 64 << 20, .max_cached_above = 0});
+  std::vector<Buffer*> small;
+  for (int i = 0; i < 100'000; ++i) small.push_back(pool.alloc(512));
+  for (Buffer* buffer : small) buffer->lease()->ops->release(buffer->lease());
+  ASSERT_EQ(pool.cached_bytes(), 100'000u * 512);
+  Buffer* const large = pool.alloc(40 << 20);
+  EXPECT_LE(pool.held_bytes(), 64u << 20);
+  EXPECT_GT(pool.cached_bytes(), 0u) << "no more goes than is needed";
+  large->lease()->ops->release(large->lease());
+}
+
 // What a large request leaves in malloc: free pieces below one that is still used.
 TEST(TrimMalloc, GivesBackWhatIsNotUsed) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
