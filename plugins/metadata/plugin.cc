@@ -170,18 +170,19 @@ const void* Metadata::service(std::string_view id, void** instance) {
 }
 
 Result<Progress> Metadata::start(uint64_t token) {
-  Needs needs;
-  Replica::Services& services = needs.services;
+  ServiceOptions options;
+  Replica::Services& services = options.services;
   CHRONIK_TRY(services.consensus, Consensus::acquire(host_));
   services.learners = host_.acquire<chr_learners_v1>(CHR_LEARNERS_ID, &services.learners_instance);
-  needs.retry.table = host_.acquire<chr_retry_policy_v1>(CHR_RETRY_POLICY_ID, &needs.retry.instance);
-  if (needs.retry.table == nullptr) return fail(Code::kNotFound, "no plugin provides chronik.retry_policy/1");
-  needs.log.entries =
-      static_cast<uint64_t>(host_.config_int("snapshot_entries", static_cast<int64_t>(needs.log.entries)));
-  needs.log.bytes =
-      static_cast<uint64_t>(host_.config_int("snapshot_bytes", static_cast<int64_t>(needs.log.bytes)));
+  options.retry.table = host_.acquire<chr_retry_policy_v1>(CHR_RETRY_POLICY_ID, &options.retry.instance);
+  if (options.retry.table == nullptr)
+    return fail(Code::kNotFound, "no plugin provides chronik.retry_policy/1");
+  options.log.entries =
+      static_cast<uint64_t>(host_.config_int("snapshot_entries", static_cast<int64_t>(options.log.entries)));
+  options.log.bytes =
+      static_cast<uint64_t>(host_.config_int("snapshot_bytes", static_cast<int64_t>(options.log.bytes)));
   const uint32_t home = services.consensus.shard_of("__meta");
-  service_ = std::make_unique<Service>(host_, needs, home);
+  service_ = std::make_unique<Service>(host_, options, home);
   CHRONIK_CHECK(service_->start(token));
   return Progress::kPending;
 }
@@ -203,11 +204,11 @@ chr_status Metadata::partition(chr_catalog* catalog, uint32_t handle, int32_t pa
   const std::span<const int32_t> replicas = topic.replicas_of(static_cast<size_t>(partition));
   out->replicas = replicas.data();
   out->n_replicas = static_cast<uint32_t>(replicas.size());
-  const Move* move = topic.move_of(partition);
-  out->target = move == nullptr ? nullptr : move->target.data();
-  out->n_target = move == nullptr ? 0 : static_cast<uint32_t>(move->target.size());
-  out->others = move == nullptr ? nullptr : move->others.data();
-  out->n_others = move == nullptr ? 0 : static_cast<uint32_t>(move->others.size());
+  const OngoingReassignment* ongoing = topic.reassignment_of(partition);
+  out->target = ongoing == nullptr ? nullptr : ongoing->target.data();
+  out->n_target = ongoing == nullptr ? 0 : static_cast<uint32_t>(ongoing->target.size());
+  out->others = ongoing == nullptr ? nullptr : ongoing->also_removing.data();
+  out->n_others = ongoing == nullptr ? 0 : static_cast<uint32_t>(ongoing->also_removing.size());
   return CHR_OK;
 }
 

@@ -42,8 +42,8 @@ class Evacuation {
  private:
   // The replicas that a partition has, or shall have.
   static Nodes wanted(const Topic& topic, size_t partition) {
-    const Move* move = topic.move_of(static_cast<int32_t>(partition));
-    if (move != nullptr) return move->target;
+    const OngoingReassignment* ongoing = topic.reassignment_of(static_cast<int32_t>(partition));
+    if (ongoing != nullptr) return ongoing->target;
     const auto replicas = topic.replicas_of(partition);
     return {replicas.begin(), replicas.end()};
   }

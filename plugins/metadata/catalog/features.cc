@@ -31,12 +31,12 @@ Verdict invalid(std::string message) { return {CHR_E_INVALID_ARGUMENT, std::move
 
 // Whether every node that the catalog or __meta names has said, since its link came up, that it knows this.
 // One that is down has not: it may come back as an older build.
-Verdict known_everywhere(const Catalog& catalog, const Surroundings& around, const FeatureUpdate& item) {
-  std::set<int32_t> nodes = around.voters;
+Verdict known_everywhere(const Catalog& catalog, const ClusterView& view, const FeatureUpdate& item) {
+  std::set<int32_t> nodes = view.voters;
   for (const auto& [id, node] : catalog.nodes()) nodes.insert(id);
   for (const int32_t node : nodes) {
-    const auto told = around.features.find(node);
-    if (told == around.features.end())
+    const auto told = view.features.find(node);
+    if (told == view.features.end())
       return invalid(fmt::format("Node {} is down, or runs a build without feature levels.", node));
     const auto range = std::ranges::find(told->second, item.name, &ToldRange::name);
     if (range == told->second.end())
@@ -47,14 +47,13 @@ Verdict known_everywhere(const Catalog& catalog, const Surroundings& around, con
   return {};
 }
 
-Verdict check(const Catalog& catalog, const Surroundings& around, const FeatureUpdate& item,
-              bool has_records) {
+Verdict check(const Catalog& catalog, const ClusterView& view, const FeatureUpdate& item, bool has_records) {
   const FeatureRange* known = find(item.name);
   if (item.type < FeatureUpdate::kUpgrade || item.type > FeatureUpdate::kUnsafeDowngrade)
     return invalid("The controller does not support the given upgrade type.");
   if (item.level < 0) return invalid("A feature version cannot be less than 0.");
   if (known == nullptr) return invalid("No node supports this feature.");
-  if (Verdict verdict = known_everywhere(catalog, around, item); verdict.code != CHR_OK) return verdict;
+  if (Verdict verdict = known_everywhere(catalog, view, item); verdict.code != CHR_OK) return verdict;
   const int16_t now = finalized_level(catalog.records().spaces(), item.name);
   if (item.level < now && item.type == FeatureUpdate::kUpgrade)
     return invalid("Can't downgrade without setting the upgrade type to either safe or unsafe downgrade.");
@@ -100,7 +99,7 @@ std::string unknown_level(const Records::Spaces& spaces) {
   return out;
 }
 
-void resolve_features(const Catalog& catalog, const Surroundings& around, UpdateFeatures* body) {
+void resolve_features(const Catalog& catalog, const ClusterView& view, UpdateFeatures* body) {
   const auto brings_records = [](const FeatureUpdate& item) {
     return item.name == kOwnFeature && item.level >= kRecordsLevel;
   };
@@ -108,7 +107,7 @@ void resolve_features(const Catalog& catalog, const Surroundings& around, Update
       catalog.level() >= kRecordsLevel || std::ranges::any_of(body->items, brings_records);
   bool refused = false;
   for (FeatureUpdate& item : body->items) {
-    item.verdict = check(catalog, around, item, has_records);
+    item.verdict = check(catalog, view, item, has_records);
     refused = refused || item.verdict.code != CHR_OK;
   }
   for (FeatureUpdate& item : body->items)

@@ -27,6 +27,6 @@ int16_t finalized_level(const Records::Spaces& spaces, std::string_view feature)
 std::string unknown_level(const Records::Spaces& spaces);
 
 // Gives each item its verdict. All are done or none: where one is refused, the others are CONFLICT.
-void resolve_features(const Catalog& catalog, const Surroundings& around, UpdateFeatures* body);
+void resolve_features(const Catalog& catalog, const ClusterView& view, UpdateFeatures* body);
 
 }  // namespace chronik::metadata

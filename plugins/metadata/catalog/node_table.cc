@@ -16,8 +16,8 @@ Verdict check_room(const Catalog& catalog, int32_t leaver, size_t staying) {
   Verdict out;
   catalog.topics().each([&](const Topic& topic) {
     for (size_t p = 0; p < topic.partitions.size() && out.code == CHR_OK; ++p) {
-      const Move* move = topic.move_of(static_cast<int32_t>(p));
-      const size_t factor = move != nullptr ? move->target.size() : topic.replicas_of(p).size();
+      const OngoingReassignment* ongoing = topic.reassignment_of(static_cast<int32_t>(p));
+      const size_t factor = ongoing != nullptr ? ongoing->target.size() : topic.replicas_of(p).size();
       if (factor > staying)
         out = {CHR_E_CONFLICT,
                fmt::format("{:.40}/{} has {} replicas; without node {} there are {} nodes: add another "

@@ -81,21 +81,21 @@ Verdict check_growth(const Catalog& catalog, const Topic* topic, const MoreParti
 
 // The nodes that new replicas are placed on: not those that leave, and those that are down only where the
 // others are too few. What is placed on a node that is down has a majority as long as most are up.
-std::map<int32_t, Node> candidates(const Catalog& catalog, const Surroundings& around, int32_t factor) {
+std::map<int32_t, Node> candidates(const Catalog& catalog, const ClusterView& view, int32_t factor) {
   std::map<int32_t, Node> staying, live;
   for (const auto& [id, node] : catalog.nodes()) {
     if (node.leaving) continue;
     staying.emplace(id, node);
-    if (around.live.empty() || around.live.contains(id)) live.emplace(id, node);
+    if (view.live.empty() || view.live.contains(id)) live.emplace(id, node);
   }
   return live.size() >= static_cast<size_t>(factor) ? live : staying;
 }
 
 // Where a topic fits once the nodes that are expected have registered, the caller may want to wait for them.
-Verdict may_fit_later(const Catalog& catalog, const Surroundings& around, const NewTopic& item,
+Verdict may_fit_later(const Catalog& catalog, const ClusterView& view, const NewTopic& item,
                       Verdict verdict) {
   std::set<int32_t> coming;
-  for (const int32_t node : around.expected)
+  for (const int32_t node : view.expected)
     if (!catalog.nodes().contains(node) && !catalog.removed_nodes().contains(node)) coming.insert(node);
   if (coming.empty()) return verdict;
   const bool factor_fits =
@@ -109,7 +109,7 @@ Verdict may_fit_later(const Catalog& catalog, const Surroundings& around, const 
           fmt::format("{}; node {} is expected, and did not register yet", verdict.message, *coming.begin())};
 }
 
-void resolve(const Catalog& catalog, const Surroundings& around, CreateTopics* body) {
+void resolve(const Catalog& catalog, const ClusterView& view, CreateTopics* body) {
   std::set<std::string_view> names;
   uint64_t start = catalog.topics().partitions();
   int64_t left = kMaxPartitions;
@@ -125,23 +125,23 @@ void resolve(const Catalog& catalog, const Surroundings& around, CreateTopics* b
     if (item.verdict.code == CHR_OK) item.verdict = take(item.partitions, &left);
     if (item.verdict.code == CHR_OK) {
       if (item.replicas.empty()) {
-        item.replicas = place(candidates(catalog, around, item.replication_factor), start, 0, item.partitions,
+        item.replicas = place(candidates(catalog, view, item.replication_factor), start, 0, item.partitions,
                               item.replication_factor);
         start += static_cast<uint64_t>(item.partitions);
       }
       item.verdict = check(catalog, item);
     }
-    item.verdict = may_fit_later(catalog, around, item, std::move(item.verdict));
+    item.verdict = may_fit_later(catalog, view, item, std::move(item.verdict));
   }
 }
 
-void resolve(const Catalog& catalog, const Surroundings&, DeleteTopics* body) {
+void resolve(const Catalog& catalog, const ClusterView&, DeleteTopics* body) {
   for (DeletedTopic& item : body->items) {
     if (catalog.find(item.id) == nullptr) item.verdict = {CHR_E_NOT_FOUND, "this topic does not exist"};
   }
 }
 
-void resolve(const Catalog& catalog, const Surroundings& around, CreatePartitions* body) {
+void resolve(const Catalog& catalog, const ClusterView& view, CreatePartitions* body) {
   std::set<std::string_view> names;
   int64_t left = kMaxPartitions;
   for (MorePartitions& item : body->items) {
@@ -155,7 +155,7 @@ void resolve(const Catalog& catalog, const Surroundings& around, CreatePartition
     if (item.verdict.code != CHR_OK) continue;
     if (item.replicas.empty()) {
       // Goes on where the rotation of the present partitions stands.
-      const std::map<int32_t, Node> nodes = candidates(catalog, around, topic->factor());
+      const std::map<int32_t, Node> nodes = candidates(catalog, view, topic->factor());
       const auto first = nodes.lower_bound(topic->replicas.front());
       const auto start = static_cast<uint64_t>(std::distance(nodes.begin(), first));
       item.replicas = place(nodes, start, item.present, item.total - item.present, topic->factor());
@@ -168,23 +168,23 @@ template <class Items>
 void check_items(const Catalog& catalog, Items* body) {
   for (auto& item : body->items) item.verdict = check(catalog, item);
 }
-void resolve(const Catalog& catalog, const Surroundings&, AlterReassignments* body) {
+void resolve(const Catalog& catalog, const ClusterView&, AlterReassignments* body) {
   check_items(catalog, body);
 }
-void resolve(const Catalog& catalog, const Surroundings&, FinishReassignments* body) {
+void resolve(const Catalog& catalog, const ClusterView&, FinishReassignments* body) {
   check_items(catalog, body);
 }
-void resolve(const Catalog& catalog, const Surroundings&, ChangeNodes* body) { check_items(catalog, body); }
-void resolve(const Catalog& catalog, const Surroundings&, AlterConfigs* body) { check_items(catalog, body); }
+void resolve(const Catalog& catalog, const ClusterView&, ChangeNodes* body) { check_items(catalog, body); }
+void resolve(const Catalog& catalog, const ClusterView&, AlterConfigs* body) { check_items(catalog, body); }
 
-void resolve(const Catalog& catalog, const Surroundings&, ChangeRecords* body) { check_items(catalog, body); }
-void resolve(const Catalog& catalog, const Surroundings& around, UpdateFeatures* body) {
-  resolve_features(catalog, around, body);
+void resolve(const Catalog& catalog, const ClusterView&, ChangeRecords* body) { check_items(catalog, body); }
+void resolve(const Catalog& catalog, const ClusterView& view, UpdateFeatures* body) {
+  resolve_features(catalog, view, body);
 }
 
-void resolve(const Catalog&, const Surroundings&, InitCluster*) {}
-void resolve(const Catalog&, const Surroundings&, AllocateProducerIds*) {}
-void resolve(const Catalog&, const Surroundings&, SyncBatch*) {}
+void resolve(const Catalog&, const ClusterView&, InitCluster*) {}
+void resolve(const Catalog&, const ClusterView&, AllocateProducerIds*) {}
+void resolve(const Catalog&, const ClusterView&, SyncBatch*) {}
 
 }  // namespace
 
@@ -222,8 +222,8 @@ Verdict check(const Catalog& catalog, const MorePartitions& item) {
   return check_replicas(catalog, item.replicas, topic->factor(), item.present);
 }
 
-void resolve(const Catalog& catalog, const Surroundings& around, Body* body) {
-  std::visit([&](auto& b) { resolve(catalog, around, &b); }, *body);
+void resolve(const Catalog& catalog, const ClusterView& view, Body* body) {
+  std::visit([&](auto& b) { resolve(catalog, view, &b); }, *body);
 }
 
 namespace {

@@ -9,7 +9,7 @@
 namespace chronik::metadata {
 
 // What the leader knows of nodes beside the catalog when it completes a request.
-struct Surroundings {
+struct ClusterView {
   std::set<int32_t> live;      // itself and those whose link is up; empty: nothing is known, all are
   std::set<int32_t> expected;  // those that are configured, of which some may not be in the catalog yet
   std::set<int32_t> voters{};  // of __meta
@@ -32,7 +32,7 @@ Verdict check_configs(const Configs& configs);
 
 // Completes a request on the leader: gives each item its verdict, finds ids, places replicas where the caller
 // did not. UNAVAILABLE: nodes that the item needs are expected, and did not register yet.
-void resolve(const Catalog& catalog, const Surroundings& around, Body* body);
+void resolve(const Catalog& catalog, const ClusterView& view, Body* body);
 
 // Whether any item passed; true for bodies without items.
 bool any_accepted(const Body& body);

@@ -19,10 +19,10 @@ bool contains(std::span<const int32_t> nodes, int32_t node) {
 // Whoever was in the move so far and is neither a replica nor in the new target.
 Nodes others_of(const Topic& topic, int32_t partition, const Nodes& target) {
   Nodes out;
-  const Move* before = topic.move_of(partition);
+  const OngoingReassignment* before = topic.reassignment_of(partition);
   if (before == nullptr) return out;
   const std::span<const int32_t> replicas = topic.replicas_of(static_cast<size_t>(partition));
-  for (const Nodes* nodes : {&before->others, &before->target}) {
+  for (const Nodes* nodes : {&before->also_removing, &before->target}) {
     for (const int32_t node : *nodes) {
       if (!contains(replicas, node) && !contains(target, node) && !contains(out, node)) out.push_back(node);
     }
@@ -67,8 +67,8 @@ Verdict check(const Catalog& catalog, const Reassignment& item) {
     return verdict;
   const std::span<const int32_t> replicas = topic->replicas_of(static_cast<size_t>(item.partition));
   if (item.cancel) {
-    const Move* move = topic->move_of(item.partition);
-    if (move != nullptr && !equal(replicas, move->target)) return {};
+    const OngoingReassignment* ongoing = topic->reassignment_of(item.partition);
+    if (ongoing != nullptr && !equal(replicas, ongoing->target)) return {};
     return {CHR_E_CONFLICT, "no reassignment of this partition is in progress"};
   }
   if (Verdict verdict = check_target(catalog, item.replicas); verdict.code != CHR_OK) return verdict;
@@ -82,10 +82,10 @@ Verdict check(const Catalog& catalog, const FinishedReassignment& item) {
   const Topic* topic = nullptr;
   if (Verdict verdict = find_partition(catalog, item.id, item.partition, &topic); verdict.code != CHR_OK)
     return verdict;
-  const Move* move = topic->move_of(item.partition);
+  const OngoingReassignment* ongoing = topic->reassignment_of(item.partition);
   const bool done =
-      move == nullptr && equal(topic->replicas_of(static_cast<size_t>(item.partition)), item.replicas);
-  if (done || (move != nullptr && move->target == item.replicas)) return {};
+      ongoing == nullptr && equal(topic->replicas_of(static_cast<size_t>(item.partition)), item.replicas);
+  if (done || (ongoing != nullptr && ongoing->target == item.replicas)) return {};
   return {CHR_E_CONFLICT, "the reassignment was changed meanwhile"};
 }
 
@@ -116,10 +116,10 @@ ItemResult TopicTable::reassign(const Reassignment& item, std::set<Uuid>* touche
   const ItemResult done{CHR_OK, {}, item.id, static_cast<uint32_t>(before.partitions.size())};
   const std::span<const int32_t> replicas = before.replicas_of(static_cast<size_t>(item.partition));
   const Nodes target = item.cancel ? Nodes(replicas.begin(), replicas.end()) : item.replicas;
-  Move move{target, others_of(before, item.partition, target)};
-  const Move* present = before.move_of(item.partition);
-  if (present != nullptr ? *present == move : equal(replicas, target)) return done;
-  edit(item.id, change->generation).moves[item.partition] = std::move(move);
+  OngoingReassignment ongoing{target, others_of(before, item.partition, target)};
+  const OngoingReassignment* present = before.reassignment_of(item.partition);
+  if (present != nullptr ? *present == ongoing : equal(replicas, target)) return done;
+  edit(item.id, change->generation).reassignments[item.partition] = std::move(ongoing);
   touched->insert(item.id);
   version_ = change->version;
   change->out->changed = true;
@@ -132,10 +132,10 @@ ItemResult TopicTable::finish_reassignment(const FinishedReassignment& item, std
   if (verdict.code == CHR_OK) verdict = check(change->catalog, item);
   if (verdict.code != CHR_OK) return {verdict.code, verdict.message, item.id, 0};
   const ItemResult done{CHR_OK, {}, item.id, static_cast<uint32_t>(find(item.id)->partitions.size())};
-  if (find(item.id)->move_of(item.partition) == nullptr) return done;
+  if (find(item.id)->reassignment_of(item.partition) == nullptr) return done;
   Topic& topic = edit(item.id, change->generation);
   topic.set_replicas(static_cast<size_t>(item.partition), item.replicas);
-  topic.moves.erase(item.partition);
+  topic.reassignments.erase(item.partition);
   touched->insert(item.id);
   version_ = change->version;
   change->out->changed = true;

@@ -40,9 +40,9 @@ uint64_t digest_of(const Topic& topic) {
   digest.id(topic.id).text(topic.name).number(static_cast<uint64_t>(topic.replication_factor));
   for (const int32_t node : topic.replicas) digest.number(static_cast<uint64_t>(static_cast<int64_t>(node)));
   for (const uint32_t end : topic.ends) digest.number(end);
-  for (const auto& [partition, move] : topic.moves) {
-    digest.text("move").number(static_cast<uint64_t>(partition)).number(move.target.size());
-    for (const auto* nodes : {&move.target, &move.others})
+  for (const auto& [partition, ongoing] : topic.reassignments) {
+    digest.text("move").number(static_cast<uint64_t>(partition)).number(ongoing.target.size());
+    for (const auto* nodes : {&ongoing.target, &ongoing.also_removing})
       for (const int32_t node : *nodes) digest.number(static_cast<uint64_t>(static_cast<int64_t>(node)));
   }
   for (const auto& [key, value] : topic.configs) digest.text(key).text(value);
@@ -64,11 +64,11 @@ void to_wire(const Topic& from, wire::Topic* to) {
     leader->set_term(state.term);
   }
   to->mutable_ends()->Add(from.ends.begin(), from.ends.end());
-  for (const auto& [partition, move] : from.moves) {
+  for (const auto& [partition, ongoing] : from.reassignments) {
     wire::Move* out = to->add_moves();
     out->set_partition(partition);
-    out->mutable_target()->Add(move.target.begin(), move.target.end());
-    out->mutable_others()->Add(move.others.begin(), move.others.end());
+    out->mutable_target()->Add(ongoing.target.begin(), ongoing.target.end());
+    out->mutable_others()->Add(ongoing.also_removing.begin(), ongoing.also_removing.end());
   }
   convert::to_wire(from.configs, to->mutable_configs());
 }
@@ -76,8 +76,8 @@ void to_wire(const Topic& from, wire::Topic* to) {
 // Whether the replicas, where they end and the moves belong to the partitions that there are.
 bool fits_together(const Topic& topic) {
   if (topic.replication_factor < 1 || topic.partitions.empty()) return false;
-  for (const auto& [partition, move] : topic.moves)
-    if (partition < 0 || static_cast<size_t>(partition) >= topic.partitions.size() || move.target.empty())
+  for (const auto& [partition, ongoing] : topic.reassignments)
+    if (partition < 0 || static_cast<size_t>(partition) >= topic.partitions.size() || ongoing.target.empty())
       return false;
   if (topic.ends.empty())
     return topic.replicas.size() == topic.partitions.size() * static_cast<size_t>(topic.replication_factor);
@@ -100,10 +100,10 @@ Result<Topic> from_wire(const wire::Topic& from) {
     out.partitions.push_back({leader.leader(), leader.term()});
   }
   out.ends.assign(from.ends().begin(), from.ends().end());
-  for (const wire::Move& move : from.moves()) {
-    Move& to = out.moves[move.partition()];
-    CHRONIK_TRY(to.target, convert::node_ids(move.target()));
-    CHRONIK_TRY(to.others, convert::node_ids(move.others()));
+  for (const wire::Move& ongoing : from.moves()) {
+    OngoingReassignment& to = out.reassignments[ongoing.partition()];
+    CHRONIK_TRY(to.target, convert::node_ids(ongoing.target()));
+    CHRONIK_TRY(to.also_removing, convert::node_ids(ongoing.others()));
   }
   if (out.id.zero() || out.name.empty() || out.name.size() > kMaxNameBytes || !fits_together(out))
     return std::unexpected(convert::corrupt("a topic whose parts do not fit together"));

@@ -39,8 +39,8 @@ void Topic::append_replicas(std::span<const int32_t> more, size_t each) {
 
 bool Topic::may_be_on(int32_t partition, int32_t node) const {
   if (contains(replicas_of(static_cast<size_t>(partition)), node)) return true;
-  const Move* move = move_of(partition);
-  return move != nullptr && (contains(move->target, node) || contains(move->others, node));
+  const OngoingReassignment* ongoing = reassignment_of(partition);
+  return ongoing != nullptr && (contains(ongoing->target, node) || contains(ongoing->also_removing, node));
 }
 
 void TopicList::push_back(Pointer topic, uint64_t generation) {

@@ -23,10 +23,10 @@ struct PartitionState {
 
 // A partition on its way to other replicas. Whoever may be a member of its group is among its replicas, the
 // target or the others.
-struct Move {
+struct OngoingReassignment {
   std::vector<int32_t> target;  // the preferred leader first; the replicas themselves where it was taken back
-  std::vector<int32_t> others;  // were in a target before, and may have to be removed again
-  bool operator==(const Move&) const = default;
+  std::vector<int32_t> also_removing;  // were added for an earlier target, and may have to be removed again
+  bool operator==(const OngoingReassignment&) const = default;
 };
 
 struct Topic {
@@ -35,7 +35,7 @@ struct Topic {
   int32_t replication_factor = 0;
   std::vector<int32_t> replicas;  // partition by partition, the preferred leader first
   std::vector<uint32_t> ends;     // where each partition's replicas end; empty: each has replication_factor
-  std::map<int32_t, Move> moves;  // by partition
+  std::map<int32_t, OngoingReassignment> reassignments;  // by partition
   std::vector<PartitionState> partitions;
   Configs configs;          // what was set explicitly, by key
   uint64_t digest = 0;      // of all of the above
@@ -52,9 +52,9 @@ struct Topic {
   void set_replicas(size_t partition, std::span<const int32_t> now);
   void append_replicas(std::span<const int32_t> more, size_t each);
   // The move of a partition, or nullptr.
-  const Move* move_of(int32_t partition) const {
-    const auto found = moves.find(partition);
-    return found == moves.end() ? nullptr : &found->second;
+  const OngoingReassignment* reassignment_of(int32_t partition) const {
+    const auto found = reassignments.find(partition);
+    return found == reassignments.end() ? nullptr : &found->second;
   }
   // Whether a node holds, or may hold, a replica of this partition.
   bool may_be_on(int32_t partition, int32_t node) const;
@@ -63,15 +63,15 @@ struct Topic {
   void each_that_may_hold(size_t partition, F&& fn) const {
     const std::span<const int32_t> now = replicas_of(partition);
     for (const int32_t node : now) fn(node);
-    const Move* move = move_of(static_cast<int32_t>(partition));
-    if (move == nullptr) return;
+    const OngoingReassignment* ongoing = reassignment_of(static_cast<int32_t>(partition));
+    if (ongoing == nullptr) return;
     const auto has = [](const auto& nodes, int32_t node) {
       return std::ranges::find(nodes, node) != nodes.end();
     };
-    for (const int32_t node : move->target)
+    for (const int32_t node : ongoing->target)
       if (!has(now, node)) fn(node);
-    for (const int32_t node : move->others)
-      if (!has(now, node) && !has(move->target, node)) fn(node);
+    for (const int32_t node : ongoing->also_removing)
+      if (!has(now, node) && !has(ongoing->target, node)) fn(node);
   }
 };
 

@@ -79,7 +79,7 @@ void Admin::cluster(uint64_t request, const chr_admin_request& asked) {
   if (from_abi(asked.method) != "GET") return refuse(request, 405, "only GET is answered here");
   const Catalog& catalog = replica_->catalog();
   uint64_t moving = 0;
-  catalog.topics().each([&](const Topic& topic) { moving += topic.moves.size(); });
+  catalog.topics().each([&](const Topic& topic) { moving += topic.reassignments.size(); });
   answer(request, 200,
          json::serialize(json::object{{"cluster_id", catalog.cluster_id()},
                                       {"node", host_.node().id},
@@ -126,7 +126,7 @@ void Admin::nodes(uint64_t request, const chr_admin_request& asked) {
     if (id && *id != node_id) continue;
     const uint64_t replicas = catalog.topics().replicas_on(node_id);
     const bool votes = std::ranges::find(voters, node_id) != voters.end();
-    const bool learns = !votes && !node.incarnation.zero() && voters.size() >= Membership::kMostVoters &&
+    const bool learns = !votes && !node.incarnation.zero() && voters.size() >= Membership::kMaxVoters &&
                         catalog.level() >= kRecordsLevel;
     list.push_back(
         json::object{{"id", node_id},

@@ -9,7 +9,7 @@
 namespace chronik::metadata {
 namespace {
 
-constexpr uint64_t kLongestTimeoutNs = 3'600'000'000'000;
+constexpr uint64_t kMaxTimeoutNs = 3'600'000'000'000;
 
 void fill(const ItemResult& from, chr_change_result* to) {
   *to = {};
@@ -22,11 +22,11 @@ void fill(const ItemResult& from, chr_change_result* to) {
 
 }  // namespace
 
-Changes::Changes(Host host, Replica* replica, Peers* peers, std::function<Surroundings()> around)
+Changes::Changes(Host host, Replica* replica, Peers* peers, std::function<ClusterView()> view)
     : host_(host),
       replica_(replica),
       peers_(peers),
-      around_(std::move(around)),
+      cluster_view_(std::move(view)),
       session_(host.random_u64()) {}
 
 // ---- the asking side ----
@@ -38,7 +38,7 @@ void Changes::submit(Request request) {
   }
   const uint64_t now = host_.now_ns();
   Pending pending;
-  const uint64_t timeout = std::min(request.timeout_ns, kLongestTimeoutNs);
+  const uint64_t timeout = std::min(request.timeout_ns, kMaxTimeoutNs);
   pending.deadline_ns = now + timeout;
   pending.begun_ns = now;
   // The refusal must still reach who waits for it.
@@ -83,7 +83,7 @@ void Changes::attempt(uint64_t number, Pending* pending) {
 // finalized there is none.
 bool Changes::is_understood(int32_t leader, const Pending& pending) const {
   return !is_new(pending.request.body) || replica_->catalog().level() >= kRecordsLevel ||
-         around_().features.contains(leader);
+         cluster_view_().features.contains(leader);
 }
 
 void Changes::refuse_as_new(uint64_t number, int32_t leader) {
@@ -255,7 +255,7 @@ void Changes::decide(ChangeFrame frame, const Reply& reply) {
     reply(refusal);
   };
   if (!replica_->leads()) return refuse({Code::kNotLeader, "this node does not lead __meta"});
-  resolve(replica_->catalog(), around_(), &frame.command.body);
+  resolve(replica_->catalog(), cluster_view_(), &frame.command.body);
   if (frame.patient && any_early(frame.command.body))
     return refuse({Code::kUnavailable, "nodes that it needs did not register yet"});
   // Before feature levels are finalized, nothing that is refused may reach nodes that do not know them. No

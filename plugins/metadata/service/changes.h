@@ -27,8 +27,8 @@ struct Request {
 
 class Changes {
  public:
-  // around: what the leader knows of nodes beside the catalog.
-  Changes(Host host, Replica* replica, Peers* peers, std::function<Surroundings()> around);
+  // view: what the leader knows of nodes beside the catalog.
+  Changes(Host host, Replica* replica, Peers* peers, std::function<ClusterView()> view);
   Changes(const Changes&) = delete;
   Changes& operator=(const Changes&) = delete;
 
@@ -90,7 +90,7 @@ class Changes {
   const Host host_;
   Replica* const replica_;
   Peers* const peers_;
-  const std::function<Surroundings()> around_;
+  const std::function<ClusterView()> cluster_view_;
   const uint64_t session_;
   uint64_t last_number_ = 0;
   std::map<uint64_t, Pending> pending_;

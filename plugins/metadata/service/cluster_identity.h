@@ -11,7 +11,7 @@
 #include <functional>
 #include <string>
 
-#include "metadata/service/home.h"
+#include "metadata/service/home_shard.h"
 #include "metadata/service/replica.h"
 
 namespace chronik::metadata {
@@ -22,7 +22,7 @@ Uuid new_uuid(const Host& host);
 class ClusterIdentity {
  public:
   // adopted: the data directory is bound.
-  ClusterIdentity(Host host, Home* home, Replica* replica, std::function<void()> adopted)
+  ClusterIdentity(Host host, HomeShard* home, Replica* replica, std::function<void()> adopted)
       : host_(host), home_(home), replica_(replica), adopted_(std::move(adopted)) {}
   ClusterIdentity(const ClusterIdentity&) = delete;
   ClusterIdentity& operator=(const ClusterIdentity&) = delete;
@@ -35,7 +35,7 @@ class ClusterIdentity {
   void finish_adoption(const std::string& cluster_id, const Status& adopted);
 
   const Host host_;
-  Home* const home_;
+  HomeShard* const home_;
   Replica* const replica_;
   const std::function<void()> adopted_;
   std::string bound_to_;   // the cluster of this node's data directory, once that is known

@@ -15,7 +15,7 @@ Liveness::Liveness(Host host, const Replica* replica, Peers* peers, std::functio
 bool Liveness::is_up(int32_t node) const {
   if (!peers_->has_links()) return true;
   if (node < 0) return false;
-  if (node < kFewest) {
+  if (node < kLockFreeIds) {
     const auto bit = static_cast<uint32_t>(node);
     return (low_[bit / 64].load(std::memory_order_relaxed) >> (bit % 64) & 1) != 0;
   }
@@ -30,13 +30,13 @@ bool Liveness::may_tell() const { return replica_->catalog().level() >= kRecords
 std::set<int32_t> Liveness::reached() const {
   std::set<int32_t> out = peers_->up();
   out.insert(host_.node().id);
-  for (const auto& [peer, frame] : told_) out.insert(frame.linked.begin(), frame.linked.end());
+  for (const auto& [peer, frame] : link_frames_) out.insert(frame.linked.begin(), frame.linked.end());
   return out;
 }
 
 std::set<int32_t> Liveness::found(const std::set<int32_t>& reached) const {
-  const auto leader = told_.find(replica_->leader());
-  if (replica_->leads() || leader == told_.end() || leader->second.up.empty()) return reached;
+  const auto leader = link_frames_.find(replica_->leader());
+  if (replica_->leads() || leader == link_frames_.end() || leader->second.up.empty()) return reached;
   std::set<int32_t> out(leader->second.up.begin(), leader->second.up.end());
   // The leader may be too busy, or not there any more, to say so.
   out.insert(peers_->up().begin(), peers_->up().end());
@@ -60,13 +60,13 @@ void Liveness::look() {
 void Liveness::show(std::set<int32_t> up) {
   if (up == up_) return;
   up_ = std::move(up);
-  std::array<uint64_t, kFewest / 64> low{};
+  std::array<uint64_t, kLockFreeIds / 64> low{};
   for (const int32_t node : up_)
-    if (node < kFewest) low[static_cast<uint32_t>(node) / 64] |= uint64_t{1} << (node % 64);
+    if (node < kLockFreeIds) low[static_cast<uint32_t>(node) / 64] |= uint64_t{1} << (node % 64);
   for (size_t i = 0; i < low.size(); ++i) low_[i].store(low[i], std::memory_order_relaxed);
   {
     const std::lock_guard lock(mutex_);
-    high_ = {up_.lower_bound(kFewest), up_.end()};
+    high_ = {up_.lower_bound(kLockFreeIds), up_.end()};
   }
   changed_();
 }
@@ -86,19 +86,19 @@ void Liveness::link_changed(int32_t peer, bool up) {
 // What others said of it before this node lost it counts no more: they may be about to lose it, too, or not
 // be there to say so. Those that still reach it say it again once they hear of the loss.
 void Liveness::forget(int32_t peer) {
-  told_.erase(peer);
-  for (auto& [from, frame] : told_) {
+  link_frames_.erase(peer);
+  for (auto& [from, frame] : link_frames_) {
     std::erase(frame.linked, peer);
     std::erase(frame.up, peer);
   }
 }
 
-void Liveness::told(int32_t from, const LinksFrame& frame) {
+void Liveness::receive_frame(int32_t from, const LinksFrame& frame) {
   if (!peers_->up().contains(from)) return;  // a link that came and went; it is told again
-  const auto before = told_.find(from);
+  const auto before = link_frames_.find(from);
   // It may not have listened yet when it was told, or has lost one that this node reaches.
-  const bool answers = before == told_.end() || lost_one_that_is_linked(before->second, frame);
-  told_[from] = frame;
+  const bool answers = before == link_frames_.end() || lost_one_that_is_linked(before->second, frame);
+  link_frames_[from] = frame;
   look();
   if (answers && may_tell()) peers_->tell(from, own_);
 }

@@ -25,7 +25,7 @@ class Liveness {
   // A link, the leader of __meta or the catalog changed.
   void look();
   void link_changed(int32_t peer, bool up);
-  void told(int32_t from, const LinksFrame& frame);
+  void receive_frame(int32_t from, const LinksFrame& frame);
   void start();
   void stop();
 
@@ -43,18 +43,18 @@ class Liveness {
   static void CHR_CALL timer_fired(void* self);
 
   static constexpr uint64_t kTellAgainNs = 5'000'000'000;  // since frames may be lost
-  static constexpr int32_t kFewest = 1'024;                // ids below are looked up without a lock
+  static constexpr int32_t kLockFreeIds = 1'024;           // those below it are looked up without a lock
 
   const Host host_;
   const Replica* const replica_;
   Peers* const peers_;
   const std::function<void()> changed_;
-  std::map<int32_t, LinksFrame> told_;  // by those that are linked, the newest
-  LinksFrame own_;                      // that the others were told last
-  bool tells_ = false;                  // the level was finalized when it looked last
+  std::map<int32_t, LinksFrame> link_frames_;  // by those that are linked, the newest
+  LinksFrame own_;                             // that the others were told last
+  bool tells_ = false;                         // the level was finalized when it looked last
   std::set<int32_t> up_;
   uint64_t timer_ = 0;
-  std::array<std::atomic<uint64_t>, kFewest / 64> low_{};
+  std::array<std::atomic<uint64_t>, kLockFreeIds / 64> low_{};
   mutable std::mutex mutex_;
   std::set<int32_t> high_;
 };

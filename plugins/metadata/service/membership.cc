@@ -63,7 +63,7 @@ void Membership::tell_links() {
 void Membership::lead() {
   if (replica_->catalog().cluster_id().empty()) return;
   follow_with_voters();
-  Moves now{replica_->catalog().topics().version(), peers_->up(), {}, {}};
+  EvacuationInputs now{replica_->catalog().topics().version(), peers_->up(), {}, {}};
   for (const auto& [id, node] : replica_->catalog().nodes())
     (node.leaving ? now.leave : now.stay).push_back(id);
   // All partitions are looked at, so not at each change of a leader.
@@ -90,7 +90,7 @@ std::vector<int32_t> Membership::wanted_voters(const std::vector<int32_t>& prese
   std::vector<int32_t> out;
   for (const int32_t id : present)
     if (!goes(id)) out.push_back(id);
-  const size_t most = may_learn() ? kMostVoters : SIZE_MAX;
+  const size_t most = may_learn() ? kMaxVoters : SIZE_MAX;
   const std::set<int32_t> lagging = replica_->lagging_learners();
   for (const auto& [id, node] : replica_->catalog().nodes())
     if (out.size() < most && !node.leaving && !contains(out, id) && peers_->up().contains(id) &&
@@ -109,7 +109,7 @@ void Membership::drop_surplus(std::vector<int32_t>* voters) const {
     const bool other = id != host_.node().id;
     return std::tuple(other, nodes.at(id).leaving, other && !peers_->up().contains(id), id);
   };
-  while (voters->size() > kMostVoters) voters->erase(std::ranges::max_element(*voters, {}, rank));
+  while (voters->size() > kMaxVoters) voters->erase(std::ranges::max_element(*voters, {}, rank));
 }
 
 void Membership::follow_with_voters() {
@@ -118,7 +118,7 @@ void Membership::follow_with_voters() {
   if (wanted.empty()) return;
   // A change waits for those that are to come; where one of them is gone, another takes its place.
   if (wanted != (asked_.empty() ? present : asked_)) change_voters(wanted);
-  if (wanted.size() < kMostVoters && !replica_->lagging_learners().empty()) look_later();
+  if (wanted.size() < kMaxVoters && !replica_->lagging_learners().empty()) look_later();
   name_learners(wanted);
 }
 
@@ -156,7 +156,7 @@ void Membership::move_away(int32_t node, bool due) {
   if (!due) return;
   std::set<int32_t> live = peers_->up();
   live.insert(host_.node().id);
-  AlterReassignments moves = evacuate(catalog, node, live, kMostMoves);
+  AlterReassignments moves = evacuate(catalog, node, live, kMaxReassignments);
   if (!moves.items.empty()) propose(std::move(moves));
 }
 

@@ -25,7 +25,7 @@ class Membership {
   void look();
   void stop();
 
-  static constexpr size_t kMostVoters = 7;
+  static constexpr size_t kMaxVoters = 7;
 
  private:
   struct Known {  // what the links were told of a node
@@ -34,11 +34,11 @@ class Membership {
     bool operator==(const Known&) const = default;
   };
 
-  struct Moves {  // what the moves away from nodes follow from
+  struct EvacuationInputs {  // what decides which partitions leave a node
     uint64_t topics = 0;
     std::set<int32_t> up;
     std::vector<int32_t> leave, stay;
-    bool operator==(const Moves&) const = default;
+    bool operator==(const EvacuationInputs&) const = default;
   };
 
   void tell_links();
@@ -58,7 +58,7 @@ class Membership {
   static void CHR_CALL timer_fired(void* self);
 
   static constexpr uint64_t kLookAgainNs = 1'000'000'000;
-  static constexpr size_t kMostMoves = 64;  // of one node at a time
+  static constexpr size_t kMaxReassignments = 64;  // of one node at a time
 
   const Host host_;
   Replica* const replica_;
@@ -67,7 +67,7 @@ class Membership {
   std::vector<int32_t> asked_;  // the voters to come; none: no change is under way
   uint64_t changes_ = 0;        // of voters, that were asked for
   bool proposing_ = false;
-  Moves looked_at_;
+  EvacuationInputs looked_at_;
   bool due_ = false;  // a proposal may have failed
   bool stopped_ = false;
   uint64_t timer_ = 0;

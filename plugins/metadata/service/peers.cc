@@ -13,7 +13,7 @@ constexpr chr_channel_v1 kChannel = {sizeof kChannel, 1, thunk<&Peers::frame>, t
 
 }  // namespace
 
-Peers::Peers(Host host, Home* home, Owner* owner)
+Peers::Peers(Host host, HomeShard* home, Owner* owner)
     : host_(host), home_(home), owner_(owner), link_(host.find<chr_link_v1>(CHR_LINK_ID)) {}
 
 Status Peers::open() {

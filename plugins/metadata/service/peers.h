@@ -6,7 +6,7 @@
 
 #include <set>
 
-#include "metadata/service/home.h"
+#include "metadata/service/home_shard.h"
 #include "metadata/wire/frame.h"
 
 namespace chronik::metadata {
@@ -20,7 +20,7 @@ class Peers {
     virtual void link_changed(int32_t peer, bool up) = 0;
   };
 
-  Peers(Host host, Home* home, Owner* owner);
+  Peers(Host host, HomeShard* home, Owner* owner);
 
   // [ctl]
   Status open();
@@ -47,7 +47,7 @@ class Peers {
   void receive(int32_t from, const chr_slice& bytes);
 
   const Host host_;
-  Home* const home_;
+  HomeShard* const home_;
   Owner* const owner_;
   const chr_link_v1* const link_;
   uint32_t channel_ = 0;

@@ -17,32 +17,32 @@ constexpr std::string_view kHealthPart = "catalog";
 
 }  // namespace
 
-Service::Service(Host host, Needs needs, uint32_t home_shard)
+Service::Service(Host host, ServiceOptions options, uint32_t home_shard)
     : host_(host),
-      needs_(needs),
+      options_(options),
       home_(host, home_shard),
       views_(host, &home_),
       peers_(host, &home_, this),
-      replica_(host, this, needs.services, needs.log),
+      replica_(host, this, options.services, options.log),
       levels_(host, &peers_),
       liveness_(host, &replica_, &peers_, [this] { views_.notify(); }),
       disputes_(host, &replica_, &reconciler_),
-      gather_(
+      sync_proposals_(
           host, &home_,
-          [this](SyncBatch what, Gather::Done done) {
+          [this](SyncBatch what, SyncProposals::Done done) {
             return replica_.propose(Command{{}, std::move(what)}, std::move(done));
           },
           [this](const Assignment& assignment) { return replica_.catalog().topics().rival_of(assignment); },
           [this](const Dispute& dispute) { disputes_.report_refused(dispute); }),
-      sync_inbox_(host, &replica_, &peers_, &gather_),
-      changes_(host, &replica_, &peers_, [this] { return around(); }),
+      sync_inbox_(host, &replica_, &peers_, &sync_proposals_),
+      changes_(host, &replica_, &peers_, [this] { return cluster_view(); }),
       quorum_(host, &replica_, &peers_),
       catch_up_(host, &replica_, &peers_, [this] { currency_changed(); }),
       own_(host, &replica_, &catch_up_),
       identity_(host, &home_, &replica_, [this] { show_health(); }),
       membership_(host, &replica_, &peers_),
       admin_(host, &replica_, &liveness_, &levels_, &changes_),
-      reconciler_(host, this, needs.retry),
+      reconciler_(host, this, options.retry),
       metrics_(host) {
   views_.publish(replica_.catalog().publish());
 }
@@ -52,7 +52,7 @@ Service::Service(Host host, Needs needs, uint32_t home_shard)
 Status Service::start(uint64_t token) {
   show_health();
   CHRONIK_CHECK(peers_.open());
-  needs_.services.consensus.watch(role_event, this);
+  options_.services.consensus.watch(role_event, this);
   home_.post([this, token] {
     if (const Status routed = admin_.open(); !routed)
       host_.warn("operators cannot ask metadata over HTTP: " + routed.error().message);
@@ -72,7 +72,7 @@ Status Service::start(uint64_t token) {
 
 // Closing __meta lets another node take it over first.
 void Service::stop(uint64_t token) {
-  needs_.services.consensus.unwatch(role_event, this);
+  options_.services.consensus.unwatch(role_event, this);
   home_.post([this, token] {
     stopping_ = true;
     peers_.close();
@@ -81,7 +81,7 @@ void Service::stop(uint64_t token) {
     membership_.stop();
     catch_up_.stop();
     host_.cancel_timer(std::exchange(housekeeping_timer_, 0));
-    gather_.give_up({Code::kShuttingDown, "this node stops"});
+    sync_proposals_.give_up({Code::kShuttingDown, "this node stops"});
     changes_.stop(CHR_E_SHUTTING_DOWN, "this node stops");
     quorum_.stop(CHR_E_SHUTTING_DOWN, "this node stops");
     replica_.close([this, token](const Status& closed) {
@@ -152,14 +152,14 @@ int32_t Service::meta_leader() const {
 Status Service::send(uint64_t batch, const SyncBatch& what) {
   const int32_t leader = meta_leader();
   if (leader != own_.id()) return peers_.send(leader, SyncFrame{batch, what});
-  gather_.add(what, [this, batch](const Error& error) {
+  sync_proposals_.add(what, [this, batch](const Error& error) {
     if (!stopping_) reconciler_.batch_failed(batch, error);
   });
   return {};
 }
 
-Surroundings Service::around() const {
-  Surroundings out;
+ClusterView Service::cluster_view() const {
+  ClusterView out;
   out.live = peers_.up();
   out.live.insert(own_.id());
   const chr_node_info& node = host_.node();
@@ -207,12 +207,12 @@ void Service::catalog_changed() {
 
 void Service::role_changed() {
   views_.set_controller(catch_up_.is_current() ? meta_leader() : -1);
-  if (!replica_.leads()) gather_.give_up({Code::kNotLeader, "this node does not lead __meta"});
+  if (!replica_.leads()) sync_proposals_.give_up({Code::kNotLeader, "this node does not lead __meta"});
   if (stopping_) return;
   identity_.name_cluster();
   changes_.leader_changed();
   quorum_.leader_changed();
-  sync_inbox_.receive_early_batches();
+  sync_inbox_.receive_waiting_batches();
   reconciler_.meta_leader_changed();
   membership_.look();
   liveness_.look();
@@ -256,7 +256,7 @@ void Service::frame_received(int32_t from, Frame frame) {
   } else if (const auto* levels = std::get_if<FeaturesFrame>(&frame)) {
     levels_.told(from, *levels);
   } else if (const auto* links = std::get_if<LinksFrame>(&frame)) {
-    liveness_.told(from, *links);
+    liveness_.receive_frame(from, *links);
   }
 }
 

@@ -8,13 +8,13 @@
 #include "metadata/service/changes.h"
 #include "metadata/service/cluster_identity.h"
 #include "metadata/service/disputes.h"
-#include "metadata/service/gather.h"
 #include "metadata/service/levels.h"
 #include "metadata/service/liveness.h"
 #include "metadata/service/membership.h"
 #include "metadata/service/own_record.h"
 #include "metadata/service/quorum.h"
 #include "metadata/service/sync_inbox.h"
+#include "metadata/service/sync_proposals.h"
 #include "metadata/service/views.h"
 #include "metadata/sync/hints.h"
 #include "metadata/sync/reconciler.h"
@@ -22,7 +22,7 @@
 namespace chronik::metadata {
 
 // The services of other plugins that metadata stands on.
-struct Needs {
+struct ServiceOptions {
   Replica::Services services;
   RetryPolicy retry;
   Replica::LogLimits log;
@@ -30,7 +30,7 @@ struct Needs {
 
 class Service final : SyncPort, Replica::Owner, Peers::Owner {
  public:
-  Service(Host host, Needs needs, uint32_t home_shard);
+  Service(Host host, ServiceOptions options, uint32_t home_shard);
 
   // [ctl] Completes the token once __meta is open; nothing waits for an election.
   Status start(uint64_t token);
@@ -64,7 +64,7 @@ class Service final : SyncPort, Replica::Owner, Peers::Owner {
   void link_changed(int32_t peer, bool up) override;
 
   static void CHR_CALL role_event(void* self, const chr_group_id* id, const chr_role* role, uint32_t usable);
-  Surroundings around() const;
+  ClusterView cluster_view() const;
   void drain_hints();
   void forget(const std::vector<Uuid>& deleted);
   void digest_received(int32_t from, const DigestFrame& frame);
@@ -76,8 +76,8 @@ class Service final : SyncPort, Replica::Owner, Peers::Owner {
   static void CHR_CALL housekeeping_fired(void* self);
 
   const Host host_;
-  const Needs needs_;
-  Home home_;
+  const ServiceOptions options_;
+  HomeShard home_;
   Views views_;
   Hints hints_;
   Peers peers_;
@@ -85,7 +85,7 @@ class Service final : SyncPort, Replica::Owner, Peers::Owner {
   Levels levels_;
   Liveness liveness_;
   Disputes disputes_;
-  Gather gather_;
+  SyncProposals sync_proposals_;
   SyncInbox sync_inbox_;
   Changes changes_;
   Quorum quorum_;

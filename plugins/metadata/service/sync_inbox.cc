@@ -20,19 +20,19 @@ void SyncInbox::receive_batch(int32_t from, const SyncFrame& frame) {
     return;
   }
   if (has_to_wait()) {
-    early_.insert_or_assign(from, frame);
+    waiting_batches_.insert_or_assign(from, frame);
     return;
   }
   const auto refuse = [this, from, batch = frame.batch](const Error& error) {
     peers_->tell(from, SyncRefusedFrame{batch, {static_cast<chr_status>(error.code), error.message}});
   };
   if (!replica_->leads()) return refuse({Code::kNotLeader, "this node does not lead __meta"});
-  gather_->add(frame.what, refuse);
+  sync_proposals_->add(frame.what, refuse);
 }
 
-void SyncInbox::receive_early_batches() {
+void SyncInbox::receive_waiting_batches() {
   if (has_to_wait()) return;
-  for (const auto& [from, frame] : std::exchange(early_, {})) receive_batch(from, frame);
+  for (const auto& [from, frame] : std::exchange(waiting_batches_, {})) receive_batch(from, frame);
 }
 
 }  // namespace chronik::metadata

@@ -9,22 +9,22 @@
 #include <chronik/host.hpp>
 #include <map>
 
-#include "metadata/service/gather.h"
 #include "metadata/service/peers.h"
 #include "metadata/service/replica.h"
+#include "metadata/service/sync_proposals.h"
 
 namespace chronik::metadata {
 
 class SyncInbox {
  public:
-  SyncInbox(Host host, const Replica* replica, Peers* peers, Gather* gather)
-      : host_(host), replica_(replica), peers_(peers), gather_(gather) {}
+  SyncInbox(Host host, const Replica* replica, Peers* peers, SyncProposals* proposals)
+      : host_(host), replica_(replica), peers_(peers), sync_proposals_(proposals) {}
   SyncInbox(const SyncInbox&) = delete;
   SyncInbox& operator=(const SyncInbox&) = delete;
 
   void receive_batch(int32_t from, const SyncFrame& frame);
   // The role of this node changed: what waited is dealt with.
-  void receive_early_batches();
+  void receive_waiting_batches();
 
  private:
   // A follower learns of its leader before the leader may propose.
@@ -33,8 +33,8 @@ class SyncInbox {
   const Host host_;
   const Replica* const replica_;
   Peers* const peers_;
-  Gather* const gather_;
-  std::map<int32_t, SyncFrame> early_;
+  SyncProposals* const sync_proposals_;
+  std::map<int32_t, SyncFrame> waiting_batches_;
 };
 
 }  // namespace chronik::metadata

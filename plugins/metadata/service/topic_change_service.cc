@@ -13,7 +13,7 @@ bool is_moved(const Topic& before, const Topic& now) {
   const size_t n = std::min(before.partitions.size(), now.partitions.size());
   for (size_t p = 0; p < n; ++p)
     if (!std::ranges::equal(before.replicas_of(p), now.replicas_of(p))) return true;
-  return before.moves != now.moves;
+  return before.reassignments != now.reassignments;
 }
 
 // What differs between two states of one topic, beside leaders.

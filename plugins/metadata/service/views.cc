@@ -4,7 +4,7 @@
 
 namespace chronik::metadata {
 
-Views::Views(Host host, Home* home) : host_(host), home_(home) {}
+Views::Views(Host host, HomeShard* home) : host_(host), home_(home) {}
 
 namespace {
 

@@ -10,13 +10,13 @@
 #include <vector>
 
 #include "metadata/model/image.h"
-#include "metadata/service/home.h"
+#include "metadata/service/home_shard.h"
 
 namespace chronik::metadata {
 
 class Views {
  public:
-  Views(Host host, Home* home);
+  Views(Host host, HomeShard* home);
 
   // Home.
   void publish(ImageRef image);
@@ -46,7 +46,7 @@ class Views {
   void tell(const std::shared_ptr<Watcher>& watcher);
 
   const Host host_;
-  Home* const home_;
+  HomeShard* const home_;
   mutable std::mutex mutex_;
   ImageRef current_;
   std::atomic<int32_t> controller_{-1};

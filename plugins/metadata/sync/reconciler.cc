@@ -9,7 +9,7 @@ namespace {
 
 // A policy may ask for any delay; what is longer is as good as this, and sums of it stay whole.
 // Of what a policy answers: it may be slow, it cannot keep an assignment from __meta.
-constexpr uint64_t kLongestPolicyDelayNs = 60'000'000'000;
+constexpr uint64_t kMaxPolicyDelayNs = 60'000'000'000;
 constexpr std::string_view kNoLeader = "No leader elected yet";
 
 // The reason as the middle of a line.
@@ -313,7 +313,7 @@ void Reconciler::fail_alike(const std::vector<Attempt>& attempts, const Error& r
     retry.code = static_cast<chr_status>(reason.code);
     retry.seed = host_.random_u64();
     exhausted = n >= kAttempts || policy_.table->next_delay(policy_.instance, &retry, &delay) != CHR_OK;
-    delay = std::min(delay, kLongestPolicyDelayNs);
+    delay = std::min(delay, kMaxPolicyDelayNs);
     if (exhausted) exhaust(attempts, why);
   }
   if (exhausted) {
@@ -350,8 +350,8 @@ void Reconciler::exhaust(const std::vector<Attempt>& attempts, std::string_view 
 
 // Decorrelated jitter: nodes that failed together do not come back together.
 uint64_t Reconciler::endless_delay(uint64_t before_ns) {
-  const uint64_t top = std::min(kLongestDelayNs, std::max(before_ns, kShortestDelayNs) * 3);
-  return kShortestDelayNs + host_.random_u64() % (top - kShortestDelayNs + 1);
+  const uint64_t top = std::min(kMaxDelayNs, std::max(before_ns, kMinDelayNs) * 3);
+  return kMinDelayNs + host_.random_u64() % (top - kMinDelayNs + 1);
 }
 
 // ---- time ----

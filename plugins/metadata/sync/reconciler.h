@@ -119,8 +119,8 @@ class Reconciler {
   static constexpr uint64_t kJitterNs = 20'000'000;
   static constexpr uint64_t kAnswerNs = 1'000'000'000;  // how long a batch may take
   static constexpr uint64_t kAntiEntropyNs = 5'000'000'000;
-  static constexpr uint64_t kLongestDelayNs = 5'000'000'000;
-  static constexpr uint64_t kShortestDelayNs = 500'000'000;
+  static constexpr uint64_t kMaxDelayNs = 5'000'000'000;
+  static constexpr uint64_t kMinDelayNs = 500'000'000;
   static constexpr uint64_t kNever = UINT64_MAX;
   static constexpr uint32_t kAttempts = 5;
 

@@ -26,8 +26,8 @@ class ReassignmentTest : public ::testing::Test {
   void add(int32_t id) {
     run(SyncBatch{{}, {Node{id, "h", 9092, "", id_of(static_cast<uint8_t>(id)), "r:1", false}}});
   }
-  Outcome run(Body body, const Surroundings& around = {}) {
-    resolve(catalog_, around, &body);
+  Outcome run(Body body, const ClusterView& view = {}) {
+    resolve(catalog_, view, &body);
     const uint64_t before = catalog_.version();
     Outcome out = catalog_.apply(Command{{}, std::move(body)});
     EXPECT_EQ(out.changed, catalog_.version() != before);
@@ -61,7 +61,7 @@ class ReassignmentTest : public ::testing::Test {
     const auto nodes = topic().replicas_of(partition);
     return {nodes.begin(), nodes.end()};
   }
-  const Move& move(int32_t partition) { return *topic().move_of(partition); }
+  const OngoingReassignment& move(int32_t partition) { return *topic().reassignment_of(partition); }
 
   Catalog catalog_;
 };
@@ -87,7 +87,7 @@ TEST(TopicReplicas, AreReplacedInPlaceWhereTheirNumberStays) {
 TEST_F(ReassignmentTest, ATargetIsKeptUntilItsLeaderSaysThatItIsReached) {
   EXPECT_EQ(reassign(1, {4, 5, 2}), CHR_OK);
   EXPECT_EQ(replicas(1), (Ids{2, 3}));
-  EXPECT_EQ(move(1), (Move{{4, 5, 2}, {}}));
+  EXPECT_EQ(move(1), (OngoingReassignment{{4, 5, 2}, {}}));
   EXPECT_TRUE(topic().may_be_on(1, 5));
   EXPECT_EQ(finish(1, {4, 5}), CHR_E_CONFLICT);  // not the target
   EXPECT_EQ(finish(0, {4, 5}), CHR_E_CONFLICT);  // not moving
@@ -96,7 +96,7 @@ TEST_F(ReassignmentTest, ATargetIsKeptUntilItsLeaderSaysThatItIsReached) {
   EXPECT_EQ(replicas(0), (Ids{1, 2}));
   EXPECT_EQ(replicas(1), (Ids{4, 5, 2}));
   EXPECT_EQ(replicas(2), (Ids{3, 1}));
-  EXPECT_TRUE(topic().moves.empty());
+  EXPECT_TRUE(topic().reassignments.empty());
   EXPECT_FALSE(topic().may_be_on(1, 3));
   // New partitions have as many replicas as the first one.
   MorePartitions more;
@@ -116,16 +116,16 @@ TEST_F(ReassignmentTest, WhoeverMayBeAMemberIsNeverForgotten) {
   EXPECT_EQ(cancel(0), CHR_E_CONFLICT);
   EXPECT_EQ(reassign(0, {3, 4}), CHR_OK);
   EXPECT_EQ(reassign(0, {4, 5}), CHR_OK);
-  EXPECT_EQ(move(0), (Move{{4, 5}, {3}}));
+  EXPECT_EQ(move(0), (OngoingReassignment{{4, 5}, {3}}));
   EXPECT_EQ(cancel(0), CHR_OK);
-  EXPECT_EQ(move(0), (Move{{1, 2}, {3, 4, 5}}));
+  EXPECT_EQ(move(0), (OngoingReassignment{{1, 2}, {3, 4, 5}}));
   EXPECT_EQ(cancel(0), CHR_E_CONFLICT);
   EXPECT_EQ(reassign(0, {2, 3}), CHR_OK);
-  EXPECT_EQ(move(0), (Move{{2, 3}, {4, 5}}));
+  EXPECT_EQ(move(0), (OngoingReassignment{{2, 3}, {4, 5}}));
   EXPECT_EQ(cancel(0), CHR_OK);
   EXPECT_EQ(finish(0, {1, 2}), CHR_OK);
   EXPECT_EQ(replicas(0), (Ids{1, 2}));
-  EXPECT_TRUE(topic().moves.empty());
+  EXPECT_TRUE(topic().reassignments.empty());
 }
 
 TEST_F(ReassignmentTest, AnotherOrderIsAMoveAndTheSameIsNone) {
@@ -133,7 +133,7 @@ TEST_F(ReassignmentTest, AnotherOrderIsAMoveAndTheSameIsNone) {
   EXPECT_EQ(reassign(0, {1, 2}), CHR_OK);
   EXPECT_EQ(catalog_.digest(), digest);
   EXPECT_EQ(reassign(0, {2, 1}), CHR_OK);
-  EXPECT_EQ(move(0), (Move{{2, 1}, {}}));
+  EXPECT_EQ(move(0), (OngoingReassignment{{2, 1}, {}}));
   EXPECT_EQ(finish(0, {2, 1}), CHR_OK);
   EXPECT_EQ(replicas(0), (Ids{2, 1}));
   EXPECT_NE(topic().digest, before);
@@ -158,7 +158,7 @@ TEST_F(ReassignmentTest, OneCommandMovesManyPartitions) {
   for (int32_t partition = 0; partition < 3; ++partition) EXPECT_EQ(move(partition).target, (Ids{5, 2}));
   expect_true_digest();
   run(FinishReassignments{{{{}, id_of(10), 0, {5, 2}}, {{}, id_of(10), 2, {5, 2}}}});
-  EXPECT_EQ(topic().moves.size(), 1u);
+  EXPECT_EQ(topic().reassignments.size(), 1u);
   expect_true_digest();
 }
 
@@ -271,21 +271,21 @@ TEST_F(ReassignmentTest, AnEvacuationPrefersLiveNodesOtherRacksAndThoseWithLittl
 }
 
 TEST_F(ReassignmentTest, WhatIsDownIsUsedOnlyWhereTheOthersAreTooFew) {
-  const Surroundings around{{1, 2, 4}, {}};
+  const ClusterView view{{1, 2, 4}, {}};
   NewTopic item{{}, id_of(11), "a", 30, 3, {}, {}};
-  EXPECT_EQ(run(CreateTopics{{item}}, around).items[0].code, CHR_OK);
-  for (const int32_t node : catalog_.find("a")->replicas) EXPECT_TRUE(around.live.contains(node));
+  EXPECT_EQ(run(CreateTopics{{item}}, view).items[0].code, CHR_OK);
+  for (const int32_t node : catalog_.find("a")->replicas) EXPECT_TRUE(view.live.contains(node));
   item = {{}, id_of(12), "b", 30, 4, {}, {}};
-  EXPECT_EQ(run(CreateTopics{{item}}, around).items[0].code, CHR_OK);
+  EXPECT_EQ(run(CreateTopics{{item}}, view).items[0].code, CHR_OK);
   EXPECT_EQ(
       std::set<int32_t>(catalog_.find("b")->replicas.begin(), catalog_.find("b")->replicas.end()).size(), 5u);
 }
 
 TEST_F(ReassignmentTest, WhoIsExpectedMayBeWaitedFor) {
-  const Surroundings around{{1, 2, 3, 4, 5}, {5, 6, 7}};
+  const ClusterView view{{1, 2, 3, 4, 5}, {5, 6, 7}};
   const auto verdict = [&](int32_t factor, Ids assignment = {}) {
     Body body = CreateTopics{{{{}, id_of(11), "a", 1, factor, std::move(assignment), {}}}};
-    resolve(catalog_, around, &body);
+    resolve(catalog_, view, &body);
     return std::get<CreateTopics>(body).items[0].verdict;
   };
   EXPECT_EQ(verdict(5).code, CHR_OK);

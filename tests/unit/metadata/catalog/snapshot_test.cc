@@ -62,7 +62,7 @@ TEST_F(SnapshotTest, RoundTripsToTheSameState) {
   EXPECT_EQ(loaded->topics().disputed().size(), 1u);
   EXPECT_EQ(loaded->topics().disputed(), catalog_.topics().disputed());
   EXPECT_EQ(loaded->find("topic-20")->replicas_of(4).size(), 2u);
-  EXPECT_EQ(loaded->find("topic-21")->moves, catalog_.find("topic-21")->moves);
+  EXPECT_EQ(loaded->find("topic-21")->reassignments, catalog_.find("topic-21")->reassignments);
   EXPECT_EQ(loaded->removed_nodes(), std::set<int32_t>{5});
   // And goes on as the original does.
   const Command next{{}, AllocateProducerIds{}};

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "metadata/model/command.h"
-#include "metadata/service/home.h"
+#include "metadata/service/home_shard.h"
 #include "metadata/wire/codec.h"
 #include "tests/unit/metadata/node.h"
 
@@ -278,9 +278,9 @@ TEST_F(OneNode, StopEndsWhatWaits) {
 }
 
 // The host delivers frames until the instance is gone.
-TEST(Home, DropsWhatComesAfterItsEnd) {
+TEST(HomeShard, DropsWhatComesAfterItsEnd) {
   FakeHost host;
-  Home home(Host(host.core()), 0);
+  HomeShard home(Host(host.core()), 0);
   chr_done done{};
   done.code = 99;
   bool ran = false;

@@ -78,9 +78,10 @@ TEST(TopicChanges, OfThePlugin) {
   EXPECT_EQ(follower.look(), "2:a:1-1 1:a:0-3 12:b:2-5 2:d:1-1 ");
   EXPECT_EQ(follower.look(), "");
   const int32_t target = 1;
-  const chr_reassignment move{node.topic("b")->id, 4, 0, &target, 1, 0};  // where it is: nothing became of it
+  const chr_reassignment ongoing{
+      node.topic("b")->id, 4, 0, &target, 1, 0};  // where it is: nothing became of it
   const auto moved = node.begin(1, [&](chr_change_result* results, uint64_t token) {
-    return node.table->alter_reassignments(node.self, &move, 1, kSecond, results, token, nullptr);
+    return node.table->alter_reassignments(node.self, &ongoing, 1, kSecond, results, token, nullptr);
   });
   node.host.run();
   EXPECT_EQ(moved->code(), CHR_OK);

@@ -1,4 +1,4 @@
-#include "metadata/service/gather.h"
+#include "metadata/service/sync_proposals.h"
 
 #include <algorithm>
 #include <map>
@@ -8,7 +8,7 @@
 namespace chronik::metadata {
 
 // The newest of what several batches say of one partition, and of two leaders in one term the first.
-SyncBatch Gather::merge(const std::vector<Waiting>& batches) const {
+SyncBatch SyncProposals::merge(const std::vector<Waiting>& batches) const {
   SyncBatch out;
   std::map<std::pair<Uuid, int32_t>, size_t> places;
   for (const Waiting& batch : batches) {
@@ -33,12 +33,12 @@ SyncBatch Gather::merge(const std::vector<Waiting>& batches) const {
   return out;
 }
 
-void Gather::add(SyncBatch what, Failed failed) {
+void SyncProposals::add(SyncBatch what, Failed failed) {
   waiting_.push_back({std::move(what), std::move(failed)});
   pump();
 }
 
-bool Gather::is_urgent() const {
+bool SyncProposals::is_urgent() const {
   size_t assignments = 0;
   for (const Waiting& batch : waiting_) {
     if (!batch.what.nodes.empty()) return true;
@@ -48,7 +48,7 @@ bool Gather::is_urgent() const {
 }
 
 // As many of the oldest as one entry holds.
-std::vector<Gather::Waiting> Gather::take() {
+std::vector<SyncProposals::Waiting> SyncProposals::take() {
   size_t assignments = 0;
   auto end = waiting_.begin();
   for (; end != waiting_.end(); ++end) {
@@ -60,7 +60,7 @@ std::vector<Gather::Waiting> Gather::take() {
   return out;
 }
 
-void Gather::pump() {
+void SyncProposals::pump() {
   if (in_flight_ || waiting_.empty()) return;
   const uint64_t now = host_.now_ns();
   if (now - last_ns_ > kQuietNs) spacing_ns_ = 0;
@@ -73,7 +73,7 @@ void Gather::pump() {
   SyncBatch what = merge(*batches);
   if (what.assignments.empty() && what.nodes.empty()) return pump();
   last_ns_ = now;
-  spacing_ns_ = std::clamp(2 * spacing_ns_, kShortestNs, kLongestNs);
+  spacing_ns_ = std::clamp(2 * spacing_ns_, kMinSpacingNs, kMaxSpacingNs);
   in_flight_ = true;
   const Status proposed = propose_(std::move(what), [this, batches](const Status& committed) {
     in_flight_ = false;
@@ -86,24 +86,24 @@ void Gather::pump() {
   pump();
 }
 
-void Gather::give_up(const Error& reason) {
+void SyncProposals::give_up(const Error& reason) {
   host_.cancel_timer(std::exchange(timer_, 0));
   spacing_ns_ = 0;
   fail(std::exchange(waiting_, {}), reason);
 }
 
 // Later, since who added a batch may be in the middle of something.
-void Gather::fail(std::vector<Waiting> batches, const Error& reason) {
+void SyncProposals::fail(std::vector<Waiting> batches, const Error& reason) {
   if (batches.empty()) return;
   home_->post([batches = std::move(batches), reason] {
     for (const Waiting& batch : batches) batch.failed(reason);
   });
 }
 
-void Gather::timer_fired(void* self) {
-  auto* gather = static_cast<Gather*>(self);
-  gather->timer_ = 0;
-  gather->pump();
+void SyncProposals::timer_fired(void* self) {
+  auto* proposals = static_cast<SyncProposals*>(self);
+  proposals->timer_ = 0;
+  proposals->pump();
 }
 
 }  // namespace chronik::metadata

@@ -1,6 +1,6 @@
-// Gather: what the leader of __meta does with the batches of all nodes, its own among them. One entry of them
-// is on its way at a time; what comes meanwhile goes into the next one together. In a burst entries are
-// spaced out, further and further, so that the elections of many groups after the loss of a node cost a
+// SyncProposals: what the leader of __meta does with the batches of all nodes, its own among them. One entry
+// of them is on its way at a time; what comes meanwhile goes into the next one together. In a burst entries
+// are spaced out, further and further, so that the elections of many groups after the loss of a node cost a
 // handful of entries; what comes after a quiet time goes at once, as do full batches and records of nodes.
 // What says that another node leads in a term than is known goes into no entry.
 //
@@ -11,11 +11,11 @@
 #include <vector>
 
 #include "metadata/model/command.h"
-#include "metadata/service/home.h"
+#include "metadata/service/home_shard.h"
 
 namespace chronik::metadata {
 
-class Gather {
+class SyncProposals {
  public:
   using Failed = std::function<void(const Error&)>;
   using Done = std::function<void(const Status&)>;
@@ -25,14 +25,14 @@ class Gather {
   using Rival = std::function<int32_t(const Assignment&)>;
   using Refused = std::function<void(const Dispute&)>;
 
-  Gather(Host host, Home* home, Propose propose, Rival rival, Refused refused)
+  SyncProposals(Host host, HomeShard* home, Propose propose, Rival rival, Refused refused)
       : host_(host),
         home_(home),
         propose_(std::move(propose)),
         rival_(std::move(rival)),
         refused_(std::move(refused)) {}
-  Gather(const Gather&) = delete;
-  Gather& operator=(const Gather&) = delete;
+  SyncProposals(const SyncProposals&) = delete;
+  SyncProposals& operator=(const SyncProposals&) = delete;
 
   // failed: called, later, where the batch did not become committed. That it did is seen in the catalog.
   void add(SyncBatch what, Failed failed);
@@ -52,11 +52,11 @@ class Gather {
   static void CHR_CALL timer_fired(void* self);
 
   static constexpr uint64_t kQuietNs = 500'000'000;
-  static constexpr uint64_t kShortestNs = 20'000'000;
-  static constexpr uint64_t kLongestNs = 320'000'000;
+  static constexpr uint64_t kMinSpacingNs = 20'000'000;
+  static constexpr uint64_t kMaxSpacingNs = 320'000'000;
 
   const Host host_;
-  Home* const home_;
+  HomeShard* const home_;
   const Propose propose_;
   const Rival rival_;
   const Refused refused_;

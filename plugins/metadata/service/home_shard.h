@@ -7,11 +7,11 @@
 
 namespace chronik::metadata {
 
-class Home {
+class HomeShard {
  public:
-  Home(Host host, uint32_t shard) : host_(host), shard_(shard) {}
-  Home(const Home&) = delete;
-  Home& operator=(const Home&) = delete;
+  HomeShard(Host host, uint32_t shard) : host_(host), shard_(shard) {}
+  HomeShard(const HomeShard&) = delete;
+  HomeShard& operator=(const HomeShard&) = delete;
 
   uint32_t shard() const { return shard_; }
   // [any] Runs fn on the home shard of metadata.
