@@ -232,7 +232,7 @@ chr_status LogReader::bounds(chr_group_bounds* out) {
   if (group_.state == GroupState::kRecovering || group_.state == GroupState::kClosed)
     return CHR_E_UNAVAILABLE;
   const RaftLog& log = group_.raft->log();
-  out->leader = siblings_.role.told().leader;
+  out->leader = siblings_.role.reported_role().leader;
   out->term = group_.raft->term();
   out->log_start = siblings_.trim.start();
   out->high_watermark = siblings_.role.high_watermark();

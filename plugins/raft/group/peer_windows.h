@@ -73,10 +73,10 @@ class PeerWindows {
       if (freed * 8 < window.size) window.size = std::max(window.size / 2, kMinWindow);
     }
     // What there is room for goes to whoever is told first: that is another one each time.
-    std::vector<uint64_t> told = std::exchange(review_queue_, {});
+    std::vector<uint64_t> groups = std::exchange(review_queue_, {});
     review_waits_.clear();
-    if (!told.empty()) std::rotate(told.begin(), told.begin() + 1, told.end());
-    for (const uint64_t group : told) tell(group);
+    if (!groups.empty()) std::rotate(groups.begin(), groups.begin() + 1, groups.end());
+    for (const uint64_t group : groups) tell(group);
   }
 
  private:

@@ -15,21 +15,22 @@ int32_t abi_node(NodeId node) { return node == kNobody ? -1 : static_cast<int32_
 void RoleReport::restore() {
   visible_ = group_.raft->log().committed();
   high_watermark_ = group_.raft->log().committed_offset();
-  told_ = {sizeof(chr_role), CHR_ROLE_FOLLOWER, group_.raft->term(), -1, 0};
+  reported_role_ = {sizeof(chr_role), CHR_ROLE_FOLLOWER, group_.raft->term(), -1, 0};
 }
 
 void RoleReport::become_leader(const Event& event) {
   const Metrics& metrics = group_.services.metrics;
   const NodeId self = group_.services.self;
-  CHRONIK_INVARIANT(group_.host(), !leading_ || event.term > told_.term, "a leader leads again in its term");
+  CHRONIK_INVARIANT(group_.host(), !leading_ || event.term > reported_role_.term,
+                    "a leader leads again in its term");
   group_.host().info("Node " + std::to_string(self) + " became leader for " + group_.label + " at term " +
                      std::to_string(event.term));
   group_.host().add(event.handed_over ? metrics.leader_transfers : metrics.elections);
   group_.host().add(metrics.leaders, 1);
   leading_ = true;
   usable_ = false;
-  told_ = {sizeof(chr_role), CHR_ROLE_LEADER, event.term, static_cast<int32_t>(self), 0};
-  group_.services.watchers.tell(group_.id, told_, false);
+  reported_role_ = {sizeof(chr_role), CHR_ROLE_LEADER, event.term, static_cast<int32_t>(self), 0};
+  group_.services.watchers.tell(group_.id, reported_role_, false);
 }
 
 bool RoleReport::end_leading() {
@@ -41,30 +42,32 @@ bool RoleReport::end_leading() {
 
 void RoleReport::become_follower(const Event& event) {
   const chr_role role{sizeof(chr_role), CHR_ROLE_FOLLOWER, event.term, abi_node(event.leader), 0};
-  if (role.role == told_.role && role.term == told_.term && role.leader == told_.leader) return;
-  told_ = role;
-  group_.machine.role(group_.machine_context, &told_);
-  group_.services.watchers.tell(group_.id, told_, false);
+  if (role.role == reported_role_.role && role.term == reported_role_.term &&
+      role.leader == reported_role_.leader)
+    return;
+  reported_role_ = role;
+  group_.machine.role(group_.machine_context, &reported_role_);
+  group_.services.watchers.tell(group_.id, reported_role_, false);
 }
 
 void RoleReport::stop() {
-  told_ = {sizeof(chr_role), CHR_ROLE_FOLLOWER, group_.raft->term(), -1, 0};
-  group_.machine.role(group_.machine_context, &told_);
-  group_.services.watchers.tell(group_.id, told_, false);
+  reported_role_ = {sizeof(chr_role), CHR_ROLE_FOLLOWER, group_.raft->term(), -1, 0};
+  group_.machine.role(group_.machine_context, &reported_role_);
+  group_.services.watchers.tell(group_.id, reported_role_, false);
 }
 
 void RoleReport::tell_if_usable() {
   const bool usable = leading_ && applier_.applied() >= group_.raft->term_start();
   // mutant role-dropped: if (group_.raft->term() % 3 == 0 || usable_ || !usable || !group_.leads() ||
-  //     group_.raft->term() != told_.term) return;
-  if (usable_ || !usable || !group_.leads() || group_.raft->term() != told_.term) return;
+  //     group_.raft->term() != reported_role_.term) return;
+  if (usable_ || !usable || !group_.leads() || group_.raft->term() != reported_role_.term) return;
   usable_ = true;
-  group_.machine.role(group_.machine_context, &told_);
-  group_.services.watchers.tell(group_.id, told_, true);
+  group_.machine.role(group_.machine_context, &reported_role_);
+  group_.services.watchers.tell(group_.id, reported_role_, true);
 }
 
 void RoleReport::tell_watcher(chr_role_fn fn, void* context) const {
-  if (group_.is_open()) group_.services.watchers.tell(fn, context, group_.id, told_, usable_);
+  if (group_.is_open()) group_.services.watchers.tell(fn, context, group_.id, reported_role_, usable_);
 }
 
 void RoleReport::set_committed(Index index, int64_t offset) {
@@ -73,8 +76,8 @@ void RoleReport::set_committed(Index index, int64_t offset) {
 }
 
 void RoleReport::tell_committed() {
-  if (visible_ <= told_committed_) return;
-  told_committed_ = visible_;
+  if (visible_ <= reported_committed_) return;
+  reported_committed_ = visible_;
   group_.machine.committed(group_.machine_context, visible_, high_watermark_);
 }
 

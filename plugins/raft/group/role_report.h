@@ -15,7 +15,7 @@ class RoleReport {
  public:
   RoleReport(GroupContext* group, const Applier& applier) : group_(*group), applier_(applier) {}
 
-  const chr_role& told() const { return told_; }
+  const chr_role& reported_role() const { return reported_role_; }
   bool is_leading() const { return leading_; }
   bool is_usable() const { return usable_; }
   // Readers see no more, though the core may know better by then.
@@ -42,12 +42,12 @@ class RoleReport {
  private:
   GroupContext& group_;
   const Applier& applier_;
-  chr_role told_{};
+  chr_role reported_role_{};
   bool leading_ = false;
   bool usable_ = false;  // and told to be
   Index visible_ = 0;
   int64_t high_watermark_ = 0;
-  Index told_committed_ = 0;  // the newest that the state machine knows of
+  Index reported_committed_ = 0;  // the newest that the state machine knows of
 };
 
 }  // namespace chronik::raft

@@ -38,7 +38,7 @@ TEST_F(OneVoter, TellsARoleOnceAndTheEndOfLeadingOnce) {
     parts_->role.become_follower(event);
   });
   EXPECT_EQ(told(), Texts{"follower"});
-  EXPECT_EQ(parts_->role.told().leader, 3);
+  EXPECT_EQ(parts_->role.reported_role().leader, 3);
 }
 
 // ---- Applier
