@@ -209,7 +209,7 @@ chr_status CHR_CALL PluginServices::admin_route(chr_host* self, chr_str path, ch
                                                 chr_error* error) {
   PluginHost* const host = of(self);
   if (!on_shard(self, "route")) return CHR_E_INVALID_ARGUMENT;
-  const Status added = host->options_.admin->add(host, host->id(), from_abi(path), fn, context);
+  const Status added = host->options_.admin->add_route(host, host->id(), from_abi(path), fn, context);
   return added ? CHR_OK : report(error, added.error());
 }
 

@@ -60,7 +60,7 @@ NodePlan::NodePlan(const PlanOptions& options) {
   for (Selected& s : selected) probe(&s);
   resolve(&selected);
   load();
-  settings_->finish();
+  settings_->report_undeclared();
   check_listen_addresses(*settings_, config_);
   for (size_t i = 0; i < plugins_.size(); ++i) validate(i);
   for (size_t i = 0; i < plugins_.size(); ++i) try_instance(i);

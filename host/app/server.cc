@@ -149,7 +149,7 @@ Status Server::open_links() {
   options.node = config.node_id;
   options.incarnation = data_.incarnation();
   options.cluster_id = data_.cluster_id();
-  options.told = [this](int32_t peer, const std::string& trouble) {
+  options.on_trouble = [this](int32_t peer, const std::string& trouble) {
     health_.set("link", fmt::format("node {}", peer),
                 trouble.empty() ? CHR_HEALTH_READY : CHR_HEALTH_DEGRADED, trouble);
   };
@@ -317,11 +317,11 @@ namespace {
 bool becomes_ready(Server& server, StopSignals& signals, steady_clock::time_point begin) {
   constexpr std::chrono::milliseconds kLook{10};
   constexpr double kPatience = 10;  // seconds, then it says what it waits for
-  bool told = false;
+  bool warned = false;
   while (!server.health().ready()) {
     if (signals.wait_for(kLook)) return false;
-    if (told || seconds_since(begin) < kPatience) continue;
-    told = true;
+    if (warned || seconds_since(begin) < kPatience) continue;
+    warned = true;
     server.logger().warn(kComponent, "not ready yet", Fields().add("readyz", server.health().ready_json()));
   }
   server.logger().info(kComponent, fmt::format("ready in {:.1f}s", seconds_since(begin)));

@@ -19,7 +19,7 @@ Watchdog::Watchdog(Logger& logger, std::function<bool()> is_stopping, std::chron
     : logger_(logger),
       is_stopping_(std::move(is_stopping)),
       patience_(patience),
-      thread_([this] { run(); }) {}
+      thread_([this] { watch_plugins(); }) {}
 
 Watchdog::~Watchdog() {
   {
@@ -37,7 +37,7 @@ Watchdog::Watch::Watch(Watchdog& dog, std::string who, std::string what) : dog_(
   dog.since_ = steady_clock::now();
   dog.next_ = dog.since_ + dog.patience_;
   dog.asked_.reset();
-  dog.told_ = dog.is_stopping_ && dog.is_stopping_();  // then a stop goes on as it should
+  dog.stop_reported_ = dog.is_stopping_ && dog.is_stopping_();  // then a stop goes on as it should
   dog.changed_.notify_all();
 }
 
@@ -46,29 +46,29 @@ Watchdog::Watch::~Watch() {
   dog_.who_.clear();
 }
 
-void Watchdog::run() {
+void Watchdog::watch_plugins() {
   std::unique_lock lock(mutex_);
   while (!ends_) {
     if (who_.empty()) {
       changed_.wait(lock);
       continue;
     }
-    look();
+    check_plugin();
     changed_.wait_until(lock, std::min<steady_clock::time_point>(next_, steady_clock::now() + kLook));
   }
 }
 
-void Watchdog::look() {
+void Watchdog::check_plugin() {
   const auto now = steady_clock::now();
   if (now >= next_) {
     next_ += patience_;
     const double seconds = std::chrono::duration<double>(now - since_).count();
     logger_.warn("node", fmt::format("{} has been {} for {:.0f} s", who_, what_, seconds));
   }
-  if (told_ || !is_stopping_ || !is_stopping_()) return;
+  if (stop_reported_ || !is_stopping_ || !is_stopping_()) return;
   if (!asked_) asked_ = now;
   if (now - *asked_ < kGrace) return;
-  told_ = true;
+  stop_reported_ = true;
   logger_.warn("node",
                fmt::format("a signal asked the node to stop, but {} is still {} and does not return; a "
                            "second signal ends the process at once",

@@ -37,8 +37,8 @@ class Watchdog {
   };
 
  private:
-  void run();
-  void look();
+  void watch_plugins();
+  void check_plugin();
 
   Logger& logger_;
   const std::function<bool()> is_stopping_;
@@ -49,7 +49,7 @@ class Watchdog {
   std::string who_, what_;  // empty: nothing is watched
   std::chrono::steady_clock::time_point since_, next_;
   std::optional<std::chrono::steady_clock::time_point> asked_;  // when the signal was seen
-  bool told_ = false;
+  bool stop_reported_ = false;
   std::thread thread_;
 };
 

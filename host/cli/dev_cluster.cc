@@ -51,7 +51,7 @@ class PortFinder {
   PortFinder(const PortFinder&) = delete;
   PortFinder& operator=(const PortFinder&) = delete;
 
-  Result<uint16_t> take(int port, const std::string& what) {
+  Result<uint16_t> take_port(int port, const std::string& what) {
     if (port > UINT16_MAX) {
       return fail(Code::kOutOfRange,
                   fmt::format("{} would listen on port {}, and {} is the last; choose a smaller --port", what,
@@ -76,11 +76,11 @@ Result<std::vector<Ports>> find_ports(const DevArguments& arguments) {
   for (int i = 0; i < arguments.nodes; ++i) {
     const auto port = [&](int behind) { return arguments.port == 0 ? 0 : arguments.port + behind + i; };
     Ports& ports = out.emplace_back();
-    CHRONIK_TRY(ports.kafka, finder.take(port(0), fmt::format("the Kafka port of node {}", i + 1)));
+    CHRONIK_TRY(ports.kafka, finder.take_port(port(0), fmt::format("the Kafka port of node {}", i + 1)));
     CHRONIK_TRY(ports.raft,
-                finder.take(port(kRaftBehindKafka), fmt::format("the raft port of node {}", i + 1)));
+                finder.take_port(port(kRaftBehindKafka), fmt::format("the raft port of node {}", i + 1)));
     CHRONIK_TRY(ports.http,
-                finder.take(port(kHttpBehindKafka), fmt::format("the HTTP port of node {}", i + 1)));
+                finder.take_port(port(kHttpBehindKafka), fmt::format("the HTTP port of node {}", i + 1)));
   }
   return out;
 }

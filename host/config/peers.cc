@@ -18,7 +18,7 @@ class PeerReader {
 
   std::vector<ConfiguredPeer> read() {
     settings_.leave_alone("peer");
-    if (const auto given = settings_.take("peer")) {
+    if (const auto given = settings_.take_override("peer")) {
       read_text(*given);
     } else if (const TomlMember* member = settings_.document().root.find("peer")) {
       read_file(*member);

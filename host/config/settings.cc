@@ -169,7 +169,7 @@ void Settings::report(const TableSchema& schema, const Setting& setting, const s
   }
 }
 
-void Settings::finish() {
+void Settings::report_undeclared() {
   find_unknown(document_.root, "");
   find_unknown_given();
 }
@@ -304,7 +304,7 @@ Position Settings::place(std::string_view table) const {
   return member == nullptr ? Position{} : member->at;
 }
 
-std::optional<Override> Settings::take(std::string_view full_name) {
+std::optional<Override> Settings::take_override(std::string_view full_name) {
   std::optional<Override> best;
   for (const std::string& name : {environment_name(full_name), std::string(full_name)}) {
     const auto [begin, end] = given_.equal_range(name);

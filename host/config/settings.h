@@ -4,7 +4,7 @@
 //     Settings settings(document, overrides, environment, diagnostics);
 //     for (const TableSchema& schema : host_schemas()) settings.read(schema);
 //     ... find the plugins that are selected; settings.read(schema of each) ...
-//     settings.finish();      // what nobody declared is an error
+//     settings.report_undeclared();  // what nobody declared is an error
 #pragma once
 
 #include "host/config/diagnostic.h"
@@ -80,7 +80,7 @@ class Settings {
   // Its keys are not judged: what would declare them could not be loaded, or reads them in another way.
   void leave_alone(std::string_view table);
   // Reports tables, keys, variables and flags that nobody declared.
-  void finish();
+  void report_undeclared();
 
   const Setting* find(std::string_view full_name) const;
   // The values of a table but for the host's own key `plugin`; the default stands for a value that is wrong.
@@ -100,7 +100,7 @@ class Settings {
   // The header of a table, or the place of its first key; line 0 if the file does not have it.
   Position place(std::string_view table) const;
   // A value from outside of the file that matches no schema, such as that of [[peer]]; marks it as known.
-  std::optional<Override> take(std::string_view full_name);
+  std::optional<Override> take_override(std::string_view full_name);
 
   Diagnostics& diagnostics() { return diagnostics_; }
   const TomlDocument& document() const { return document_; }

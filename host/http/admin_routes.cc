@@ -21,8 +21,8 @@ bool is_plain(std::string_view text) {
 
 }  // namespace
 
-Status AdminRoutes::add(const void* owner, std::string_view plugin, std::string_view path, chr_admin_fn fn,
-                        void* context) {
+Status AdminRoutes::add_route(const void* owner, std::string_view plugin, std::string_view path,
+                              chr_admin_fn fn, void* context) {
   const bool good = path.starts_with(kPrefix) && path.size() > kPrefix.size() && path.back() != '/' &&
                     path.size() <= kMaxPath && is_plain(path) && path.find('?') == std::string_view::npos;
   if (!good || fn == nullptr) {
@@ -32,22 +32,22 @@ Status AdminRoutes::add(const void* owner, std::string_view plugin, std::string_
   }
   const auto shard = static_cast<uint32_t>(runtime_.current_shard());
   auto route = std::make_shared<Route>(Route{owner, std::string(path), shard, fn, context});
-  CHRONIK_CHECK(
-      http_.mount(std::string(path), fmt::format("answered by the plugin {}", plugin),
-                  [this, route](uint64_t id, HttpRequest request) { take(route, id, std::move(request)); }));
+  CHRONIK_CHECK(http_.mount(
+      std::string(path), fmt::format("answered by the plugin {}", plugin),
+      [this, route](uint64_t id, HttpRequest request) { take_request(route, id, std::move(request)); }));
   const std::lock_guard lock(mutex_);
   routes_.push_back(std::move(route));
   return {};
 }
 
-void AdminRoutes::take(const std::shared_ptr<Route>& route, uint64_t id, HttpRequest request) {
+void AdminRoutes::take_request(const std::shared_ptr<Route>& route, uint64_t id, HttpRequest request) {
   runtime_.post(route->shard, [this, route, id, request = std::move(request)] {
     if (!route->open) return http_.respond(id, http_error(503, kStopping));
-    call(*route, id, request);
+    call_route(*route, id, request);
   });
 }
 
-void AdminRoutes::call(const Route& route, uint64_t id, const HttpRequest& request) {
+void AdminRoutes::call_route(const Route& route, uint64_t id, const HttpRequest& request) {
   chr_admin_request asked{};
   asked.struct_size = sizeof asked;
   asked.method = to_abi(request.method);

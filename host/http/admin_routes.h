@@ -22,8 +22,8 @@ class AdminRoutes {
   AdminRoutes& operator=(const AdminRoutes&) = delete;
 
   // On the shard that fn shall run on. `plugin` says whose route it is, in the list of routes.
-  Status add(const void* owner, std::string_view plugin, std::string_view path, chr_admin_fn fn,
-             void* context);
+  Status add_route(const void* owner, std::string_view plugin, std::string_view path, chr_admin_fn fn,
+                   void* context);
   void respond(uint64_t request, int32_t status, std::string_view content_type, std::string_view body);
   // Control thread: no fn of this owner is called once it returns. The runtime is running.
   void close(const void* owner);
@@ -37,8 +37,8 @@ class AdminRoutes {
     void* context;
     bool open = true;  // its shard only
   };
-  void take(const std::shared_ptr<Route>& route, uint64_t id, HttpRequest request);
-  void call(const Route& route, uint64_t id, const HttpRequest& request);
+  void take_request(const std::shared_ptr<Route>& route, uint64_t id, HttpRequest request);
+  void call_route(const Route& route, uint64_t id, const HttpRequest& request);
 
   Runtime& runtime_;
   HttpServer& http_;

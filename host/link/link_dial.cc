@@ -26,12 +26,12 @@ std::shared_ptr<LinkDial> LinkDial::start(Shard& shard, const std::string& addre
       [](void* context) {
         const auto self = static_cast<LinkDial*>(context)->shared_from_this();
         self->timer_ = 0;
-        self->finish(-1, "no answer in time");
+        self->finish_dial(-1, "no answer in time");
       },
       dial.get());
   const Result<HostPort> target = parse_host_port(address, "peer");
   const auto begin = [dial, target] {
-    if (!target) return dial->finish(-1, target.error().message);
+    if (!target) return dial->finish_dial(-1, target.error().message);
     dial->begin(target->host, std::to_string(target->port));
   };
   shard.runtime().post(shard.index(), begin);
@@ -78,7 +78,8 @@ void LinkDial::begin(const std::string& host, const std::string& port) {
 
 void LinkDial::resolved(std::vector<Target> targets, int error) {
   if (!done_) return;
-  if (error != 0) return finish(-1, fmt::format("the name cannot be resolved: {}", ::gai_strerror(error)));
+  if (error != 0)
+    return finish_dial(-1, fmt::format("the name cannot be resolved: {}", ::gai_strerror(error)));
   targets_ = std::move(targets);
   error_ = "the name has no address";
   try_next();
@@ -105,7 +106,7 @@ void LinkDial::try_next() {
     }
     error_ = std::strerror(errno);
   }
-  finish(-1, error_);
+  finish_dial(-1, error_);
 }
 
 void LinkDial::connected() {
@@ -129,7 +130,7 @@ void LinkDial::connected() {
     error_ = std::strerror(ECONNREFUSED);
     return try_next();
   }
-  finish(socket_.release(), {});
+  finish_dial(socket_.release(), {});
 }
 
 void LinkDial::cancel() {
@@ -139,7 +140,7 @@ void LinkDial::cancel() {
   (void)socket_.close(ignored);
 }
 
-void LinkDial::finish(int fd, const std::string& error) {
+void LinkDial::finish_dial(int fd, const std::string& error) {
   const Done done = std::exchange(done_, nullptr);
   cancel();
   if (done) done(fd, error);

@@ -38,7 +38,7 @@ class LinkDial : public std::enable_shared_from_this<LinkDial> {
   void resolved(std::vector<Target> targets, int error);
   void try_next();
   void connected();
-  void finish(int fd, const std::string& error);
+  void finish_dial(int fd, const std::string& error);
 
   Shard& shard_;
   boost::asio::posix::stream_descriptor socket_;

@@ -39,7 +39,7 @@ FrameHead frame_head(uint32_t channel, const chr_slice* slices, uint32_t n, Slic
   FrameHead head{0, channel, 0};
   for (uint32_t i = 0; i < n; ++i) {
     head.length += static_cast<uint32_t>(slices[i].n);
-    head.crc = sums != nullptr && slices[i].n >= SliceSums::kLeast
+    head.crc = sums != nullptr && slices[i].n >= SliceSums::kMinBytes
                    ? crc32c::combine(head.crc, sums->of(slices[i]), slices[i].n)
                    : crc32c::extend(head.crc, slices[i].p, slices[i].n);
   }

@@ -43,23 +43,23 @@ class Reader {
   explicit Reader(std::span<const uint8_t> bytes) : bytes_(bytes) {}
   template <std::integral T>
   T integer() {
-    const std::span<const uint8_t> from = take(sizeof(T));
+    const std::span<const uint8_t> from = take_bytes(sizeof(T));
     return from.empty() ? T{} : get_le<T>(from.data());
   }
   chr_uuid uuid() {
     chr_uuid id{};
-    if (const std::span<const uint8_t> from = take(sizeof id.b); !from.empty())
+    if (const std::span<const uint8_t> from = take_bytes(sizeof id.b); !from.empty())
       std::memcpy(id.b, from.data(), sizeof id.b);
     return id;
   }
   std::string text(size_t n) {
-    const std::span<const uint8_t> from = take(n);
+    const std::span<const uint8_t> from = take_bytes(n);
     return {reinterpret_cast<const char*>(from.data()), from.size()};
   }
   bool complete() const { return !failed_ && bytes_.empty(); }
 
  private:
-  std::span<const uint8_t> take(size_t n) {
+  std::span<const uint8_t> take_bytes(size_t n) {
     if (bytes_.size() < n) {
       failed_ = true;
       return {};

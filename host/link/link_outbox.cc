@@ -101,7 +101,7 @@ void LinkOutbox::drop_waiting() {
   waiting_.clear();
 }
 
-void LinkOutbox::take(WriteQueue* queue, uint64_t now_ns) {
+void LinkOutbox::take_frames(WriteQueue* queue, uint64_t now_ns) {
   {
     const std::lock_guard lock(mutex_);
     woken_ = false;

@@ -25,7 +25,7 @@ class LinkOutbox {
   LinkOutbox(const LinkOutbox&) = delete;
   LinkOutbox& operator=(const LinkOutbox&) = delete;
 
-  // Queues a frame and retains the leases of its slices. *wake: the caller has shard 0 take() what waits.
+  // Queues a frame and retains the leases of its slices. *wake: the caller has shard 0 take what waits.
   // CHR_E_UNAVAILABLE while closed, CHR_E_OVERLOADED when full, CHR_E_OUT_OF_RANGE: larger than a frame may
   // be. sums: of the calling shard, null elsewhere.
   chr_status push(uint32_t channel, const chr_slice* slices, uint32_t n, SliceSums* sums, bool* wake);
@@ -34,7 +34,7 @@ class LinkOutbox {
   void close();  // drops what waits
 
   // Shard 0: moves what waits to the end of `queue`; what is in there still counts, until sent().
-  void take(WriteQueue* queue, uint64_t now_ns);
+  void take_frames(WriteQueue* queue, uint64_t now_ns);
   void sent(uint64_t bytes);
 
   // Since the start of the node.

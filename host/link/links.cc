@@ -58,7 +58,7 @@ struct Links::Series {
         metrics.remove(id);
     }
   }
-  void show(Metrics& metrics, const LinkOut& out) const {
+  void export_metrics(Metrics& metrics, const LinkOut& out) const {
     metrics.set(up, out.up.load() ? 1 : 0);
     for (uint32_t i = 0; i < kLanes; ++i) {
       const LinkOutbox::Counts counts = out.lanes[i].counts();
@@ -76,7 +76,7 @@ struct Links::Series {
 
 void Links::export_metrics() {
   const std::shared_lock lock(mutex_);
-  for (const auto& [id, peer] : peers_) peer.series->show(runtime_.metrics(), *peer.out);
+  for (const auto& [id, peer] : peers_) peer.series->export_metrics(runtime_.metrics(), *peer.out);
 }
 
 // ---- life ----
@@ -283,7 +283,7 @@ void Links::deliver(int32_t from, uint32_t hash, chr_slice payload) {
   if (channel.receiver != nullptr) channel.receiver->frame(channel.context, from, payload);
 }
 
-void Links::tell(int32_t peer, bool up) {
+void Links::tell_channels(int32_t peer, bool up) {
   std::vector<Channel> channels;
   {
     const std::shared_lock lock(mutex_);
@@ -336,7 +336,7 @@ void Links::greeted(const std::shared_ptr<LinkSocket>& socket, const Greeting& h
                     "run chronik-server node add --id {0} --raft HOST:PORT",
                     hello.node)};
   }
-  if (!refused) refused = found->second->take(socket, hello);
+  if (!refused) refused = found->second->adopt_socket(socket, hello);
   if (refused) refuse(*socket, hello.node, *refused);
 }
 
@@ -350,8 +350,8 @@ void Links::refuse(LinkSocket& socket, int32_t node, const Refused& refused) {
   socket.close();
 }
 
-void Links::show(int32_t peer, const std::string& trouble) {
-  if (options_.told) options_.told(peer, trouble);
+void Links::report_trouble(int32_t peer, const std::string& trouble) {
+  if (options_.on_trouble) options_.on_trouble(peer, trouble);
 }
 
 void Links::decode_error(int32_t peer, const std::string& from, const std::string& what) {

@@ -50,7 +50,7 @@ struct LinkOptions {
   std::chrono::nanoseconds redial_most = std::chrono::seconds(1);
   // Shard 0: why there is no link to a peer, each time it was tried or lost; empty once there is one, or none
   // is wanted.
-  std::function<void(int32_t peer, const std::string& trouble)> told;
+  std::function<void(int32_t peer, const std::string& trouble)> on_trouble;
 };
 
 // Thread-safe unless a function says otherwise. The runtime outlives it.
@@ -104,8 +104,8 @@ class Links {
   void refuse(LinkSocket& socket, int32_t node, const Refused& refused);
   LinkView view() const { return {options_.node, options_.incarnation, cluster_id_}; }
   void deliver(int32_t from, uint32_t channel, chr_slice payload);
-  void tell(int32_t peer, bool up);
-  void show(int32_t peer, const std::string& trouble);
+  void tell_channels(int32_t peer, bool up);
+  void report_trouble(int32_t peer, const std::string& trouble);
   void decode_error(int32_t peer, const std::string& from, const std::string& what);
   // At most one such line per key in a while.
   void warn_seldom(const std::string& key, const std::string& message, const std::string& fields);

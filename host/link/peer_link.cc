@@ -75,7 +75,7 @@ void PeerLink::end(const std::string& reason) {
   if (ended_) return;
   ended_ = true;
   go_down(reason);
-  links_.show(id_, {});
+  links_.report_trouble(id_, {});
 }
 
 // ---- dialling ----
@@ -180,7 +180,7 @@ void PeerLink::dial_failed(const std::string& why) {
                                    session_fields(id_, address_));
   }
   go_down(why);
-  links_.show(id_, fmt::format("no link to node {} at {}: {}", id_, address_, why));
+  links_.report_trouble(id_, fmt::format("no link to node {} at {}: {}", id_, address_, why));
 }
 
 void PeerLink::stop_dialling() {
@@ -191,7 +191,8 @@ void PeerLink::stop_dialling() {
 
 // ---- up and down ----
 
-std::optional<Refused> PeerLink::take(const std::shared_ptr<LinkSocket>& socket, const Greeting& hello) {
+std::optional<Refused> PeerLink::adopt_socket(const std::shared_ptr<LinkSocket>& socket,
+                                              const Greeting& hello) {
   if (hello.lane == CHR_LANE_CONTROL) {
     // Both said HELLO at the same time: that of the lower node goes on.
     const bool dials = dialled_ && !up_ && (greeter_ != nullptr || lanes_[0] != nullptr);
@@ -236,8 +237,8 @@ void PeerLink::come_up() {
                                 session_fields(id_, lanes_[0]->peer()));
   for (LinkOutbox& lane : out_->lanes) lane.open();
   out_->up.store(true, std::memory_order_release);
-  links_.tell(id_, true);
-  links_.show(id_, {});
+  links_.tell_channels(id_, true);
+  links_.report_trouble(id_, {});
   for (const std::shared_ptr<LinkSocket>& lane : lanes_) {
     if (lane != nullptr) lane->read();
   }
@@ -256,8 +257,8 @@ void PeerLink::go_down(const std::string& reason) {
     if (monotonic_ns() - up_ns_ > kHeldNs) attempts_ = 0;
     links_.runtime_.logger().info(kComponent, fmt::format("The link to node {} is down: {}", id_, reason),
                                   session_fields(id_, address_));
-    links_.tell(id_, false);
-    if (!ended_) links_.show(id_, fmt::format("the link to node {} is down: {}", id_, reason));
+    links_.tell_channels(id_, false);
+    if (!ended_) links_.report_trouble(id_, fmt::format("the link to node {} is down: {}", id_, reason));
   }
   dial_later();
 }
@@ -295,7 +296,7 @@ uint64_t PeerLink::received(LinkSocket& socket, chr_slice bytes, uint64_t* need)
 void PeerLink::flush(uint32_t lane) {
   const std::shared_ptr<LinkSocket> socket = lanes_[lane];
   if (socket == nullptr || !up_) return;
-  out_->lanes[lane].take(&socket->queue(), monotonic_ns());
+  out_->lanes[lane].take_frames(&socket->queue(), monotonic_ns());
   const uint64_t before = socket->queue().bytes();
   if (!socket->flush()) return;
   out_->lanes[lane].sent(before - socket->queue().bytes());

@@ -34,7 +34,7 @@ class PeerLink final : public LinkSocket::Owner {
 
   PeerView view() const;
   // A HELLO of this peer passed judge(): takes the connection, or says why not now.
-  std::optional<Refused> take(const std::shared_ptr<LinkSocket>& socket, const Greeting& hello);
+  std::optional<Refused> adopt_socket(const std::shared_ptr<LinkSocket>& socket, const Greeting& hello);
 
   const std::shared_ptr<LinkOut>& out() const { return out_; }
   bool is_up() const { return up_; }

@@ -19,7 +19,7 @@ namespace {
 using std::chrono::steady_clock;
 
 // What the child tells: the code as four bytes, then the message.
-void tell(int pipe, const Status& status) {
+void send_status(int pipe, const Status& status) {
   const int32_t code = status ? CHR_OK : static_cast<int32_t>(status.error().code);
   std::string text(reinterpret_cast<const char*>(&code), sizeof code);
   if (!status) text += status.error().message;
@@ -73,7 +73,7 @@ Status in_child(std::string_view id, std::string_view doing, const std::function
   const pid_t child = ::fork();
   if (child == 0) {
     ::close(ends[0]);
-    tell(ends[1], fn());
+    send_status(ends[1], fn());
     ::_exit(0);
   }
   const int error = errno;

@@ -9,7 +9,7 @@
 namespace chronik::host {
 namespace {
 
-// A lease that is wanted back is given up within a look: at 1 GB/s its storage's file grows by 50 MB
+// A lease that is wanted back is given up within a check: at 1 GB/s its storage's file grows by 50 MB
 // meanwhile.
 constexpr uint64_t kMaxLookNs = 50'000'000;
 constexpr uint32_t kLooksPerSweep = 5;
@@ -24,36 +24,36 @@ uint64_t look_interval(Runtime& runtime) {
 ConnectionSet::ConnectionSet(Shard& shard) : shard_(shard) {}
 ConnectionSet::~ConnectionSet() = default;
 
-void ConnectionSet::add(std::shared_ptr<ListenTarget> target, int fd) {
+void ConnectionSet::add_connection(std::shared_ptr<ListenTarget> target, int fd) {
   auto connection = std::make_shared<Connection>(*this, std::move(target), fd);
   if (connection->target().closed.load() || !connection->open()) return;
   counts_.accepted.fetch_add(1, std::memory_order_relaxed);
   counts_.open.fetch_add(1, std::memory_order_relaxed);
   Connection* const key = connection.get();
   connections_.emplace(key, std::move(connection));
-  if (looking_) return;
-  looking_ = true;
-  shard_.timer_start(look_interval(shard_.runtime()), look, this);
+  if (checking_) return;
+  checking_ = true;
+  shard_.timer_start(look_interval(shard_.runtime()), check_connections, this);
 }
 
-void CHR_CALL ConnectionSet::look(void* context) {
+void CHR_CALL ConnectionSet::check_connections(void* context) {
   auto* set = static_cast<ConnectionSet*>(context);
   const uint64_t now = monotonic_ns();
-  const bool sweeps = ++set->looks_ % kLooksPerSweep == 0;
+  const bool sweeps = ++set->checks_ % kLooksPerSweep == 0;
   // Nothing is erased meanwhile: closed() comes in a later turn.
   for (const auto& [key, connection] : set->connections_) {
     if (sweeps) connection->sweep(now);
     connection->end_old_leases(now);
   }
-  set->looking_ = !set->connections_.empty();
-  if (set->looking_) set->shard_.timer_start(look_interval(set->shard_.runtime()), look, set);
+  set->checking_ = !set->connections_.empty();
+  if (set->checking_) set->shard_.timer_start(look_interval(set->shard_.runtime()), check_connections, set);
 }
 
 void ConnectionSet::close_all(const void* owner) {
   for (const auto& [key, connection] : connections_) {
     if (owner == nullptr || connection->target().owner == owner) connection->finish(CHR_E_SHUTTING_DOWN);
   }
-  bury(this);
+  destroy_ended(this);
 }
 
 void ConnectionSet::flush_later(Connection& connection) {
@@ -73,15 +73,15 @@ void ConnectionSet::flush() {
 }
 
 void ConnectionSet::ended(Connection& connection) {
-  if (dead_.empty()) shard_.post(bury, this);
-  dead_.push_back(connection.shared_from_this());
+  if (ended_.empty()) shard_.post(destroy_ended, this);
+  ended_.push_back(connection.shared_from_this());
 }
 
-void CHR_CALL ConnectionSet::bury(void* context) {
+void CHR_CALL ConnectionSet::destroy_ended(void* context) {
   auto* set = static_cast<ConnectionSet*>(context);
-  while (!set->dead_.empty()) {
-    const std::shared_ptr<Connection> connection = std::move(set->dead_.back());
-    set->dead_.pop_back();
+  while (!set->ended_.empty()) {
+    const std::shared_ptr<Connection> connection = std::move(set->ended_.back());
+    set->ended_.pop_back();
     connection->notify_closed();
     if (set->connections_.erase(connection.get()) != 0)  // a refused one was never among them
       set->counts_.open.fetch_sub(1, std::memory_order_relaxed);

@@ -34,7 +34,7 @@ class ConnectionSet {
   ConnectionSet& operator=(const ConnectionSet&) = delete;
 
   // Takes over fd, a connected socket.
-  void add(std::shared_ptr<ListenTarget> target, int fd);
+  void add_connection(std::shared_ptr<ListenTarget> target, int fd);
   // Ends the connections of one owner (null: of all) and calls their closed() before it returns.
   void close_all(const void* owner);
 
@@ -47,16 +47,16 @@ class ConnectionSet {
   const NetCounts& counts() const { return counts_; }
 
  private:
-  static void CHR_CALL look(void* context);
-  static void CHR_CALL bury(void* context);
+  static void CHR_CALL check_connections(void* context);
+  static void CHR_CALL destroy_ended(void* context);
 
   Shard& shard_;
   std::unordered_map<Connection*, std::shared_ptr<Connection>> connections_;
   std::vector<std::shared_ptr<Connection>> to_flush_;
   std::vector<std::shared_ptr<Connection>> flushing_;  // recycled
-  std::vector<std::shared_ptr<Connection>> dead_;
-  bool looking_ = false;
-  uint32_t looks_ = 0;
+  std::vector<std::shared_ptr<Connection>> ended_;
+  bool checking_ = false;
+  uint32_t checks_ = 0;
   NetCounts counts_;
 };
 

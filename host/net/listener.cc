@@ -24,7 +24,7 @@ Result<std::unique_ptr<Listener>> Listener::open(Connections& connections, std::
   const auto hand_over = [&connections, target = std::move(target), next = uint32_t{0}](int fd) mutable {
     const uint32_t index = next++ % connections.runtime().shard_count();
     ConnectionSet* const set = &connections.on(index);
-    connections.runtime().post(index, [set, target, fd] { set->add(target, fd); });
+    connections.runtime().post(index, [set, target, fd] { set->add_connection(target, fd); });
   };
   listener->loop_ = std::make_shared<AcceptLoop>(runtime, bound.fd, std::string(address), hand_over);
   runtime.post(AcceptLoop::kShard, [loop = listener->loop_] { loop->wait(); });

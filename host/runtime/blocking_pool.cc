@@ -11,7 +11,7 @@ bool BlockingPool::submit(chr_fn fn, void* context) {
     const std::lock_guard lock(mutex_);
     if (stopping_) return false;
     jobs_.push_back({fn, context});
-    if (jobs_.size() > idle_ && threads_.size() < max_threads_) threads_.emplace_back([this] { run(); });
+    if (jobs_.size() > idle_ && threads_.size() < max_threads_) threads_.emplace_back([this] { run_jobs(); });
   }
   wake_.notify_one();
   return true;
@@ -38,7 +38,7 @@ void BlockingPool::run_job(const Job& job) {
   }
 }
 
-void BlockingPool::run() {
+void BlockingPool::run_jobs() {
   ::pthread_setname_np(::pthread_self(), "chr-blocking");
   // A thread inherits the raised priority of the shard that started it, which is for shards alone.
   ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()),

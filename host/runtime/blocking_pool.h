@@ -35,7 +35,7 @@ class BlockingPool {
     chr_fn fn;
     void* context;
   };
-  void run();
+  void run_jobs();
   void run_job(const Job& job);
 
   const uint32_t max_threads_;

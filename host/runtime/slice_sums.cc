@@ -8,7 +8,7 @@ namespace chronik::host {
 
 uint32_t SliceSums::of(const chr_slice& slice) {
   // What nobody leases may become something else as soon as the caller returns.
-  if (slice.lease == nullptr || slice.n < kLeast) {
+  if (slice.lease == nullptr || slice.n < kMinBytes) {
     summed_bytes_ += slice.n;
     return crc32c::extend(0, slice.p, slice.n);
   }

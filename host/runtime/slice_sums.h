@@ -14,7 +14,7 @@ namespace chronik::host {
 class SliceSums {
  public:
   // Below that a sum costs no more than to remember and combine it.
-  static constexpr uint64_t kLeast = 8192;
+  static constexpr uint64_t kMinBytes = 8192;
 
   SliceSums() = default;
   ~SliceSums() { clear(); }

@@ -21,13 +21,13 @@ class Fixture {
     config_ = read_host_config(*settings_, "/etc/chronik/node.toml");
   }
   std::string errors() {
-    settings_->finish();
+    settings_->report_undeclared();
     return diagnostics_.render("");
   }
   Settings& settings() { return *settings_; }
   const HostConfig& config() const { return config_; }
   std::string messages() {
-    settings_->finish();
+    settings_->report_undeclared();
     std::string out;
     for (const Diagnostic& d : diagnostics_.all()) out += d.message + "\n";
     return out;

@@ -32,7 +32,7 @@ struct Piece {
 // All that waits to be sent, as it goes out.
 std::string drain(BufferPool& pool, LinkOutbox& outbox) {
   WriteQueue queue(pool);
-  outbox.take(&queue, 0);
+  outbox.take_frames(&queue, 0);
   std::array<iovec, 64> vectors{};
   uint64_t bytes = 0;
   std::string out;
@@ -45,8 +45,8 @@ std::string drain(BufferPool& pool, LinkOutbox& outbox) {
 
 TEST(SliceSums, ThreePeersCostOnePassAndGetTheSameBytes) {
   BufferPool pool;
-  const Piece head(pool, 120, 1), small(pool, SliceSums::kLeast - 1, 2), batch(pool, SliceSums::kLeast, 3),
-      odd(pool, 16'411, 4), large(pool, (1 << 20) + 7, 5);
+  const Piece head(pool, 120, 1), small(pool, SliceSums::kMinBytes - 1, 2),
+      batch(pool, SliceSums::kMinBytes, 3), odd(pool, 16'411, 4), large(pool, (1 << 20) + 7, 5);
   const std::vector<chr_slice> slices = {head.slice(),  batch.slice(), {nullptr, 0, nullptr}, odd.slice(),
                                          small.slice(), odd.slice(),   large.slice()};
   const auto n = static_cast<uint32_t>(slices.size());
@@ -94,7 +94,7 @@ TEST(SliceSums, ManySlicesPushOneAnotherOutAndStayRight) {
   SliceSums sums;
   std::vector<std::unique_ptr<Piece>> pieces;
   for (uint32_t i = 0; i < 3'000; ++i)
-    pieces.push_back(std::make_unique<Piece>(pool, SliceSums::kLeast + i % 7, i));
+    pieces.push_back(std::make_unique<Piece>(pool, SliceSums::kMinBytes + i % 7, i));
   for (int round = 0; round < 2; ++round)
     for (const auto& piece : pieces)
       ASSERT_EQ(sums.of(piece->slice()), crc32c::extend(0, piece->slice().p, piece->size));
@@ -104,7 +104,7 @@ TEST(SliceSums, ManySlicesPushOneAnotherOutAndStayRight) {
 
 TEST(SliceSums, WhatNobodyLeasesIsSummedEachTime) {
   SliceSums sums;
-  std::string text(SliceSums::kLeast, 'a');
+  std::string text(SliceSums::kMinBytes, 'a');
   const chr_slice slice{reinterpret_cast<const uint8_t*>(text.data()), text.size(), nullptr};
   EXPECT_EQ(sums.of(slice), crc32c::extend(0, text.data(), text.size()));
   text[1] = 'b';
