@@ -43,7 +43,7 @@ AppliedRequestTable::Session& AppliedRequestTable::session(const RequestId& requ
   return sessions.back();
 }
 
-Seen AppliedRequestTable::note(const RequestId& request) {
+Seen AppliedRequestTable::note_request(const RequestId& request) {
   Session& session = this->session(request);
   if (request.number <= session.forgotten) return Seen::kForgotten;
   if (!session.numbers.insert(request.number).second) return Seen::kApplied;

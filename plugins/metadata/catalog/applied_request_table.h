@@ -23,7 +23,7 @@ class AppliedRequestTable : public Table {
   };
 
   // What is new is remembered from now on.
-  Seen note(const RequestId& request);
+  Seen note_request(const RequestId& request);
   // Forgets those of nodes that were removed.
   void apply(const ChangeNodes&, Change* change);
 

@@ -15,7 +15,7 @@ concept Takes = requires(T& table, const Body& body, Change* change) { table.app
 Outcome Catalog::apply(const Command& command) {
   Outcome out;
   const uint64_t remembered = applied().digest();
-  out.seen = note(command);
+  out.seen = note_command(command);
   if (out.seen == Seen::kNew && admits(command.body, &out)) {
     Change change{*this, version_ + 1, generation_, &out};
     std::visit(
@@ -42,11 +42,11 @@ bool Catalog::admits(const Body& body, Outcome* out) {
 }
 
 // Nobody waits for what has no node; and what changes nothing may come as often as it likes.
-Seen Catalog::note(const Command& command) {
+Seen Catalog::note_command(const Command& command) {
   if (command.request.node < 0 || level() < kRecordsLevel) return Seen::kNew;
   const auto* records = std::get_if<ChangeRecords>(&command.body);
   if (records != nullptr && std::ranges::all_of(records->items, &RecordChange::is_barrier)) return Seen::kNew;
-  return std::get<AppliedRequestTable>(tables_).note(command.request);
+  return std::get<AppliedRequestTable>(tables_).note_request(command.request);
 }
 
 ImageRef Catalog::publish() {

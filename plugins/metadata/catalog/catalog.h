@@ -70,7 +70,7 @@ class Catalog {
     std::apply([&](auto&... table) { (fn(table), ...); }, tables_);
   }
   // Whether the request is applied for the first time.
-  Seen note(const Command& command);
+  Seen note_command(const Command& command);
   // Whether the tables get to see it; what the catalog has itself is done then.
   bool admits(const Body& body, Outcome* out);
 

@@ -60,7 +60,7 @@ void RecordTable::apply(const ChangeRecords& command, Change* change) {
 }
 
 void RecordTable::put_record(std::string_view space, Record record, Change* change) {
-  records_.put(space, std::move(record), change->generation);
+  records_.put_record(space, std::move(record), change->generation);
   published_.reset();
   change->out->changed = true;
 }
@@ -88,7 +88,7 @@ Status RecordTable::load(const wire::SnapshotHead& head, SnapshotReader* in) {
     if (records_.find(message.space(), record.key) != nullptr)
       return fail(Code::kCorrupt,
                   fmt::format("the snapshot holds record {}/{} twice", message.space(), record.key));
-    records_.put(message.space(), std::move(record), Image::kFirstGeneration);
+    records_.put_record(message.space(), std::move(record), Image::kFirstGeneration);
   }
   return {};
 }

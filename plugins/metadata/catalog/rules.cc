@@ -56,7 +56,7 @@ Verdict check_shape(const Catalog& catalog, const NewTopic& item) {
 }
 
 // A request cannot ask for more than one topic could have; what it makes must fit one entry.
-Verdict take(int32_t partitions, int64_t* left) {
+Verdict reserve_partitions(int32_t partitions, int64_t* left) {
   *left -= partitions;
   if (*left >= 0) return {};
   return invalid(fmt::format("more than {} partitions in one request", kMaxPartitions));
@@ -122,7 +122,7 @@ void resolve(const Catalog& catalog, const ClusterView& view, CreateTopics* body
     }
     item.verdict =
         names.insert(item.name).second ? check_shape(catalog, item) : invalid("the topic is given twice");
-    if (item.verdict.code == CHR_OK) item.verdict = take(item.partitions, &left);
+    if (item.verdict.code == CHR_OK) item.verdict = reserve_partitions(item.partitions, &left);
     if (item.verdict.code == CHR_OK) {
       if (item.replicas.empty()) {
         item.replicas = place(candidates(catalog, view, item.replication_factor), start, 0, item.partitions,
@@ -151,7 +151,7 @@ void resolve(const Catalog& catalog, const ClusterView& view, CreatePartitions* 
     if (item.verdict.code != CHR_OK) continue;
     item.id = topic->id;
     item.present = static_cast<int32_t>(topic->partitions.size());
-    item.verdict = take(item.total - item.present, &left);
+    item.verdict = reserve_partitions(item.total - item.present, &left);
     if (item.verdict.code != CHR_OK) continue;
     if (item.replicas.empty()) {
       // Goes on where the rotation of the present partitions stands.

@@ -89,7 +89,7 @@ Records::Space& Records::edit(std::string_view space, uint64_t generation) {
   return *found->second;
 }
 
-void Records::put(std::string_view space, Record record, uint64_t generation) {
+void Records::put_record(std::string_view space, Record record, uint64_t generation) {
   Chunks& chunks = edit(space, generation).chunks;
   digest_ += digest_of(space, record);
   auto item = std::make_shared<const Record>(std::move(record));

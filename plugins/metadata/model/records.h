@@ -34,7 +34,7 @@ class Records {
   const Spaces& spaces() const { return spaces_; }
   // nullptr: there is none.
   const Record* find(std::string_view space, std::string_view key) const;
-  void put(std::string_view space, Record record, uint64_t generation);
+  void put_record(std::string_view space, Record record, uint64_t generation);
   void erase(std::string_view space, std::string_view key, uint64_t generation);
   // Of all of them, 0 where there are none.
   uint64_t digest() const { return digest_; }

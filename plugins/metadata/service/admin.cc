@@ -106,7 +106,7 @@ void Admin::nodes(uint64_t request, const chr_admin_request& asked) {
   const std::string_view method = from_abi(asked.method);
   const std::optional<int32_t> id = id_in(from_abi(asked.path));
   if (method == "POST" && !id)
-    return add(request, {reinterpret_cast<const char*>(asked.body.p), asked.body.n});
+    return add_node(request, {reinterpret_cast<const char*>(asked.body.p), asked.body.n});
   if (method == "DELETE" && id) {
     NodeChange leave;
     leave.node = *id;
@@ -148,7 +148,7 @@ void Admin::nodes(uint64_t request, const chr_admin_request& asked) {
   answer(request, 200, json::serialize(json::object{{"id", *id}, {"state", "removed"}}));
 }
 
-void Admin::add(uint64_t request, std::string_view body) {
+void Admin::add_node(uint64_t request, std::string_view body) {
   boost::system::error_code failed;
   const json::value root = json::parse({body.data(), body.size()}, failed);
   const json::object* object = failed ? nullptr : root.if_object();

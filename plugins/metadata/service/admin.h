@@ -30,7 +30,7 @@ class Admin {
   void cluster(uint64_t request, const chr_admin_request& asked);
   int16_t newest_level(int32_t node) const;
   void nodes(uint64_t request, const chr_admin_request& asked);
-  void add(uint64_t request, std::string_view body);
+  void add_node(uint64_t request, std::string_view body);
   void change(uint64_t request, NodeChange what, std::string_view done);
   void answer(uint64_t request, int32_t status, std::string_view json);
   void refuse(uint64_t request, int32_t status, std::string_view message);

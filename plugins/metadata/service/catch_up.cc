@@ -4,7 +4,7 @@
 
 namespace chronik::metadata {
 
-void CatchUp::look() {
+void CatchUp::review_catalog() {
   if (stopped_) return;
   const int32_t leader = replica_->leader();
   if (leader != leader_) {
@@ -12,16 +12,16 @@ void CatchUp::look() {
     target_.reset();
     host_.cancel_timer(std::exchange(timer_, 0));
   }
-  if (replica_->leads()) return set(true);  // all that was committed is applied
-  if (leader < 0 || leader == host_.node().id) return set(false);
-  if (target_) return set(current_ || replica_->catalog().version() >= *target_);
-  set(false);
+  if (replica_->leads()) return set_current(true);  // all that was committed is applied
+  if (leader < 0 || leader == host_.node().id) return set_current(false);
+  if (target_) return set_current(current_ || replica_->catalog().version() >= *target_);
+  set_current(false);
   if (timer_ != 0) return;
   peers_->tell(leader, QuorumRequestFrame{});
   timer_ = host_.timer(kAskAgainNs, timer_fired, this);
 }
 
-void CatchUp::told(int32_t from, const QuorumReplyFrame& reply) {
+void CatchUp::receive_reply(int32_t from, const QuorumReplyFrame& reply) {
   if (stopped_ || from != leader_ || target_) return;
   host_.cancel_timer(std::exchange(timer_, 0));
   if (reply.verdict.code != CHR_OK) {  // it was just elected, and leads in a moment
@@ -29,7 +29,7 @@ void CatchUp::told(int32_t from, const QuorumReplyFrame& reply) {
     return;
   }
   target_ = reply.catalog_version;
-  look();
+  review_catalog();
 }
 
 void CatchUp::stop() {
@@ -37,14 +37,14 @@ void CatchUp::stop() {
   host_.cancel_timer(std::exchange(timer_, 0));
 }
 
-void CatchUp::set(bool current) {
+void CatchUp::set_current(bool current) {
   if (std::exchange(current_, current) != current) changed_();
 }
 
 void CatchUp::timer_fired(void* self) {
   auto* catch_up = static_cast<CatchUp*>(self);
   catch_up->timer_ = 0;
-  catch_up->look();
+  catch_up->review_catalog();
 }
 
 }  // namespace chronik::metadata

@@ -19,13 +19,13 @@ class CatchUp {
 
   bool is_current() const { return current_; }
   // The catalog, the leader or a link changed.
-  void look();
+  void review_catalog();
   // What the leader answered to a request without a number.
-  void told(int32_t from, const QuorumReplyFrame& reply);
+  void receive_reply(int32_t from, const QuorumReplyFrame& reply);
   void stop();
 
  private:
-  void set(bool current);
+  void set_current(bool current);
   static void CHR_CALL timer_fired(void* self);
 
   static constexpr uint64_t kAskAgainNs = 500'000'000;

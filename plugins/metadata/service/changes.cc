@@ -94,8 +94,9 @@ void Changes::refuse_as_new(uint64_t number, int32_t leader) {
 
 void Changes::refuse(uint64_t number, chr_status code, const std::string& message) {
   const auto found = pending_.find(number);
-  finish(found, std::vector<ItemResult>(verdicts(found->second.request.body).size(), {code, message, {}, 0}),
-         0, 0);
+  finish_change(found,
+                std::vector<ItemResult>(verdicts(found->second.request.body).size(), {code, message, {}, 0}),
+                0, 0);
 }
 
 void Changes::attempt_all() {
@@ -125,7 +126,7 @@ void Changes::replied(const ReplyFrame& reply) {
   const auto found = pending_.find(reply.number);
   if (reply.session != session_ || found == pending_.end() || found->second.attempts != reply.attempt) return;
   if (reply.verdict.code == CHR_OK) {
-    finish(found, reply.items, 0, 0);
+    finish_change(found, reply.items, 0, 0);
     published();
   } else {
     found->second.asked = -1;
@@ -157,7 +158,7 @@ void Changes::command_applied(const Command& command, const Outcome& outcome) {
   if (found == pending_.end() || outcome.seen == Seen::kApplied) return;
   if (outcome.seen == Seen::kForgotten)
     return give_up(found, "too many changes of this node overtook it; the outcome is unknown");
-  finish(found, outcome.items, outcome.first_producer_id, outcome.producer_ids);
+  finish_change(found, outcome.items, outcome.first_producer_id, outcome.producer_ids);
 }
 
 // A snapshot may hold the effect of a request that was sent, but not its outcome; sent again, it would be
@@ -171,8 +172,8 @@ void Changes::catalog_replaced() {
   arm();
 }
 
-void Changes::finish(std::map<uint64_t, Pending>::iterator pending, const std::vector<ItemResult>& items,
-                     int64_t first_id, int64_t ids) {
+void Changes::finish_change(std::map<uint64_t, Pending>::iterator pending,
+                            const std::vector<ItemResult>& items, int64_t first_id, int64_t ids) {
   const Request& request = pending->second.request;
   if (items.size() != verdicts(request.body).size()) return;  // a peer's mistake; the deadline ends it
   for (size_t i = 0; i < items.size(); ++i) fill(items[i], &request.results[i]);

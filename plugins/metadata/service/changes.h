@@ -73,8 +73,8 @@ class Changes {
   void refuse(uint64_t number, chr_status code, const std::string& message);
   bool came_before(const ChangeFrame& frame);
   void decide(ChangeFrame frame, const Reply& reply);
-  void finish(std::map<uint64_t, Pending>::iterator pending, const std::vector<ItemResult>& items,
-              int64_t first_id, int64_t ids);
+  void finish_change(std::map<uint64_t, Pending>::iterator pending, const std::vector<ItemResult>& items,
+                     int64_t first_id, int64_t ids);
   void give_up(std::map<uint64_t, Pending>::iterator pending, std::string_view why_unknown);
   void arm();
   void wake();

@@ -39,7 +39,7 @@ class HomeShard {
   }
   // Home: completes the token once all of the above has run. Called once; what comes after that, such as a
   // frame that was on its way, is dropped.
-  void finish(uint64_t stop_token) {
+  void finish_stop(uint64_t stop_token) {
     stop_token_ = stop_token;
     left();
   }
@@ -59,7 +59,7 @@ class HomeShard {
 
   const Host host_;
   const uint32_t shard_;
-  std::atomic<uint64_t> running_{1};  // finish() gives the last one back
+  std::atomic<uint64_t> running_{1};  // finish_stop() gives the last one back
   uint64_t stop_token_ = 0;           // written before the count can reach zero
 };
 

@@ -19,23 +19,23 @@ void Levels::link_changed(int32_t peer, bool up) {
     return;
   }
   if (!known_.contains(peer)) silent_.try_emplace(peer, 0);
-  tell(peer, false);
+  tell_features(peer, false);
 }
 
-void Levels::tell(int32_t peer, bool answer) {
+void Levels::tell_features(int32_t peer, bool answer) {
   peers_->tell(peer, FeaturesFrame{known_.at(host_.node().id), answer});
 }
 
-void Levels::told(int32_t from, const FeaturesFrame& frame) {
+void Levels::receive_frame(int32_t from, const FeaturesFrame& frame) {
   if (from == host_.node().id) return;
   known_[from] = frame.features;
   silent_.erase(from);
-  if (!frame.answer) tell(from, true);
+  if (!frame.answer) tell_features(from, true);
 }
 
 void Levels::tell_again() {
   for (auto& [peer, times] : silent_)
-    if (std::has_single_bit(++times)) tell(peer, false);
+    if (std::has_single_bit(++times)) tell_features(peer, false);
 }
 
 }  // namespace chronik::metadata

@@ -18,14 +18,14 @@ class Levels {
   Levels& operator=(const Levels&) = delete;
 
   void link_changed(int32_t peer, bool up);
-  void told(int32_t from, const FeaturesFrame& frame);
+  void receive_frame(int32_t from, const FeaturesFrame& frame);
   // Every now and then, less and less often: tells those that said nothing, since frames may be lost.
   void tell_again();
   // This node, and those that said what they know.
   const std::map<int32_t, std::vector<ToldRange>>& known() const { return known_; }
 
  private:
-  void tell(int32_t peer, bool answer);
+  void tell_features(int32_t peer, bool answer);
 
   const Host host_;
   Peers* const peers_;

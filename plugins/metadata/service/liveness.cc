@@ -9,7 +9,7 @@ namespace chronik::metadata {
 
 Liveness::Liveness(Host host, const Replica* replica, Peers* peers, std::function<void()> changed)
     : host_(host), replica_(replica), peers_(peers), changed_(std::move(changed)) {
-  show({host_.node().id});
+  set_live_nodes({host_.node().id});
 }
 
 bool Liveness::is_up(int32_t node) const {
@@ -44,7 +44,7 @@ std::set<int32_t> Liveness::found(const std::set<int32_t>& reached) const {
   return out;
 }
 
-void Liveness::look() {
+void Liveness::review_live_nodes() {
   const std::set<int32_t> reached = this->reached();
   LinksFrame own;
   own.linked.assign(peers_->up().begin(), peers_->up().end());
@@ -54,10 +54,10 @@ void Liveness::look() {
     own_ = std::move(own);
     tell_all();
   }
-  show(found(reached));
+  set_live_nodes(found(reached));
 }
 
-void Liveness::show(std::set<int32_t> up) {
+void Liveness::set_live_nodes(std::set<int32_t> up) {
   if (up == up_) return;
   up_ = std::move(up);
   std::array<uint64_t, kLockFreeIds / 64> low{};
@@ -79,7 +79,7 @@ void Liveness::tell_all() {
 void Liveness::link_changed(int32_t peer, bool up) {
   if (!up) forget(peer);
   const LinksFrame before = own_;
-  look();
+  review_live_nodes();
   if (up && own_ == before && may_tell()) peers_->tell(peer, own_);
 }
 
@@ -99,7 +99,7 @@ void Liveness::receive_frame(int32_t from, const LinksFrame& frame) {
   // It may not have listened yet when it was told, or has lost one that this node reaches.
   const bool answers = before == link_frames_.end() || lost_one_that_is_linked(before->second, frame);
   link_frames_[from] = frame;
-  look();
+  review_live_nodes();
   if (answers && may_tell()) peers_->tell(from, own_);
 }
 

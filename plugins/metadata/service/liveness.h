@@ -23,7 +23,7 @@ class Liveness {
   Liveness& operator=(const Liveness&) = delete;
 
   // A link, the leader of __meta or the catalog changed.
-  void look();
+  void review_live_nodes();
   void link_changed(int32_t peer, bool up);
   void receive_frame(int32_t from, const LinksFrame& frame);
   void start();
@@ -36,7 +36,7 @@ class Liveness {
   bool may_tell() const;
   std::set<int32_t> reached() const;
   std::set<int32_t> found(const std::set<int32_t>& reached) const;
-  void show(std::set<int32_t> up);
+  void set_live_nodes(std::set<int32_t> up);
   void forget(int32_t peer);
   bool lost_one_that_is_linked(const LinksFrame& before, const LinksFrame& now) const;
   void tell_all();

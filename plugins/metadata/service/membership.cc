@@ -18,10 +18,10 @@ bool contains(const std::vector<int32_t>& nodes, int32_t node) {
 
 }  // namespace
 
-void Membership::look() {
+void Membership::review_nodes() {
   if (stopped_) return;
   tell_links();
-  if (replica_->leads()) lead();
+  if (replica_->leads()) review_as_leader();
 }
 
 void Membership::stop() {
@@ -60,7 +60,7 @@ void Membership::tell_links() {
 
 // ---- the leader's part ----
 
-void Membership::lead() {
+void Membership::review_as_leader() {
   if (replica_->catalog().cluster_id().empty()) return;
   follow_with_voters();
   EvacuationInputs now{replica_->catalog().topics().version(), peers_->up(), {}, {}};
@@ -77,7 +77,7 @@ bool Membership::may_learn() const {
   return replica_->has_learners() && replica_->catalog().level() >= kRecordsLevel;
 }
 
-bool Membership::goes(int32_t id) const {
+bool Membership::is_departing(int32_t id) const {
   const Catalog& catalog = replica_->catalog();
   const auto node = catalog.nodes().find(id);
   return catalog.removed_nodes().contains(id) ||
@@ -89,7 +89,7 @@ bool Membership::goes(int32_t id) const {
 std::vector<int32_t> Membership::wanted_voters(const std::vector<int32_t>& present) const {
   std::vector<int32_t> out;
   for (const int32_t id : present)
-    if (!goes(id)) out.push_back(id);
+    if (!is_departing(id)) out.push_back(id);
   const size_t most = may_learn() ? kMaxVoters : SIZE_MAX;
   const std::set<int32_t> lagging = replica_->lagging_learners();
   for (const auto& [id, node] : replica_->catalog().nodes())
@@ -118,7 +118,7 @@ void Membership::follow_with_voters() {
   if (wanted.empty()) return;
   // A change waits for those that are to come; where one of them is gone, another takes its place.
   if (wanted != (asked_.empty() ? present : asked_)) change_voters(wanted);
-  if (wanted.size() < kMaxVoters && !replica_->lagging_learners().empty()) look_later();
+  if (wanted.size() < kMaxVoters && !replica_->lagging_learners().empty()) review_later();
   name_learners(wanted);
 }
 
@@ -130,7 +130,7 @@ void Membership::change_voters(const std::vector<int32_t>& wanted) {
     asked_.clear();
     if (!changed && !stopped_)
       host_.info("the voters of __meta were not changed yet: " + changed.error().message);
-    changed ? look() : look_later();
+    changed ? review_nodes() : review_later();
   });
 }
 
@@ -139,7 +139,7 @@ void Membership::name_learners(const std::vector<int32_t>& voters) {
   std::vector<int32_t> learners;
   bool all_vote = true;
   for (const auto& [id, node] : replica_->catalog().nodes()) {
-    if (id == host_.node().id || goes(id)) continue;
+    if (id == host_.node().id || is_departing(id)) continue;
     learners.push_back(id);
     all_vote = all_vote && contains(voters, id);
   }
@@ -152,7 +152,7 @@ void Membership::name_learners(const std::vector<int32_t>& voters) {
 void Membership::move_away(int32_t node, bool due) {
   const Catalog& catalog = replica_->catalog();
   if (catalog.topics().replicas_on(node) == 0) return remove(node);
-  look_later();
+  review_later();
   if (!due) return;
   std::set<int32_t> live = peers_->up();
   live.insert(host_.node().id);
@@ -161,7 +161,7 @@ void Membership::move_away(int32_t node, bool due) {
 }
 
 void Membership::remove(int32_t node) {
-  look_later();
+  review_later();
   if (contains(replica_->voters(), node)) return;  // it leaves __meta first
   propose(ChangeNodes{{{{}, node, NodeAction::kRemove, {}}}});
 }
@@ -170,20 +170,20 @@ void Membership::propose(Body body) {
   proposing_ = true;
   const Status proposed = replica_->propose(Command{{}, std::move(body)}, [this](const Status&) {
     proposing_ = false;
-    look_later();
+    review_later();
   });
   if (!proposed) proposing_ = false;
 }
 
-void Membership::look_later() {
-  if (timer_ == 0 && !stopped_) timer_ = host_.timer(kLookAgainNs, timer_fired, this);
+void Membership::review_later() {
+  if (timer_ == 0 && !stopped_) timer_ = host_.timer(kReviewAgainNs, timer_fired, this);
 }
 
 void Membership::timer_fired(void* self) {
   auto* membership = static_cast<Membership*>(self);
   membership->timer_ = 0;
   membership->due_ = true;
-  membership->look();
+  membership->review_nodes();
 }
 
 }  // namespace chronik::metadata

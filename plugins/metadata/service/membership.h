@@ -22,7 +22,7 @@ class Membership {
   Membership& operator=(const Membership&) = delete;
 
   // Something changed: the catalog, who leads, a link.
-  void look();
+  void review_nodes();
   void stop();
 
   static constexpr size_t kMaxVoters = 7;
@@ -43,10 +43,10 @@ class Membership {
 
   void tell_links();
   std::string address_of(const Node& node) const;
-  void lead();
+  void review_as_leader();
   void follow_with_voters();
   bool may_learn() const;
-  bool goes(int32_t node) const;
+  bool is_departing(int32_t node) const;
   std::vector<int32_t> wanted_voters(const std::vector<int32_t>& present) const;
   void drop_surplus(std::vector<int32_t>* voters) const;
   void change_voters(const std::vector<int32_t>& wanted);
@@ -54,10 +54,10 @@ class Membership {
   void move_away(int32_t node, bool due);
   void remove(int32_t node);
   void propose(Body body);
-  void look_later();
+  void review_later();
   static void CHR_CALL timer_fired(void* self);
 
-  static constexpr uint64_t kLookAgainNs = 1'000'000'000;
+  static constexpr uint64_t kReviewAgainNs = 1'000'000'000;
   static constexpr size_t kMaxReassignments = 64;  // of one node at a time
 
   const Host host_;

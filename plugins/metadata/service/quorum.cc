@@ -40,12 +40,12 @@ void Quorum::timer_fired(void* context) {
 void Quorum::replied(const QuorumReplyFrame& reply) {
   const auto found = pending_.find(reply.number);
   if (found == pending_.end()) return;
-  if (reply.verdict.code == CHR_OK) return finish(&found->second, reply);
+  if (reply.verdict.code == CHR_OK) return finish_request(&found->second, reply);
   found->second.asked = -1;
   retry_later(&found->second, kRefusedNs);
 }
 
-void Quorum::finish(Pending* pending, const QuorumReplyFrame& reply) {
+void Quorum::finish_request(Pending* pending, const QuorumReplyFrame& reply) {
   chr_quorum* out = pending->out;
   const auto room = static_cast<size_t>(out->n_members);
   out->leader = reply.leader;

@@ -38,7 +38,7 @@ class Quorum {
   };
   void attempt(Pending* pending);
   void retry_later(Pending* pending, uint64_t delay_ns);
-  void finish(Pending* pending, const QuorumReplyFrame& reply);
+  void finish_request(Pending* pending, const QuorumReplyFrame& reply);
   QuorumReplyFrame answer(uint64_t number) const;
   static void CHR_CALL timer_fired(void* pending);
 

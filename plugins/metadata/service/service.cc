@@ -86,7 +86,7 @@ void Service::stop(uint64_t token) {
     quorum_.stop(CHR_E_SHUTTING_DOWN, "this node stops");
     replica_.close([this, token](const Status& closed) {
       if (!closed) host_.warn("__meta was not closed cleanly: " + closed.error().message);
-      home_.finish(token);
+      home_.finish_stop(token);
     });
   });
 }
@@ -152,7 +152,7 @@ int32_t Service::meta_leader() const {
 Status Service::send(uint64_t batch, const SyncBatch& what) {
   const int32_t leader = meta_leader();
   if (leader != own_.id()) return peers_.send(leader, SyncFrame{batch, what});
-  sync_proposals_.add(what, [this, batch](const Error& error) {
+  sync_proposals_.add_batch(what, [this, batch](const Error& error) {
     if (!stopping_) reconciler_.batch_failed(batch, error);
   });
   return {};
@@ -198,9 +198,9 @@ void Service::catalog_changed() {
   check_levels();
   identity_.adopt_cluster();
   reconciler_.applied();
-  membership_.look();
-  liveness_.look();
-  catch_up_.look();
+  membership_.review_nodes();
+  liveness_.review_live_nodes();
+  catch_up_.review_catalog();
   metrics_.show_size(replica_.catalog());
   show_health();
 }
@@ -214,9 +214,9 @@ void Service::role_changed() {
   quorum_.leader_changed();
   sync_inbox_.receive_waiting_batches();
   reconciler_.meta_leader_changed();
-  membership_.look();
-  liveness_.look();
-  catch_up_.look();
+  membership_.review_nodes();
+  liveness_.review_live_nodes();
+  catch_up_.review_catalog();
   show_health();
   views_.notify();
 }
@@ -252,9 +252,9 @@ void Service::frame_received(int32_t from, Frame frame) {
   } else if (const auto* asked = std::get_if<QuorumRequestFrame>(&frame)) {
     quorum_.requested(from, *asked);
   } else if (const auto* told = std::get_if<QuorumReplyFrame>(&frame)) {
-    told->number == 0 ? catch_up_.told(from, *told) : quorum_.replied(*told);
+    told->number == 0 ? catch_up_.receive_reply(from, *told) : quorum_.replied(*told);
   } else if (const auto* levels = std::get_if<FeaturesFrame>(&frame)) {
-    levels_.told(from, *levels);
+    levels_.receive_frame(from, *levels);
   } else if (const auto* links = std::get_if<LinksFrame>(&frame)) {
     liveness_.receive_frame(from, *links);
   }
@@ -275,8 +275,8 @@ void Service::link_changed(int32_t peer, bool up) {
   quorum_.link_changed(peer, up);
   reconciler_.link_changed(peer, up);
   liveness_.link_changed(peer, up);
-  membership_.look();
-  catch_up_.look();
+  membership_.review_nodes();
+  catch_up_.review_catalog();
   show_health();
 }
 

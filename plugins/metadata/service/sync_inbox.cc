@@ -27,7 +27,7 @@ void SyncInbox::receive_batch(int32_t from, const SyncFrame& frame) {
     peers_->tell(from, SyncRefusedFrame{batch, {static_cast<chr_status>(error.code), error.message}});
   };
   if (!replica_->leads()) return refuse({Code::kNotLeader, "this node does not lead __meta"});
-  sync_proposals_->add(frame.what, refuse);
+  sync_proposals_->add_batch(frame.what, refuse);
 }
 
 void SyncInbox::receive_waiting_batches() {

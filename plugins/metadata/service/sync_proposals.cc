@@ -33,9 +33,9 @@ SyncBatch SyncProposals::merge(const std::vector<Waiting>& batches) const {
   return out;
 }
 
-void SyncProposals::add(SyncBatch what, Failed failed) {
+void SyncProposals::add_batch(SyncBatch what, Failed failed) {
   waiting_.push_back({std::move(what), std::move(failed)});
-  pump();
+  propose_batches();
 }
 
 bool SyncProposals::is_urgent() const {
@@ -48,7 +48,7 @@ bool SyncProposals::is_urgent() const {
 }
 
 // As many of the oldest as one entry holds.
-std::vector<SyncProposals::Waiting> SyncProposals::take() {
+std::vector<SyncProposals::Waiting> SyncProposals::take_batches() {
   size_t assignments = 0;
   auto end = waiting_.begin();
   for (; end != waiting_.end(); ++end) {
@@ -60,7 +60,7 @@ std::vector<SyncProposals::Waiting> SyncProposals::take() {
   return out;
 }
 
-void SyncProposals::pump() {
+void SyncProposals::propose_batches() {
   if (in_flight_ || waiting_.empty()) return;
   const uint64_t now = host_.now_ns();
   if (now - last_ns_ > kQuietNs) spacing_ns_ = 0;
@@ -69,31 +69,31 @@ void SyncProposals::pump() {
     return;
   }
   host_.cancel_timer(std::exchange(timer_, 0));
-  const auto batches = std::make_shared<std::vector<Waiting>>(take());
+  const auto batches = std::make_shared<std::vector<Waiting>>(take_batches());
   SyncBatch what = merge(*batches);
-  if (what.assignments.empty() && what.nodes.empty()) return pump();
+  if (what.assignments.empty() && what.nodes.empty()) return propose_batches();
   last_ns_ = now;
   spacing_ns_ = std::clamp(2 * spacing_ns_, kMinSpacingNs, kMaxSpacingNs);
   in_flight_ = true;
   const Status proposed = propose_(std::move(what), [this, batches](const Status& committed) {
     in_flight_ = false;
-    if (!committed) fail(std::move(*batches), committed.error());
-    pump();
+    if (!committed) fail_batches(std::move(*batches), committed.error());
+    propose_batches();
   });
   if (proposed) return;
   in_flight_ = false;
-  fail(std::move(*batches), proposed.error());
-  pump();
+  fail_batches(std::move(*batches), proposed.error());
+  propose_batches();
 }
 
 void SyncProposals::give_up(const Error& reason) {
   host_.cancel_timer(std::exchange(timer_, 0));
   spacing_ns_ = 0;
-  fail(std::exchange(waiting_, {}), reason);
+  fail_batches(std::exchange(waiting_, {}), reason);
 }
 
 // Later, since who added a batch may be in the middle of something.
-void SyncProposals::fail(std::vector<Waiting> batches, const Error& reason) {
+void SyncProposals::fail_batches(std::vector<Waiting> batches, const Error& reason) {
   if (batches.empty()) return;
   home_->post([batches = std::move(batches), reason] {
     for (const Waiting& batch : batches) batch.failed(reason);
@@ -103,7 +103,7 @@ void SyncProposals::fail(std::vector<Waiting> batches, const Error& reason) {
 void SyncProposals::timer_fired(void* self) {
   auto* proposals = static_cast<SyncProposals*>(self);
   proposals->timer_ = 0;
-  proposals->pump();
+  proposals->propose_batches();
 }
 
 }  // namespace chronik::metadata

@@ -35,7 +35,7 @@ class SyncProposals {
   SyncProposals& operator=(const SyncProposals&) = delete;
 
   // failed: called, later, where the batch did not become committed. That it did is seen in the catalog.
-  void add(SyncBatch what, Failed failed);
+  void add_batch(SyncBatch what, Failed failed);
   // This node leads no more: what waits fails.
   void give_up(const Error& reason);
 
@@ -44,11 +44,11 @@ class SyncProposals {
     SyncBatch what;
     Failed failed;
   };
-  void pump();
-  std::vector<Waiting> take();
+  void propose_batches();
+  std::vector<Waiting> take_batches();
   SyncBatch merge(const std::vector<Waiting>& batches) const;
   bool is_urgent() const;
-  void fail(std::vector<Waiting> batches, const Error& reason);
+  void fail_batches(std::vector<Waiting> batches, const Error& reason);
   static void CHR_CALL timer_fired(void* self);
 
   static constexpr uint64_t kQuietNs = 500'000'000;

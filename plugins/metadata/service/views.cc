@@ -26,7 +26,7 @@ void Views::publish(ImageRef image) {
     const std::lock_guard lock(mutex_);
     std::swap(current_, image);
     for (const auto& watcher : watchers_)
-      if (watcher->space && !is_same(image.get(), *current_, *watcher->space)) tell(watcher);
+      if (watcher->space && !is_same(image.get(), *current_, *watcher->space)) tell_watcher(watcher);
   }
   notify();
 }
@@ -39,10 +39,10 @@ ImageRef Views::current() const {
 void Views::notify() {
   const std::lock_guard lock(mutex_);
   for (const auto& watcher : watchers_)
-    if (!watcher->space) tell(watcher);
+    if (!watcher->space) tell_watcher(watcher);
 }
 
-void Views::tell(const std::shared_ptr<Watcher>& watcher) {
+void Views::tell_watcher(const std::shared_ptr<Watcher>& watcher) {
   if (watcher->told.exchange(true)) return;
   home_->post_to(watcher->shard, [watcher] {
     watcher->told = false;  // before it looks: what changes from now on is told again
@@ -58,7 +58,7 @@ void Views::watch(chr_catalog_fn fn, void* context, std::optional<std::string> s
   watcher->shard = static_cast<uint32_t>(std::max(0, host_.current_shard()));
   const std::lock_guard lock(mutex_);
   watchers_.push_back(watcher);
-  tell(watcher);
+  tell_watcher(watcher);
 }
 
 void Views::unwatch(chr_catalog_fn fn, void* context) {

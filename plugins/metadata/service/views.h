@@ -43,7 +43,7 @@ class Views {
     bool active = true;  // its shard's
     std::atomic<bool> told = false;
   };
-  void tell(const std::shared_ptr<Watcher>& watcher);
+  void tell_watcher(const std::shared_ptr<Watcher>& watcher);
 
   const Host host_;
   HomeShard* const home_;

@@ -80,7 +80,7 @@ void Reconciler::announce(Node node) {
   node_ = std::move(node);
   if (node_schedule_) detach(&*node_schedule_);
   node_schedule_.reset();
-  settle();
+  settle_intents();
 }
 
 void Reconciler::raise(const GroupKey& key, const Led& led) {
@@ -144,7 +144,7 @@ void Reconciler::compare(const GroupKey& key, const PartitionState& shown) {
                   shown.leader < 0 ? "another node" : fmt::format("node {}", shown.leader)));
 }
 
-void Reconciler::settle() {
+void Reconciler::settle_intents() {
   for (auto it = intents_.begin(); it != intents_.end();) {
     it = settled(it->first, it->second) ? erase(it) : std::next(it);
   }
@@ -185,7 +185,7 @@ void Reconciler::meta_leader_changed() {
     }
     if (node_schedule_) node_schedule_->batch = 0;
   }
-  settle();
+  settle_intents();
   if (leader < 0) return poll();
   // All nodes hear of a new leader at once, and shall not all ask it at once.
   const uint64_t jitter = leader == host_.node().id ? 0 : host_.random_u64() % (kJitterNs + 1);
@@ -201,9 +201,9 @@ void Reconciler::link_changed(int32_t peer, bool up) {
 }
 
 void Reconciler::applied() {
-  settle();
+  settle_intents();
   wake(std::max(host_.now_ns(), soonest()));
-  show();
+  export_metrics();
 }
 
 void Reconciler::batch_failed(uint64_t batch, const Error& reason) {
@@ -225,10 +225,10 @@ void Reconciler::poll() {
     send_batch(now);
   }
   arm();
-  show();
+  export_metrics();
 }
 
-void Reconciler::begin(Schedule* schedule, uint64_t now) {
+void Reconciler::begin_attempt(Schedule* schedule, uint64_t now) {
   if (schedule->attempts++ == 0) schedule->first_attempt_ns = now;
   schedule->batch = in_flight_ ? in_flight_->batch : 0;
 }
@@ -237,12 +237,12 @@ void Reconciler::attempt_in_vain(uint64_t now) {
   std::vector<Attempt> attempts;
   for (auto& [key, intent] : intents_) {
     if (intent.schedule.due_ns > now && intent.schedule.due_ns != kNever) continue;
-    begin(&intent.schedule, now);
+    begin_attempt(&intent.schedule, now);
     last_attempt_ns_ = now;
     attempts.push_back({&intent.schedule, &intent});
   }
   if (node_schedule_ && node_schedule_->due_ns <= now) {
-    begin(&*node_schedule_, now);
+    begin_attempt(&*node_schedule_, now);
     attempts.push_back({&*node_schedule_, nullptr});
   }
   fail(attempts, {Code::kUnavailable, std::string(kNoLeader)});
@@ -267,8 +267,8 @@ void Reconciler::send_batch(uint64_t now) {
   if (with_node) batch.nodes = {*node_};
   in_flight_ =
       InFlight{++last_batch_, port_->meta_leader(), now + kAnswerNs, chosen.size() + (with_node ? 1 : 0)};
-  for (Intent* intent : chosen) begin(&intent->schedule, now);
-  if (with_node) begin(&*node_schedule_, now);
+  for (Intent* intent : chosen) begin_attempt(&intent->schedule, now);
+  if (with_node) begin_attempt(&*node_schedule_, now);
   last_attempt_ns_ = now;
   host_.add(batches_metric_);
   if (const Status sent = port_->send(last_batch_, batch); !sent) end_batch(sent.error());
@@ -381,7 +381,7 @@ void Reconciler::timer_fired(void* self) {
 // Compares what this node leads with what the catalog says, however they came to differ.
 void Reconciler::anti_entropy() {
   for (const auto& [key, led] : led_) raise(key, led);
-  settle();
+  settle_intents();
   poll();
   const uint64_t spread = kAntiEntropyNs / 5;
   anti_entropy_timer_ =
@@ -390,7 +390,7 @@ void Reconciler::anti_entropy() {
 
 void Reconciler::anti_entropy_fired(void* self) { static_cast<Reconciler*>(self)->anti_entropy(); }
 
-void Reconciler::show() {
+void Reconciler::export_metrics() {
   const uint64_t now = host_.now_ns();
   uint64_t oldest = now;
   for (const auto& [key, intent] : intents_) oldest = std::min(oldest, intent.schedule.raised_ns);

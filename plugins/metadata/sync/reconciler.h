@@ -96,21 +96,21 @@ class Reconciler {
   void raise(const GroupKey& key, const Led& led);
   Intents::iterator erase(Intents::iterator intent);
   void detach(Schedule* schedule);
-  void settle();
+  void settle_intents();
   bool settled(const GroupKey& key, const Intent& intent);
   void compare(const GroupKey& key, const PartitionState& shown);
   void wake(uint64_t not_before_ns);
   void attempt_in_vain(uint64_t now);
   void send_batch(uint64_t now);
   void end_batch(const Error& reason);
-  void begin(Schedule* schedule, uint64_t now);
+  void begin_attempt(Schedule* schedule, uint64_t now);
   void fail(const std::vector<Attempt>& attempts, const Error& reason);
   void fail_alike(const std::vector<Attempt>& attempts, const Error& reason);
   void exhaust(const std::vector<Attempt>& attempts, std::string_view reason);
   uint64_t endless_delay(uint64_t before_ns);
   void arm();
   void anti_entropy();
-  void show();
+  void export_metrics();
   uint64_t soonest() const { return last_attempt_ns_ == 0 ? 0 : last_attempt_ns_ + kCoalesceNs; }
   static void CHR_CALL timer_fired(void* self);
   static void CHR_CALL anti_entropy_fired(void* self);

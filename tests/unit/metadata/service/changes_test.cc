@@ -285,7 +285,7 @@ TEST(HomeShard, DropsWhatComesAfterItsEnd) {
   done.code = 99;
   bool ran = false;
   home.post([&] { ran = true; });
-  home.finish(host.begin(&done));
+  home.finish_stop(host.begin(&done));
   EXPECT_EQ(done.code, 99);
   host.run();
   EXPECT_TRUE(ran);
