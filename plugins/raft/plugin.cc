@@ -285,7 +285,7 @@ chr_status RaftPlugin::open_group(const chr_group_options* options, const chr_st
     member = member || options->voters[i] == services_.host.node().id;
   if (!member) return report(error, CHR_E_INVALID_ARGUMENT, "this node is not a voter of the group");
   if (shard.find(name) != nullptr) return report(error, CHR_E_EXISTS, "the group is open already");
-  Group* const group = shard.add(std::make_shared<Group>(&shard, *options, *machine, context));
+  Group* const group = shard.add_group(std::make_shared<Group>(&shard, *options, *machine, context));
   *out = reinterpret_cast<chr_group*>(group);
   group->open(token);
   return CHR_PENDING;

@@ -20,7 +20,7 @@ constexpr uint32_t kFirstMachineKind = 16;
 
 void Applier::start_at(Index applied) { applied_ = target_ = applied; }
 
-void Applier::pump() {
+void Applier::apply_committed() {
   // What a snapshot covers needs no apply.
   const RaftLog& log = group_.raft->log();
   const Index covered = std::min({applied_, log.committed(), log.stable()});

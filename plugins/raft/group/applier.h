@@ -1,9 +1,9 @@
 // Committed entries on their way to the state machine, in order, in chunks of a few MiB.
 //
-//   idle      pump(), and there is something to apply   -> reading  it is not in memory any more
+//   idle      apply_committed(), and there is something -> reading  it is not in memory any more
 //                                                       -> running  it is
 //   reading   storage answered                          -> running, or idle where that failed
-//   running   the state machine has taken the chunk     -> idle, and pump() begins the next one
+//   running   the state machine has taken the chunk     -> idle, and apply_committed() begins the next one
 //
 // Nothing else may change what is applied while a chunk is read or run: snapshots, installs, repairs and
 // trims that need a snapshot wait for `idle`.
@@ -38,7 +38,7 @@ class Applier {
   // Committed and durable up to here.
   void set_target(Index target) { target_ = target; }
   // Applies as long as there is something and nothing stands in the way.
-  void pump();
+  void apply_committed();
 
   bool is_idle() const { return !busy_; }
   bool has_more() const { return applied_ < target_; }

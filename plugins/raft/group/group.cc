@@ -104,9 +104,9 @@ void Group::turn() {
     budget_.allow_appends();
     raft->take_ready(&ready_, writes_.room());
     take_core_outputs();
-    installer_.pump();
-    applier_.pump();
-    repair_.pump();
+    installer_.advance_install();
+    applier_.apply_committed();
+    repair_.advance_repair();
     proposals_.complete_reached();
     finish_open();
     claims_.update(leads() ? raft->term() : 0);

@@ -53,7 +53,7 @@ bool LogRepair::is_due() const {
          group_.raft->leader() != kNobody && group_.now() >= mend_after_;
 }
 
-void LogRepair::pump() {
+void LogRepair::advance_repair() {
   if (lost_from_ == 0) return;
   if (!is_mendable_from(lost_from_)) lost_from_ = 0;  // trimmed meanwhile
   hand_on();

@@ -37,7 +37,7 @@ class LogRepair {
   bool blocks_apply() const;
   // Nothing new is written or applied, as the log is to be left out soon.
   bool is_due() const;
-  void pump();
+  void advance_repair();
   // Another log came in its place.
   void forget_damage() { lost_from_ = 0; }
   // Storage refused to delete what is damaged.

@@ -63,10 +63,10 @@ void LogTrim::trim_ahead(int64_t offset, Index limit) {
   goal_ = applied;
   limit_ = std::max(limit_, std::min(limit, applied));
   wanted_ = true;
-  pump();
+  advance_trim();
 }
 
-void LogTrim::pump() {
+void LogTrim::advance_trim() {
   if (!wanted_ || busy_ || siblings_.snapshots.is_writing() || siblings_.installer.is_pending()) return;
   if (!group_.is_open() || group_.raft->lost_from() != 0) return;
   wanted_ = false;
@@ -122,7 +122,7 @@ void LogTrim::write_trim(Index first) {
   group_.shard->write(std::move(write), [this, alive = group_.alive(), first](const Status& status) {
     busy_ = false;
     status ? note_trimmed(first) : trim_failed(status.error());
-    pump();
+    advance_trim();
     group_.mark();
   });
 }

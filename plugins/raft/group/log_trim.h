@@ -1,11 +1,12 @@
 // The start of the log moves up: at once for readers, on disk as far as members and the snapshot allow.
 //
-//   idle      want(), pump()                       -> finding   storage looks for the first entry that stays
+//   idle      want(), advance_trim()               -> finding   storage looks for the first entry that stays
 //   finding   it is known                          -> idle      it needs a newer snapshot; still wanted
 //                                                  -> deleting  the snapshot covers what goes
 //   deleting  storage answered                     -> idle
 //
-// pump() goes on where it is still wanted: when a snapshot was written, and when storage may have room again.
+// advance_trim() goes on where it is still wanted: when a snapshot was written, and when storage may have
+// room for one again.
 #pragma once
 
 #include "raft/group/context.h"
@@ -49,7 +50,7 @@ class LogTrim {
   bool is_busy() const { return busy_; }
   // The group is being forgotten: a write that deletes all is on its way, or (false) it is over.
   void set_busy(bool busy) { busy_ = busy; }
-  void pump();
+  void advance_trim();
 
  private:
   void found(Result<chr_entry_header> header);

@@ -30,7 +30,7 @@ void RoleReport::become_leader(const Event& event) {
   leading_ = true;
   usable_ = false;
   reported_role_ = {sizeof(chr_role), CHR_ROLE_LEADER, event.term, static_cast<int32_t>(self), 0};
-  group_.services.watchers.tell(group_.id, reported_role_, false);
+  group_.services.watchers.tell_all(group_.id, reported_role_, false);
 }
 
 bool RoleReport::end_leading() {
@@ -47,13 +47,13 @@ void RoleReport::become_follower(const Event& event) {
     return;
   reported_role_ = role;
   group_.machine.role(group_.machine_context, &reported_role_);
-  group_.services.watchers.tell(group_.id, reported_role_, false);
+  group_.services.watchers.tell_all(group_.id, reported_role_, false);
 }
 
 void RoleReport::stop() {
   reported_role_ = {sizeof(chr_role), CHR_ROLE_FOLLOWER, group_.raft->term(), -1, 0};
   group_.machine.role(group_.machine_context, &reported_role_);
-  group_.services.watchers.tell(group_.id, reported_role_, false);
+  group_.services.watchers.tell_all(group_.id, reported_role_, false);
 }
 
 void RoleReport::tell_if_usable() {
@@ -63,11 +63,11 @@ void RoleReport::tell_if_usable() {
   if (usable_ || !usable || !group_.leads() || group_.raft->term() != reported_role_.term) return;
   usable_ = true;
   group_.machine.role(group_.machine_context, &reported_role_);
-  group_.services.watchers.tell(group_.id, reported_role_, true);
+  group_.services.watchers.tell_all(group_.id, reported_role_, true);
 }
 
 void RoleReport::tell_watcher(chr_role_fn fn, void* context) const {
-  if (group_.is_open()) group_.services.watchers.tell(fn, context, group_.id, reported_role_, usable_);
+  if (group_.is_open()) group_.services.watchers.tell_one(fn, context, group_.id, reported_role_, usable_);
 }
 
 void RoleReport::set_committed(Index index, int64_t offset) {

@@ -27,7 +27,7 @@ void Watchers::remove(chr_role_fn fn, void* context) {
   found->active = false;
 }
 
-void Watchers::tell(const chr_group_id& id, const chr_role& role, bool usable) const {
+void Watchers::tell_all(const chr_group_id& id, const chr_role& role, bool usable) const {
   std::vector<std::shared_ptr<Watcher>> all;
   {
     const std::lock_guard lock(mutex_);
@@ -36,8 +36,8 @@ void Watchers::tell(const chr_group_id& id, const chr_role& role, bool usable) c
   for (const auto& watcher : all) call(watcher.get(), id, role, usable);
 }
 
-void Watchers::tell(chr_role_fn fn, void* context, const chr_group_id& id, const chr_role& role,
-                    bool usable) const {
+void Watchers::tell_one(chr_role_fn fn, void* context, const chr_group_id& id, const chr_role& role,
+                        bool usable) const {
   std::shared_ptr<Watcher> found;
   {
     const std::lock_guard lock(mutex_);

@@ -36,9 +36,10 @@ class Watchers {
  public:
   void add(chr_role_fn fn, void* context);
   void remove(chr_role_fn fn, void* context);
-  void tell(const chr_group_id& id, const chr_role& role, bool usable) const;
+  void tell_all(const chr_group_id& id, const chr_role& role, bool usable) const;
   // Only one of them.
-  void tell(chr_role_fn fn, void* context, const chr_group_id& id, const chr_role& role, bool usable) const;
+  void tell_one(chr_role_fn fn, void* context, const chr_group_id& id, const chr_role& role,
+                bool usable) const;
 
  private:
   struct Watcher {

@@ -25,7 +25,7 @@ Group* Shard::find(uint64_t group) const {
   return found == groups_.end() ? nullptr : found->second.get();
 }
 
-Group* Shard::add(std::shared_ptr<Group> group) {
+Group* Shard::add_group(std::shared_ptr<Group> group) {
   Group* const raw = group.get();
   groups_.emplace(raw->hash, std::move(group));
   services_->host.add(services_->metrics.groups, 1);

@@ -41,7 +41,7 @@ class Shard {
 
   Group* find(uint64_t group) const;
   Group* find(std::string_view name) const { return find(hash_of(name)); }
-  Group* add(std::shared_ptr<Group> group);
+  Group* add_group(std::shared_ptr<Group> group);
   void remove(Group* group);
   size_t size() const { return groups_.size(); }
   template <class F>

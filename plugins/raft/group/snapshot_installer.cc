@@ -35,7 +35,7 @@ bool SnapshotInstaller::is_free_to_write() const {
 
 // Everything that was under way comes first: the last write replaces all of it, and the state machine is
 // between two applies.
-void SnapshotInstaller::pump() {
+void SnapshotInstaller::advance_install() {
   if (!install_ || writing_ || group_.closing || !group_.is_open() || !is_free_to_write()) return;
   const SnapshotMeta& newest = siblings_.snapshots.newest();
   const SnapshotInfo& info = *install_->info;

@@ -1,10 +1,10 @@
 // A snapshot of a leader in place of all that the group had.
 //
-//   none      begin()                                     -> waiting
-//   waiting   pump(): nothing else is under way any more  -> writing
-//   writing   it is durable                               -> none     the state machine has loaded it
-//             storage is full                             -> waiting  tried again soon
-//             it failed                                   -> the group stops
+//   none      begin()                                            -> waiting
+//   waiting   advance_install(): nothing else is under way now   -> writing
+//   writing   it is durable                                      -> none     the state machine has loaded it
+//             storage is full                                    -> waiting  tried again soon
+//             it failed                                          -> the group stops
 #pragma once
 
 #include "raft/group/context.h"
@@ -36,7 +36,7 @@ class SnapshotInstaller {
   SnapshotInstaller(GroupContext* group, const Siblings& siblings) : group_(*group), siblings_(siblings) {}
 
   void begin(SnapshotInstall install);
-  void pump();
+  void advance_install();
   // Nothing else may begin until it is done.
   bool is_pending() const { return install_.has_value(); }
   bool is_writing() const { return writing_; }

@@ -38,7 +38,7 @@ void Snapshots::count_applied(uint64_t bytes) {
   const Nanos now = group_.now();
   const bool sending = now < sending_until_ && now < sending_since_ + group_.settings().trim_hold;
   if (bytes_since_ >= group_.settings().snapshot_bytes && !sending) take_snapshot();
-  siblings_.trim.pump();
+  siblings_.trim.advance_trim();
 }
 
 void Snapshots::take_snapshot() {
@@ -89,7 +89,7 @@ void Snapshots::written(const SnapshotMeta& meta, const Status& status) {
   failed_ = !status;
   if (status) {
     newest_ = meta;
-    siblings_.trim.pump();
+    siblings_.trim.advance_trim();
   } else {
     // Without room it is tried again soon, as nothing else makes any; otherwise by the next trim.
     const bool full = status.error().code == Code::kNoSpace;

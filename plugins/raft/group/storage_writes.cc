@@ -99,7 +99,7 @@ void StorageWrites::on_retry(void* writes) {
   auto* const self = static_cast<StorageWrites*>(writes);
   self->retry_timer_ = 0;
   if (self->is_waiting_for_room()) self->retry_soon();  // refused once more meanwhile
-  self->siblings_.trim.pump();
+  self->siblings_.trim.advance_trim();
   self->group_.mark();
 }
 

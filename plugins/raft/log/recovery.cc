@@ -18,10 +18,10 @@ void Recovery::run(const Store& store, uint64_t group, NodeId self, const Member
 
 void Recovery::read_vote() {
   store_.get(group_, kVoteKey, [self = shared_from_this()](Result<StoredValue> value) {
-    if (!value) return self->finish(std::unexpected(value.error()));
+    if (!value) return self->finish_recovery(std::unexpected(value.error()));
     if (value->found) {
       auto vote = decode_vote(value->text());
-      if (!vote) return self->finish(std::unexpected(vote.error()));
+      if (!vote) return self->finish_recovery(std::unexpected(vote.error()));
       self->found_.hard_state = vote->hard_state;
       self->commit_ = vote->commit;
       self->found_.log.left = vote->left;
@@ -32,10 +32,10 @@ void Recovery::read_vote() {
 
 void Recovery::read_meta() {
   store_.get(group_, kLogKey, [self = shared_from_this()](Result<StoredValue> value) {
-    if (!value) return self->finish(std::unexpected(value.error()));
+    if (!value) return self->finish_recovery(std::unexpected(value.error()));
     if (value->found) {
       auto meta = decode_log_meta(value->text());
-      if (!meta) return self->finish(std::unexpected(meta.error()));
+      if (!meta) return self->finish_recovery(std::unexpected(meta.error()));
       self->meta_ = std::move(*meta);
     }
     self->read_snapshot();
@@ -44,10 +44,10 @@ void Recovery::read_meta() {
 
 void Recovery::read_snapshot() {
   store_.get(group_, kSnapshotKey, [self = shared_from_this()](Result<StoredValue> value) {
-    if (!value) return self->finish(std::unexpected(value.error()));
+    if (!value) return self->finish_recovery(std::unexpected(value.error()));
     if (value->found) {
       auto snapshot = decode_snapshot(value->text());
-      if (!snapshot) return self->finish(std::unexpected(snapshot.error()));
+      if (!snapshot) return self->finish_recovery(std::unexpected(snapshot.error()));
       self->found_.snapshot = *snapshot;
     }
     self->read_piece(0);
@@ -58,9 +58,9 @@ void Recovery::read_piece(uint32_t piece) {
   if (piece == found_.snapshot.pieces) return read_first();
   store_.get(group_, piece_key(found_.snapshot.generation, piece),
              [self = shared_from_this(), piece](Result<StoredValue> value) {
-               if (!value) return self->finish(std::unexpected(value.error()));
+               if (!value) return self->finish_recovery(std::unexpected(value.error()));
                if (!value->found)
-                 return self->finish(
+                 return self->finish_recovery(
                      fail(Code::kCorrupt, "piece " + std::to_string(piece) + " of the snapshot is missing"));
                self->found_.pieces.push_back(std::move(*value));
                self->read_piece(piece + 1);
@@ -71,7 +71,7 @@ void Recovery::read_piece(uint32_t piece) {
 void Recovery::read_first() {
   bounds_ = store_.bounds(group_);
   if (lost_.from != 0) leave_out_lost();
-  if (const Status status = check(); !status) return finish(status);
+  if (const Status status = check(); !status) return finish_recovery(status);
   if (bounds_.last_index == 0) return build_empty_log();
   chr_storage_read args{};
   args.headers_only = 1;
@@ -106,7 +106,7 @@ void Recovery::leave_out_lost() {
 void Recovery::met_damage(Index from, const Error& error) {
   const bool some_left = from > bounds_.first_index || from == 1;
   if (error.code != Code::kCorrupt || lost_.from != 0 || !some_left || sole_voter())
-    return finish(std::unexpected(error));
+    return finish_recovery(std::unexpected(error));
   const Term last = meta_.terms.empty() ? found_.hard_state.term : meta_.terms.back().term;
   run(store_, group_, self_, initial_, {from, {last, bounds_.last_index}}, std::exchange(done_, nullptr));
 }
@@ -150,7 +150,7 @@ void Recovery::read_page(Index from) {
     if (!headers) return self->met_damage(from, headers.error());
     for (uint32_t i = 0; i < headers->n; ++i)
       if (const Status status = self->add_header(EntryHeader(headers->entries[i].header)); !status)
-        return self->finish(status);
+        return self->finish_recovery(status);
     if (headers->n == 0 || self->last_header_ >= self->bounds_.last_index) return self->read_configs();
     headers->lease = Lease();
     self->read_page(self->last_header_ + 1);
@@ -229,10 +229,10 @@ void Recovery::read_configs() {
               [](const ConfigEntry& a, const ConfigEntry& b) { return a.index < b.index; });
     // What the snapshot says is committed: nothing before it counts, and the log may not reach that far yet.
     const ConfigEntry& saved = found_.snapshot.config;
-    if (saved.members.voters.empty()) return finish({});
+    if (saved.members.voters.empty()) return finish_recovery({});
     std::erase_if(configs, [&](const ConfigEntry& config) { return config.index <= saved.index; });
     configs.insert(configs.begin(), saved);
-    return finish({});
+    return finish_recovery({});
   }
   chr_storage_read args{};
   args.group = group_;
@@ -241,18 +241,19 @@ void Recovery::read_configs() {
   unread_configs_.pop_back();
   store_.read(args, [self = shared_from_this(), from = args.from](Result<StoredEntries> read) {
     if (!read) return self->met_damage(from, read.error());
-    if (read->n == 0) return self->finish(fail(Code::kCorrupt, "an entry with the members is missing"));
+    if (read->n == 0)
+      return self->finish_recovery(fail(Code::kCorrupt, "an entry with the members is missing"));
     const chr_entry& entry = read->entries[0];
     ConfigEntry config{entry.header.index, entry.header.term, {}};
     if (!decode_members({reinterpret_cast<const char*>(entry.payload.p), entry.payload.n}, &config.members))
-      return self->finish(
+      return self->finish_recovery(
           fail(Code::kCorrupt, "entry " + std::to_string(config.index) + " names no members"));
     self->found_.log.configs.push_back(std::move(config));
     self->read_configs();
   });
 }
 
-void Recovery::finish(const Status& status) {
+void Recovery::finish_recovery(const Status& status) {
   const Done done = std::exchange(done_, nullptr);
   found_.base = meta_.base;
   if (!status) return done(std::unexpected(status.error()));

@@ -56,7 +56,7 @@ class Recovery : public std::enable_shared_from_this<Recovery> {
   void find_config(const EntryHeader& header);
   void read_configs();
   Status check() const;
-  void finish(const Status& status);
+  void finish_recovery(const Status& status);
 
   const Store store_;
   const uint64_t group_;

@@ -17,26 +17,26 @@ void Write::append(const std::vector<Entry>& entries) {
     entries_.push_back({entry.header, payloads_.emplace_back(entry.payload).slice()});
     bytes_ += entry.payload.size();
   }
-  chr_storage_step* step = add(CHR_STORAGE_APPEND);
+  chr_storage_step* step = add_step(CHR_STORAGE_APPEND);
   step->n = static_cast<uint32_t>(entries_.size());
   step->entries = entries_.data();
 }
 
 void Write::put(std::string_view key, std::string value) {
-  const chr_str bytes = keep(std::move(value));
+  const chr_str bytes = keep_text(std::move(value));
   put(key, chr_slice{reinterpret_cast<const uint8_t*>(bytes.p), bytes.n, nullptr});
 }
 
 void Write::put(std::string_view key, const chr_slice& value) {
-  const chr_str name = keep(std::string(key));
-  chr_storage_step* step = add(CHR_STORAGE_PUT);
+  const chr_str name = keep_text(std::string(key));
+  chr_storage_step* step = add_step(CHR_STORAGE_PUT);
   step->key = name;
   step->value = value;
 }
 
 void Write::remove(std::string_view key) {
-  const chr_str name = keep(std::string(key));
-  add(CHR_STORAGE_DELETE)->key = name;
+  const chr_str name = keep_text(std::string(key));
+  add_step(CHR_STORAGE_DELETE)->key = name;
 }
 
 bool Write::is_small_keys() const {
@@ -47,14 +47,14 @@ bool Write::is_small_keys() const {
   });
 }
 
-chr_storage_step* Write::add(uint32_t type) {
+chr_storage_step* Write::add_step(uint32_t type) {
   chr_storage_step step{};
   step.type = type;
   steps_.push_back(step);
   return &steps_.back();
 }
 
-chr_str Write::keep(std::string text) {
+chr_str Write::keep_text(std::string text) {
   const std::string& kept = texts_.emplace_front(std::move(text));
   return {kept.data(), kept.size()};
 }

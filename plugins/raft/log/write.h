@@ -23,11 +23,11 @@ class Write {
   Write(Write&&) = default;
   Write& operator=(Write&&) = default;
 
-  void truncate(Index from) { add(CHR_STORAGE_TRUNCATE)->index = from; }
-  void trim(Index first) { add(CHR_STORAGE_TRIM)->index = first; }
+  void truncate(Index from) { add_step(CHR_STORAGE_TRUNCATE)->index = from; }
+  void trim(Index first) { add_step(CHR_STORAGE_TRIM)->index = first; }
   // All entries: as a trim, which storage may carry out slice by slice; a truncation is there at once.
   void clear() { trim(UINT64_MAX); }
-  void drop() { add(CHR_STORAGE_DROP); }
+  void drop() { add_step(CHR_STORAGE_DROP); }
   // Once per write.
   void append(const std::vector<Entry>& entries);
   void put(std::string_view key, std::string value);
@@ -41,8 +41,8 @@ class Write {
   bool is_small_keys() const;
 
  private:
-  chr_storage_step* add(uint32_t type);
-  chr_str keep(std::string text);
+  chr_storage_step* add_step(uint32_t type);
+  chr_str keep_text(std::string text);
 
   uint64_t group_;
   std::vector<chr_storage_step> steps_;

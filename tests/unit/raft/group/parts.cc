@@ -108,7 +108,7 @@ void Parts::turn() {
     }
     if (ready_.storage.ticket != 0) parts_->writes.write_batch(ready_.storage);
     if (ready_.apply_to != 0) parts_->applier.set_target(ready_.apply_to);
-    parts_->applier.pump();
+    parts_->applier.apply_committed();
     parts_->proposals.complete_reached();
     ready_.clear();
   });

@@ -234,7 +234,7 @@ TEST_F(ThreeVoters, LeavesOutDamageOnlyWhileSomebodyElseLeads) {
   host_.on_shard(0, [&] { (void)parts_->claims.leader_claimed(2, 1); });
   EXPECT_TRUE(parts_->repair.is_due());
   EXPECT_EQ(parts_->writes.room(), Room::kNone);
-  host_.on_shard(0, [&] { parts_->repair.pump(); });
+  host_.on_shard(0, [&] { parts_->repair.advance_repair(); });
   host_.run();
   EXPECT_EQ(group_->restored, 1);
   EXPECT_EQ(group_->state, GroupState::kOpen);
