@@ -17,12 +17,14 @@ Result<bool> LogEnds::stands(int rc) {
   return LogKey::load(key_.mv_data) == group_;
 }
 
-Result<bool> LogEnds::move(MDB_cursor_op op) { return stands(mdb_cursor_get(cursor_, &key_, &value_, op)); }
+Result<bool> LogEnds::move_cursor(MDB_cursor_op op) {
+  return stands(mdb_cursor_get(cursor_, &key_, &value_, op));
+}
 
 Result<bool> LogEnds::seek(uint64_t index) {
   LogKey id(group_, index);
   key_ = id.val();
-  return move(MDB_SET_RANGE);
+  return move_cursor(MDB_SET_RANGE);
 }
 
 Result<bool> LogEnds::seek_below(uint64_t index) {
@@ -30,7 +32,7 @@ Result<bool> LogEnds::seek_below(uint64_t index) {
   key_ = id.val();
   const int rc = mdb_cursor_get(cursor_, &key_, &value_, MDB_SET_RANGE);
   if (rc != MDB_SUCCESS && rc != MDB_NOTFOUND) return stands(rc);
-  return move(rc == MDB_NOTFOUND ? MDB_LAST : MDB_PREV);
+  return move_cursor(rc == MDB_NOTFOUND ? MDB_LAST : MDB_PREV);
 }
 
 uint64_t LogEnds::index() const { return LogKey::load(static_cast<const uint8_t*>(key_.mv_data) + 8); }
@@ -47,7 +49,7 @@ Result<LogEnds::Row> LogEnds::row(MDB_cursor_op op, uint64_t from, uint64_t to) 
     }
     ++row.damaged.entries;
     row.damaged.bytes += value_.mv_size - std::min(value_.mv_size, sizeof(RecordHead));
-    CHRONIK_TRY(there, move(op));
+    CHRONIK_TRY(there, move_cursor(op));
     there = there && index() >= from && index() <= to;
   }
   return row;

@@ -46,7 +46,7 @@ class LogEnds {
   // True: the cursor stands on an entry of the group.
   Result<bool> seek(uint64_t index);
   Result<bool> seek_below(uint64_t index);
-  Result<bool> move(MDB_cursor_op op);
+  Result<bool> move_cursor(MDB_cursor_op op);
   Result<bool> stands(int rc);
   uint64_t index() const;
   // From where the cursor stands, until it meets a whole record or leaves [from, to].

@@ -74,7 +74,7 @@ bool RowMover::make_rows(const Supply::Rows& rows) {
     return false;
   }
   shortest_ = std::min(shortest_, rows.longest);
-  const Status status = contain([&] { return move(*moves); });
+  const Status status = contain([&] { return move_rows(*moves); });
   if (status) return is_at_work_ = true;
   if (status.error().code == Code::kNoSpace) {
     spoken_for_ *= 4;
@@ -84,13 +84,13 @@ bool RowMover::make_rows(const Supply::Rows& rows) {
   return false;
 }
 
-Status RowMover::move(const Moves& moves) {
+Status RowMover::move_rows(const Moves& moves) {
   Transaction transaction(parts_.host, *parts_.env, parts_.groups);
   CHRONIK_CHECK(transaction.begin());
   const uint64_t page_size = parts_.env->page_size();
   const uint64_t end = parts_.env->used_end() / page_size;
   for (const Movable& what : moves.movables) {
-    CHRONIK_TRY(const PageRow to, transaction.move(what));
+    CHRONIK_TRY(const PageRow to, transaction.move_row(what));
     if (to.pages != 0 && (to.first >= end || moves.meets_window(to)))
       return fail(Code::kNoSpace, "no free pages elsewhere for an entry that is in the way");
   }

@@ -30,7 +30,7 @@ class RowMover {
  private:
   bool may_move(const Supply::Rows& rows);
   Result<Moves> find_slice(const Supply::Rows& rows);
-  Status move(const Moves& moves);
+  Status move_rows(const Moves& moves);
 
   StoreParts& parts_;
   uint64_t shortest_ = UINT64_MAX;  // row that was looked for in vain; such are made before they are needed

@@ -117,7 +117,7 @@ Status Transaction::apply_step(Group& group, const chr_storage_step& step) {
     case CHR_STORAGE_TRIM:
       return trim(group, step.index, trims_);
     case CHR_STORAGE_PUT:
-      return put(group, step);
+      return put_value(group, step);
     case CHR_STORAGE_DELETE:
       return remove_key(group, step.key);
     default:
@@ -208,7 +208,7 @@ Status Transaction::trim(Group& group, uint64_t index, Budget& budget) {
   return {};
 }
 
-Status Transaction::put(const Group& group, const chr_storage_step& step) {
+Status Transaction::put_value(const Group& group, const chr_storage_step& step) {
   std::string key(reinterpret_cast<const char*>(LogKey(group.id, 0).bytes()), 8);
   key.append(from_abi(step.key));
   std::string value = encode_value({reinterpret_cast<const char*>(step.value.p), step.value.n});
@@ -267,7 +267,7 @@ Result<bool> Transaction::purge_group(uint64_t id, uint64_t warm_below, Budget& 
   return true;
 }
 
-Result<PageRow> Transaction::move(const Movable& what) {
+Result<PageRow> Transaction::move_row(const Movable& what) {
   if (what.group != 0 && checkout(what.group) == nullptr)
     return fail(Code::kCorrupt, "an entry of a group that is not there");
   MDB_val key{what.key.size(), const_cast<char*>(what.key.data())};

@@ -46,7 +46,7 @@ class Transaction {
   Status purge(const Slice& slice, WarmBelow& warm, uint64_t& turn);
   // Writes what stands there again as it is: it comes to other pages, as does the shared page that has its
   // key. Where it has pages of its own, the first of them and how many.
-  Result<PageRow> move(const Movable& what);
+  Result<PageRow> move_row(const Movable& what);
   // Changes something that does not matter, so that the commit is one.
   Status touch();
   // Durable when it returns OK, and visible; space knows how many pages are live then.
@@ -69,7 +69,7 @@ class Transaction {
   Status append_one(Group& group, const chr_entry& entry);
   Status truncate(Group& group, uint64_t index);
   Status trim(Group& group, uint64_t index, Budget& budget);
-  Status put(const Group& group, const chr_storage_step& step);
+  Status put_value(const Group& group, const chr_storage_step& step);
   Status remove_key(const Group& group, chr_str key);
   Status write_group(Group& group);
   // True: all that is in memory is gone.

@@ -22,7 +22,7 @@ void FrameWriter::raw(const void* p, uint64_t n) {
   bytes_.insert(bytes_.end(), bytes, bytes + n);
 }
 
-void FrameWriter::add(uint64_t group, const chr_storage_step& step) {
+void FrameWriter::add_step(uint64_t group, const chr_storage_step& step) {
   const uint32_t entries = step.type == CHR_STORAGE_APPEND ? step.n : 0;
   const StepHeader header{
       step.type, static_cast<uint32_t>(step.key.n), static_cast<uint32_t>(step.value.n), entries, group,
@@ -50,7 +50,7 @@ bool frame_is_whole(const FrameHeader& header, std::span<const uint8_t> payload)
 
 Status for_each_step(std::span<const uint8_t> payload,
                      const std::function<Status(uint64_t group, const chr_storage_step& step)>& fn) {
-  const auto take = [&payload](uint64_t n) -> const uint8_t* {
+  const auto take_bytes = [&payload](uint64_t n) -> const uint8_t* {
     if (payload.size() < n) return nullptr;
     const uint8_t* at = payload.data();
     payload = payload.subspan(n);
@@ -59,20 +59,20 @@ Status for_each_step(std::span<const uint8_t> payload,
   const auto corrupt = [] { return fail(Code::kCorrupt, "a journal frame ends within a step"); };
   std::vector<chr_entry> entries;
   while (!payload.empty()) {
-    const uint8_t* at = take(sizeof(StepHeader));
+    const uint8_t* at = take_bytes(sizeof(StepHeader));
     if (at == nullptr) return corrupt();
     StepHeader header;
     std::memcpy(&header, at, sizeof header);
-    const uint8_t* key = take(header.key);
-    const uint8_t* value = key == nullptr ? nullptr : take(header.value);
+    const uint8_t* key = take_bytes(header.key);
+    const uint8_t* value = key == nullptr ? nullptr : take_bytes(header.value);
     if (value == nullptr) return corrupt();
     entries.clear();
     for (uint32_t i = 0; i < header.entries; ++i) {
       chr_entry entry{};
-      const uint8_t* head = take(sizeof entry.header);
+      const uint8_t* head = take_bytes(sizeof entry.header);
       if (head == nullptr) return corrupt();
       std::memcpy(&entry.header, head, sizeof entry.header);
-      const uint8_t* body = take(entry.header.bytes);
+      const uint8_t* body = take_bytes(entry.header.bytes);
       if (body == nullptr) return corrupt();
       entry.payload = {body, entry.header.bytes, nullptr};
       entries.push_back(entry);

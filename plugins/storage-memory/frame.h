@@ -35,7 +35,7 @@ static_assert(sizeof(FrameHeader) == kFrameHeader);
 class FrameWriter {
  public:
   FrameWriter() : bytes_(kFrameHeader) {}
-  void add(uint64_t group, const chr_storage_step& step);
+  void add_step(uint64_t group, const chr_storage_step& step);
   bool empty() const { return bytes_.size() == kFrameHeader; }
   uint64_t size() const { return bytes_.size(); }
   // Writes the header over the place left for it; the bytes are then ready for the medium.

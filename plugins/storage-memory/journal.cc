@@ -218,13 +218,13 @@ Status Journal::write_snapshot(const State& state, const Superblock& block, uint
     return {};
   };
   const auto add = [&](uint64_t group, const chr_storage_step& step) -> Status {
-    frame.add(group, step);
+    frame.add_step(group, step);
     return frame.size() < kSnapshotFrame ? Status{} : flush();
   };
   chr_storage_step next{};
   next.type = kStepNextId;
   next.index = state.next_id();
-  frame.add(0, next);
+  frame.add_step(0, next);
   for (const auto& [id, group] : state.groups()) {
     if (!group.durable) continue;
     chr_storage_step step{};

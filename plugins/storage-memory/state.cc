@@ -64,7 +64,7 @@ Status State::apply(uint64_t id, const chr_storage_step& step) {
       CHRONIK_CHECK(append(group, step));
       break;
     case CHR_STORAGE_PUT:
-      CHRONIK_CHECK(put(group, step));
+      CHRONIK_CHECK(put_value(group, step));
       break;
     case CHR_STORAGE_DELETE:
       remove_key(group, from_abi(step.key));
@@ -91,7 +91,7 @@ Status State::append(Group& group, const chr_storage_step& step) {
   return {};
 }
 
-Status State::put(Group& group, const chr_storage_step& step) {
+Status State::put_value(Group& group, const chr_storage_step& step) {
   Value value{nullptr, step.value.n, {}};
   CHRONIK_TRY(value.lease, copy(step.value, &value.bytes));
   remove_key(group, from_abi(step.key));

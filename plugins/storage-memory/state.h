@@ -53,7 +53,7 @@ class State {
 
   Result<Lease> copy(const chr_slice& from, const uint8_t** bytes) const;
   Status append(Group& group, const chr_storage_step& step);
-  Status put(Group& group, const chr_storage_step& step);
+  Status put_value(Group& group, const chr_storage_step& step);
   void remove_key(Group& group, std::string_view key);
   static uint64_t size_of(const Log& log) { return log.bytes() + log.entries().size() * kEntryOverhead; }
 

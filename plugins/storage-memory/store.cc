@@ -86,7 +86,7 @@ chr_status Store::write(const chr_storage_write* writes, uint32_t n, chr_error* 
   return CHR_PENDING;
 }
 
-bool Store::take(Batch* batch) {
+bool Store::take_batch(Batch* batch) {
   std::optional<uint64_t> stopped;
   {
     const std::lock_guard lock(mutex_);
@@ -110,7 +110,7 @@ bool Store::take(Batch* batch) {
 
 void Store::drain() {
   Batch batch;
-  while (take(&batch)) commit(batch);
+  while (take_batch(&batch)) commit(batch);
 }
 
 void Store::commit(const Batch& batch) {
@@ -120,7 +120,7 @@ void Store::commit(const Batch& batch) {
   Status status;
   if (journal_ && !frame.empty()) status = journal_->commit(frame);
   if (status) {
-    keep(fences);
+    keep_fences(fences);
   } else {
     fail_all(batch, verdicts, status.error());
   }
@@ -142,9 +142,9 @@ std::vector<Store::Verdict> Store::judge_all(const Batch& batch, BatchFences* fe
       chr_storage_step step{};
       step.type = kStepGroup;
       step.key = to_abi(group->name);
-      frame->add(write.group(), step);
+      frame->add_step(write.group(), step);
     }
-    for (const chr_storage_step& step : write.steps()) frame->add(write.group(), step);
+    for (const chr_storage_step& step : write.steps()) frame->add_step(write.group(), step);
   }
   return verdicts;
 }
@@ -188,7 +188,7 @@ Store::Verdict Store::judge(const OwnedWrite& write, Pending& pending, uint64_t*
   return {};
 }
 
-void Store::keep(const BatchFences& fences) {
+void Store::keep_fences(const BatchFences& fences) {
   const std::lock_guard lock(mutex_);
   fences.publish([this](uint64_t id, const AppendFence& fence) {
     if (Group* group = state_.find(id)) group->fence = fence;

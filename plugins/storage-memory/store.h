@@ -46,11 +46,11 @@ class Store {
   void drain();
   // Replaces a batch that is done by the next one. false: nothing is queued, the drain has ended and nothing
   // of the store may be touched any more.
-  bool take(Batch* batch);
+  bool take_batch(Batch* batch);
   void commit(const Batch& batch);
   Verdict judge(const OwnedWrite& write, Pending& pending, uint64_t* growth);
   std::vector<Verdict> judge_all(const Batch& batch, BatchFences* fences, FrameWriter* frame);
-  void keep(const BatchFences& fences);
+  void keep_fences(const BatchFences& fences);
   void apply(const Batch& batch, std::vector<Verdict>& verdicts);
   void complete(const Batch& batch, const std::vector<Verdict>& verdicts);
   void note_full(bool full);
