@@ -14,16 +14,18 @@ bool contains(const std::vector<int32_t>& nodes, int32_t node) {
 }  // namespace
 
 InSync::InSync(Services& services, PeerChannel& channel) : services_(services), channel_(channel) {
-  channel.receive(PeerFrame::kInSync, [this](int32_t from, const chr_slice& frame, int64_t number,
-                                             Reader& body) { return received(from, frame, number, body); });
+  channel.receive(PeerFrame::kInSync,
+                  [this](int32_t from, const chr_slice& frame, int64_t number, Reader& body) {
+                    return receive_frame(from, frame, number, body);
+                  });
   channel.observe_links([this](int32_t peer, bool up) { link_changed(peer, up); });
 }
 
 std::optional<std::vector<int32_t>> InSync::find(const Key& key, int32_t leader, int32_t epoch) const {
   if (!any_.load(std::memory_order_relaxed)) return std::nullopt;
   const std::shared_lock lock(mutex_);
-  const auto from = told_.find(leader);
-  if (from == told_.end()) return std::nullopt;
+  const auto from = by_leader_.find(leader);
+  if (from == by_leader_.end()) return std::nullopt;
   const auto report = from->second.reports.find(key);
   if (report == from->second.reports.end() || report->second.epoch != epoch) return std::nullopt;
   return report->second.nodes;
@@ -56,18 +58,18 @@ bool InSync::may_tell() const { return Catalog(services_).level() >= kRecordsLev
 void InSync::tell_changes() {
   std::map<Key, Report> changes = std::exchange(changed_, {});
   if (linked_.empty() || !may_tell()) return;
-  const Told own = own_words(std::move(changes));
+  const LeaderReports own = own_reports(std::move(changes));
   for (const int32_t peer : linked_) send(peer, services_.host.node().id, 0, own);
 }
 
 void InSync::tell_all(const std::vector<int32_t>& peers) {
   if (peers.empty() || !may_tell()) return;
-  const Told own = own_words(own_);
+  const LeaderReports own = own_reports(own_);
   for (const int32_t peer : peers) send(peer, services_.host.node().id, kAll, own);
 }
 
 // Stamps grow, over restarts too where the clock does: what was passed on may come late, and twice.
-InSync::Told InSync::own_words(std::map<Key, Report> reports) {
+InSync::LeaderReports InSync::own_reports(std::map<Key, Report> reports) {
   last_stamp_ = std::max(last_stamp_ + 1, services_.host.unix_ms());
   return {last_stamp_, {linked_.begin(), linked_.end()}, std::move(reports)};
 }
@@ -77,13 +79,13 @@ InSync::Told InSync::own_words(std::map<Key, Report> reports) {
 void InSync::pass_on_to(int32_t peer) {
   if (!may_tell()) return;
   const std::shared_lock lock(mutex_);
-  for (const auto& [leader, told] : told_)
-    if (leader != peer && linked_.contains(leader) && !contains(told.linked, peer))
-      send(peer, leader, kAll, told);
+  for (const auto& [leader, known] : by_leader_)
+    if (leader != peer && linked_.contains(leader) && !contains(known.linked, peer))
+      send(peer, leader, kAll, known);
 }
 
 // In as many frames as it takes; the first one says that it is all.
-void InSync::send(int32_t to, int32_t leader, int64_t number, const Told& what) {
+void InSync::send(int32_t to, int32_t leader, int64_t number, const LeaderReports& what) {
   auto next = what.reports.begin();
   size_t left = what.reports.size();
   do {
@@ -139,7 +141,7 @@ bool InSync::read(Reader& in, Received* out) {
   return in.ok() && in.remaining() == 0;
 }
 
-bool InSync::received(int32_t from, const chr_slice& frame, int64_t number, Reader& in) {
+bool InSync::receive_frame(int32_t from, const chr_slice& frame, int64_t number, Reader& in) {
   Received received;
   if (!read(in, &received)) return false;
   if (!linked_.contains(from)) return true;  // a link that came and went; it is told again
@@ -159,17 +161,17 @@ bool InSync::received(int32_t from, const chr_slice& frame, int64_t number, Read
 
 // False: it is known, or what is known is newer.
 bool InSync::accept_report(int64_t number, Received* received) {
-  const auto known = told_.find(received->leader);
-  if (known != told_.end() && received->stamp < known->second.stamp) return false;
-  Told now{received->stamp, std::move(received->linked), {}};
+  const auto known = by_leader_.find(received->leader);
+  if (known != by_leader_.end() && received->stamp < known->second.stamp) return false;
+  LeaderReports now{received->stamp, std::move(received->linked), {}};
   if (number == kAll) put_reports(std::move(received->items), &now.reports);  // long, so nobody waits for it
   const std::unique_lock lock(mutex_);
-  Told& told = told_[received->leader];
+  LeaderReports& last = by_leader_[received->leader];
   if (number != kAll) {
-    now.reports.swap(told.reports);
+    now.reports.swap(last.reports);
     put_reports(std::move(received->items), &now.reports);
   }
-  std::swap(told, now);
+  std::swap(last, now);
   any_.store(true, std::memory_order_relaxed);
   return true;
 }
@@ -196,7 +198,7 @@ void InSync::link_changed(int32_t peer, bool up) {
   linked_.insert(peer);
   {
     const std::unique_lock lock(mutex_);
-    told_.erase(peer);  // it tells all anew
+    by_leader_.erase(peer);  // it tells all anew
   }
   tell_all({peer});
   pass_on_to(peer);

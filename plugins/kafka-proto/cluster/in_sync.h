@@ -50,7 +50,7 @@ class InSync {
   void stop();
 
  private:
-  struct Told {  // by one leader
+  struct LeaderReports {  // what one leader said
     int64_t stamp = 0;
     std::vector<int32_t> linked;  // with the leader
     std::map<Key, Report> reports;
@@ -62,14 +62,14 @@ class InSync {
   struct Received;
 
   void link_changed(int32_t peer, bool up);
-  bool received(int32_t from, const chr_slice& frame, int64_t number, Reader& in);
+  bool receive_frame(int32_t from, const chr_slice& frame, int64_t number, Reader& in);
   void tell_changes();
   void tell_all(const std::vector<int32_t>& peers);
   void pass_on_to(int32_t peer);
   bool may_tell() const;
   // What `leader` says, this node or another one.
-  void send(int32_t to, int32_t leader, int64_t number, const Told& what);
-  Told own_words(std::map<Key, Report> reports);
+  void send(int32_t to, int32_t leader, int64_t number, const LeaderReports& what);
+  LeaderReports own_reports(std::map<Key, Report> reports);
   static bool read(Reader& in, Received* out);
   bool accept_report(int64_t number, Received* received);
   static void put_reports(std::vector<Item> items, std::map<Key, Report>* reports);
@@ -91,7 +91,7 @@ class InSync {
   bool stopped_ = false;
   std::atomic<bool> any_ = false;
   mutable std::shared_mutex mutex_;
-  std::map<int32_t, Told> told_;  // by leader
+  std::map<int32_t, LeaderReports> by_leader_;
 };
 
 }  // namespace chronik::kafka

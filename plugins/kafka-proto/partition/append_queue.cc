@@ -10,7 +10,7 @@ uint32_t majority(const chr_group_bounds& bounds) { return bounds.n_voters / 2 +
 }  // namespace
 
 void AppendQueue::append(const AppendRequest& request, AppendDone done) {
-  if (!held_.has_early()) return admit(request, std::move(done));
+  if (!held_.has_early_appends()) return admit(request, std::move(done));
   held_.queue_behind_early(std::move(done),
                            [this, request](AppendDone later) { admit(request, std::move(later)); });
 }

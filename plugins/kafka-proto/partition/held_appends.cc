@@ -29,25 +29,26 @@ void HeldAppends::end_moment_later() {
 
 void HeldAppends::end_moment() {
   replica_.context().host.cancel_timer(std::exchange(timer_, 0));
-  const bool posted = !early_.empty();
-  std::vector<Held> told;
+  const bool posted = !early_appends_.empty();
+  std::vector<Held> answered;
   for (Held& each : std::exchange(held_, {})) {
     const bool early = replica_.leads() && each.again != nullptr;
-    early ? early_.push_back(std::move(each)) : told.push_back(std::move(each));
+    early ? early_appends_.push_back(std::move(each)) : answered.push_back(std::move(each));
   }
-  for (Held& each : told) each.done(std::move(each.answer));
+  for (Held& each : answered) each.done(std::move(each.answer));
   polls_.wake();
   // Later, since consensus is in the middle of telling who leads.
-  if (!posted && !early_.empty())
+  if (!posted && !early_appends_.empty())
     replica_.context().host.post(replica_.shard(), [this, owner = replica_.owner()] { append_early(); });
 }
 
 // Each stays in front while it is appended: what comes meanwhile, perhaps on its connection, goes behind the
 // others.
 void HeldAppends::append_early() {
-  // mutant early-reordered: for (; !early_.empty(); early_.pop_back())
-  //     early_.back().again(std::move(early_.back().done));
-  for (; !early_.empty(); early_.pop_front()) early_.front().again(std::move(early_.front().done));
+  // mutant early-reordered: for (; !early_appends_.empty(); early_appends_.pop_back())
+  //     early_appends_.back().again(std::move(early_appends_.back().done));
+  for (; !early_appends_.empty(); early_appends_.pop_front())
+    early_appends_.front().again(std::move(early_appends_.front().done));
 }
 
 }  // namespace chronik::kafka

@@ -31,9 +31,9 @@ class HeldAppends {
   HeldAppends(const HeldAppends&) = delete;
   HeldAppends& operator=(const HeldAppends&) = delete;
 
-  bool has_early() const { return !early_.empty(); }
+  bool has_early_appends() const { return !early_appends_.empty(); }
   void queue_behind_early(AppendDone done, Again again) {
-    early_.push_back({std::move(done), {}, std::move(again)});
+    early_appends_.push_back({std::move(done), {}, std::move(again)});
   }
   // Answers, but holds what is told that another node leads.
   void answer(AppendDone done, Appended answer);
@@ -58,8 +58,8 @@ class HeldAppends {
   Replica& replica_;
   LongPolls& polls_;
   std::vector<Held> held_;
-  uint64_t timer_ = 0;      // of the moment's end
-  std::deque<Held> early_;  // others wait behind them
+  uint64_t timer_ = 0;              // of the moment's end
+  std::deque<Held> early_appends_;  // others wait behind them
 };
 
 }  // namespace chronik::kafka

@@ -132,7 +132,7 @@ TEST_F(AppendQueueTest, NothingOvertakesWhatCameEarly) {
   append(early, 1, 1);
   EXPECT_TRUE(answers.all.empty());
   after_role = [&] {
-    EXPECT_TRUE(held.has_early());
+    EXPECT_TRUE(held.has_early_appends());
     queue.append({later.batch, later.frame, 1, Origin::kClient}, answers.next(2));
     EXPECT_TRUE(answers.all.empty());
   };

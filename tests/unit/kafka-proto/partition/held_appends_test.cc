@@ -13,7 +13,8 @@ class HeldAppendsTest : public ::testing::Test, public TestReplica {
     on_role = [this](Replica::RoleChange) {
       if (!replica.knows_leader()) return;
       held.end_moment();
-      if (held.has_early()) appended_in_role = appended.size();  // consensus is in the middle of telling
+      if (held.has_early_appends())
+        appended_in_role = appended.size();  // consensus is in the middle of telling
     };
   }
   void hold(int name) {
@@ -84,7 +85,7 @@ TEST_F(HeldAppendsTest, AppendedInOrderOnceThisNodeLeads) {
   EXPECT_EQ(answers.names, (std::vector{9, 1, 2, 3}));
   EXPECT_EQ(answers.all[0].error, ErrorCode::kNotLeaderOrFollower);
   EXPECT_EQ(answers.all[1].error, ErrorCode::kNone);
-  EXPECT_FALSE(held.has_early());
+  EXPECT_FALSE(held.has_early_appends());
 }
 
 TEST_F(HeldAppendsTest, OtherErrorsAreToldAtOnce) {
