@@ -72,15 +72,15 @@ void FetchPass::rounds() {
     }
     if (--lanes_left_ != 0) return;
   } while (plan());
-  finish();
+  finish_pass();
 }
 
 void FetchPass::lane_done() {
   if (--lanes_left_ != 0) return;
-  plan() ? rounds() : finish();
+  plan() ? rounds() : finish_pass();
 }
 
-void FetchPass::finish() {
+void FetchPass::finish_pass() {
   on_shard(broker_.host, home_, [self = shared_from_this()] { std::exchange(self->done_, nullptr)(); });
 }
 
@@ -141,21 +141,21 @@ void FetchPass::serve(size_t i) {
   Read& read = reads_[i];
   const FetchTarget& target = targets_[i];
   if (!std::exchange(read.looked_at, true)) {
-    read.error = look(target, read);
+    read.error = locate_records(target, read);
     if (read.error != ErrorCode::kNone || read.diverged()) read.there = 0;
   }
   if (read.there != 0 && read.chosen) this->read(i);
 }
 
 // Clients of these versions do not know the error that others get, and this one makes them ask again.
-ErrorCode FetchPass::told(ErrorCode error) const {
+ErrorCode FetchPass::error_for_version(ErrorCode error) const {
   constexpr int16_t kFirstStorageErrorVersion = 6;
   const bool unknown = error == ErrorCode::kKafkaStorageError && version_ < kFirstStorageErrorVersion;
   return unknown ? ErrorCode::kNotLeaderOrFollower : error;
 }
 
 // What can be said without reading.
-ErrorCode FetchPass::look(const FetchTarget& target, Read& read) const {
+ErrorCode FetchPass::locate_records(const FetchTarget& target, Read& read) const {
   // Whatever is negative is not checked here, unlike in ListOffsets.
   const ErrorCode error = read.partition->leads(std::max(target.current_leader_epoch, -1));
   if (error != ErrorCode::kNone) {
@@ -177,11 +177,11 @@ ErrorCode FetchPass::look(const FetchTarget& target, Read& read) const {
     return ErrorCode::kOffsetOutOfRange;
   if (target.fetch_offset >= bounds.high_watermark) return ErrorCode::kNone;
   // Twice as much as an average says; it only decides who is read at the same time.
-  constexpr double kLeast = 1024;
+  constexpr double kMinBytes = 1024;
   const auto records = static_cast<double>(bounds.high_watermark - target.fetch_offset);
   const auto all = static_cast<double>(bounds.log_end - bounds.log_start);
   const double bytes = 2 * records / all * static_cast<double>(bounds.bytes);
-  read.there = static_cast<int64_t>(std::clamp(bytes, kLeast, 1e15));
+  read.there = static_cast<int64_t>(std::clamp(bytes, kMinBytes, 1e15));
   return ErrorCode::kNone;
 }
 
@@ -199,7 +199,7 @@ void FetchPass::read(size_t i) {
                        [self = shared_from_this(), i, shard](Partition::ReadResult data) {
                          Read& done = self->reads_[i];
                          self->held_.fetch_add(static_cast<int64_t>(data.bytes), std::memory_order_relaxed);
-                         done.error = self->told(data.error);
+                         done.error = self->error_for_version(data.error);
                          done.data = std::move(data);
                          --self->lanes_[shard].open;
                          if (!self->lanes_[shard].advancing) self->advance(shard);

@@ -67,16 +67,16 @@ class FetchPass : public std::enable_shared_from_this<FetchPass> {
   void rounds();
   bool plan();
   void lane_done();
-  void finish();
+  void finish_pass();
   bool by_id() const { return version_ >= kFirstIdVersion; }
-  ErrorCode told(ErrorCode error) const;
+  ErrorCode error_for_version(ErrorCode error) const;
   int64_t most_of(size_t i) const;
   int64_t batch_of(const Read& read) const;
 
   // On a partition's shard.
   void advance(uint32_t shard);
   void serve(size_t i);
-  ErrorCode look(const FetchTarget& target, Read& read) const;
+  ErrorCode locate_records(const FetchTarget& target, Read& read) const;
   void read(size_t i);
 
   Broker& broker_;

@@ -322,7 +322,7 @@ void leave_shard(const std::shared_ptr<ProduceJob>& job, const std::shared_ptr<P
     });
     return true;
   };
-  job->broker.partitions->codec_lane().run(job->call.client(), on_thread);
+  job->broker.partitions->codec_lane().run_job(job->call.client(), on_thread);
 }
 
 // On the connection's shard.

@@ -10,14 +10,14 @@ constexpr uint64_t kBiggestFirstEvery = 4;  // turns
 
 }  // namespace
 
-void CodecLane::run(Client client, Job job) {
+void CodecLane::run_job(Client client, Job job) {
   {
     const std::lock_guard lock(mutex_);
     add_job(client, 0, std::move(job));
     if (workers_ == kAtOnce) return;
     ++workers_;
   }
-  host_.blocking([self = shared_from_this()] { self->work(); });
+  host_.blocking([self = shared_from_this()] { self->run_turns(); });
 }
 
 void CodecLane::add_job(Client client, size_t level, Job job) {
@@ -29,7 +29,7 @@ void CodecLane::add_job(Client client, size_t level, Job job) {
 
 // A blocking thread, until nothing is left that may start. What may not start is long, and those that run
 // long turns come here again.
-void CodecLane::work() {
+void CodecLane::run_turns() {
   std::unique_lock lock(mutex_);
   while (std::optional<Turn> turn = next_turn()) {
     lock.unlock();

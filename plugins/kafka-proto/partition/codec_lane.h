@@ -36,7 +36,7 @@ class CodecLane : public std::enable_shared_from_this<CodecLane> {
 
   explicit CodecLane(Host host) : host_(host) {}
 
-  void run(Client client, Job job);
+  void run_job(Client client, Job job);
 
  private:
   static constexpr size_t kLong = kTurns.size() - 1;
@@ -51,7 +51,7 @@ class CodecLane : public std::enable_shared_from_this<CodecLane> {
     Job job;
   };
 
-  void work();
+  void run_turns();
   void add_job(Client client, size_t level, Job job);
   std::optional<Turn> next_turn();
   Turn take_turn(size_t level, size_t place);

@@ -92,8 +92,8 @@ void Partition::locate_in_batch(const chr_entry_header& header, int64_t timestam
          };
          const Bytes bytes(batch.runs[0].p, batch.runs[0].n);
          if (!takes_long(bytes)) return tell(locate(bytes, timestamp, UINT64_MAX));
-         self->context_.codec_lane->run(client, [self, tell, timestamp, bytes,
-                                                 held = std::move(batch)](uint64_t most) {
+         self->context_.codec_lane->run_job(client, [self, tell, timestamp, bytes,
+                                                     held = std::move(batch)](uint64_t most) {
            Result<Located> located = locate(bytes, timestamp, most);
            // All of it passed the bound of Produce when it came, whatever that is now.
            if (!located && located.error().code == Code::kOutOfRange && most != UINT64_MAX) return false;

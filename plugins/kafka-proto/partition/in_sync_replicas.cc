@@ -53,7 +53,7 @@ bool InSyncReplicas::enough() const {
   return replica_.info().config()->min_insync_replicas <= 1 || find().enough();
 }
 
-std::optional<InSyncReplicas::State> InSyncReplicas::look() {
+std::optional<InSyncReplicas::State> InSyncReplicas::report_changes() {
   if (!replica_.leads()) {
     shown_.store(nullptr);
     report({});

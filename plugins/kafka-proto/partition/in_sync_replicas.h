@@ -7,7 +7,7 @@
 //                | if they had had it when it began to lead
 //   behind       | else. It may be throttled, where the topic's configs name it
 //
-// Nodes and clients are told of changes by look(). Other nodes take it that all are in sync, but of those
+// report_changes() tells nodes and clients. Other nodes take it that all replicas are in sync, but of those
 // partitions that they are told of.
 #pragma once
 
@@ -42,9 +42,9 @@ class InSyncReplicas {
   bool enough() const;
   State find() const;
   // Called where it leads, and where it leads no more: tells what changed. Nothing: it does not lead.
-  std::optional<State> look();
+  std::optional<State> report_changes();
 
-  // Any shard: as of the last look; null where this replica does not lead.
+  // Any shard: as of the last report_changes(); null where this replica does not lead.
   std::shared_ptr<const std::vector<int32_t>> shown() const { return shown_.load(); }
 
  private:

@@ -83,7 +83,7 @@ void Partition::batch_placed(size_t bytes) {
 }
 
 void Partition::look_at_replicas() {
-  const std::optional<InSyncReplicas::State> now = in_sync_.look();
+  const std::optional<InSyncReplicas::State> now = in_sync_.report_changes();
   if (now.has_value() && appends_.waits_for_copies()) appends_.finish_copied(*now);
 }
 

@@ -21,7 +21,7 @@ class CodecLaneOrder : public ::testing::Test {
   // A client asks for a job that takes so many bytes; its turns are written down.
   void ask(const std::string& client, uint64_t bytes, std::function<void(uint64_t most)> meanwhile = {}) {
     const void* const key = &*names.insert(client).first;
-    lane->run(key, [this, client, bytes, meanwhile = std::move(meanwhile)](uint64_t most) {
+    lane->run_job(key, [this, client, bytes, meanwhile = std::move(meanwhile)](uint64_t most) {
       turns.push_back(client);
       if (meanwhile) meanwhile(most);
       if (most < bytes) return false;
