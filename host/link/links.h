@@ -1,11 +1,11 @@
 // Links: the connections to the other nodes of the cluster, behind chronik.host.link/1 (see
 // chronik/link.h for the promises).
 //
-//     Links links(runtime, {.node = 1, .incarnation = ..., .listen = "10.0.0.1:9093", .peers = {{2,
-//     "..."}}}); CHRONIK_CHECK(links.listen());     // early, so that a port in use is said early
-//     ...start the plugins, which open channels...
-//     links.start();                     // now peers are dialled, and those that dial are let in
-//     ...stop the plugins...
+//     Links links(runtime, {.node = 1, .listen = "10.0.0.1:9093", .peers = {{2, "10.0.0.2:9093"}}});
+//     CHRONIK_CHECK(links.listen());  // before the plugins: a port in use is an error at once
+//     ... start the plugins, which open channels ...
+//     links.start();                  // now peers are dialled, and those that dial are let in
+//     ... stop the plugins ...
 //     links.stop();
 #pragma once
 

@@ -1,9 +1,9 @@
 // The plugins that a host was told to run, in the order in which they start. Used by every host: nothing here
 // depends on a runtime. One set serves any number of nodes in one process: see Instances.
 //
-//     std::vector<PluginFile> files = ...;               // PluginFile::probe of each
-//     CHRONIK_TRY(PluginSet set, PluginSet::resolve(std::move(files)));   // no plugin code has run so far
-//     CHRONIK_CHECK(set.load());                          // dlopen, version negotiation
+//     std::vector<PluginFile> files = ...;                               // PluginFile::probe of each
+//     CHRONIK_TRY(PluginSet set, PluginSet::resolve(std::move(files)));  // no plugin code has run so far
+//     CHRONIK_CHECK(set.load());                                         // dlopen, version negotiation
 //     set[i].schema(), set[i].table(), ...
 #pragma once
 

@@ -3,7 +3,7 @@
 //     Runtime runtime({}, logger, metrics);
 //     Connections connections(runtime);  // before the shards run: it hangs itself into their turns
 //     runtime.start();
-//     ...Listener::open(connections, ...)...
+//     ... Listener::open(connections, ...) ...
 //     runtime.stop();                    // ends what is open; then the connections may go
 #pragma once
 

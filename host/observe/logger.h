@@ -1,7 +1,6 @@
 // Logger: one line per event, logfmt or JSON, in one write(2); lines never mix.
 //
-//     ts=2026-01-02T03:04:05.678901Z level=info comp=raft msg="Node 1 became leader for test/0 at term 1"
-//     group=3
+//     ts=2026-01-02T03:04:05.678901Z level=info comp=raft msg="Node 1 became leader for t/0" group=3
 #pragma once
 
 #include <chronik/host.h>

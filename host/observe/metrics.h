@@ -1,7 +1,8 @@
 // Metrics: counters, gauges and histograms as Prometheus text.
 //
-//     const uint64_t errors = metrics.define(CHR_METRIC_COUNTER, "chronik_errors_total", label("topic",
-//     name), "..."); metrics.add(errors, 1);
+//     const std::string labels = label("topic", name);
+//     const uint64_t errors = metrics.define(CHR_METRIC_COUNTER, "chronik_errors_total", labels, "Errors.");
+//     metrics.add(errors, 1);
 #pragma once
 
 #include <chronik/host_services.h>

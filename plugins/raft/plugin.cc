@@ -37,8 +37,7 @@ constexpr std::array kSchema = {
         1 << 30),
     config_key("max_unwritten", CHR_CONFIG_SIZE, "\"64MiB\"",
                "Records of all groups of this node that are not on its disk yet; above it producers are told "
-               "to wait, "
-               "and above three quarters of it what leaders on other nodes send is not taken.",
+               "to wait, and above three quarters of it what leaders on other nodes send is not taken.",
                1 << 20, 1ll << 40),
     config_key("tail_cache", CHR_CONFIG_SIZE, "\"64MiB\"",
                "Memory in which all groups together keep the ends of their logs for reads at the tail.",

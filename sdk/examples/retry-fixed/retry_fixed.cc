@@ -1,5 +1,4 @@
-// A retry policy that always waits the same time: the smallest useful plugin. With it in the folder of
-// plugins,
+// A retry policy that always waits the same time: the smallest useful plugin. In the folder of plugins,
 //
 //     [retry]
 //     plugin   = "retry-fixed"

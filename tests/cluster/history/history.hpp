@@ -1,12 +1,12 @@
 // What clients did and saw, and whether one log can explain it. Linear in the number of events.
 //
 // An event is a line; times are CLOCK_MONOTONIC in nanoseconds, one clock for all clients:
-//   i PRODUCER PARTITION SEQUENCE TIME           handed to the client library; sequences of a producer count
-//   from 0 a PRODUCER PARTITION SEQUENCE OFFSET TIME    acknowledged; offset -1 where the broker did not say
-//   f PRODUCER PARTITION SEQUENCE TIME ERROR     failed: whether it is in the log is open
-//   r CONSUMER PARTITION OFFSET PRODUCER SEQUENCE TIME   read while the load was on
-//   e CONSUMER PARTITION TIME ERROR              a consumer could not go on
-//   d PARTITION OFFSET PRODUCER SEQUENCE         the log at the end, in its order
+//   i PRODUCER PARTITION SEQUENCE TIME                  handed to the client library; sequences begin with 0
+//   a PRODUCER PARTITION SEQUENCE OFFSET TIME           acknowledged; offset -1 where the broker did not say
+//   f PRODUCER PARTITION SEQUENCE TIME ERROR            failed: whether it is in the log is open
+//   r CONSUMER PARTITION OFFSET PRODUCER SEQUENCE TIME  read while the load was on
+//   e CONSUMER PARTITION TIME ERROR                     a consumer could not go on
+//   d PARTITION OFFSET PRODUCER SEQUENCE                the log at the end, in its order
 #pragma once
 
 #include <array>

@@ -1,10 +1,12 @@
 // A librdkafka client that leaves a history to be checked: the events that history.hpp lists, on its output.
 //   history_client create  BOOTSTRAP TOPIC PARTITIONS [replicas=N] [config=value...]
 //   history_client produce BOOTSTRAP TOPIC PARTITIONS [id=N] [rate=N] [size=BYTES] [key=value...]
-//       idempotent, acks=all, to each partition in turn, until SIGTERM; rate: records a second, flat out
-//       without
-//   history_client consume BOOTSTRAP TOPIC PARTITIONS [id=N] [key=value...]   from the beginning, until
-//   SIGTERM history_client dump    BOOTSTRAP TOPIC PARTITIONS                         the log up to its end
+//       idempotent, acks=all, to each partition in turn, until SIGTERM
+//       rate: records a second; without it as fast as it goes
+//   history_client consume BOOTSTRAP TOPIC PARTITIONS [id=N] [key=value...]
+//       from the beginning, until SIGTERM
+//   history_client dump    BOOTSTRAP TOPIC PARTITIONS
+//       the log up to its end
 // Other keys are librdkafka's.
 #include <librdkafka/rdkafka.h>
 

@@ -3,14 +3,15 @@
 // commit.
 //
 //     FakeHost host;
-//     FakeConsensus consensus(&host);              // now found by acquire(CHR_CONSENSUS_ID)
+//     FakeConsensus consensus(&host);    // now found by acquire(CHR_CONSENSUS_ID)
 //     consensus.auto_elect(false);
-//     ...                                          // the plugin opens "__meta"
-//     consensus.elect("__meta");                   // this node leads, in the next term
-//     consensus.follow("__meta", 2, 7);            // node 2 leads, in term 7
-//     consensus.hold_commits(true);                // proposals wait for commit("__meta"), or
-//     drop_uncommitted() consensus.on_commit = [&](name, header, payload) { other.receive(name, header,
-//     payload); };
+//     ...                                // the plugin opens "__meta"
+//     consensus.elect("__meta");         // this node leads, in the next term
+//     consensus.follow("__meta", 2, 7);  // node 2 leads, in term 7
+//     consensus.hold_commits(true);      // proposals wait for commit("__meta"), or drop_uncommitted()
+//     consensus.on_commit = [&](name, header, payload) {  // another node gets what is committed here
+//       other.receive(name, header, payload);
+//     };
 //
 // By default each group elects this node when it is opened, and commits at once, in the next run() of the
 // host. Logs stay when a group is closed, until delete_group: a group that is opened again recovers, from its

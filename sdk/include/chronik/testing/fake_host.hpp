@@ -2,10 +2,9 @@
 //
 //     chronik::testing::FakeHost host;
 //     host.config_int("attempts", 5);
-//     host.provide(CHR_RETRY_POLICY_ID, &table, &policy);      // what acquire() finds
+//     host.provide(CHR_RETRY_POLICY_ID, &table, &policy);  // what acquire() finds
 //     MyPlugin plugin(chronik::Host(host.core()));
-//     host.advance(std::chrono::milliseconds(100));            // posts, timers and blocking jobs due by
-//     then, in order
+//     host.advance(std::chrono::milliseconds(100));  // posts, timers and blocking jobs due by then, in order
 //
 // Everything runs in run()/advance() on the calling thread; nothing runs by itself. Not thread-safe.
 // Deterministic: the same calls give the same order. A completion of a stale or finished token throws, as
