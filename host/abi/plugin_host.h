@@ -1,5 +1,5 @@
-// PluginHost: the host's side of one plugin instance, as the table chr_host_v1 and every host service behind
-// it.
+// PluginHost: the host's side of one plugin instance, as the table chr_host_v1 and
+// every host service behind it.
 //
 // How the application uses it, all on the control thread:
 //

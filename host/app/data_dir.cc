@@ -187,8 +187,8 @@ Status DataDir::check_identity(const DataDirOptions& options, const std::string&
                     data_plugin));
   }
   if (!data_plugin_.empty() && !has_files(data_plugin_)) {
-    // What this node once promised (votes, acknowledged records) is gone, so it must not pass for the same
-    // node.
+    // What this node once promised (votes, acknowledged records) is gone, so it must
+    // not pass for the same node.
     lost_data_ = true;
     new_node_ = true;
     cluster_id_.clear();

@@ -1,6 +1,6 @@
-// NodePlan: everything that can be known of a node before it starts. Made from the configuration and the
-// plugins that it selects; what is wrong is collected, never thrown. `check`, `config` and `start` all stand
-// on it.
+// NodePlan: everything that can be known of a node before it starts. Made from the
+// configuration and the plugins that it selects; what is wrong is collected, never thrown.
+// `check`, `config` and `start` all stand on it.
 #pragma once
 
 #include "host/config/host_schema.h"

@@ -73,8 +73,8 @@ class Server {
   bool unclean_ = false;  // a plugin failed to stop
 };
 
-// Runs a node until a signal asks it to stop; returns the exit code. on_ready runs once `/readyz` says that
-// it is.
+// Runs a node until a signal asks it to stop; returns the exit code. on_ready runs once
+// `/readyz` says that it is.
 int run_node(const NodePlan& plan, const std::function<void()>& on_ready);
 
 }  // namespace chronik::host

@@ -11,8 +11,8 @@
 
 namespace chronik::host {
 
-// A table that names the plugin which it configures. This list is all that the host knows of what plugins are
-// for.
+// A table that names the plugin which it configures. This list is all that the host
+// knows of what plugins are for.
 struct Slot {
   std::string_view table;
   std::string_view default_plugin;

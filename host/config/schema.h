@@ -1,5 +1,5 @@
-// What keys a configuration may have. The host's own keys and those that plugins declare look the same from
-// here on.
+// What keys a configuration may have. The host's own keys and those that plugins declare
+// look the same from here on.
 #pragma once
 
 #include <chronik/plugin.h>
@@ -64,8 +64,8 @@ struct TableSchema {
   std::string full_name(const KeySchema& key) const;  // "storage.map_size"
 };
 
-// Checks a plugin's declaration itself: names, types, defaults that fit their own limits. The error names the
-// key.
+// Checks a plugin's declaration itself: names, types, defaults that fit their own
+// limits. The error names the key.
 Result<TableSchema> schema_from_abi(std::string_view table, std::string_view declared_by,
                                     std::span<const chr_config_key> keys);
 

@@ -1,5 +1,5 @@
-// A TOML text as a tree with source positions. The only door to toml++, so that one file alone pays for
-// compiling it.
+// A TOML text as a tree with source positions. The only door to toml++, so that one file
+// alone pays for compiling it.
 #pragma once
 
 #include <cstdint>

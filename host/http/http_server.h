@@ -57,8 +57,8 @@ class HttpServer {
   using Taker = std::function<void(uint64_t id, HttpRequest request)>;
   // Any thread. The taker gets the requests to this path, and to all below it that no longer path takes.
   Status mount(std::string path, std::string doc, Taker taker);
-  // Any thread. From now on requests to it are refused; the taker may still be called for one that came
-  // before.
+  // Any thread. From now on requests to it are refused; the taker may still be called
+  // for one that came before.
   void unmount(std::string_view path);
   // Any thread. Once; ignored when the request is gone.
   void respond(uint64_t id, HttpResponse response);

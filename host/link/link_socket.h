@@ -20,8 +20,8 @@ class LinkSocket : public std::enable_shared_from_this<LinkSocket> {
   class Owner {
    public:
     virtual ~Owner() = default;
-    // How many of these bytes were taken, 0 when all of *need are needed. May close, pause or hand on the
-    // socket.
+    // How many of these bytes were taken, 0 when all of *need are needed. May close,
+    // pause or hand on the socket.
     virtual uint64_t received(LinkSocket& socket, chr_slice bytes, uint64_t* need) = 0;
     // What was queued has gone; called when flush() had left some of it.
     virtual void writable(LinkSocket& socket) = 0;

@@ -48,8 +48,8 @@ struct LinkOptions {
   std::chrono::nanoseconds silence = std::chrono::seconds(10);   // after which a link is lost
   std::chrono::nanoseconds redial_first = std::chrono::milliseconds(20);
   std::chrono::nanoseconds redial_most = std::chrono::seconds(1);
-  // Shard 0: why there is no link to a peer, each time it was tried or lost; empty once there is one, or none
-  // is wanted.
+  // Shard 0: why there is no link to a peer, each time it was tried or lost; empty once
+  // there is one, or none is wanted.
   std::function<void(int32_t peer, const std::string& trouble)> on_trouble;
 };
 

@@ -1,5 +1,5 @@
-// PeerLink: the link to one other node: a connection per lane, made again whenever it breaks. Internal to
-// runtime/.
+// PeerLink: the link to one other node: a connection per lane, made again whenever it
+// breaks. Internal to link/.
 //
 // Both nodes may dial. The one with the lower id does so at once and again and again, the other first waits a
 // little; a link that is made later replaces an earlier one. It is up while both lanes stand, which belong

@@ -18,8 +18,8 @@ struct ElfFile {
   std::optional<std::string> section;  // contents of the section asked for; absent if there is none
 };
 
-// Reads a 64-bit little-endian shared object of this machine's architecture. The section may have at most 64
-// KiB.
+// Reads a 64-bit little-endian shared object of this machine's architecture. The
+// section may have at most 64 KiB.
 Result<ElfFile> read_elf(const std::filesystem::path& path, std::string_view section);
 
 }  // namespace chronik::host

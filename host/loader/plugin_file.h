@@ -30,8 +30,8 @@ class PluginFile {
   Manifest manifest_;
 };
 
-// Where `name` in `plugin = "name"` is found: <directory>/<name>.so, or the path itself where name has a
-// slash.
+// Where `name` in `plugin = "name"` is found: <directory>/<name>.so, or the path
+// itself where name has a slash.
 std::filesystem::path plugin_path(const std::filesystem::path& directory, std::string_view name);
 
 }  // namespace chronik::host

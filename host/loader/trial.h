@@ -1,5 +1,5 @@
-// Runs code of a plugin for the first time: in a child process, where a crash, an exit or a hang does no
-// harm.
+// Runs code of a plugin for the first time: in a child process, where a crash, an
+// exit or a hang does no harm.
 #pragma once
 
 #include "host/config/settings.h"
@@ -21,8 +21,8 @@ Status in_child(std::string_view id, std::string_view doing, const std::function
 Status try_loading(const PluginFile& file);
 // Has the plugin check its table, in a child.
 Status try_validating(const LoadedPlugin& plugin, std::string_view json);
-// Makes an instance with these values on a host that does nothing, and looks at its service tables, in a
-// child.
+// Makes an instance with these values on a host that does nothing, and looks at its
+// service tables, in a child.
 Status try_creating(const PluginFile& file, const TableValues& values, Instances::Missing missing);
 
 }  // namespace chronik::host

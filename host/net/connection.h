@@ -1,5 +1,4 @@
-// Connection: one client's socket on its shard. Bytes in, slices out; see chronik/net.h for the
-// promises.
+// Connection: one client's socket on its shard. Bytes in, slices out; see chronik/net.h for the promises.
 #pragma once
 
 #include "host/net/read_buffer.h"

@@ -9,8 +9,8 @@
 namespace chronik::host {
 namespace {
 
-// A lease that is wanted back is given up within a check: at 1 GB/s its storage's file grows by 50 MB
-// meanwhile.
+// A lease that is wanted back is given up within a check: at 1 GB/s its storage's
+// file grows by 50 MB meanwhile.
 constexpr uint64_t kMaxLookNs = 50'000'000;
 constexpr uint32_t kLooksPerSweep = 5;
 

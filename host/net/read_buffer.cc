@@ -22,15 +22,15 @@ std::span<uint8_t> ReadBuffer::space() {
   } else {
     const uint64_t room = buffer_->capacity - end_;
     const bool fits = need_ == 0 || begin_ + need_ <= buffer_->capacity;
-    // A frame that does not fit may go on where it is while there is room: it has to earn a larger buffer
-    // first.
+    // A frame that does not fit may go on where it is while there is room: it has to
+    // earn a larger buffer first.
     const bool grow = room == 0 || (!fits && 2 * std::max(have(), proven_) > buffer_->capacity);
     const bool cramped = have() == 0 && room < std::max(expected_, kMinChunk / 4);
     if ((grow || cramped) && !move_to(wanted_capacity())) return {};
   }
   uint64_t room = buffer_->capacity - end_;
-  // A large frame ends where its buffer is handed over, so that the next one starts in a fresh buffer,
-  // uncopied.
+  // A large frame ends where its buffer is handed over, so that the next one starts in
+  // a fresh buffer, uncopied.
   if (need_ > have() && need_ >= kLarge) {
     room = std::min(room, need_ - have());
   } else if (have() == 0 && expected_ >= kLarge) {

@@ -26,8 +26,8 @@ class ReadBuffer {
   // The session took n bytes, and wants to be called again with `need` of them (0: any).
   void consumed(uint64_t n, uint64_t need);
 
-  // Nothing will be received for now: gives back what holds no bytes. When `idle`, also the rest of a shared
-  // buffer.
+  // Nothing will be received for now: gives back what holds no bytes. When `idle`, also
+  // the rest of a shared buffer.
   void rest(bool idle);
   void drop();
   uint64_t capacity() const { return buffer_ == nullptr ? 0 : buffer_->capacity; }

@@ -27,8 +27,8 @@ class Health {
 
   // Nothing is NOT_READY.
   bool ready() const;
-  // {"ready":false,"reasons":[{"component":"raft","part":"start","state":"not_ready","reason":"..."}]}: what
-  // is not READY.
+  // {"ready":false,"reasons":[{"component":"raft","part":"start","state":"not_ready","reason":"..."}]}:
+  // what is not READY.
   std::string ready_json() const;
   // What does not live; empty when all is well.
   std::vector<std::string> deaths() const;

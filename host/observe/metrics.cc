@@ -136,8 +136,8 @@ class Metrics::Impl {
     }
   }
 
-  // The cell of a live series. An update that races with remove() may still reach it; it is cleared when used
-  // again.
+  // The cell of a live series. An update that races with remove() may still reach it; it
+  // is cleared when used again.
   Cell* find(uint64_t metric) const {
     const auto slot = static_cast<uint32_t>(metric);
     const auto generation = static_cast<uint32_t>(metric >> 32);

@@ -52,8 +52,8 @@ class BufferPool {
   BufferPool(const BufferPool&) = delete;
   BufferPool& operator=(const BufferPool&) = delete;
 
-  // A buffer of at least n bytes with one reference, which the caller owns; null when the system has no
-  // memory.
+  // A buffer of at least n bytes with one reference, which the caller owns; null when
+  // the system has no memory.
   Buffer* alloc(uint64_t n, uint32_t owner = 0);
   // Makes a buffer larger where it is, or where the system puts its pages, without a copy. False: it is as it
   // was, and only a copy helps. Only while nobody else holds it.
@@ -65,8 +65,8 @@ class BufferPool {
   // A new owner, to count what each plugin holds. 0 is the host.
   uint32_t add_owner() { return owners_.fetch_add(1) % kOwners; }
   int64_t live(uint32_t owner) const { return live_[owner].load(std::memory_order_relaxed); }
-  // For each buffer of an owner that is still leased: an address within the code that retained it last, or
-  // null.
+  // For each buffer of an owner that is still leased: an address within the code that
+  // retained it last, or null.
   std::vector<const void*> retainers(uint32_t owner);
   uint64_t cached_bytes() const { return cached_bytes_.load(std::memory_order_relaxed); }
   // What buffers take that are in use or kept for reuse.

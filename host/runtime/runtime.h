@@ -1,6 +1,6 @@
-// The runtime of a node: shards (one thread and one event loop each), blocking threads, buffers, and the
-// operations that cross between them. Plugins see it through PluginHost; the host's own code uses it
-// directly.
+// The runtime of a node: shards (one thread and one event loop each), blocking threads,
+// buffers, and the operations that cross between them. Plugins see it through PluginHost; the
+// host's own code uses it directly.
 //
 //     Runtime runtime({}, logger, metrics);
 //     runtime.start();
@@ -80,8 +80,8 @@ class Runtime {
 
   // Runs fn(context) on a blocking thread, in no promised order.
   void blocking(chr_fn fn, void* context);
-  // The same for looking up a name, which may take many seconds: a few at a time, beside the blocking
-  // threads.
+  // The same for looking up a name, which may take many seconds: a few at a time,
+  // beside the blocking threads.
   void look_up(chr_fn fn, void* context);
 
   // On a shard thread only: timers and operations of that shard. See chr_exec_v1.

@@ -1,10 +1,10 @@
-// Writes what the drain took from the queue: one transaction with one sync over the writes of all groups. The
-// drain's alone.
+// Writes what the drain took from the queue: one transaction with one sync over the writes of
+// all groups. The drain's alone.
 //
-// A write that needs more than there is room for is refused, and so is one that meets damage; the rest goes
-// on without it. Where the batch finds no space, some is made: what is gone is removed, what lies between
-// free pages is moved; then less of it is written, and of none at last all is refused. Any other error fails
-// the store.
+// A write that needs more than there is room for is refused, and so is one that meets damage; the
+// rest goes on without it. Where the batch finds no space, some is made: what is gone is removed,
+// what lies between free pages is moved; then less of it is written, and of none at last all is
+// refused. Any other error fails the store.
 #pragma once
 
 #include "storage-lmdb/fullness.h"

@@ -1,5 +1,5 @@
-// The failure of a store: its disk refused a write or a sync, so what it holds now is not known. [any]
-// thread.
+// The failure of a store: its disk refused a write or a sync, so what it holds now
+// is not known. [any] thread.
 //
 //   state   | writes          | left by
 //   serving | are taken       | fail()

@@ -16,8 +16,8 @@ struct Window {
   uint64_t in_use;
 };
 
-// Of the windows that begin with a free page, those with fewer pages in use than their neighbours, best
-// first.
+// Of the windows that begin with a free page, those with fewer pages in use than
+// their neighbours, best first.
 std::vector<Window> best_windows(const std::vector<uint64_t>& free, const MoveLimits& limits) {
   std::vector<Window> found;
   for (size_t i = 0, end = 0; i < free.size() && free[i] + limits.length <= limits.end; ++i) {

@@ -28,8 +28,8 @@ struct PageHeader {
 };
 static_assert(sizeof(PageHeader) == 16);
 
-// LMDB believes the header how many pages become free with the record: a damaged one would free those of
-// others.
+// LMDB believes the header how many pages become free with the record: a damaged one
+// would free those of others.
 inline bool own_pages_are_whole(MDB_val value, uint64_t page_size) {
   const uint8_t* at = PageHeader::of(value);
   if (own_pages(value.mv_size, page_size) == 0 || reinterpret_cast<uintptr_t>(at) % page_size != 0)

@@ -52,8 +52,8 @@ class Purge {
   bool remove_slice();
   // The same, for the next transaction to use what becomes free.
   bool remove_for_now();
-  // Removes a slice in a transaction that writes, where one is wanted. `spoiler`: the group that an error is
-  // about, 0: none.
+  // Removes a slice in a transaction that writes, where one is wanted. `spoiler`: the group
+  // that an error is about, 0: none.
   Status remove_beside_writes(Transaction& transaction, uint64_t* spoiler);
   // The group is damaged: what is gone of it stays in the file.
   void give_up(uint64_t group, const Error& error);

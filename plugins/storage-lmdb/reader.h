@@ -1,5 +1,5 @@
-// Reads: all may fault on cold pages, so they run on blocking threads. What they return is pinned (lease.h)
-// or copied.
+// Reads: all may fault on cold pages, so they run on blocking threads. What they return is
+// pinned (lease.h) or copied.
 #pragma once
 
 #include "storage-lmdb/groups.h"

@@ -1,5 +1,5 @@
-// The records of the store: keys and values as they lie in LMDB. docs/internals/store-format.md describes
-// them.
+// The records of the store: keys and values as they lie in LMDB.
+// docs/internals/store-format.md describes them.
 #pragma once
 
 #include <chronik/storage.h>
@@ -17,8 +17,8 @@ namespace chronik::storage_lmdb {
 
 static_assert(std::endian::native == std::endian::little, "records are written as they lie in memory");
 
-// (group, index), big endian, so that LMDB's order is ours. Also begins the key of a small key: (group) +
-// bytes.
+// (group, index), big endian, so that LMDB's order is ours. Also begins the key of a
+// small key: (group) + bytes.
 class LogKey {
  public:
   LogKey(uint64_t group, uint64_t index) {
@@ -43,9 +43,9 @@ class LogKey {
   uint8_t bytes_[16];
 };
 
-// What stands before the payload of an entry. The totals count this entry too, from some start that bounds()
-// takes off again: so the size of a log is known from its first and last entry, however it was trimmed or
-// truncated.
+// What stands before the payload of an entry. The totals count this entry too, from some start
+// that bounds() takes off again: so the size of a log is known from its first and last entry,
+// however it was trimmed or truncated.
 struct RecordHead {
   uint32_t head_crc;     // CRC32C of the key and all of the head behind this field
   uint32_t payload_crc;  // CRC32C of the payload

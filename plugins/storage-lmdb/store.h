@@ -1,5 +1,5 @@
-// chronik.storage/1 on LMDB: the service, the queue of writes, the drain, and reads. Safe to call from any
-// thread.
+// chronik.storage/1 on LMDB: the service, the queue of writes, the drain, and reads.
+// Safe to call from any thread.
 //
 // One drain at a time runs on a blocking thread: it takes what is queued over all groups and has it written
 // (batch_writer.h), then completes all of it in one call; between batches it purges what was dropped, moves

@@ -24,8 +24,8 @@ void ask_for(Pages& pages, const MDB_val& value, uint64_t page_size) {
   pages.push_back(page);
 }
 
-// CORRUPT where a page cannot be read: touching it would be a signal. Another code where it may be read
-// later.
+// CORRUPT where a page cannot be read: touching it would be a signal. Another code
+// where it may be read later.
 Status read_in(const Pages& pages, uint64_t page_size) {
   for (const uintptr_t page : pages) {
     if (madvise(reinterpret_cast<void*>(page), page_size, MADV_POPULATE_READ) == 0) continue;

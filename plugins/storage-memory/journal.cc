@@ -181,8 +181,8 @@ Status Journal::compact_if_due(const State& state) {
   if (end_ < compact_again_at_) return {};
   const bool before = start_ - kJournalAt >= state.bytes() + state.bytes() / 2;
   Superblock block;
-  // Never used before, so that frames of an attempt that a crash ended cannot be taken for frames of this
-  // one.
+  // Never used before, so that frames of an attempt that a crash ended cannot be
+  // taken for frames of this one.
   block.epoch = (((epoch_ >> 32) + 1) << 32) | (host_.random_u64() >> 32);
   block.start = before ? kJournalAt : end_;
   uint64_t end = 0;

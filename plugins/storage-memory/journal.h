@@ -18,8 +18,8 @@ class Journal {
  public:
   Journal(Host host, const chr_medium_v1* medium) : host_(host), medium_(medium) {}
 
-  // Reads the journal into an empty state. CORRUPT: damage that is no torn write; UNSUPPORTED: a newer
-  // format.
+  // Reads the journal into an empty state. CORRUPT: damage that is no torn write;
+  // UNSUPPORTED: a newer format.
   Status recover(State& state);
   // Appends one frame and syncs it. NO_SPACE: nothing was written.
   Status commit(FrameWriter& frame);

@@ -1,6 +1,6 @@
-// chronik.storage/1 in memory: the queue of writes, the drain, reads. With a medium (the simulator) every
-// drain is journaled and synced first. Safe to call from any thread; drains run on a blocking thread, one at
-// a time.
+// chronik.storage/1 in memory: the queue of writes, the drain, reads. With a medium (the
+// simulator) every drain is journaled and synced first. Safe to call from any thread; drains run
+// on a blocking thread, one at a time.
 #pragma once
 
 #include "storage-memory/journal.h"

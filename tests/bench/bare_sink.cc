@@ -2,16 +2,16 @@
 //
 //     bare_sink PORT DIRECTORY TOPIC PARTITIONS RETENTION_BYTES
 //
-// One topic, its partitions, one thread for sockets and one for the store. It takes Produce, checks each
-// batch's CRC32C, gives it its offset, puts it into an LMDB environment of its own with full sync, one
-// transaction over all that arrived meanwhile, and acknowledges after the commit. RETENTION_BYTES is what a
-// partition keeps (0: everything); what is over it goes in the same transactions, so that pages are used
-// again. No replication, no fetch, no restart on old data, no producer state: whoever offers these may be
-// slower.
+// One topic, its partitions, one thread for sockets and one for the store. It takes Produce, checks
+// each batch's CRC32C, gives it its offset, puts it into an LMDB environment of its own with full
+// sync, one transaction over all that arrived meanwhile, and acknowledges after the commit.
+// RETENTION_BYTES is what a partition keeps (0: everything); what is over it goes in the same
+// transactions, so that pages are used again. No replication, no fetch, no restart on old data, no
+// producer state: whoever offers these may be slower.
 //
-// Wire versions are pinned to what librdkafka needs: ApiVersions 0, Metadata 1, Produce 3-7. Fetch is named
-// because librdkafka writes today's record batches only to brokers that do; a connection that uses it is
-// closed.
+// Wire versions are pinned to what librdkafka needs: ApiVersions 0, Metadata 1, Produce 3-7.
+// Fetch is named because librdkafka writes today's record batches only to brokers that do; a
+// connection that uses it is closed.
 #include "bare_sink_wire.h"
 
 #include <chronik/crc32c.hpp>
@@ -310,8 +310,8 @@ class Server {
     connections_.erase(c.id);
   }
 
-  // Reads until the socket is empty or enough is queued. One readv takes the rest of a frame and the length
-  // of the next.
+  // Reads until the socket is empty or enough is queued. One readv takes the rest of a frame
+  // and the length of the next.
   void read(Connection& c) {
     while (queued_ < kMostQueued) {
       if (c.have < 4) {

@@ -1,5 +1,5 @@
-// What the catalog costs a node: metadata and kafka-proto, each through its ABI, on the SDK's fakes, in
-// virtual time.
+// What the catalog costs a node: metadata and kafka-proto, each through its ABI, on the
+// SDK's fakes, in virtual time.
 //
 //     bench_catalog METADATA.so KAFKA.so
 //

@@ -214,8 +214,8 @@ int consume(const char* bootstrap, const char* topic, int partitions) {
   uint64_t bytes = 0;
   Clock::time_point last_came = start;
   while (left > 0) {
-    // The call returns when it has a full batch or its time is over: a short one, or the last batch waits for
-    // more.
+    // The call returns when it has a full batch or its time is over: a short one, or the
+    // last batch waits for more.
     const ssize_t n = rd_kafka_consume_batch_queue(queue, 10, messages.data(), messages.size());
     if (n < 0 || seconds_since(last_came) > 30) die("nothing for 30 s");
     if (n > 0) last_came = Clock::now();

@@ -1,8 +1,8 @@
 // librdkafka's AdminClient, as early as there can be one: waits until one of the addresses takes a
 // connection, then creates a topic there with nothing but librdkafka's defaults.
 //   admin_client BOOTSTRAP TOPIC PARTITIONS REPLICAS TIMEOUT_MS
-// Prints the milliseconds from the first port that listens to the answer, and what the answer was: "12.3
-// Success".
+// Prints the milliseconds from the first port that listens to the answer, and what the
+// answer was: "12.3 Success".
 #include <arpa/inet.h>
 #include <librdkafka/rdkafka.h>
 #include <netinet/in.h>

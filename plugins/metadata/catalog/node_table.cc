@@ -98,8 +98,8 @@ ItemResult NodeTable::change_node(const NodeChange& item, Change* change) {
   return {};
 }
 
-// What a node says of itself. One that lost its disk needs an id of its own, and one that was removed must be
-// added first.
+// What a node says of itself. One that lost its disk needs an id of its own, and one that was
+// removed must be added first.
 void NodeTable::set_node(const Node& node, Change* change) {
   const auto found = nodes_.find(node.id);
   const bool stranger = found != nodes_.end() && !found->second.incarnation.zero() &&

@@ -257,8 +257,8 @@ struct Command {
   bool operator==(const Command&) const = default;
 };
 
-// Whether a request comes to the log for the first time. Forgotten: so many of its node came before it that
-// nobody knows.
+// Whether a request comes to the log for the first time. Forgotten: so many of its node came
+// before it that nobody knows.
 enum class Seen { kNew, kApplied, kForgotten };
 
 // What one item of a command came to, on every node alike.

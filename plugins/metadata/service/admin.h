@@ -1,6 +1,6 @@
-// What operators ask over HTTP, on any node: /v1/cluster, and /v1/nodes with nodes that are added and
-// decommissioned. Answers in JSON; a change goes to the leader of __meta as those of clients do. Home shard
-// only.
+// What operators ask over HTTP, on any node: /v1/cluster, and /v1/nodes with nodes that are
+// added and decommissioned. Answers in JSON; a change goes to the leader of __meta as those of
+// clients do. Home shard only.
 #pragma once
 
 #include <chronik/draft/admin.h>

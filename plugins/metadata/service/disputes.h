@@ -1,6 +1,6 @@
-// Disputes: two leaders in one term. Raft excludes it, so the log of a node was lost or copied, or a node has a
-// bug. It costs the partition its leader until the next election, and operators are told until then. Home
-// shard only.
+// Disputes: two leaders in one term. Raft excludes it, so the log of a node was lost or copied, or
+// a node has a bug. It costs the partition its leader until the next election, and operators are
+// told until then. Home shard only.
 #pragma once
 
 #include <chronik/host.hpp>

@@ -1,5 +1,5 @@
-// This node's replica of __meta: the catalog as a state machine of consensus, and proposals to it. Home shard
-// only.
+// This node's replica of __meta: the catalog as a state machine of consensus, and
+// proposals to it. Home shard only.
 #pragma once
 
 #include <chronik/draft/learners.h>
@@ -68,8 +68,8 @@ class Replica {
   uint64_t term() const { return role_.term; }
   bool leads() const { return open_ && role_.role == CHR_ROLE_LEADER; }
   uint64_t applied_index() const { return applied_index_; }
-  // The digest of the catalog right after an entry; nothing for entries that were not applied one by one
-  // lately.
+  // The digest of the catalog right after an entry; nothing for entries that were not
+  // applied one by one lately.
   std::optional<uint64_t> digest_at(uint64_t index) const;
 
   // On the leader: who takes part, and how far they are.

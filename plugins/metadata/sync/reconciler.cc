@@ -132,8 +132,8 @@ bool Reconciler::settled(const GroupKey& key, const Intent& intent) {
   return true;
 }
 
-// To try again would not help: the catalog keeps who came first, or knows nobody, until there is a newer
-// term.
+// To try again would not help: the catalog keeps who came first, or knows nobody,
+// until there is a newer term.
 void Reconciler::compare(const GroupKey& key, const PartitionState& shown) {
   const auto led = led_.find(key);
   if (led == led_.end() || led->second.term != shown.term || !disputed_.insert(key).second) return;

@@ -15,8 +15,8 @@ struct ChangeFrame {
   bool patient = false;  // better asked again than refused for nodes that are expected
   bool operator==(const ChangeFrame&) const = default;
 };
-// OK: the change ended without an entry, items hold the results. Otherwise the attempt failed and may be
-// repeated.
+// OK: the change ended without an entry, items hold the results. Otherwise the attempt
+// failed and may be repeated.
 struct ReplyFrame {
   uint64_t session = 0;
   uint64_t number = 0;
@@ -40,8 +40,8 @@ struct DigestFrame {
   uint64_t digest = 0;
   bool operator==(const DigestFrame&) const = default;
 };
-// The leader of __meta is asked for its quorum; and what it says. Times are in milliseconds of Unix, -1:
-// never.
+// The leader of __meta is asked for its quorum; and what it says. Times are in
+// milliseconds of Unix, -1: never.
 struct QuorumRequestFrame {
   uint64_t number = 0;
   bool operator==(const QuorumRequestFrame&) const = default;

@@ -43,8 +43,8 @@ void Raft::retry_election_timer() {
   election_deadline_ = now_ + 3 * config_.stagger + rank_ * config_.stagger * 7 / 5;
 }
 
-// A configuration without this node may never be committed unless this node, which has it, brings it to the
-// others.
+// A configuration without this node may never be committed unless this node, which has
+// it, brings it to the others.
 bool Raft::may_campaign() const {
   if (log_end() < left_) return false;
   if (installing_) return false;                                // the log is about to be another one

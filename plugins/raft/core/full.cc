@@ -1,7 +1,7 @@
-// A storage that is full. What it refused is not lost: it comes again, a little at a time, once there may be
-// room. Meanwhile the node goes on as it is: a leader leads, a follower says that it is alive, votes and
-// terms are written by themselves, and so are entries that take no offsets where none that do stand before
-// them.
+// A storage that is full. What it refused is not lost: it comes again, a little at a time, once
+// there may be room. Meanwhile the node goes on as it is: a leader leads, a follower says that it is
+// alive, votes and terms are written by themselves, and so are entries that take no offsets where
+// none that do stand before them.
 #include "raft/core/raft.h"
 
 #include <algorithm>
@@ -67,8 +67,8 @@ Index Raft::next_part(Room room) const {
   return last;
 }
 
-// The end of what others may rest on: what was acknowledged is durable, and what storage is trying again may
-// be by now.
+// The end of what others may rest on: what was acknowledged is durable, and what storage is
+// trying again may be by now.
 Index Raft::rests_on() const {
   return full_ ? std::max({log_.stable(), log_.committed(), persist_next_ - 1}) : log_.last_index();
 }

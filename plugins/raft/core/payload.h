@@ -12,8 +12,8 @@
 
 namespace chronik::raft {
 
-// Owns one reference of a slice's lease (none for static bytes). Default: no bytes, or bytes that are not in
-// memory.
+// Owns one reference of a slice's lease (none for static bytes). Default: no bytes, or
+// bytes that are not in memory.
 class Payload {
  public:
   Payload() = default;

@@ -137,8 +137,8 @@ struct PeerProgress {
     budget.allowance -= std::min(budget.allowance, bytes);
     if (waited_since == 0 && bytes != 0) waited_since = now;
   }
-  // There is nothing to ask it for. A learner is asked until a round was short enough, also where nothing
-  // comes in.
+  // There is nothing to ask it for. A learner is asked until a round was short enough,
+  // also where nothing comes in.
   bool settled(Index last, Index committed) const {
     return state == ProgressState::kReplicate && match >= last && commit >= committed && (!learner || ready);
   }

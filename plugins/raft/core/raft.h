@@ -35,8 +35,8 @@ class Raft {
   Nanos next_deadline() const;
 
   void step(Nanos now, Message message);
-  // All or none. expected_term 0: any. NOT_LEADER, FENCED, OVERLOADED, or UNAVAILABLE while leadership is
-  // handed over.
+  // All or none. expected_term 0: any. NOT_LEADER, FENCED, OVERLOADED, or UNAVAILABLE
+  // while leadership is handed over.
   Result<Placement> propose(Nanos now, Term expected_term, std::span<Proposal> items);
   // Batches complete in the order of their tickets; a ticket stands for all before it.
   void storage_done(Nanos now, Ticket ticket);
@@ -48,9 +48,9 @@ class Raft {
   bool full() const { return full_; }
   // Applied up to index; entries up to there may leave memory where more than tail_bytes are held.
   void apply_done(Index index, uint64_t tail_bytes);
-  // Begins a linearizable read; a kReadable event with the returned context tells when this node was still
-  // the leader. UNAVAILABLE until the term's no-op is committed. What is not confirmed when leadership ends
-  // never is.
+  // Begins a linearizable read; a kReadable event with the returned context tells when this node
+  // was still the leader. UNAVAILABLE until the term's no-op is committed. What is not confirmed
+  // when leadership ends never is.
   Result<uint64_t> read_index(Nanos now);
   // The answer to a ReadRequest; empty: it failed, and is asked for again later.
   void entries_read(const ReadRequest& request, std::vector<Entry> entries);
@@ -66,14 +66,14 @@ class Raft {
   // Bytes of entries and snapshots that were sent to the peer, or are read to be, since this was last asked;
   // negative: less were sent than was said.
   int64_t take_spent(NodeId peer);
-  // There was no room for an append to the peer, of this term, whose entries come after `before`: it goes
-  // again.
+  // There was no room for an append to the peer, of this term, whose entries come
+  // after `before`: it goes again.
   void append_dropped(NodeId peer, Term of, Index before);
 
-  // That a leader is alive, and that its peers are, is told by nodes for all their groups at once, not by
-  // messages of each group. To be called before tick() and before a step() with a vote, where something newer
-  // is known: when the leader that this node follows was heard, and when a peer was sent what it is known to
-  // have got.
+  // That a leader is alive, and that its peers are, is told by nodes for all their groups at once, not
+  // by messages of each group. To be called before tick() and before a step() with a vote, where
+  // something newer is known: when the leader that this node follows was heard, and when a peer was
+  // sent what it is known to have got.
   void leader_heard(Nanos at);
   void peer_heard(Nanos now, NodeId peer, Nanos at);
 
@@ -108,8 +108,8 @@ class Raft {
   // How far the log may be trimmed: up to what all members have but those that are too far behind.
   Index trim_limit(Nanos now) const;
 
-  // The answer to a SnapshotRequest: which snapshot there is, or the piece of it. No info: there is none, or
-  // it is gone.
+  // The answer to a SnapshotRequest: which snapshot there is, or the piece of it. No info:
+  // there is none, or it is gone.
   void snapshot_read(Nanos now, const SnapshotRequest& request, std::shared_ptr<const SnapshotInfo> info,
                      Payload piece);
   // What Ready::install asked for is durable, and everything before it is no more.
@@ -127,9 +127,9 @@ class Raft {
   Index term_start() const { return term_start_; }
   const RaftLog& log() const { return log_; }
   LogEnd log_end() const { return {log_.last_term(), log_.last_index()}; }
-  // What this node held when it once left the group, or before a part of it was found to be damaged. Others
-  // may rest on it: as long as the log ends before that, the node does not campaign, and votes as if it held
-  // it still.
+  // What this node held when it once left the group, or before a part of it was found to be damaged.
+  // Others may rest on it: as long as the log ends before that, the node does not campaign, and
+  // votes as if it held it still.
   LogEnd left() const { return left_; }
   Index lost_from() const { return lost_from_; }  // see StoredLog
   const Membership& membership() const { return membership_; }

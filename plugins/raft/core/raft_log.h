@@ -26,8 +26,8 @@ struct StoredLog {
   Index applied = 0;                 // what the state machine has, from its snapshot
   std::vector<TermStart> terms;      // ascending; covers first_index - 1 if that is not 0
   std::vector<ConfigEntry> configs;  // ascending; empty: nothing but what the group was created with
-  // State just before `entries`: the last index there, one past its last record, the largest timestamp so
-  // far.
+  // State just before `entries`: the last index there, one past its last record, the
+  // largest timestamp so far.
   Index before_index = 0;
   int64_t before_end_offset = 0;
   int64_t before_max_timestamp = kNoTimestamp;
@@ -106,8 +106,8 @@ class RaftLog {
   void stable_to(Index index);
   // The log now starts at `first`. Call only for what is applied and durable.
   void trim(Index first);
-  // Drops entries from the front of the window until it is within the limits; only what is applied and
-  // durable goes.
+  // Drops entries from the front of the window until it is within the limits; only what
+  // is applied and durable goes.
   void evict(uint64_t max_bytes, uint32_t max_entries);
   // Payload of the entries in (after, to].
   uint64_t bytes_between(Index after, Index to) const;

@@ -410,8 +410,8 @@ void Raft::on_append_refused(PeerProgress* from, const Message& m) {
     return from->probe();
   }
   if (from->state != ProgressState::kProbe || from->reading || from->next - 1 != m.index) return;
-  // The follower's hint is where it can agree by its terms; where this log's term there is larger, go on by
-  // ours.
+  // The follower's hint is where it can agree by its terms; where this log's term there
+  // is larger, go on by ours.
   Index agree = m.hint_index;
   if (m.log_term != 0) agree = log_.last_index_with_term_at_most(m.hint_index, m.log_term);
   // What it acknowledged is gone: it left the group and gave its log up before that answer arrived, or

@@ -112,8 +112,8 @@ struct Message {
   Payload piece;
 };
 
-// One atomic step of the ordered stream to storage. To be applied in this order: truncate, entries, hard
-// state.
+// One atomic step of the ordered stream to storage. To be applied in this order:
+// truncate, entries, hard state.
 struct StorageBatch {
   Ticket ticket = 0;  // 0: there is none
   Term term = 0;      // of the node when it issued the batch
@@ -185,8 +185,8 @@ struct SnapshotInstall {
 // Kafka offsets, as it is full; everything.
 enum class Room : uint8_t { kNone, kControl, kAll };
 
-// All that one or more inputs caused. Handle events first, then start the storage batch, then send the
-// messages.
+// All that one or more inputs caused. Handle events first, then start the storage
+// batch, then send the messages.
 struct Ready {
   std::vector<Event> events;
   StorageBatch storage;

@@ -75,8 +75,8 @@ void Applier::chunk_read(Result<StoredEntries> read) {
     if (read.error().code != Code::kCorrupt) return group_.stop_with(read.error());
     return siblings_.repair.read_failed(read.error(), applied_ + 1);
   }
-  // What was committed and durable cannot be missing; only below what was compacted there may be nothing to
-  // apply.
+  // What was committed and durable cannot be missing; only below what was compacted
+  // there may be nothing to apply.
   chunk_.end = read->n == 0 ? target_ : read->entries[read->n - 1].header.index;
   for (uint32_t i = 0; i < read->n; ++i) {
     chunk_.entries.push_back(read->entries[i]);

@@ -113,8 +113,8 @@ void Heartbeats::set_rejections(uint32_t shard, NodeId id, std::vector<LeaderCla
   peer(id).rejections.at(shard) = std::move(rejections);
 }
 
-// A new connection starts over on both sides: what was on its way is lost, and the process there may be
-// another one.
+// A new connection starts over on both sides: what was on its way is lost, and the
+// process there may be another one.
 void Heartbeats::link(NodeId id, bool) {
   const std::lock_guard lock(mutex_);
   Peer& to = peer(id);

@@ -88,8 +88,8 @@ void LogReader::locate_and_read(const chr_group_read& args, chr_entries* out, ui
       });
 }
 
-// Storage counts no bytes where it returns none: headers come in pages, until they describe enough, or are
-// many.
+// Storage counts no bytes where it returns none: headers come in pages, until they
+// describe enough, or are many.
 struct LogReader::HeaderScan {
   chr_group_read args;
   bool certain;

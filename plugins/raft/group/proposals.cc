@@ -52,8 +52,8 @@ chr_status Proposals::check_proposal(uint64_t expected_term, const chr_proposal*
   return CHR_OK;
 }
 
-// Base offset and leader epoch are known here, and nobody else can take them: a shard does one thing at a
-// time.
+// Base offset and leader epoch are known here, and nobody else can take them: a shard
+// does one thing at a time.
 void Proposals::fill_proposals(const chr_proposal* items, uint32_t n) {
   proposals_.clear();
   int64_t offset = group_.raft->log().end_offset();

@@ -15,8 +15,8 @@ void SnapshotWriter::run(const Store& store, Submit submit, Job job, AddSteps ad
   });
 }
 
-// Pieces are written in their order, so that those which a crash left behind end at the first that is
-// missing.
+// Pieces are written in their order, so that those which a crash left behind end at
+// the first that is missing.
 void SnapshotWriter::find_stale(uint64_t generation, uint32_t piece, const std::function<void()>& then) {
   std::string key = piece_key(generation, piece);
   store_.get(job_.group, key,
@@ -56,8 +56,8 @@ void SnapshotWriter::put_key() {
   });
 }
 
-// What is there of it takes space that storage may not have. Where it cannot be removed, the next one does
-// it.
+// What is there of it takes space that storage may not have. Where it cannot be
+// removed, the next one does it.
 void SnapshotWriter::give_up(const Status& why) {
   if (there_ == 0) return done_(why);
   Write write(job_.group);

@@ -52,8 +52,8 @@ class Write {
   uint64_t bytes_ = 0;
 };
 
-// What of the term boundaries and configurations is on disk; they are written with the batch that changes
-// them.
+// What of the term boundaries and configurations is on disk; they are written with
+// the batch that changes them.
 class MetaOnDisk {
  public:
   MetaOnDisk() = default;

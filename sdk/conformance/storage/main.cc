@@ -1,5 +1,5 @@
-// storage_conformance PLUGIN.so [--files | --medium] [--set KEY=INTEGER]... [--small KEY=INTEGER]... [gtest
-// flags]
+// storage_conformance PLUGIN.so [--files | --medium] [--set KEY=INTEGER]... [--small KEY=INTEGER]...
+//     [gtest flags]
 #include "subject.hpp"
 
 #include <gtest/gtest.h>

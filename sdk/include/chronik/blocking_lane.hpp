@@ -12,8 +12,8 @@
 
 namespace chronik {
 
-// Shared by the jobs that it starts: one that ends looks for the next, and who made the lane may be gone by
-// then.
+// Shared by the jobs that it starts: one that ends looks for the next, and who made
+// the lane may be gone by then.
 class BlockingLane : public std::enable_shared_from_this<BlockingLane> {
  public:
   using Job = std::move_only_function<void()>;

@@ -1,5 +1,5 @@
-// CRC32C (Castagnoli), the checksum of Kafka's record batches. Header-only, [any] thread, no state, no
-// allocation.
+// CRC32C (Castagnoli), the checksum of Kafka's record batches. Header-only, [any]
+// thread, no state, no allocation.
 //
 // With SSE4.2 and PCLMUL (asked of the CPU at run time) three lanes run interleaved, since one crc32
 // instruction takes three cycles but a new one can start in each; elsewhere a slicing-by-8 table does the

@@ -16,8 +16,8 @@ namespace chronik {
 inline chr_str to_abi(std::string_view text) { return {text.data(), text.size()}; }
 inline std::string_view from_abi(chr_str text) { return {text.p, text.n}; }
 
-// Copies an error into the struct that the other side owns; a null struct is fine. Returns the status to
-// return.
+// Copies an error into the struct that the other side owns; a null struct is fine.
+// Returns the status to return.
 inline chr_status report(chr_error* out, chr_status code, std::string_view message,
                          uint32_t flags = 0) noexcept {
   if (out == nullptr) return code;

@@ -209,9 +209,9 @@ Status check_appends(const OwnedWrite& write, StoredBelow&& stored_below) {
   return {};
 }
 
-// Remembers that an append of one group was refused for lack of space. Later appends of the group, written
-// before their caller heard of it, are refused too: else they would leave a hole that nobody sees, as indexes
-// may have gaps.
+// Remembers that an append of one group was refused for lack of space. Later appends of the group,
+// written before their caller heard of it, are refused too: else they would leave a hole that nobody
+// sees, as indexes may have gaps.
 class AppendFence {
  public:
   // Whether this write must be refused. A write that starts at or below the refused index, or cuts or trims

@@ -48,8 +48,8 @@ class Loop {
   bool step(uint64_t until);
   // The node crashed: its events end without running.
   void drop(uint32_t node);
-  // The node stands still (as by SIGSTOP): its events wait, in their order. A shorter pause does not end a
-  // longer one.
+  // The node stands still (as by SIGSTOP): its events wait, in their order. A shorter
+  // pause does not end a longer one.
   void pause(uint32_t node, uint64_t until);
   bool paused(uint32_t node) const { return paused_until_[node] > now_; }
 

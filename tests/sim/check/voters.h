@@ -36,8 +36,8 @@ struct Voters {
   friend bool operator==(const Voters&, const Voters&) = default;
 };
 
-// The payload of an entry of kind CHR_ENTRY_CONFIG: two lists, each a count and so many ids. Empty: it is
-// none.
+// The payload of an entry of kind CHR_ENTRY_CONFIG: two lists, each a count and so
+// many ids. Empty: it is none.
 inline Voters decode_voters(const chr_slice& payload) {
   Voters voters;
   uint64_t at = 0;

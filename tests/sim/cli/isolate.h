@@ -1,5 +1,5 @@
-// Runs in child processes: one that aborts, hangs or leaks is a result like others, and several run side by
-// side.
+// Runs in child processes: one that aborts, hangs or leaks is a result like others,
+// and several run side by side.
 #pragma once
 
 #include "sim/scenario/scenarios.h"

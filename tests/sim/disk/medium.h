@@ -69,9 +69,9 @@ class Medium {
   // Called when the sync that makes this 0 has begun, with the time at which it ends.
   uint64_t syncs_until_call = 0;
   std::function<void(uint64_t ends)> on_sync;
-  // One bit of what is durable is another from now on; `which` chooses it. Never one of the newest synced
-  // write or later ones: a damaged end of a journal cannot be told from a torn one. False: there was nothing
-  // to choose from.
+  // One bit of what is durable is another from now on; `which` chooses it. Never one of the newest
+  // synced write or later ones: a damaged end of a journal cannot be told from a torn one. False:
+  // there was nothing to choose from.
   bool flip(uint64_t now, uint64_t which);
 
   // Something else did that to a file.

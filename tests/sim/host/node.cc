@@ -182,8 +182,8 @@ void Node::plugin_done() {
   if (on_running) on_running(*this);
 }
 
-// A damaged disk must be noticed, a disk that fails be believed, and a full one may be too full to begin
-// with.
+// A damaged disk must be noticed, a disk that fails be believed, and a full one may
+// be too full to begin with.
 bool Node::may_refuse_to_start(chr_status status, std::string_view message) {
   // One damaged record of a file costs its group, and a store goes on.
   const bool contained = files_ != nullptr && set_[step_].manifest().provides_service(CHR_STORAGE_ID);

@@ -1,5 +1,5 @@
-// One simulated node: the plugin instances of a process, the host services that they see, and a disk that
-// outlives them.
+// One simulated node: the plugin instances of a process, the host services that they see,
+// and a disk that outlives them.
 #pragma once
 
 #include "host/config/settings.h"
@@ -21,8 +21,8 @@ class Net;
 class Links;
 class Node;
 
-// Changes the services that plugins get from one another: checkers watch there, planted bugs break things
-// there.
+// Changes the services that plugins get from one another: checkers watch there,
+// planted bugs break things there.
 struct Interposer {
   virtual ~Interposer() = default;
   // inner: what `acquire` found, or what the interposer before this one made of it. Both may be replaced.
@@ -131,8 +131,8 @@ class Node final : public Machine {
   // Called once every plugin has started, and when the node went down.
   std::function<void(Node&)> on_running, on_down;
   std::function<void()> on_down_once;
-  // Called when a clean stop begins; the plugins stop once go_on was called. For harness code that uses
-  // services.
+  // Called when a clean stop begins; the plugins stop once go_on was called. For
+  // harness code that uses services.
   std::function<void(Node&, std::function<void()> go_on)> on_stopping;
   double clock_rate = 1.0;
   int64_t wall_skew_ms = 0;

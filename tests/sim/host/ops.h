@@ -1,5 +1,5 @@
-// The tokens of one node: who waits for what. Plugins of a node complete one another's tokens, so they share
-// one table.
+// The tokens of one node: who waits for what. Plugins of a node complete one another's
+// tokens, so they share one table.
 #pragma once
 
 #include <chronik/host_services.h>

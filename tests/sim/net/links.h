@@ -1,5 +1,5 @@
-// chronik.host.link/1: channels between nodes. Frames of one lane keep their order unless a fault says
-// otherwise.
+// chronik.host.link/1: channels between nodes. Frames of one lane keep their order
+// unless a fault says otherwise.
 #pragma once
 
 #include "sim/base/machine.h"

@@ -59,8 +59,8 @@ class Planner {
     }
     if (plan_.kinds == 0) plan_.kinds = kinds & ~kApart;
     mean_us_ = rng_.between(500 * kMs, 8 * kS);
-    // A fault that loses what was durable must leave every group a majority of whole disks; the smallest have
-    // three.
+    // A fault that loses what was durable must leave every group a majority of whole
+    // disks; the smallest have three.
     damaged_ = any_node();
     damage_left_ = nodes >= 3;
     choose_membership(kinds);

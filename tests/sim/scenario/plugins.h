@@ -6,9 +6,9 @@
 
 namespace chronik::sim {
 
-// Those that the workload of a run needs, loaded. directory: of those that are named without a slash.
-// Refused: a plugin that cannot be loaded; a key that none of them declares; a value that its key does not
-// take.
+// Those that the workload of a run needs, loaded. directory: of those that are named without
+// a slash. Refused: a plugin that cannot be loaded; a key that none of them declares; a
+// value that its key does not take.
 Result<host::PluginSet> plugins_of(const RunOptions& options, const std::string& directory);
 
 }  // namespace chronik::sim

@@ -1,5 +1,5 @@
-// One run of the simulator: a cluster, a workload, faults, then healing and a verdict. A pure function of its
-// options.
+// One run of the simulator: a cluster, a workload, faults, then healing and a verdict. A
+// pure function of its options.
 #pragma once
 
 #include "sim/scenario/plan.h"

@@ -17,8 +17,8 @@ const Scenario* find_scenario(std::string_view name) {
   return nullptr;
 }
 
-// The workload and every invariant as in a random run; what was acknowledged before any of the losses is read
-// at the end.
+// The workload and every invariant as in a random run; what was acknowledged before any of
+// the losses is read at the end.
 RunReport run_power_losses(const RunOptions& options, const host::PluginSet& set) {
   constexpr uint32_t kLosses = 200;
   constexpr uint64_t kMs = 1'000;

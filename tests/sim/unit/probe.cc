@@ -1,5 +1,5 @@
-// A plugin that uses every host service a little, so that the simulator can be tested without chronik's own
-// plugins.
+// A plugin that uses every host service a little, so that the simulator can be tested
+// without chronik's own plugins.
 #include "sim/unit/probe.h"
 
 #include <chronik/draft/medium.h>

@@ -6,8 +6,8 @@
 #define CHR_PROBE_ID "chronik.test.probe/1"
 typedef struct chr_probe_v1 {
   uint32_t struct_size, rev;
-  // Appends `text` to the node's log on the medium, on a blocking thread; the token completes once it is
-  // synced.
+  // Appends `text` to the node's log on the medium, on a blocking thread; the token
+  // completes once it is synced.
   chr_status(CHR_CALL* append)(void* self, chr_str text, uint64_t token);
   // Completes the token twice: a fault of the plugin.
   chr_status(CHR_CALL* twice)(void* self, uint64_t token);

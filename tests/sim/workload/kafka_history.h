@@ -39,8 +39,8 @@ class KafkaHistory {
   // A leader said so, in this epoch.
   void high_watermark(uint32_t partition, int32_t epoch, int64_t offset);
 
-  // At the end: every acknowledged batch is there, once, where it was acknowledged, in the order of its
-  // producer.
+  // At the end: every acknowledged batch is there, once, where it was acknowledged, in
+  // the order of its producer.
   void finish();
   const SentBatch& batch(uint64_t id) const { return batches_[id]; }
   size_t batches() const { return batches_.size(); }

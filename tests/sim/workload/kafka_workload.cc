@@ -374,8 +374,8 @@ void KafkaWorkload::read_batches(Consumer& consumer, kafka::Bytes bytes) {
   }
 }
 
-// Everything sent is answered, and everything acknowledged was read; then every partition takes something
-// new.
+// Everything sent is answered, and everything acknowledged was read; then every
+// partition takes something new.
 bool KafkaWorkload::settled() {
   members_.look_again();
   if (!cluster_.all_running() || !members_.settled() || !counter_.settled()) return false;

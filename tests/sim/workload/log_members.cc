@@ -1,5 +1,5 @@
-// Members of the groups of the log workload: who is to be one, who has the log of a group, and who gives it
-// up.
+// Members of the groups of the log workload: who is to be one, who has the log of a
+// group, and who gives it up.
 #include "sim/workload/log_workload.h"
 
 #include <chronik/host.hpp>

@@ -1,5 +1,5 @@
-// storage-lmdb: whether there is room, and rows of pages for large entries: before what is written needs
-// them.
+// storage-lmdb: whether there is room, and rows of pages for large entries: before
+// what is written needs them.
 #include "tests/unit/storage-lmdb/purge_fixture.h"
 
 #include <gtest/gtest.h>

@@ -95,8 +95,8 @@ TEST_F(MemoryJournal, CompactsAgainAndAgain) {
     Store store(disk_);
     EXPECT_EQ(store.content(store.group("g"), {}).digest(), digest);
   }
-  // Power losses in the middle of compactions too: whatever the image, the log has at least what was there
-  // before.
+  // Power losses in the middle of compactions too: whatever the image, the log has at
+  // least what was there before.
   std::mt19937_64 random(3);
   size_t opened = 0;
   for (size_t end : trace.boundaries()) {

@@ -1,6 +1,6 @@
-// FakeConsensus: chronik.consensus/1 for unit tests of a plugin that stands on it. One node's view of its
-// groups, on shard 0, without elections, disks or other nodes: the test says who leads and when entries
-// commit.
+// FakeConsensus: chronik.consensus/1 for unit tests of a plugin that stands on it. One node's
+// view of its groups, on shard 0, without elections, disks or other nodes: the test says who
+// leads and when entries commit.
 //
 //     FakeHost host;
 //     FakeConsensus consensus(&host);    // now found by acquire(CHR_CONSENSUS_ID)
@@ -198,8 +198,8 @@ class FakeConsensus {
   void trim(const std::string& name, int64_t offset) {
     fake_->on_shard(shard_of(name), [&] { cut(&at(name), offset, false); });
   }
-  // A follower that is too far behind gets the state of another node that trimmed its log, in place of its
-  // own.
+  // A follower that is too far behind gets the state of another node that trimmed its
+  // log, in place of its own.
   void install(const std::string& name, const Group& from) {
     Group& group = at(name);
     group.log.clear();

@@ -188,8 +188,8 @@ class FakeHost {
   // Sees every completion when the plugin makes it, long before the one who asked is told.
   std::function<void(const chr_done& done)> on_complete;
 
-  // A token for a call that the test itself makes; *done receives the completion, its message lives as long
-  // as this host.
+  // A token for a call that the test itself makes; *done receives the completion, its message
+  // lives as long as this host.
   uint64_t begin(chr_done* done) {
     return begin_operation(
         [](void* context, const chr_done* result) {

@@ -1,5 +1,5 @@
-// FakeRetryPolicy: chronik.retry_policy/1 with a list of delays, after which it gives up. It records what it
-// was asked.
+// FakeRetryPolicy: chronik.retry_policy/1 with a list of delays, after which it gives up.
+// It records what it was asked.
 #pragma once
 
 #include <chronik/retry_policy.h>

@@ -1,5 +1,5 @@
-// What the tests of the runtime share: a runtime with a log that can be read, a protocol made of lambdas, and
-// a client.
+// What the tests of the runtime share: a runtime with a log that can be read, a protocol
+// made of lambdas, and a client.
 #pragma once
 
 #include "host/abi/plugin_host.h"

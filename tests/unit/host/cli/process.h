@@ -17,8 +17,8 @@ struct Output {
 
 class Process {
  public:
-  // environment: NAME=VALUE, beside a clean one. The process is killed when this object goes while it still
-  // runs.
+  // environment: NAME=VALUE, beside a clean one. The process is killed when this object
+  // goes while it still runs.
   Process(std::vector<std::string> arguments, std::vector<std::string> environment,
           const std::filesystem::path& directory);
   ~Process();

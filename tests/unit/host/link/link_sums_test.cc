@@ -1,5 +1,5 @@
-// Frames to several peers: what they have in common is summed once, and each is the frame that it would be
-// alone.
+// Frames to several peers: what they have in common is summed once, and each is the
+// frame that it would be alone.
 #include "tests/unit/host/link/link_fixture.h"
 
 #include "host/link/link_outbox.h"

@@ -308,8 +308,8 @@ RuntimeOptions short_leases() {
   return options;
 }
 
-// A reader that takes nothing: its socket's buffers are full, then `left` bytes of foreign leases stay
-// queued.
+// A reader that takes nothing: its socket's buffers are full, then `left` bytes of
+// foreign leases stay queued.
 struct Stalled {
   std::string filler = std::string(32 << 20, 'f');
   CountedLease lease;

@@ -15,8 +15,8 @@
 namespace chronik::host {
 namespace {
 
-// Receives text into the buffer in pieces of at most `piece`; returns how many bytes were asked for at most
-// at once.
+// Receives text into the buffer in pieces of at most `piece`; returns how many bytes
+// were asked for at most at once.
 void receive(ReadBuffer& input, std::string_view text, size_t piece = SIZE_MAX) {
   while (!text.empty()) {
     const auto space = input.space();

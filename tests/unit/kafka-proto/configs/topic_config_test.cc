@@ -200,8 +200,8 @@ TEST(TopicConfig, ResolvesOverDefaults) {
   EXPECT_EQ(config.compression_level(), -7);
 }
 
-// One that a newer node set costs itself, not what stands beside it: else a log that is kept for ever would
-// be trimmed.
+// One that a newer node set costs itself, not what stands beside it: else a log that is
+// kept for ever would be trimmed.
 TEST(TopicConfig, WhatIsNotKnownIsLeftOut) {
   const std::array<TopicConfigValue, 4> values = {
       {{"foo", "bar"}, {"cleanup.policy", "compact"}, {"retention.ms", "-1"}, {"retention.bytes", "x"}}};

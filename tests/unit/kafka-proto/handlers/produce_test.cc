@@ -90,8 +90,8 @@ TEST_F(ProduceTest, TimesOutAndTellsWhatIsThere) {
   EXPECT_FALSE(client.next_frame().has_value());
 }
 
-// A client that is told so gives its batches new numbers, and what was stored and not acknowledged is stored
-// again.
+// A client that is told so gives its batches new numbers, and what was stored and not
+// acknowledged is stored again.
 TEST_F(ProduceTest, WhatIsBehindARefusedBatchIsNotCalledOutOfOrder) {
   const auto code = [&](int64_t producer, int32_t sequence) {
     return produce(broker.batch({.producer = producer, .epoch = 0, .sequence = sequence})).error_code;
@@ -315,8 +315,8 @@ TEST_F(ProduceTest, AnAnswerTellsOfAThousandRecordsInAll) {
   EXPECT_EQ(told, (std::vector<size_t>{400, 400, 200, 0}));
 }
 
-// Of a partition that is named twice the last batch counts, and there is one row; a topic has one, too. As in
-// Kafka.
+// Of a partition that is named twice the last batch counts, and there is one row; a
+// topic has one, too. As in Kafka.
 TEST_F(ProduceTest, OfAPartitionThatIsNamedTwiceTheLastBatchCounts) {
   broker.add_topic("u");
   const std::string one = broker.batch({.records = 1}), three = broker.batch({.records = 3});

@@ -110,8 +110,8 @@ TEST_F(TopicsTest, RefusesAsKafkaDoes) {
   EXPECT_EQ(broker.metadata.topic("placed").partitions(), 2u);
 }
 
-// The check of an assignment compares the replicas of a partition with one another: their number is looked at
-// first.
+// The check of an assignment compares the replicas of a partition with one another:
+// their number is looked at first.
 TEST_F(TopicsTest, AnAssignmentOfManyBrokersIsRefusedAtOnce) {
   for (const int32_t count : {33, 100'000}) {
     std::vector<int32_t> ids(static_cast<size_t>(count));

@@ -192,8 +192,8 @@ TEST_F(ConnectionTest, AClientThatDoesNotReadIsNotServedWithoutBound) {
 
 constexpr size_t kMaxBytesHeld = 256 << 10;  // on one connection
 
-// What was answered stands in memory until the one before it is: by images of the catalog that were taken for
-// it.
+// What was answered stands in memory until the one before it is: by images of the
+// catalog that were taken for it.
 class HeldAnswers : public ConnectionTest {
  protected:
   HeldAnswers() {

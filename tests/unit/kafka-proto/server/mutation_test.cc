@@ -106,8 +106,8 @@ void MutationTest::add_all() {
   add<DescribeTopicPartitions>(describe);
 }
 
-// One to four changes behind the size and the API key, so that the request reaches its handler more often
-// than not.
+// One to four changes behind the size and the API key, so that the request reaches its
+// handler more often than not.
 std::string MutationTest::damaged(std::string frame) {
   constexpr size_t kFirst = 6;
   static constexpr unsigned char kEdges[] = {0x00, 0x01, 0x7f, 0x80, 0xff, 0xfe};

@@ -1,5 +1,5 @@
-// Seeded random field values for message_fixtures.h. Owns the memory that strings, bytes and records point
-// to.
+// Seeded random field values for message_fixtures.h. Owns the memory that strings,
+// bytes and records point to.
 #pragma once
 
 #include <bit>

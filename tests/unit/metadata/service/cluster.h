@@ -1,5 +1,5 @@
-// Three nodes, or more, each in its own virtual time, stepped together; the test carries frames and committed
-// entries.
+// Three nodes, or more, each in its own virtual time, stepped together; the test carries
+// frames and committed entries.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -1,7 +1,7 @@
-// Random runs of 3 and 5 cores over a network that loses, doubles and reorders, with crashes that lose what
-// was not yet on disk, storages without room, and changes of members. After every step: election safety, log
-// matching, leader completeness, durability and immutability of what is committed. Planted bugs must be
-// caught.
+// Random runs of 3 and 5 cores over a network that loses, doubles and reorders, with crashes that
+// lose what was not yet on disk, storages without room, and changes of members. After every step:
+// election safety, log matching, leader completeness, durability and immutability of what is
+// committed. Planted bugs must be caught.
 #include "unit/raft/core/harness.h"
 
 #include <fmt/format.h>

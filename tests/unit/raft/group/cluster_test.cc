@@ -103,8 +103,8 @@ TEST(ThreeNodes, NeverReadWhatIsAboutToBeOverwritten) {
   EXPECT_EQ(last_of(old_leader.read("test/0", 2, 8 << 20)), "15/2:kep");
 }
 
-// One partition's data waits for room in the storage of node 2; without the votes of node 2 nobody leads the
-// other one.
+// One partition's data waits for room in the storage of node 2; without the votes of node 2
+// nobody leads the other one.
 TEST(ThreeNodes, VoteWhileDataWaitsForStorage) {
   Cluster cluster(3);
   cluster.connect_all();
@@ -236,8 +236,8 @@ TEST(ThreeNodes, NeverReadFromStorageWhatTheLogHasDropped) {
   EXPECT_EQ(old_leader.read("test/0", 30).at(0).substr(0, 7), "30/2:kk");
 }
 
-// The storage refuses an append, and would take the truncation behind it: the append must not be tried again
-// then.
+// The storage refuses an append, and would take the truncation behind it: the append
+// must not be tried again then.
 TEST(ThreeNodes, TruncateWhatAFullStorageRefused) {
   Cluster cluster(3, 13'200'000);
   cluster.connect_all();

@@ -81,8 +81,8 @@ class Node {
   // Runs a call to its end: its status, or that of its completion.
   chr_status wait(const std::function<chr_status(uint64_t token, chr_error* error)>& call);
 
-  // The entry of the group that was opened first cannot be read until it is written again, or not even its
-  // header.
+  // The entry of the group that was opened first cannot be read until it is written
+  // again, or not even its header.
   void damage(uint64_t index, bool header = false);
   bool is_damaged() const;
 

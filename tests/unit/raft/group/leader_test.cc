@@ -19,8 +19,8 @@ TEST(ThreeNodes, ElectAtOnceWhenALeaderGivesItsGroupUp) {
   EXPECT_EQ(cluster.node(2).bounds("test/0").usable, 1u);
 }
 
-// A clean stop costs no election: another node leads before the group is closed, and the one that stops knows
-// it.
+// A clean stop costs no election: another node leads before the group is closed, and
+// the one that stops knows it.
 TEST(ThreeNodes, LetAnotherOneLeadBeforeTheyClose) {
   Cluster cluster(3);
   cluster.connect_all();

@@ -230,8 +230,8 @@ TEST_F(Mending, TheLogStaysWhereItCannotBeCut) {
   EXPECT_EQ(damaged.read("test/0", 8, 100 << 20).size(), 2u);
 }
 
-// What a follower has applied may be ahead of its log, of which there is no room for more: no trim goes
-// beyond that.
+// What a follower has applied may be ahead of its log, of which there is no room for
+// more: no trim goes beyond that.
 TEST_F(Mending, AFullFollowerIsTrimmedAsFarAsItsLogGoes) {
   write({"a", "b", "c", "d", "e"});
   restart(3);  // nothing of it is in memory any more

@@ -127,8 +127,8 @@ TEST_F(Snapshots, GoOnAfterALostLink) {
   EXPECT_EQ(cluster_.journal(3).applied, written_);
 }
 
-// Each record is several times what a new snapshot is made after, and one comes in for every piece of the
-// state.
+// Each record is several times what a new snapshot is made after, and one comes in
+// for every piece of the state.
 TEST_F(Snapshots, ArriveWhileMuchComesIn) {
   for (int32_t id = 1; id <= 2; ++id) {
     cluster_.isolate(id, true);
@@ -222,8 +222,8 @@ TEST_F(Snapshots, BringUpAMemberOfALogOfCommands) {
   }
 }
 
-// Node 3 has the newest state, of node 1, and nothing of the log behind it, when node 2 comes with an older
-// one.
+// Node 3 has the newest state, of node 1, and nothing of the log behind it, when node
+// 2 comes with an older one.
 TEST_F(Snapshots, TakeNothingBackThatIsApplied) {
   cluster_.isolate(3, true);
   for (int i = 0; i < 12; ++i) write("w" + std::to_string(i));
