@@ -1,4 +1,4 @@
-// The ABI tables behind PluginHost. Internal to runtime/.
+// The ABI tables behind PluginHost. Internal to abi/.
 #pragma once
 
 #include "host/abi/plugin_host.h"

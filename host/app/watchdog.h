@@ -1,4 +1,4 @@
-// Tells which plugin holds up the control thread: a start or stop that hangs says nothing by itself.
+// Watchdog: tells which plugin holds up the control thread, since a start or stop that hangs says nothing.
 #pragma once
 
 #include "host/observe/logger.h"

@@ -1,4 +1,4 @@
-// LinkDial: one attempt to connect to another node. Internal to runtime/.
+// LinkDial: one attempt to connect to another node. Internal to link/.
 #pragma once
 
 #include <boost/asio/posix/stream_descriptor.hpp>

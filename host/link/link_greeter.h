@@ -1,4 +1,4 @@
-// LinkGreeter: the handshake on one fresh connection, in bounded time. Internal to runtime/.
+// LinkGreeter: the handshake on one fresh connection, in bounded time. Internal to link/.
 #pragma once
 
 #include "host/link/link_handshake.h"

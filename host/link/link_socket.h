@@ -1,4 +1,4 @@
-// LinkSocket: the bytes of one TCP connection between two nodes. Internal to runtime/.
+// LinkSocket: the bytes of one TCP connection between two nodes. Internal to link/.
 #pragma once
 
 #include "host/net/read_buffer.h"

@@ -1,4 +1,4 @@
-// AcceptLoop: accepts on one socket, on shard 0. Internal to runtime/.
+// AcceptLoop: accepts on one socket, on shard 0. Internal to net/.
 #pragma once
 
 #include <boost/asio/posix/stream_descriptor.hpp>

@@ -38,7 +38,7 @@ class ConnectionSet {
   // Ends the connections of one owner (null: of all) and calls their closed() before it returns.
   void close_all(const void* owner);
 
-  // For Connection.
+  // ---- for Connection ----
   void flush_later(Connection& connection);
   void flush();
   void ended(Connection& connection);  // closed() is called in a later turn

@@ -13,7 +13,7 @@ namespace chronik::host {
 // has one calls clear() soon, at the end of a turn.
 class SliceSums {
  public:
-  // Below that a sum costs no more than to remember and combine it.
+  // Summing fewer bytes costs no more than remembering and combining sums.
   static constexpr uint64_t kMinBytes = 8192;
 
   SliceSums() = default;

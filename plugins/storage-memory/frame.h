@@ -1,9 +1,10 @@
 // The bytes of a journal: frames on the medium, and the steps inside a frame. Little endian throughout.
 //
-//     frame:  magic u32 | payload size u32 | epoch u64 | sequence u64 | crc32c u32 of all else | zero u32 |
-//     payload step:   type u32 | group u64 | index u64 | key size u32 | value size u32 | entries u32 | key |
-//     value |
-//             entries of: chr_entry_header (64 bytes) | payload
+//     frame:  magic u32 | payload size u32 | epoch u64 | sequence u64 | crc32c u32 of all else | zero u32
+//             | payload, which is steps
+//     step:   type u32 | group u64 | index u64 | key size u32 | value size u32 | entries u32 | key | value
+//             | entries
+//     entry:  chr_entry_header (64 bytes) | payload
 #pragma once
 
 #include <chronik/storage_write.hpp>

@@ -1,9 +1,9 @@
-// InSync: which replicas of partitions that others lead are in sync, as their leaders say. A node tells the
-// others of the partitions that it leads and of which not all replicas are in sync: soon after a change, all
-// of them when a link comes up and now and then, since frames may be lost. Of the others all are. A frame
-// names whom its sender is linked with, and who gets it passes it on, once, to those that are not: where a
-// link is broken, those at its ends hear of one another so. State is on shard 0, but for find(). Nothing is
-// told below the level of records: builds of before would warn of it.
+// InSync: which replicas of partitions that other nodes lead are in sync, as their leaders say. A leader
+// reports the partitions of which not all replicas are in sync: changes soon after they came, and all of them
+// when a link comes up and now and then, since frames may be lost. Replicas of partitions without a report
+// are all in sync. A frame names the nodes that its sender is linked with, and its receivers pass it on,
+// once, to the others: so the two ends of a broken link hear of one another. State is on shard 0, but for
+// find(). Below the level of records nothing is sent: older builds would warn of it.
 #pragma once
 
 #include <array>
@@ -34,14 +34,14 @@ class InSync {
     int32_t epoch = 0;
     std::vector<int32_t> nodes;  // empty: all are, or the sender leads no more
   };
-  // The number of its frames: the sender reports nothing else.
+  // The number of a frame that holds all that its sender reports.
   static constexpr int64_t kAll = 1;
 
   InSync(Services& services, PeerChannel& channel);
   InSync(const InSync&) = delete;
   InSync& operator=(const InSync&) = delete;
 
-  // [any] This node leads the partition, and not all of its replicas are in sync; or nothing of that is so.
+  // [any] This node leads the partition, and these replicas are in sync; none: all are, or it leads no more.
   void set(const Key& key, Report report);
   // [any] What the leader of this epoch said; nothing: all are in sync.
   std::optional<std::vector<int32_t>> find(const Key& key, int32_t leader, int32_t epoch) const;

@@ -10,9 +10,9 @@
 
 namespace chronik::metadata {
 
-// Node ids for partitions [first, first + count), factor each, partition by partition. 1 <=
-// factor <= nodes.size(). start rotates the whole placement, so that topics of one partition
-// do not pile up on one node.
+// Node ids for partitions [first, first + count), factor each, partition by partition.
+// 1 <= factor <= nodes.size(). start rotates the whole placement, so that topics of one partition do not pile
+// up on one node.
 std::vector<int32_t> place(const std::map<int32_t, Node>& nodes, uint64_t start, int32_t first, int32_t count,
                            int32_t factor);
 

@@ -79,7 +79,8 @@ struct MorePartitions {
   bool operator==(const MorePartitions&) const = default;
 };
 
-// Where the replicas of a partition shall be: sets a target, which its leader pursues, or takes one back.
+// A reassignment: sets the replicas that a partition shall have, which its leader then makes members, or
+// takes that back.
 struct Reassignment {
   Verdict verdict;
   Uuid id;  // of the topic

@@ -21,8 +21,8 @@ struct PartitionState {
   bool operator==(const PartitionState&) const = default;
 };
 
-// A partition on its way to other replicas. Whoever may be a member of its group is among its replicas, the
-// target or the others.
+// A partition on its way to other replicas. The members of its group are among its replicas, the target and
+// those that it is also removing.
 struct OngoingReassignment {
   std::vector<int32_t> target;  // the preferred leader first; the replicas themselves where it was taken back
   std::vector<int32_t> also_removing;  // were added for an earlier target, and may have to be removed again
@@ -51,7 +51,7 @@ struct Topic {
   int32_t factor() const { return static_cast<int32_t>(replicas_of(0).size()); }
   void set_replicas(size_t partition, std::span<const int32_t> now);
   void append_replicas(std::span<const int32_t> more, size_t each);
-  // The move of a partition, or nullptr.
+  // The reassignment of a partition, or nullptr.
   const OngoingReassignment* reassignment_of(int32_t partition) const {
     const auto found = reassignments.find(partition);
     return found == reassignments.end() ? nullptr : &found->second;

@@ -1,5 +1,5 @@
-// CatchUp: whether this node's catalog is current: it holds all that the leader of __meta held when this node
-// last came to know a leader. Until then a topic that is not there may exist. Home shard only.
+// CatchUp: whether this node's catalog is current, which is to say holds all that the leader of __meta held
+// when this node last came to know a leader. Until then a topic that is not in it may exist. Home shard only.
 #pragma once
 
 #include <functional>

@@ -1,4 +1,5 @@
-// Work on the way to a shard, counted, so that stop can tell when nothing of this instance can run any more.
+// HomeShard: the shard on which metadata lives. It counts the work that is on its way to any shard or to a
+// blocking thread, so that stop completes once nothing of this instance can run any more.
 #pragma once
 
 #include <atomic>
@@ -37,8 +38,8 @@ class HomeShard {
       left();
     });
   }
-  // Home: completes the token once all of the above has run. Called once; what comes after that, such as a
-  // frame that was on its way, is dropped.
+  // On the home shard, once: completes the token when all of the above has run. What comes after that, such
+  // as a frame that was on its way, is dropped.
   void finish_stop(uint64_t stop_token) {
     stop_token_ = stop_token;
     left();

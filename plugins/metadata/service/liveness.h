@@ -1,8 +1,8 @@
-// Liveness: which nodes are up. Each node tells those that it is linked with whom else it is linked with. Up
-// is who is reached by a link, or by one of a node that is: a link that is broken between two nodes makes
-// neither of them look gone. The leader of __meta tells what comes out there, and that is what everybody says
-// who is linked with it; who knows no leader says what it finds itself. Below the level of records nothing is
-// told, and up is who is linked. State is on the home shard, but for is_up().
+// Liveness: which nodes are up. A node tells those that it is linked with whom else it is linked with, and
+// counts a node as up where it has a link to it, or where one that it is linked with has: one broken link
+// makes neither of its ends look gone. The leader of __meta sends what it finds to its peers, and they all
+// say the same; a node that knows no leader says what it finds itself. Below the level of records nothing is
+// sent, and the nodes that are linked are up. State is on the home shard, but for is_up().
 #pragma once
 
 #include <array>

@@ -1,5 +1,5 @@
-// The link channel "metadata": frames to and from the other nodes, decoded, on the home shard. A host without
-// links has no peers, and nothing is ever sent.
+// Peers: the frames to and from the other nodes, over the link channel "metadata", decoded, on the home
+// shard. A host without links has no peers, and nothing is ever sent.
 #pragma once
 
 #include <chronik/link.h>
@@ -24,19 +24,19 @@ class Peers {
 
   // [ctl]
   Status open();
-  // Home. An error: the frame was dropped. INVALID_ARGUMENT: it is too large for any node to take.
+  // [home] An error: the frame was dropped. INVALID_ARGUMENT: it is too large for any node to take.
   Status send(int32_t to, const Frame& frame);
-  // Home. The same, where a lost frame does no harm.
+  // [home] The same, where a lost frame does no harm.
   void tell(int32_t to, const Frame& frame);
-  // Home. Those whose link is up.
+  // [home] The nodes whose link is up.
   const std::set<int32_t>& up() const { return up_; }
   bool has_links() const { return link_ != nullptr; }
   // [any]
   bool is_linked(int32_t peer) const { return link_ != nullptr && link_->is_up(host_.self(), peer) != 0; }
-  // [any] Whom the links link with; nothing where the host has none.
+  // [any] Which nodes the links connect to; does nothing where the host has no links.
   Status set_peer(int32_t peer, std::string_view address, const Uuid& incarnation);
   void remove_peer(int32_t peer);
-  // Home: what arrives from now on is dropped.
+  // [home] What arrives from now on is dropped.
   void close() { closed_ = true; }
 
   // The callbacks of chr_channel_v1.

@@ -1,9 +1,9 @@
 // SyncInbox: batches of what nodes lead, on their way to the leader of __meta. Home shard only.
 //
-//   this node  | a batch
-//   leads      | goes into an entry
-//   is to lead, or knows no leader | waits, the newest of each sender
-//   follows    | is refused, NOT_LEADER
+//   this node                      | a batch that arrives
+//   leads                          | goes into an entry
+//   is to lead, or knows no leader | waits; of each sender only the newest
+//   follows                        | is refused: NOT_LEADER
 #pragma once
 
 #include <chronik/host.hpp>

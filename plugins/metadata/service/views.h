@@ -1,4 +1,5 @@
-// The newest image of the catalog, and who is told when it or a leader changes.
+// Views: the newest image of the catalog, for any thread, and the watchers that are told when it or a leader
+// changes.
 #pragma once
 
 #include <chronik/metadata.h>
@@ -18,7 +19,7 @@ class Views {
  public:
   Views(Host host, HomeShard* home);
 
-  // Home.
+  // On the home shard.
   void publish(ImageRef image);
   void set_controller(int32_t node) { controller_.store(node, std::memory_order_relaxed); }
   // [any]
@@ -30,7 +31,7 @@ class Views {
 
   // [shard] of the watcher.
   void watch(chr_catalog_fn fn, void* context) { watch(fn, context, std::nullopt); }
-  // Told of changes of one space of records only.
+  // The watcher is told of changes of one space of records only.
   void watch(chr_catalog_fn fn, void* context, std::optional<std::string> space);
   void unwatch(chr_catalog_fn fn, void* context);
 

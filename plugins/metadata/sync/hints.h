@@ -43,9 +43,9 @@ class Hints {
   bool update(const GroupKey& key, Hint hint);
   // [any]
   std::optional<KnownLeader> find(const GroupKey& key) const;
-  // Home: what changed since the last drain, as it is now.
+  // [home] What changed since the last drain, as it is now.
   std::vector<std::pair<GroupKey, Hint>> drain();
-  // Home: the topic was deleted.
+  // [home] The topic was deleted.
   void forget(const Uuid& topic);
 
  private:

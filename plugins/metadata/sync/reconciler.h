@@ -1,6 +1,7 @@
-// Makes the catalog say what this node leads. Level-triggered: what is to be replicated is a state, one
-// intent per group that this node leads and that the catalog does not show yet, and it is pursued until the
-// catalog shows it or this node leads no more, however long that takes. Nothing here ever blocks Raft.
+// Reconciler: makes the catalog say what this node leads. Level-triggered: what is to be replicated is a
+// state, one intent per group that this node leads and that the catalog does not show yet. An intent is
+// attempted again and again until the catalog shows it or this node leads no more, however long that takes.
+// Nothing here ever blocks Raft.
 //
 // Runs on the home shard of metadata only.
 #pragma once
@@ -17,7 +18,7 @@
 
 namespace chronik::metadata {
 
-// What the reconciler needs of its surroundings.
+// What the reconciler needs of the service around it.
 class SyncPort {
  public:
   virtual ~SyncPort() = default;

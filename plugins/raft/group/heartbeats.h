@@ -1,5 +1,5 @@
-// That nodes are alive, for all groups of all shards at once: every interval one frame
-// each way between two nodes.
+// Heartbeats: tell that nodes are alive, for all groups of all shards at once, by one frame each way between
+// two nodes every interval.
 //
 // A leader claims its group towards each member. Claims travel as changes since what the other side has;
 // while nothing changes, a heartbeat says only that the claims of these shards still stand, and by a digest

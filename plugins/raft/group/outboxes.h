@@ -1,4 +1,4 @@
-// Messages of the groups of a shard on their way to other nodes, in as few frames as fit.
+// Outboxes: messages of the groups of a shard on their way to other nodes, in as few frames as fit.
 #pragma once
 
 #include "raft/group/services.h"

@@ -20,10 +20,10 @@ class PeerWindows {
  public:
   static constexpr uint64_t kMinWindow = 1u << 20;
   static constexpr uint64_t kFirstWindow = 16u << 20;
-  // Of all peers together, that something is on its way to: it is in memory, much of it read for that.
+  // The windows of all busy peers together: what is on its way is in memory, much of it read for that.
   static constexpr uint64_t kMaxWindows = 32u << 20;
 
-  // shards: that share the way to a peer.
+  // shards: how many share the way to a peer.
   void start(uint32_t shards) { shards_ = std::max(shards, 1u); }
 
   uint64_t room(NodeId peer) {
@@ -32,7 +32,7 @@ class PeerWindows {
   }
   // What one group has on its way changed.
   void change(NodeId peer, uint64_t before, uint64_t now) { of(peer).outstanding += now - before; }
-  // So much has arrived there. What is given up shows nothing of what the link carries.
+  // So many bytes have arrived there. What is given up is not counted: it says nothing of the link.
   void answered(NodeId peer, uint64_t bytes) { of(peer).freed += bytes; }
   // The group is to be told when there is room.
   void wait(NodeId peer, uint64_t group) {

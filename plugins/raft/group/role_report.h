@@ -1,8 +1,9 @@
-// What the state machine, the watchers and the metrics know of the group's role, and how far it is committed.
+// RoleReport: what the state machine, the watchers and the metrics know of the group's role, and how far its
+// log is committed.
 //
-//   follower         the core leads   -> leader, unusable   watchers hear of it, the state machine not yet
-//   leader, unusable its first entry is applied -> leader, usable   both hear of it
-//   leader, either   the core follows, or the group stops -> follower
+//   follower          the core leads                       -> leader, unusable  only watchers hear of it
+//   leader, unusable  its first entry is applied           -> leader, usable    both hear of it
+//   leader, either    the core follows, or the group stops -> follower
 #pragma once
 
 #include "raft/group/context.h"
@@ -18,16 +19,16 @@ class RoleReport {
   const chr_role& reported_role() const { return reported_role_; }
   bool is_leading() const { return leading_; }
   bool is_usable() const { return usable_; }
-  // Readers see no more, though the core may know better by then.
+  // Readers see the log up to here, though the core may know more to be committed.
   Index visible() const { return visible_; }
   int64_t high_watermark() const { return high_watermark_; }
 
-  // A core that was restored: it follows nobody.
+  // The core was restored: it follows nobody.
   void restore();
   void become_leader(const Event& event);
-  // True: it led.
+  // Whether it led.
   bool end_leading();
-  // Where the role is another one than the state machine knows of.
+  // Tells the state machine, unless it knows this role already.
   void become_follower(const Event& event);
   // The group stopped: it follows nobody.
   void stop();

@@ -31,13 +31,13 @@ struct Settings {
   Nanos trim_hold = 0;
 };
 
-// Who is told about roles. Any thread; a callback never runs after remove() returned.
+// Watchers: who is told about roles. Any thread; a callback never runs after remove() returned.
 class Watchers {
  public:
   void add(chr_role_fn fn, void* context);
   void remove(chr_role_fn fn, void* context);
   void tell_all(const chr_group_id& id, const chr_role& role, bool usable) const;
-  // Only one of them.
+  // Tells one watcher alone, if it is there.
   void tell_one(chr_role_fn fn, void* context, const chr_group_id& id, const chr_role& role,
                 bool usable) const;
 
