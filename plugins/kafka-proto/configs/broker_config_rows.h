@@ -36,8 +36,8 @@ struct BrokerConfigRow {
 // In the order of their names.
 std::vector<BrokerConfigRow> broker_config_rows(const ConfigSources& sources, Texts& texts);
 
-// The names that stand for one thing in several units, the one that counts first; the name alone where there
-// is no other.
+// The names that stand for one thing in several units, the one that counts first; the name
+// alone where there is no other.
 std::span<const std::string_view> broker_config_chain(const std::string_view& name);
 
 }  // namespace chronik::kafka

@@ -42,8 +42,8 @@ struct ConfigValue {
   std::span<const ConfigSynonym> inherited;
 };
 
-// The configs of this broker and what topics inherit of them; one serves a whole request. The Texts outlive
-// it.
+// The configs of this broker and what topics inherit of them; one serves a whole
+// request. The Texts outlive it.
 class ConfigValues {
  public:
   ConfigValues(const ConfigSources& sources, const Catalog& catalog, Texts& texts);

@@ -1,5 +1,5 @@
-// Building record batches: tests, batches that the broker writes itself, and those that a leader compresses
-// anew.
+// Building record batches: tests, batches that the broker writes itself, and those
+// that a leader compresses anew.
 #pragma once
 
 #include <chronik/result.hpp>

@@ -20,8 +20,8 @@ namespace chronik::kafka {
 // The level of each codec as Kafka's topic configs name it; nothing: the codec's default.
 using CompressionLevel = std::optional<int>;
 
-// A run of one codec over one input. Each call gives the next piece, borrowed until the next one; empty at
-// the end.
+// A run of one codec over one input. Each call gives the next piece, borrowed until the
+// next one; empty at the end.
 class Decompression {
  public:
   virtual ~Decompression() = default;
@@ -35,10 +35,10 @@ class Codecs {
   Codecs(const Codecs&) = delete;
   Codecs& operator=(const Codecs&) = delete;
 
-  // Starts to decompress input, which must live as long as the run, for at most max_output bytes. One run at
-  // a time: the result belongs to this object and ends with the next start(). Never called with kNone.
-  // Errors, here and in next(): CORRUPT (no such stream, cut off), OUT_OF_RANGE (more output than
-  // max_output).
+  // Starts to decompress input, which must live as long as the run, for at most max_output bytes.
+  // One run at a time: the result belongs to this object and ends with the next start(). Never
+  // called with kNone. Errors, here and in next(): CORRUPT (no such stream, cut off), OUT_OF_RANGE
+  // (more output than max_output).
   Result<Decompression*> start(Compression codec, Bytes input, uint64_t max_output);
 
   // The same in one piece; kNone copies.

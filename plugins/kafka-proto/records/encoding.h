@@ -36,8 +36,8 @@ constexpr uint64_t zigzag(int64_t value) {
   return (static_cast<uint64_t>(value) << 1) ^ static_cast<uint64_t>(value >> 63);
 }
 
-// Reads a zigzag varint of at most 64 bits at p and moves p behind it. False: no whole one before end, or too
-// long.
+// Reads a zigzag varint of at most 64 bits at p and moves p behind it. False: no whole
+// one before end, or too long.
 inline bool read_varlong(const uint8_t*& p, const uint8_t* end, int64_t& out) {
   if (p != end && static_cast<uint8_t>(*p) < 0x80) [[likely]] {
     out = unzigzag(static_cast<uint64_t>(*p++));

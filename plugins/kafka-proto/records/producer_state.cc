@@ -136,8 +136,8 @@ void ProducerStates::expire(int64_t now_ms, int64_t expiration_ms) {
     } else if (state.placed.empty()) {
       it = states_.erase(it);
     } else {
-      // A retry must still find what the leader has under way, but the applied state forgets the producer
-      // everywhere.
+      // A retry must still find what the leader has under way, but the applied state
+      // forgets the producer everywhere.
       state.count = 0;
       state.epoch = kNoProducerEpoch;
       ++it;

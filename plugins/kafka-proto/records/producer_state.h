@@ -59,9 +59,9 @@ class ProducerStates {
   // Entries from this index on were removed from the log, none of them applied.
   void truncated(uint64_t from_index);
 
-  // An applied entry says that it is now_ms: forgets producers of which no batch was applied for
-  // expiration_ms. Times are those of these entries, so a producer lives up to the time between two of them
-  // longer.
+  // An applied entry says that it is now_ms: forgets producers of which no batch was applied
+  // for expiration_ms. Times are those of these entries, so a producer lives up to the time
+  // between two of them longer.
   void expire(int64_t now_ms, int64_t expiration_ms);
 
   // After how long without a batch producers are to be forgotten, so that at most so many are left, but for

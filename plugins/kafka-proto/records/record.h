@@ -32,8 +32,8 @@ struct Record {
 // Kafka reads them as null. This is the hot path of Produce.
 const char* read_record_body(Bytes body, Record& out);
 
-// Decodes the record at the start of bytes, its length included, and moves bytes behind it. CORRUPT where
-// that fails.
+// Decodes the record at the start of bytes, its length included, and moves bytes behind
+// it. CORRUPT where that fails.
 Result<Record> decode_record(Bytes& bytes);
 
 // The headers of a record that was decoded before.

@@ -25,12 +25,12 @@ std::unexpected<Refusal> refuse(ErrorCode error, std::string message) {
   return std::unexpected(Refusal{error, std::move(message), {}});
 }
 
-// The smallest length that the oldest format can have: Kafka calls anything below damaged, whatever the
-// magic.
+// The smallest length that the oldest format can have: Kafka calls anything below
+// damaged, whatever the magic.
 constexpr int32_t kMinLengthOfAnyMagic = 14;
 
-// Whether a whole batch of any magic stands at the start of bytes. Less than that at the end is ignored, as
-// in Kafka.
+// Whether a whole batch of any magic stands at the start of bytes. Less than that at the
+// end is ignored, as in Kafka.
 Checked<bool> stands_batch(Bytes bytes) {
   if (bytes.size() < kBatchPrefixSize) return false;
   const auto length = load_be<int32_t>(bytes.data() + kLengthAt);
@@ -244,8 +244,8 @@ Checked<int64_t> check_in_place(Bytes payload, const BatchHeader& header, Record
   return check.run(RecordScan(counted));
 }
 
-// Checks the records of a batch and compresses them as the topic asks. Base timestamp and deltas stay as they
-// are.
+// Checks the records of a batch and compresses them as the topic asks. Base timestamp
+// and deltas stay as they are.
 Checked<int64_t> check_and_recompress(Bytes payload, const BatchHeader& header, RecordCheck& check,
                                       const BatchRules& topic, CodecWork& work, Codecs& codecs,
                                       std::vector<uint8_t>& out) {

@@ -1,5 +1,5 @@
-// What a Produce request's records of one partition must be before they are proposed, as Apache Kafka checks
-// it.
+// What a Produce request's records of one partition must be before they are proposed,
+// as Apache Kafka checks it.
 //
 // Pure: the topic's rules, the version of the request and the time come as parameters. The checks run in
 // Kafka's order and give its error codes; docs of the differences, all of them stricter, are at

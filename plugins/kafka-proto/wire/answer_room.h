@@ -32,8 +32,8 @@ class AnswerRoom {
   uint64_t taken_ = 0;
 };
 
-// Owns texts that an answer points to, until it is encoded. They count in the room of the answer that is
-// given.
+// Owns texts that an answer points to, until it is encoded. They count in the room of
+// the answer that is given.
 class Texts {
  public:
   Texts() = default;

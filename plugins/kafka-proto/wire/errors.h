@@ -7,8 +7,8 @@
 
 namespace chronik::kafka {
 
-// Kafka's name, such as "OFFSET_OUT_OF_RANGE"; "UNKNOWN_ERROR_CODE" for a number that Kafka has not given
-// out.
+// Kafka's name, such as "OFFSET_OUT_OF_RANGE"; "UNKNOWN_ERROR_CODE" for a number
+// that Kafka has not given out.
 std::string_view error_name(ErrorCode code);
 // Whether Kafka's clients send the request again by themselves.
 bool is_retriable(ErrorCode code);

@@ -66,8 +66,8 @@ struct InResponse {
   Reader body;
 };
 
-// The caller knows key and version from the request with the same correlation id (the first of the frame's
-// bytes).
+// The caller knows key and version from the request with the same correlation id (the
+// first of the frame's bytes).
 Result<InResponse> open_response(Bytes frame, const ApiInfo& api, int16_t version);
 
 }  // namespace chronik::kafka

@@ -86,8 +86,8 @@ class Reader {
     return false;
   }
 
-  // Tagged fields: tag_count(), then for each open_tag(), the fields in it if its number is known,
-  // close_tag().
+  // Tagged fields: tag_count(), then for each open_tag(), the fields in it if its
+  // number is known, close_tag().
   uint32_t tag_count();
   struct Tag {
     uint32_t number = 0;
