@@ -160,7 +160,7 @@ Status KafkaPlugin::listen() {
   }
   if (advertised.port == 0) return fail(Code::kInvalidArgument, "kafka.listen names no address");
   broker_.advertised.store(std::make_shared<const Address>(advertised));
-  broker_.metadata.table->announce(broker_.metadata.self, to_abi(advertised.host), advertised.port);
+  broker_.metadata.announce(advertised.host, advertised.port);
   return {};
 }
 

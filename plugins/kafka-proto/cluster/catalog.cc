@@ -4,42 +4,26 @@
 
 namespace chronik::kafka {
 
-std::optional<chr_topic> Catalog::topic_at(uint32_t i) const {
-  chr_topic out{};
-  out.struct_size = sizeof out;
-  if (service_.table->topic_at(service_.self, catalog_, i, &out) != CHR_OK) return std::nullopt;
-  return out;
+namespace {
+
+template <class T>
+std::optional<T> if_any(const Result<T>& found) {
+  return found ? std::optional(*found) : std::nullopt;
 }
 
-std::optional<chr_topic> Catalog::topic(std::string_view name) const {
-  chr_topic out{};
-  out.struct_size = sizeof out;
-  if (service_.table->topic_by_name(service_.self, catalog_, to_abi(name), &out) != CHR_OK)
-    return std::nullopt;
-  return out;
-}
+}  // namespace
 
-std::optional<chr_topic> Catalog::topic(const chr_uuid& id) const {
-  chr_topic out{};
-  out.struct_size = sizeof out;
-  if (service_.table->topic_by_id(service_.self, catalog_, &id, &out) != CHR_OK) return std::nullopt;
-  return out;
-}
-
+std::optional<chr_topic> Catalog::topic_at(uint32_t i) const { return if_any(image_.topic(i)); }
+std::optional<chr_topic> Catalog::topic(std::string_view name) const { return if_any(image_.find(name)); }
+std::optional<chr_topic> Catalog::topic(const chr_uuid& id) const { return if_any(image_.find(id)); }
 std::optional<chr_partition> Catalog::partition(const chr_topic& topic, int32_t partition) const {
-  chr_partition out{};
-  out.struct_size = sizeof out;
-  if (service_.table->partition(service_.self, catalog_, topic.handle, partition, &out) != CHR_OK)
-    return std::nullopt;
-  return out;
+  return if_any(image_.partition(topic, partition));
 }
 
 std::vector<std::pair<std::string_view, std::string_view>> Catalog::configs(const chr_topic& topic) const {
   std::vector<std::pair<std::string_view, std::string_view>> out;
-  chr_config_entry entry{};
-  for (uint32_t i = 0; service_.table->config_at(service_.self, catalog_, topic.handle, i, &entry) == CHR_OK;
-       ++i)
-    out.emplace_back(from_abi(entry.key), from_abi(entry.value));
+  while (const auto entry = image_.config(topic, static_cast<uint32_t>(out.size())))
+    out.emplace_back(from_abi(entry->key), from_abi(entry->value));
   return out;
 }
 
@@ -47,8 +31,8 @@ std::vector<chr_feature> Catalog::features() const {
   std::vector<chr_feature> out;
   chr_feature feature{};
   feature.struct_size = sizeof feature;
-  for (uint32_t i = 0;
-       features_.table != nullptr && features_.table->at(features_.self, catalog_, i, &feature) == CHR_OK;
+  for (uint32_t i = 0; features_.table != nullptr &&
+                       features_.table->at(features_.self, image_.handle(), i, &feature) == CHR_OK;
        ++i)
     out.push_back(feature);
   return out;
@@ -61,7 +45,8 @@ std::vector<std::pair<std::string_view, std::string_view>> Catalog::records(std:
   std::string from(prefix);
   chr_record record{};
   record.struct_size = sizeof record;
-  while (records_.table->seek(records_.self, catalog_, to_abi(space), to_abi(from), &record) == CHR_OK &&
+  while (records_.table->seek(records_.self, image_.handle(), to_abi(space), to_abi(from), &record) ==
+             CHR_OK &&
          from_abi(record.key).starts_with(prefix)) {
     out.emplace_back(from_abi(record.key), from_abi(record.value));
     from.assign(from_abi(record.key)).push_back('\0');
@@ -73,15 +58,14 @@ void Catalog::each_change_since(const Catalog& before, const TopicChanged& chang
   const auto tell = [](void* context, const chr_topic_change* change) {
     (*static_cast<const TopicChanged*>(context))(*change);
   };
-  topic_changes_.table->between(topic_changes_.self, before.catalog_, catalog_, tell,
+  topic_changes_.table->between(topic_changes_.self, before.image_.handle(), image_.handle(), tell,
                                 const_cast<TopicChanged*>(&changed));
 }
 
 std::vector<chr_broker> Catalog::brokers() const {
-  std::vector<chr_broker> out(service_.table->n_brokers(service_.self, catalog_));
-  for (uint32_t i = 0; i < out.size(); ++i) {
-    out[i].struct_size = sizeof(chr_broker);
-    service_.table->broker_at(service_.self, catalog_, i, &out[i]);
+  std::vector<chr_broker> out;
+  for (uint32_t i = 0; i < image_.brokers(); ++i) {
+    if (const Result<chr_broker> broker = image_.broker(i)) out.push_back(*broker);
   }
   return out;
 }

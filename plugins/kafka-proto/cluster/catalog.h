@@ -17,23 +17,19 @@ inline constexpr int16_t kRecordsLevel = 2;
 class Catalog {
  public:
   explicit Catalog(const Services& services)
-      : service_(services.metadata),
-        features_(services.features),
+      : features_(services.features),
         records_(services.records),
         topic_changes_(services.topic_changes),
-        controller_(service_.table->controller(service_.self)),
-        catalog_(service_.table->catalog(service_.self)) {}
-  ~Catalog() { service_.table->release(service_.self, catalog_); }
+        controller_(services.metadata.controller()),
+        image_(services.metadata.catalog()) {}
   Catalog(const Catalog&) = delete;
   Catalog& operator=(const Catalog&) = delete;
 
-  uint64_t version() const { return service_.table->version(service_.self, catalog_); }
-  std::string_view cluster_id() const {
-    return from_abi(service_.table->cluster_id(service_.self, catalog_));
-  }
+  uint64_t version() const { return image_.version(); }
+  std::string_view cluster_id() const { return image_.cluster_id(); }
   // -1: none is known, and what is not in the catalog may exist. As of before the image.
   int32_t controller() const { return controller_; }
-  uint32_t topic_count() const { return service_.table->n_topics(service_.self, catalog_); }
+  uint32_t topic_count() const { return image_.topics(); }
   // Empty: there is none.
   std::optional<chr_topic> topic_at(uint32_t i) const;
   std::optional<chr_topic> topic(std::string_view name) const;
@@ -41,7 +37,7 @@ class Catalog {
   std::optional<chr_partition> partition(const chr_topic& topic, int32_t partition) const;
   std::vector<std::pair<std::string_view, std::string_view>> configs(const chr_topic& topic) const;
   std::vector<chr_broker> brokers() const;
-  uint32_t broker_count() const { return service_.table->n_brokers(service_.self, catalog_); }
+  uint32_t broker_count() const { return image_.brokers(); }
   // Whether metadata tells what became of topics since an older image, leaders aside.
   using TopicChanged = std::function<void(const chr_topic_change& change)>;
   bool tells_changes() const { return topic_changes_.table != nullptr; }
@@ -55,12 +51,11 @@ class Catalog {
                                                                      std::string_view prefix) const;
 
  private:
-  Service<chr_metadata_v1> service_;
   Service<chr_features_v1> features_;
   Service<chr_records_v1> records_;
   Service<chr_topic_changes_v1> topic_changes_;
   int32_t controller_;
-  chr_catalog* catalog_;
+  CatalogImage image_;
 };
 
 }  // namespace chronik::kafka

@@ -19,25 +19,18 @@ void ProducerIds::give_id(Taker taker) {
 
 void ProducerIds::refill() {
   refilling_ = true;
-  const Service<chr_metadata_v1>& metadata = services_.metadata;
-  const chr_status status = services_.host.async(
-      [&](uint64_t token) {
-        return metadata.table->allocate_producer_ids(metadata.self, kTimeoutNs, token, nullptr);
-      },
-      [this](const chr_done& done) {
-        refilled(done.code, static_cast<int64_t>(done.u[0]), static_cast<int64_t>(done.u[1]));
-      });
-  if (status != CHR_PENDING) refilled(status == CHR_OK ? CHR_E_FAILED : status, 0, 0);
+  services_.metadata.allocate_producer_ids(
+      kTimeoutNs, [this](const Result<chronik::ProducerIds>& ids) { refilled(ids); });
 }
 
-void ProducerIds::refilled(chr_status code, int64_t first, int64_t count) {
+void ProducerIds::refilled(const Result<chronik::ProducerIds>& ids) {
   refilling_ = false;
-  if (code == CHR_OK) {
-    next_ = first;
-    end_ = first + count;
+  if (ids) {
+    next_ = ids->first;
+    end_ = ids->first + ids->n;
   }
   for (Taker& taker : std::exchange(waiting_, {})) {
-    if (code == CHR_OK) {
+    if (ids) {
       give_id(std::move(taker));
     } else {
       taker(ErrorCode::kCoordinatorLoadInProgress, -1);  // clients ask again, as Kafka makes them do

@@ -21,7 +21,7 @@ class ProducerIds {
  private:
   void give_id(Taker taker);
   void refill();
-  void refilled(chr_status code, int64_t first, int64_t count);
+  void refilled(const Result<chronik::ProducerIds>& ids);
 
   Services& services_;
   int64_t next_ = 0;

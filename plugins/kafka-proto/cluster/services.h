@@ -1,7 +1,6 @@
 // Services: what the host and the other plugins provide to this one.
 #pragma once
 
-#include <chronik/consensus.h>
 #include <chronik/draft/features.h>
 #include <chronik/draft/groups.h>
 #include <chronik/draft/liveness.h>
@@ -9,17 +8,18 @@
 #include <chronik/draft/throttle.h>
 #include <chronik/draft/topic_changes.h>
 #include <chronik/link.h>
-#include <chronik/metadata.h>
 #include <chronik/net.h>
-#include <chronik/storage.h>
+#include <chronik/consensus.hpp>
 #include <chronik/host.hpp>
+#include <chronik/metadata.hpp>
+#include <chronik/storage.hpp>
 
 #include <atomic>
 #include <utility>
 
 namespace chronik::kafka {
 
-// A service of another plugin: its table and the first argument of its functions.
+// A service of another plugin that has no client of its own: its table and the first argument of its functions.
 template <class Table>
 struct Service {
   const Table* table = nullptr;
@@ -49,15 +49,15 @@ struct Services {
   Host host;
   const chr_net_v1* net = nullptr;
   const chr_link_v1* link = nullptr;  // absent where there are no peers
-  Service<chr_metadata_v1> metadata;
-  Service<chr_consensus_v1> consensus;
-  Service<chr_groups_v1> groups;                // absent where consensus does not offer it
-  Service<chr_throttle_v1> throttle;            // likewise
-  Service<chr_features_v1> features;            // absent where metadata does not offer it
-  Service<chr_records_v1> records;              // likewise
-  Service<chr_liveness_v1> liveness;            // likewise
+  chronik::Metadata metadata;
+  chronik::Consensus consensus;
+  chronik::Storage storage;           // asked how full it is, and nothing else; absent where there is none
+  Service<chr_groups_v1> groups;      // absent where consensus does not offer it
+  Service<chr_throttle_v1> throttle;  // likewise
+  Service<chr_features_v1> features;  // absent where metadata does not offer it
+  Service<chr_records_v1> records;    // likewise
+  Service<chr_liveness_v1> liveness;  // likewise
   Service<chr_topic_changes_v1> topic_changes;  // likewise
-  Service<chr_storage_v1> storage;  // asked how full it is, and nothing else; absent where there is none
 
   // ---- the stop ----
   std::atomic<bool> stopping{false};

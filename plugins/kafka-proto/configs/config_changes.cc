@@ -266,8 +266,8 @@ void ConfigChanges::submit(bool validate_only, std::function<void()> done) {
   };
   if (!topics_.empty()) {
     propose(&topics_status_, [&](uint64_t token) {
-      return sources_.services.metadata.table->alter_configs(
-          sources_.services.metadata.self, topics_.data(), static_cast<uint32_t>(topics_.size()),
+      return sources_.services.metadata.table()->alter_configs(
+          sources_.services.metadata.self(), topics_.data(), static_cast<uint32_t>(topics_.size()),
           validate_only ? 1 : 0, kTimeoutNs, topic_results_.data(), token, nullptr);
     });
   }

@@ -104,10 +104,8 @@ void handle<AlterPartitionReassignments>(Broker& broker, Call<AlterPartitionReas
   }
   if (job->call.is_too_large()) return job->call.answer(job->response);
   if (job->items.size() > kMaxItems) return refuse(*job);
-  change_catalog(broker, job, [&](uint64_t token) {
-    return broker.metadata.table->alter_reassignments(
-        broker.metadata.self, job->items.data(), static_cast<uint32_t>(job->items.size()),
-        timeout_ns(request.timeout_ms), job->results.data(), token, nullptr);
+  change_catalog(job, [&](auto done) {
+    broker.metadata.alter_reassignments(job->items, timeout_ns(request.timeout_ms), std::move(done));
   });
 }
 

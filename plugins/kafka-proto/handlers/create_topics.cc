@@ -261,10 +261,9 @@ void handle<CreateTopics>(Broker& broker, Call<CreateTopics> call) {
     }
   }
   if (job->call.is_too_large()) return job->call.answer(job->response);
-  change_catalog(broker, job, [&](uint64_t token) {
-    return broker.metadata.table->create_topics(
-        broker.metadata.self, job->items.data(), static_cast<uint32_t>(job->items.size()),
-        request.validate_only ? 1 : 0, timeout_ns(request.timeout_ms), job->results.data(), token, nullptr);
+  change_catalog(job, [&](auto done) {
+    broker.metadata.create_topics(job->items, request.validate_only, timeout_ns(request.timeout_ms),
+                                  std::move(done));
   });
 }
 

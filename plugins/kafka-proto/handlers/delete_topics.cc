@@ -106,10 +106,8 @@ void handle<DeleteTopics>(Broker& broker, Call<DeleteTopics> call) {
     for (const std::string_view name : request.topic_names) add_topic(*job, catalog, named, name, chr_uuid{});
   }
   if (job->call.is_too_large()) return job->call.answer(job->response);
-  change_catalog(broker, job, [&](uint64_t token) {
-    return broker.metadata.table->delete_topics(
-        broker.metadata.self, job->items.data(), static_cast<uint32_t>(job->items.size()),
-        timeout_ns(request.timeout_ms), job->results.data(), token, nullptr);
+  change_catalog(job, [&](auto done) {
+    broker.metadata.delete_topics(job->items, timeout_ns(request.timeout_ms), std::move(done));
   });
 }
 

@@ -76,13 +76,12 @@ void add_asked(DescribeLogDirsJob& survey, const std::vector<Request::Topic>& to
 
 // What the store may take, and what of that is free.
 void add_room(const Broker& broker, Response::Dir& out) {
-  chr_storage_usage usage{};
-  usage.struct_size = sizeof usage;
-  const Service<chr_storage_v1>& storage = broker.storage;
-  if (storage.table == nullptr || storage.table->usage(storage.self, &usage) != CHR_OK) return;
-  const uint64_t total = std::min<uint64_t>(usage.capacity_bytes, INT64_MAX);
+  if (!broker.storage) return;
+  const Result<chr_storage_usage> usage = broker.storage.usage();
+  if (!usage) return;
+  const uint64_t total = std::min<uint64_t>(usage->capacity_bytes, INT64_MAX);
   out.total_bytes = static_cast<int64_t>(total);
-  out.usable_bytes = static_cast<int64_t>(total - std::min(usage.used_bytes, total));
+  out.usable_bytes = static_cast<int64_t>(total - std::min(usage->used_bytes, total));
 }
 
 // The store's folder is the host's business; what is known is the one next to it.

@@ -17,16 +17,10 @@ constexpr uint64_t kTimeoutNs = 10'000'000'000;
 constexpr uint32_t kMaxMembers = 1'024;
 
 struct DescribeQuorumJob {
-  DescribeQuorumJob(Broker& b, Call<DescribeQuorum> c) : broker(b), call(std::move(c)), members(kMaxMembers) {
-    quorum.struct_size = sizeof quorum;
-    quorum.members = members.data();
-    quorum.n_members = kMaxMembers;
-  }
+  DescribeQuorumJob(Broker& b, Call<DescribeQuorum> c) : broker(b), call(std::move(c)) {}
   Broker& broker;
   Call<DescribeQuorum> call;
   Texts texts{call.room()};
-  std::vector<chr_quorum_member> members;
-  chr_quorum quorum{};
 };
 
 bool asks_for_the_catalog(const Request& request) {
@@ -75,21 +69,21 @@ void add_nodes(DescribeQuorumJob& inquiry, Response& response) {
   }
 }
 
-void finish(DescribeQuorumJob& inquiry, chr_status status) {
+void finish(DescribeQuorumJob& inquiry, const Result<Quorum>& quorum) {
   Response response;
-  if (status != CHR_OK) {
-    response.error_code = change_error(status, ErrorCode::kUnknownServerError, ErrorCode::kInvalidRequest);
+  if (!quorum) {
+    response.error_code =
+        change_error(code_of(quorum), ErrorCode::kUnknownServerError, ErrorCode::kInvalidRequest);
     response.error_message = "the leader of the catalog did not answer in time";
     return inquiry.call.answer(response);
   }
   Response::Topic& topic = response.topics.emplace_back();
   topic.topic_name = kCatalogTopic;
   Response::Partition& out = topic.partitions.emplace_back();
-  out.leader_id = inquiry.quorum.leader;
-  out.leader_epoch = static_cast<int32_t>(inquiry.quorum.term);
-  out.high_watermark = static_cast<int64_t>(inquiry.quorum.commit_index) + 1;
-  inquiry.members.resize(std::min(inquiry.quorum.n_members, kMaxMembers));
-  for (const chr_quorum_member& member : inquiry.members)
+  out.leader_id = quorum->leader;
+  out.leader_epoch = static_cast<int32_t>(quorum->term);
+  out.high_watermark = static_cast<int64_t>(quorum->commit_index) + 1;
+  for (const chr_quorum_member& member : quorum->members)
     (member.voter != 0 ? out.current_voters : out.observers).push_back(replica_of(member));
   add_nodes(inquiry, response);
   inquiry.call.answer(response);
@@ -101,13 +95,8 @@ template <>
 void handle<DescribeQuorum>(Broker& broker, Call<DescribeQuorum> call) {
   if (!asks_for_the_catalog(call.request())) return refuse(call);
   const auto inquiry = std::make_shared<DescribeQuorumJob>(broker, std::move(call));
-  const Service<chr_metadata_v1>& metadata = broker.metadata;
-  const chr_status status = broker.host.async(
-      [&](uint64_t token) {
-        return metadata.table->describe_quorum(metadata.self, kTimeoutNs, &inquiry->quorum, token, nullptr);
-      },
-      [inquiry](const chr_done& done) { finish(*inquiry, done.code); });
-  if (status != CHR_PENDING) finish(*inquiry, status);
+  broker.metadata.describe_quorum(kMaxMembers, kTimeoutNs,
+                                  [inquiry](const Result<Quorum>& quorum) { finish(*inquiry, quorum); });
 }
 
 }  // namespace chronik::kafka

@@ -197,12 +197,7 @@ void answer_with_leaders(const std::shared_ptr<MetadataJob>& asking, uint64_t un
   });
 }
 
-// Creates what is missing first; results: of it, once it is done.
-struct CreateMissingJob {
-  std::shared_ptr<MetadataJob> asking;
-  std::vector<chr_change_result> results;
-};
-
+// Creates what is missing first.
 void create(const std::shared_ptr<MetadataJob>& asking, const std::set<std::string_view>& missing,
             int32_t factor) {
   Broker& broker = asking->broker;
@@ -214,19 +209,9 @@ void create(const std::shared_ptr<MetadataJob>& asking, const std::set<std::stri
     topic.replication_factor = factor;
     topics.push_back(topic);
   }
-  const auto creation =
-      std::make_shared<CreateMissingJob>(asking, std::vector<chr_change_result>(topics.size()));
-  const Service<chr_metadata_v1>& metadata = broker.metadata;
-  const chr_status status = broker.host.async(
-      [&](uint64_t token) {
-        return metadata.table->create_topics(metadata.self, topics.data(),
-                                             static_cast<uint32_t>(topics.size()), 0, kCreateTimeoutNs,
-                                             creation->results.data(), token, nullptr);
-      },
-      [creation](const chr_done&) {
-        answer_with_leaders(creation->asking, creation->asking->broker.host.now_ns() + kFirstElectionsNs);
-      });
-  if (status != CHR_PENDING) answer(broker, Catalog(broker), asking->call);
+  broker.metadata.create_topics(topics, false, kCreateTimeoutNs, [asking](const Result<ChangeResults>&) {
+    answer_with_leaders(asking, asking->broker.host.now_ns() + kFirstElectionsNs);
+  });
 }
 
 // Where no change can be made now, nothing is created: clients are told to ask again, and find what is there.

@@ -40,8 +40,8 @@ PartitionDirectory::PartitionDirectory(Services& services, const BrokerConfig& c
 PartitionContext PartitionDirectory::make_context(const BrokerConfig& config, InSync& in_sync) {
   PartitionContext out;
   out.host = services_.host;
-  out.consensus = services_.consensus.table;
-  out.consensus_self = services_.consensus.self;
+  out.consensus = services_.consensus.table();
+  out.consensus_self = services_.consensus.self();
   out.throttle = services_.throttle.table;
   out.leader_bucket = ReplicationThrottle::kLeaderBucket;
   out.replica_lag_time_max_ns = config.replica_lag_time_max_ns;
@@ -61,13 +61,13 @@ PartitionContext PartitionDirectory::make_context(const BrokerConfig& config, In
   return out;
 }
 
-void PartitionDirectory::start() { services_.metadata.table->watch(services_.metadata.self, changed, this); }
+void PartitionDirectory::start() { services_.metadata.watch(changed, this); }
 
 void PartitionDirectory::stop(std::function<void()> done) {
   stopping_ = true;
   shown_.reset();
   stopped_ = std::move(done);
-  services_.metadata.table->unwatch(services_.metadata.self, changed, this);
+  services_.metadata.unwatch(changed, this);
   closing_ += shards_.size();
   for (uint32_t shard = 0; shard < shards_.size(); ++shard) {
     services_.host.post(shard, [this, shard] {
@@ -325,31 +325,18 @@ void PartitionDirectory::members_changed(const std::shared_ptr<Partition>& parti
 void PartitionDirectory::finish_changes() {
   constexpr uint64_t kTimeoutNs = 5'000'000'000;
   if (finishing_ || changed_.empty() || stopping_) return;
-  struct Request {
-    explicit Request(Services& services) : count(services) {}
-    CallCount count;  // a stop waits for it
-    std::vector<chr_reassignment> items;
-    std::vector<chr_change_result> results;
-  };
-  const auto request = std::make_shared<Request>(services_);
+  std::vector<chr_reassignment> items;
   const auto changed = std::exchange(changed_, {});
   for (const auto& [partition, replicas] : changed)
-    request->items.push_back({partition->id().topic, partition->id().index, 0, replicas.data(),
-                              static_cast<uint32_t>(replicas.size()), 0});
-  request->results.resize(request->items.size());
+    items.push_back({partition->id().topic, partition->id().index, 0, replicas.data(),
+                     static_cast<uint32_t>(replicas.size()), 0});
   finishing_ = true;
-  const Service<chr_metadata_v1>& metadata = services_.metadata;
-  const chr_status status = services_.host.async(
-      [&](uint64_t token) {
-        return metadata.table->finish_reassignments(metadata.self, request->items.data(),
-                                                    static_cast<uint32_t>(request->items.size()), kTimeoutNs,
-                                                    request->results.data(), token, nullptr);
-      },
-      [this, request](const chr_done&) {
-        finishing_ = false;
-        finish_changes();
-      });
-  if (status != CHR_PENDING) finishing_ = false;
+  // A stop waits for what is counted.
+  services_.metadata.finish_reassignments(items, kTimeoutNs,
+                                          [this, count = CallCount(services_)](const Result<ChangeResults>&) {
+                                            finishing_ = false;
+                                            finish_changes();
+                                          });
 }
 
 void PartitionDirectory::schedule(uint32_t shard) {

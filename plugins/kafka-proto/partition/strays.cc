@@ -39,18 +39,12 @@ std::vector<std::string> Strays::groups_without_topic(const Catalog& catalog) co
 void Strays::make_sure() {
   constexpr uint64_t kTimeoutNs = 30'000'000'000;
   state_ = State::kAsking;
-  const Service<chr_metadata_v1>& metadata = services_.metadata;
-  const auto count = std::make_shared<CallCount>(services_);  // a stop waits for it
-  const auto asked = [this](chr_status code) {
-    state_ = State::kWaiting;
-    if (code == CHR_OK) remove_all();
-  };
-  const chr_status status = services_.host.async(
-      [&](uint64_t token) {
-        return metadata.table->allocate_producer_ids(metadata.self, kTimeoutNs, token, nullptr);
-      },
-      [asked, count](const chr_done& done) { asked(done.code); });
-  if (status != CHR_PENDING) asked(status);
+  // A stop waits for what is counted.
+  services_.metadata.allocate_producer_ids(
+      kTimeoutNs, [this, count = CallCount(services_)](const Result<chronik::ProducerIds>& ids) {
+        state_ = State::kWaiting;
+        if (ids) remove_all();
+      });
 }
 
 void Strays::remove_all() {
@@ -60,24 +54,18 @@ void Strays::remove_all() {
 }
 
 void Strays::remove(const std::string& group) {
-  const Service<chr_consensus_v1>& consensus = services_.consensus;
   const auto count = std::make_shared<CallCount>(services_);
-  services_.host.post(consensus.table->shard_of(consensus.self, to_abi(group)), [this, group, count] {
-    const Service<chr_consensus_v1>& owner = services_.consensus;
-    const auto removed = [this, group](chr_status code) {
-      if (code == CHR_OK) {
+  services_.host.post(services_.consensus.shard_of(group), [this, group, count] {
+    services_.consensus.delete_group(group, [this, group, count](const Status& removed) {
+      if (removed) {
         services_.host.info("Removed the log of a topic that was deleted while this node was away",
                             fmt::format("group={}", group));
       } else {
         services_.host.error(
             "cannot remove the log of a deleted topic; it is tried again at the next start of this node",
-            fmt::format("group={} code={}", group, static_cast<int>(code)));
+            fmt::format("group={} code={}", group, code_of(removed)));
       }
-    };
-    const chr_status status = services_.host.async(
-        [&](uint64_t token) { return owner.table->delete_group(owner.self, to_abi(group), token, nullptr); },
-        [removed, count](const chr_done& done) { removed(done.code); });
-    if (status != CHR_PENDING) removed(status);
+    });
   });
 }
 

@@ -17,6 +17,11 @@ inline Status to_status(chr_status code, std::string_view message = {}) {
   return std::unexpected(Error{static_cast<Code>(code), std::string(message)});
 }
 inline Status to_status(const chr_done& done) { return to_status(done.code, from_abi(done.message)); }
+// The other way round: CHR_OK, or the code of the error.
+template <class T>
+chr_status code_of(const Result<T>& result) {
+  return result ? CHR_OK : static_cast<chr_status>(result.error().code);
+}
 
 // Makes one asynchronous call on a shard. done(Result<T>) runs exactly once, on this shard: before the call
 // returns where the answer is there already, later otherwise. What the call fills is kept until then.

@@ -178,6 +178,7 @@ class Consensus {
     if (table == nullptr) return fail(Code::kNotFound, "no plugin provides " CHR_CONSENSUS_ID);
     return Consensus(host, table, self);
   }
+  explicit operator bool() const { return table_ != nullptr; }
 
   // Any thread.
   uint32_t shard_of(std::string_view name) const { return table_->shard_of(self_, to_abi(name)); }

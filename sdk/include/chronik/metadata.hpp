@@ -111,6 +111,7 @@ class Metadata {
     if (table == nullptr) return fail(Code::kNotFound, "no plugin provides " CHR_METADATA_ID);
     return Metadata(host, table, self);
   }
+  explicit operator bool() const { return table_ != nullptr; }
 
   // ---- any thread ----
   CatalogImage catalog() const { return {table_, self_, table_->catalog(self_)}; }

@@ -50,6 +50,7 @@ class Storage {
     if (table == nullptr) return fail(Code::kNotFound, "no plugin provides " CHR_STORAGE_ID);
     return Storage(host, table, self);
   }
+  explicit operator bool() const { return table_ != nullptr; }
 
   Result<uint64_t> open_group(std::string_view name) const {
     uint64_t group = 0;

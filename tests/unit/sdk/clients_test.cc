@@ -218,6 +218,22 @@ TEST(MetadataClient, AFailureOfTheWholeHasNoResults) {
   EXPECT_EQ(deleted.code, Code::kUnavailable);
 }
 
+TEST(MetadataClient, NoneIsTold) {
+  FakeHost host;
+  Metadata metadata = Metadata::acquire(Host(host.core())).value_or(Metadata());
+  EXPECT_FALSE(metadata);
+  FakeMetadata fake(&host);
+  metadata = *Metadata::acquire(Host(host.core()));
+  EXPECT_TRUE(metadata);
+}
+
+TEST(Results, HaveACodeOfTheAbi) {
+  EXPECT_EQ(code_of(Status()), CHR_OK);
+  EXPECT_EQ(code_of(to_status(CHR_PENDING)), CHR_OK);
+  EXPECT_EQ(code_of(to_status(CHR_E_TIMEOUT)), CHR_E_TIMEOUT);
+  EXPECT_EQ(code_of(Result<int>(fail(Code::kConflict, "taken"))), CHR_E_CONFLICT);
+}
+
 // ---- storage: a table that answers as the test says ----
 
 struct FakeStorage {
