@@ -6,6 +6,7 @@
 #include "kafka-proto/cluster/in_sync.h"
 #include "kafka-proto/cluster/producer_ids.h"
 #include "kafka-proto/configs/dynamic_configs.h"
+#include "kafka-proto/configs/group_config.h"
 #include "kafka-proto/handlers/broker.h"
 #include "kafka-proto/handlers/fetch_sessions.h"
 #include "kafka-proto/handlers/table.h"
@@ -17,6 +18,82 @@
 namespace chronik::kafka {
 namespace {
 
+constexpr int64_t kMiB = 1 << 20;
+constexpr int64_t kMs = 1'000'000;
+constexpr int64_t kSecond = 1000 * kMs;
+constexpr int64_t kTenDays = 864'000 * kSecond;  // in ms it is an int32, as clients show it
+constexpr int64_t kTenYears = 3'650 * 86'400 * kSecond;
+constexpr int64_t kMaxInt32 = INT32_MAX;
+constexpr chr_config_key kSchema[] = {
+    config_key("listen", CHR_CONFIG_ADDRESS | CHR_CONFIG_LIST, "[\"127.0.0.1:9092\"]",
+               "Where clients connect. A wildcard address needs advertise."),
+    config_key("advertise", CHR_CONFIG_ADDRESS, "",
+               "The address that clients are told for this node. Default: the first of listen."),
+    config_key("max_request_size", CHR_CONFIG_SIZE, "\"100MiB\"", "The largest request that is accepted.",
+               kMiB, 1024 * kMiB),
+    config_key("queued_max_request_bytes", CHR_CONFIG_SIZE, "\"64MiB\"",
+               "What requests of more than 4 MiB take over all connections until they are answered. Above "
+               "it they wait, all but one.",
+               kMiB, 1024 * 1024 * kMiB),
+    config_key("auto_create_topics", CHR_CONFIG_BOOL, "true",
+               "Whether asking for the metadata of an unknown topic creates it."),
+    config_key("default_partitions", CHR_CONFIG_INT, "1",
+               "Partitions of a topic that is created without a number.", 1, 10'000),
+    config_key("default_replication_factor", CHR_CONFIG_INT, "0",
+               "Replicas of a topic that is created without a number. 0: 3, or as many as there are nodes "
+               "where those are fewer.",
+               0, 32),
+    config_key("fetch_max_bytes", CHR_CONFIG_SIZE, "\"8MiB\"", "The most that one Fetch answers.", 1024,
+               1024 * kMiB),
+    config_key("max_fetch_sessions", CHR_CONFIG_INT, "1000", "How many fetch sessions are remembered.", 0,
+               1'000'000),
+    config_key("producer_id_expiration", CHR_CONFIG_DURATION, "\"1d\"",
+               "How long an idle idempotent producer is remembered.", kSecond, 365 * 86'400 * kSecond),
+    config_key("replica_lag_time_max", CHR_CONFIG_DURATION, "\"30s\"",
+               "A replica that had not all of its leader's log for longer is not in sync.", kSecond / 100,
+               3'600 * kSecond),
+    config_key("offsets_topic_partitions", CHR_CONFIG_INT, "50",
+               "Partitions of __consumer_offsets, over which groups are spread. Fixed once it exists.", 1,
+               10'000),
+    config_key("offsets_topic_replication_factor", CHR_CONFIG_INT, "3",
+               "Replicas of __consumer_offsets, or as many as there are nodes where those are fewer.", 1, 32),
+    config_key("offsets_retention", CHR_CONFIG_DURATION, "\"7d\"",
+               "How long offsets are kept of a group without members, or of a topic that it left.",
+               60 * kSecond, kTenYears),
+    config_key("offsets_retention_check_interval", CHR_CONFIG_DURATION, "\"10m\"",
+               "How often offsets are looked for that are to go.", kMs, kTenDays),
+    config_key("offset_metadata_max_bytes", CHR_CONFIG_INT, "4096",
+               "The most that a client may keep with an offset, in bytes.", 0, kMaxInt32),
+    config_key("group_min_session_timeout", CHR_CONFIG_DURATION, "\"6s\"",
+               "The shortest session timeout that a member of a classic group may ask for.", 0, kTenDays),
+    config_key("group_max_session_timeout", CHR_CONFIG_DURATION, "\"30m\"",
+               "The longest session timeout that a member of a classic group may ask for.", 0, kTenDays),
+    config_key("group_initial_rebalance_delay", CHR_CONFIG_DURATION, "\"3s\"",
+               "How long an empty classic group waits for more members before its first generation.", 0,
+               kTenDays),
+    config_key("group_max_size", CHR_CONFIG_INT, "2147483647", "Members of a classic group.", 1, kMaxInt32),
+    config_key("group_consumer_session_timeout", CHR_CONFIG_DURATION, "\"45s\"",
+               "How long a member of a consumer group may be silent before it is removed.", kMs, kTenDays),
+    config_key("group_consumer_min_session_timeout", CHR_CONFIG_DURATION, "\"45s\"",
+               "The shortest session timeout that a consumer group may be set to.", kMs, kTenDays),
+    config_key("group_consumer_max_session_timeout", CHR_CONFIG_DURATION, "\"60s\"",
+               "The longest session timeout that a consumer group may be set to.", kMs, kTenDays),
+    config_key("group_consumer_heartbeat_interval", CHR_CONFIG_DURATION, "\"5s\"",
+               "How often members of a consumer group are told to send a heartbeat.", kMs, kTenDays),
+    config_key("group_consumer_min_heartbeat_interval", CHR_CONFIG_DURATION, "\"5s\"",
+               "The shortest heartbeat interval that a consumer group may be set to.", kMs, kTenDays),
+    config_key("group_consumer_max_heartbeat_interval", CHR_CONFIG_DURATION, "\"15s\"",
+               "The longest heartbeat interval that a consumer group may be set to.", kMs, kTenDays),
+    config_key("group_consumer_max_size", CHR_CONFIG_INT, "2147483647", "Members of a consumer group.", 1,
+               kMaxInt32),
+    config_key("group_consumer_assignors", CHR_CONFIG_STRING | CHR_CONFIG_LIST, "[\"uniform\", \"range\"]",
+               "The assignors that consumer groups may use, by name. The first is the default."),
+    config_key("group_consumer_migration_policy", CHR_CONFIG_CHOICE, "\"bidirectional\"",
+               "Which groups may change their kind while they have members: classic ones (upgrade), consumer "
+               "groups (downgrade), both, or none.",
+               0, 0, "bidirectional|upgrade|downgrade|disabled"),
+};
+
 // A session is a shared pointer to its connection, held by the host between accept() and closed().
 using Session = std::shared_ptr<Connection>;
 Connection& connection_of(void* session) { return **static_cast<Session*>(session); }
@@ -24,8 +101,11 @@ Connection& connection_of(void* session) { return **static_cast<Session*>(sessio
 class KafkaPlugin final : public Plugin {
  public:
   static constexpr std::string_view kId = "kafka-proto", kVersion = "0.1.0";
-  static std::span<const chr_config_key> schema();
-  static Status validate(std::string_view json) { return validate_listeners(json); }
+  static std::span<const chr_config_key> schema() { return kSchema; }
+  static Status validate(std::string_view json) {
+    CHRONIK_CHECK(validate_listeners(json));
+    return validate_groups(json);
+  }
 
   explicit KafkaPlugin(Host host) : broker_(host) {}
   const void* service(std::string_view id, void** instance) override;
@@ -61,41 +141,6 @@ void CHR_CALL on_closed(void* session, chr_status) noexcept {
 }
 constexpr chr_protocol_v1 kProtocol = {
     sizeof(chr_protocol_v1), 1, thunk<&KafkaPlugin::accept>, on_data, on_drained, on_closed};
-
-std::span<const chr_config_key> KafkaPlugin::schema() {
-  constexpr int64_t kMiB = 1 << 20;
-  constexpr int64_t kSecond = 1'000'000'000;
-  static constexpr chr_config_key kKeys[] = {
-      config_key("listen", CHR_CONFIG_ADDRESS | CHR_CONFIG_LIST, "[\"127.0.0.1:9092\"]",
-                 "Where clients connect. A wildcard address needs advertise."),
-      config_key("advertise", CHR_CONFIG_ADDRESS, "",
-                 "The address that clients are told for this node. Default: the first of listen."),
-      config_key("max_request_size", CHR_CONFIG_SIZE, "\"100MiB\"", "The largest request that is accepted.",
-                 kMiB, 1024 * kMiB),
-      config_key("queued_max_request_bytes", CHR_CONFIG_SIZE, "\"64MiB\"",
-                 "What requests of more than 4 MiB take over all connections until they are answered. Above "
-                 "it they wait, all but one.",
-                 kMiB, 1024 * 1024 * kMiB),
-      config_key("auto_create_topics", CHR_CONFIG_BOOL, "true",
-                 "Whether asking for the metadata of an unknown topic creates it."),
-      config_key("default_partitions", CHR_CONFIG_INT, "1",
-                 "Partitions of a topic that is created without a number.", 1, 10'000),
-      config_key("default_replication_factor", CHR_CONFIG_INT, "0",
-                 "Replicas of a topic that is created without a number. 0: 3, or as many as there are nodes "
-                 "where those are fewer.",
-                 0, 32),
-      config_key("fetch_max_bytes", CHR_CONFIG_SIZE, "\"8MiB\"", "The most that one Fetch answers.", 1024,
-                 1024 * kMiB),
-      config_key("max_fetch_sessions", CHR_CONFIG_INT, "1000", "How many fetch sessions are remembered.", 0,
-                 1'000'000),
-      config_key("producer_id_expiration", CHR_CONFIG_DURATION, "\"1d\"",
-                 "How long an idle idempotent producer is remembered.", kSecond, 365 * 86'400 * kSecond),
-      config_key("replica_lag_time_max", CHR_CONFIG_DURATION, "\"30s\"",
-                 "A replica that had not all of its leader's log for longer is not in sync.", kSecond / 100,
-                 3'600 * kSecond),
-  };
-  return kKeys;
-}
 
 const void* KafkaPlugin::service(std::string_view id, void** instance) {
   if (id != CHR_PROTOCOL_ID) return nullptr;

@@ -13,7 +13,8 @@ BrokerConfig::BrokerConfig(const Host& host)
       fetch_max_bytes(static_cast<uint32_t>(host.config_int("fetch_max_bytes"))),
       max_fetch_sessions(static_cast<uint32_t>(host.config_int("max_fetch_sessions"))),
       producer_id_expiration_ms(host.config_int("producer_id_expiration") / 1'000'000),
-      replica_lag_time_max_ns(static_cast<uint64_t>(host.config_int("replica_lag_time_max"))) {}
+      replica_lag_time_max_ns(static_cast<uint64_t>(host.config_int("replica_lag_time_max"))),
+      groups(group_config(host)) {}
 
 int32_t default_replicas(const Services& services, const BrokerConfig& config, const Catalog& catalog) {
   constexpr size_t kEnough = 3;

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "kafka-proto/cluster/catalog.h"
+#include "kafka-proto/configs/group_config.h"
 #include "kafka-proto/configs/topic_config.h"
 
 namespace chronik::kafka {
@@ -23,6 +24,7 @@ struct BrokerConfig {
   int64_t producer_id_expiration_ms;
   uint64_t replica_lag_time_max_ns;
   TopicConfig topic_defaults;
+  GroupConfig groups;
 };
 
 // How many replicas a topic gets that is created without a number.

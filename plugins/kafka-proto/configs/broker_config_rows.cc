@@ -149,12 +149,86 @@ void add_keys(const ConfigSources& sources, Rows& rows) {
               "A replica that is behind for longer is not in sync (kafka.replica_lag_time_max).");
 }
 
+void add_offsets(const GroupConfig& groups, Rows& rows) {
+  rows.of_key("offsets_topic_partitions", "offsets.topic.num.partitions", ConfigType::kInt, "50",
+              std::to_string(groups.offsets_topic_partitions),
+              "Partitions of __consumer_offsets (kafka.offsets_topic_partitions).");
+  rows.of_key("offsets_topic_replication_factor", "offsets.topic.replication.factor", ConfigType::kShort, "3",
+              std::to_string(groups.offsets_topic_replication_factor),
+              "Replicas of __consumer_offsets, or as many as there are nodes "
+              "(kafka.offsets_topic_replication_factor).");
+  rows.of_key("offsets_retention", "offsets.retention.minutes", ConfigType::kInt, "10080",
+              std::to_string(groups.offsets_retention_ms / 60'000),
+              "How long offsets are kept of a group without members, or of a topic that it left "
+              "(kafka.offsets_retention).");
+  rows.of_key("offsets_retention_check_interval", "offsets.retention.check.interval.ms", ConfigType::kLong,
+              "600000", std::to_string(groups.offsets_retention_check_interval_ms),
+              "How often offsets are looked for that are to go (kafka.offsets_retention_check_interval).");
+  rows.of_key("offset_metadata_max_bytes", "offset.metadata.max.bytes", ConfigType::kInt, "4096",
+              std::to_string(groups.offset_metadata_max_bytes),
+              "The most that a client may keep with an offset (kafka.offset_metadata_max_bytes).");
+}
+
+void add_classic_groups(const ClassicGroupConfig& classic, Rows& rows) {
+  rows.of_key(
+      "group_min_session_timeout", "group.min.session.timeout.ms", ConfigType::kInt, "6000",
+      std::to_string(classic.min_session_timeout_ms),
+      "The shortest session timeout of a member of a classic group (kafka.group_min_session_timeout).");
+  rows.of_key(
+      "group_max_session_timeout", "group.max.session.timeout.ms", ConfigType::kInt, "1800000",
+      std::to_string(classic.max_session_timeout_ms),
+      "The longest session timeout of a member of a classic group (kafka.group_max_session_timeout).");
+  rows.of_key(
+      "group_initial_rebalance_delay", "group.initial.rebalance.delay.ms", ConfigType::kInt, "3000",
+      std::to_string(classic.initial_rebalance_delay_ms),
+      "How long an empty classic group waits for more members (kafka.group_initial_rebalance_delay).");
+  rows.of_key("group_max_size", "group.max.size", ConfigType::kInt, "2147483647",
+              std::to_string(classic.max_size), "Members of a classic group (kafka.group_max_size).");
+}
+
+void add_consumer_groups(const ConsumerGroupConfig& consumer, Rows& rows) {
+  const auto add = [&](std::string_view key, std::string_view name, std::string_view usual, int32_t value,
+                       std::string_view doc) {
+    rows.of_key(key, name, ConfigType::kInt, usual, std::to_string(value), doc);
+  };
+  add("group_consumer_session_timeout", "group.consumer.session.timeout.ms", "45000",
+      consumer.session_timeout_ms,
+      "How long a member of a consumer group may be silent (kafka.group_consumer_session_timeout).");
+  add("group_consumer_min_session_timeout", "group.consumer.min.session.timeout.ms", "45000",
+      consumer.min_session_timeout_ms,
+      "The shortest session timeout of a consumer group (kafka.group_consumer_min_session_timeout).");
+  add("group_consumer_max_session_timeout", "group.consumer.max.session.timeout.ms", "60000",
+      consumer.max_session_timeout_ms,
+      "The longest session timeout of a consumer group (kafka.group_consumer_max_session_timeout).");
+  add("group_consumer_heartbeat_interval", "group.consumer.heartbeat.interval.ms", "5000",
+      consumer.heartbeat_interval_ms,
+      "How often members of a consumer group send a heartbeat (kafka.group_consumer_heartbeat_interval).");
+  add("group_consumer_min_heartbeat_interval", "group.consumer.min.heartbeat.interval.ms", "5000",
+      consumer.min_heartbeat_interval_ms,
+      "The shortest heartbeat interval of a consumer group (kafka.group_consumer_min_heartbeat_interval).");
+  add("group_consumer_max_heartbeat_interval", "group.consumer.max.heartbeat.interval.ms", "15000",
+      consumer.max_heartbeat_interval_ms,
+      "The longest heartbeat interval of a consumer group (kafka.group_consumer_max_heartbeat_interval).");
+  add("group_consumer_max_size", "group.consumer.max.size", "2147483647", consumer.max_size,
+      "Members of a consumer group (kafka.group_consumer_max_size).");
+  rows.of_key("group_consumer_assignors", "group.consumer.assignors", ConfigType::kList, "uniform,range",
+              fmt::format("{}", fmt::join(consumer.assignors, ",")),
+              "The assignors of consumer groups, the default first (kafka.group_consumer_assignors).");
+  rows.of_key("group_consumer_migration_policy", "group.consumer.migration.policy", ConfigType::kString,
+              "bidirectional", std::string(to_text(consumer.migration)),
+              "Which groups may change their kind while they have members "
+              "(kafka.group_consumer_migration_policy).");
+}
+
 }  // namespace
 
 std::vector<BrokerConfigRow> broker_config_rows(const ConfigSources& sources, Texts& texts) {
   Rows rows(sources, texts);
   add_node(sources, rows);
   add_keys(sources, rows);
+  add_offsets(sources.config.groups, rows);
+  add_classic_groups(sources.config.groups.classic, rows);
+  add_consumer_groups(sources.config.groups.consumer, rows);
   for (const Row& row : kUnits) rows.add(row);
   for (const Row& row : kRates) rows.add(row);
   for (const TopicConfigEntry& entry : topic_config_table()) {

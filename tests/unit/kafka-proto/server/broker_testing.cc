@@ -1,6 +1,7 @@
 #include "server/broker_testing.h"
 
 #include <fmt/format.h>
+#include <chronik/testing/config_defaults.hpp>
 
 #include "kafka-proto/messages/fetch.h"
 #include "kafka-proto/messages/produce.h"
@@ -46,15 +47,11 @@ TestBroker::TestBroker(Options options)
       features(&host, &metadata),
       topic_changes(&host, &metadata) {
   host.config_list("listen", {"127.0.0.1:9092"});
-  host.config_int("max_request_size", 100 << 20);
-  host.config_int("queued_max_request_bytes", 64 << 20);
-  host.config_int("auto_create_topics", 1);
-  host.config_int("default_partitions", 1);
+  host.config_list("group_consumer_assignors", std::vector<std::string>{"uniform", "range"});
+  host.config_string("group_consumer_migration_policy", "bidirectional");
+  give_config_defaults(host, table());
   host.config_int("default_replication_factor", 1);
   host.config_int("fetch_max_bytes", 55 << 20);
-  host.config_int("max_fetch_sessions", 1000);
-  host.config_int("producer_id_expiration", 86'400'000'000'000);
-  host.config_int("replica_lag_time_max", 30'000'000'000);
   if (options.start) start();
 }
 
