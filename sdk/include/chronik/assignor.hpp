@@ -49,6 +49,10 @@ class AssignorGroup {
     std::span<const uint32_t> topics = {};  // as add_topic() numbered them, ascending
   };
 
+  AssignorGroup() = default;
+  AssignorGroup(AssignorGroup&&) = default;  // not copied: members point to their subscriptions
+  AssignorGroup& operator=(AssignorGroup&&) = default;
+
   // Ascending by id, as bytes, all of them before the first member. Its number.
   uint32_t add_topic(const chr_uuid& id, uint32_t n_partitions) {
     topics_.push_back({id, static_cast<uint32_t>(owners_.size()), n_partitions});
@@ -176,7 +180,7 @@ class GroupAssignment {
  private:
   explicit GroupAssignment(uint32_t n_members) : topic_ends_(n_members + 1), partition_ends_(n_members + 1) {}
 
-  // fn(topic, partition, owner, is_first) for each partition that has one; is_first: the owner's of this topic.
+  // fn(topic, partition, owner, is_first) for each partition that has one; is_first: of this topic, for it.
   template <class F>
   static Status for_each(const chr_assignor_group& group, std::span<const uint32_t> owners, F&& fn) {
     std::vector<uint32_t> last(group.n_members, UINT32_MAX);
@@ -244,8 +248,8 @@ class GroupAssignment {
 class Assignors {
  public:
   Assignors() = default;
-  // From start() on; the manifest requires CHR_ASSIGNOR_ID. The error names the first that no plugin provides,
-  // or that is there twice.
+  // From start() on; the manifest requires CHR_ASSIGNOR_ID. The error names the first that nobody provides, or
+  // that is there twice.
   static Result<Assignors> acquire(const Host& host, std::vector<std::string> names) {
     Assignors assignors;
     for (const std::string& name : names) {

@@ -15,7 +15,40 @@
 #include <chronik/assignor.hpp>
 #include <chronik/plugin.hpp>
 
+#include <numeric>
+
 namespace chronik {
+
+// Who subscribes to each topic, in the order that is given: all members, each once.
+class Subscribers {
+ public:
+  Subscribers(const chr_assignor_group& group, std::span<const uint32_t> order) : ends_(group.n_topics + 1) {
+    for (const chr_assignor_member& member : members_of(group)) {
+      for (const uint32_t topic : subscriptions_of(member)) ++ends_[topic + 1];
+    }
+    for (uint32_t t = 0; t < group.n_topics; ++t) ends_[t + 1] += ends_[t];
+    members_.resize(ends_.back());
+    std::vector<size_t> next(ends_.begin(), ends_.end() - 1);
+    for (const uint32_t m : order) {
+      for (const uint32_t topic : subscriptions_of(group.members[m])) members_[next[topic]++] = m;
+    }
+  }
+
+  std::span<const uint32_t> of(uint32_t topic) const {
+    return {members_.data() + ends_[topic], ends_[topic + 1] - ends_[topic]};
+  }
+
+ private:
+  std::vector<size_t> ends_;  // where those of topic t end, at t + 1
+  std::vector<uint32_t> members_;
+};
+
+// Numbers of all members, as a group has them: ascending by id.
+inline std::vector<uint32_t> in_order(const chr_assignor_group& group) {
+  std::vector<uint32_t> order(group.n_members);
+  std::iota(order.begin(), order.end(), 0u);
+  return order;
+}
 
 template <class Derived>
 class AssignorPlugin : public Plugin {
