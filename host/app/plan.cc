@@ -40,6 +40,26 @@ std::vector<std::string> plugin_names(const std::filesystem::path& directory) {
   return names;
 }
 
+bool is_host_key(const TomlMember& member) { return member.key == "plugin" || member.key == "plugins"; }
+
+// Whether a table is one of a list's: [assignor.range] of [assignor].
+bool is_of_list(std::string_view table, std::string_view list) {
+  return table.size() > list.size() && table.starts_with(list) && table[list.size()] == '.';
+}
+
+// The slot, or list of slots, that a plugin with this table is made for; empty: none.
+std::string_view slot_for(std::string_view table) {
+  if (std::ranges::find(kSlots, table, &Slot::table) != kSlots.end()) return table;
+  for (const SlotList& list : kSlotLists) {
+    if (table == list.table || is_of_list(table, list.table)) return list.table;
+  }
+  return {};
+}
+
+bool is_list(std::string_view table) {
+  return std::ranges::find(kSlotLists, table, &SlotList::table) != kSlotLists.end();
+}
+
 std::string declared_by(const Manifest& manifest) { return manifest.id + " " + manifest.version; }
 
 }  // namespace
@@ -95,8 +115,21 @@ std::vector<NodePlan::Selected> NodePlan::select() {
     selected.push_back({std::string(slot.table), key, name, std::nullopt, !setting->value, false});
     if (slot.keeps_data) data_plugin_ = name;
   }
+  select_lists(&selected);
   for (const std::string& name : config_.plugins) selected.push_back({{}, "plugins", name, std::nullopt});
   return selected;
+}
+
+void NodePlan::select_lists(std::vector<Selected>* selected) const {
+  for (const SlotList& list : kSlotLists) {
+    const std::string key = fmt::format("{}.plugins", list.table);
+    const Setting* setting = settings_->find(key);
+    const Setting* user = settings_->find(fmt::format("{}.plugin", list.user));
+    const bool is_used = !user->value || user->value->text() != kNoPlugin;
+    if (!setting->value || (setting->origin == Origin::kDefault && !is_used)) continue;
+    for (const Scalar& name : setting->value->items)
+      selected->push_back({std::string(list.table), key, std::get<std::string>(name), std::nullopt});
+  }
 }
 
 void NodePlan::error_at(const std::string& key, const std::string& message, std::vector<std::string> notes) {
@@ -135,14 +168,22 @@ void NodePlan::probe(Selected* selected) {
 
 // A slot takes only plugins made for it, and further plugins bring tables of their own.
 std::string NodePlan::wrong_table(const Selected& selected, const Manifest& manifest) {
-  if (!selected.table.empty()) {
-    if (manifest.config == selected.table) return {};
+  const std::string_view slot = slot_for(manifest.config);
+  if (!selected.table.empty() && slot != selected.table) {
     return fmt::format("the plugin \"{}\" is made for [{}], not for [{}]", selected.name, manifest.config,
                        selected.table);
   }
-  if (std::ranges::any_of(kSlots, [&](const Slot& s) { return s.table == manifest.config; })) {
-    return fmt::format("the plugin \"{}\" is made for [{}]; select it there: plugin = \"{}\"", selected.name,
-                       manifest.config, selected.name);
+  if (is_list(slot) && manifest.config == slot) {
+    return fmt::format(
+        "the plugin \"{}\" claims the table [{}], which is that of a list of plugins; its own would "
+        "be [{}.NAME]",
+        selected.name, slot, slot);
+  }
+  if (!selected.table.empty()) return {};
+  if (!slot.empty()) {
+    return fmt::format("the plugin \"{}\" is made for [{}]; select it there: {}", selected.name, slot,
+                       is_list(slot) ? fmt::format("plugins = [..., \"{}\"]", selected.name)
+                                     : fmt::format("plugin = \"{}\"", selected.name));
   }
   if (manifest.config == "http" || manifest.config == "log" || manifest.config == "peer") {
     return fmt::format("the plugin \"{}\" claims the table [{}], which belongs to the host", selected.name,
@@ -184,8 +225,8 @@ std::string NodePlan::find_stand_in(Selected* selected, const std::filesystem::p
 // What is said of a table whose keys nobody knows; nothing where it has none.
 std::vector<std::string> NodePlan::unjudged(const std::string& table) const {
   const TomlMember* member = document_.root.find(table);
-  const auto is_key = [](const TomlMember& m) { return m.key != "plugin"; };
-  if (table.empty() || member == nullptr || std::ranges::none_of(member->value.members, is_key)) return {};
+  if (table.empty() || member == nullptr || std::ranges::all_of(member->value.members, is_host_key))
+    return {};
   return {fmt::format("the keys of [{}] are not judged before that is right", table)};
 }
 
@@ -238,7 +279,7 @@ Status NodePlan::read_plugin_table(const LoadedPlugin& from, PlannedPlugin* plug
               schema_from_abi(plugin->table, declared_by(from.manifest()), from.schema()));
   if (!plugin->table.empty()) {
     settings_->read(schema);
-    schemas_.push_back(std::move(schema));
+    if (!schema.keys.empty()) schemas_.push_back(std::move(schema));
     plugin->values = settings_->values(plugin->table);
   }
   plugin->json = plugin->values.json();
@@ -250,6 +291,7 @@ Status NodePlan::read_plugin_table(const LoadedPlugin& from, PlannedPlugin* plug
 void NodePlan::leave_alone() {
   std::set<std::string> known = {"http", "log"};
   for (const Slot& slot : kSlots) known.emplace(slot.table);
+  for (const SlotList& list : kSlotLists) known.emplace(list.table);
   for (const PlannedPlugin& plugin : plugins_) {
     if (plugin.json.empty()) {
       settings_->leave_alone(plugin.table);

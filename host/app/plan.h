@@ -47,7 +47,7 @@ class NodePlan {
 
  private:
   struct Selected {
-    std::string table;  // the slot; empty: from plugins = [...]
+    std::string table;  // the slot, or list of slots; empty: from plugins = [...]
     std::string key;    // of the setting that names it
     std::string name;
     std::optional<PluginFile> file;
@@ -57,6 +57,7 @@ class NodePlan {
 
   bool read_file(const std::filesystem::path& file);
   std::vector<Selected> select();
+  void select_lists(std::vector<Selected>* selected) const;
   void probe(Selected* selected);
   static std::string wrong_table(const Selected& selected, const Manifest& manifest);
   std::string find_stand_in(Selected* selected, const std::filesystem::path& sought) const;

@@ -109,6 +109,15 @@ std::vector<TableSchema> host_schemas() {
                        .keys = {key("plugin", KeyType::kString, fmt::format("\"{}\"", slot.default_plugin),
                                     "A name, found as <plugin_dir>/<name>.so, or a path.")}});
   }
+  for (const SlotList& list : kSlotLists) {
+    TableSchema schema{.table = std::string(list.table),
+                       .declared_by = std::string(kHost),
+                       .doc = std::string(list.doc),
+                       .keys = {key("plugins", KeyType::kString, list.default_plugins,
+                                    "Names, found as <plugin_dir>/<name>.so, or paths.")}};
+    schema.keys[0].list = true;
+    schemas.push_back(std::move(schema));
+  }
   return schemas;
 }
 

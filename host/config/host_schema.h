@@ -27,6 +27,17 @@ inline constexpr std::array<Slot, 5> kSlots = {{
     {"metadata", "metadata", false, "The catalog of topics, partitions and nodes."},
     {"kafka", "kafka-proto", false, "The Kafka protocol: where clients connect."},
 }};
+// A table that names any number of plugins; each has its keys in a table of its own below: [assignor.range].
+struct SlotList {
+  std::string_view table;
+  std::string_view default_plugins;
+  std::string_view user;  // the slot whose plugin asks them: where that is empty, so is this by default
+  std::string_view doc;
+};
+inline constexpr std::array<SlotList, 1> kSlotLists = {{
+    {"assignor", "[\"assignor-uniform\", \"assignor-range\"]", "kafka",
+     "How partitions are assigned to the members of consumer groups."},
+}};
 // In place of a plugin's name: the slot stays empty.
 inline constexpr std::string_view kNoPlugin = "none";
 

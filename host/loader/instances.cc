@@ -126,7 +126,7 @@ const void* Instances::table_of(size_t provider, std::string_view service, void*
 const void* Instances::acquire(size_t i, std::string_view service, void** instance) {
   const Manifest& manifest = set_[i].manifest();
   const auto lists = [&](const std::vector<std::string>& ids) {
-    return std::ranges::find(ids, service) != ids.end();
+    return std::ranges::any_of(ids, [&](const std::string& id) { return meets(service, id); });
   };
   if (!lists(manifest.requires_) && !lists(manifest.optional)) return nullptr;
   return find_service(service, instance);

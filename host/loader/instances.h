@@ -41,7 +41,7 @@ class Instances {
   void destroy(size_t i);
 
   // chr_host_v1.acquire for plugin i: the table of a service that i's manifest requires or has as optional,
-  // from an instance that runs; nullptr otherwise.
+  // with its name or without, from an instance that runs; nullptr otherwise.
   const void* acquire(size_t i, std::string_view service, void** instance);
   // A service for the owner itself, who needs no manifest.
   const void* find_service(std::string_view service, void** instance);

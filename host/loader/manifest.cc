@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "host/config/toml_document.h"
+#include "host/loader/service_tables.h"
 
 namespace chronik::host {
 namespace {
@@ -53,6 +54,15 @@ class ManifestReader {
     return out;
   }
 
+  std::vector<std::string> provides() {
+    std::vector<std::string> out = services("provides");
+    for (const std::string& service : out) {
+      if (const Status named = check_service_name(service); !named)
+        wrong("provides", fmt::format("\"{}\": {}", service, named.error().message));
+    }
+    return out;
+  }
+
   void abi(Manifest* manifest) {
     const std::string text = string("abi", true);
     if (text.empty()) return;
@@ -77,10 +87,13 @@ class ManifestReader {
 
  private:
   static bool is_service(std::string_view text) {
-    const size_t slash = text.find('/');
-    if (slash == std::string_view::npos || slash == 0 || slash + 1 == text.size()) return false;
-    return is_name(text.substr(0, slash)) &&
-           text.substr(slash + 1).find_first_not_of("0123456789") == std::string_view::npos;
+    const std::string_view id = without_name(text);
+    const std::string_view name = text.substr(id.size());  // with its colon
+    if (name == ":" || (!name.empty() && !is_name(name.substr(1)))) return false;
+    const size_t slash = id.find('/');
+    if (slash == std::string_view::npos || slash == 0 || slash + 1 == id.size()) return false;
+    return is_name(id.substr(0, slash)) &&
+           id.substr(slash + 1).find_first_not_of("0123456789") == std::string_view::npos;
   }
 
   const TomlNode& root_;
@@ -89,8 +102,14 @@ class ManifestReader {
 
 }  // namespace
 
+std::string_view without_name(std::string_view service) { return service.substr(0, service.find(':')); }
+
 bool Manifest::provides_service(std::string_view service) const {
   return std::ranges::find(provides, service) != provides.end();
+}
+
+bool Manifest::meets_requirement(std::string_view service) const {
+  return std::ranges::any_of(provides, [&](const std::string& s) { return meets(s, service); });
 }
 
 Result<Manifest> parse_manifest(std::string_view text) {
@@ -106,7 +125,7 @@ Result<Manifest> parse_manifest(std::string_view text) {
   manifest.id = reader.string("id", true);
   manifest.version = reader.string("version", true);
   manifest.config = reader.string("config", false);
-  manifest.provides = reader.services("provides");
+  manifest.provides = reader.provides();
   manifest.requires_ = reader.services("requires");
   manifest.optional = reader.services("optional");
   manifest.license = reader.string("license", false);

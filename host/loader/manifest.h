@@ -9,6 +9,13 @@
 
 namespace chronik::host {
 
+// A service that several plugins may provide has a name behind its ID, which tells them apart:
+// "chronik.assignor/1:range". Whoever requires the ID without a name gets at each of them.
+std::string_view without_name(std::string_view service);
+inline bool meets(std::string_view provided, std::string_view required) {
+  return provided == required || without_name(provided) == required;
+}
+
 struct Manifest {
   std::string id;
   std::string version;
@@ -21,6 +28,8 @@ struct Manifest {
   std::string license;
 
   bool provides_service(std::string_view service) const;
+  // Whether something that it provides meets what another one requires.
+  bool meets_requirement(std::string_view service) const;
 };
 
 // All that is wrong is in the one message, each part with the name of its field. Fields that this host does

@@ -72,7 +72,7 @@ class Resolver {
   void find_missing() {
     for (size_t i = 0; i < files_.size(); ++i) {
       for (const std::string& service : manifest(i).requires_) {
-        if (providers_.contains(service)) continue;
+        if (has_provider(service)) continue;
         problem(i,
                 fmt::format(
                     "{} requires {}, which no selected plugin provides; select one that does (its table, or "
@@ -81,6 +81,10 @@ class Resolver {
                 true);
       }
     }
+  }
+
+  bool has_provider(std::string_view required) const {
+    return std::ranges::any_of(providers_, [&](const auto& entry) { return meets(entry.first, required); });
   }
 
   // Depth first: what a plugin needs comes before it. Ties keep the order in which the plugins were given.
@@ -105,8 +109,9 @@ class Resolver {
     path_.push_back(i);
     for (const auto* list : {&manifest(i).requires_, &manifest(i).optional}) {
       for (const std::string& service : *list) {
-        const auto provider = providers_.find(service);
-        if (provider != providers_.end()) visit(provider->second);
+        for (const auto& [provided, provider] : providers_) {
+          if (meets(provided, service)) visit(provider);
+        }
       }
     }
     path_.pop_back();
@@ -117,7 +122,7 @@ class Resolver {
   std::string link(size_t from, size_t to) const {
     for (const auto* list : {&manifest(from).requires_, &manifest(from).optional}) {
       for (const std::string& service : *list) {
-        if (manifest(to).provides_service(service)) return service;
+        if (manifest(to).meets_requirement(service)) return service;
       }
     }
     return "a service";

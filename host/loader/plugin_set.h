@@ -54,8 +54,8 @@ class PluginSet {
   static std::vector<Problem> problems(const std::vector<PluginFile>& files);
 
   // Orders the plugins so that each comes after what it requires, or has as optional. Refused, all reasons in
-  // one message (a line each): the same plugin twice, two providers of a service, a required service that
-  // nobody provides, a cycle.
+  // one message (a line each): the same plugin twice, two providers of a service (under one name, where it has
+  // names), a required service that nobody provides, a cycle.
   static Result<PluginSet> resolve(std::vector<PluginFile> files);
 
   // All of them, each once, whatever their problems: for reading their schemas, not for running them.

@@ -1,6 +1,8 @@
 # chronik_add_storage_conformance(<name> PLUGIN <target or file> [ARGS <arguments of storage_conformance>...])
+# chronik_add_assignor_conformance(<name> PLUGIN <target or file> ARGS <arguments of assignor_conformance>...)
 #
-# Adds a test that runs the conformance kit of chronik.storage/1 on a plugin. Needs GoogleTest and chronik::sdk.
+# Adds a test that runs the conformance kit of chronik.storage/1, or of chronik.assignor/1, on a plugin. Needs GoogleTest
+# and chronik::sdk.
 
 set(CHRONIK_CONFORMANCE_DIR ${CMAKE_CURRENT_LIST_DIR})
 
@@ -16,11 +18,26 @@ function(chronik_add_storage_conformance name)
     # The store under test must find our write and fsync first.
     set_target_properties(storage_conformance PROPERTIES ENABLE_EXPORTS ON)
   endif()
-  if(TARGET ${arg_PLUGIN})
-    add_dependencies(storage_conformance ${arg_PLUGIN})
-    set(file $<TARGET_FILE:${arg_PLUGIN}>)
-  else()
-    set(file ${arg_PLUGIN})
+  chronik_run_conformance(${name} storage_conformance "${arg_PLUGIN}" ${arg_ARGS})
+endfunction()
+
+function(chronik_add_assignor_conformance name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "PLUGIN" "ARGS")
+  if(NOT TARGET assignor_conformance)
+    find_package(GTest REQUIRED)
+    find_package(Threads REQUIRED)
+    set(dir ${CHRONIK_CONFORMANCE_DIR}/assignor)
+    add_executable(assignor_conformance ${dir}/main.cc ${dir}/subject.cc ${dir}/test_group.cc ${dir}/assignor_test.cc)
+    target_link_libraries(assignor_conformance PRIVATE chronik::sdk GTest::gtest Threads::Threads ${CMAKE_DL_LIBS})
   endif()
-  add_test(NAME ${name} COMMAND storage_conformance ${file} ${arg_ARGS})
+  chronik_run_conformance(${name} assignor_conformance "${arg_PLUGIN}" ${arg_ARGS})
+endfunction()
+
+function(chronik_run_conformance name kit plugin)
+  set(file ${plugin})
+  if(TARGET ${plugin})
+    add_dependencies(${kit} ${plugin})
+    set(file $<TARGET_FILE:${plugin}>)
+  endif()
+  add_test(NAME ${name} COMMAND ${kit} ${file} ${ARGN})
 endfunction()

@@ -18,7 +18,10 @@ struct chr_plugin {
   uint64_t calls;
 };
 
-/* The service "museum.counter/1". */
+/* The service "museum.counter/1", or one of its name for those that have a name behind it. */
+#if !defined(COUNTER_ID)
+#define COUNTER_ID "museum.counter/1"
+#endif
 typedef struct museum_counter_v1 {
   uint32_t struct_size, rev;
   uint64_t(CHR_CALL* next)(void* self); /* [ctl] */
@@ -112,7 +115,7 @@ static chr_status CHR_CALL create(const chr_host_v1* host, chr_str json, chr_plu
 }
 
 static const void* CHR_CALL service(chr_plugin* self, const char* service_id, void** instance) {
-  if (strcmp(service_id, "museum.counter/1") != 0) return NULL;
+  if (strcmp(service_id, COUNTER_ID) != 0) return NULL;
   *instance = self;
   return &kCounter;
 }

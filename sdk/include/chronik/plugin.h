@@ -8,7 +8,7 @@
  *     id       = "storage-example"        # also the file's name: storage-example.so
  *     version  = "1.0.0"
  *     config   = "storage"                # the TOML table that configures it
- *     provides = ["chronik.storage/1"]
+ *     provides = ["chronik.storage/1"]   # "chronik.assignor/1:mine" where several plugins may provide it
  *     requires = ["chronik.consensus/1"]  # started before this plugin
  *     optional = []                       # likewise where present
  *     abi      = "1.0"                    # the oldest minor that it runs on

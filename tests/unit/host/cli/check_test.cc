@@ -146,5 +146,30 @@ TEST_F(Check, AllAtOnce) {
        "node.toml:20:6: error: peer.id: two peers have the id 2"});
 }
 
+TEST_F(Check, AssignorsStandInAList) {
+  const std::string head = "data_dir = \"data\"\n[assignor]\nplugins = ";
+  good("[assignor]\nplugins = [\"assignor-range\"]\n[assignor.range]\n");
+  refused(
+      head + "[\"assignor-range\", \"assignor-uniform\", \"assignor-range\"]\n",
+      {"node.toml:3:11: error: assignor.plugins: the plugin assignor-range is selected twice; name it once"});
+  refused(head + "[\"assignor-rang\"]\n", {"; did you mean \"assignor-range\"?"});
+  refused(head + "[\"retry-exponential\"]\n",
+          {"the plugin \"retry-exponential\" is made for [retry], not for [assignor]"});
+  refused("plugins = [\"assignor-range\"]\n" + head + "[]\n",
+          {"node.toml:1:11: error: plugins: the plugin \"assignor-range\" is made for [assignor]; select it "
+           "there: "
+           "plugins = [..., \"assignor-range\"]"});
+  refused(head + "[\"assignor-range\"]\n[assignor.range]\nsticky = true\n",
+          {"node.toml:5:1: error: unknown key assignor.range.sticky"});
+}
+
+TEST_F(Check, TheNameOfAnAssignorIsTakenOnce) {
+  refused("data_dir = \"data\"\n[assignor]\nplugins = [\"assignor-range\", \"" CHRONIK_MUSEUM_DIR
+          "/museum-twin-range.so\"]\n",
+          {"node.toml:3:11: error: assignor.plugins: two plugins provide chronik.assignor/1:range: "
+           "assignor-range and "
+           "museum-twin-range; select one of them"});
+}
+
 }  // namespace
 }  // namespace chronik::host

@@ -41,6 +41,34 @@ TEST(Manifest, EveryWrongFieldIsNamedAtOnce) {
   }
 }
 
+TEST(Manifest, ANameStandsBehindTheIdWhereSeveralMayProvideIt) {
+  const auto provides = [](std::string_view service) {
+    const auto manifest = parse_manifest("id = \"x\"\nversion = \"1\"\nabi = \"1.0\"\nprovides = [\"" +
+                                         std::string(service) + "\"]\n");
+    return manifest ? std::string("good") : manifest.error().message;
+  };
+  EXPECT_EQ(provides("chronik.assignor/1:by-rack.2"), "good");
+  EXPECT_EQ(provides("others.service/1:name"), "good");
+  EXPECT_EQ(provides("others.service/1"), "good");
+  EXPECT_NE(provides("chronik.assignor/1").find("write \"chronik.assignor/1:NAME\""), std::string::npos);
+  EXPECT_NE(
+      provides("chronik.storage/1:fast").find("one plugin provides chronik.storage/1; leave the name out"),
+      std::string::npos);
+  for (const char* wrong : {"chronik.assignor/1:", "chronik.assignor/1:A", "chronik.assignor/1:a:b",
+                            "chronik.assignor/1:a/b", "chronik.assignor:a", ":a", "chronik.assignor/:a"}) {
+    EXPECT_NE(provides(wrong).find("is no service ID"), std::string::npos) << wrong;
+  }
+}
+
+TEST(Manifest, WhoRequiresAnIdGetsAtEachName) {
+  EXPECT_TRUE(meets("a/1:left", "a/1"));
+  EXPECT_TRUE(meets("a/1:left", "a/1:left"));
+  EXPECT_TRUE(meets("a/1", "a/1"));
+  EXPECT_FALSE(meets("a/1:left", "a/1:right"));
+  EXPECT_FALSE(meets("a/1", "a/1:left"));
+  EXPECT_FALSE(meets("a/10", "a/1"));
+}
+
 TEST(Manifest, IdsThatCouldLeaveTheFolderAreRefused) {
   EXPECT_FALSE(parse_manifest("id = \"../x\"\nversion = \"1\"\nabi = \"1.0\"\n"));
   EXPECT_FALSE(parse_manifest("id = \"\"\nversion = \"1\"\nabi = \"1.0\"\n"));

@@ -181,6 +181,25 @@ INSTANTIATE_TEST_SUITE_P(
                 {"museum-good", "museum-twin"},
                 "resolve",
                 "two plugins provide museum.counter/1: museum-good and museum-twin; select one of them"},
+        Exhibit{"TwoOfOneName",
+                {"museum-named-left", "museum-named-right", "museum-named-left-twin"},
+                "resolve",
+                "two plugins provide museum.counter/1:left: museum-named-left and museum-named-left-twin; "
+                "select one of them"},
+        Exhibit{"NamesTellThemApart",
+                {"museum-needs-counter", "museum-named-left", "museum-named-right", "museum-needs-left"},
+                "runs",
+                ""},
+        Exhibit{"AnotherName",
+                {"museum-needs-left", "museum-named-right"},
+                "resolve",
+                "museum-needs-left requires museum.counter/1:left, which no selected plugin provides"},
+        Exhibit{
+            "NameLeftOut",
+            {"museum-unnamed-assignor"},
+            "probe",
+            "field \"provides\": \"chronik.assignor/1\": several plugins may provide it, each under a name: "
+            "write \"chronik.assignor/1:NAME\""},
         Exhibit{"SelectedTwice",
                 {"museum-good", "museum-good"},
                 "resolve",
@@ -243,6 +262,39 @@ TEST(MuseumInstances, ServicesAreFoundByThoseWhoDeclareThem) {
   EXPECT_NE(instances.find_service("museum.counter/1", &instance), nullptr);
   ASSERT_EQ(instances.stop(0, 1, &error), CHR_OK);
   EXPECT_EQ(instances.acquire(1, "museum.counter/1", &instance), nullptr) << "its provider has stopped";
+  instances.destroy_all();
+}
+
+TEST(MuseumInstances, EachProviderIsFoundByItsName) {
+  std::vector<PluginFile> files;
+  for (const char* name :
+       {"museum-needs-left", "museum-needs-counter", "museum-named-right", "museum-named-left"}) {
+    files.push_back(*PluginFile::probe(plugin_path(CHRONIK_MUSEUM_DIR, name)));
+  }
+  PluginSet set = *PluginSet::resolve(std::move(files));
+  ASSERT_TRUE(set.load());
+  ASSERT_EQ(set.size(), 4u);
+  EXPECT_EQ(set[0].id(), "museum-named-left");
+  EXPECT_EQ(set[1].id(), "museum-needs-left");
+  EXPECT_EQ(set[2].id(), "museum-named-right");
+  EXPECT_EQ(set[3].id(), "museum-needs-counter") << "it comes after all who may provide what it requires";
+  chronik::testing::FakeHost host;
+  Instances instances(set);
+  chr_error error = make_abi_error();
+  for (size_t i = 0; i < 4; ++i) {
+    ASSERT_TRUE(instances.create(i, host.core(), "{}"));
+    ASSERT_EQ(instances.start(i, i + 1, &error), CHR_OK);
+    ASSERT_TRUE(instances.check_services(i, Instances::Missing::kRefused));
+  }
+  void* left = nullptr;
+  void* right = nullptr;
+  EXPECT_NE(instances.acquire(3, "museum.counter/1:left", &left), nullptr);
+  EXPECT_NE(instances.acquire(3, "museum.counter/1:right", &right), nullptr);
+  EXPECT_NE(left, right);
+  EXPECT_NE(instances.acquire(1, "museum.counter/1:left", &left), nullptr);
+  EXPECT_EQ(instances.acquire(1, "museum.counter/1:right", &right), nullptr) << "it declares the left one";
+  EXPECT_EQ(instances.acquire(3, "museum.counter/1", &left), nullptr) << "nobody provides it without a name";
+  EXPECT_EQ(instances.acquire(3, "museum.counter/1:middle", &left), nullptr);
   instances.destroy_all();
 }
 
