@@ -1,0 +1,29 @@
+// Offsets: what a group has committed, and until when that is kept. A pure function of the records applied.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kafka-proto/group/core/record.h"
+
+namespace chronik::kafka::group {
+
+class Offsets {
+ public:
+  using Committed = OffsetCommitRecord::Value;
+  using Topic = std::map<int32_t, Committed>;
+
+  void apply(const OffsetCommitRecord& record);
+  // Null: nothing was committed there, which is not an offset of 0.
+  const Committed* find(std::string_view topic, int32_t partition) const;
+  const std::map<std::string, Topic, std::less<>>& topics() const { return topics_; }
+  bool empty() const { return topics_.empty(); }
+
+ private:
+  std::map<std::string, Topic, std::less<>> topics_;
+};
+
+}  // namespace chronik::kafka::group
