@@ -24,6 +24,8 @@ struct ClassicGroupConfig {
   int32_t max_session_timeout_ms = 1'800'000;
   int32_t initial_rebalance_delay_ms = 3'000;  // how long an empty group waits for more members
   int32_t max_size = INT32_MAX;                // members
+  int32_t new_member_join_timeout_ms =
+      300'000;  // how long the JoinGroup of a new member waits; fixed, as Kafka's
 
   bool operator==(const ClassicGroupConfig&) const = default;
 };
