@@ -5,3 +5,4 @@ chronik_test(kafka_consumer_group_test
           group/core/consumer_testing.cc coordinator/allocations.cc
   LINK kafka_group_core fmt::fmt)
 target_include_directories(kafka_consumer_group_test PRIVATE ${CMAKE_SOURCE_DIR}/tests ${CMAKE_CURRENT_SOURCE_DIR})
+chronik_test(kafka_group_regex_test SOURCES group/regex_test.cc LINK kafka_group_regex)
