@@ -2,3 +2,4 @@
 find_package(fmt REQUIRED)
 chronik_test(kafka_group_core_test SOURCES group/core/script.cc group/core/script_test.cc LINK kafka_group_core fmt::fmt)
 target_include_directories(kafka_group_core_test PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+include(group-consumer.cmake)
