@@ -1,6 +1,6 @@
 #include "kafka-proto/configs/listen.h"
 
-#include <boost/json/src.hpp>
+#include <boost/json.hpp>
 #include <charconv>
 
 namespace chronik::kafka {
