@@ -1,5 +1,9 @@
-# The pure core of groups, with the scripts of tests/golden/kafka-proto/group.
+# The pure core of groups, with the scripts of tests/golden/kafka-proto/group. The program counts its allocations.
 find_package(fmt REQUIRED)
-chronik_test(kafka_group_core_test SOURCES group/core/script.cc group/core/script_test.cc LINK kafka_group_core fmt::fmt)
-target_include_directories(kafka_group_core_test PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+chronik_test(kafka_group_core_test
+  SOURCES coordinator/allocations.cc group/core/classic_group_test.cc group/core/classic_sessions_test.cc
+          group/core/classic_subscription_test.cc group/core/group_table_test.cc group/core/model_test.cc
+          group/core/script.cc group/core/script_test.cc
+  LINK kafka_group_core fmt::fmt)
+target_include_directories(kafka_group_core_test PRIVATE ${CMAKE_SOURCE_DIR}/tests ${CMAKE_CURRENT_SOURCE_DIR})
 include(group-consumer.cmake)

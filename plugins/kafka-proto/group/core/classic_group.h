@@ -16,7 +16,7 @@
 //
 // The requests are taken one by one: after one that has records, nothing but heartbeats, next_deadline_ms() and
 // reads until these are applied. Where they could not be written this is of no use any more: fail_waits(), and
-// another ClassicGroup from what is recorded.
+// another ClassicGroup from what is recorded; likewise once the record of the group is gone.
 #pragma once
 
 #include <cstdint>

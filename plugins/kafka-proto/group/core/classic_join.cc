@@ -23,6 +23,7 @@ void ClassicGroup::join(JoinRequest request, Reply<JoinResult> reply, Now now, O
   if (!supports(request))
     return out.answer(std::move(reply), JoinResult{.error = ErrorCode::kInconsistentGroupProtocol,
                                                    .member_id = std::move(request.member_id)});
+  request.protocols = without_repeats(std::move(request.protocols));
   const bool recorded = recorded_;
   if (request.member_id.empty()) {
     join_unknown(std::move(request), std::move(reply), now, out);
@@ -93,7 +94,7 @@ void ClassicGroup::rejoin(ClassicMember& member, JoinRequest&& request, Reply<Jo
   // else says what it said before lost the answer, and gets it again.
   const bool asks_again = state_ == ClassicState::kCompletingRebalance ||
                           (state_ == ClassicState::kStable && member.id != leader_);
-  if (asks_again && member.protocols == without_repeats(request.protocols))
+  if (asks_again && member.protocols == request.protocols)
     return out.answer(std::move(reply), joined(member));
   update_member(member, std::move(request), std::move(reply), out);
   rebalance_or_complete(now, out);

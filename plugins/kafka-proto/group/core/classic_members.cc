@@ -38,7 +38,7 @@ ClassicMember& ClassicMembers::add(std::string id, JoinRequest&& request) {
   member.client_host = std::move(request.client_host);
   member.rebalance_timeout_ms = request.rebalance_timeout_ms;
   member.session.timeout_ms = request.session_timeout_ms;
-  member.protocols = without_repeats(std::move(request.protocols));
+  member.protocols = std::move(request.protocols);
   protocols_.add(member.protocols);
   if (member.instance_id) statics_[*member.instance_id] = member.id;
   return member;
@@ -61,7 +61,7 @@ ClassicMember& ClassicMembers::add(const ClassicGroupRecord::Member& recorded, c
 
 void ClassicMembers::update(ClassicMember& member, JoinRequest&& request) {
   protocols_.remove(member.protocols);
-  member.protocols = without_repeats(std::move(request.protocols));
+  member.protocols = std::move(request.protocols);
   protocols_.add(member.protocols);
   member.rebalance_timeout_ms = request.rebalance_timeout_ms;
   member.session.timeout_ms = request.session_timeout_ms;

@@ -59,7 +59,7 @@ class ClassicMembers {
   // NONE, or why nobody of this id and instance is here.
   ErrorCode check(std::string_view id, const std::optional<std::string>& instance_id) const;
 
-  // Its id is new, and so is its instance.
+  // Its id is new, and so is its instance; it names no protocol twice.
   ClassicMember& add(std::string id, JoinRequest&& request);
   ClassicMember& add(const ClassicGroupRecord::Member& recorded, const std::string& protocol);
   // Takes what the member says of itself now.

@@ -43,7 +43,7 @@ std::string_view topic_list(std::string_view metadata) {
 
 }  // namespace
 
-Subscription::Subscription(const std::vector<std::string_view>& metadata) : consumers_(true), known_(true) {
+Subscription::Subscription(const std::vector<std::string_view>& metadata) : known_(true) {
   std::unordered_set<std::string_view> seen;  // many members have the same topics
   for (const std::string_view of_member : metadata) {
     std::string_view list = topic_list(of_member);
@@ -59,12 +59,9 @@ Subscription::Subscription(const std::vector<std::string_view>& metadata) : cons
   }
 }
 
-bool Subscription::contains(std::string_view topic) const {
-  return known_ ? topics_.find(topic) != topics_.end() : consumers_;
-}
-
 Subscription recorded_subscription(const ClassicGroupRecord::Value* recorded) {
   if (recorded == nullptr || recorded->protocol_type != kConsumerProtocolType) return {};
+  if (!recorded->protocol && !recorded->members.empty()) return {};
   std::vector<std::string_view> metadata;
   for (const ClassicGroupRecord::Member& member : recorded->members) metadata.push_back(member.subscription);
   return Subscription(metadata);

@@ -13,25 +13,24 @@ namespace chronik::kafka::group {
 
 inline constexpr std::string_view kConsumerProtocolType = "consumer";
 
-// The topics of a group. Where a member's metadata is unreadable nothing is known, and each topic may be one.
+// The topics of a group of consumers.
 class Subscription {
  public:
-  // Nothing is read: a group of another protocol type, or a simple one.
+  // Nothing is known yet: each topic may be one of them.
   Subscription() = default;
-  // Of members of a consumer group, by their metadata: a version, topics, and what later versions append.
+  // By the members' metadata: a version, topics, and what later versions append. Where one cannot be read,
+  // nothing is known.
   explicit Subscription(const std::vector<std::string_view>& metadata);
 
-  bool contains(std::string_view topic) const;
-  // Whether the topics were told, and could be read.
   bool is_known() const { return known_; }
+  bool contains(std::string_view topic) const { return !known_ || topics_.find(topic) != topics_.end(); }
 
  private:
-  bool consumers_ = false;
   bool known_ = false;
   std::set<std::string, std::less<>> topics_;
 };
 
-// Null: a simple group.
+// Null: a simple group. Of a group of another type nothing is known.
 Subscription recorded_subscription(const ClassicGroupRecord::Value* recorded);
 
 }  // namespace chronik::kafka::group

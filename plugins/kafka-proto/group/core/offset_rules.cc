@@ -110,8 +110,10 @@ ErrorCode check_offset_delete(const Group* group, const ClassicGroup* live) {
 }
 
 ErrorCode check_topic_offset_delete(const Group& group, const ClassicGroup* live, std::string_view topic) {
-  return subscription_of(group, live)->contains(topic) ? ErrorCode::kGroupSubscribedToTopic
-                                                       : ErrorCode::kNone;
+  const bool subscribed = type_of(group, live) == kConsumerProtocolType &&
+                          (live != nullptr ? live->subscription().contains(topic)
+                                           : recorded_subscription(group.classic.get()).contains(topic));
+  return subscribed ? ErrorCode::kGroupSubscribedToTopic : ErrorCode::kNone;
 }
 
 OffsetCommitRecord offset_tombstone(std::string group, std::string topic, int32_t partition) {

@@ -2,12 +2,12 @@
 // are applied at once, or fail.
 #pragma once
 
-#include <fmt/format.h>
-
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "kafka-proto/group/core/classic_group.h"
@@ -35,7 +35,7 @@ class Leader {
 
   // Another node leads: what waits fails, and what is recorded is all that is left.
   void change_leader() {
-    if (group_ != nullptr) group_->fail_waits(ErrorCode::kNotCoordinator);
+    drop(ErrorCode::kNotCoordinator);
     begin();
   }
 
@@ -48,9 +48,8 @@ class Leader {
         wrote(record);
       }
     for (const Outcome::Finish& finish : out.finish) finish(written);
-    if (written == ErrorCode::kNone) return;
-    group_->fail_waits(written);
-    begin();
+    if (written != ErrorCode::kNone) drop(written);
+    if (written == ErrorCode::kNone && is_gone(out.records)) drop(ErrorCode::kCoordinatorNotAvailable);
   }
 
   // Time passes, and the group is asked at each of its deadlines.
@@ -66,6 +65,14 @@ class Leader {
   }
 
  private:
+  static bool is_gone(const std::vector<Record>& records) {
+    const auto* last = records.empty() ? nullptr : std::get_if<ClassicGroupRecord>(&records.back());
+    return last != nullptr && !last->value;
+  }
+  void drop(ErrorCode error) {
+    if (group_ != nullptr) group_->fail_waits(error);
+    group_ = nullptr;
+  }
   void begin() {
     const Group* from = recorded();
     group_ =
@@ -78,8 +85,5 @@ class Leader {
 
   std::unique_ptr<ClassicGroup> group_;
 };
-
-// Kafka's name of an error, as far as groups answer it.
-std::string name_of_error(ErrorCode error);
 
 }  // namespace chronik::kafka::group::test

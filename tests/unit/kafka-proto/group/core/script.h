@@ -14,6 +14,8 @@
 // are divided by ";". What is printed: records written, and answers as they come.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <map>
 #include <string>
 #include <vector>
@@ -21,6 +23,9 @@
 #include "unit/kafka-proto/group/core/leader.h"
 
 namespace chronik::kafka::group::test {
+
+// Kafka's name of an error, as far as groups answer it.
+std::string name_of_error(ErrorCode error);
 
 class Script {
  public:
