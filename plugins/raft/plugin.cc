@@ -6,6 +6,7 @@
 
 #include <chronik/draft/groups.h>
 #include <chronik/draft/learners.h>
+#include <chronik/draft/state_machine_stream.h>
 #include <chronik/draft/throttle.h>
 #include <chronik/config_json.hpp>
 #include <chronik/plugin.hpp>
@@ -13,6 +14,7 @@
 #include <array>
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -117,6 +119,10 @@ class RaftPlugin final : public Plugin {
 
   // ---- chr_learners_v1 ----
   chr_status set_learners(chr_str name, const int32_t* nodes, uint32_t n, chr_error* error);
+  // ---- chr_state_machine_stream_v1 ----
+  void attach(chr_str name, const chr_state_stream_v1* stream, void* context) {
+    attached_.at(shard_of(name)).attach(from_abi(name), {*stream, context});
+  }
   // ---- chr_throttle_v1 ----
   void limit(int32_t bucket, int64_t bytes_per_second) {
     services_.throttle.limit(bucket, bytes_per_second, services_.host.now_ns());
@@ -133,6 +139,7 @@ class RaftPlugin final : public Plugin {
 
   Services services_;
   std::vector<std::unique_ptr<Shard>> shards_;
+  std::vector<AttachedStreams> attached_;  // by shard
   std::atomic<size_t> shards_to_stop_{0};
 };
 
@@ -183,6 +190,8 @@ constexpr chr_consensus_v1 kConsensus = {
 constexpr chr_groups_v1 kGroups = {sizeof(chr_groups_v1), 1, thunk<&RaftPlugin::list_groups>};
 
 constexpr chr_learners_v1 kLearners = {sizeof(chr_learners_v1), 1, thunk<&RaftPlugin::set_learners>};
+constexpr chr_state_machine_stream_v1 kStream = {sizeof(chr_state_machine_stream_v1), 1,
+                                                 thunk<&RaftPlugin::attach>};
 constexpr chr_throttle_v1 kThrottle = {sizeof(chr_throttle_v1), 1, thunk<&RaftPlugin::limit>,
                                        PartThunk<&Group::budget, &AppendBudget::throttle>::call};
 
@@ -194,6 +203,7 @@ const void* RaftPlugin::service(std::string_view id, void** instance) {
   if (id == CHR_CONSENSUS_ID) return &kConsensus;
   if (id == CHR_GROUPS_ID) return &kGroups;
   if (id == CHR_LEARNERS_ID) return &kLearners;
+  if (id == CHR_STATE_MACHINE_STREAM_ID) return &kStream;
   if (id == CHR_THROTTLE_ID) return &kThrottle;
   return nullptr;
 }
@@ -213,6 +223,7 @@ Result<Progress> RaftPlugin::start(uint64_t) {
   CHRONIK_CHECK(check_intervals(static_cast<int64_t>(settings.heartbeat_interval),
                                 static_cast<int64_t>(settings.election_timeout)));
   define_metrics();
+  attached_.resize(shards);
   for (uint32_t i = 0; i < shards; ++i) shards_.push_back(std::make_unique<Shard>(&services_, i));
   services_.heartbeats.start({host.random_u64() | 1, shards, 4 * settings.heartbeat_interval});
   CHRONIK_CHECK(open_link());
@@ -279,12 +290,13 @@ chr_status RaftPlugin::open_group(const chr_group_options* options, const chr_st
   if (name.empty() || name.size() > kMaxGroupName)
     return report(error, CHR_E_INVALID_ARGUMENT, "a group's name has 1 to 255 bytes");
   Shard& shard = *shards_.at(shard_of(options->id.name));
+  const std::optional<StateStream> stream = attached_.at(shard.index()).take_stream(name);
   bool member = options->n_voters == 0;
   for (uint32_t i = 0; i < options->n_voters; ++i)
     member = member || options->voters[i] == services_.host.node().id;
   if (!member) return report(error, CHR_E_INVALID_ARGUMENT, "this node is not a voter of the group");
   if (shard.find(name) != nullptr) return report(error, CHR_E_EXISTS, "the group is open already");
-  Group* const group = shard.add_group(std::make_shared<Group>(&shard, *options, *machine, context));
+  Group* const group = shard.add_group(std::make_shared<Group>(&shard, *options, *machine, context, stream));
   *out = reinterpret_cast<chr_group*>(group);
   group->open(token);
   return CHR_PENDING;

@@ -32,7 +32,7 @@ chr_group_id id_of(const chr_group_options& options, const std::string& name, co
 }  // namespace
 
 GroupContext::GroupContext(Shard* of, const chr_group_options& options, const chr_state_machine_v1& with,
-                           void* context)
+                           void* context, std::optional<StateStream> streamed)
     : services(of->services()),
       shard(of),
       name(from_abi(options.id.name)),
@@ -41,6 +41,7 @@ GroupContext::GroupContext(Shard* of, const chr_group_options& options, const ch
       id(id_of(options, name, label)),
       machine(copy_of(with)),
       machine_context(context),
+      stream(streamed),
       initial(voters_of(options)) {}
 
 }  // namespace chronik::raft

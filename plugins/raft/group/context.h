@@ -15,6 +15,7 @@
 #pragma once
 
 #include "raft/core/raft.h"
+#include "raft/group/attached_streams.h"
 #include "raft/group/services.h"
 #include "raft/group/shard.h"
 #include "raft/log/recovery.h"
@@ -23,6 +24,7 @@
 #include <chronik/invariant.hpp>
 
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace chronik::raft {
@@ -32,7 +34,8 @@ enum class GroupState : uint8_t { kRecovering, kOpen, kMending, kFailed, kClosed
 // Lives on one shard, as long as its group or an operation in flight holds it.
 class GroupContext : public std::enable_shared_from_this<GroupContext> {
  public:
-  GroupContext(Shard* of, const chr_group_options& options, const chr_state_machine_v1& with, void* context);
+  GroupContext(Shard* of, const chr_group_options& options, const chr_state_machine_v1& with, void* context,
+               std::optional<StateStream> streamed = std::nullopt);
   virtual ~GroupContext() = default;
   GroupContext(const GroupContext&) = delete;
   GroupContext& operator=(const GroupContext&) = delete;
@@ -48,8 +51,8 @@ class GroupContext : public std::enable_shared_from_this<GroupContext> {
   virtual void mark() = 0;
   // From now on the group answers with this error.
   virtual void stop_with(const Error& error) = 0;
-  // Goes on with another log: what was on its way is over.
-  virtual Status restore_again(Result<Recovered> found) = 0;
+  // Goes from kMending to kOpen with another log, at once or later: what was on its way is over.
+  virtual void restore_again(Result<Recovered> found) = 0;
 
   Services& services;
   Shard* const shard;
@@ -59,7 +62,8 @@ class GroupContext : public std::enable_shared_from_this<GroupContext> {
   const chr_group_id id;
   const chr_state_machine_v1 machine;
   void* const machine_context;
-  const Membership initial;  // what the owner says that the group was created with
+  const std::optional<StateStream> stream;  // where snapshots are to be saved and loaded in pieces
+  const Membership initial;                 // what the owner says that the group was created with
   uint64_t storage_group = 0;
   GroupState state = GroupState::kRecovering;
   Error failure;  // of kFailed

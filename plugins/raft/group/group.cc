@@ -6,8 +6,9 @@
 
 namespace chronik::raft {
 
-Group::Group(Shard* of, const chr_group_options& options, const chr_state_machine_v1& with, void* context)
-    : GroupContext(of, options, with, context) {}
+Group::Group(Shard* of, const chr_group_options& options, const chr_state_machine_v1& with, void* context,
+             std::optional<StateStream> streamed)
+    : GroupContext(of, options, with, context, streamed) {}
 
 void Group::open(uint64_t token) {
   open_token_ = token;
@@ -19,13 +20,20 @@ void Group::open(uint64_t token) {
 }
 
 void Group::recovered(Result<Recovered> found) {
-  Status status;
-  if (!found) {
-    status = std::unexpected(found.error());
-  } else if (!closing) {
-    status = restore(&*found);
-  }
-  if (status && !closing) return mark();
+  if (!found) return end_unopened(std::unexpected(found.error()));
+  if (closing) return end_unopened({});
+  load_state(
+      std::move(*found), [this] { return !closing; },
+      [this](StateEnd end, const Error& error, Recovered* kept) {
+        if (end == StateEnd::kFailed) return end_unopened(std::unexpected(error));
+        if (end == StateEnd::kDropped) return end_unopened({});
+        restore(kept);
+        mark();
+      });
+}
+
+// It cannot be read, or was closed meanwhile.
+void Group::end_unopened(const Status& status) {
   state = GroupState::kClosed;
   if (!status) {
     host().error("Group " + label + " cannot be opened: " + status.error().message);
@@ -37,6 +45,16 @@ void Group::recovered(Result<Recovered> found) {
   // The opener knows nothing yet and may call the group until it does: what is posted now runs after that.
   host().post(shard->index(), [self = alive()] {});
   shard->remove(this);
+}
+
+// As far as there is one. What was found stays until then.
+void Group::load_state(Recovered found, IsStateWanted is_wanted, const Loaded& done) {
+  const auto kept = std::make_shared<Recovered>(std::move(found));
+  if (kept->snapshot.index == 0) return done(StateEnd::kDone, {}, kept.get());
+  std::vector<chr_slice> pieces;
+  for (const StoredValue& piece : kept->pieces) pieces.push_back({piece.p, piece.n, piece.lease.get()});
+  StateLoad::run(this, std::move(pieces), kept, std::move(is_wanted),
+                 [kept, done](StateEnd end, const Error& error) { done(end, error, kept.get()); });
 }
 
 Config Group::core_config() const {
@@ -54,15 +72,8 @@ Config Group::core_config() const {
   return config;
 }
 
-Status Group::restore(Recovered* found) {
-  if (found->snapshot.index > 0) {
-    std::vector<chr_slice> pieces;
-    for (const StoredValue& piece : found->pieces) pieces.push_back({piece.p, piece.n, piece.lease.get()});
-    chr_error error = make_abi_error();
-    const chr_status loaded =
-        machine.load(machine_context, pieces.data(), static_cast<uint32_t>(pieces.size()), &error);
-    if (loaded < 0) return std::unexpected(from_abi(error, loaded));
-  }
+// Its state is loaded.
+void Group::restore(Recovered* found) {
   trim_.restore(found->log_start, found->first_offset);
   snapshots_.set_newest(found->snapshot);
   applier_.start_at(found->log.applied);
@@ -78,19 +89,28 @@ Status Group::restore(Recovered* found) {
   if (shortened)
     host().warn("The log of " + label + " ends after index " + std::to_string(raft->log().last_index()) +
                 " on this node, and goes on with what the leader sends: the rest was damaged");
-  return {};
 }
 
-Status Group::restore_again(Result<Recovered> found) {
+// A close waits for it: half of a state is none.
+void Group::restore_again(Result<Recovered> found) {
   proposals_.fail_from(0, CHR_E_NOT_LEADER, "a part of the log is fetched from others");
   reader_.forget_hints();
   claims_.update(0);
-  if (!found) return std::unexpected(found.error());
-  CHRONIK_CHECK(restore(&*found));
-  // What was placed and forgotten; what was applied counts.
-  const RaftLog& log = raft->log();
-  machine.truncated(machine_context, std::max(applier_.applied(), log.last_index()) + 1, log.end_offset());
-  return {};
+  const auto go_on = [this](const Error* failed, Recovered* kept) {
+    state = GroupState::kOpen;
+    mark();
+    if (failed != nullptr) return stop_with(*failed);
+    restore(kept);
+    // What was placed and forgotten; what was applied counts.
+    const RaftLog& log = raft->log();
+    machine.truncated(machine_context, std::max(applier_.applied(), log.last_index()) + 1, log.end_offset());
+  };
+  if (!found) return go_on(&found.error(), nullptr);
+  load_state(
+      std::move(*found), [] { return true; },
+      [go_on](StateEnd end, const Error& error, Recovered* kept) {
+        go_on(end == StateEnd::kFailed ? &error : nullptr, kept);
+      });
 }
 
 void Group::finish_open() {
@@ -259,6 +279,7 @@ void Group::close(uint32_t how, uint64_t token) {
   closing = true;
   close_snapshot_ = how == CHR_CLOSE_SNAPSHOT;
   leaving_ = how == CHR_CLOSE_LEAVE;
+  if (!leaving_) installer_.drop_load();  // by what it brings the node may be no member
   (void)snapshots_.take_failure();
   close_token_ = token;
   if (state == GroupState::kRecovering || state == GroupState::kMending) return;

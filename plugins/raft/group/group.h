@@ -26,6 +26,8 @@
 
 #include <chronik/consensus.h>
 
+#include <functional>
+#include <optional>
 #include <string_view>
 
 namespace chronik::raft {
@@ -34,7 +36,8 @@ namespace chronik::raft {
 // The functions of chr_consensus_v1 that take a chr_group are methods of the parts. Not thread-safe.
 class Group final : public GroupContext {
  public:
-  Group(Shard* shard, const chr_group_options& options, const chr_state_machine_v1& machine, void* context);
+  Group(Shard* shard, const chr_group_options& options, const chr_state_machine_v1& machine, void* context,
+        std::optional<StateStream> stream);
 
   void open(uint64_t token);
   // token 0: nobody waits for it.
@@ -66,11 +69,14 @@ class Group final : public GroupContext {
   // For the parts.
   void mark() override { shard->mark(this); }
   void stop_with(const Error& error) override;
-  Status restore_again(Result<Recovered> found) override;
+  void restore_again(Result<Recovered> found) override;
 
  private:
   void recovered(Result<Recovered> found);
-  Status restore(Recovered* found);
+  void end_unopened(const Status& status);
+  using Loaded = std::function<void(StateEnd, const Error&, Recovered*)>;
+  void load_state(Recovered found, IsStateWanted is_wanted, const Loaded& done);
+  void restore(Recovered* found);
   Config core_config() const;
   void finish_open();
   void take_core_outputs();

@@ -97,12 +97,12 @@ void LogRepair::hand_on() {
 }
 
 void LogRepair::mended(Result<Recovered> found) {
-  group_.state = GroupState::kOpen;
-  group_.mark();
-  if (group_.closing) return;
-  if (const Status status = group_.restore_again(std::move(found)); !status)
-    return group_.stop_with(status.error());
+  if (group_.closing) {
+    group_.state = GroupState::kOpen;
+    return group_.mark();
+  }
   say_damaged_at_ = 0;
+  group_.restore_again(std::move(found));
 }
 
 // Storage cannot even delete what is damaged, and did nothing. The log stays as it is then, up to its end.
@@ -111,13 +111,9 @@ void LogRepair::keep_damaged(const Error& error) {
                       "; check the disk, then move this replica to another node");
   cut_refused_ = true;
   group_.state = GroupState::kMending;
-  Recovery::run(group_.services.store, group_.storage_group, group_.services.self, group_.initial, {},
-                [this, alive = group_.alive()](Result<Recovered> kept) {
-                  group_.state = GroupState::kOpen;
-                  group_.mark();
-                  const Status status = group_.restore_again(std::move(kept));
-                  if (!status) group_.stop_with(status.error());
-                });
+  Recovery::run(
+      group_.services.store, group_.storage_group, group_.services.self, group_.initial, {},
+      [this, alive = group_.alive()](Result<Recovered> kept) { group_.restore_again(std::move(kept)); });
 }
 
 }  // namespace chronik::raft

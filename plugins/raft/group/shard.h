@@ -12,6 +12,7 @@
 #include "raft/group/peer_windows.h"
 #include "raft/group/read_slots.h"
 #include "raft/group/services.h"
+#include "raft/group/step_queue.h"
 #include "raft/group/write_queue.h"
 
 #include <functional>
@@ -30,7 +31,10 @@ class Group;
 class Shard {
  public:
   Shard(Services* services, uint32_t index)
-      : services_(services), index_(index), writes_(services, [this] { finish_stop(); }) {}
+      : services_(services),
+        index_(index),
+        steps_(services->host, index),
+        writes_(services, [this] { finish_stop(); }) {}
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
   ~Shard();
@@ -43,7 +47,6 @@ class Shard {
   Group* find(std::string_view name) const { return find(hash_of(name)); }
   Group* add_group(std::shared_ptr<Group> group);
   void remove(Group* group);
-  size_t size() const { return groups_.size(); }
   template <class F>
   void for_each(F&& fn) const {
     for (const auto& [name, group] : groups_) fn(group.get());
@@ -69,6 +72,7 @@ class Shard {
   LeaderClaims& claims() { return claims_; }
   PeerWindows& windows() { return windows_; }
   ReadSlots& reads() { return reads_; }
+  StepQueue& steps() { return steps_; }
   // The peers whose link is up.
   const std::vector<NodeId>& links() const { return links_; }
   // What one group may keep in memory of its tail.
@@ -99,6 +103,7 @@ class Shard {
   LeaderClaims claims_;
   PeerWindows windows_;
   ReadSlots reads_;
+  StepQueue steps_;
   std::vector<std::shared_ptr<Group>> marked_;
   std::vector<std::shared_ptr<Group>> turning_;
   WriteQueue writes_;

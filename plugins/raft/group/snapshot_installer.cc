@@ -80,27 +80,32 @@ void SnapshotInstaller::replace_log(const SnapshotMeta& meta, Write* write) cons
 }
 
 void SnapshotInstaller::written(const SnapshotMeta& meta, const Status& status) {
-  writing_ = false;
   group_.mark();
+  if (status && group_.is_open()) return load(meta);
+  writing_ = false;
   if (!group_.is_open()) return;
-  if (!status && status.error().code != Code::kNoSpace) return group_.stop_with(status.error());
-  if (status) return load(meta);
+  if (status.error().code != Code::kNoSpace) return group_.stop_with(status.error());
   group_.host().warn("Storage is full: " + group_.label + " cannot take a snapshot for now");
   siblings_.writes.wait_for_room();
 }
 
-// The state may be ahead of the log, which catches up from its start on by appends.
 void SnapshotInstaller::load(const SnapshotMeta& meta) {
   CHRONIK_INVARIANT(group_.host(), install_.has_value(), "a snapshot was written that nobody sent");
+  if (meta.generation == siblings_.snapshots.newest().generation) return loaded(meta, StateEnd::kDone, {});
+  const auto owner = std::make_shared<const std::vector<Payload>>(install_->pieces);
+  StateLoad::run(
+      &group_, slices_of(*owner), owner, [this] { return group_.is_open() && !dropped_; },
+      [this, meta](StateEnd end, const Error& error) { loaded(meta, end, error); });
+}
+
+// The state may be ahead of the log, which catches up from its start on by appends.
+void SnapshotInstaller::loaded(const SnapshotMeta& meta, StateEnd end, const Error& error) {
+  writing_ = false;
+  group_.mark();
+  if (end == StateEnd::kFailed) return group_.stop_with(error);
+  if (end == StateEnd::kDropped) return;
   const SnapshotInstall install = *std::exchange(install_, std::nullopt);
   Raft& raft = *group_.raft;
-  if (meta.generation != siblings_.snapshots.newest().generation) {
-    const std::vector<chr_slice> pieces = slices_of(install.pieces);
-    chr_error error = make_abi_error();
-    const chr_status loaded = group_.machine.load(group_.machine_context, pieces.data(),
-                                                  static_cast<uint32_t>(pieces.size()), &error);
-    if (loaded < 0) return group_.stop_with(from_abi(error, loaded));
-  }
   raft.snapshot_installed(group_.now());
   siblings_.snapshots.set_installed(meta);
   siblings_.writes.set_base({install.info->base, install.info->base_offset});

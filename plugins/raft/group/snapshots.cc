@@ -5,7 +5,6 @@
 #include "raft/group/log_trim.h"
 #include "raft/group/snapshot_installer.h"
 #include "raft/group/storage_writes.h"
-#include "raft/log/snapshot_sink.h"
 
 #include <algorithm>
 #include <string>
@@ -46,22 +45,36 @@ void Snapshots::take_snapshot() {
   if (writing_ || !siblings_.applier.is_idle() || siblings_.installer.is_pending()) return;
   if (applied <= newest_.index) return;
   bytes_since_ = 0;
-  SnapshotSink sink(group_.host());
-  const chr_sink abi = sink.abi();
-  failed_ = group_.machine.save(group_.machine_context, &abi) < 0;
-  if (failed_) {
-    group_.host().warn("The state of " + group_.label + " could not be saved; the last snapshot stays");
-    return group_.mark();
-  }
   SnapshotMeta meta;
   meta.generation = newest_.generation + 1;
   meta.index = applied;
   meta.term = group_.raft->log().term(applied).value_or(0);
   meta.log_start = siblings_.trim.start();
-  meta.bytes = sink.bytes();
-  meta.checksum = sink.checksum();
   meta.config = group_.raft->config_at(applied);
   writing_ = true;
+  failed_ = false;
+  StateSave::run(
+      &group_, [this, for_close = group_.closing] { return is_save_wanted(for_close); },
+      [this, meta](StateEnd end, SnapshotSink sink) { saved(meta, end, std::move(sink)); });
+}
+
+// A group that is closed saves what is applied then, or nothing; an installed one replaces all of it.
+bool Snapshots::is_save_wanted(bool for_close) const {
+  return group_.is_open() && group_.closing == for_close && !siblings_.installer.is_pending();
+}
+
+void Snapshots::saved(SnapshotMeta meta, StateEnd end, SnapshotSink sink) {
+  if (end != StateEnd::kDone) {
+    writing_ = false;
+    failed_ = end == StateEnd::kFailed;
+    // As where it cannot be written: a trim that waits for it is left to the next one.
+    if (failed_ && group_.stream) siblings_.trim.set_wanted(false);
+    if (failed_)
+      group_.host().warn("The state of " + group_.label + " could not be saved; the last snapshot stays");
+    return group_.mark();
+  }
+  meta.bytes = sink.bytes();
+  meta.checksum = sink.checksum();
   const auto owner = std::make_shared<const SnapshotSink>(std::move(sink));
   std::vector<chr_slice> pieces = owner->pieces();
   meta.pieces = static_cast<uint32_t>(pieces.size());

@@ -1,14 +1,18 @@
 // The state of the state machine in the keys of the group: made here, and sent to members that are too far
 // behind.
 //
-//   idle      take_snapshot()                  -> writing  the state machine has saved its state
-//                                              -> idle     it could not; has_failed() until then
-//   writing   storage answered                 -> idle     with a newer snapshot, or has_failed()
+//   idle      take_snapshot()                   -> saving   of what is applied then (StateSave)
+//   saving    all was saved                     -> writing  in the same call, or some turns later
+//             it failed                         -> idle     has_failed() until the next attempt
+//             closing, stopped, or one of the   -> idle     as if it had not begun
+//             leader is to be installed
+//   writing   storage answered                  -> idle     with a newer snapshot, or has_failed()
 //
-// The one that is there counts until the next one is durable.
+// The one that is there counts until the next one is durable. Entries are applied all the while.
 #pragma once
 
 #include "raft/group/context.h"
+#include "raft/group/state_stream.h"
 #include "raft/log/snapshot_writer.h"
 
 #include <memory>
@@ -43,6 +47,7 @@ class Snapshots {
   void count_applied(uint64_t bytes);
   // Of what is applied now; nothing where that is covered already, or where something is on its way.
   void take_snapshot();
+  // Saving, too.
   bool is_writing() const { return writing_; }
   // Whether the last attempt failed; take_failure() forgets it.
   bool has_failed() const { return failed_; }
@@ -55,6 +60,8 @@ class Snapshots {
   void serve(const SnapshotRequest& request);
 
  private:
+  bool is_save_wanted(bool for_close) const;
+  void saved(SnapshotMeta meta, StateEnd end, SnapshotSink sink);
   void written(const SnapshotMeta& meta, const Status& status);
   void describe(const SnapshotRequest& request);
   std::shared_ptr<const SnapshotInfo> info_for(const EntryHeader& first) const;

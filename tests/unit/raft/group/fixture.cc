@@ -19,6 +19,7 @@ std::string text_of(const chr_slice& payload) {
 }
 
 chr_status CHR_CALL apply(void* context, const chr_entry* entries, uint32_t n, uint64_t token) {
+  EXPECT_EQ(of(context)->stream.open_loads, 0) << "applied to half of a state";
   for (uint32_t i = 0; i < n; ++i) {
     const std::string text = text_of(entries[i].payload);
     of(context)->applied.push_back(text.size() > 12 ? text.substr(12) : text);
@@ -37,6 +38,7 @@ void CHR_CALL truncated(void* context, uint64_t index, int64_t offset) {
 }
 void CHR_CALL trimmed(void* context, int64_t offset) { of(context)->trimmed = offset; }
 chr_status CHR_CALL save(void* context, const chr_sink* sink) {
+  EXPECT_FALSE(of(context)->stream.on);
   for (const std::string& text : of(context)->applied) {
     const std::string line = text + "\n";
     if (sink->write(sink->context, reinterpret_cast<const uint8_t*>(line.data()), line.size()) == 0)
@@ -45,15 +47,10 @@ chr_status CHR_CALL save(void* context, const chr_sink* sink) {
   return CHR_OK;
 }
 chr_status CHR_CALL load(void* context, const chr_slice* pieces, uint32_t n, chr_error*) {
+  EXPECT_FALSE(of(context)->stream.on);
   std::string all;
   for (uint32_t i = 0; i < n; ++i) all += text_of(pieces[i]);
-  of(context)->applied.clear();
-  for (size_t at = 0; at < all.size();) {
-    const size_t end = all.find('\n', at);
-    of(context)->applied.push_back(all.substr(at, end - at));
-    at = end + 1;
-  }
-  ++of(context)->loads;
+  load_journal(of(context), all);
   return CHR_OK;
 }
 
@@ -197,6 +194,8 @@ void Node::start() {
   EXPECT_EQ(table_->create(host.core(), to_abi("{}"), &plugin_, &error), CHR_OK) << error.message;
   EXPECT_EQ(table_->start(plugin_, 0, &error), CHR_OK) << error.message;
   consensus = static_cast<const chr_consensus_v1*>(table_->service(plugin_, CHR_CONSENSUS_ID, &instance));
+  streams = static_cast<const chr_state_machine_stream_v1*>(
+      table_->service(plugin_, CHR_STATE_MACHINE_STREAM_ID, &instance));
   throttle = static_cast<const chr_throttle_v1*>(table_->service(plugin_, CHR_THROTTLE_ID, &instance));
 }
 
@@ -230,6 +229,7 @@ chr_status Node::ask_to_open(const std::string& name, Journal* journal, chr_grou
   options.id.name = options.id.label = to_abi(name);
   options.n_voters = static_cast<uint32_t>(voters.size());
   options.voters = voters.data();
+  if (journal->stream.on) streams->attach(instance, to_abi(name), &journal_stream(), journal);
   return consensus->open_group(instance, &options, &kMachine, journal, handle, token, error);
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chronik/consensus.h>
+#include <chronik/draft/state_machine_stream.h>
 #include <chronik/draft/throttle.h>
 #include <chronik/plugin.h>
 #include <gtest/gtest.h>
@@ -30,7 +31,24 @@ struct Journal {
   int loads = 0;
   bool hold_applies = false;
   uint64_t held_token = 0;
+
+  // Whether it saves and loads in pieces, and what it saw of that.
+  struct Stream {
+    bool on = false;
+    enum class Fails { kNothing, kBeginSave, kSavePiece, kBeginLoad, kLoadPiece, kFinishLoad };
+    Fails fails = Fails::kNothing;
+    std::function<void()> on_save_piece, on_load_piece;  // before each
+    int open_saves = 0, open_loads = 0;                  // begun and not ended
+    int saves = 0, save_pieces = 0, load_pieces = 0;     // of all
+    std::vector<size_t> applied_at;  // the entries that were applied at each piece of a save
+    uint64_t largest_piece = 0;      // of those loaded
+  } stream;
 };
+
+// The stream of a Journal.
+const chr_state_stream_v1& journal_stream();
+// Replaces the state by what save() wrote.
+void load_journal(Journal* journal, const std::string& saved);
 
 // Storage that is left behind when a node is destroyed, and the host that it was made for.
 class Node {
@@ -90,6 +108,7 @@ class Node {
   const chr_consensus_v1* consensus = nullptr;
   void* instance = nullptr;
   const chr_throttle_v1* throttle = nullptr;
+  const chr_state_machine_stream_v1* streams = nullptr;
   chr_done last{};      // completion of the last propose()
   chr_placed placed{};  // of the last propose()
 

@@ -9,9 +9,10 @@ namespace {
 using Texts = std::vector<std::string>;
 
 // Three nodes, of which the first leads. Index 1 is the no-op of its term: the offset 0 has index 2.
-class Mending : public ::testing::Test {
+class MendingNodes : public ::testing::Test {
  protected:
-  Mending() {
+  explicit MendingNodes(bool in_pieces = false) : in_pieces_(in_pieces) {
+    for (int32_t id = 1; id <= 3; ++id) cluster_.journal(id).stream.on = in_pieces_;
     cluster_.connect_all();
     cluster_.open("test/0");
     cluster_.run(100);
@@ -34,6 +35,7 @@ class Mending : public ::testing::Test {
     if (damaged != 0) cluster_.node(id).damage(damaged, header);
     cluster_.node(id).start();
     cluster_.journal(id) = Journal{};
+    cluster_.journal(id).stream.on = in_pieces_;
     cluster_.node(id).open("test/0", &cluster_.journal(id));
   }
   int64_t log_end(int32_t id) { return cluster_.node(id).bounds("test/0").log_end; }
@@ -66,12 +68,21 @@ class Mending : public ::testing::Test {
     }
   }
 
+  const bool in_pieces_;
   Cluster cluster_{3};
   Texts written_;
 };
 
+// The state goes in and out at once, or in pieces.
+class Mending : public MendingNodes, public ::testing::WithParamInterface<bool> {
+ protected:
+  Mending() : MendingNodes(GetParam()) {}
+};
+INSTANTIATE_TEST_SUITE_P(, Mending, ::testing::Bool(),
+                         [](const auto& in_pieces) { return in_pieces.param ? "InPieces" : "AtOnce"; });
+
 // What is damaged on the leader's disk comes back from another, which leads meanwhile.
-TEST_F(Mending, ALeaderHandsOverAndFetchesWhatIsDamaged) {
+TEST_P(Mending, ALeaderHandsOverAndFetchesWhatIsDamaged) {
   Node& damaged = cluster_.node(1);
   for (int i = 0; i < 30; ++i)  // more than the tail cache keeps
     write({std::string(400'000, 'x') + std::to_string(i)});
@@ -90,7 +101,7 @@ TEST_F(Mending, ALeaderHandsOverAndFetchesWhatIsDamaged) {
 }
 
 // Which entry is damaged, and whether its header is.
-class MendingAfterRestart : public Mending,
+class MendingAfterRestart : public MendingNodes,
                             public ::testing::WithParamInterface<std::pair<uint64_t, bool>> {};
 
 // A follower whose restart meets the damage, wherever it is, fetches what it lacks, though nobody writes.
@@ -110,7 +121,7 @@ INSTANTIATE_TEST_SUITE_P(Entries, MendingAfterRestart,
                                            std::pair(6, true)));
 
 // It does not keep the node waiting for somebody who leads, where it knows that what is damaged is committed.
-TEST_F(Mending, AFollowerOpensBeforeItHasWhatItLacks) {
+TEST_P(Mending, AFollowerOpensBeforeItHasWhatItLacks) {
   write({"a", "b", "c", "d", "e"});
   Node& leader = cluster_.node(1);
   chr_done done{};
@@ -128,7 +139,7 @@ TEST_F(Mending, AFollowerOpensBeforeItHasWhatItLacks) {
 
 // Whoever acknowledged up to some index and lost a part of it must not help a log to win that has less; and
 // the second time it loses something it must not forget what it had before the first.
-TEST_F(Mending, WhatWasAcknowledgedIsNotForgottenByAnotherDamage) {
+TEST_P(Mending, WhatWasAcknowledgedIsNotForgottenByAnotherDamage) {
   write({"a", "b", "c", "d", "e", "f"});
   cluster_.isolate(2, true);
   write({"g", "h"});
@@ -145,7 +156,7 @@ TEST_F(Mending, WhatWasAcknowledgedIsNotForgottenByAnotherDamage) {
 }
 
 // The same where a part of it came back before the process ended, and the next one finds damage.
-TEST_F(Mending, WhatWasAcknowledgedIsNotForgottenByARestart) {
+TEST_P(Mending, WhatWasAcknowledgedIsNotForgottenByARestart) {
   for (char c = 'a'; c <= 'f'; ++c) write({std::string(1'100'000, c)});  // each goes out alone
   cluster_.isolate(2, true);
   for (char c = 'g'; c <= 'h'; ++c) write({std::string(1'100'000, c)});
@@ -165,7 +176,7 @@ TEST_F(Mending, WhatWasAcknowledgedIsNotForgottenByARestart) {
 
 // Two disks are damaged while the third is away: it has the only copy of some entry, and what the others have
 // of it stays unread.
-TEST_F(Mending, TwoDamagedDisksWaitForTheThird) {
+TEST_P(Mending, TwoDamagedDisksWaitForTheThird) {
   write({"a", "b", "c", "d", "e"});
   cluster_.isolate(3, true);
   restart(1, 4);
@@ -179,7 +190,7 @@ TEST_F(Mending, TwoDamagedDisksWaitForTheThird) {
 }
 
 // Where nobody has a good copy no log is cut, and nobody leads without what was acknowledged.
-TEST_F(Mending, NothingIsDroppedWhereAllAreDamaged) {
+TEST_P(Mending, NothingIsDroppedWhereAllAreDamaged) {
   write({"a", "b", "c", "d", "e"});
   for (int32_t id = 1; id <= 3; ++id) restart(id, 4);
   cluster_.connect_all();
@@ -193,7 +204,7 @@ TEST_F(Mending, NothingIsDroppedWhereAllAreDamaged) {
 }
 
 // A follower that lacks what the leader has trimmed meanwhile gets a snapshot in place of all it has.
-TEST_F(Mending, ASnapshotComesWhereTheLeaderHasNoMoreOfIt) {
+TEST_P(Mending, ASnapshotComesWhereTheLeaderHasNoMoreOfIt) {
   write({"a", "b", "c", "d", "e", "f", "g", "h"});
   restart(3, 3);
   write({"i", "j"});
@@ -213,7 +224,7 @@ TEST_F(Mending, ASnapshotComesWhereTheLeaderHasNoMoreOfIt) {
 }
 
 // Where storage cannot even delete what is damaged, the log stays as it is, and goes on.
-TEST_F(Mending, TheLogStaysWhereItCannotBeCut) {
+TEST_P(Mending, TheLogStaysWhereItCannotBeCut) {
   for (int i = 0; i < 30; ++i) write({std::string(400'000, 'x') + std::to_string(i)});
   Node& damaged = cluster_.node(1);
   damaged.break_storage(Node::Broken::kCut);
@@ -230,9 +241,9 @@ TEST_F(Mending, TheLogStaysWhereItCannotBeCut) {
   EXPECT_EQ(damaged.read("test/0", 8, 100 << 20).size(), 2u);
 }
 
-// What a follower has applied may be ahead of its log, of which there is no room for
-// more: no trim goes beyond that.
-TEST_F(Mending, AFullFollowerIsTrimmedAsFarAsItsLogGoes) {
+// What a follower has applied may be ahead of its log, of which there is no room for more: no trim goes
+// beyond that.
+TEST_P(Mending, AFullFollowerIsTrimmedAsFarAsItsLogGoes) {
   write({"a", "b", "c", "d", "e"});
   restart(3);  // nothing of it is in memory any more
   cluster_.connect_all();
@@ -255,7 +266,7 @@ TEST_F(Mending, AFullFollowerIsTrimmedAsFarAsItsLogGoes) {
 }
 
 // A follower that waits for somebody who leads can be closed.
-TEST_F(Mending, AGroupThatWaitsForALeaderCloses) {
+TEST_P(Mending, AGroupThatWaitsForALeaderCloses) {
   write({"a", "b", "c"});
   restart(3, 3);
   cluster_.link(1, 3, true);

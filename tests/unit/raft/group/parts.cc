@@ -39,6 +39,27 @@ chr_status CHR_CALL load(void* context, const chr_slice*, uint32_t, chr_error*) 
 constexpr chr_state_machine_v1 kMachine = {sizeof kMachine, 1,       apply, role, committed,
                                            truncated,       trimmed, save,  load};
 
+chr_status CHR_CALL begin_save(void* context, void** save) {
+  *save = new int(of(context)->save_pieces);
+  ++of(context)->open_saves;
+  return CHR_OK;
+}
+// The same bytes as save().
+chr_status CHR_CALL save_piece(void* context, void* save, const chr_sink* sink, uint64_t, uint32_t* more) {
+  if (of(context)->on_save_piece) of(context)->on_save_piece();
+  int& left = *static_cast<int*>(save);
+  const uint8_t* const next = reinterpret_cast<const uint8_t*>("state") + 5 - left;
+  if (sink->write(sink->context, next, 1) == 0) return CHR_E_FAILED;
+  *more = --left > 0 ? 1 : 0;
+  return of(context)->fail_saves ? CHR_E_FAILED : CHR_OK;
+}
+void CHR_CALL end_save(void* context, void* save) {
+  delete static_cast<int*>(save);
+  --of(context)->open_saves;
+}
+constexpr chr_state_stream_v1 kStream = {sizeof kStream, 1,       begin_save, save_piece, end_save,
+                                         nullptr,        nullptr, nullptr,    nullptr};
+
 constexpr chr_storage_v1 kStorage = {
     sizeof kStorage,
     1,
@@ -54,7 +75,7 @@ constexpr chr_storage_v1 kStorage = {
 
 }  // namespace
 
-Parts::Parts(const std::vector<int32_t>& voters) {
+Parts::Parts(const std::vector<int32_t>& voters, bool in_pieces) {
   host_.config_int("capacity", 1 << 20);
   host_.config_int("queue_bytes", 1 << 20);
   const Host host(host_.core());
@@ -76,7 +97,8 @@ Parts::Parts(const std::vector<int32_t>& voters) {
   options.id.name = options.id.label = abi_text("test/0");
   options.voters = voters.data();
   options.n_voters = static_cast<uint32_t>(voters.size());
-  group_ = std::make_shared<Owner>(shard_.get(), options, kMachine, &machine_);
+  group_ = std::make_shared<Owner>(shard_.get(), options, kMachine, &machine_,
+                                   in_pieces ? std::optional(StateStream{kStream, &machine_}) : std::nullopt);
   parts_ = std::make_unique<All>(group_.get());
   Config config;
   config.self = 1;

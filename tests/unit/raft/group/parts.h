@@ -33,6 +33,10 @@ struct Machine {
   bool fail_applies = false;
   bool fail_saves = false;
   uint64_t held_token = 0;
+  // Where it saves in pieces: of one byte each, as many as there are here.
+  std::function<void()> on_save_piece;
+  int save_pieces = 5;
+  int open_saves = 0;
 };
 
 // A storage that can be full: then nothing is written.
@@ -58,9 +62,9 @@ class Owner final : public GroupContext {
     state = GroupState::kFailed;
     failure = error;
   }
-  Status restore_again(Result<Recovered>) override {
+  void restore_again(Result<Recovered>) override {
     ++restored;
-    return {};
+    state = GroupState::kOpen;
   }
   int marks = 0;
   int restored = 0;
@@ -69,7 +73,8 @@ class Owner final : public GroupContext {
 // An open group of these voters, of which this node is the first.
 class Parts : public ::testing::Test {
  protected:
-  explicit Parts(const std::vector<int32_t>& voters = {1});
+  // in_pieces: how the state machine saves.
+  explicit Parts(const std::vector<int32_t>& voters = {1}, bool in_pieces = false);
   ~Parts() override;
 
   // A turn as a group has it, and what follows from it.

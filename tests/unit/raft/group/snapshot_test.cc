@@ -8,9 +8,11 @@ namespace {
 
 using Texts = std::vector<std::string>;
 
-class Snapshots : public ::testing::Test {
+// Both ways: the state goes in and out at once, or in pieces.
+class Snapshots : public ::testing::TestWithParam<bool> {
  protected:
   Snapshots() {
+    for (int32_t id = 1; id <= 4; ++id) cluster_.journal(id).stream.on = GetParam();
     cluster_.connect_all();
     cluster_.open("test/0", {1, 2, 3});
     cluster_.run(100);
@@ -65,8 +67,10 @@ class Snapshots : public ::testing::Test {
   Cluster cluster_{4};
   Texts written_;
 };
+INSTANTIATE_TEST_SUITE_P(, Snapshots, ::testing::Bool(),
+                         [](const auto& in_pieces) { return in_pieces.param ? "InPieces" : "AtOnce"; });
 
-TEST_F(Snapshots, BringUpAMemberThatWasAwayForLong) {
+TEST_P(Snapshots, BringUpAMemberThatWasAwayForLong) {
   leave_behind();
   EXPECT_TRUE(cluster_.journal(3).applied.empty());
   cluster_.isolate(3, false);
@@ -82,7 +86,7 @@ TEST_F(Snapshots, BringUpAMemberThatWasAwayForLong) {
   EXPECT_EQ(cluster_.journal(3).applied, written_);
 }
 
-TEST_F(Snapshots, SurviveACrashAtAnyPoint) {
+TEST_P(Snapshots, SurviveACrashAtAnyPoint) {
   for (uint64_t wait = 0; wait <= 40; wait += 10) {
     leave_behind();
     cluster_.isolate(3, false);
@@ -96,7 +100,7 @@ TEST_F(Snapshots, SurviveACrashAtAnyPoint) {
 }
 
 // The state is several writes long, both of who makes it and of who receives it.
-TEST_F(Snapshots, SurviveACrashAtAnyPointOfALargeOne) {
+TEST_P(Snapshots, SurviveACrashAtAnyPointOfALargeOne) {
   for (int i = 0; i < 5; ++i) write(std::to_string(i) + std::string(1'000'000, 'x'));
   for (uint64_t wait = 0; wait <= 40; wait += 10) {
     leave_behind();
@@ -108,7 +112,7 @@ TEST_F(Snapshots, SurviveACrashAtAnyPointOfALargeOne) {
   }
 }
 
-TEST_F(Snapshots, GoOnAfterALostLink) {
+TEST_P(Snapshots, GoOnAfterALostLink) {
   cluster_.isolate(3, true);
   for (int i = 0; i < 4; ++i) write(std::to_string(i) + std::string(1'000'000, 'x'));
   cluster_.run(61'000);
@@ -127,9 +131,9 @@ TEST_F(Snapshots, GoOnAfterALostLink) {
   EXPECT_EQ(cluster_.journal(3).applied, written_);
 }
 
-// Each record is several times what a new snapshot is made after, and one comes in
-// for every piece of the state.
-TEST_F(Snapshots, ArriveWhileMuchComesIn) {
+// Each record is several times what a new snapshot is made after, and one comes in for every piece of the
+// state.
+TEST_P(Snapshots, ArriveWhileMuchComesIn) {
   for (int32_t id = 1; id <= 2; ++id) {
     cluster_.isolate(id, true);
     cluster_.node(id).restart_with("snapshot_interval", 1 << 16);
@@ -155,7 +159,7 @@ TEST_F(Snapshots, ArriveWhileMuchComesIn) {
   EXPECT_EQ(cluster_.journal(3).loads, 1);
 }
 
-TEST_F(Snapshots, MakeNewMembersCheap) {
+TEST_P(Snapshots, MakeNewMembersCheap) {
   for (const char* text : {"a", "b", "c"}) write(text);
   trim(3);
   chr_done done{};
@@ -173,7 +177,7 @@ TEST_F(Snapshots, MakeNewMembersCheap) {
   EXPECT_EQ(cluster_.journal(4).applied, written_);
 }
 
-TEST_F(Snapshots, WaitUntilAnApplyIsOver) {
+TEST_P(Snapshots, WaitUntilAnApplyIsOver) {
   cluster_.journal(3).hold_applies = true;
   write("held");
   ASSERT_NE(cluster_.journal(3).held_token, 0u);
@@ -190,7 +194,7 @@ TEST_F(Snapshots, WaitUntilAnApplyIsOver) {
 }
 
 // As that of __meta: no entry has an offset, so the log ends where it starts.
-TEST_F(Snapshots, BringUpAMemberOfALogOfCommands) {
+TEST_P(Snapshots, BringUpAMemberOfALogOfCommands) {
   const auto command = [this](const std::string& text) {
     ASSERT_EQ(cluster_.node(1).command("test/0", text), CHR_PENDING);
     cluster_.run(50);
@@ -222,9 +226,9 @@ TEST_F(Snapshots, BringUpAMemberOfALogOfCommands) {
   }
 }
 
-// Node 3 has the newest state, of node 1, and nothing of the log behind it, when node
-// 2 comes with an older one.
-TEST_F(Snapshots, TakeNothingBackThatIsApplied) {
+// Node 3 has the newest state, of node 1, and nothing of the log behind it, when node 2 comes with an older
+// one.
+TEST_P(Snapshots, TakeNothingBackThatIsApplied) {
   cluster_.isolate(3, true);
   for (int i = 0; i < 12; ++i) write("w" + std::to_string(i));
   cluster_.run(61'000);
@@ -258,7 +262,7 @@ TEST_F(Snapshots, TakeNothingBackThatIsApplied) {
   EXPECT_EQ(cluster_.journal(3).applied, written_);
 }
 
-TEST_F(Snapshots, LetTheMemberLead) {
+TEST_P(Snapshots, LetTheMemberLead) {
   leave_behind();
   cluster_.isolate(3, false);
   cluster_.run(1000);

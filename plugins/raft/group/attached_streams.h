@@ -1,0 +1,35 @@
+// AttachedStreams: streams (chronik.state_machine_stream/1) that wait for the open of their groups.
+#pragma once
+
+#include <chronik/draft/state_machine_stream.h>
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+namespace chronik::raft {
+
+// How the owner of a group saves and loads the state in pieces.
+struct StateStream {
+  chr_state_stream_v1 table;
+  void* context;
+};
+
+// Of one shard.
+class AttachedStreams {
+ public:
+  void attach(std::string_view group, const StateStream& stream) {
+    waiting_.insert_or_assign(std::string(group), stream);
+  }
+  // Nothing, where the state goes out and in at once.
+  std::optional<StateStream> take_stream(std::string_view group) {
+    const auto found = waiting_.extract(std::string(group));
+    return found.empty() ? std::nullopt : std::optional(found.mapped());
+  }
+
+ private:
+  std::unordered_map<std::string, StateStream> waiting_;
+};
+
+}  // namespace chronik::raft

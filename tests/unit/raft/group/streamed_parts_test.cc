@@ -1,0 +1,141 @@
+// Snapshots that the state machine saves in pieces, on the parts of a group: what comes between the pieces.
+#include "unit/raft/group/parts.h"
+
+#include <chronik/crc32c.hpp>
+
+namespace chronik::raft::test {
+namespace {
+
+const uint32_t kChecksum = crc32c::extend(0, reinterpret_cast<const uint8_t*>("state"), 5);
+
+class Streamed : public Parts {
+ protected:
+  explicit Streamed(const std::vector<int32_t>& voters = {1}) : Parts(voters, true) {}
+  void take_snapshot() {
+    host_.on_shard(0, [&] { parts_->snapshots.take_snapshot(); });
+  }
+  // Before the piece of this number, from 1 on.
+  void at_piece(int number, std::function<void()> then) {
+    machine_.on_save_piece = [this, number, then = std::move(then)] {
+      if (++pieces_ == number) then();
+    };
+  }
+  int pieces_ = 0;
+};
+
+class AtOnce : public Parts {};
+
+TEST_F(Streamed, EachPieceHasAStepOfItsOwn) {
+  lead();
+  EXPECT_EQ(propose(1), CHR_OK);
+  at_piece(0, [] {});
+  take_snapshot();
+  EXPECT_EQ(pieces_, 0);
+  EXPECT_EQ(machine_.open_saves, 1);
+  EXPECT_TRUE(parts_->snapshots.is_writing());
+  host_.run();
+  EXPECT_EQ(pieces_, 5);
+  EXPECT_EQ(machine_.open_saves, 0);
+  EXPECT_EQ(parts_->snapshots.newest().index, parts_->applier.applied());
+  EXPECT_EQ(parts_->snapshots.newest().pieces, 1u);
+}
+
+TEST_F(AtOnce, TheBytesAreTheSame) {
+  lead();
+  EXPECT_EQ(propose(1), CHR_OK);
+  host_.on_shard(0, [&] { parts_->snapshots.take_snapshot(); });
+  host_.run();
+  EXPECT_EQ(parts_->snapshots.newest().bytes, 5u);
+  EXPECT_EQ(parts_->snapshots.newest().checksum, kChecksum);
+}
+
+TEST_F(Streamed, TheBytesAreTheSame) {
+  lead();
+  EXPECT_EQ(propose(1), CHR_OK);
+  take_snapshot();
+  host_.run();
+  EXPECT_EQ(parts_->snapshots.newest().bytes, 5u);
+  EXPECT_EQ(parts_->snapshots.newest().checksum, kChecksum);
+}
+
+TEST_F(Streamed, IsOfTheIndexAtWhichItBegan) {
+  lead();
+  EXPECT_EQ(propose(1), CHR_OK);
+  const Index before = parts_->applier.applied();
+  at_piece(2, [&] { EXPECT_EQ(propose(1), CHR_OK); });
+  take_snapshot();
+  host_.run();
+  EXPECT_GT(parts_->applier.applied(), before) << "nothing is held back";
+  EXPECT_EQ(parts_->snapshots.newest().index, before);
+}
+
+TEST_F(Streamed, OneThatFailsIsTriedAgain) {
+  lead();
+  EXPECT_EQ(propose(1), CHR_OK);
+  at_piece(3, [&] { machine_.fail_saves = true; });
+  take_snapshot();
+  host_.run();
+  EXPECT_EQ(pieces_, 3);
+  EXPECT_EQ(machine_.open_saves, 0);
+  EXPECT_TRUE(parts_->snapshots.has_failed());
+  EXPECT_FALSE(parts_->snapshots.is_writing());
+  EXPECT_EQ(parts_->snapshots.newest().index, 0u);
+  machine_.fail_saves = false;
+  take_snapshot();
+  host_.run();
+  EXPECT_FALSE(parts_->snapshots.has_failed());
+  EXPECT_EQ(parts_->snapshots.newest().index, parts_->applier.applied());
+}
+
+TEST_F(Streamed, OneOfALeaderPutsAnEndToIt) {
+  lead();
+  EXPECT_EQ(propose(1), CHR_OK);
+  at_piece(2, [&] { parts_->installer.begin({std::make_shared<const SnapshotInfo>(), {}}); });
+  take_snapshot();
+  host_.run();
+  EXPECT_EQ(pieces_, 2);
+  EXPECT_EQ(machine_.open_saves, 0);
+  EXPECT_FALSE(parts_->snapshots.is_writing());
+  EXPECT_FALSE(parts_->snapshots.has_failed());
+  EXPECT_EQ(parts_->snapshots.newest().index, 0u);
+}
+
+TEST_F(Streamed, SoDoesACloseOrAGroupThatStops) {
+  lead();
+  EXPECT_EQ(propose(1), CHR_OK);
+  at_piece(1, [&] { group_->closing = true; });
+  take_snapshot();
+  host_.run();
+  EXPECT_EQ(pieces_, 1);
+  EXPECT_FALSE(parts_->snapshots.is_writing());
+  take_snapshot();  // that of the close
+  pieces_ = 1;
+  at_piece(4, [&] { group_->stop_with({Code::kIo, "the disk is gone"}); });
+  host_.run();
+  EXPECT_EQ(pieces_, 4);
+  EXPECT_EQ(machine_.open_saves, 0);
+  EXPECT_FALSE(parts_->snapshots.is_writing());
+  EXPECT_EQ(parts_->snapshots.newest().index, 0u);
+}
+
+class StreamedOfThree : public Streamed {
+ protected:
+  StreamedOfThree() : Streamed({1, 2, 3}) {}
+};
+
+// Who leads does not matter to what is applied.
+TEST_F(StreamedOfThree, ChangesOfTheLeaderDoNot) {
+  host_.on_shard(0, [&] {
+    EXPECT_TRUE(parts_->claims.leader_claimed(2, 4));
+    parts_->applier.start_at(1);
+  });
+  at_piece(2, [&] { EXPECT_TRUE(parts_->claims.leader_claimed(3, 5)); });
+  take_snapshot();
+  host_.run();
+  EXPECT_EQ(pieces_, 5);
+  EXPECT_EQ(group_->raft->leader(), 3u);
+  EXPECT_EQ(parts_->snapshots.newest().index, 1u);
+}
+
+}  // namespace
+}  // namespace chronik::raft::test
