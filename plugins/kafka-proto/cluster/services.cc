@@ -17,6 +17,7 @@ Status Services::find() {
   acquire(topic_changes, CHR_TOPIC_CHANGES_ID);
   acquire(groups, CHR_GROUPS_ID);
   acquire(throttle, CHR_THROTTLE_ID);
+  acquire(streams, CHR_STATE_MACHINE_STREAM_ID);
   if (net == nullptr || !metadata || !consensus)
     return fail(Code::kUnavailable, "needs a network, chronik.metadata/1 and chronik.consensus/1");
   return {};

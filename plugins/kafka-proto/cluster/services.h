@@ -5,6 +5,7 @@
 #include <chronik/draft/groups.h>
 #include <chronik/draft/liveness.h>
 #include <chronik/draft/records.h>
+#include <chronik/draft/state_machine_stream.h>
 #include <chronik/draft/throttle.h>
 #include <chronik/draft/topic_changes.h>
 #include <chronik/link.h>
@@ -54,10 +55,11 @@ struct Services {
   chronik::Storage storage;           // asked how full it is, and nothing else; absent where there is none
   Service<chr_groups_v1> groups;      // absent where consensus does not offer it
   Service<chr_throttle_v1> throttle;  // likewise
-  Service<chr_features_v1> features;  // absent where metadata does not offer it
-  Service<chr_records_v1> records;    // likewise
-  Service<chr_liveness_v1> liveness;  // likewise
-  Service<chr_topic_changes_v1> topic_changes;  // likewise
+  Service<chr_state_machine_stream_v1> streams;  // likewise
+  Service<chr_features_v1> features;             // absent where metadata does not offer it
+  Service<chr_records_v1> records;               // likewise
+  Service<chr_liveness_v1> liveness;             // likewise
+  Service<chr_topic_changes_v1> topic_changes;   // likewise
 
   // ---- the stop ----
   std::atomic<bool> stopping{false};

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chronik/consensus.h>
+#include <chronik/draft/state_machine_stream.h>
 #include <chronik/draft/throttle.h>
 #include <chronik/host.hpp>
 
@@ -21,8 +22,10 @@ struct PartitionContext {
   Host host;
   const chr_consensus_v1* consensus = nullptr;
   void* consensus_self = nullptr;
-  const chr_throttle_v1* throttle = nullptr;  // absent where consensus does not offer it
-  int32_t leader_bucket = -1;                 // of the throttle; a follower's is its node's id
+  const chr_throttle_v1* throttle = nullptr;             // absent where consensus does not offer it
+  const chr_state_machine_stream_v1* streams = nullptr;  // likewise
+  void* streams_self = nullptr;
+  int32_t leader_bucket = -1;  // of the throttle; a follower's is its node's id
   uint64_t replica_lag_time_max_ns = 0;
   int64_t producer_id_expiration_ms = 0;
   CodecLane* codec_lane = nullptr;

@@ -43,6 +43,8 @@ PartitionContext PartitionDirectory::make_context(const BrokerConfig& config, In
   out.consensus = services_.consensus.table();
   out.consensus_self = services_.consensus.self();
   out.throttle = services_.throttle.table;
+  out.streams = services_.streams.table;
+  out.streams_self = services_.streams.self;
   out.leader_bucket = ReplicationThrottle::kLeaderBucket;
   out.replica_lag_time_max_ns = config.replica_lag_time_max_ns;
   out.producer_id_expiration_ms = config.producer_id_expiration_ms;

@@ -14,13 +14,31 @@
 #include <chronik/storage.h>
 #include <chronik/result.hpp>
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string_view>
 #include <vector>
 
 #include "kafka-proto/records/batch.h"
 
 namespace chronik::kafka {
+
+// A section that is saved in parts over several turns, with applied() in between: as of when it was begun.
+class SectionSave {
+ public:
+  virtual ~SectionSave() = default;
+  // Appends what comes next, of max_bytes and perhaps one item more. False: that was all.
+  virtual bool save_part(size_t max_bytes, std::vector<uint8_t>& section) = 0;
+};
+
+// A section that is loaded in parts, cut anywhere. The state stays as it is until finish() replaces it.
+class SectionLoad {
+ public:
+  virtual ~SectionLoad() = default;
+  virtual Status load_part(Bytes part) = 0;
+  virtual Status finish() = 0;
+};
 
 class PartitionObserver {
  public:
@@ -43,6 +61,11 @@ class PartitionObserver {
   virtual void save(std::vector<uint8_t>& section) const = 0;
   // Replaces the state by what save() wrote, here or on another replica. Empty: by the one before any batch.
   virtual Status load(Bytes section) = 0;
+
+  // For states that one turn has no time for: the same bytes in parts, a few hundred KiB a turn. Null: the state is
+  // small, and goes out and in at once. The observer outlives both; one that is destroyed early was not wanted.
+  virtual std::unique_ptr<SectionSave> begin_save() const { return nullptr; }
+  virtual std::unique_ptr<SectionLoad> begin_load() { return nullptr; }
 };
 
 }  // namespace chronik::kafka

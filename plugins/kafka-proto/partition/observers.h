@@ -9,6 +9,8 @@
 // not have is refused by name, not dropped: what is before it in the log may be gone, and this replica might
 // lead with less than what was applied. An observer whose section is missing begins anew.
 //
+// Read and written in pieces by snapshot_stream.h.
+//
 // One virtual call for each batch and observer; a batch's header is decoded once for all.
 #pragma once
 
@@ -18,6 +20,7 @@
 #include <vector>
 
 #include "kafka-proto/partition/observer.h"
+#include "kafka-proto/partition/snapshot_stream.h"
 
 namespace chronik::kafka {
 
@@ -51,16 +54,14 @@ class Observers {
   std::vector<uint8_t> save(int16_t level) const;
   // UNSUPPORTED: of a newer build; CORRUPT. The states are undefined then.
   Status load(Bytes snapshot);
+  // The same in pieces. Both are gone before the observers are.
+  std::unique_ptr<SnapshotSave> begin_save(int16_t level) const;
+  std::unique_ptr<SnapshotLoad> begin_load(uint64_t bytes) const;
 
  private:
-  struct Section {
-    std::string_view name;
-    Bytes bytes;
-  };
-  static Result<std::vector<Section>> read_sections(Bytes snapshot);
   bool has_more_than_producers() const;
 
-  std::vector<std::shared_ptr<PartitionObserver>> all_;
+  ObserverList all_;
 };
 
 }  // namespace chronik::kafka

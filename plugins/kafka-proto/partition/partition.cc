@@ -23,6 +23,7 @@ Partition::Partition(const PartitionContext& context, Id id, Members members,
       held_(replica_, polls_),
       in_sync_(replica_),
       dedup_(replica_),
+      stream_(context, observers_),
       appends_(replica_, held_, in_sync_, dedup_, [this](size_t bytes) { batch_placed(bytes); }),
       retention_(replica_),
       reassignment_(replica_),
@@ -44,6 +45,7 @@ const chr_state_machine_v1& Partition::machine() {
 }
 
 void Partition::open(const std::function<void(const Status&)>& done) {
+  stream_.attach(to_abi(group_name()));
   replica_.open(machine(), this, shared_from_this(), done);
 }
 

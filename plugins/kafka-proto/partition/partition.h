@@ -33,6 +33,7 @@
 #include "kafka-proto/partition/reassignment.h"
 #include "kafka-proto/partition/replica.h"
 #include "kafka-proto/partition/retention.h"
+#include "kafka-proto/partition/state_stream.h"
 #include "kafka-proto/partition/traffic.h"
 #include "kafka-proto/partition/transfers.h"
 
@@ -152,6 +153,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   InSyncReplicas in_sync_;
   ProducerDedup dedup_;
   Observers observers_;
+  PartitionStream stream_;
   AppendQueue appends_;
   Retention retention_;
   Reassignment reassignment_;

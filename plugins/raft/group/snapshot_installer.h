@@ -1,13 +1,13 @@
 // A snapshot of a leader in place of all that the group had.
 //
-//   none      begin()                                     -> waiting
+//   none      begin()                                       -> waiting
 //   waiting   advance_install(): nothing else is under way  -> writing
-//   writing   it is durable                               -> loading
-//             storage is full                             -> waiting  tried again soon
-//             it failed                                   -> the group stops
-//   loading   the state machine has loaded it             -> none     in the same call, or some turns later
-//             drop_load(), or the group stopped           -> waiting  for good: the next start loads it
-//             it failed                                   -> the group stops
+//   writing   it is durable                                 -> loading
+//             storage is full                               -> waiting  tried again soon
+//             it failed                                     -> the group stops
+//   loading   the state machine has loaded it               -> none     in the same call, or some turns later
+//             drop_load(), or the group stopped             -> waiting  for good: the next start loads it
+//             it failed                                     -> the group stops
 //
 // No entry is applied from begin() on until it is loaded.
 #pragma once

@@ -45,6 +45,46 @@ struct ConsensusWatch::Machine {
       sizeof(chr_state_machine_v1), 1, apply, role, committed, truncated, trimmed, save, load};
 };
 
+// chronik.state_machine_stream/1, and the callbacks of what is attached; self is a Seat, context a Stream.
+struct ConsensusWatch::Streams {
+  static Stream& stream(void* context) { return *static_cast<Stream*>(context); }
+
+  static chr_status CHR_CALL begin_save(void* context, void** save) {
+    return stream(context).inner.begin_save(stream(context).context, save);
+  }
+  static chr_status CHR_CALL save_piece(void* context, void* save, const chr_sink* sink, uint64_t max_bytes,
+                                        uint32_t* more) {
+    return stream(context).inner.save_piece(stream(context).context, save, sink, max_bytes, more);
+  }
+  static void CHR_CALL end_save(void* context, void* save) {
+    stream(context).inner.end_save(stream(context).context, save);
+  }
+  static chr_status CHR_CALL begin_load(void* context, uint64_t bytes, void** load, chr_error* error) {
+    return stream(context).inner.begin_load(stream(context).context, bytes, load, error);
+  }
+  static chr_status CHR_CALL load_piece(void* context, void* load, const chr_slice* piece, chr_error* error) {
+    return stream(context).inner.load_piece(stream(context).context, load, piece, error);
+  }
+  static chr_status CHR_CALL finish_load(void* context, void* load, chr_error* error) {
+    const Stream& s = stream(context);
+    s.truth->replicas[s.node->id()].applied = 0;  // as of load() above
+    return s.inner.finish_load(s.context, load, error);
+  }
+  static void CHR_CALL end_load(void* context, void* load) {
+    stream(context).inner.end_load(stream(context).context, load);
+  }
+  static constexpr chr_state_stream_v1 kCallbacks = {
+      sizeof kCallbacks, 1, begin_save, save_piece, end_save, begin_load, load_piece, finish_load, end_load};
+
+  static void CHR_CALL attach(void* self, chr_str name, const chr_state_stream_v1* inner, void* context) {
+    Seat& seat = *static_cast<Seat*>(self);
+    auto& added = *seat.attached.emplace_back(std::make_unique<Stream>());
+    added = {seat.watch, seat.node, &seat.watch->checker_.group(from_abi(name)), *inner, context};
+    seat.streams->attach(seat.streams_instance, name, &kCallbacks, &added);
+  }
+  static constexpr chr_state_machine_stream_v1 kTable = {sizeof kTable, 1, attach};
+};
+
 // The functions of chronik.consensus/1; self is a Seat, a chr_group is a Group.
 struct ConsensusWatch::Calls {
   static Seat& seat(void* self) { return *static_cast<Seat*>(self); }
@@ -192,6 +232,7 @@ struct ConsensusWatch::Calls {
 };
 
 const void* ConsensusWatch::wrap(Node& node, std::string_view service, const void* inner, void** instance) {
+  if (service == CHR_STATE_MACHINE_STREAM_ID) return wrap_streams(node, inner, instance);
   if (service != CHR_CONSENSUS_ID) return inner;
   Seat& seat = seats_[node.id()];
   if (seat.boot != node.boots()) {
@@ -201,11 +242,22 @@ const void* ConsensusWatch::wrap(Node& node, std::string_view service, const voi
     seat.inner = static_cast<const chr_consensus_v1*>(inner);
     seat.instance = *instance;
     seat.groups.clear();
+    seat.attached.clear();
     seat.asked.clear();
     seat.inner->watch(seat.instance, &ConsensusWatch::on_role, &seat);
   }
   *instance = &seat;
   return &Calls::kTable;
+}
+
+// For those who have consensus already.
+const void* ConsensusWatch::wrap_streams(Node& node, const void* inner, void** instance) {
+  Seat& seat = seats_[node.id()];
+  if (seat.boot != node.boots()) return nullptr;
+  seat.streams = static_cast<const chr_state_machine_stream_v1*>(inner);
+  seat.streams_instance = *instance;
+  *instance = &seat;
+  return &Streams::kTable;
 }
 
 void ConsensusWatch::node_gone(Node& node) {

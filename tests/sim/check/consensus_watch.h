@@ -5,6 +5,8 @@
 #include "sim/check/checker.h"
 #include "sim/host/node.h"
 
+#include <chronik/draft/state_machine_stream.h>
+
 #include <map>
 #include <memory>
 #include <optional>
@@ -54,12 +56,25 @@ class ConsensusWatch final : public Interposer {
     uint64_t boot = 0;
     const chr_consensus_v1* inner = nullptr;
     void* instance = nullptr;
+    const chr_state_machine_stream_v1* streams = nullptr;
+    void* streams_instance = nullptr;
     std::vector<std::unique_ptr<Group>> groups;
+    std::vector<std::unique_ptr<Stream>> attached;
     std::map<uint64_t, Asked> asked;  // by tag
   };
   struct Calls;
   struct Machine;
+  struct Streams;
+  // A stream that a user of consensus attached, and where its group's truth is.
+  struct Stream {
+    ConsensusWatch* watch = nullptr;
+    Node* node = nullptr;
+    GroupTruth* truth = nullptr;
+    chr_state_stream_v1 inner{};
+    void* context = nullptr;
+  };
 
+  const void* wrap_streams(Node& node, const void* inner, void** instance);
   static void CHR_CALL on_role(void* context, const chr_group_id* id, const chr_role* role, uint32_t usable);
   void observe(Seat& seat, uint64_t token, Asked asked);
   void check_read(Group& group, const chr_entries& entries, int32_t bound);

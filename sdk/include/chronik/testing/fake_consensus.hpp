@@ -15,12 +15,14 @@
 //
 // By default each group elects this node when it is opened, and commits at once, in the next run() of the
 // host. Logs stay when a group is closed, until delete_group: a group that is opened again recovers, from its
-// snapshot where close_group was asked for one.
+// snapshot where close_group was asked for one. What is saved and loaded by a stream goes in pieces of a few
+// bytes, with nothing in between.
 #pragma once
 
 #include <chronik/consensus.h>
 #include <chronik/draft/groups.h>
 #include <chronik/draft/learners.h>
+#include <chronik/draft/state_machine_stream.h>
 #include <chronik/draft/throttle.h>
 
 #include <algorithm>
@@ -49,6 +51,7 @@ class FakeConsensus {
     chr_group_id id{};
     const chr_state_machine_v1* machine = nullptr;
     void* context = nullptr;
+    std::optional<std::pair<chr_state_stream_v1, void*>> stream;  // attached, with its context
     std::vector<int32_t> voters, outgoing, learners;
     uint64_t config_index = 0;
     std::optional<Change> change;
@@ -72,6 +75,7 @@ class FakeConsensus {
     host->provide(CHR_GROUPS_ID, &groups_table(), this);
     host->provide(CHR_LEARNERS_ID, &learners_table(), this);
     host->provide(CHR_THROTTLE_ID, &throttle_table(), this);
+    host->provide(CHR_STATE_MACHINE_STREAM_ID, &stream_table(), this);
   }
   FakeConsensus(const FakeConsensus&) = delete;
   FakeConsensus& operator=(const FakeConsensus&) = delete;
@@ -228,6 +232,7 @@ class FakeConsensus {
   static const chr_groups_v1& groups_table();
   static const chr_learners_v1& learners_table();
   static const chr_throttle_v1& throttle_table();
+  static const chr_state_machine_stream_v1& stream_table();
 
   Group& at(const std::string& name) { return *groups_.at(name); }
   static uint64_t last_index(const Group& group) {
@@ -246,6 +251,8 @@ class FakeConsensus {
   void end_close(Group* group, uint32_t how, uint64_t token);
   static void cut(Group* group, int64_t offset, bool held);
   static void save(Group* group);
+  static chr_status save_pieces(Group* group, const chr_sink& sink);
+  static chr_status load_pieces(Group* group, chr_error* error);
   static chr_status load(Group* group, chr_error* error);
 
   void append(Group* group, Entry entry) {
@@ -383,6 +390,7 @@ class FakeConsensus {
   chr_status barriers_end_with_ = CHR_OK;
   uint64_t proposals_ = 0, trims_ = 0;
   std::map<std::string, std::unique_ptr<Group>> groups_;
+  std::map<std::string, std::pair<chr_state_stream_v1, void*>> attached_;  // for groups that are opened next
   std::map<int32_t, int64_t> throttles_;
   std::vector<std::pair<chr_role_fn, void*>> watchers_;
 };

@@ -21,6 +21,7 @@ struct FakeConsensusTable {
     std::unique_ptr<Group>& slot = consensus->groups_[name];
     if (!slot) slot = std::make_unique<Group>();
     Group* group = slot.get();
+    const auto attached = consensus->attached_.extract(name);
     if (group->open) return report(error, CHR_E_EXISTS, "the group " + name + " is open");
     group->owner = consensus;
     group->name = name;
@@ -31,6 +32,8 @@ struct FakeConsensusTable {
     if (group->config_index == 0) group->voters.assign(options->voters, options->voters + options->n_voters);
     group->machine = machine;
     group->context = context;
+    group->stream.reset();
+    if (!attached.empty()) group->stream = attached.mapped();
     group->leader = -1;
     *out = reinterpret_cast<chr_group*>(group);
     consensus->host_.post(consensus->shard_of(name), [group, token] { recover(group, token); });
@@ -270,6 +273,11 @@ struct FakeConsensusTable {
     for (uint32_t i = 0; i < n; ++i) of(group)->throttled.emplace_back(items[i].node, items[i].bucket);
     return CHR_OK;
   }
+  static void CHR_CALL attach(void* self, chr_str name, const chr_state_stream_v1* stream, void* context) {
+    of(self)->attached_[std::string(from_abi(name))] = {*stream, context};
+  }
+  static constexpr chr_state_machine_stream_v1 kStream = {sizeof(chr_state_machine_stream_v1), 1, attach};
+
   static constexpr chr_throttle_v1 kThrottle = {sizeof(chr_throttle_v1), 1, limit, assign};
 
   static constexpr chr_consensus_v1 kTable = {sizeof(chr_consensus_v1),
@@ -310,17 +318,47 @@ inline void FakeConsensus::save(Group* group) {
                            static_cast<std::string*>(context)->append(reinterpret_cast<const char*>(p), n);
                            return 1;
                          }};
-  if (group->machine->save(group->context, &sink) != CHR_OK) return;
+  const chr_status saved =
+      group->stream ? save_pieces(group, sink) : group->machine->save(group->context, &sink);
+  if (saved != CHR_OK) return;
   group->snapshot = std::move(bytes);
   group->snapshot_index = group->applied;
 }
 
-// In two pieces, since a reader must not count on one.
+inline chr_status FakeConsensus::save_pieces(Group* group, const chr_sink& sink) {
+  const auto& [table, context] = *group->stream;
+  void* save = nullptr;
+  chr_status status = table.begin_save(context, &save);
+  if (status != CHR_OK) return status;
+  for (uint32_t more = 1; status == CHR_OK && more != 0;)
+    status = table.save_piece(context, save, &sink, 7, &more);
+  table.end_save(context, save);
+  return status;
+}
+
+inline chr_status FakeConsensus::load_pieces(Group* group, chr_error* error) {
+  const auto& [table, context] = *group->stream;
+  const std::string& bytes = group->snapshot;
+  void* load = nullptr;
+  chr_status status = table.begin_load(context, bytes.size(), &load, error);
+  if (status != CHR_OK) return status;
+  for (size_t at = 0; status == CHR_OK && at < bytes.size(); at += 5) {
+    const chr_slice piece = {reinterpret_cast<const uint8_t*>(bytes.data()) + at,
+                             std::min<size_t>(5, bytes.size() - at), nullptr};
+    status = table.load_piece(context, load, &piece, error);
+  }
+  if (status == CHR_OK) status = table.finish_load(context, load, error);
+  table.end_load(context, load);
+  return status;
+}
+
+// At once in two pieces, since a reader must not count on one.
 inline chr_status FakeConsensus::load(Group* group, chr_error* error) {
   const auto* bytes = reinterpret_cast<const uint8_t*>(group->snapshot.data());
   const uint64_t half = group->snapshot.size() / 2;
   const chr_slice pieces[] = {{bytes, half, nullptr}, {bytes + half, group->snapshot.size() - half, nullptr}};
-  const chr_status loaded = group->machine->load(group->context, pieces, 2, error);
+  const chr_status loaded =
+      group->stream ? load_pieces(group, error) : group->machine->load(group->context, pieces, 2, error);
   if (loaded == CHR_OK) group->applied = group->snapshot_index;
   return loaded;
 }
@@ -341,6 +379,9 @@ inline void FakeConsensus::end_close(Group* group, uint32_t how, uint64_t token)
 
 inline const chr_consensus_v1& FakeConsensus::table() { return FakeConsensusTable::kTable; }
 inline const chr_throttle_v1& FakeConsensus::throttle_table() { return FakeConsensusTable::kThrottle; }
+inline const chr_state_machine_stream_v1& FakeConsensus::stream_table() {
+  return FakeConsensusTable::kStream;
+}
 inline const chr_groups_v1& FakeConsensus::groups_table() { return FakeConsensusTable::kGroups; }
 
 }  // namespace chronik::testing

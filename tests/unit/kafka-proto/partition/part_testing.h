@@ -69,6 +69,8 @@ class TestReplica {
     out.consensus = out.host.acquire<chr_consensus_v1>(CHR_CONSENSUS_ID, &out.consensus_self);
     void* self = nullptr;
     out.throttle = out.host.acquire<chr_throttle_v1>(CHR_THROTTLE_ID, &self);
+    out.streams =
+        out.host.acquire<chr_state_machine_stream_v1>(CHR_STATE_MACHINE_STREAM_ID, &out.streams_self);
     out.replica_lag_time_max_ns = 30 * kSecond;
     out.producer_id_expiration_ms = 86'400'000;
     out.is_up = [](int32_t) { return true; };
