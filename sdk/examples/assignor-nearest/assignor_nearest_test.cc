@@ -43,8 +43,8 @@ size_t partitions_of_a(int64_t slack) {
   chr_plugin* instance = nullptr;
   if (plugin->create(host.core(), {}, &instance, nullptr) != CHR_OK) return SIZE_MAX;
   void* self = nullptr;
-  host.provide("chronik.assignor/1:nearest", plugin->service(instance, "chronik.assignor/1:nearest", &self),
-               self);
+  const void* table = plugin->service(instance, "chronik.assignor/1:nearest", &self);
+  host.provide("chronik.assignor/1:nearest", table, self);
   chronik::AssignorGroup group = two_racks();
   const auto assignors = chronik::Assignors::acquire(chronik::Host(host.core()), {"nearest"});
   const auto assignment = assignors->assign("nearest", group);
