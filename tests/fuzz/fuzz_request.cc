@@ -4,18 +4,35 @@
 #include <cstdlib>
 
 #include "kafka-proto/messages/api_versions.h"
+#include "kafka-proto/messages/consumer_group_describe.h"
+#include "kafka-proto/messages/consumer_group_heartbeat.h"
 #include "kafka-proto/messages/create_partitions.h"
 #include "kafka-proto/messages/create_topics.h"
+#include "kafka-proto/messages/delete_groups.h"
+#include "kafka-proto/messages/delete_records.h"
 #include "kafka-proto/messages/delete_topics.h"
 #include "kafka-proto/messages/describe_cluster.h"
 #include "kafka-proto/messages/describe_configs.h"
+#include "kafka-proto/messages/describe_groups.h"
+#include "kafka-proto/messages/describe_producers.h"
 #include "kafka-proto/messages/describe_topic_partitions.h"
 #include "kafka-proto/messages/fetch.h"
+#include "kafka-proto/messages/find_coordinator.h"
+#include "kafka-proto/messages/heartbeat.h"
 #include "kafka-proto/messages/init_producer_id.h"
+#include "kafka-proto/messages/join_group.h"
+#include "kafka-proto/messages/leave_group.h"
+#include "kafka-proto/messages/list_config_resources.h"
+#include "kafka-proto/messages/list_groups.h"
 #include "kafka-proto/messages/list_offsets.h"
 #include "kafka-proto/messages/metadata.h"
+#include "kafka-proto/messages/offset_commit.h"
+#include "kafka-proto/messages/offset_delete.h"
+#include "kafka-proto/messages/offset_fetch.h"
 #include "kafka-proto/messages/offset_for_leader_epoch.h"
 #include "kafka-proto/messages/produce.h"
+#include "kafka-proto/messages/sync_group.h"
+#include "kafka-proto/messages/unregister_broker.h"
 #include "kafka-proto/wire/frame.h"
 
 namespace {
@@ -48,6 +65,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (request && request->supported)
     decode_any<Produce, Fetch, ListOffsets, Metadata, ApiVersions, CreateTopics, DeleteTopics, InitProducerId,
                OffsetForLeaderEpoch, DescribeConfigs, CreatePartitions, DescribeCluster,
-               DescribeTopicPartitions>(*request);
+               DescribeTopicPartitions, FindCoordinator, JoinGroup, SyncGroup, Heartbeat, LeaveGroup,
+               OffsetCommit, OffsetFetch, OffsetDelete, DescribeGroups, ListGroups, DeleteGroups,
+               ConsumerGroupHeartbeat, ConsumerGroupDescribe, DeleteRecords, ListConfigResources,
+               UnregisterBroker, DescribeProducers>(*request);
   return 0;
 }
