@@ -38,6 +38,11 @@ std::string_view text_of(Bytes bytes) { return {reinterpret_cast<const char*>(by
 
 }  // namespace
 
+PartitionObserver* Observers::find(std::string_view section) const {
+  const auto found = std::ranges::find(all_, section, [](const auto& each) { return each->section(); });
+  return found == all_.end() ? nullptr : found->get();
+}
+
 bool Observers::has_more_than_producers() const {
   return std::ranges::any_of(all_, [](const auto& each) {
     std::vector<uint8_t> state;
