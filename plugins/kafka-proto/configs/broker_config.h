@@ -22,9 +22,14 @@ struct BrokerConfig {
   uint32_t max_fetch_sessions;
   int64_t producer_id_expiration_ms;
   uint64_t replica_lag_time_max_ns;
+  int32_t offsets_topic_num_partitions;
+  int32_t offsets_topic_replication_factor;  // 0: as many as usual
+  int32_t offsets_topic_segment_bytes;
   TopicConfig topic_defaults;
 };
 
+// Three, or as many as there are nodes, configured or registered.
+int32_t usual_replicas(const Services& services, const Catalog& catalog);
 // How many replicas a topic gets that is created without a number.
 int32_t default_replicas(const Services& services, const BrokerConfig& config, const Catalog& catalog);
 
