@@ -6,6 +6,8 @@
 #include "kafka-proto/cluster/in_sync.h"
 #include "kafka-proto/cluster/producer_ids.h"
 #include "kafka-proto/configs/dynamic_configs.h"
+#include "kafka-proto/coordinator/internal_topic.h"
+#include "kafka-proto/group/coordinator.h"
 #include "kafka-proto/handlers/broker.h"
 #include "kafka-proto/handlers/fetch_sessions.h"
 #include "kafka-proto/handlers/table.h"
@@ -36,6 +38,7 @@ class KafkaPlugin final : public Plugin {
 
  private:
   void make_broker();
+  void make_coordinators();
   Status listen();
   void end_connections();
   void drain();
@@ -93,6 +96,19 @@ std::span<const chr_config_key> KafkaPlugin::schema() {
       config_key("replica_lag_time_max", CHR_CONFIG_DURATION, "\"30s\"",
                  "A replica that had not all of its leader's log for longer is not in sync.", kSecond / 100,
                  3'600 * kSecond),
+      config_key(
+          "offsets_topic_num_partitions", CHR_CONFIG_INT, "50",
+          "Partitions of __consumer_offsets, which is made when the first group comes. Not to be changed "
+          "later.",
+          1, 10'000),
+      config_key(
+          "offsets_topic_replication_factor", CHR_CONFIG_INT, "0",
+          "Replicas of __consumer_offsets. 0: 3, or as many as there are nodes where those are fewer; more "
+          "come when nodes join.",
+          0, 32),
+      config_key("offsets_topic_segment_bytes", CHR_CONFIG_SIZE, "\"100MiB\"",
+                 "Size at which the log of a partition of __consumer_offsets is trimmed to its snapshot.",
+                 kMiB, 1024 * kMiB),
   };
   return kKeys;
 }
@@ -140,6 +156,17 @@ void KafkaPlugin::make_broker() {
       std::make_unique<Elections>(broker_, *broker_.partitions, *broker_.peer_channel, *broker_.peers);
   broker_.producer_ids = std::make_unique<ProducerIds>(broker_);
   broker_.fetch_sessions = std::make_unique<FetchSessions>(broker_.config.max_fetch_sessions);
+  make_coordinators();
+}
+
+void KafkaPlugin::make_coordinators() {
+  broker_.offsets_topic =
+      std::make_unique<InternalTopic>(broker_, offsets_topic_settings(broker_.host, broker_.config));
+  broker_.groups = std::make_unique<GroupCoordinator>(broker_, *broker_.partitions);
+  DirectoryHooks hooks;
+  hooks.hosted = [this](Partition& partition) { broker_.groups->observe(partition); };
+  hooks.changed = [this](const Catalog& catalog) { broker_.offsets_topic->follow(catalog); };
+  broker_.partitions->set_hooks(std::move(hooks));
 }
 
 // The port answers before the catalog is there: clients get errors that make them ask again.

@@ -113,6 +113,23 @@ void add_node(const ConfigSources& sources, Rows& rows) {
   rows.fixed("authorizer.class.name", ConfigType::kString, "", "There is no authorizer: everybody may.");
 }
 
+void add_offsets_topic(const ConfigSources& sources, Rows& rows) {
+  const BrokerConfig& config = sources.config;
+  const int32_t factor = config.offsets_topic_replication_factor > 0
+                             ? config.offsets_topic_replication_factor
+                             : usual_replicas(sources.services, Catalog(sources.services));
+  rows.of_key("offsets_topic_num_partitions", "offsets.topic.num.partitions", ConfigType::kInt, "50",
+              std::to_string(config.offsets_topic_num_partitions),
+              "Partitions of `__consumer_offsets` (kafka.offsets_topic_num_partitions).");
+  rows.of_key("offsets_topic_replication_factor", "offsets.topic.replication.factor", ConfigType::kShort, "3",
+              std::to_string(factor),
+              "Replicas of `__consumer_offsets` (kafka.offsets_topic_replication_factor).");
+  rows.of_key("offsets_topic_segment_bytes", "offsets.topic.segment.bytes", ConfigType::kInt, "104857600",
+              std::to_string(config.offsets_topic_segment_bytes),
+              "Size at which the log of a partition of `__consumer_offsets` is trimmed to its snapshot "
+              "(kafka.offsets_topic_segment_bytes).");
+}
+
 void add_keys(const ConfigSources& sources, Rows& rows) {
   const BrokerConfig& config = sources.config;
   rows.of_key("listen", "listeners", ConfigType::kList, "PLAINTEXT://127.0.0.1:9092",
@@ -147,6 +164,7 @@ void add_keys(const ConfigSources& sources, Rows& rows) {
   rows.of_key("replica_lag_time_max", "replica.lag.time.max.ms", ConfigType::kLong, "30000",
               std::to_string(config.replica_lag_time_max_ns / 1'000'000),
               "A replica that is behind for longer is not in sync (kafka.replica_lag_time_max).");
+  add_offsets_topic(sources, rows);
 }
 
 }  // namespace

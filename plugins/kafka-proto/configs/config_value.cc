@@ -101,6 +101,7 @@ std::string shown_config(ConfigType type, std::string_view value) {
     case ConfigType::kBoolean:
       return parse_config_boolean({}, value).value_or(false) ? "true" : "false";
     case ConfigType::kInt:
+    case ConfigType::kShort:
     case ConfigType::kLong:
       if (const Result<int64_t> number = parse_config_long({}, value)) return fmt::format("{}", *number);
       break;

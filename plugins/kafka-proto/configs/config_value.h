@@ -12,7 +12,15 @@
 namespace chronik::kafka {
 
 // As DescribeConfigs numbers them.
-enum class ConfigType : int8_t { kBoolean = 1, kString = 2, kInt = 3, kLong = 5, kDouble = 6, kList = 7 };
+enum class ConfigType : int8_t {
+  kBoolean = 1,
+  kString = 2,
+  kInt = 3,
+  kShort = 4,
+  kLong = 5,
+  kDouble = 6,
+  kList = 7
+};
 
 // The longest value.
 inline constexpr size_t kMaxConfigBytes = 32'767;

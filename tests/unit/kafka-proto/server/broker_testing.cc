@@ -55,6 +55,9 @@ TestBroker::TestBroker(Options options)
   host.config_int("max_fetch_sessions", 1000);
   host.config_int("producer_id_expiration", 86'400'000'000'000);
   host.config_int("replica_lag_time_max", 30'000'000'000);
+  host.config_int("offsets_topic_num_partitions", 5);
+  host.config_int("offsets_topic_replication_factor", 0);
+  host.config_int("offsets_topic_segment_bytes", 1 << 20);
   if (options.start) start();
 }
 
