@@ -37,10 +37,10 @@ struct JoinResult {
   };
   ErrorCode error = ErrorCode::kNone;
   int32_t generation = -1;
-  std::optional<std::string> protocol_type, protocol;
-  std::string leader, member_id;
+  std::optional<std::string> protocol_type{}, protocol{};
+  std::string leader{}, member_id{};
   bool skip_assignment = false;
-  std::vector<Member> members;  // for the leader alone
+  std::vector<Member> members{};  // for the leader alone
 };
 
 struct SyncRequest {
@@ -56,8 +56,8 @@ struct SyncRequest {
 
 struct SyncResult {
   ErrorCode error = ErrorCode::kNone;
-  std::optional<std::string> protocol_type, protocol;
-  std::string assignment;
+  std::optional<std::string> protocol_type{}, protocol{};
+  std::string assignment{};
 };
 
 // A heartbeat and a commit say who they come from in the same way.

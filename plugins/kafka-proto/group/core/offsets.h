@@ -1,11 +1,12 @@
-// Offsets: what a group has committed, and until when that is kept. A pure function of the records applied.
+// Offsets: what a group has committed. A pure function of the records applied.
 #pragma once
+
+#include <chronik/abi.h>
 
 #include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "kafka-proto/group/core/record.h"
 
@@ -19,6 +20,9 @@ class Offsets {
   void apply(const OffsetCommitRecord& record);
   // Null: nothing was committed there, which is not an offset of 0.
   const Committed* find(std::string_view topic, int32_t partition) const;
+  // Of this topic alone, not of an earlier one of the same name. Commits that named no id count, and where the
+  // id asked for is zero, all do.
+  const Committed* find(std::string_view topic, const chr_uuid& id, int32_t partition) const;
   const std::map<std::string, Topic, std::less<>>& topics() const { return topics_; }
   bool empty() const { return topics_.empty(); }
 

@@ -30,8 +30,8 @@ struct Outcome {
 
   // reply(result) after the records, or reply(Result of the error).
   template <class Result>
-  void answer(const Reply<Result>& reply, Result result) {
-    finish.push_back([reply, result = std::move(result)](ErrorCode written) mutable {
+  void answer(Reply<Result> reply, Result result) {
+    finish.push_back([reply = std::move(reply), result = std::move(result)](ErrorCode written) mutable {
       if (written != ErrorCode::kNone) {
         result = Result{};
         result.error = written;

@@ -38,11 +38,11 @@ struct ClassicGroupRecord {
     std::string subscription, assignment;  // never parsed
   };
   struct Value {
-    std::string protocol_type;
+    std::string protocol_type{};
     int32_t generation = 0;
-    std::optional<std::string> protocol, leader;
+    std::optional<std::string> protocol{}, leader{};
     int64_t state_timestamp_ms = -1;
-    std::vector<Member> members;
+    std::vector<Member> members{};
   };
   std::string group;
   std::optional<Value> value;

@@ -1,0 +1,40 @@
+#include "kafka-proto/group/core/offsets.h"
+
+#include <algorithm>
+#include <iterator>
+
+namespace chronik::kafka::group {
+namespace {
+
+bool is_zero(const chr_uuid& id) {
+  return std::all_of(std::begin(id.b), std::end(id.b), [](uint8_t byte) { return byte == 0; });
+}
+
+}  // namespace
+
+void Offsets::apply(const OffsetCommitRecord& record) {
+  if (record.value) {
+    topics_[record.topic][record.partition] = *record.value;
+    return;
+  }
+  const auto topic = topics_.find(record.topic);
+  if (topic == topics_.end()) return;
+  topic->second.erase(record.partition);
+  if (topic->second.empty()) topics_.erase(topic);
+}
+
+const Offsets::Committed* Offsets::find(std::string_view topic, int32_t partition) const {
+  const auto partitions = topics_.find(topic);
+  if (partitions == topics_.end()) return nullptr;
+  const auto committed = partitions->second.find(partition);
+  return committed == partitions->second.end() ? nullptr : &committed->second;
+}
+
+const Offsets::Committed* Offsets::find(std::string_view topic, const chr_uuid& id, int32_t partition) const {
+  const Committed* committed = find(topic, partition);
+  if (committed == nullptr || is_zero(id) || is_zero(committed->topic_id)) return committed;
+  return std::equal(std::begin(id.b), std::end(id.b), std::begin(committed->topic_id.b)) ? committed
+                                                                                         : nullptr;
+}
+
+}  // namespace chronik::kafka::group
