@@ -7,6 +7,8 @@
 #include "kafka-proto/cluster/producer_ids.h"
 #include "kafka-proto/configs/dynamic_configs.h"
 #include "kafka-proto/configs/group_config.h"
+#include "kafka-proto/coordinator/internal_topic.h"
+#include "kafka-proto/group/coordinator.h"
 #include "kafka-proto/handlers/broker.h"
 #include "kafka-proto/handlers/fetch_sessions.h"
 #include "kafka-proto/handlers/table.h"
@@ -56,7 +58,12 @@ constexpr chr_config_key kSchema[] = {
                "Partitions of __consumer_offsets, over which groups are spread. Fixed once it exists.", 1,
                10'000),
     config_key("offsets_topic_replication_factor", CHR_CONFIG_INT, "3",
-               "Replicas of __consumer_offsets, or as many as there are nodes where those are fewer.", 1, 32),
+               "Replicas of __consumer_offsets, or as many as there are nodes where those are fewer; more "
+               "come when nodes join.",
+               1, 32),
+    config_key("offsets_topic_segment_bytes", CHR_CONFIG_SIZE, "\"100MiB\"",
+               "Size at which the log of a partition of __consumer_offsets is trimmed to its snapshot.", kMiB,
+               1024 * kMiB),
     config_key("offsets_retention", CHR_CONFIG_DURATION, "\"7d\"",
                "How long offsets are kept of a group without members, or of a topic that it left.",
                60 * kSecond, kTenYears),
@@ -116,6 +123,7 @@ class KafkaPlugin final : public Plugin {
 
  private:
   void make_broker();
+  void make_coordinators();
   Status listen();
   void end_connections();
   void drain();
@@ -185,6 +193,17 @@ void KafkaPlugin::make_broker() {
       std::make_unique<Elections>(broker_, *broker_.partitions, *broker_.peer_channel, *broker_.peers);
   broker_.producer_ids = std::make_unique<ProducerIds>(broker_);
   broker_.fetch_sessions = std::make_unique<FetchSessions>(broker_.config.max_fetch_sessions);
+  make_coordinators();
+}
+
+void KafkaPlugin::make_coordinators() {
+  broker_.offsets_topic =
+      std::make_unique<InternalTopic>(broker_, offsets_topic_settings(broker_.host, broker_.config));
+  broker_.groups = std::make_unique<GroupCoordinator>(broker_, *broker_.partitions);
+  DirectoryHooks hooks;
+  hooks.hosted = [this](Partition& partition) { broker_.groups->observe(partition); };
+  hooks.changed = [this](const Catalog& catalog) { broker_.offsets_topic->follow(catalog); };
+  broker_.partitions->set_hooks(std::move(hooks));
 }
 
 // The port answers before the catalog is there: clients get errors that make them ask again.

@@ -17,10 +17,14 @@ BrokerConfig::BrokerConfig(const Host& host)
       groups(group_config(host)) {}
 
 int32_t default_replicas(const Services& services, const BrokerConfig& config, const Catalog& catalog) {
-  constexpr size_t kEnough = 3;
   if (config.default_replication_factor > 0) return config.default_replication_factor;
+  constexpr int32_t kEnough = 3;
+  return possible_replicas(services, catalog, kEnough);
+}
+
+int32_t possible_replicas(const Services& services, const Catalog& catalog, int32_t wanted) {
   const size_t nodes = std::max<size_t>(services.host.node().n_peers, catalog.brokers().size());
-  return static_cast<int32_t>(std::clamp<size_t>(nodes, 1, kEnough));
+  return static_cast<int32_t>(std::clamp<size_t>(nodes, 1, static_cast<size_t>(wanted)));
 }
 
 }  // namespace chronik::kafka

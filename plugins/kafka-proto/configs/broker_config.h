@@ -27,6 +27,8 @@ struct BrokerConfig {
   GroupConfig groups;
 };
 
+// So many, or as many as there are nodes, configured or registered, where those are fewer.
+int32_t possible_replicas(const Services& services, const Catalog& catalog, int32_t wanted);
 // How many replicas a topic gets that is created without a number.
 int32_t default_replicas(const Services& services, const BrokerConfig& config, const Catalog& catalog);
 

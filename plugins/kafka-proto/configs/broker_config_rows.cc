@@ -157,6 +157,10 @@ void add_offsets(const GroupConfig& groups, Rows& rows) {
               std::to_string(groups.offsets_topic_replication_factor),
               "Replicas of __consumer_offsets, or as many as there are nodes "
               "(kafka.offsets_topic_replication_factor).");
+  rows.of_key("offsets_topic_segment_bytes", "offsets.topic.segment.bytes", ConfigType::kInt, "104857600",
+              std::to_string(groups.offsets_topic_segment_bytes),
+              "Size at which the log of a partition of `__consumer_offsets` is trimmed to its snapshot "
+              "(kafka.offsets_topic_segment_bytes).");
   rows.of_key("offsets_retention", "offsets.retention.minutes", ConfigType::kInt, "10080",
               std::to_string(groups.offsets_retention_ms / 60'000),
               "How long offsets are kept of a group without members, or of a topic that it left "

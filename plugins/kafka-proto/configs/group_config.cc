@@ -78,6 +78,7 @@ GroupConfig group_config(const Host& host) {
   GroupConfig out;
   out.offsets_topic_partitions = number("offsets_topic_partitions");
   out.offsets_topic_replication_factor = number("offsets_topic_replication_factor");
+  out.offsets_topic_segment_bytes = number("offsets_topic_segment_bytes");
   out.offsets_retention_ms = host.config_int("offsets_retention") / kNsPerMs;
   out.offsets_retention_check_interval_ms = host.config_int("offsets_retention_check_interval") / kNsPerMs;
   out.offset_metadata_max_bytes = number("offset_metadata_max_bytes");

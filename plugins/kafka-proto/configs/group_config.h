@@ -47,7 +47,8 @@ struct ConsumerGroupConfig {
 
 struct GroupConfig {
   int32_t offsets_topic_partitions = 50;
-  int32_t offsets_topic_replication_factor = 3;   // or as many as there are nodes where those are fewer
+  int32_t offsets_topic_replication_factor = 3;  // or as many as there are nodes where those are fewer
+  int32_t offsets_topic_segment_bytes = 100 << 20;
   int64_t offsets_retention_ms = 7 * 86'400'000;  // of groups that are empty, and of topics not subscribed to
   int64_t offsets_retention_check_interval_ms = 600'000;
   int32_t offset_metadata_max_bytes = 4'096;  // what a client may keep with an offset

@@ -20,9 +20,10 @@
 namespace chronik::kafka {
 
 struct TopicConfig : BatchRules {
-  bool deletes = true;                 // cleanup.policy: retention acts
-  int64_t retention_ms = 604'800'000;  // -1: for ever
-  int64_t retention_bytes = -1;        // of one partition; negative: any number
+  bool deletes = true;                    // cleanup.policy: retention acts
+  int64_t retention_ms = 604'800'000;     // -1: for ever
+  int64_t retention_bytes = -1;           // of one partition; negative: any number
+  int32_t segment_bytes = 1'073'741'824;  // at which a coordinator's log is trimmed to its snapshot
   int32_t min_insync_replicas = 1;
   // Null: no replicas. Shared, as they may be many.
   std::shared_ptr<const ThrottledReplicas> leader_throttled, follower_throttled;

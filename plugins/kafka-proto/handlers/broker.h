@@ -16,7 +16,9 @@ class CatalogWaits;
 class ControllerView;
 class Elections;
 class FetchSessions;
+class GroupCoordinator;
 class InSync;
+class InternalTopic;
 class PartitionDirectory;
 class PeerCalls;
 class PeerChannel;
@@ -42,6 +44,8 @@ struct Broker : Services {
   std::unique_ptr<Elections> elections;
   std::unique_ptr<ProducerIds> producer_ids;
   std::unique_ptr<FetchSessions> fetch_sessions;
+  std::unique_ptr<InternalTopic> offsets_topic;
+  std::unique_ptr<GroupCoordinator> groups;
 };
 
 }  // namespace chronik::kafka

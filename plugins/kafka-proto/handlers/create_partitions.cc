@@ -65,6 +65,9 @@ KafkaError read_topic(const Request::Topic& topic, const Catalog& catalog, Creat
             fmt::format("the topic has {} partitions; {} is not more", present->n_partitions, topic.count)};
   if (topic.count > kMaxPartitions)
     return {ErrorCode::kInvalidPartitions, fmt::format("a topic has at most {} partitions", kMaxPartitions)};
+  if (is_internal_topic(topic.name))
+    return {ErrorCode::kInvalidRequest,
+            "the number of partitions says where in this topic a group or a transaction is: it stays"};
   if (topic.assignments.has_value()) return read_assignment(topic, *present, catalog, job, out);
   return {};
 }

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "kafka-proto/cluster/catalog_waits.h"
+#include "kafka-proto/coordinator/internal_topic.h"
+#include "kafka-proto/group/coordinator.h"
 #include "kafka-proto/handlers/answers.h"
 #include "kafka-proto/handlers/handle.h"
 #include "kafka-proto/messages/metadata.h"
@@ -142,11 +144,22 @@ void name_once(Call<Metadata>& call) {
   });
 }
 
+bool may_create(const Broker& broker, const Call<Metadata>& call) {
+  return !asks_for_all(call) && broker.config.auto_create_topics && call.request().allow_auto_topic_creation;
+}
+
+// The topic of groups is made by asking, too, as it is for the first group.
+bool lacks_offsets_topic(const Broker& broker, const Catalog& catalog, const Call<Metadata>& call) {
+  return may_create(broker, call) && !catalog.topic(kOffsetsTopic).has_value() &&
+         std::ranges::any_of(*call.request().topics,
+                             [](const auto& asked) { return asked.name == kOffsetsTopic; }) &&
+         broker.groups->is_enabled();
+}
+
 std::set<std::string_view> missing_topics(const Broker& broker, const Catalog& catalog,
                                           const Call<Metadata>& call) {
   std::set<std::string_view> missing;
-  if (asks_for_all(call) || !broker.config.auto_create_topics || !call.request().allow_auto_topic_creation)
-    return missing;
+  if (!may_create(broker, call)) return missing;
   for (const MetadataRequest::Topic& asked : *call.request().topics) {
     if (missing.size() == kMaxCreated) break;  // the catalog takes no more at once
     const std::string_view name = asked.name.value_or(std::string_view());
@@ -214,15 +227,25 @@ void create(const std::shared_ptr<MetadataJob>& asking, const std::set<std::stri
   });
 }
 
+void create_missing(const std::shared_ptr<MetadataJob>& asking, const Catalog& catalog,
+                    uint64_t leaders_until_ns) {
+  Broker& broker = asking->broker;
+  const std::set<std::string_view> missing = missing_topics(broker, catalog, asking->call);
+  if (missing.empty()) return answer_with_leaders(asking, leaders_until_ns);
+  create(asking, missing, default_replicas(broker, broker.config, catalog));
+}
+
 // Where no change can be made now, nothing is created: clients are told to ask again, and find what is there.
 void serve(const std::shared_ptr<MetadataJob>& asking, const Catalog& catalog) {
   Broker& broker = asking->broker;
   const bool is_cut_off = catalog.controller() < 0 && broker.controller->is_cut_off();
-  const bool takes_changes = knows_brokers(broker, catalog) && !is_cut_off;
-  const std::set<std::string_view> missing =
-      takes_changes ? missing_topics(broker, catalog, asking->call) : std::set<std::string_view>();
-  if (missing.empty()) return answer_with_leaders(asking, broker.controller->leaders_expected_until_ns());
-  create(asking, missing, default_replicas(broker, broker.config, catalog));
+  const uint64_t until_ns = broker.controller->leaders_expected_until_ns();
+  if (!knows_brokers(broker, catalog) || is_cut_off) return answer_with_leaders(asking, until_ns);
+  if (!lacks_offsets_topic(broker, catalog, asking->call)) return create_missing(asking, catalog, until_ns);
+  broker.offsets_topic->make([asking](ErrorCode) {
+    Broker& b = asking->broker;
+    create_missing(asking, Catalog(b), b.host.now_ns() + kFirstElectionsNs);
+  });
 }
 
 }  // namespace

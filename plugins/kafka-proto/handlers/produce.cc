@@ -126,16 +126,13 @@ void hand_over(const std::shared_ptr<Bundle>& bundle) {
   });
 }
 
-Origin origin_of(const ProduceJob& job) { return origin_of_client(job.call.client_id()); }
-
 // On the shard of the partitions.
 void append(const std::shared_ptr<Bundle>& bundle) {
   bundle->left = bundle->items.size();
   const int16_t acks = bundle->job->call.request().acks;
-  const Origin origin = origin_of(*bundle->job);
   for (size_t i = 0; i < bundle->items.size(); ++i) {
     Item& item = bundle->items[i];
-    item.partition->append(item.batch, item.bytes, acks, origin, [bundle, i](Appended result) {
+    item.partition->append(item.batch, item.bytes, acks, Origin::kClient, [bundle, i](Appended result) {
       if (bundle->over) return;
       Item& done = bundle->items[i];
       done.result = std::move(result);
@@ -178,7 +175,7 @@ std::shared_ptr<Partition> find_partition(ProduceJob& job, const Asked& asked, R
     set_error(job, out, not_hosted(job.broker, asked.topic->name, id, index));
   } else if (acks < -1 || acks > 1) {
     set_error(job, out, ErrorCode::kInvalidRequiredAcks);
-  } else if (!may_append(origin_of(job), topic->internal || is_internal_topic(topic->name))) {
+  } else if (topic->internal || is_internal_topic(topic->name)) {
     set_error(job, out, ErrorCode::kInvalidTopicException);
   } else if (topic->partitions[static_cast<size_t>(index)] == nullptr) {
     refuse_elsewhere(job, *topic, out);

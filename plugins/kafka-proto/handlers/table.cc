@@ -18,11 +18,14 @@
 #include "kafka-proto/messages/describe_topic_partitions.h"
 #include "kafka-proto/messages/elect_leaders.h"
 #include "kafka-proto/messages/fetch.h"
+#include "kafka-proto/messages/find_coordinator.h"
 #include "kafka-proto/messages/incremental_alter_configs.h"
 #include "kafka-proto/messages/init_producer_id.h"
 #include "kafka-proto/messages/list_offsets.h"
 #include "kafka-proto/messages/list_partition_reassignments.h"
 #include "kafka-proto/messages/metadata.h"
+#include "kafka-proto/messages/offset_commit.h"
+#include "kafka-proto/messages/offset_fetch.h"
 #include "kafka-proto/messages/offset_for_leader_epoch.h"
 #include "kafka-proto/messages/produce.h"
 #include "kafka-proto/messages/update_features.h"
@@ -41,6 +44,9 @@ constexpr std::array kEntries = {
     row<Fetch, 4, 18, 4, Company::kNone>(),
     row<ListOffsets, 1, 11>(),
     row<Metadata, 0, 13>(),
+    row<OffsetCommit, 2, 10>(),
+    row<OffsetFetch, 1, 10>(),
+    row<FindCoordinator, 0, 6>(),
     row<ApiVersions, 0, 4, 0, Company::kAll>(),
     row<CreateTopics, 2, 7>(),
     row<DeleteTopics, 1, 6>(),

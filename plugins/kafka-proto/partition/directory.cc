@@ -52,7 +52,7 @@ PartitionContext PartitionDirectory::make_context(const BrokerConfig& config, In
   out.is_up = [this](int32_t node) { return services_.is_up(node); };
   out.is_linked = [this](int32_t node) { return services_.is_linked(node); };
   out.is_catalog_current = [this] { return is_current(); };
-  out.level = [this] { return seen_.level.load(std::memory_order_relaxed); };
+  out.level = [this] { return level(); };
   out.report_in_sync = [&in_sync](const PartitionInfo& partition, uint64_t term,
                                   const std::vector<int32_t>& nodes) {
     in_sync.set({partition.id().topic, partition.id().index}, {static_cast<int32_t>(term), nodes});
@@ -70,7 +70,7 @@ void PartitionDirectory::stop(std::function<void()> done) {
   shown_.reset();
   stopped_ = std::move(done);
   services_.metadata.unwatch(changed, this);
-  closing_ += shards_.size();
+  count_.closing += shards_.size();
   for (uint32_t shard = 0; shard < shards_.size(); ++shard) {
     services_.host.post(shard, [this, shard] {
       shards_[shard].stopped = true;
@@ -98,7 +98,7 @@ void PartitionDirectory::links_changed() {
 
 // Shard 0. A stop waits for deletions that were under way, too.
 void PartitionDirectory::one_closed() {
-  if (--closing_ != 0 || stopped_ == nullptr) return;
+  if (--count_.closing != 0 || stopped_ == nullptr) return;
   throttle_.stop();
   std::exchange(stopped_, nullptr)();
 }
@@ -111,6 +111,7 @@ void PartitionDirectory::follow() {
   controller_.controller_changed(catalog->controller());
   followed_ = !catalog->cluster_id().empty();
   const bool current = catalog->controller() >= 0;
+  if (hooks_.changed) hooks_.changed(*catalog);
   if (shown_ == nullptr || catalog->version() != shown_->version()) {
     seen_.level.store(catalog->level(), std::memory_order_relaxed);
     publish(*catalog);
@@ -239,6 +240,7 @@ std::shared_ptr<Partition> PartitionDirectory::host_partition(const chr_topic& t
   Partition::Id id{topic.id, index, std::string(from_abi(topic.name))};
   auto partition =
       std::make_shared<Partition>(context_, std::move(id), std::move(members), std::move(config));
+  if (hooks_.hosted) hooks_.hosted(*partition);
   if (closing_groups_.contains(partition->group_name())) {
     open_later_[partition->group_name()] = partition;
   } else {
@@ -248,7 +250,7 @@ std::shared_ptr<Partition> PartitionDirectory::host_partition(const chr_topic& t
 }
 
 void PartitionDirectory::open(const std::shared_ptr<Partition>& partition) {
-  ++opening_;
+  ++count_.opening;
   services_.host.post(partition->shard(), [this, partition] {
     shards_[partition->shard()].partitions.push_back(partition);
     schedule(partition->shard());
@@ -259,9 +261,9 @@ void PartitionDirectory::open(const std::shared_ptr<Partition>& partition) {
 }
 
 void PartitionDirectory::opened(const std::shared_ptr<Partition>& partition, const Status& status) {
-  --opening_;
+  --count_.opening;
   if (!status) {
-    ++failed_;
+    ++count_.failed;
     services_.host.error(
         fmt::format("cannot open partition {}: {}", partition->label(), status.error().message));
   }
@@ -271,18 +273,18 @@ void PartitionDirectory::opened(const std::shared_ptr<Partition>& partition, con
 void PartitionDirectory::report_health() {
   if (!followed_)
     return services_.host.health("partitions", CHR_HEALTH_NOT_READY, "the catalog was not read yet");
-  if (opening_ != 0)
+  if (count_.opening != 0)
     return services_.host.health("partitions", CHR_HEALTH_NOT_READY,
-                                 fmt::format("{} partitions are recovering", opening_));
-  if (failed_ != 0)
+                                 fmt::format("{} partitions are recovering", count_.opening));
+  if (count_.failed != 0)
     return services_.host.health("partitions", CHR_HEALTH_DEGRADED,
-                                 fmt::format("{} partitions could not be opened", failed_));
+                                 fmt::format("{} partitions could not be opened", count_.failed));
   services_.host.health("partitions", CHR_HEALTH_READY);
 }
 
 void PartitionDirectory::close(const std::shared_ptr<Partition>& partition, Partition::Log log,
                                std::function<void()> done) {
-  ++closing_;
+  ++count_.closing;
   changed_.erase(partition);
   const std::string& group = partition->group_name();
   if (const auto later = open_later_.find(group); later != open_later_.end() && later->second == partition) {

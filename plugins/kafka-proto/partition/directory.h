@@ -81,10 +81,20 @@ class PartitionMap {
   std::unordered_map<TopicKey, std::shared_ptr<const HostedTopic>, TopicKeyHash> by_id_;
 };
 
+// What others make of it. Shard 0.
+struct DirectoryHooks {
+  // A partition that is about to open, and may still get observers.
+  std::function<void(Partition& partition)> hosted;
+  // The catalog has changed, or who leads; what is hosted follows later.
+  std::function<void(const Catalog& catalog)> changed;
+};
+
 class PartitionDirectory {
  public:
   PartitionDirectory(Services& services, const BrokerConfig& config, DynamicConfigs& configs, InSync& in_sync,
                      ControllerView& controller, CatalogWaits& waits);
+  // Before start().
+  void set_hooks(DirectoryHooks hooks) { hooks_ = std::move(hooks); }
 
   // Any shard.
   std::shared_ptr<const PartitionMap> map() const {
@@ -99,6 +109,9 @@ class PartitionDirectory {
   // Any shard. Whether the members of partitions are as new as what the leader of the catalog said last; not
   // while none is known.
   bool is_current() const { return seen_.is_current.load(std::memory_order_relaxed); }
+
+  // Any shard. The level of chronik.version that the cluster agreed to write.
+  int16_t level() const { return seen_.level.load(std::memory_order_relaxed); }
 
   // Shard 0. Follows the catalog from now on.
   void start();
@@ -177,9 +190,12 @@ class PartitionDirectory {
   // Members that the catalog does not show yet.
   std::map<std::shared_ptr<Partition>, std::vector<int32_t>, ByPartition> changed_;
   bool finishing_ = false;
-  size_t opening_ = 0;
-  size_t failed_ = 0;
-  size_t closing_ = 0;
+  struct {
+    size_t opening = 0;
+    size_t failed = 0;
+    size_t closing = 0;
+  } count_;  // of partitions; what closes has a part of each shard, too
+  DirectoryHooks hooks_;
   std::function<void()> stopped_;
   bool followed_ = false;
   bool stopping_ = false;

@@ -48,14 +48,18 @@ class PartitionObserver {
   virtual std::string_view section() const = 0;
 
   // A committed batch, each once and in the order of the log; those of control records, too. header is what
-  // stands at the begin of the entry's payload.
-  virtual void applied(const chr_entry& entry, const BatchHeader& header) = 0;
+  // stands at the begin of the entry's payload. An error ends the node: it would go on with less than others
+  // have.
+  virtual Status applied(const chr_entry& entry, const BatchHeader& header) = 0;
   virtual void led(uint64_t /*term*/) {}
   virtual void lost() {}
   // Entries from this index on were removed; none of them was applied.
   virtual void truncated(uint64_t /*index*/) {}
   // The log starts at this offset now.
   virtual void trimmed(int64_t /*offset*/) {}
+  // Whether all that the log says is in its state. The log is then trimmed to snapshots, by its size and by
+  // nothing else.
+  virtual bool stands_for_log() const { return false; }
 
   // Appends the state as of the last applied(); equal states give equal bytes.
   virtual void save(std::vector<uint8_t>& section) const = 0;

@@ -5,6 +5,11 @@
 
 namespace chronik::kafka {
 
+PartitionObserver* Observers::find(std::string_view section) const {
+  const auto found = std::ranges::find(all_, section, [](const auto& each) { return each->section(); });
+  return found == all_.end() ? nullptr : found->get();
+}
+
 bool Observers::has_more_than_producers() const {
   return std::ranges::any_of(all_, [](const auto& each) {
     std::vector<uint8_t> state;

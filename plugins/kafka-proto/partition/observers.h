@@ -16,6 +16,7 @@
 
 #include <chronik/result.hpp>
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -34,8 +35,10 @@ class Observers {
   // Before the log is opened; names differ.
   void add_observer(std::shared_ptr<PartitionObserver> observer) { all_.push_back(std::move(observer)); }
 
-  void applied(const chr_entry& entry, const BatchHeader& header) {
-    for (const auto& each : all_) each->applied(entry, header);
+  // The first error, after which nobody else is told.
+  Status applied(const chr_entry& entry, const BatchHeader& header) {
+    for (const auto& each : all_) CHRONIK_CHECK(each->applied(entry, header));
+    return {};
   }
   void led(uint64_t term) {
     for (const auto& each : all_) each->led(term);
@@ -49,6 +52,12 @@ class Observers {
   void trimmed(int64_t offset) {
     for (const auto& each : all_) each->trimmed(offset);
   }
+
+  bool stand_for_log() const {
+    return std::ranges::any_of(all_, [](const auto& each) { return each->stands_for_log(); });
+  }
+  // Null: there is none of this section.
+  PartitionObserver* find(std::string_view section) const;
 
   // In the format of this level.
   std::vector<uint8_t> save(int16_t level) const;

@@ -69,7 +69,7 @@ void Partition::upkeep() {
   appended_since_upkeep_ = 0;
   traffic_.report(replica_);
   if (!replica_.is_open()) return;
-  retention_.retain();
+  observers_.stand_for_log() ? retention_.trim_to_snapshot() : retention_.retain();
   if (!replica_.leads()) return;
   look_at_replicas();
   reassign();
@@ -114,7 +114,7 @@ chr_status Partition::apply(const chr_entry* entries, uint32_t n, uint64_t) {
     }
     const Result<BatchHeader> batch = decode_batch_header(payload_of(entries[i]));
     if (!batch) return corrupt(batch.error());
-    observers_.applied(entries[i], *batch);
+    if (const Status told = observers_.applied(entries[i], *batch); !told) return corrupt(told.error());
   }
   if (n != 0) appends_.finish_repeats(entries[n - 1].header.index);
   return CHR_OK;
@@ -164,6 +164,29 @@ chr_status Partition::load(const chr_slice* pieces, uint32_t n, chr_error* error
   for (uint32_t i = 0; i < n; ++i) bytes.insert(bytes.end(), pieces[i].p, pieces[i].p + pieces[i].n);
   const Status loaded = observers_.load(bytes);
   return loaded ? CHR_OK : report(error, loaded.error());
+}
+
+// ---- what a coordinator appends ----
+
+// acks=all of it is a majority, and that as many replicas as min.insync.replicas says are in sync now: whether more
+// of them will have it cannot be waited for, as it is applied, and so has happened, once it is committed.
+std::expected<uint64_t, ErrorCode> Partition::append_own(MutableBytes batch, const Lease& lease) {
+  if (const ErrorCode error = leads(-1); error != ErrorCode::kNone) return std::unexpected(error);
+  if (!in_sync_.enough()) return std::unexpected(ErrorCode::kNotEnoughReplicas);
+  const uint8_t* const header = batch.data();
+  chr_proposal item{};
+  item.kind = CHR_ENTRY_DATA;
+  item.flags = CHR_PROPOSAL_WRITABLE;
+  item.records = static_cast<uint32_t>(load_be<int32_t>(header + kLastOffsetDeltaAt) + 1);
+  item.offset_at = kBaseOffsetAt;
+  item.epoch_at = kLeaderEpochAt;
+  item.max_timestamp = load_be<int64_t>(header + kMaxTimestampAt);
+  item.payload = {header, batch.size(), lease.get()};
+  chr_placed placed{};
+  if (const chr_status status = replica_.place(item, &placed); status != CHR_OK)
+    return std::unexpected(append_error(status));
+  batch_placed(batch.size());
+  return placed.index;
 }
 
 // ---- reads ----

@@ -15,6 +15,7 @@
 
 #include <chronik/consensus.h>
 
+#include <expected>
 #include <functional>
 #include <memory>
 #include <string>
@@ -71,6 +72,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   void add_observer(std::shared_ptr<PartitionObserver> observer) {
     observers_.add_observer(std::move(observer));
   }
+  // Any shard, from open() on. Null: none has this section.
+  PartitionObserver* find_observer(std::string_view section) const { return observers_.find(section); }
   // Opens the group; done(status) once the log is recovered. Once in the life of a Partition.
   void open(const std::function<void(const Status&)>& done);
   // Closed without ever having been opened; after close().
@@ -100,6 +103,11 @@ class Partition : public std::enable_shared_from_this<Partition> {
   void append(const AdmittedBatch& batch, const Lease& frame, int16_t acks, Origin origin, AppendDone done) {
     appends_.append({batch, frame, acks, origin}, std::move(done));
   }
+
+  // Appends a batch of the coordinator that stands on this partition, for the term in which it leads now: it has
+  // its index, or why not. It is done where it is applied, and gone where leadership is, or where it is
+  // truncated. Nothing is held, and it goes before appends that came early. Its bytes may be patched.
+  std::expected<uint64_t, ErrorCode> append_own(MutableBytes batch, const Lease& lease);
 
   // Reads committed batches from offset on; the result has a lease of its own. One batch comes whole.
   struct ReadResult {

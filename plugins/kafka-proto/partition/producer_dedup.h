@@ -38,8 +38,9 @@ class ProducerDedup final : public PartitionObserver {
 
   // ---- the log, on each replica ----
   std::string_view section() const override { return Observers::kProducers; }
-  void applied(const chr_entry& entry, const BatchHeader& header) override {
+  Status applied(const chr_entry& entry, const BatchHeader& header) override {
     states_.applied(entry.header.index, entry.header.base_offset, header);
+    return {};
   }
   void expire(const ExpireProducers& command) { states_.expire(command.now_ms, command.expiration_ms); }
   void truncated(uint64_t index) override { states_.truncated(index); }

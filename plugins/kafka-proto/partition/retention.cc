@@ -25,6 +25,17 @@ void Retention::retain() {
   if (replica_.leads() || trim_alone(oldest_.end)) look_at_head(replica_.bounds(), kHeadBytes);
 }
 
+void Retention::trim_to_snapshot() {
+  const chr_group_bounds now = replica_.bounds();
+  if (now.bytes < static_cast<uint64_t>(replica_.info().config()->segment_bytes)) return;
+  constexpr bool kOnce = false;
+  if (replica_.leads()) {
+    trim(now.high_watermark, kOnce);
+  } else {
+    trim_alone(now.high_watermark);
+  }
+}
+
 bool Retention::is_due(const Oldest& batch, uint64_t log_bytes) const {
   const std::shared_ptr<const TopicConfig> config = replica_.info().config();
   if (!config->deletes) return false;

@@ -23,6 +23,9 @@ class Retention {
 
   // While the replica is open.
   void retain();
+  // The same, of a log whose state is in snapshots: where it has segment.bytes, all of it goes, once each replica
+  // has a snapshot, and no sooner by time or size.
+  void trim_to_snapshot();
 
  private:
   // The oldest batch, as it was seen last; valid while the log starts at its offset.

@@ -12,7 +12,8 @@ namespace {
 std::vector<std::string> names_of(const RunOptions& options) {
   std::vector<std::string> plugins = {options.storage_plugin, "raft"};
   if (options.workload.name != "log")
-    plugins.insert(plugins.end(), {options.retry_plugin, "metadata", "kafka-proto"});
+    plugins.insert(plugins.end(),
+                   {options.retry_plugin, "metadata", "assignor-uniform", "assignor-range", "kafka-proto"});
   const MutantInfo* const mutant = find_mutant(options.mutant);
   for (std::string& plugin : plugins) {
     if (mutant != nullptr && mutant->plugin == plugin)

@@ -337,15 +337,15 @@ TEST_F(TopicsTest, NobodyMakesAnInternalTopicByAskingForIt) {
     EXPECT_FALSE(broker.metadata.has_topic(std::string(name)));
   }
   EXPECT_EQ(create({wanted("__cluster_metadata")}).topics.at(0).error_code, ErrorCode::kInvalidRequest);
-  // Nor does anybody but Kafka's tools write to one that is there.
+  // Nor does anybody write to one that is there, whatever they call themselves.
   broker.add_topic("__share_group_state");
-  const std::string records = broker.batch();
-  EXPECT_EQ(only(client.call<Produce>(9, produce_request("__share_group_state", 0, records))).error_code,
-            ErrorCode::kInvalidTopicException);
-  client.wire().send(to_text(
-      encode_request(int16_t{9}, 77, "__admin_client", produce_request("__share_group_state", 0, records))));
-  broker.host.run();
-  EXPECT_EQ(only(client.receive<Produce>(9, 77)).error_code, ErrorCode::kNone);
+  for (const std::string_view name : {"tester", "__admin_client"}) {
+    const std::string records = broker.batch();
+    client.wire().send(
+        to_text(encode_request(int16_t{9}, 77, name, produce_request("__share_group_state", 0, records))));
+    broker.host.run();
+    EXPECT_EQ(only(client.receive<Produce>(9, 77)).error_code, ErrorCode::kInvalidTopicException);
+  }
   MetadataRequest request;
   request.topics.emplace().emplace_back().name = "__share_group_state";
   EXPECT_TRUE(client.call<Metadata>(12, request).topics.at(0).is_internal);

@@ -82,27 +82,17 @@ TEST_F(AppendQueueTest, WhatIsOutOfOrderIsSaidSo) {
 }
 
 // Their batches carry a producer's id, and no sequence number.
-TEST_F(AppendQueueTest, OfCoordinatorsAndMarkersNoOrderIsAsked) {
+TEST_F(AppendQueueTest, OfMarkersNoOrderIsAsked) {
   TestBatch first(7, 0), marker(7, kNoSequence);
   append(first);
   host.advance(std::chrono::seconds(6));
   append(marker, 1, 1);
   ASSERT_EQ(answers.all.size(), 1u);
   EXPECT_EQ(answers.all[0].error, ErrorCode::kOutOfOrderSequenceNumber);
-  for (const Origin origin : {Origin::kMarker, Origin::kCoordinator}) {
-    queue.append({marker.batch, marker.frame, 1, origin}, answers.next());
-    host.run();
-    EXPECT_EQ(answers.all.back().error, ErrorCode::kNone);
-  }
-  EXPECT_EQ(answers.all.back().base_offset, 2);
-}
-
-TEST(OriginTest, InternalTopicsTakeNothingFromClients) {
-  EXPECT_FALSE(may_append(origin_of_client("console"), true));
-  EXPECT_FALSE(may_append(origin_of_client(""), true));
-  EXPECT_TRUE(may_append(origin_of_client("console"), false));
-  for (const Origin origin : {origin_of_client("__admin_client"), Origin::kCoordinator, Origin::kMarker})
-    EXPECT_TRUE(may_append(origin, true));
+  queue.append({marker.batch, marker.frame, 1, Origin::kMarker}, answers.next());
+  host.run();
+  EXPECT_EQ(answers.all.back().error, ErrorCode::kNone);
+  EXPECT_EQ(answers.all.back().base_offset, 1);
 }
 
 TEST_F(AppendQueueTest, LeadershipThatGoesFailsRepeats) {

@@ -15,10 +15,11 @@ class TestObserver final : public PartitionObserver {
   explicit TestObserver(std::string name) : name_(std::move(name)) {}
 
   std::string_view section() const override { return name_; }
-  void applied(const chr_entry& entry, const BatchHeader& header) override {
+  Status applied(const chr_entry& entry, const BatchHeader& header) override {
     EXPECT_GE(entry.payload.n, header.size());
     offsets.push_back(static_cast<uint8_t>(entry.header.base_offset));
     told.push_back("applied " + std::to_string(entry.header.base_offset));
+    return {};
   }
   void led(uint64_t term) override { told.push_back("led " + std::to_string(term)); }
   void lost() override { told.emplace_back("lost"); }

@@ -26,7 +26,7 @@ class ProducerDedupTest : public ::testing::Test, public TestReplica {
   void apply(uint64_t index, const BatchHeader& header) {
     chr_entry entry{};
     entry.header.index = index;
-    dedup.applied(entry, header);
+    EXPECT_TRUE(dedup.applied(entry, header));
   }
   ErrorCode check(int64_t producer, int32_t sequence) const {
     const ProducerDedup::Checked checked = dedup.check(header(producer, sequence));

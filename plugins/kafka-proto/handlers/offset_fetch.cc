@@ -1,0 +1,213 @@
+// OffsetFetch (9): how far groups are. Nothing committed, of a group, a topic or a partition that is there or not, is
+// the offset -1 without an error: any other answer ends some clients, or makes them begin anew.
+#include <utility>
+
+#include "kafka-proto/group/coordinator.h"
+#include "kafka-proto/handlers/answers.h"
+#include "kafka-proto/handlers/handle.h"
+#include "kafka-proto/messages/offset_fetch.h"
+#include "kafka-proto/partition/by_shard.h"
+
+namespace chronik::kafka {
+namespace {
+
+using Request = OffsetFetchRequest;
+using Response = OffsetFetchResponse;
+using Committed = group::Offsets::Committed;
+
+constexpr int16_t kGroupError = 2;  // from here on an answer has room for the error of the group
+constexpr int16_t kSeveralGroups = 8;
+constexpr int16_t kById = 10;
+
+struct AskedTopic {
+  std::string_view name;
+  chr_uuid id{};
+  const std::vector<int32_t>* partitions = nullptr;
+  ErrorCode error = ErrorCode::kNone;
+};
+
+// One group of the request, and what came of it.
+struct AskedGroup {
+  std::string_view id;
+  bool all_topics = false;
+  std::vector<AskedTopic> topics;
+  ErrorCode error = ErrorCode::kNone;
+  struct Row {
+    std::string topic;
+    int32_t partition;
+    Committed committed;
+  };
+  std::vector<Row> rows;                      // what is committed of all topics
+  std::vector<std::vector<Committed>> found;  // by topic and partition of the request
+};
+
+struct OffsetFetchJob {
+  Broker& broker;
+  Call<OffsetFetch> call;
+  std::vector<AskedGroup> groups;
+  size_t left = 0;
+  Response response{};
+  Texts texts{call.room()};
+};
+
+const Committed kNothing{};
+
+// ---- on the shard of the group ----
+
+// Else it was committed of another topic, that had the name before.
+bool is_of(const Committed& committed, const chr_uuid& topic) {
+  return is_zero(committed.topic_id) || same(committed.topic_id, topic);
+}
+
+Committed find_committed(const group::Group* group, const AskedTopic& topic, int32_t partition, bool by_id) {
+  const Committed* const found = group == nullptr ? nullptr : group->offsets.find(topic.name, partition);
+  return found == nullptr || (by_id && !is_of(*found, topic.id)) ? kNothing : *found;
+}
+
+void look_up(const GroupShard& groups, bool by_id, AskedGroup& asked) {
+  const group::Group* const group = groups.table().find(asked.id);
+  for (const AskedTopic& topic : asked.topics) {
+    std::vector<Committed>& found = asked.found.emplace_back();
+    for (const int32_t partition : *topic.partitions)
+      found.push_back(find_committed(group, topic, partition, by_id));
+  }
+  if (!asked.all_topics || group == nullptr) return;
+  for (const auto& [topic, partitions] : group->offsets.topics())
+    for (const auto& [partition, committed] : partitions) asked.rows.push_back({topic, partition, committed});
+}
+
+// ---- the answer, on the connection's shard ----
+
+template <class Row>
+void fill_in(OffsetFetchJob& job, int32_t partition, const Committed& committed, ErrorCode error, Row& row) {
+  row.partition_index = partition;
+  row.committed_offset = committed.offset;
+  row.committed_leader_epoch = committed.leader_epoch;
+  row.metadata = job.texts.keep(committed.metadata);
+  row.error_code = error;
+}
+
+template <class Topics>
+void add_asked(OffsetFetchJob& job, const AskedGroup& group, ErrorCode of_group, Topics& out) {
+  for (size_t i = 0; i < group.topics.size(); ++i) {
+    const AskedTopic& topic = group.topics[i];
+    auto& row = job.call.room().row(out);
+    row.name = topic.name;
+    if constexpr (requires { row.topic_id; }) row.topic_id = topic.id;
+    const ErrorCode error = topic.error != ErrorCode::kNone ? topic.error : of_group;
+    for (size_t k = 0; k < topic.partitions->size() && !job.call.room().passed(); ++k)
+      fill_in(job, (*topic.partitions)[k],
+              error == ErrorCode::kNone && i < group.found.size() ? group.found[i][k] : kNothing, error,
+              job.call.room().row(row.partitions));
+  }
+}
+
+// Where topics go by their ids, those that are gone are left out.
+template <class Topics>
+void add_all(OffsetFetchJob& job, const Catalog& catalog, const AskedGroup& group, Topics& out) {
+  const bool by_id = job.call.version() >= kById;
+  for (const AskedGroup::Row& each : group.rows) {
+    if (job.call.room().passed()) return;
+    const std::optional<chr_topic> known = by_id ? catalog.topic(each.topic) : std::nullopt;
+    if (by_id && (!known.has_value() || !is_of(each.committed, known->id))) continue;
+    if (out.empty() || out.back().name != each.topic) {
+      auto& row = job.call.room().row(out);
+      row.name = each.topic;
+      if constexpr (requires { row.topic_id; })
+        if (by_id) row.topic_id = known->id;
+    }
+    fill_in(job, each.partition, each.committed, ErrorCode::kNone,
+            job.call.room().row(out.back().partitions));
+  }
+}
+
+template <class Topics>
+void add_topics(OffsetFetchJob& job, const Catalog& catalog, const AskedGroup& group, Topics& out) {
+  if (group.error != ErrorCode::kNone) return;
+  group.all_topics ? add_all(job, catalog, group, out) : add_asked(job, group, ErrorCode::kNone, out);
+}
+
+void answer(OffsetFetchJob& job) {
+  const int16_t version = job.call.version();
+  const Catalog catalog(job.broker);
+  if (version >= kSeveralGroups) {
+    for (const AskedGroup& group : job.groups) {
+      if (job.call.room().passed()) break;
+      Response::Group& row = job.call.room().row(job.response.groups);
+      row.group_id = group.id;
+      row.error_code = group.error;
+      add_topics(job, catalog, group, row.topics);
+    }
+    return job.call.answer(job.response);
+  }
+  const AskedGroup& group = job.groups.front();
+  if (version >= kGroupError) {
+    job.response.error_code = group.error;
+    add_topics(job, catalog, group, job.response.topics);
+  } else {
+    add_asked(job, group, group.error, job.response.topics);
+  }
+  job.call.answer(job.response);
+}
+
+// ---- the request ----
+
+AskedGroup read_group(const Request& request) {
+  AskedGroup out;
+  out.id = request.group_id;
+  out.all_topics = !request.topics.has_value();
+  if (request.topics.has_value())
+    for (const Request::Topic& topic : *request.topics)
+      out.topics.push_back({topic.name, {}, &topic.partition_indexes});
+  return out;
+}
+
+AskedGroup read_group(OffsetFetchJob& job, const Catalog& catalog, const Request::Group& group) {
+  const bool by_id = job.call.version() >= kById;
+  AskedGroup out;
+  out.id = group.group_id;
+  out.all_topics = !group.topics.has_value();
+  if (out.all_topics) return out;
+  for (const Request::GroupTopic& topic : *group.topics) {
+    AskedTopic& asked = out.topics.emplace_back(topic.name, topic.topic_id, &topic.partition_indexes);
+    if (!by_id) continue;
+    const std::optional<chr_topic> known = catalog.topic(topic.topic_id);
+    if (known.has_value()) {
+      asked.name = job.texts.keep(std::string(from_abi(known->name)));
+    } else {
+      asked.error = absent(catalog, ErrorCode::kUnknownTopicId, ErrorCode::kCoordinatorNotAvailable);
+    }
+  }
+  return out;
+}
+
+void ask(const std::shared_ptr<OffsetFetchJob>& job, AskedGroup& group) {
+  const bool by_id = job->call.version() >= kById;
+  job->broker.groups->use(group.id, [job, &group, by_id](ErrorCode error, GroupShard* groups) {
+    group.error = error;
+    if (groups != nullptr) look_up(*groups, by_id, group);
+    on_shard(job->broker.host, job->call.shard(), [job] {
+      if (--job->left == 0) answer(*job);
+    });
+  });
+}
+
+}  // namespace
+
+template <>
+void handle<OffsetFetch>(Broker& broker, Call<OffsetFetch> call) {
+  const auto job = std::make_shared<OffsetFetchJob>(broker, std::move(call));
+  const Request& request = job->call.request();
+  if (job->call.version() < kSeveralGroups) {
+    job->groups.push_back(read_group(request));
+  } else {
+    const Catalog catalog(broker);
+    for (const Request::Group& group : request.groups)
+      job->groups.push_back(read_group(*job, catalog, group));
+  }
+  job->left = job->groups.size() + 1;
+  for (AskedGroup& group : job->groups) ask(job, group);
+  if (--job->left == 0) answer(*job);
+}
+
+}  // namespace chronik::kafka
