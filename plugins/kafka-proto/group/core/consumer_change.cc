@@ -186,8 +186,10 @@ std::expected<MemberChange, Refusal> update_member(const ConsumerContext& contex
   if (!regex) return Failure(regex.error());
   change.member = std::move(found.member);
   change.subscription_changed = names_changed || *regex != RegexChange::kNone;
-  // Where the expression is not resolved yet, the epoch follows with what it finds.
-  const bool bump = names_changed || *regex == RegexChange::kResolved;
+  // Where the expression is not resolved yet, the epoch follows with what it finds; a member that speaks the classic
+  // protocol now has none.
+  const bool lost_regex = change.member.info.classic && *regex != RegexChange::kNone;
+  const bool bump = names_changed || *regex == RegexChange::kResolved || lost_regex;
   if (bump || check_topics) change_epoch(context, group, found.before, bump, change);
   return change;
 }

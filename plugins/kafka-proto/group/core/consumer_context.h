@@ -12,10 +12,8 @@
 
 namespace chronik::kafka::group {
 
-enum class MigrationPolicy { kDisabled, kUpgrade, kDowngrade, kBidirectional };
-
 // Of a group: the broker's configs, and the group's own over them.
-struct ConsumerGroupConfig {
+struct ConsumerConfig {
   int32_t session_timeout_ms = 45'000;
   int32_t heartbeat_interval_ms = 5'000;
   int32_t assignment_interval_ms = 1'000;  // at least so long from one target to the next (KIP-1263)
@@ -23,21 +21,15 @@ struct ConsumerGroupConfig {
   int32_t max_size = std::numeric_limits<int32_t>::max();
   int32_t classic_max_size = std::numeric_limits<int32_t>::max();
   std::vector<std::string> assignors = {"uniform", "range"};  // the first: where members wish for none
-  MigrationPolicy migration = MigrationPolicy::kBidirectional;
-
-  bool may_upgrade() const {
-    return migration == MigrationPolicy::kUpgrade || migration == MigrationPolicy::kBidirectional;
-  }
-  bool may_downgrade() const {
-    return migration == MigrationPolicy::kDowngrade || migration == MigrationPolicy::kBidirectional;
-  }
+  // Whether a group may change its protocol while it has members, to this one and from it.
+  bool may_upgrade = true, may_downgrade = true;
 };
 
 struct ConsumerContext {
   const ConsumerState& state;  // as recorded; of a group that is new: an empty one
   const TopicView& topics;
   const Patterns& patterns;
-  const ConsumerGroupConfig& config;
+  const ConsumerConfig& config;
   Now now;
 };
 

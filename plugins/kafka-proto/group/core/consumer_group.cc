@@ -4,21 +4,16 @@
 #include <limits>
 #include <utility>
 
+#include "kafka-proto/group/core/consumer_conversion.h"
 #include "kafka-proto/group/core/consumer_reconcile.h"
 #include "kafka-proto/group/core/consumer_subscriptions.h"
+#include "kafka-proto/group/core/consumer_watch.h"
 
 namespace chronik::kafka::group {
 namespace {
 
 constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 constexpr int64_t kRegexRestMs = 10'000;  // all regular expressions are resolved no oftener than this
-
-ConsumerHeartbeatResult refused(Refusal refusal) {
-  ConsumerHeartbeatResult result;
-  result.error = refusal.error;
-  result.error_message = std::move(refusal.message);
-  return result;
-}
 
 PartitionSet without_epochs(PartitionSet set) {
   for (TopicPartitions& topic : set) topic.assignment_epochs.clear();
@@ -27,33 +22,12 @@ PartitionSet without_epochs(PartitionSet set) {
 
 }  // namespace
 
-struct ConsumerGroup::Wait {
-  Asked asked;
-  std::vector<HeartbeatReply> replies;  // of one member: it may have asked again, on another connection
-};
-
-struct ConsumerGroup::Watch {
-  MemberDeadlines sessions, revocations;
-  std::map<std::string, int32_t, std::less<>> revoking;  // at which epoch a member was told to
-  std::map<std::string, Wait, std::less<>> waits;        // for the next target
-  ErrorCode over = ErrorCode::kNone;
-
-  void forget(const std::string& member) {
-    sessions.erase(member);
-    revocations.erase(member);
-    revoking.erase(member);
-  }
-
-  void fail(const std::string& member, Refusal refusal) {
-    if (auto wait = waits.extract(member))
-      for (const HeartbeatReply& reply : wait.mapped().replies) reply(refused(refusal));
-  }
-};
-
 ConsumerGroup::ConsumerGroup(std::string id, const ConsumerContext& context)
     : id_(std::move(id)), watch_(std::make_shared<Watch>()), regexes_resolved_ms_(context.now.monotonic_ms) {
   for (const auto& [member, recorded] : context.state.members()) {
-    watch_->sessions.set(member, context.now.monotonic_ms + context.config.session_timeout_ms);
+    const auto& classic = recorded.info.classic;
+    watch_->sessions.set(member, context.now.monotonic_ms + (classic ? classic->session_timeout_ms
+                                                                     : context.config.session_timeout_ms));
     watch_revocation(context, member, recorded.info, recorded.current);
   }
   const int64_t made_ms = context.state.target_epoch().timestamp_ms;
@@ -67,14 +41,14 @@ ConsumerGroup::~ConsumerGroup() { fail_waits(ErrorCode::kNotCoordinator); }
 
 void ConsumerGroup::fail_waits(ErrorCode error) {
   watch_->over = error;
-  while (!watch_->waits.empty()) watch_->fail(watch_->waits.begin()->first, {error, {}});
+  watch_->fail_all({error, {}});
 }
 
 // ---- heartbeats ----
 
 bool ConsumerGroup::changes_nothing(const ConsumerContext& context,
                                     const ConsumerHeartbeatRequest& request) const {
-  if (request.epoch <= 0 || context.topics.version() != topics_version_) return false;
+  if (request.epoch <= 0 || topics_changed(context)) return false;
   const ConsumerState::Member* member = context.state.find_member(request.member_id);
   if (member == nullptr || member->current.epoch != request.epoch || !says_nothing_new(member->info, request))
     return false;
@@ -107,18 +81,21 @@ void ConsumerGroup::heartbeat(const ConsumerContext& context, ConsumerHeartbeatR
     if (asked.wants_assignment) result.assignment = without_epochs(member.current.assigned);
     return out.answer(reply, std::move(result));
   }
-  const bool check_topics = context.topics.version() != topics_version_;
-  auto change = change_member(context, id_, request, check_topics);
+  auto change = change_member(context, id_, request, topics_changed(context));
   if (!change) return out.answer(reply, refused(change.error()));
-  if (change->group_epoch == context.state.epoch() && check_topics)
-    topics_version_ = context.topics.version();
   watch_->sessions.set(change->id, session_ends_ms);
   asked.subscription_changed = change->subscription_changed;
   asked.owned = std::move(request.owned);
-  std::ranges::move(change->records, std::back_inserter(out.records));
-  if (assignment_is_due(context, change->group_epoch))
-    return wait_for_target(std::move(change->id), std::move(asked), reply, out);
-  out.answer(reply, take_next_step(context, change->id, change->member, change->member.target,
+  finish_change(context, std::move(*change), std::move(asked), reply, out);
+}
+
+void ConsumerGroup::finish_change(const ConsumerContext& context, MemberChange change, Asked asked,
+                                  const HeartbeatReply& reply, Outcome& out) {
+  if (change.group_epoch == context.state.epoch()) topics_version_ = context.topics.version();
+  std::ranges::move(change.records, std::back_inserter(out.records));
+  if (assignment_is_due(context, change.group_epoch))
+    return wait_for_target(std::move(change.id), std::move(asked), reply, out);
+  out.answer(reply, take_next_step(context, change.id, change.member, change.member.target,
                                    context.state.target_epoch().epoch, asked, out));
 }
 
@@ -180,13 +157,19 @@ void ConsumerGroup::leave(const ConsumerContext& context, const ConsumerHeartbea
 
 void ConsumerGroup::fence(const ConsumerContext& context, const std::vector<std::string>& members,
                           Outcome& out) {
-  fence_members(context, id_, members, out.records);
-  out.finish.push_back([watch = watch_, group = id_, members](ErrorCode written) {
+  auto classic = downgrade(context, id_, members);
+  const bool is_over = classic.has_value();
+  if (is_over)
+    std::ranges::move(*classic, std::back_inserter(out.records));
+  else
+    fence_members(context, id_, members, out.records);
+  out.finish.push_back([watch = watch_, group = id_, members, is_over](ErrorCode written) {
     if (written != ErrorCode::kNone) return;
     for (const std::string& member : members) {
       watch->forget(member);
       watch->fail(member, unknown_member(group, member));
     }
+    if (is_over) watch->fail_all({ErrorCode::kRebalanceInProgress, {}});
   });
 }
 
@@ -195,7 +178,8 @@ void ConsumerGroup::fence(const ConsumerContext& context, const std::vector<std:
 void ConsumerGroup::watch_revocation(const ConsumerContext& context, const std::string& id,
                                      const MemberRecord::Value& info,
                                      const CurrentMemberRecord::Value& current) {
-  if (current.state != MemberState::kUnrevokedPartitions || current.epoch < 0) {
+  // Those that speak the classic protocol have their time to join and to sync.
+  if (current.state != MemberState::kUnrevokedPartitions || current.epoch < 0 || info.classic) {
     watch_->revocations.erase(id);
     watch_->revoking.erase(id);
     return;
@@ -217,6 +201,11 @@ std::vector<std::string> ConsumerGroup::due_members(const ConsumerContext& conte
         member->current.state == MemberState::kUnrevokedPartitions)
       due.push_back(std::move(*id));
   }
+  for (MemberDeadlines* deadlines : {&watch_->joins, &watch_->syncs})
+    while (auto id = deadlines->take_due(now)) {
+      const ConsumerState::Member* member = context.state.find_member(*id);
+      if (member != nullptr && member->info.classic) due.push_back(std::move(*id));
+    }
   std::ranges::sort(due);
   due.erase(std::unique(due.begin(), due.end()), due.end());
   return due;
@@ -234,8 +223,7 @@ void ConsumerGroup::expire(const ConsumerContext& context, Outcome& out) {
 int64_t ConsumerGroup::next_deadline_ms(const ConsumerContext& context) const {
   const bool waits_for_target = context.state.epoch() > context.state.target_epoch().epoch && !assigning_ &&
                                 !context.state.members().empty();
-  return std::min({watch_->sessions.next_ms(), watch_->revocations.next_ms(),
-                   waits_for_target ? next_target_ms_ : kNever, regexes_due_ms(context)});
+  return std::min({watch_->next_ms(), waits_for_target ? next_target_ms_ : kNever, regexes_due_ms(context)});
 }
 
 // ---- the target ----
@@ -257,9 +245,7 @@ void ConsumerGroup::finish_assignment(const ConsumerContext& context, const Assi
   assigning_ = false;
   next_target_ms_ = context.now.monotonic_ms + context.config.assignment_interval_ms;
   if (!owners || !check_owners(input, *owners).empty()) {
-    while (!watch_->waits.empty())
-      watch_->fail(watch_->waits.begin()->first,
-                   {ErrorCode::kUnknownServerError, "no assignor made a target assignment"});
+    watch_->fail_all({ErrorCode::kUnknownServerError, "no assignor made a target assignment"});
     return;
   }
   std::vector<PartitionSet> sets = targets(input, *owners);
@@ -300,7 +286,7 @@ void ConsumerGroup::answer_waits(const ConsumerContext& context, int32_t target_
 // ---- topics ----
 
 void ConsumerGroup::refresh_topics(const ConsumerContext& context, Outcome& out) {
-  if (context.topics.version() == topics_version_) return;
+  if (!topics_changed(context)) return;
   const int64_t hash = SubscriptionChange(context.state).metadata_hash(context.topics);
   if (hash != context.state.metadata_hash() && !context.state.members().empty())
     out.records.push_back(GroupEpochRecord{id_, {{context.state.epoch() + 1, hash}}});

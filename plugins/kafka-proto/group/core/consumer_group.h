@@ -19,11 +19,11 @@
 #include <string>
 #include <vector>
 
+#include "kafka-proto/group/core/classic_requests.h"
 #include "kafka-proto/group/core/consumer_assignment.h"
 #include "kafka-proto/group/core/consumer_change.h"
 #include "kafka-proto/group/core/consumer_context.h"
 #include "kafka-proto/group/core/consumer_requests.h"
-#include "kafka-proto/group/core/member_deadlines.h"
 #include "kafka-proto/group/core/outcome.h"
 
 namespace chronik::kafka::group {
@@ -50,10 +50,23 @@ class ConsumerGroup {
   // Whether such a heartbeat writes nothing and waits for nothing: it may be handled also while records of this
   // group are being written.
   bool changes_nothing(const ConsumerContext& context, const ConsumerHeartbeatRequest& request) const;
+
+  // Members that speak the classic protocol.
+  void join(const ConsumerContext& context, JoinRequest request, const Reply<JoinResult>& reply,
+            Outcome& out);
+  void sync(const ConsumerContext& context, const SyncRequest& request, const Reply<SyncResult>& reply,
+            Outcome& out);
+  // Also while records of this group are being written.
+  ErrorCode classic_heartbeat(const ConsumerContext& context, const MemberClaim& claim);
+  // Of members of both protocols.
+  void leave(const ConsumerContext& context, const LeaveRequest& request, const Reply<LeaveResult>& reply,
+             Outcome& out);
+
   // Topics changed. What members notice with a heartbeat is noticed at once.
   void refresh_topics(const ConsumerContext& context, Outcome& out);
 
-  // What time does: sessions and rebalance timeouts.
+  // What time does: sessions and rebalance timeouts. This, and where members leave, may make a classic group of this
+  // one: then the record of that is among the records, and is to rebalance at once.
   void expire(const ConsumerContext& context, Outcome& out);
   // When expire, begin_assignment or begin_regexes have something to do. INT64_MAX: nothing is waited for.
   int64_t next_deadline_ms(const ConsumerContext& context) const;
@@ -83,6 +96,11 @@ class ConsumerGroup {
 
   void leave(const ConsumerContext& context, const ConsumerHeartbeatRequest& request,
              const HeartbeatReply& reply, Outcome& out);
+  bool topics_changed(const ConsumerContext& context) const {
+    return context.topics.version() != topics_version_;
+  }
+  void finish_change(const ConsumerContext& context, MemberChange change, Asked asked,
+                     const HeartbeatReply& reply, Outcome& out);
   void wait_for_target(std::string member, Asked asked, const HeartbeatReply& reply, Outcome& out);
   ConsumerHeartbeatResult take_next_step(const ConsumerContext& context, const std::string& id,
                                          const ConsumerState::Member& member, const PartitionSet& target,

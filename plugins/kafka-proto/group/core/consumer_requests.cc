@@ -23,6 +23,13 @@ std::optional<Refusal> check_join(const ConsumerHeartbeatRequest& request) {
 
 }  // namespace
 
+ConsumerHeartbeatResult refused(Refusal refusal) {
+  ConsumerHeartbeatResult result;
+  result.error = refusal.error;
+  result.error_message = std::move(refusal.message);
+  return result;
+}
+
 std::optional<Refusal> check_request(const ConsumerHeartbeatRequest& request,
                                      const std::vector<std::string>& assignors) {
   const bool needs_id = request.names_itself || request.epoch > 0 || request.epoch == kLeaveEpoch;

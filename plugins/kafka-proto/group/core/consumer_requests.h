@@ -47,6 +47,8 @@ struct Refusal {
   std::string message;
 };
 
+ConsumerHeartbeatResult refused(Refusal refusal);
+
 // What is wrong with the request whatever the group is like; nothing: it may be looked at.
 std::optional<Refusal> check_request(const ConsumerHeartbeatRequest& request,
                                      const std::vector<std::string>& assignors);
