@@ -80,17 +80,15 @@ void ClassicGroup::join_unknown(JoinRequest&& request, Reply<JoinResult>&& reply
 
 void ClassicGroup::join_known(JoinRequest&& request, Reply<JoinResult>&& reply, Now now, Outcome& out) {
   std::string id = request.member_id;
-  const auto refuse = [&](ErrorCode error) {
-    out.answer(std::move(reply), JoinResult{.error = error, .member_id = std::move(id)});
-  };
   if (members_.is_pending(id)) {
     // Static members never wait for their id.
-    if (request.instance_id) return refuse(ErrorCode::kUnknownServerError);
+    if (request.instance_id)
+      return out.answer(std::move(reply), JoinResult{.error = ErrorCode::kUnknownServerError});
     members_.remove_pending(id);
     return add_member(std::move(id), std::move(request), std::move(reply), now, out);
   }
   if (const ErrorCode error = members_.check(id, request.instance_id); error != ErrorCode::kNone)
-    return refuse(error);
+    return out.answer(std::move(reply), JoinResult{.error = error, .member_id = std::move(id)});
   rejoin(*members_.find(id), std::move(request), std::move(reply), now, out);
 }
 
