@@ -2,7 +2,9 @@
 
 One line a level, from the ground up; the folders of one line do not know one another, a folder knows its own files and
 those of the lines before its own. Files beside layers.txt stand on top of all. `#` begins a comment; `# generated` says that the
-folders of the line are made by the build.
+folders of the line are made by the build. A folder inside of another has a line of its own where it has a level of its own
+(`group/core` below `group`): it is then no part of the other. Where a `:` follows a folder, it knows of the lower ones what is named
+behind that alone, folders or files.
 """
 import pathlib
 import re
@@ -14,10 +16,16 @@ def levels_of(text):
     """folder -> the number of its line"""
     levels = {}
     for line in text.splitlines():
-        folders = line.split("#")[0].split()
+        folders = line.split("#")[0].split(":")[0].split()
         number = len(set(levels.values()))
         levels.update((folder, number) for folder in folders)
     return levels
+
+
+def only_of(text):
+    """folder -> the folders and files that it alone knows, beside its own"""
+    lines = [line.split("#")[0].partition(":") for line in text.splitlines()]
+    return {folder.strip(): tuple(known.split()) for folder, colon, known in lines if colon}
 
 
 def area_of(file):
@@ -30,6 +38,15 @@ def area_of(file):
     return None
 
 
+def folder_of(path, levels):
+    """The innermost folder of the table that path, from the area on, lies in; else its first folder."""
+    parts = path.split("/")[:-1]
+    for size in range(len(parts), 1, -1):
+        if "/".join(parts[:size]) in levels:
+            return "/".join(parts[:size])
+    return parts[0]
+
+
 def includes(tree, file):
     for number, line in enumerate(tree.lines(file), 1):
         found = INCLUDE.match(line)
@@ -37,18 +54,20 @@ def includes(tree, file):
             yield number, found.group(1)
 
 
-def check_include(tree, file, number, path, levels, folder, prefix):
+def check_include(tree, file, number, path, levels, only, folder, prefix):
     parts = path.split("/")
     if len(parts) == 1 and (tree.root / pathlib.Path(file).parent / path).exists():
         rooted = pathlib.Path(file.removeprefix("plugins/")).parent / path
         return tree.problem(file, number, f'write "{rooted}": includes are rooted')
     if parts[0] != prefix or len(parts) < 3 or folder is None:
         return None
-    other = parts[1]
+    other = folder_of("/".join(parts[1:]), levels)
     if other not in levels:
         return tree.problem(file, number, f"layers.txt has no {other}/")
     if other != folder and levels[other] >= levels[folder]:
         return tree.problem(file, number, f"{folder}/ includes {path}, and {other}/ does not stand below it in layers.txt")
+    if other != folder and folder in only and "/".join(parts[1:]) not in only[folder] and other not in only[folder]:
+        return tree.problem(file, number, f"{folder}/ includes {path}, and may know {', '.join(only[folder])} alone")
     return None
 
 
@@ -56,6 +75,7 @@ def layers(tree, _):
     """Inside of a plugin and of the host no folder knows one that stands beside or above it."""
     tables = {str(pathlib.Path(f).parent): levels_of("\n".join(tree.lines(f))) for f in tree.files
               if f.endswith("/layers.txt")}
+    only = {str(pathlib.Path(f).parent): only_of("\n".join(tree.lines(f))) for f in tree.files if f.endswith("/layers.txt")}
     missing = set()
     for file in tree.sources():
         area = area_of(file)
@@ -67,11 +87,12 @@ def layers(tree, _):
         if name not in tables:
             missing.add(name)
             continue
+        folder = folder_of(file.removeprefix(f"{name}/"), tables[name])
         if folder not in tables[name]:
             tree.problem(f"{name}/layers.txt", 1, f"{folder}/ is missing")
             continue
         for number, path in includes(tree, file):
-            check_include(tree, file, number, path, tables[name], folder, prefix)
+            check_include(tree, file, number, path, tables[name], only[name], folder, prefix)
     for name in sorted(missing):
         tree.problem(name, 1, "has folders and no layers.txt: one line a level, from the ground up")
     for name, levels in tables.items():

@@ -22,7 +22,7 @@ ClassicGroup::ClassicGroup(const ClassicGroupConfig& config, std::string id,
   }
   leader_ = recorded->leader.value_or("");
   if (members_.find(leader_) == nullptr) leader_ = members_.empty() ? "" : members_.all().begin()->first;
-  read_subscription();
+  subscription_ = subscription_of(members_, protocol_type_, protocol_);
   if (std::cmp_greater(members_.size(), config_.max_size)) {
     // The limit is lower than it was. They may commit before some of them are left out.
     set_state(ClassicState::kPreparingRebalance, now);
@@ -51,24 +51,6 @@ void ClassicGroup::write_record(Outcome& out) {
                              std::string(metadata_of(member.protocols, protocol_)), member.assignment});
   recorded_ = true;
   out.records.push_back(ClassicGroupRecord{id_, std::move(value)});
-}
-
-std::string ClassicGroup::choose_protocol() const {
-  ProtocolVote vote(members_.protocols());
-  for (const auto& [id, member] : members_.all()) vote.cast(member.protocols);
-  return vote.winner();
-}
-
-void ClassicGroup::read_subscription() {
-  if (protocol_type_ != kConsumerProtocolType) {
-    subscription_ = {};
-    return;
-  }
-  std::vector<std::string_view> metadata;
-  metadata.reserve(members_.size());
-  for (const auto& [id, member] : members_.all())
-    metadata.push_back(metadata_of(member.protocols, protocol_));
-  subscription_ = Subscription(metadata);
 }
 
 // ---- SyncGroup ----

@@ -71,13 +71,11 @@ class ClassicGroup {
 
  private:
   // classic_join.cc
-  bool accepts(const std::string& member_id);
   void join_unknown(JoinRequest&& request, Reply<JoinResult>&& reply, Now now, Outcome& out);
   void join_known(JoinRequest&& request, Reply<JoinResult>&& reply, Now now, Outcome& out);
   void rejoin(ClassicMember& member, JoinRequest&& request, Reply<JoinResult>&& reply, Now now, Outcome& out);
   void add_member(std::string id, JoinRequest&& request, Reply<JoinResult>&& reply, Now now, Outcome& out);
   void update_member(ClassicMember& member, JoinRequest&& request, Reply<JoinResult>&& reply, Outcome& out);
-  bool supports(const JoinRequest& request) const;
   JoinResult joined(const ClassicMember& member) const;
   // classic_static.cc
   void rejoin_static(ClassicMember& old, JoinRequest&& request, Reply<JoinResult>&& reply, Now now,
@@ -89,8 +87,6 @@ class ClassicGroup {
   void complete_join(Now now, Outcome& out);
   void begin_generation(Now now, Outcome& out);
   void drop_sync_waits(Now now, Outcome& out);
-  bool choose_leader();
-  bool have_all_joined() const;
   void expire_session(ClassicSessions::Session& session, Now now, Outcome& out);
   void expire_join(Now now, Outcome& out);
   void expire_sync(Now now, Outcome& out);
@@ -101,8 +97,6 @@ class ClassicGroup {
   ErrorCode check_sync(const SyncRequest& request) const;
   void set_state(ClassicState state, Now now);
   void write_record(Outcome& out);
-  std::string choose_protocol() const;
-  void read_subscription();
 
   static constexpr int64_t kNever = ClassicSessions::kNever;
 

@@ -4,6 +4,30 @@
 #include "kafka-proto/group/core/classic_group.h"
 
 namespace chronik::kafka::group {
+namespace {
+
+// Whether one more has room in the group.
+bool accepts(const ClassicGroup& group, const ClassicMember* member, int32_t max_size) {
+  switch (group.state()) {
+    case ClassicState::kPreparingRebalance:
+      // By those who wait: the group may be above a limit that was lowered, and then the last to join stay out.
+      return (member != nullptr && member->join) || std::cmp_less(group.members().joining(), max_size);
+    case ClassicState::kCompletingRebalance:
+    case ClassicState::kStable:
+      return member != nullptr || std::cmp_less(group.members().size(), max_size);
+    default:
+      return true;
+  }
+}
+
+bool supports(const ClassicGroup& group, const JoinRequest& request) {
+  if (group.state() == ClassicState::kEmpty)
+    return !request.protocol_type.empty() && !request.protocols.empty();
+  return request.protocol_type == group.protocol_type() &&
+         group.members().protocols().shares_one(request.protocols);
+}
+
+}  // namespace
 
 void ClassicGroup::join(JoinRequest request, Reply<JoinResult> reply, Now now, Outcome& out) {
   if (request.session_timeout_ms < config_.min_session_timeout_ms ||
@@ -14,13 +38,14 @@ void ClassicGroup::join(JoinRequest request, Reply<JoinResult> reply, Now now, O
   if (!recorded_ && !request.member_id.empty())
     return out.answer(std::move(reply), JoinResult{.error = ErrorCode::kUnknownMemberId,
                                                    .member_id = std::move(request.member_id)});
-  if (!accepts(request.member_id)) {
+  ClassicMember* known = members_.find(request.member_id);
+  if (!accepts(*this, known, config_.max_size)) {
     members_.remove_pending(request.member_id);
-    if (ClassicMember* member = members_.find(request.member_id)) remove_member(*member, out);
+    if (known != nullptr) remove_member(*known, out);
     out.answer(std::move(reply), JoinResult{.error = ErrorCode::kGroupMaxSizeReached});
     return complete_join_if_all(now, out);
   }
-  if (!supports(request))
+  if (!supports(*this, request))
     return out.answer(std::move(reply), JoinResult{.error = ErrorCode::kInconsistentGroupProtocol,
                                                    .member_id = std::move(request.member_id)});
   request.protocols = without_repeats(std::move(request.protocols));
@@ -36,25 +61,6 @@ void ClassicGroup::join(JoinRequest request, Reply<JoinResult> reply, Now now, O
         ClassicGroupRecord{id_, ClassicGroupRecord::Value{.state_timestamp_ms = state_timestamp_ms_}});
     recorded_ = true;
   }
-}
-
-bool ClassicGroup::accepts(const std::string& member_id) {
-  const ClassicMember* member = members_.find(member_id);
-  switch (state_) {
-    case ClassicState::kPreparingRebalance:
-      // By those who wait: the group may be above a limit that was lowered, and then the last to join stay out.
-      return (member != nullptr && member->join) || std::cmp_less(members_.joining(), config_.max_size);
-    case ClassicState::kCompletingRebalance:
-    case ClassicState::kStable:
-      return member != nullptr || std::cmp_less(members_.size(), config_.max_size);
-    default:
-      return true;
-  }
-}
-
-bool ClassicGroup::supports(const JoinRequest& request) const {
-  if (state_ == ClassicState::kEmpty) return !request.protocol_type.empty() && !request.protocols.empty();
-  return request.protocol_type == protocol_type_ && members_.protocols().shares_one(request.protocols);
 }
 
 void ClassicGroup::join_unknown(JoinRequest&& request, Reply<JoinResult>&& reply, Now now, Outcome& out) {
@@ -74,17 +80,15 @@ void ClassicGroup::join_unknown(JoinRequest&& request, Reply<JoinResult>&& reply
 
 void ClassicGroup::join_known(JoinRequest&& request, Reply<JoinResult>&& reply, Now now, Outcome& out) {
   std::string id = request.member_id;
-  const auto refuse = [&](ErrorCode error) {
-    out.answer(std::move(reply), JoinResult{.error = error, .member_id = std::move(id)});
-  };
   if (members_.is_pending(id)) {
     // Static members never wait for their id.
-    if (request.instance_id) return refuse(ErrorCode::kUnknownServerError);
+    if (request.instance_id)
+      return out.answer(std::move(reply), JoinResult{.error = ErrorCode::kUnknownServerError});
     members_.remove_pending(id);
     return add_member(std::move(id), std::move(request), std::move(reply), now, out);
   }
   if (const ErrorCode error = members_.check(id, request.instance_id); error != ErrorCode::kNone)
-    return refuse(error);
+    return out.answer(std::move(reply), JoinResult{.error = error, .member_id = std::move(id)});
   rejoin(*members_.find(id), std::move(request), std::move(reply), now, out);
 }
 

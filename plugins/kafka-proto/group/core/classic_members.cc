@@ -98,6 +98,20 @@ int32_t ClassicMembers::max_rebalance_timeout_ms() const {
   return max;
 }
 
+std::string ClassicMembers::choose_protocol() const {
+  ProtocolVote vote(protocols_);
+  for (const auto& [id, member] : members_) vote.cast(member.protocols);
+  return vote.winner();
+}
+
+const ClassicMember* ClassicMembers::choose_leader(std::string_view before) const {
+  const auto leader = members_.find(before);
+  if (leader != members_.end() && leader->second.join) return &leader->second;
+  const auto joined = std::find_if(members_.begin(), members_.end(),
+                                   [](const auto& entry) { return bool(entry.second.join); });
+  return joined == members_.end() ? nullptr : &joined->second;
+}
+
 void ClassicMembers::set_join(ClassicMember& member, Reply<JoinResult> reply) {
   joining_ = joining_ - (member.join ? 1 : 0) + (reply ? 1 : 0);
   member.join = std::move(reply);
@@ -126,6 +140,15 @@ bool ClassicMembers::remove_pending(std::string_view id) {
   sessions_.remove(at->second);
   pending_.erase(at);
   return true;
+}
+
+Subscription subscription_of(const ClassicMembers& members, std::string_view type,
+                             std::string_view protocol) {
+  if (type != kConsumerProtocolType) return {};
+  std::vector<std::string_view> metadata;
+  metadata.reserve(members.size());
+  for (const auto& [id, member] : members.all()) metadata.push_back(metadata_of(member.protocols, protocol));
+  return Subscription(metadata);
 }
 
 }  // namespace chronik::kafka::group

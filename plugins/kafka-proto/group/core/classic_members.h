@@ -13,6 +13,7 @@
 #include "kafka-proto/group/core/classic_protocols.h"
 #include "kafka-proto/group/core/classic_requests.h"
 #include "kafka-proto/group/core/classic_sessions.h"
+#include "kafka-proto/group/core/classic_subscription.h"
 #include "kafka-proto/group/core/outcome.h"
 
 namespace chronik::kafka::group {
@@ -68,6 +69,12 @@ class ClassicMembers {
   ClassicMember& replace(ClassicMember& old, std::string new_id);
   void remove(ClassicMember& member);
   int32_t max_rebalance_timeout_ms() const;
+  // By the members' votes; empty: there are none.
+  std::string choose_protocol() const;
+  // The one before if it has joined, or the first that has; null: nobody has.
+  const ClassicMember* choose_leader(std::string_view before) const;
+  // And nobody is about to.
+  bool have_all_joined() const { return joining_ == members_.size() && pending_.empty(); }
 
   // Waits for the others. Null ends it.
   void set_join(ClassicMember& member, Reply<JoinResult> reply);
@@ -92,5 +99,8 @@ class ClassicMembers {
   size_t joining_ = 0;
   size_t owing_sync_ = 0;
 };
+
+// What the members subscribe to by their metadata of this protocol, in a group of this type.
+Subscription subscription_of(const ClassicMembers& members, std::string_view type, std::string_view protocol);
 
 }  // namespace chronik::kafka::group

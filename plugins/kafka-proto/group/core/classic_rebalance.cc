@@ -13,10 +13,6 @@ constexpr int64_t kMinRetryMs = 100;
 
 }  // namespace
 
-bool ClassicGroup::have_all_joined() const {
-  return members_.joining() == members_.size() && members_.pending() == 0;
-}
-
 void ClassicGroup::rebalance_or_complete(Now now, Outcome& out) {
   if (state_ == ClassicState::kPreparingRebalance) return complete_join_if_all(now, out);
   prepare_rebalance(now, out);
@@ -33,7 +29,7 @@ void ClassicGroup::prepare_rebalance(Now now, Outcome& out) {
     initial_ = {
         .is_on = true, .delay_ms = delay_ms, .remaining_ms = std::max<int64_t>(rebalance_ms - delay_ms, 0)};
     join_deadline_ms_ = now.monotonic_ms + delay_ms;
-  } else if (is_first || have_all_joined()) {
+  } else if (is_first || members_.have_all_joined()) {
     complete_join(now, out);
   } else {
     join_deadline_ms_ = now.monotonic_ms + rebalance_ms;
@@ -53,7 +49,7 @@ void ClassicGroup::drop_sync_waits(Now now, Outcome& out) {
 }
 
 void ClassicGroup::complete_join_if_all(Now now, Outcome& out) {
-  if (state_ == ClassicState::kPreparingRebalance && !initial_.is_on && have_all_joined())
+  if (state_ == ClassicState::kPreparingRebalance && !initial_.is_on && members_.have_all_joined())
     complete_join(now, out);
 }
 
@@ -63,33 +59,23 @@ void ClassicGroup::complete_join(Now now, Outcome& out) {
     ClassicMember& member = at++->second;
     if (!member.join && !member.is_static()) remove_member(member, out);
   }
-  if (!choose_leader() && !members_.empty()) {
+  const ClassicMember* leader = members_.choose_leader(leader_);
+  if (leader == nullptr && !members_.empty()) {
     // Static members alone, none of which has come back: until their sessions end.
     join_deadline_ms_ =
         now.monotonic_ms + std::max<int64_t>(members_.max_rebalance_timeout_ms(), kMinRetryMs);
     return;
   }
+  leader_ = leader == nullptr ? "" : leader->id;
   begin_generation(now, out);
-}
-
-// One that joined; false: nobody has.
-bool ClassicGroup::choose_leader() {
-  if (members_.empty()) return false;
-  if (const ClassicMember* leader = members_.find(leader_); leader != nullptr && leader->join) return true;
-  const auto joined = std::find_if(members_.all().begin(), members_.all().end(),
-                                   [](const auto& entry) { return bool(entry.second.join); });
-  if (joined == members_.all().end()) return false;
-  leader_ = joined->first;
-  return true;
 }
 
 void ClassicGroup::begin_generation(Now now, Outcome& out) {
   initial_ = {};
   generation_ = generation_ == std::numeric_limits<int32_t>::max() ? 1 : generation_ + 1;
-  protocol_ = choose_protocol();
-  read_subscription();
+  protocol_ = members_.choose_protocol();
+  subscription_ = subscription_of(members_, protocol_type_, protocol_);
   if (members_.empty()) {
-    leader_.clear();
     set_state(ClassicState::kEmpty, now);
     return write_record(out);
   }
@@ -122,7 +108,7 @@ void ClassicGroup::expire_session(ClassicSessions::Session& session, Now now, Ou
   } else {
     members_.remove_pending(id);
   }
-  if (state_ == ClassicState::kPreparingRebalance && have_all_joined()) complete_join(now, out);
+  if (state_ == ClassicState::kPreparingRebalance && members_.have_all_joined()) complete_join(now, out);
 }
 
 void ClassicGroup::expire_join(Now now, Outcome& out) {

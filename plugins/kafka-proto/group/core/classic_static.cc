@@ -21,7 +21,7 @@ void ClassicGroup::rejoin_static(ClassicMember& old, JoinRequest&& request, Repl
   members_.update(member, std::move(request));
   members_.sessions().start(member.session, now.monotonic_ms);
 
-  if (state_ != ClassicState::kStable || choose_protocol() != protocol_) {
+  if (state_ != ClassicState::kStable || members_.choose_protocol() != protocol_) {
     members_.set_join(member, std::move(reply));
     return rebalance_or_complete(now, out);
   }

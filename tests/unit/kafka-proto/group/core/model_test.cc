@@ -71,7 +71,7 @@ class Client {
 
   // One that stops for a while, starts anew, changes its mind, leaves, asks again.
   void fail() {
-    switch (world_.up_to(5)) {
+    switch (world_.up_to(6)) {
       case 0:
         frozen_ = world_.up_to(200);
         break;
@@ -87,6 +87,9 @@ class Client {
         break;
       case 4:
         if (state_ == State::kWaits && !member_id_.empty()) join();
+        break;
+      case 5:
+        repeat_sync();
         break;
       default:
         if (state_ == State::kJoined) sync();
@@ -164,6 +167,7 @@ class Client {
     for (size_t i = 0; i < members_.size(); ++i)
       request.assignments.push_back({members_[i].member_id, shares[i]});
     state_ = State::kWaits;
+    last_sync_ = request;
     Outcome out;
     world_.leader.group().sync(
         std::move(request),
@@ -174,6 +178,21 @@ class Client {
               if (of == incarnation_ && generation == generation_ && state_ == State::kWaits) synced(result);
             }),
         world_.leader.now, out);
+    world_.leader.run(std::move(out));
+  }
+
+  // An earlier one arrives once more, over a connection that nobody reads any more.
+  void repeat_sync() {
+    if (!last_sync_) return;
+    const std::string owner = instance_.value_or(last_sync_->member_id);
+    Outcome out;
+    world_.leader.group().sync(*last_sync_,
+                               world_.counted<SyncResult>([this, owner, generation = last_sync_->generation](
+                                                              const SyncResult& result) {
+                                 if (result.error == ErrorCode::kNone)
+                                   world_.own(generation, owner, result.assignment);
+                               }),
+                               world_.leader.now, out);
     world_.leader.run(std::move(out));
   }
 
@@ -202,6 +221,7 @@ class Client {
   int32_t generation_ = -1;
   int incarnation_ = 0, metadata_ = 0, frozen_ = 0, turns_ = 0;
   std::vector<JoinResult::Member> members_;
+  std::optional<SyncRequest> last_sync_;
 };
 
 std::string dump(const GroupTable& table) {
