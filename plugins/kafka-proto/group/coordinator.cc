@@ -25,12 +25,17 @@ InternalTopic::Settings offsets_topic_settings(const Host& host, const BrokerCon
   return out;
 }
 
-GroupCoordinator::GroupCoordinator(Services& services, PartitionDirectory& partitions)
-    : services_(services), partitions_(partitions), metrics_(services.host, kOffsetsTopic) {}
+GroupCoordinator::GroupCoordinator(Services& services, PartitionDirectory& partitions,
+                                   const GroupConfig& config)
+    : services_(services), partitions_(partitions), config_(config), metrics_(services.host, kOffsetsTopic) {
+  for (uint32_t shard = 0; shard < services.host.shard_count(); ++shard)
+    timers_.push_back(std::make_unique<TimerWheel>(services.host));
+}
 
 void GroupCoordinator::observe(Partition& partition) const {
   if (partition.id().topic_name != kOffsetsTopic) return;
-  partition.add_observer(std::make_shared<GroupShard>(services_.host, partition, metrics_));
+  partition.add_observer(std::make_shared<GroupShard>(services_.host, partition, metrics_, config_,
+                                                      *timers_[partition.shard()]));
 }
 
 bool GroupCoordinator::is_enabled() {

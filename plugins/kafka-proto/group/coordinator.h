@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string_view>
+#include <vector>
 
 #include "kafka-proto/cluster/services.h"
 #include "kafka-proto/configs/broker_config.h"
@@ -21,7 +22,7 @@ InternalTopic::Settings offsets_topic_settings(const Host& host, const BrokerCon
 
 class GroupCoordinator {
  public:
-  GroupCoordinator(Services& services, PartitionDirectory& partitions);
+  GroupCoordinator(Services& services, PartitionDirectory& partitions, const GroupConfig& config);
 
   // Shard 0, before the partition opens: makes it the home of groups, if it is of their topic.
   void observe(Partition& partition) const;
@@ -38,6 +39,8 @@ class GroupCoordinator {
 
   Services& services_;
   PartitionDirectory& partitions_;
+  const GroupConfig config_;
+  std::vector<std::unique_ptr<TimerWheel>> timers_;  // by shard
   const CoordinatorMetrics metrics_;
   std::atomic<bool> said_disabled_ = false;
 };

@@ -74,40 +74,4 @@ Status GroupShard::load(Bytes section) {
   return {};
 }
 
-// ---- on the leader ----
-
-void GroupShard::finish_outcome(std::string_view group, group::Outcome outcome) {
-  const auto finish = [](const std::vector<group::Outcome::Finish>& all, ErrorCode written) {
-    for (const group::Outcome::Finish& each : all) each(written);
-  };
-  if (outcome.records.empty()) return finish(outcome.finish, ErrorCode::kNone);
-  RecordList records;
-  for (const group::Record& record : outcome.records) add_record(record, records);
-  write(group, std::move(records),
-        [finish, all = std::move(outcome.finish)](ErrorCode written) { finish(all, written); });
-}
-
-void GroupShard::commit_offsets(CommitRequest request, const group::Reply<ErrorCode>& reply) {
-  const std::string group = request.group;
-  take_turn(group, Turn::kShared, [this, request = std::move(request), reply](ErrorCode error) mutable {
-    if (error == ErrorCode::kNone) error = check_commit(request);
-    if (error != ErrorCode::kNone) return reply(error);
-    group::Outcome outcome;
-    for (group::OffsetCommitRecord& offset : request.offsets) outcome.records.push_back(std::move(offset));
-    outcome.finish.push_back(reply);
-    finish_outcome(request.group, std::move(outcome));
-  });
-}
-
-// Whoever manages the members of a group elsewhere commits without a generation, and makes the group so.
-ErrorCode GroupShard::check_commit(const CommitRequest& request) const {
-  const group::Group* const group = table_.find(request.group);
-  if (group == nullptr && request.claim.generation >= 0)
-    return request.knows_group_id_not_found ? ErrorCode::kGroupIdNotFound : ErrorCode::kIllegalGeneration;
-  const bool claims_member = request.claim.generation >= 0 || !request.claim.member_id.empty() ||
-                             request.claim.instance_id.has_value();
-  if (group != nullptr && request.claim.generation >= 0 && claims_member) return ErrorCode::kUnknownMemberId;
-  return ErrorCode::kNone;
-}
-
 }  // namespace chronik::kafka

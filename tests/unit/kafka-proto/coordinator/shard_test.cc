@@ -34,7 +34,12 @@ class TestShard final : public CoordinatorShard {
 
 class ShardTest : public ::testing::Test, public CoordinatedPartition<TestShard> {
  protected:
-  ShardTest() : CoordinatedPartition(small_batches()) {}
+  ShardTest()
+      : CoordinatedPartition(
+            [](const Host& h, Partition& of, const CoordinatorMetrics& metrics) {
+              return std::make_shared<TestShard>(h, of, metrics);
+            },
+            small_batches()) {}
   static TopicConfig small_batches() {
     TopicConfig config;
     config.max_message_bytes = 1000;

@@ -21,7 +21,11 @@ inline std::string text_of(Bytes bytes) {
 template <class Shard>
 class CoordinatedPartition : public TestReplica {
  public:
-  explicit CoordinatedPartition(TopicConfig topic_config = {}) : topic(std::move(topic_config)) {
+  using Make =
+      std::function<std::shared_ptr<Shard>(const Host&, Partition&, const CoordinatorMetrics& metrics)>;
+
+  explicit CoordinatedPartition(Make make_shard, TopicConfig topic_config = {})
+      : topic(std::move(topic_config)), make(std::move(make_shard)) {
     context.members_changed = [](const std::shared_ptr<Partition>&, const std::vector<int32_t>&) {};
     open_partition();
   }
@@ -31,7 +35,7 @@ class CoordinatedPartition : public TestReplica {
     partition =
         std::make_shared<Partition>(context, PartitionId{{}, 0, "t"}, PartitionMembers{{1, 2, 3}, {}, {}},
                                     std::make_shared<const TopicConfig>(topic));
-    shard = std::make_shared<Shard>(context.host, *partition, CoordinatorMetrics(context.host, "t"));
+    shard = make(context.host, *partition, CoordinatorMetrics(context.host, "t"));
     partition->add_observer(shard);
     partition->open([](const Status& status) { EXPECT_TRUE(status); });
     host.run();
@@ -60,6 +64,7 @@ class CoordinatedPartition : public TestReplica {
   }
 
   TopicConfig topic;
+  const Make make;
   std::shared_ptr<Partition> partition;
   std::shared_ptr<Shard> shard;
 };

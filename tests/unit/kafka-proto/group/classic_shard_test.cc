@@ -1,0 +1,140 @@
+// Groups of the classic protocol on a partition: their members live where it is led, and only what is recorded
+// outlives that.
+#include "group/group_testing.h"
+
+namespace chronik::kafka::testing {
+namespace {
+
+using group::ClassicState;
+
+class ClassicShardTest : public GroupShardTest {
+ protected:
+  ClassicShardTest() { config.initial_rebalance_delay_ms = 0; }
+
+  void join(const std::string& member, const std::string& new_id = "m1") {
+    group::JoinRequest request;
+    request.member_id = member;
+    request.new_member_id = new_id;
+    request.protocol_type = "consumer";
+    request.protocols = {{"range", "meta"}};
+    request.session_timeout_ms = 10'000;
+    request.rebalance_timeout_ms = 30'000;
+    shard->join("g", request, [this](group::JoinResult result) { joined.push_back(std::move(result)); });
+  }
+  void sync(const std::string& member, int32_t generation) {
+    group::SyncRequest request;
+    request.member_id = member;
+    request.generation = generation;
+    request.assignments = {{member, "all"}};
+    shard->sync("g", request, [this](group::SyncResult result) { synced.push_back(std::move(result)); });
+  }
+  ErrorCode heartbeat(int32_t generation) { return shard->heartbeat("g", {"m1", std::nullopt, generation}); }
+  // A group of one member, that is stable.
+  void settle() {
+    join("");
+    host.run();
+    ASSERT_EQ(joined.size(), 1u);
+    ASSERT_EQ(joined[0].error, ErrorCode::kNone);
+    sync("m1", joined[0].generation);
+    host.run();
+    ASSERT_EQ(synced.size(), 1u);
+    ASSERT_EQ(synced[0].error, ErrorCode::kNone);
+  }
+
+  std::vector<group::JoinResult> joined;
+  std::vector<group::SyncResult> synced;
+};
+
+TEST_F(ClassicShardTest, MembersGetTheirAssignmentOnceItIsRecorded) {
+  join("");
+  host.run();
+  ASSERT_EQ(joined.size(), 1u);
+  EXPECT_EQ(joined[0].leader, "m1");
+  consensus.hold_commits(true);
+  sync("m1", joined[0].generation);
+  host.run();
+  EXPECT_TRUE(synced.empty());
+  EXPECT_EQ(heartbeat(1), ErrorCode::kNone);  // also while it is written
+  consensus.commit(group());
+  host.run();
+  ASSERT_EQ(synced.size(), 1u);
+  EXPECT_EQ(synced[0].assignment, "all");
+  EXPECT_EQ(shard->table().find("g")->classic->members.at(0).assignment, "all");
+}
+
+TEST_F(ClassicShardTest, ASessionThatEndsIsRecorded) {
+  settle();
+  for (int i = 0; i < 5; ++i) {
+    host.advance(std::chrono::seconds(9));
+    EXPECT_EQ(heartbeat(1), ErrorCode::kNone);
+  }
+  host.advance(std::chrono::seconds(11));
+  EXPECT_EQ(heartbeat(1), ErrorCode::kUnknownMemberId);
+  EXPECT_TRUE(shard->table().find("g")->classic->members.empty());
+  EXPECT_EQ(shard->find_live("g"), nullptr);
+  EXPECT_EQ(timers->size(), 0u);
+}
+
+TEST_F(ClassicShardTest, ANewLeaderKnowsTheGenerationAndRenewsSessions) {
+  settle();
+  host.advance(std::chrono::seconds(9));
+  follow(2);
+  EXPECT_EQ(timers->size(), 0u);
+  EXPECT_EQ(heartbeat(1), ErrorCode::kUnknownMemberId);
+  host.advance(std::chrono::seconds(20));
+  lead();
+  host.advance(std::chrono::seconds(9));
+  EXPECT_EQ(heartbeat(1), ErrorCode::kNone);
+  EXPECT_EQ(shard->find_live("g")->state(), ClassicState::kStable);
+  commit("g", 5, 1);
+  host.run();
+  EXPECT_EQ(answers.back(), ErrorCode::kUnknownMemberId);  // it names no member
+}
+
+TEST_F(ClassicShardTest, WaitsEndWithLeadership) {
+  settle();
+  join("", "m2");  // waits for m1
+  host.run();
+  ASSERT_EQ(joined.size(), 1u);
+  follow(2);
+  ASSERT_EQ(joined.size(), 2u);
+  EXPECT_EQ(joined[1].error, ErrorCode::kNotCoordinator);
+}
+
+TEST_F(ClassicShardTest, AGroupWhoseWriteFailsBeginsAnewFromWhatIsRecorded) {
+  settle();
+  join("m1");
+  host.run();
+  consensus.refuse_proposals(CHR_E_OVERLOADED);
+  sync("m1", 2);
+  host.run();
+  ASSERT_EQ(synced.size(), 2u);
+  EXPECT_EQ(synced[1].error, ErrorCode::kCoordinatorNotAvailable);
+  EXPECT_EQ(shard->find_live("g")->generation(), 1);
+  // A commit that fails is nothing to its members.
+  shard->commit_offsets(
+      {"g", {"m1", std::nullopt, 1}, false, {{"g", "orders", 0, group::OffsetCommitRecord::Value{}}}},
+      [this](ErrorCode error) { answers.push_back(error); });
+  host.run();
+  EXPECT_EQ(answers.back(), ErrorCode::kCoordinatorNotAvailable);
+  EXPECT_EQ(heartbeat(1), ErrorCode::kNone);
+}
+
+TEST_F(ClassicShardTest, AnEmptyGroupCanBeDeleted) {
+  settle();
+  std::vector<ErrorCode> removed;
+  const auto remove = [&] {
+    shard->remove("g", [&](ErrorCode error) { removed.push_back(error); });
+    host.run();
+    return removed.back();
+  };
+  EXPECT_EQ(remove(), ErrorCode::kNonEmptyGroup);
+  shard->leave("g", {{{"m1", std::nullopt, std::nullopt}}}, [](group::LeaveResult) {});
+  host.run();
+  EXPECT_EQ(remove(), ErrorCode::kNone);
+  EXPECT_EQ(shard->table().find("g"), nullptr);
+  EXPECT_EQ(remove(), ErrorCode::kGroupIdNotFound);
+}
+
+}  // namespace
+}  // namespace chronik::kafka::testing
