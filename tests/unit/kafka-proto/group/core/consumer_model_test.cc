@@ -7,6 +7,7 @@
 #include <random>
 #include <set>
 
+#include "kafka-proto/group/core/consumer_protocol.h"
 #include "unit/kafka-proto/group/core/consumer_testing.h"
 
 namespace chronik::kafka::group::test {
@@ -23,7 +24,9 @@ struct Client {
   int32_t epoch = 0;
   PartitionSet owned, told;  // told: what it is to have next
   bool running = true;
-  bool unsure = false;  // an answer was lost: it says all again
+  bool unsure = false;   // an answer was lost: it says all again
+  bool classic = false;  // it speaks the classic protocol, and has to join again:
+  bool joins = true;
   int64_t heard_ms = 0;
 
   PartitionSet may_have() const { return merged(owned, told); }
@@ -37,6 +40,7 @@ class Model {
     group_.topics.add("t2", 3);
     group_.topics.add("u1", 4);
     group_.config.assignment_interval_ms = chance(2) ? 0 : 1'000;
+    group_.config.may_downgrade = false;
   }
 
   void run(int steps);
@@ -52,9 +56,14 @@ class Model {
   void stop_client(Client& client);
   void change_topics();
   void ask(Client& client, bool lossy);
+  void ask_classic(Client& client, bool lossy);
+  bool join_classic(Client& client, bool lossy);
   ConsumerHeartbeatRequest request_of(const Client& client);
   void hear(Client& client, const ConsumerHeartbeatResult& result);
   void drop(Client& client) { client.owned.clear(), client.told.clear(), client.epoch = 0; }
+  bool is_out_of_session(const Client& client) const {
+    return group_.now.monotonic_ms - client.heard_ms >= group_.config.session_timeout_ms;
+  }
   Held held_by(const Client& client) const;
   void check();
   void check_settled();
@@ -71,14 +80,16 @@ void Model::subscribe(Client& client) {
                                                                {"t1", "u1"}, {"u1", "x1"}, {}};
   client.names = kNames[pick(kNames.size())];
   client.regex.reset();
-  if (chance(4)) client.regex = chance(2) ? "t.*" : ".*1";
+  if (!client.classic && chance(4)) client.regex = chance(2) ? "t.*" : ".*1";
+  client.joins = true;
 }
 
 void Model::start_client() {
   Client client;
   client.id = fmt::format("m{}", ++last_id_);
   client.heard_ms = group_.now.monotonic_ms;
-  if (chance(3)) client.instance = fmt::format("i{}", pick(3));
+  client.classic = chance(3);
+  if (!client.classic && chance(3)) client.instance = fmt::format("i{}", pick(3));
   subscribe(client);
   clients_.push_back(std::move(client));
 }
@@ -143,7 +154,54 @@ void Model::hear(Client& client, const ConsumerHeartbeatResult& result) {
   if (result.assignment) client.told = *result.assignment;
 }
 
+bool Model::join_classic(Client& client, bool lossy) {
+  JoinRequest request;
+  request.member_id = client.id;
+  request.protocol_type = "consumer";
+  request.protocols = {{"range", subscription_bytes(client.names, client.may_have(), group_.topics)}};
+  request.session_timeout_ms = group_.config.session_timeout_ms;
+  request.rebalance_timeout_ms = 300'000;
+  std::optional<JoinResult> joined;
+  Outcome out;
+  group_.group->join(group_.context(), request, [&](JoinResult result) { joined = std::move(result); }, out);
+  group_.finish(out);
+  EXPECT_TRUE(joined && joined->error == ErrorCode::kNone) << client.id;
+  if (lossy && chance(5)) return false;
+  client.epoch = joined->generation;
+  client.heard_ms = group_.now.monotonic_ms;
+  return true;
+}
+
+void Model::ask_classic(Client& client, bool lossy) {
+  ErrorCode error = ErrorCode::kNone;
+  if (is_out_of_session(client)) {
+    drop(client);
+    client.joins = true;
+  }
+  if (!client.joins) {
+    error = group_.group->classic_heartbeat(group_.context(), {client.id, std::nullopt, client.epoch});
+    if (error == ErrorCode::kUnknownMemberId || error == ErrorCode::kIllegalGeneration) drop(client);
+    if (error == ErrorCode::kNone) client.heard_ms = group_.now.monotonic_ms;
+  }
+  client.joins = client.joins || error != ErrorCode::kNone;
+  if (!client.joins || !join_classic(client, lossy)) return;
+  SyncRequest request;
+  request.member_id = client.id;
+  request.generation = client.epoch;
+  SyncResult synced;
+  Outcome out;
+  group_.group->sync(group_.context(), request, [&](SyncResult result) { synced = std::move(result); }, out);
+  group_.finish(out);
+  if (synced.error != ErrorCode::kNone || (lossy && chance(5))) return;
+  const auto assigned = parse_assignment(synced.assignment);
+  ASSERT_TRUE(assigned);
+  client.told = by_id(assigned->partitions, group_.topics);
+  // It joins again once it gave away what it is not to have any more.
+  client.joins = !is_subset(client.owned, client.told);
+}
+
 void Model::ask(Client& client, bool lossy) {
+  if (client.classic) return ask_classic(client, lossy);
   if (client.epoch == 0) drop(client);
   const auto answer = group_.heartbeat(request_of(client));
   ASSERT_TRUE(answer) << client.id;
@@ -154,7 +212,7 @@ void Model::ask(Client& client, bool lossy) {
 Held Model::held_by(const Client& client) const {
   Held held;
   // Who heard nothing for as long as a session lasts knows that what it has is its own no more.
-  if (group_.now.monotonic_ms - client.heard_ms >= group_.config.session_timeout_ms) return held;
+  if (is_out_of_session(client)) return held;
   for (const PartitionSet* set : {&client.owned, &client.told})
     for (const TopicPartitions& topic : *set)
       for (const int32_t partition : topic.partitions)

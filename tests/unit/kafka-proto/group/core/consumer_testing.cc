@@ -7,6 +7,8 @@
 #include <regex>
 #include <sstream>
 
+#include "kafka-proto/group/core/consumer_protocol.h"
+
 namespace chronik::kafka::group::test {
 
 chr_uuid topic_id(uint8_t number) {
@@ -160,6 +162,16 @@ ConsumerHeartbeatRequest alive(std::string member, int32_t epoch) {
   request.client_id = "c";
   request.client_host = "/h";
   return request;
+}
+
+std::string subscription_bytes(const std::vector<std::string>& names, const PartitionSet& owned,
+                               const TopicView& topics) {
+  std::string bytes{0, 1, 0, 0, 0, static_cast<char>(names.size())};
+  for (const std::string& name : names) bytes += std::string{0, static_cast<char>(name.size())} + name;
+  bytes += std::string(4, '\xff');
+  // As in an assignment, which has a version before it and user data behind it.
+  const std::string assignment = write_assignment(owned, 0, topics);
+  return bytes + assignment.substr(2, assignment.size() - 6);
 }
 
 // ---- text ----

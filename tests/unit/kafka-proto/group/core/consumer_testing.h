@@ -73,6 +73,9 @@ class ConsumerHarness {
 ConsumerHeartbeatRequest join(std::string member, std::vector<std::string> topics);
 // One that says nothing but that the member is there.
 ConsumerHeartbeatRequest alive(std::string member, int32_t epoch);
+// What a member that speaks the classic protocol says of itself: version 1.
+std::string subscription_bytes(const std::vector<std::string>& names, const PartitionSet& owned,
+                               const TopicView& topics);
 // For reading: "t6:0-5 u2:0", by the names of the topics.
 std::string describe(const PartitionSet& set, const TopicView& topics);
 PartitionSet parse_partitions(const std::string& text, const TopicView& topics);
