@@ -1,6 +1,7 @@
-// InternalTopic: a topic in which coordinators keep their state. It is made when it is first needed, as in Kafka;
-// where nobody says how many replicas it has, there are three or as many as there are nodes, and more come when
-// nodes join, so that what it holds outlives any one of them. The node that leads __meta sees to that.
+// InternalTopic: a topic in which coordinators keep their state. It is made when it is first needed, as
+// in Kafka; where nobody says how many replicas it has, there are three or as many as there are nodes,
+// and more come when nodes join, so that what it holds outlives any one of them. The node that leads
+// __meta sees to that.
 #pragma once
 
 #include <cstdint>
