@@ -48,6 +48,14 @@ class ConsensusWatch final : public Interposer {
     size_t known = 0;               // configurations, when it was asked for
     std::optional<uint64_t> floor;  // of a barrier: what was committed when it was asked for
   };
+  // A stream that a user of consensus attached, and where its group's truth is.
+  struct Stream {
+    ConsensusWatch* watch = nullptr;
+    Node* node = nullptr;
+    GroupTruth* truth = nullptr;
+    chr_state_stream_v1 inner{};
+    void* context = nullptr;
+  };
   struct Seat final : OpObserver {
     void on_completion(uint64_t tag, const chr_done& done) override;
 
@@ -65,14 +73,6 @@ class ConsensusWatch final : public Interposer {
   struct Calls;
   struct Machine;
   struct Streams;
-  // A stream that a user of consensus attached, and where its group's truth is.
-  struct Stream {
-    ConsensusWatch* watch = nullptr;
-    Node* node = nullptr;
-    GroupTruth* truth = nullptr;
-    chr_state_stream_v1 inner{};
-    void* context = nullptr;
-  };
 
   const void* wrap_streams(Node& node, const void* inner, void** instance);
   static void CHR_CALL on_role(void* context, const chr_group_id* id, const chr_role* role, uint32_t usable);

@@ -111,7 +111,7 @@ void ConsumerGroup::join(const ConsumerContext& context, JoinRequest request, co
   auto found =
       find_or_add_member(context, id_, {id, request.instance_id, is_new || !request.instance_id, true});
   if (!found) return refuse(found.error().error, request.member_id);
-  Asked asked{.wants_assignment = true, .owned = by_id(subscription->owned, context.topics)};
+  Asked asked{.wants_assignment = true, .owned = owned_by_id(subscription->owned, context.topics)};
   MemberRecord::Value info = info_of(found->member.info, request, std::move(*subscription));
   auto change = update_member(context, id_, std::move(*found), std::move(info), topics_changed(context));
   if (!change) return refuse(change.error().error, request.member_id);

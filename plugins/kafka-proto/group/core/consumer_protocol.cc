@@ -119,6 +119,16 @@ std::string write_assignment(const PartitionSet& set, int16_t version, const Top
   return out;
 }
 
+std::optional<PartitionSet> owned_by_id(const std::vector<NamedPartitions>& named, const TopicView& topics) {
+  PartitionSet set;
+  for (const NamedPartitions& topic : named) {
+    const auto known = topics.find(topic.topic);
+    if (!known) return std::nullopt;
+    set.push_back({known->id, topic.partitions, {}});
+  }
+  return sorted(std::move(set));
+}
+
 PartitionSet by_id(const std::vector<NamedPartitions>& named, const TopicView& topics) {
   PartitionSet set;
   for (const NamedPartitions& topic : named)

@@ -38,6 +38,9 @@ std::optional<EmbeddedSubscription> parse_subscription(std::string_view bytes);
 std::optional<EmbeddedAssignment> parse_assignment(std::string_view bytes);
 std::string write_assignment(const PartitionSet& set, int16_t version, const TopicView& topics);
 
+// Nothing: there is a topic among them that is not known, by a catalog that is behind or as it was deleted. Who takes such
+// a list for all that a member has would give away what it has still.
+std::optional<PartitionSet> owned_by_id(const std::vector<NamedPartitions>& named, const TopicView& topics);
 // Those that exist.
 PartitionSet by_id(const std::vector<NamedPartitions>& named, const TopicView& topics);
 

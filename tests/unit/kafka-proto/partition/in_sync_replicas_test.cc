@@ -16,8 +16,8 @@ class InSyncReplicasTest : public ::testing::Test, public TestReplica {
     replica.set_commit_index(2);
     replica.raise_high_watermark(10);
   }
-  Nodes look() {
-    const std::optional<InSyncReplicas::State> now = in_sync.look();
+  Nodes report() {
+    const std::optional<InSyncReplicas::State> now = in_sync.report_changes();
     return now.has_value() ? now->in_sync : Nodes();
   }
 
@@ -25,35 +25,35 @@ class InSyncReplicasTest : public ::testing::Test, public TestReplica {
 };
 
 TEST_F(InSyncReplicasTest, ANewLeaderCountsWhoIsLinked) {
-  EXPECT_EQ(look(), (Nodes{1, 2, 3}));
+  EXPECT_EQ(report(), (Nodes{1, 2, 3}));
   unlinked = {2};
-  EXPECT_EQ(look(), (Nodes{1, 3}));
+  EXPECT_EQ(report(), (Nodes{1, 3}));
 }
 
 TEST_F(InSyncReplicasTest, BehindForLongerThanTheLagIsOut) {
   host.advance(std::chrono::seconds(31));
   set_member(2, 10);                          // has all that is committed
   set_member(3, 9, host.now_ns() - kSecond);  // had the whole log a second ago
-  EXPECT_EQ(look(), (Nodes{1, 2, 3}));
+  EXPECT_EQ(report(), (Nodes{1, 2, 3}));
   host.advance(std::chrono::seconds(30));
-  EXPECT_EQ(look(), (Nodes{1, 2}));
+  EXPECT_EQ(report(), (Nodes{1, 2}));
 }
 
 TEST_F(InSyncReplicasTest, NodesAreToldOfChangesOnly) {
-  look();
+  report();
   EXPECT_TRUE(reported.empty());  // all are in sync
   unlinked = {2};
-  look();
-  look();
+  report();
+  report();
   ASSERT_EQ(reported.size(), 1u);
   EXPECT_EQ(reported[0], std::pair(replica.term(), Nodes{1, 3}));
   EXPECT_EQ(*in_sync.shown(), (Nodes{1, 3}));
   consensus.elect(group());
   host.run();
-  look();
+  report();
   ASSERT_EQ(reported.size(), 2u);  // in another term
   consensus.follow(group(), 2, 9);
-  EXPECT_EQ(look(), Nodes());
+  EXPECT_EQ(report(), Nodes());
   ASSERT_EQ(reported.size(), 3u);
   EXPECT_EQ(reported[2].second, Nodes());
   EXPECT_EQ(in_sync.shown(), nullptr);
@@ -86,11 +86,11 @@ TEST_F(InSyncReplicasTest, ThrottlesWhoIsNamedAndBehind) {
   config.follower_throttled = std::make_shared<const ThrottledReplicas>(*ThrottledReplicas::parse("0:3,0:2"));
   info.set_config(std::make_shared<const TopicConfig>(config));
   unlinked = {3};
-  look();
+  report();
   using Throttled = std::vector<std::pair<int32_t, int32_t>>;
   EXPECT_EQ(consensus.group(group()).throttled, (Throttled{{3, context.leader_bucket}, {3, 3}}));
   unlinked = {};
-  look();
+  report();
   EXPECT_EQ(consensus.group(group()).throttled, Throttled());
 }
 

@@ -21,7 +21,10 @@ class Sized final : public PartitionObserver {
   }
 
   std::string_view section() const override { return name_; }
-  void applied(const chr_entry&, const BatchHeader&) override { state.push_back(99); }
+  Status applied(const chr_entry&, const BatchHeader&) override {
+    state.push_back(99);
+    return {};
+  }
   void save(Buffer& section) const override { section.insert(section.end(), state.begin(), state.end()); }
   Status load(Bytes section) override {
     state.assign(section.begin(), section.end());

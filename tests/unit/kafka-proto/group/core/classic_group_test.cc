@@ -125,7 +125,7 @@ TEST(ClassicGroup, ASessionBeginsWhenTheWriteIsDone) {
 
 // What a damaged or foreign record may say.
 TEST(ClassicGroup, BeginsFromAnyRecord) {
-  GroupConfig config;
+  ClassicGroupConfig config;
   ClassicGroupRecord::Value recorded{.generation = std::numeric_limits<int32_t>::max(), .leader = "nobody"};
   for (const char* id : {"a", "b", "a"}) {
     ClassicGroupRecord::Member& member = recorded.members.emplace_back();

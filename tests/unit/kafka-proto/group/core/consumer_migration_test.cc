@@ -261,6 +261,18 @@ TEST_F(Migration, AStaticMemberIsReplacedByOneThatSpeaksTheClassicProtocol) {
   EXPECT_TRUE(harness_.state.members().empty());
 }
 
+TEST_F(Migration, WhatACatalogThatIsBehindDoesNotKnowIsNotGivenAway) {
+  upgrade_group();
+  join_classic(join_request("M", subscription("t4", {0, 1, 2, 3})));
+  // It gave away all that the others shall have, as it says, and has something that is not known here.
+  std::string metadata = subscription("t4");
+  metadata.resize(metadata.size() - 4);
+  join_classic(join_request("M", metadata + partitions_bytes("new", {0})));
+  EXPECT_EQ(harness_.state.find_member("M")->current.state, MemberState::kUnrevokedPartitions);
+  join_classic(join_request("M", subscription("t4", {2, 3, 4})));
+  EXPECT_EQ(harness_.state.find_member("M")->current.state, MemberState::kStable);
+}
+
 // ---- time ----
 
 TEST_F(Migration, WhoDoesNotSyncOrJoinAgainIsFenced) {

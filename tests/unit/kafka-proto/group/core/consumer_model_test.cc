@@ -107,7 +107,10 @@ void Model::stop_client(Client& client) {
 
 void Model::change_topics() {
   if (chance(2)) {
-    group_.topics.add(fmt::format("{}{}", chance(2) ? "t" : "x", pick(4)), 1 + static_cast<int32_t>(pick(8)));
+    const std::string name = fmt::format("{}{}", chance(2) ? "t" : "x", pick(4));
+    const int32_t partitions =
+        group_.topics.find(name).value_or(TopicView::Topic{}).partitions;  // it only grows
+    group_.topics.add(name, std::max(partitions, 1 + static_cast<int32_t>(pick(8))));
   } else {
     group_.topics.remove(chance(2) ? "t2" : fmt::format("x{}", pick(4)));
     for (Client& client : clients_)

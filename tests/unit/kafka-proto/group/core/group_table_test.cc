@@ -64,13 +64,13 @@ TEST(GroupTable, AGroupChangesItsKind) {
   const Group* group = table.find("g");
   EXPECT_EQ(group->kind(), GroupKind::kConsumer);
   EXPECT_EQ(group->classic, nullptr);
-  EXPECT_EQ(group->consumer->epoch, 4);
-  EXPECT_EQ(group->consumer->members.at("m").current.epoch, 4);
-  EXPECT_EQ(group->consumer->members.at("m").target.size(), 1u);
+  EXPECT_EQ(group->consumer->epoch(), 4);
+  EXPECT_EQ(group->consumer->members().at("m").current.epoch, 4);
+  EXPECT_EQ(group->consumer->members().at("m").target.size(), 1u);
 
   table.apply(CurrentMemberRecord{"g", "m", std::nullopt});
   table.apply(TargetMemberRecord{"g", "m", std::nullopt});
-  EXPECT_TRUE(group->consumer->members.at("m").target.empty());
+  EXPECT_TRUE(group->consumer->members().at("m").target.empty());
   table.apply(MemberRecord{"g", "m", std::nullopt});
   table.apply(TargetEpochRecord{"g", std::nullopt});
   table.apply(GroupEpochRecord{"g", std::nullopt});

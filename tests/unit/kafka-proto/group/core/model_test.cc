@@ -22,7 +22,7 @@ constexpr int kPartitions = 12;
 struct World {
   explicit World(uint64_t seed) : random(seed) {
     leader.wrote = [this](const Record& record) { follower.apply(record); };
-    leader.config.max_size = 100;
+    leader.config.classic.max_size = 100;
   }
 
   bool one_in(int n) { return std::uniform_int_distribution<int>(1, n)(random) == 1; }
