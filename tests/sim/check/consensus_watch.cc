@@ -73,8 +73,15 @@ struct ConsensusWatch::Streams {
   static void CHR_CALL end_load(void* context, void* load) {
     stream(context).inner.end_load(stream(context).context, load);
   }
-  static constexpr chr_state_stream_v1 kCallbacks = {
-      sizeof kCallbacks, 1, begin_save, save_piece, end_save, begin_load, load_piece, finish_load, end_load};
+  static constexpr chr_state_stream_v1 kCallbacks = {sizeof(chr_state_stream_v1),
+                                                     1,
+                                                     begin_save,
+                                                     save_piece,
+                                                     end_save,
+                                                     begin_load,
+                                                     load_piece,
+                                                     finish_load,
+                                                     end_load};
 
   static void CHR_CALL attach(void* self, chr_str name, const chr_state_stream_v1* inner, void* context) {
     Seat& seat = *static_cast<Seat*>(self);
@@ -82,7 +89,7 @@ struct ConsensusWatch::Streams {
     added = {seat.watch, seat.node, &seat.watch->checker_.group(from_abi(name)), *inner, context};
     seat.streams->attach(seat.streams_instance, name, &kCallbacks, &added);
   }
-  static constexpr chr_state_machine_stream_v1 kTable = {sizeof kTable, 1, attach};
+  static constexpr chr_state_machine_stream_v1 kTable = {sizeof(chr_state_machine_stream_v1), 1, attach};
 };
 
 // The functions of chronik.consensus/1; self is a Seat, a chr_group is a Group.
