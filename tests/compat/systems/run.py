@@ -22,7 +22,8 @@ import fixture  # noqa: E402
 from node import Node, exit_on_sigterm  # noqa: E402
 from sides import BY_NAME, Side  # noqa: E402
 
-NAMES = ("name", "topic", "topic_name", "resource_name", "partition_index", "api_key", "node_id", "broker_id")
+NAMES = ("name", "topic", "topic_name", "resource_name", "partition_index", "api_key", "node_id", "broker_id", "key",
+         "group_id")
 TESTS = {"=": lambda found, wanted: found == wanted, "!=": lambda found, wanted: found != wanted,
          ">=": lambda found, wanted: found is not None and found >= wanted, "has": lambda found, wanted: wanted in (found or []),
          "without": lambda found, wanted: isinstance(found, str) and not found.startswith(wanted)}

@@ -1,6 +1,5 @@
-// FakeConsensus: chronik.consensus/1 for unit tests of a plugin that stands on it. One node's
-// view of its groups, on shard 0, without elections, disks or other nodes: the test says who
-// leads and when entries commit.
+// FakeConsensus: chronik.consensus/1 for unit tests of a plugin that stands on it. One node's view of its groups,
+// on shard 0, without elections, disks or other nodes: the test says who leads and when entries commit.
 //
 //     FakeHost host;
 //     FakeConsensus consensus(&host);    // now found by acquire(CHR_CONSENSUS_ID)

@@ -100,12 +100,12 @@ TEST_F(GroupOffsetsTest, TheFirstGroupMakesTheTopic) {
   EXPECT_EQ(found.host, "127.0.0.1");
   EXPECT_EQ(found.port, 9092);
   const FakeMetadata::Topic& topic = broker.metadata.topic(std::string(kTopic));
-  EXPECT_EQ(topic.partitions(), 5u);
+  EXPECT_EQ(topic.partitions(), 50u);
   EXPECT_EQ(topic.replicas[0], (FakeMetadata::Nodes{1}));
   EXPECT_EQ(topic.configs, (std::map<std::string, std::string>{{"chronik.internal", "true"},
                                                                {"cleanup.policy", "compact"},
                                                                {"compression.type", "producer"},
-                                                               {"segment.bytes", "1048576"}}));
+                                                               {"segment.bytes", "104857600"}}));
   MetadataRequest request;
   request.topics.emplace().emplace_back().name = kTopic;
   EXPECT_TRUE(client->call<Metadata>(12, request).topics.at(0).is_internal);
@@ -119,7 +119,7 @@ TEST_F(GroupOffsetsTest, AskingForTheTopicMakesItWhereTopicsAreMadeByAsking) {
   request.allow_auto_topic_creation = true;
   const auto made = client->call<Metadata>(12, request).topics.at(0);
   EXPECT_EQ(made.error_code, ErrorCode::kNone);
-  EXPECT_EQ(made.partitions.size(), 5u);
+  EXPECT_EQ(made.partitions.size(), 50u);
   EXPECT_TRUE(broker.metadata.topic(std::string(kTopic)).configs.contains("chronik.internal"));
 }
 

@@ -52,8 +52,6 @@ TestBroker::TestBroker(Options options)
   give_config_defaults(host, table());
   host.config_int("default_replication_factor", 1);
   host.config_int("fetch_max_bytes", 55 << 20);
-  host.config_int("offsets_topic_partitions", 5);
-  host.config_int("offsets_topic_segment_bytes", 1 << 20);
   if (options.start) start();
 }
 
