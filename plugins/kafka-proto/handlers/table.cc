@@ -19,8 +19,11 @@
 #include "kafka-proto/messages/elect_leaders.h"
 #include "kafka-proto/messages/fetch.h"
 #include "kafka-proto/messages/find_coordinator.h"
+#include "kafka-proto/messages/heartbeat.h"
 #include "kafka-proto/messages/incremental_alter_configs.h"
 #include "kafka-proto/messages/init_producer_id.h"
+#include "kafka-proto/messages/join_group.h"
+#include "kafka-proto/messages/leave_group.h"
 #include "kafka-proto/messages/list_offsets.h"
 #include "kafka-proto/messages/list_partition_reassignments.h"
 #include "kafka-proto/messages/metadata.h"
@@ -28,6 +31,7 @@
 #include "kafka-proto/messages/offset_fetch.h"
 #include "kafka-proto/messages/offset_for_leader_epoch.h"
 #include "kafka-proto/messages/produce.h"
+#include "kafka-proto/messages/sync_group.h"
 #include "kafka-proto/messages/update_features.h"
 
 namespace chronik::kafka {
@@ -47,6 +51,10 @@ constexpr std::array kEntries = {
     row<OffsetCommit, 2, 10>(),
     row<OffsetFetch, 1, 10>(),
     row<FindCoordinator, 0, 6>(),
+    row<JoinGroup, 0, 9>(),
+    row<Heartbeat, 0, 4>(),
+    row<LeaveGroup, 0, 5>(),
+    row<SyncGroup, 0, 5>(),
     row<ApiVersions, 0, 4, 0, Company::kAll>(),
     row<CreateTopics, 2, 7>(),
     row<DeleteTopics, 1, 6>(),
