@@ -65,12 +65,53 @@ void GroupCoordinator::use(std::string_view group, Use use) {
   if (const ErrorCode error = find(group, &partition); error != ErrorCode::kNone) return use(error, nullptr);
   const uint32_t shard = partition->shard();
   on_shard(services_.host, shard, [this, partition = std::move(partition), use = std::move(use)] {
-    auto* const groups = static_cast<GroupShard*>(partition->find_observer(GroupShard::kSection));
-    if (groups != nullptr && groups->leads()) return use(ErrorCode::kNone, groups);
-    // Elected, and not there yet: that is a moment, and whoever looks elsewhere comes back here.
-    const bool comes = partition->leader_hint().id == services_.host.node().id;
-    use(comes ? ErrorCode::kCoordinatorLoadInProgress : ErrorCode::kNotCoordinator, nullptr);
+    ErrorCode error = ErrorCode::kNone;
+    GroupShard* const groups = leading(*partition, &error);
+    use(error, groups);
   });
+}
+
+std::vector<std::shared_ptr<Partition>> GroupCoordinator::partitions() const {
+  std::vector<std::shared_ptr<Partition>> out;
+  const std::shared_ptr<const PartitionMap> map = partitions_.map();
+  const HostedTopic* const topic = map->find(kOffsetsTopic);
+  if (topic == nullptr) return out;
+  for (const std::shared_ptr<Partition>& partition : topic->partitions)
+    if (partition != nullptr) out.push_back(partition);
+  return out;
+}
+
+GroupShard* GroupCoordinator::leading(Partition& partition, ErrorCode* why) const {
+  auto* const groups = static_cast<GroupShard*>(partition.find_observer(GroupShard::kSection));
+  if (groups != nullptr && groups->leads()) return groups;
+  // Elected, and not there yet: that is a moment, and whoever looks elsewhere comes back here.
+  const bool comes = partition.leader_hint().id == services_.host.node().id;
+  *why = comes ? ErrorCode::kCoordinatorLoadInProgress : ErrorCode::kNotCoordinator;
+  return nullptr;
+}
+
+void GroupCoordinator::follow() {
+  auto seen = std::make_unique<const Catalog>(services_);
+  if (seen_ != nullptr && seen->tells_changes()) {
+    std::vector<std::pair<std::string, chr_uuid>> deleted;
+    seen->each_change_since(*seen_, [&](const chr_topic_change& change) {
+      if ((change.what & CHR_TOPIC_DELETED) != 0)
+        deleted.emplace_back(from_abi(change.topic->name), change.topic->id);
+    });
+    if (!deleted.empty()) forget_topics(std::move(deleted));
+  }
+  seen_ = std::move(seen);
+}
+
+void GroupCoordinator::forget_topics(std::vector<std::pair<std::string, chr_uuid>> topics) {
+  const auto shared = std::make_shared<const decltype(topics)>(std::move(topics));
+  for (const std::shared_ptr<Partition>& partition : partitions())
+    on_shard(services_.host, partition->shard(), [this, partition, shared] {
+      ErrorCode why = ErrorCode::kNone;
+      GroupShard* const groups = leading(*partition, &why);
+      if (groups == nullptr) return;
+      for (const auto& [topic, id] : *shared) groups->forget_topic(topic, id);
+    });
 }
 
 }  // namespace chronik::kafka
