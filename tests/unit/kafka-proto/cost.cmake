@@ -4,7 +4,7 @@ if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "GNU" OR CHRONIK_SANITIZE)
 endif()
 
 set(cost_sources "")
-foreach(library kafka_wire kafka_records kafka_cluster kafka_configs kafka_partition kafka_server kafka_handlers)
+foreach(library kafka_wire kafka_records kafka_cluster kafka_configs kafka_partition kafka_coordinator kafka_group kafka_server kafka_handlers)
   get_target_property(sources ${library} SOURCES)
   get_target_property(folder ${library} SOURCE_DIR)
   foreach(source ${sources})
