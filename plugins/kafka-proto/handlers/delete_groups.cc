@@ -43,8 +43,11 @@ void handle<DeleteGroups>(Broker& broker, Call<DeleteGroups> call) {
       result = error;
       on_shard(job->broker.host, job->call.shard(), finish_group);
     };
-    broker.groups->use(id, [name = std::string(id), finish](ErrorCode error, GroupShard* groups) {
-      groups == nullptr ? finish(error) : groups->remove(name, finish);
+    broker.groups->use(id, [id, finish](ErrorCode error, GroupShard* groups) {
+      if (groups == nullptr) return finish(error);
+      // It takes no turn of what is not there.
+      if (groups->table().find(id) == nullptr) return finish(ErrorCode::kGroupIdNotFound);
+      groups->remove(std::string(id), finish);
     });
   }
   finish_group();

@@ -53,4 +53,5 @@ cost_mutant(leaders_sought_often handlers/metadata.cc "*.MetadataThatWaitsForLea
 cost_mutant(ids_told_often handlers/metadata.cc "*/Metadata" steps)
 cost_mutant(brokers_told_often handlers/describe_configs.cc "*.BrokersAgainAndAgain" steps)
 cost_mutant(broker_configs_compared configs/config_changes.cc "*.ConfigsOfBrokers" steps)
+cost_mutant(groups_told_often handlers/describe_groups.cc "*/DescribeGroups" "bytes answered")
 cost_mutant(features_compared handlers/update_features.cc "*/UpdateFeatures" steps)
