@@ -202,7 +202,10 @@ void KafkaPlugin::make_coordinators() {
   broker_.groups = std::make_unique<GroupCoordinator>(broker_, *broker_.partitions, broker_.config.groups);
   DirectoryHooks hooks;
   hooks.hosted = [this](Partition& partition) { broker_.groups->observe(partition); };
-  hooks.changed = [this](const Catalog& catalog) { broker_.offsets_topic->follow(catalog); };
+  hooks.changed = [this](const Catalog& catalog) {
+    broker_.offsets_topic->follow(catalog);
+    broker_.groups->follow();
+  };
   broker_.partitions->set_hooks(std::move(hooks));
 }
 

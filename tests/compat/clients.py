@@ -33,6 +33,10 @@ class Client:
     def consume(self, bootstrap, topic):
         return run([*self.program, "consume", bootstrap, topic])
 
+    def group_member(self, bootstrap, topic, group):
+        """The command of a member that prints the values of records, each at the end of a line; None: it has none."""
+        return [*self.program, "consume_group", bootstrap, topic, group]
+
 
 class Kcat(Client):
     name = "kcat"
@@ -46,6 +50,11 @@ class Kcat(Client):
     def consume(self, bootstrap, topic):
         return run(["kcat", "-C", "-b", bootstrap, "-t", topic, "-p", "0", "-o", "beginning", "-e", "-q", "-f", "%o\t%k\t%s\n"])
 
+    def group_member(self, bootstrap, topic, group):
+        return ["kcat", "-b", bootstrap, "-X", "session.timeout.ms=6000", "-X", "heartbeat.interval.ms=300",
+                "-X", "auto.offset.reset=earliest", "-X", "auto.commit.interval.ms=200", "-u", "-f", "record %s\n",
+                "-G", group, topic]
+
 
 class Librdkafka(Client):
     name = "librdkafka"
@@ -54,6 +63,9 @@ class Librdkafka(Client):
         binary = cache / "rdkafka_client"
         run(["cc", "-O1", "-Wall", "-o", binary, HERE / "librdkafka/rdkafka_client.c", "-lrdkafka"])
         self.program = [binary]
+
+    def group_member(self, bootstrap, topic, group):
+        return None  # kcat has it
 
 
 class Java(Client):
@@ -69,11 +81,19 @@ class Java(Client):
                 timeout=900)
             complete.write_text(wanted)
 
-    def tool(self, main, *arguments, data=None):
+    def command(self, main, *arguments):
         """main: a class of org.apache.kafka.tools, or one of kafka.admin by its whole name."""
         main = main if main.startswith("kafka.") else f"org.apache.kafka.tools.{main}"
-        return run(["java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{self.jars}/*",
-                    main, *arguments], data=data)
+        return ["java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{self.jars}/*", main, *arguments]
+
+    def tool(self, main, *arguments, data=None):
+        return run(self.command(main, *arguments), data=data)
+
+    def group_member(self, bootstrap, topic, group):
+        return self.command("consumer.ConsoleConsumer", "--bootstrap-server", bootstrap, "--topic", topic, "--group", group,
+                            "--from-beginning", "--command-property", "session.timeout.ms=6000",
+                            "--command-property", "heartbeat.interval.ms=300",
+                            "--command-property", "auto.commit.interval.ms=200")
 
     def produce(self, bootstrap, topic, codec, lines):
         self.tool("ConsoleProducer", "--bootstrap-server", bootstrap, "--topic", topic, "--compression-codec", codec,

@@ -3,9 +3,10 @@
 
 Every client produces the same records with every codec it has to a topic of its own; every client that can read the codec reads
 every topic back and must see the same bytes at the same offsets: at once, and after kill -9 and restart of the node. Then the same
-on another storage. Kafka's tools for operators also run against three nodes. Ends with how many clients ran, and fails if one was skipped.
+on another storage. Two members of a group of each share a topic, until one is killed and the other takes over all. Kafka's tools for operators also run against three nodes. Ends with how many clients ran, and fails if one was skipped.
 """
 import argparse
+import concurrent.futures
 import json
 import pathlib
 import re
@@ -15,6 +16,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "harness"))
 import clients  # noqa: E402
+import groups  # noqa: E402
 from cluster import Cluster  # noqa: E402
 from node import Node, exit_on_sigterm  # noqa: E402
 from operators import Operators  # noqa: E402
@@ -97,10 +99,20 @@ class Run:
             self.check("kafka-reassign-partitions verifies", lambda: self.verify_reassignment(java, node))
             self.check("kafka-configs alters a topic", lambda: self.alter_topic(java, node))
             self.check("kafka-configs alters brokers", lambda: self.alter_brokers(java, node))
-        if kill:
+            self.check("kafka-consumer-groups lists, describes, resets and deletes", lambda: groups.Groups(node).admin(java))
+        if kill:  # once is enough
+            self.lose_members(node, ready)
             node.kill()
             node.start()
             self.read_back(node, ready, "after kill -9")
+
+    def lose_members(self, node, ready):
+        """All at once: they wait for sessions to end."""
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            running = {client.name: pool.submit(groups.Groups(node).lose_member, client)
+                       for client in ready if client.group_member("", "", "") is not None}
+        for name, result in running.items():
+            self.check(f"{name}: a group loses a member", result.result)
 
     def describe(self, java, node, ready):
         text = java.tool("TopicCommand", "--bootstrap-server", node.bootstrap, "--describe").decode()
@@ -180,7 +192,8 @@ class Run:
         with tempfile.TemporaryDirectory(prefix="chronik-compat-") as folder:
             for storage, kill in (("storage-lmdb", True), ("storage-memory", False)):
                 print(f"-- {storage}", flush=True)
-                with Node(self.arguments.server, f"{folder}/{storage}", storage=storage) as node:
+                with Node(self.arguments.server, f"{folder}/{storage}", storage=storage,
+                          tables={"kafka": f"default_partitions = {groups.PARTITIONS}"}) as node:
                     node.start()
                     self.matrix(node, ready, kill)
                     if node.stop() != 0:

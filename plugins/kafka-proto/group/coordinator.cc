@@ -58,13 +58,17 @@ std::shared_ptr<Partition> GroupCoordinator::find(std::string_view group) const 
   return topic->partitions[static_cast<size_t>(partition_of_key(group, count))];
 }
 
-// Elected, and not there yet, that is a moment, and whoever looks elsewhere comes back here.
 ErrorCode GroupCoordinator::why_not_here(std::string_view group) const {
   const Catalog catalog(services_);
   const std::optional<chr_topic> topic = catalog.topic(kOffsetsTopic);
   if (!topic.has_value() || topic->n_partitions == 0) return ErrorCode::kNotCoordinator;
-  const int32_t index = partition_of_key(group, static_cast<int32_t>(topic->n_partitions));
-  const std::optional<chr_partition> partition = catalog.partition(*topic, index);
+  return why_not_here(catalog, *topic, partition_of_key(group, static_cast<int32_t>(topic->n_partitions)));
+}
+
+// Elected, and not there yet, that is a moment, and whoever looks elsewhere comes back here.
+ErrorCode GroupCoordinator::why_not_here(const Catalog& catalog, const chr_topic& topic,
+                                         int32_t index) const {
+  const std::optional<chr_partition> partition = catalog.partition(topic, index);
   return partition.has_value() && partition->leader == services_.host.node().id
              ? ErrorCode::kCoordinatorLoadInProgress
              : ErrorCode::kNotCoordinator;
@@ -75,14 +79,57 @@ void GroupCoordinator::use(std::string_view group, Use use) {
   std::shared_ptr<Partition> partition = find(group);
   if (partition == nullptr) return use(why_not_here(group), nullptr);
   const uint32_t shard = partition->shard();
-  on_shard(services_.host, shard,
-           [this, id = std::string(group), partition = std::move(partition), use = std::move(use)] {
-             auto* const groups = static_cast<GroupShard*>(partition->observers().find(GroupShard::kSection));
-             if (groups != nullptr && groups->leads()) return use(ErrorCode::kNone, groups);
-             const int32_t leader = partition->leader_hint().id;
-             const bool elsewhere = leader >= 0 && leader != services_.host.node().id;
-             use(elsewhere ? ErrorCode::kNotCoordinator : why_not_here(id), nullptr);
-           });
+  on_shard(services_.host, shard, [this, partition = std::move(partition), use = std::move(use)] {
+    ErrorCode error = ErrorCode::kNone;
+    GroupShard* const groups = leading(*partition, &error);
+    use(error, groups);
+  });
+}
+
+std::vector<std::shared_ptr<Partition>> GroupCoordinator::partitions() const {
+  std::vector<std::shared_ptr<Partition>> out;
+  const std::shared_ptr<const PartitionMap> map = partitions_.map();
+  const HostedTopic* const topic = map->find(kOffsetsTopic);
+  if (topic == nullptr) return out;
+  for (const std::shared_ptr<Partition>& partition : topic->partitions)
+    if (partition != nullptr) out.push_back(partition);
+  return out;
+}
+
+GroupShard* GroupCoordinator::leading(Partition& partition, ErrorCode* why) const {
+  auto* const groups = static_cast<GroupShard*>(partition.observers().find(GroupShard::kSection));
+  if (groups != nullptr && groups->leads()) return groups;
+  *why = ErrorCode::kNotCoordinator;
+  const int32_t leader = partition.leader_hint().id;
+  if (leader >= 0 && leader != services_.host.node().id) return nullptr;
+  const Catalog catalog(services_);
+  const std::optional<chr_topic> topic = catalog.topic(kOffsetsTopic);
+  if (topic.has_value()) *why = why_not_here(catalog, *topic, partition.id().index);
+  return nullptr;
+}
+
+void GroupCoordinator::follow() {
+  auto seen = std::make_unique<const Catalog>(services_);
+  if (seen_ != nullptr && seen->tells_changes()) {
+    std::vector<std::pair<std::string, chr_uuid>> deleted;
+    seen->each_change_since(*seen_, [&](const chr_topic_change& change) {
+      if ((change.what & CHR_TOPIC_DELETED) != 0)
+        deleted.emplace_back(from_abi(change.topic->name), change.topic->id);
+    });
+    if (!deleted.empty()) forget_topics(std::move(deleted));
+  }
+  seen_ = std::move(seen);
+}
+
+void GroupCoordinator::forget_topics(std::vector<std::pair<std::string, chr_uuid>> topics) {
+  const auto shared = std::make_shared<const decltype(topics)>(std::move(topics));
+  for (const std::shared_ptr<Partition>& partition : partitions())
+    on_shard(services_.host, partition->shard(), [this, partition, shared] {
+      ErrorCode why = ErrorCode::kNone;
+      GroupShard* const groups = leading(*partition, &why);
+      if (groups == nullptr) return;
+      for (const auto& [topic, id] : *shared) groups->forget_topic(topic, id);
+    });
 }
 
 }  // namespace chronik::kafka

@@ -4,9 +4,12 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "kafka-proto/cluster/catalog.h"
 #include "kafka-proto/cluster/services.h"
 #include "kafka-proto/configs/broker_config.h"
 #include "kafka-proto/coordinator/internal_topic.h"
@@ -33,11 +36,19 @@ class GroupCoordinator {
   // there or here.
   using Use = std::function<void(ErrorCode, GroupShard*)>;
   void use(std::string_view group, Use use);
+  // Any shard. The partitions of the topic of groups that are hosted here.
+  std::vector<std::shared_ptr<Partition>> partitions() const;
+  // On the shard of such a partition: its groups, where this node leads it; else null, and why.
+  GroupShard* leading(Partition& partition, ErrorCode* why) const;
+  // Shard 0. The catalog has changed: what was committed of topics that were deleted goes.
+  void follow();
 
  private:
   // Null: it is not hosted here.
   std::shared_ptr<Partition> find(std::string_view group) const;
   ErrorCode why_not_here(std::string_view group) const;
+  ErrorCode why_not_here(const Catalog& catalog, const chr_topic& topic, int32_t index) const;
+  void forget_topics(std::vector<std::pair<std::string, chr_uuid>> topics);
 
   Services& services_;
   PartitionDirectory& partitions_;
@@ -45,6 +56,7 @@ class GroupCoordinator {
   std::vector<std::unique_ptr<TimerWheel>> timers_;  // by shard
   const CoordinatorMetrics metrics_;
   std::atomic<bool> said_disabled_ = false;
+  std::unique_ptr<const Catalog> seen_;  // on shard 0
 };
 
 }  // namespace chronik::kafka

@@ -54,9 +54,11 @@ void GroupShard::begin_leading() {
     live(id);
     settle(id);
   }
+  begin_upkeep();
 }
 
 void GroupShard::end_leading() {
+  end_upkeep();
   const auto live = std::exchange(live_, {});
   for (const auto& [id, each] : live) each->group->fail_waits(ErrorCode::kNotCoordinator);
 }

@@ -13,9 +13,9 @@
 //              | deadline                                  | recorded. lost(): its waits end
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
-
 #include <optional>
 #include <string>
 #include <string_view>
@@ -52,6 +52,21 @@ class GroupShard final : public CoordinatorShard {
   void leave(const std::string& id, group::LeaveRequest request, group::Reply<group::LeaveResult> reply);
   // At once, whatever is written.
   ErrorCode heartbeat(std::string_view id, const group::MemberClaim& claim);
+  struct OffsetDeletion {
+    struct Topic {
+      std::string name;
+      std::vector<int32_t> partitions;
+    };
+    std::vector<Topic> topics;
+  };
+  struct OffsetDeletionResult {
+    ErrorCode error = ErrorCode::kNone;
+    std::vector<ErrorCode> topics{};  // in their order; none where the whole failed
+  };
+  void delete_offsets(const std::string& id, OffsetDeletion request,
+                      const group::Reply<OffsetDeletionResult>& reply);
+  // A topic was deleted: what was committed of it goes.
+  void forget_topic(const std::string& topic, const chr_uuid& id);
   // DeleteGroups.
   void remove(const std::string& id, const group::Reply<ErrorCode>& reply);
 
@@ -93,11 +108,20 @@ class GroupShard final : public CoordinatorShard {
   void end_outcome(const std::string& id, const std::vector<group::Outcome::Finish>& finish,
                    ErrorCode written);
   void settle(const std::string& id);
+  // upkeep.cc
+  using Forget = std::function<void(const group::Group& group, std::vector<group::Record>& tombstones)>;
+  void begin_upkeep();
+  void end_upkeep();
+  static void run_upkeep(void* shard);
+  void expire_offsets(const std::string& id);
+  void forget_offsets(const std::string& id, Forget find);
 
   const GroupConfig& config_;
   TimerWheel& timers_;
   group::GroupTable table_;
   std::map<std::string, std::unique_ptr<Live>, std::less<>> live_;
+  std::unique_ptr<Timer> upkeep_;  // where it leads: when offsets expire
+  std::string upkeep_from_;        // the group that is next
 };
 
 }  // namespace chronik::kafka

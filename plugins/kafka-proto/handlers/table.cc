@@ -10,9 +10,11 @@
 #include "kafka-proto/messages/api_versions.h"
 #include "kafka-proto/messages/create_partitions.h"
 #include "kafka-proto/messages/create_topics.h"
+#include "kafka-proto/messages/delete_groups.h"
 #include "kafka-proto/messages/delete_topics.h"
 #include "kafka-proto/messages/describe_cluster.h"
 #include "kafka-proto/messages/describe_configs.h"
+#include "kafka-proto/messages/describe_groups.h"
 #include "kafka-proto/messages/describe_log_dirs.h"
 #include "kafka-proto/messages/describe_quorum.h"
 #include "kafka-proto/messages/describe_topic_partitions.h"
@@ -24,10 +26,12 @@
 #include "kafka-proto/messages/init_producer_id.h"
 #include "kafka-proto/messages/join_group.h"
 #include "kafka-proto/messages/leave_group.h"
+#include "kafka-proto/messages/list_groups.h"
 #include "kafka-proto/messages/list_offsets.h"
 #include "kafka-proto/messages/list_partition_reassignments.h"
 #include "kafka-proto/messages/metadata.h"
 #include "kafka-proto/messages/offset_commit.h"
+#include "kafka-proto/messages/offset_delete.h"
 #include "kafka-proto/messages/offset_fetch.h"
 #include "kafka-proto/messages/offset_for_leader_epoch.h"
 #include "kafka-proto/messages/produce.h"
@@ -55,6 +59,8 @@ constexpr std::array kEntries = {
     row<Heartbeat, 0, 4>(),
     row<LeaveGroup, 0, 5>(),
     row<SyncGroup, 0, 5>(),
+    row<DescribeGroups, 0, 6>(),
+    row<ListGroups, 0, 5>(),
     row<ApiVersions, 0, 4, 0, Company::kAll>(),
     row<CreateTopics, 2, 7>(),
     row<DeleteTopics, 1, 6>(),
@@ -64,10 +70,12 @@ constexpr std::array kEntries = {
     row<AlterConfigs, 0, 2>(),
     row<DescribeLogDirs, 1, 5>(),
     row<CreatePartitions, 0, 3>(),
+    row<DeleteGroups, 0, 2>(),
     row<ElectLeaders, 0, 2>(),
     row<IncrementalAlterConfigs, 0, 1>(),
     row<AlterPartitionReassignments, 0, 1>(),
     row<ListPartitionReassignments, 0, 0>(),
+    row<OffsetDelete, 0, 0>(),
     row<DescribeQuorum, 0, 2>(),
     row<UpdateFeatures, 0, 2>(),
     row<DescribeCluster, 0, 2>(),

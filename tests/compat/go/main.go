@@ -74,6 +74,26 @@ func consume(ctx context.Context, bootstrap, topic string) {
 	}
 }
 
+// Prints "assigned N" for each assignment, and each record, until it is ended.
+func consumeGroup(ctx context.Context, bootstrap, topic, group string) {
+	assigned := 0
+	changed := func(step int) func(context.Context, *kgo.Client, map[string][]int32) {
+		return func(_ context.Context, _ *kgo.Client, partitions map[string][]int32) {
+			assigned += step * len(partitions[topic])
+			fmt.Println("assigned", assigned)
+		}
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(bootstrap), kgo.ConsumerGroup(group), kgo.ConsumeTopics(topic),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.AutoCommitInterval(200*time.Millisecond),
+		kgo.SessionTimeout(6*time.Second), kgo.HeartbeatInterval(300*time.Millisecond),
+		kgo.OnPartitionsAssigned(changed(1)), kgo.OnPartitionsRevoked(changed(-1)), kgo.OnPartitionsLost(changed(-1)))
+	fail(err)
+	defer client.Close()
+	for ctx.Err() == nil {
+		client.PollFetches(ctx).EachRecord(func(r *kgo.Record) { fmt.Printf("record %s\n", r.Value) })
+	}
+}
+
 func main() {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
@@ -81,8 +101,10 @@ func main() {
 		produce(ctx, os.Args[2], os.Args[3], os.Args[4])
 	} else if len(os.Args) == 4 && os.Args[1] == "consume" {
 		consume(ctx, os.Args[2], os.Args[3])
+	} else if len(os.Args) == 5 && os.Args[1] == "consume_group" {
+		consumeGroup(ctx, os.Args[2], os.Args[3], os.Args[4])
 	} else {
-		fmt.Fprintln(os.Stderr, "usage: client produce BOOTSTRAP TOPIC CODEC | consume BOOTSTRAP TOPIC")
+		fmt.Fprintln(os.Stderr, "usage: client produce BOOTSTRAP TOPIC CODEC | consume BOOTSTRAP TOPIC | consume_group BOOTSTRAP TOPIC GROUP")
 		os.Exit(2)
 	}
 }

@@ -59,8 +59,20 @@ async function consume(bootstrap, topic) {
   await cluster.disconnect()
 }
 
+// Prints "assigned N" for each assignment, and each record, until it is ended.
+async function consumeGroup(bootstrap, topic, groupId) {
+  const kafka = new Kafka({ brokers: [bootstrap], logLevel: logLevel.NOTHING })
+  const consumer = kafka.consumer({ groupId, sessionTimeout: 6000, heartbeatInterval: 300 })
+  consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+    console.log(`assigned ${(payload.memberAssignment[topic] || []).length}`)
+  })
+  await consumer.connect()
+  await consumer.subscribe({ topics: [topic], fromBeginning: true })
+  await consumer.run({ autoCommitInterval: 200, eachMessage: async ({ message }) => console.log(`record ${message.value}`) })
+}
+
 const [, , verb, ...rest] = process.argv
-const run = { produce, consume }[verb]
+const run = { produce, consume, consume_group: consumeGroup }[verb]
 run(...rest).catch((error) => {
   console.error('node client:', error)
   process.exit(1)

@@ -31,5 +31,19 @@ def consume(bootstrap, topic):
     consumer.close()
 
 
+def consume_group(bootstrap, topic, group):
+    """Prints "assigned N" for each assignment, and each record, until it is ended."""
+    consumer = KafkaConsumer(topic, bootstrap_servers=bootstrap, group_id=group, auto_offset_reset="earliest",
+                             auto_commit_interval_ms=200, session_timeout_ms=6000, heartbeat_interval_ms=300)
+    assigned = -1
+    while True:
+        for records in consumer.poll(timeout_ms=200).values():
+            for record in records:
+                print(f"record {record.value.decode()}", flush=True)
+        if len(consumer.assignment()) != assigned:
+            assigned = len(consumer.assignment())
+            print(f"assigned {assigned}", flush=True)
+
+
 if __name__ == "__main__":
-    {"produce": produce, "consume": consume}[sys.argv[1]](*sys.argv[2:])
+    {"produce": produce, "consume": consume, "consume_group": consume_group}[sys.argv[1]](*sys.argv[2:])

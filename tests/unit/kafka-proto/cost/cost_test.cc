@@ -10,7 +10,9 @@
 #include "kafka-proto/handlers/table.h"
 #include "kafka-proto/messages/alter_configs.h"
 #include "kafka-proto/messages/describe_configs.h"
+#include "kafka-proto/messages/find_coordinator.h"
 #include "kafka-proto/messages/incremental_alter_configs.h"
+#include "kafka-proto/messages/join_group.h"
 #include "kafka-proto/messages/metadata.h"
 #include "kafka-proto/messages/produce.h"
 #include "server/broker_testing.h"
@@ -73,6 +75,9 @@ class CostTest : public ::testing::Test {
   static constexpr size_t kLarge = 224 << 10;  // twice of it are as many short elements as a request may name
 
   CostTest() {
+    broker.features.add("chronik.version", 1, 3, 3);  // groups are coordinated
+    broker.start();
+    make_group();
     seed.topic = broker.add_topic("t", 300);
     seed.records = broker.batch({.records = 4});
     for (int i = 0; i < 100; ++i) broker.add_topic(fmt::format("plain-{}", i));
@@ -108,8 +113,10 @@ class CostTest : public ::testing::Test {
   void grow_strings(int16_t version);
   template <class Api>
   void grow(const ApiEntry& api);
+  // With a member that is waiting for others, so that its description has something to say.
+  void make_group();
 
-  TestBroker broker{{.links = true}};
+  TestBroker broker{{.start = false, .links = true}};
   Seed seed;
   std::function<void()> before_each;
 };
@@ -242,6 +249,24 @@ void CostTest::grow(const ApiEntry& api) {
     grow_arrays<Api>(version);
     grow_strings<Api>(version);
   }
+}
+
+void CostTest::make_group() {
+  TestClient client = broker.client();
+  FindCoordinatorRequest find;
+  find.key = "t";
+  EXPECT_EQ(client.call<FindCoordinator>(0, find).error_code, ErrorCode::kNone);
+  const std::string metadata(1000, 'm');
+  JoinGroupRequest join;
+  join.group_id = "t";
+  join.session_timeout_ms = 1'800'000;
+  join.protocol_type = "test";
+  auto& protocol = join.protocols.emplace_back();
+  protocol.name = "range";
+  protocol.metadata = {reinterpret_cast<const uint8_t*>(metadata.data()), metadata.size()};
+  client.send<JoinGroup>(0, join);
+  broker.host.advance(seconds(4));
+  EXPECT_EQ(client.receive<JoinGroup>(0).error_code, ErrorCode::kNone);
 }
 
 // One test for each API that is served.

@@ -1,0 +1,134 @@
+// ListGroups (16): the groups that this node coordinates, of all kinds. Gathered from the shards of the partitions
+// that it leads.
+#include <algorithm>
+#include <cctype>
+#include <set>
+#include <utility>
+
+#include "kafka-proto/group/coordinator.h"
+#include "kafka-proto/group/core/consumer_describe.h"
+#include "kafka-proto/handlers/handle.h"
+#include "kafka-proto/messages/list_groups.h"
+#include "kafka-proto/partition/by_shard.h"
+
+namespace chronik::kafka {
+namespace {
+
+using Request = ListGroupsRequest;
+using Response = ListGroupsResponse;
+using Names = std::set<std::string, std::less<>>;
+
+struct Listed {
+  std::string id, protocol_type;
+  std::string_view state, type;
+};
+
+// One partition, and what is led of it here.
+struct Part {
+  std::shared_ptr<Partition> partition;
+  ErrorCode error = ErrorCode::kNone;
+  std::vector<Listed> groups{};
+};
+
+// In small letters; empty: all pass.
+struct Filter {
+  Names states, types;
+};
+
+struct ListGroupsJob {
+  Broker& broker;
+  Call<ListGroups> call;
+  Filter filter;
+  size_t left = 0;  // batches
+  std::vector<Part> parts{};
+  Response response{};
+};
+
+std::string in_small_letters(std::string_view text) {
+  std::string out(text);
+  std::ranges::transform(out, out.begin(),
+                         [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
+  return out;
+}
+
+Names read_names(const std::vector<std::string_view>& names) {
+  Names out;
+  for (const std::string_view name : names) out.insert(in_small_letters(name));
+  return out;
+}
+
+Listed list(const std::string& id, const group::Group& group, const group::ClassicGroup* live) {
+  if (group.kind() == group::GroupKind::kConsumer)
+    return {id, "consumer", name_of(phase(*group.consumer)), "consumer"};
+  const group::ClassicState state =
+      live != nullptr ? live->state() : group::recorded_state(group.classic.get());
+  std::string type;
+  if (live != nullptr) {
+    type = live->protocol_type();
+  } else if (group.classic != nullptr) {
+    type = group.classic->protocol_type;
+  }
+  return {id, std::move(type), name_of(state), "classic"};
+}
+
+// On the shard of the part.
+void list_part(const ListGroupsJob& job, Part& part) {
+  const Filter& filter = job.filter;
+  const GroupShard* const groups = job.broker.groups->leading(*part.partition, &part.error);
+  if (groups == nullptr) return;
+  for (const auto& [id, group] : groups->table().groups()) {
+    Listed listed = list(id, group, groups->find_live(id));
+    const bool passes = (filter.states.empty() || filter.states.contains(in_small_letters(listed.state))) &&
+                        (filter.types.empty() || filter.types.contains(listed.type));
+    if (passes) part.groups.push_back(std::move(listed));
+  }
+}
+
+void answer(ListGroupsJob& job) {
+  for (const Part& part : job.parts) {
+    // What another node leads is listed there; what comes here would be missing.
+    if (part.error == ErrorCode::kCoordinatorLoadInProgress) job.response.error_code = part.error;
+    for (const Listed& listed : part.groups) {
+      if (job.call.room().passed()) break;
+      Response::Group& row = job.call.room().row(job.response.groups);
+      row.group_id = listed.id;
+      row.protocol_type = listed.protocol_type;
+      row.group_state = listed.state;
+      row.group_type = listed.type;
+    }
+  }
+  if (job.response.error_code != ErrorCode::kNone) job.response.groups.clear();
+  job.call.answer(job.response);
+}
+
+}  // namespace
+
+template <>
+void handle<ListGroups>(Broker& broker, Call<ListGroups> call) {
+  const Filter filter{read_names(call.request().states_filter), read_names(call.request().types_filter)};
+  const auto job = std::make_shared<ListGroupsJob>(broker, std::move(call), filter);
+  if (!broker.groups->is_enabled()) {
+    job->response.error_code = ErrorCode::kCoordinatorNotAvailable;
+    return job->call.answer(job->response);
+  }
+  ByShard<Part> parts;
+  for (const std::shared_ptr<Partition>& partition : broker.groups->partitions())
+    parts.add(partition->shard(), {.partition = partition});
+  job->left = parts.batches() + 1;
+  const auto finish_batch = [job] {
+    if (--job->left == 0) answer(*job);
+  };
+  parts.run(
+      broker.host, job->call.shard(),
+      [job](Part& part, const std::function<void()>& done) {
+        list_part(*job, part);
+        done();
+      },
+      [job, finish_batch](std::vector<Part>& batch) {
+        std::ranges::move(batch, std::back_inserter(job->parts));
+        finish_batch();
+      });
+  finish_batch();
+}
+
+}  // namespace chronik::kafka
