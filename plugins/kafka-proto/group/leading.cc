@@ -38,6 +38,10 @@ GroupShard::Live& GroupShard::live(const std::string& id) {
 
 void GroupShard::begin(Live& live) {
   const group::Group* const recorded = table_.find(live.id);
+  live.group = nullptr;
+  live.consumer = nullptr;
+  if (recorded != nullptr && recorded->consumer != nullptr)
+    return begin_consumer(live, consumer_context(live.id));
   live.group = std::make_unique<group::ClassicGroup>(
       config_.classic, live.id, recorded == nullptr ? nullptr : recorded->classic.get(), now());
 }
@@ -50,15 +54,24 @@ const group::ClassicGroup* GroupShard::find_live(std::string_view id) const {
 // Every member gets a fresh session: nobody knows when the leader of before heard of it.
 void GroupShard::begin_leading() {
   for (const auto& [id, group] : table_.groups()) {
-    if (group.classic == nullptr || group.classic->members.empty()) continue;
+    const bool has_classic = group.classic != nullptr && !group.classic->members.empty();
+    const bool has_consumers = group.consumer != nullptr && !group.consumer->members().empty();
+    if (!has_classic && !has_consumers) continue;
     live(id);
     settle(id);
   }
+  consumers_.topics.follow(this, [this] { refresh_topics(); });
+}
+
+void GroupShard::fail_waits(Live& live, ErrorCode error) {
+  if (live.group != nullptr) live.group->fail_waits(error);
+  if (live.consumer != nullptr) live.consumer->fail_waits(error);
 }
 
 void GroupShard::end_leading() {
+  consumers_.topics.unfollow(this);
   const auto live = std::exchange(live_, {});
-  for (const auto& [id, each] : live) each->group->fail_waits(ErrorCode::kNotCoordinator);
+  for (const auto& [id, each] : live) fail_waits(*each, ErrorCode::kNotCoordinator);
 }
 
 // Arms the timer at the next deadline, or lets go of a group that is as recorded.
@@ -66,11 +79,15 @@ void GroupShard::settle(const std::string& id) {
   const auto found = live_.find(id);
   if (found == live_.end()) return;
   Live& live = *found->second;
+  if (live.consumer != nullptr) return settle_consumer(live);
   if (live.group->is_dispensable() && !live.expires) {
     live_.erase(found);
     return;
   }
-  const int64_t deadline_ms = live.group->next_deadline_ms();
+  arm(live, live.group->next_deadline_ms());
+}
+
+void GroupShard::arm(Live& live, int64_t deadline_ms) {
   if (deadline_ms == INT64_MAX) return live.timer.cancel();
   const int64_t now_ms = now().monotonic_ms;
   const int64_t left_ms = deadline_ms > now_ms ? deadline_ms - now_ms : 0;  // it may be any time ago
@@ -83,7 +100,11 @@ void GroupShard::expire(const std::string& id) {
     if (error != ErrorCode::kNone || found == live_.end()) return;
     found->second->expires = false;
     group::Outcome outcome;
-    found->second->group->expire(now(), outcome);
+    if (const auto& consumer = found->second->consumer; consumer != nullptr) {
+      consumer->expire(consumer_context(id), outcome);
+    } else {
+      found->second->group->expire(now(), outcome);
+    }
     finish_outcome(id, std::move(outcome));
   });
 }
@@ -105,8 +126,10 @@ void GroupShard::end_outcome(const std::string& id, const std::vector<group::Out
   if (!leads()) return;  // all live groups end
   const auto found = live_.find(id);
   if (written != ErrorCode::kNone && found != live_.end()) {
-    found->second->group->fail_waits(written);
+    fail_waits(*found->second, written);
     begin(*found->second);
+  } else if (found != live_.end()) {
+    follow_kind(id);
   }
   settle(id);
 }
@@ -123,49 +146,60 @@ void GroupShard::take_group_turn(const std::string& id, group::Reply<Result> rep
       return run->first(std::move(result));
     }
     group::Outcome outcome;
-    run->second(*live(id).group, std::move(run->first), outcome);
+    run->second(live(id), std::move(run->first), outcome);
     finish_outcome(id, std::move(outcome));
   });
 }
 
 void GroupShard::join(const std::string& id, group::JoinRequest request,
                       group::Reply<group::JoinResult> reply) {
-  take_group_turn(
-      id, std::move(reply),
-      [this, request = std::move(request)](group::ClassicGroup& group, group::Reply<group::JoinResult>&& to,
-                                           group::Outcome& out) mutable {
-        group.join(std::move(request), std::move(to), now(), out);
-      });
+  take_group_turn(id, std::move(reply),
+                  [this, request = std::move(request)](Live& live, group::Reply<group::JoinResult>&& to,
+                                                       group::Outcome& out) mutable {
+                    if (live.consumer != nullptr) classic_join_over_consumer(live, out);
+                    if (live.consumer != nullptr)
+                      return live.consumer->join(consumer_context(live.id), std::move(request), to, out);
+                    live.group->join(std::move(request), std::move(to), now(), out);
+                  });
 }
 
 void GroupShard::sync(const std::string& id, group::SyncRequest request,
                       group::Reply<group::SyncResult> reply) {
-  take_group_turn(
-      id, std::move(reply),
-      [this, request = std::move(request)](group::ClassicGroup& group, group::Reply<group::SyncResult>&& to,
-                                           group::Outcome& out) mutable {
-        group.sync(std::move(request), std::move(to), now(), out);
-      });
+  take_group_turn(id, std::move(reply),
+                  [this, request = std::move(request)](Live& live, group::Reply<group::SyncResult>&& to,
+                                                       group::Outcome& out) mutable {
+                    if (live.consumer != nullptr)
+                      return live.consumer->sync(consumer_context(live.id), request, to, out);
+                    live.group->sync(std::move(request), std::move(to), now(), out);
+                  });
 }
 
 void GroupShard::leave(const std::string& id, group::LeaveRequest request,
                        group::Reply<group::LeaveResult> reply) {
   take_group_turn(id, std::move(reply),
-                  [this, request = std::move(request)](
-                      group::ClassicGroup& group, group::Reply<group::LeaveResult>&& to,
-                      group::Outcome& out) { group.leave(request, std::move(to), now(), out); });
+                  [this, request = std::move(request)](Live& live, group::Reply<group::LeaveResult>&& to,
+                                                       group::Outcome& out) {
+                    if (live.consumer != nullptr)
+                      return live.consumer->leave(consumer_context(live.id), request, to, out);
+                    live.group->leave(request, std::move(to), now(), out);
+                  });
 }
 
 ErrorCode GroupShard::heartbeat(std::string_view id, const group::MemberClaim& claim) {
   const auto found = live_.find(id);
-  return found == live_.end() ? ErrorCode::kUnknownMemberId : found->second->group->heartbeat(claim, now());
+  if (found == live_.end()) return ErrorCode::kUnknownMemberId;
+  if (found->second->group != nullptr) return found->second->group->heartbeat(claim, now());
+  return found->second->consumer->classic_heartbeat(consumer_context(id), claim);
 }
 
 void GroupShard::remove(const std::string& id, const group::Reply<ErrorCode>& reply) {
   take_turn(id, Turn::kAlone, [this, id, reply](ErrorCode error) {
     if (error != ErrorCode::kNone) return reply(error);
     group::Outcome outcome;
-    error = group::delete_classic(id, table_.find(id), find_live(id), outcome.records);
+    const group::Group* const recorded = table_.find(id);
+    error = recorded != nullptr && recorded->consumer != nullptr
+                ? remove_consumer(id, *recorded, outcome)
+                : group::delete_classic(id, recorded, find_live(id), outcome.records);
     if (error != ErrorCode::kNone) return reply(error);
     outcome.finish.push_back([this, id, reply](ErrorCode written) {
       if (written == ErrorCode::kNone) live_.erase(id);
@@ -175,15 +209,29 @@ void GroupShard::remove(const std::string& id, const group::Reply<ErrorCode>& re
   });
 }
 
-void GroupShard::commit_offsets(CommitRequest request, const group::Reply<ErrorCode>& reply) {
+void GroupShard::commit_offsets(CommitRequest request, const group::Reply<CommitResult>& reply) {
   const std::string id = request.group;
   take_turn(id, Turn::kShared, [this, request = std::move(request), reply](ErrorCode error) mutable {
-    if (error == ErrorCode::kNone) error = check_commit(request);
-    if (error != ErrorCode::kNone) return reply(error);
-    RecordList records;
-    for (group::OffsetCommitRecord& offset : request.offsets) add_record(std::move(offset), records);
-    // What became of it is nothing to the members.
-    write(request.group, std::move(records), reply);
+    if (error != ErrorCode::kNone) return reply({error, {}});
+    write_commit(std::move(request), reply);
+  });
+}
+
+void GroupShard::write_commit(CommitRequest request, const group::Reply<CommitResult>& reply) {
+  const group::Group* const recorded = table_.find(request.group);
+  CommitResult result;
+  if (recorded != nullptr && recorded->consumer != nullptr) {
+    result = check_consumer_commit(request, *recorded->consumer);
+  } else {
+    result.error = check_commit(request);
+  }
+  if (result.error != ErrorCode::kNone || request.offsets.empty()) return reply(std::move(result));
+  RecordList records;
+  for (group::OffsetCommitRecord& offset : request.offsets) add_record(std::move(offset), records);
+  // What became of it is nothing to the members.
+  write(request.group, std::move(records), [reply, result = std::move(result)](ErrorCode written) mutable {
+    result.error = written;
+    reply(std::move(result));
   });
 }
 
