@@ -4,9 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "kafka-proto/group/core/consumer_commit.h"
 #include "kafka-proto/group/core/consumer_conversion.h"
-#include "kafka-proto/group/core/offset_rules.h"
 #include "kafka-proto/group/shard.h"
 
 namespace chronik::kafka {
@@ -27,9 +25,9 @@ group::ConsumerContext GroupShard::consumer_context(std::string_view id) const {
           consumers_.rules, now()};
 }
 
-void GroupShard::begin_consumer(Live& live, const group::ConsumerContext& context) {
-  live.consumer = std::make_unique<group::ConsumerGroup>(live.id, context);
-  live.number = ++consumer_groups_;
+void GroupShard::Live::begin_consumer(const group::ConsumerContext& context) {
+  consumer = std::make_unique<group::ConsumerGroup>(id, context);
+  number = ++shard.consumer_groups_;
 }
 
 // ---- heartbeats ----
@@ -80,7 +78,7 @@ void GroupShard::consumer_join(Live& live, group::ConsumerHeartbeatRequest reque
   }
   const group::ConsumerContext after = {upgraded.state, context.topics, patterns_, consumers_.rules,
                                         context.now};
-  begin_consumer(live, after);
+  live.begin_consumer(after);
   group::Outcome joined;
   live.consumer->heartbeat(after, std::move(request), reply, joined);
   std::ranges::move(joined.finish, std::back_inserter(out.finish));
@@ -94,13 +92,12 @@ void GroupShard::consumer_join(Live& live, group::ConsumerHeartbeatRequest reque
 
 // ---- where kinds change ----
 
-// A consumer group without members is in nobody's way.
-void GroupShard::classic_join_over_consumer(Live& live, group::Outcome& out) {
-  const group::ConsumerState& state = consumer_context(live.id).state;
+void GroupShard::Live::replace_consumer(group::Outcome& out) {
+  const group::ConsumerState& state = shard.consumer_context(id).state;
   if (!state.members().empty()) return;
-  live.consumer = nullptr;
-  state.remove_all(live.id, out.records);
-  live.group = std::make_unique<group::ClassicGroup>(config_.classic, live.id, nullptr, now());
+  consumer = nullptr;
+  state.remove_all(id, out.records);
+  group = std::make_unique<group::ClassicGroup>(shard.config_.classic, id, nullptr, shard.now());
 }
 
 // After records were applied.
@@ -124,33 +121,21 @@ void GroupShard::follow_kind(const std::string& id) {
   });
 }
 
-ErrorCode GroupShard::remove_consumer(const std::string& id, const group::Group& group,
-                                      group::Outcome& out) const {
-  if (!group.consumer->members().empty()) return ErrorCode::kNonEmptyGroup;
-  group::delete_offsets(id, group.offsets, out.records);
-  group.consumer->remove_all(id, out.records);
-  return ErrorCode::kNone;
-}
-
 // ---- steps ----
 
-void GroupShard::settle_consumer(Live& live) {
-  const group::ConsumerContext context = consumer_context(live.id);
+// What a step comes to is recorded in a turn of its own, perhaps within this call.
+void GroupShard::settle_consumer(const std::string& id) {
+  const auto found = live_.find(id);
+  Live& live = *found->second;
+  const group::ConsumerContext context = consumer_context(id);
   if (context.state.members().empty() && !live.expires) {
-    live_.erase(live_.find(live.id));
+    live_.erase(found);
     return;
   }
-  begin_steps(std::string(live.id));
-}
-
-// What a step comes to is recorded in a turn of its own, perhaps within this call.
-void GroupShard::begin_steps(const std::string& id) {
-  Live& live = *live_.find(id)->second;
-  const group::ConsumerContext context = consumer_context(id);
   const uint64_t number = live.number;
   auto assignment = live.consumer->begin_assignment(context);
   auto regexes = live.consumer->begin_regexes(context);
-  arm(live, live.consumer->next_deadline_ms(context));
+  live.arm(live.consumer->next_deadline_ms(context));
   const auto alive = partition().shared_from_this();
   if (assignment.has_value()) {
     const auto input = std::make_shared<const group::AssignmentInput>(std::move(*assignment));
@@ -165,14 +150,14 @@ void GroupShard::begin_steps(const std::string& id) {
   }
   if (regexes.has_value()) {
     const auto input = std::make_shared<const group::RegexInput>(std::move(*regexes));
-    consumers_.steps.resolve(
-        input->regexes, consumers_.topics.view(), [this, alive, id, number, input](group::RegexTopics found) {
-          finish_step(
-              id, number,
-              [this, id, input, found = std::move(found)](group::ConsumerGroup& group, group::Outcome& out) {
-                group.finish_regexes(consumer_context(id), *input, found, out);
-              });
-        });
+    consumers_.steps.resolve(input->regexes, consumers_.topics.view(),
+                             [this, alive, id, number, input](group::RegexTopics topics) {
+                               finish_step(id, number,
+                                           [this, id, input, topics = std::move(topics)](
+                                               group::ConsumerGroup& group, group::Outcome& out) {
+                                             group.finish_regexes(consumer_context(id), *input, topics, out);
+                                           });
+                             });
   }
 }
 
@@ -201,22 +186,6 @@ void GroupShard::refresh_topics() {
       found->second->consumer->refresh_topics(consumer_context(id), outcome);
       finish_outcome(id, std::move(outcome));
     });
-}
-
-// ---- commits ----
-
-// Leaves those that may be written.
-GroupShard::CommitResult GroupShard::check_consumer_commit(CommitRequest& request,
-                                                           const group::ConsumerState& state) const {
-  const group::CommitCheck check(state, request.claim, {.old_version = !request.knows_group_id_not_found});
-  CommitResult result{check.error(), {}};
-  if (result.error != ErrorCode::kNone) return result;
-  const auto error_of = [&](const group::OffsetCommitRecord& offset) {
-    return check.check(offset.value->topic_id, offset.partition);
-  };
-  for (const group::OffsetCommitRecord& offset : request.offsets) result.refused.push_back(error_of(offset));
-  std::erase_if(request.offsets, [&](const auto& offset) { return error_of(offset) != ErrorCode::kNone; });
-  return result;
 }
 
 }  // namespace chronik::kafka

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "kafka-proto/group/core/consumer_commit.h"
 #include "kafka-proto/group/core/offset_rules.h"
 #include "kafka-proto/group/records.h"
 #include "kafka-proto/group/shard.h"
@@ -10,6 +11,19 @@ namespace chronik::kafka {
 namespace {
 
 constexpr uint64_t kMs = 1'000'000;
+
+GroupShard::CommitResult check_consumer_commit(GroupShard::CommitRequest& request,
+                                               const group::ConsumerState& state) {
+  const group::CommitCheck check(state, request.claim, {.old_version = !request.knows_group_id_not_found});
+  GroupShard::CommitResult result{check.error(), {}};
+  if (result.error != ErrorCode::kNone) return result;
+  const auto error_of = [&](const group::OffsetCommitRecord& offset) {
+    return check.check(offset.value->topic_id, offset.partition);
+  };
+  for (const group::OffsetCommitRecord& offset : request.offsets) result.refused.push_back(error_of(offset));
+  std::erase_if(request.offsets, [&](const auto& offset) { return error_of(offset) != ErrorCode::kNone; });
+  return result;
+}
 
 }  // namespace
 
@@ -23,6 +37,18 @@ void GroupShard::Live::fire(void* live) {
   Live& self = *static_cast<Live*>(live);
   if (std::exchange(self.expires, true)) return;
   self.shard.expire(std::string(self.id));
+}
+
+void GroupShard::Live::arm(int64_t deadline_ms) {
+  if (deadline_ms == INT64_MAX) return timer.cancel();
+  const int64_t now_ms = shard.now().monotonic_ms;
+  const int64_t left_ms = deadline_ms > now_ms ? deadline_ms - now_ms : 0;  // it may be any time ago
+  timer.arm(static_cast<uint64_t>(left_ms) * kMs);
+}
+
+void GroupShard::Live::fail_waits(ErrorCode error) {
+  if (group != nullptr) group->fail_waits(error);
+  if (consumer != nullptr) consumer->fail_waits(error);
 }
 
 group::Now GroupShard::now() const { return {static_cast<int64_t>(host().now_ns() / kMs), host().unix_ms()}; }
@@ -41,7 +67,7 @@ void GroupShard::begin(Live& live) {
   live.group = nullptr;
   live.consumer = nullptr;
   if (recorded != nullptr && recorded->consumer != nullptr)
-    return begin_consumer(live, consumer_context(live.id));
+    return live.begin_consumer(consumer_context(live.id));
   live.group = std::make_unique<group::ClassicGroup>(
       config_.classic, live.id, recorded == nullptr ? nullptr : recorded->classic.get(), now());
 }
@@ -63,15 +89,10 @@ void GroupShard::begin_leading() {
   consumers_.topics.follow(this, [this] { refresh_topics(); });
 }
 
-void GroupShard::fail_waits(Live& live, ErrorCode error) {
-  if (live.group != nullptr) live.group->fail_waits(error);
-  if (live.consumer != nullptr) live.consumer->fail_waits(error);
-}
-
 void GroupShard::end_leading() {
   consumers_.topics.unfollow(this);
   const auto live = std::exchange(live_, {});
-  for (const auto& [id, each] : live) fail_waits(*each, ErrorCode::kNotCoordinator);
+  for (const auto& [id, each] : live) each->fail_waits(ErrorCode::kNotCoordinator);
 }
 
 // Arms the timer at the next deadline, or lets go of a group that is as recorded.
@@ -79,19 +100,12 @@ void GroupShard::settle(const std::string& id) {
   const auto found = live_.find(id);
   if (found == live_.end()) return;
   Live& live = *found->second;
-  if (live.consumer != nullptr) return settle_consumer(live);
+  if (live.consumer != nullptr) return settle_consumer(id);
   if (live.group->is_dispensable() && !live.expires) {
     live_.erase(found);
     return;
   }
-  arm(live, live.group->next_deadline_ms());
-}
-
-void GroupShard::arm(Live& live, int64_t deadline_ms) {
-  if (deadline_ms == INT64_MAX) return live.timer.cancel();
-  const int64_t now_ms = now().monotonic_ms;
-  const int64_t left_ms = deadline_ms > now_ms ? deadline_ms - now_ms : 0;  // it may be any time ago
-  live.timer.arm(static_cast<uint64_t>(left_ms) * kMs);
+  live.arm(live.group->next_deadline_ms());
 }
 
 void GroupShard::expire(const std::string& id) {
@@ -126,7 +140,7 @@ void GroupShard::end_outcome(const std::string& id, const std::vector<group::Out
   if (!leads()) return;  // all live groups end
   const auto found = live_.find(id);
   if (written != ErrorCode::kNone && found != live_.end()) {
-    fail_waits(*found->second, written);
+    found->second->fail_waits(written);
     begin(*found->second);
   } else if (found != live_.end()) {
     follow_kind(id);
@@ -156,7 +170,7 @@ void GroupShard::join(const std::string& id, group::JoinRequest request,
   take_group_turn(id, std::move(reply),
                   [this, request = std::move(request)](Live& live, group::Reply<group::JoinResult>&& to,
                                                        group::Outcome& out) mutable {
-                    if (live.consumer != nullptr) classic_join_over_consumer(live, out);
+                    if (live.consumer != nullptr) live.replace_consumer(out);
                     if (live.consumer != nullptr)
                       return live.consumer->join(consumer_context(live.id), std::move(request), to, out);
                     live.group->join(std::move(request), std::move(to), now(), out);
@@ -198,7 +212,7 @@ void GroupShard::remove(const std::string& id, const group::Reply<ErrorCode>& re
     group::Outcome outcome;
     const group::Group* const recorded = table_.find(id);
     error = recorded != nullptr && recorded->consumer != nullptr
-                ? remove_consumer(id, *recorded, outcome)
+                ? group::delete_consumer(id, *recorded, outcome.records)
                 : group::delete_classic(id, recorded, find_live(id), outcome.records);
     if (error != ErrorCode::kNone) return reply(error);
     outcome.finish.push_back([this, id, reply](ErrorCode written) {
@@ -212,35 +226,29 @@ void GroupShard::remove(const std::string& id, const group::Reply<ErrorCode>& re
 void GroupShard::commit_offsets(CommitRequest request, const group::Reply<CommitResult>& reply) {
   const std::string id = request.group;
   take_turn(id, Turn::kShared, [this, request = std::move(request), reply](ErrorCode error) mutable {
-    if (error != ErrorCode::kNone) return reply({error, {}});
-    write_commit(std::move(request), reply);
+    CommitResult result{error, {}};
+    if (error == ErrorCode::kNone) result = check_commit(request);
+    if (result.error != ErrorCode::kNone || request.offsets.empty()) return reply(std::move(result));
+    RecordList records;
+    for (group::OffsetCommitRecord& offset : request.offsets) add_record(std::move(offset), records);
+    // What became of it is nothing to the members.
+    write(request.group, std::move(records), [reply, result = std::move(result)](ErrorCode written) mutable {
+      result.error = written;
+      reply(std::move(result));
+    });
   });
 }
 
-void GroupShard::write_commit(CommitRequest request, const group::Reply<CommitResult>& reply) {
+GroupShard::CommitResult GroupShard::check_commit(CommitRequest& request) {
   const group::Group* const recorded = table_.find(request.group);
-  CommitResult result;
-  if (recorded != nullptr && recorded->consumer != nullptr) {
-    result = check_consumer_commit(request, *recorded->consumer);
-  } else {
-    result.error = check_commit(request);
-  }
-  if (result.error != ErrorCode::kNone || request.offsets.empty()) return reply(std::move(result));
-  RecordList records;
-  for (group::OffsetCommitRecord& offset : request.offsets) add_record(std::move(offset), records);
-  // What became of it is nothing to the members.
-  write(request.group, std::move(records), [reply, result = std::move(result)](ErrorCode written) mutable {
-    result.error = written;
-    reply(std::move(result));
-  });
-}
-
-ErrorCode GroupShard::check_commit(const CommitRequest& request) {
+  if (recorded != nullptr && recorded->consumer != nullptr)
+    return check_consumer_commit(request, *recorded->consumer);
   const auto found = live_.find(request.group);
-  if (found != live_.end()) return found->second->group->check_commit(request.claim, now());
-  const ErrorCode error = group::check_simple_commit(table_.find(request.group), request.claim);
+  if (found != live_.end() && found->second->group != nullptr)
+    return {found->second->group->check_commit(request.claim, now()), {}};
+  const ErrorCode error = group::check_simple_commit(recorded, request.claim);
   const bool is_told = error != ErrorCode::kGroupIdNotFound || request.knows_group_id_not_found;
-  return is_told ? error : ErrorCode::kIllegalGeneration;
+  return {is_told ? error : ErrorCode::kIllegalGeneration, {}};
 }
 
 }  // namespace chronik::kafka

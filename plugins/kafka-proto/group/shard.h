@@ -90,6 +90,11 @@ class GroupShard final : public CoordinatorShard {
   struct Live {
     Live(GroupShard& shard, std::string id);
     static void fire(void* live);
+    void arm(int64_t deadline_ms);
+    void fail_waits(ErrorCode error);
+    void begin_consumer(const group::ConsumerContext& context);
+    // A consumer group without members is in nobody's way.
+    void replace_consumer(group::Outcome& out);
 
     GroupShard& shard;
     const std::string id;
@@ -106,31 +111,24 @@ class GroupShard final : public CoordinatorShard {
   group::Now now() const;
   Live& live(const std::string& id);
   void begin(Live& live);
-  void fail_waits(Live& live, ErrorCode error);
   // In the turn of the group, for a request of a member: act(live, outcome).
   template <class Result, class Act>
   void take_group_turn(const std::string& id, group::Reply<Result> reply, Act act);
   void expire(const std::string& id);
-  ErrorCode check_commit(const CommitRequest& request);
-  void write_commit(CommitRequest request, const group::Reply<CommitResult>& reply);
+  // Leaves what may be written.
+  CommitResult check_commit(CommitRequest& request);
   // Within the group's turn.
   void finish_outcome(const std::string& id, group::Outcome outcome);
   void end_outcome(const std::string& id, const std::vector<group::Outcome::Finish>& finish,
                    ErrorCode written);
   void settle(const std::string& id);
-  void arm(Live& live, int64_t deadline_ms);
 
   // ---- consumer_leading.cc ----
   using HeartbeatReply = group::Reply<group::ConsumerHeartbeatResult>;
-  void begin_consumer(Live& live, const group::ConsumerContext& context);
   void consumer_join(Live& live, group::ConsumerHeartbeatRequest request, const HeartbeatReply& reply,
                      group::Outcome& out);
-  CommitResult check_consumer_commit(CommitRequest& request, const group::ConsumerState& state) const;
-  ErrorCode remove_consumer(const std::string& id, const group::Group& group, group::Outcome& out) const;
-  void classic_join_over_consumer(Live& live, group::Outcome& out);
   void follow_kind(const std::string& id);
-  void settle_consumer(Live& live);
-  void begin_steps(const std::string& id);
+  void settle_consumer(const std::string& id);
   void finish_step(const std::string& id, uint64_t number,
                    const std::function<void(group::ConsumerGroup&, group::Outcome&)>& finish);
   void refresh_topics();
