@@ -122,8 +122,8 @@ class KafkaPlugin final : public Plugin {
   chr_status accept(chr_conn* conn, const chr_conn_info* info, void** session);
 
  private:
-  void make_broker();
-  void make_coordinators();
+  void make_broker(Assignors assignors);
+  void make_coordinators(Assignors assignors);
   Status listen();
   void end_connections();
   void drain();
@@ -159,7 +159,8 @@ const void* KafkaPlugin::service(std::string_view id, void** instance) {
 Result<Progress> KafkaPlugin::start(uint64_t) {
   const Host& host = broker_.host;
   CHRONIK_CHECK(broker_.find());
-  make_broker();
+  CHRONIK_TRY(Assignors assignors, Assignors::acquire(host, broker_.config.groups.consumer.assignors));
+  make_broker(std::move(assignors));
   server_ = std::make_unique<Server>(broker_, broker_.config, api_entries(), broker_);
   CHRONIK_CHECK(broker_.peer_channel->open());
   CHRONIK_CHECK(listen());
@@ -171,7 +172,7 @@ Result<Progress> KafkaPlugin::start(uint64_t) {
 }
 
 // Who is told of links first: who is in sync, the partitions, then those that wait.
-void KafkaPlugin::make_broker() {
+void KafkaPlugin::make_broker(Assignors assignors) {
   const Host& host = broker_.host;
   for (uint32_t shard = 0; shard < host.shard_count(); ++shard)
     broker_.codecs.push_back(std::make_unique<Codecs>());
@@ -193,18 +194,19 @@ void KafkaPlugin::make_broker() {
       std::make_unique<Elections>(broker_, *broker_.partitions, *broker_.peer_channel, *broker_.peers);
   broker_.producer_ids = std::make_unique<ProducerIds>(broker_);
   broker_.fetch_sessions = std::make_unique<FetchSessions>(broker_.config.max_fetch_sessions);
-  make_coordinators();
+  make_coordinators(std::move(assignors));
 }
 
-void KafkaPlugin::make_coordinators() {
+void KafkaPlugin::make_coordinators(Assignors assignors) {
   broker_.offsets_topic =
       std::make_unique<InternalTopic>(broker_, offsets_topic_settings(broker_.host, broker_.config));
-  broker_.groups = std::make_unique<GroupCoordinator>(broker_, *broker_.partitions, broker_.config.groups);
+  broker_.groups = std::make_unique<GroupCoordinator>(broker_, *broker_.partitions, broker_.config.groups,
+                                                      std::move(assignors));
   DirectoryHooks hooks;
   hooks.hosted = [this](Partition& partition) { broker_.groups->observe(partition); };
   hooks.changed = [this](const Catalog& catalog) {
     broker_.offsets_topic->follow(catalog);
-    broker_.groups->follow();
+    broker_.groups->follow(catalog);
   };
   broker_.partitions->set_hooks(std::move(hooks));
 }

@@ -3,6 +3,7 @@
 #include <chronik/draft/config_origin.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "kafka-proto/coordinator/place.h"
@@ -25,17 +26,58 @@ InternalTopic::Settings offsets_topic_settings(const Host& host, const BrokerCon
   return out;
 }
 
+namespace {
+
+bool has_consumer_protocol(const Catalog& catalog) {
+  constexpr std::string_view kFeature = "group.version";
+  return std::ranges::any_of(catalog.features(), [](const chr_feature& feature) {
+    return from_abi(feature.name) == kFeature && feature.level >= 1;
+  });
+}
+
+}  // namespace
+
+group::ConsumerGroupRules consumer_group_rules(const GroupConfig& config) {
+  const GroupMigration migration = config.consumer.migration;
+  group::ConsumerGroupRules out;
+  out.session_timeout_ms = config.consumer.session_timeout_ms;
+  out.heartbeat_interval_ms = config.consumer.heartbeat_interval_ms;
+  out.max_size = config.consumer.max_size;
+  out.classic_max_size = config.classic.max_size;
+  out.assignors = config.consumer.assignors;
+  out.may_upgrade = migration == GroupMigration::kUpgrade || migration == GroupMigration::kBidirectional;
+  out.may_downgrade = migration == GroupMigration::kDowngrade || migration == GroupMigration::kBidirectional;
+  return out;
+}
+
 GroupCoordinator::GroupCoordinator(Services& services, PartitionDirectory& partitions,
-                                   const GroupConfig& config)
-    : services_(services), partitions_(partitions), config_(config), metrics_(services.host, kOffsetsTopic) {
+                                   const GroupConfig& config, Assignors assignors)
+    : services_(services),
+      partitions_(partitions),
+      config_(config),
+      rules_(consumer_group_rules(config)),
+      steps_(services, std::move(assignors)),
+      topics_(services.host.shard_count()),
+      metrics_(services.host, kOffsetsTopic) {
   for (uint32_t shard = 0; shard < services.host.shard_count(); ++shard)
     timers_.push_back(std::make_unique<TimerWheel>(services.host));
 }
 
-void GroupCoordinator::observe(Partition& partition) const {
+void GroupCoordinator::observe(Partition& partition) {
   if (partition.id().topic_name != kOffsetsTopic) return;
-  partition.observers().add_observer(std::make_shared<GroupShard>(services_.host, partition, metrics_,
-                                                                  config_, *timers_[partition.shard()]));
+  const uint32_t shard = partition.shard();
+  partition.observers().add_observer(
+      std::make_shared<GroupShard>(services_.host, partition, metrics_, config_, *timers_[shard],
+                                   ConsumerParts{rules_, steps_, topics_[shard]}));
+}
+
+void GroupCoordinator::follow(const Catalog& catalog) {
+  forget_deleted_topics();
+  allows_consumers_.store(has_consumer_protocol(catalog), std::memory_order_relaxed);
+  if (shown_ != nullptr && !shown_->differs_from(catalog)) return;
+  shown_ = std::make_shared<const CatalogTopics>(services_);
+  for (uint32_t shard = 0; shard < topics_.size(); ++shard)
+    services_.host.post(shard, [this, shard, view = shown_] { topics_[shard].show(view); });
 }
 
 bool GroupCoordinator::is_enabled() {
@@ -108,7 +150,7 @@ GroupShard* GroupCoordinator::leading(Partition& partition, ErrorCode* why) cons
   return nullptr;
 }
 
-void GroupCoordinator::follow() {
+void GroupCoordinator::forget_deleted_topics() {
   auto seen = std::make_unique<const Catalog>(services_);
   if (seen_ != nullptr && seen->tells_changes()) {
     std::vector<std::pair<std::string, chr_uuid>> deleted;

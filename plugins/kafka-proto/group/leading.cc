@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "kafka-proto/group/core/consumer_commit.h"
 #include "kafka-proto/group/core/offset_rules.h"
 #include "kafka-proto/group/records.h"
 #include "kafka-proto/group/shard.h"
@@ -10,6 +11,19 @@ namespace chronik::kafka {
 namespace {
 
 constexpr uint64_t kMs = 1'000'000;
+
+GroupShard::CommitResult check_consumer_commit(GroupShard::CommitRequest& request,
+                                               const group::ConsumerState& state) {
+  const group::CommitCheck check(state, request.claim, {.old_version = !request.knows_group_id_not_found});
+  GroupShard::CommitResult result{check.error(), {}};
+  if (result.error != ErrorCode::kNone) return result;
+  const auto error_of = [&](const group::OffsetCommitRecord& offset) {
+    return check.check(offset.value->topic_id, offset.partition);
+  };
+  for (const group::OffsetCommitRecord& offset : request.offsets) result.refused.push_back(error_of(offset));
+  std::erase_if(request.offsets, [&](const auto& offset) { return error_of(offset) != ErrorCode::kNone; });
+  return result;
+}
 
 }  // namespace
 
@@ -25,6 +39,18 @@ void GroupShard::Live::fire(void* live) {
   self.shard.expire(std::string(self.id));
 }
 
+void GroupShard::Live::arm(int64_t deadline_ms) {
+  if (deadline_ms == INT64_MAX) return timer.cancel();
+  const int64_t now_ms = shard.now().monotonic_ms;
+  const int64_t left_ms = deadline_ms > now_ms ? deadline_ms - now_ms : 0;  // it may be any time ago
+  timer.arm(static_cast<uint64_t>(left_ms) * kMs);
+}
+
+void GroupShard::Live::fail_waits(ErrorCode error) {
+  if (group != nullptr) group->fail_waits(error);
+  if (consumer != nullptr) consumer->fail_waits(error);
+}
+
 group::Now GroupShard::now() const { return {static_cast<int64_t>(host().now_ns() / kMs), host().unix_ms()}; }
 
 GroupShard::Live& GroupShard::live(const std::string& id) {
@@ -38,6 +64,10 @@ GroupShard::Live& GroupShard::live(const std::string& id) {
 
 void GroupShard::begin(Live& live) {
   const group::Group* const recorded = table_.find(live.id);
+  live.group = nullptr;
+  live.consumer = nullptr;
+  if (recorded != nullptr && recorded->consumer != nullptr)
+    return live.begin_consumer(consumer_context(live.id));
   live.group = std::make_unique<group::ClassicGroup>(
       config_.classic, live.id, recorded == nullptr ? nullptr : recorded->classic.get(), now());
 }
@@ -50,17 +80,21 @@ const group::ClassicGroup* GroupShard::find_live(std::string_view id) const {
 // Every member gets a fresh session: nobody knows when the leader of before heard of it.
 void GroupShard::begin_leading() {
   for (const auto& [id, group] : table_.groups()) {
-    if (group.classic == nullptr || group.classic->members.empty()) continue;
+    const bool has_classic = group.classic != nullptr && !group.classic->members.empty();
+    const bool has_consumers = group.consumer != nullptr && !group.consumer->members().empty();
+    if (!has_classic && !has_consumers) continue;
     live(id);
     settle(id);
   }
   begin_upkeep();
+  consumers_.topics.follow(this, [this] { refresh_topics(); });
 }
 
 void GroupShard::end_leading() {
   end_upkeep();
+  consumers_.topics.unfollow(this);
   const auto live = std::exchange(live_, {});
-  for (const auto& [id, each] : live) each->group->fail_waits(ErrorCode::kNotCoordinator);
+  for (const auto& [id, each] : live) each->fail_waits(ErrorCode::kNotCoordinator);
 }
 
 // Arms the timer at the next deadline, or lets go of a group that is as recorded.
@@ -68,15 +102,12 @@ void GroupShard::settle(const std::string& id) {
   const auto found = live_.find(id);
   if (found == live_.end()) return;
   Live& live = *found->second;
+  if (live.consumer != nullptr) return settle_consumer(id);
   if (live.group->is_dispensable() && !live.expires) {
     live_.erase(found);
     return;
   }
-  const int64_t deadline_ms = live.group->next_deadline_ms();
-  if (deadline_ms == INT64_MAX) return live.timer.cancel();
-  const int64_t now_ms = now().monotonic_ms;
-  const int64_t left_ms = deadline_ms > now_ms ? deadline_ms - now_ms : 0;  // it may be any time ago
-  live.timer.arm(static_cast<uint64_t>(left_ms) * kMs);
+  live.arm(live.group->next_deadline_ms());
 }
 
 void GroupShard::expire(const std::string& id) {
@@ -85,7 +116,11 @@ void GroupShard::expire(const std::string& id) {
     if (error != ErrorCode::kNone || found == live_.end()) return;
     found->second->expires = false;
     group::Outcome outcome;
-    found->second->group->expire(now(), outcome);
+    if (const auto& consumer = found->second->consumer; consumer != nullptr) {
+      consumer->expire(consumer_context(id), outcome);
+    } else {
+      found->second->group->expire(now(), outcome);
+    }
     finish_outcome(id, std::move(outcome));
   });
 }
@@ -107,8 +142,10 @@ void GroupShard::end_outcome(const std::string& id, const std::vector<group::Out
   if (!leads()) return;  // all live groups end
   const auto found = live_.find(id);
   if (written != ErrorCode::kNone && found != live_.end()) {
-    found->second->group->fail_waits(written);
+    found->second->fail_waits(written);
     begin(*found->second);
+  } else if (found != live_.end()) {
+    follow_kind(id);
   }
   settle(id);
 }
@@ -125,49 +162,60 @@ void GroupShard::take_group_turn(const std::string& id, group::Reply<Result> rep
       return run->first(std::move(result));
     }
     group::Outcome outcome;
-    run->second(*live(id).group, std::move(run->first), outcome);
+    run->second(live(id), std::move(run->first), outcome);
     finish_outcome(id, std::move(outcome));
   });
 }
 
 void GroupShard::join(const std::string& id, group::JoinRequest request,
                       group::Reply<group::JoinResult> reply) {
-  take_group_turn(
-      id, std::move(reply),
-      [this, request = std::move(request)](group::ClassicGroup& group, group::Reply<group::JoinResult>&& to,
-                                           group::Outcome& out) mutable {
-        group.join(std::move(request), std::move(to), now(), out);
-      });
+  take_group_turn(id, std::move(reply),
+                  [this, request = std::move(request)](Live& live, group::Reply<group::JoinResult>&& to,
+                                                       group::Outcome& out) mutable {
+                    if (live.consumer != nullptr) live.replace_consumer(out);
+                    if (live.consumer != nullptr)
+                      return live.consumer->join(consumer_context(live.id), std::move(request), to, out);
+                    live.group->join(std::move(request), std::move(to), now(), out);
+                  });
 }
 
 void GroupShard::sync(const std::string& id, group::SyncRequest request,
                       group::Reply<group::SyncResult> reply) {
-  take_group_turn(
-      id, std::move(reply),
-      [this, request = std::move(request)](group::ClassicGroup& group, group::Reply<group::SyncResult>&& to,
-                                           group::Outcome& out) mutable {
-        group.sync(std::move(request), std::move(to), now(), out);
-      });
+  take_group_turn(id, std::move(reply),
+                  [this, request = std::move(request)](Live& live, group::Reply<group::SyncResult>&& to,
+                                                       group::Outcome& out) mutable {
+                    if (live.consumer != nullptr)
+                      return live.consumer->sync(consumer_context(live.id), request, to, out);
+                    live.group->sync(std::move(request), std::move(to), now(), out);
+                  });
 }
 
 void GroupShard::leave(const std::string& id, group::LeaveRequest request,
                        group::Reply<group::LeaveResult> reply) {
   take_group_turn(id, std::move(reply),
-                  [this, request = std::move(request)](
-                      group::ClassicGroup& group, group::Reply<group::LeaveResult>&& to,
-                      group::Outcome& out) { group.leave(request, std::move(to), now(), out); });
+                  [this, request = std::move(request)](Live& live, group::Reply<group::LeaveResult>&& to,
+                                                       group::Outcome& out) {
+                    if (live.consumer != nullptr)
+                      return live.consumer->leave(consumer_context(live.id), request, to, out);
+                    live.group->leave(request, std::move(to), now(), out);
+                  });
 }
 
 ErrorCode GroupShard::heartbeat(std::string_view id, const group::MemberClaim& claim) {
   const auto found = live_.find(id);
-  return found == live_.end() ? ErrorCode::kUnknownMemberId : found->second->group->heartbeat(claim, now());
+  if (found == live_.end()) return ErrorCode::kUnknownMemberId;
+  if (found->second->group != nullptr) return found->second->group->heartbeat(claim, now());
+  return found->second->consumer->classic_heartbeat(consumer_context(id), claim);
 }
 
 void GroupShard::remove(const std::string& id, const group::Reply<ErrorCode>& reply) {
   take_turn(id, Turn::kAlone, [this, id, reply](ErrorCode error) {
     if (error != ErrorCode::kNone) return reply(error);
     group::Outcome outcome;
-    error = group::delete_classic(id, table_.find(id), find_live(id), outcome.records);
+    const group::Group* const recorded = table_.find(id);
+    error = recorded != nullptr && recorded->consumer != nullptr
+                ? group::delete_consumer(id, *recorded, outcome.records)
+                : group::delete_classic(id, recorded, find_live(id), outcome.records);
     if (error != ErrorCode::kNone) return reply(error);
     outcome.finish.push_back([this, id, reply](ErrorCode written) {
       if (written == ErrorCode::kNone) live_.erase(id);
@@ -177,24 +225,32 @@ void GroupShard::remove(const std::string& id, const group::Reply<ErrorCode>& re
   });
 }
 
-void GroupShard::commit_offsets(CommitRequest request, const group::Reply<ErrorCode>& reply) {
+void GroupShard::commit_offsets(CommitRequest request, const group::Reply<CommitResult>& reply) {
   const std::string id = request.group;
   take_turn(id, Turn::kShared, [this, request = std::move(request), reply](ErrorCode error) mutable {
-    if (error == ErrorCode::kNone) error = check_commit(request);
-    if (error != ErrorCode::kNone) return reply(error);
+    CommitResult result{error, {}};
+    if (error == ErrorCode::kNone) result = check_commit(request);
+    if (result.error != ErrorCode::kNone || request.offsets.empty()) return reply(std::move(result));
     RecordList records;
     for (group::OffsetCommitRecord& offset : request.offsets) add_record(std::move(offset), records);
     // What became of it is nothing to the members.
-    write(request.group, std::move(records), reply);
+    write(request.group, std::move(records), [reply, result = std::move(result)](ErrorCode written) mutable {
+      result.error = written;
+      reply(std::move(result));
+    });
   });
 }
 
-ErrorCode GroupShard::check_commit(const CommitRequest& request) {
+GroupShard::CommitResult GroupShard::check_commit(CommitRequest& request) {
+  const group::Group* const recorded = table_.find(request.group);
+  if (recorded != nullptr && recorded->consumer != nullptr)
+    return check_consumer_commit(request, *recorded->consumer);
   const auto found = live_.find(request.group);
-  if (found != live_.end()) return found->second->group->check_commit(request.claim, now());
-  const ErrorCode error = group::check_simple_commit(table_.find(request.group), request.claim);
+  if (found != live_.end() && found->second->group != nullptr)
+    return {found->second->group->check_commit(request.claim, now()), {}};
+  const ErrorCode error = group::check_simple_commit(recorded, request.claim);
   const bool is_told = error != ErrorCode::kGroupIdNotFound || request.knows_group_id_not_found;
-  return is_told ? error : ErrorCode::kIllegalGeneration;
+  return {is_told ? error : ErrorCode::kIllegalGeneration, {}};
 }
 
 }  // namespace chronik::kafka

@@ -5,12 +5,14 @@
 //
 // Keys and values are those of the log (group/records.h), with versions of their own.
 //
-//   a group is | (where this node leads)                   | left with
-//   recorded   | the table has it, and says all there is   | a request of a member: live. It leads, and the
-//              |                                           | group has members: live
-//   live       | members wait, sessions run: it has a      | all is as recorded: recorded. A write failed: its
-//              | ClassicGroup, and a timer at its next     | waits end, and it begins anew from what is
-//              | deadline                                  | recorded. lost(): its waits end
+//   a group is | (where this node leads)                      | left with
+//   recorded   | the table has it, and says all there is      | a request of a member: live. It leads: live, if the
+//              |                                              | group has members
+//   live       | members wait, sessions run: it has a         | nothing is left that is not recorded: recorded.
+//              | ClassicGroup or a ConsumerGroup, and a timer | A write failed: its waits end, and it begins anew
+//              | at its next deadline                         | from what is recorded. lost(): the waits end
+//
+// What is recorded says of which kind a live group is; while records are written that change the kind it has both.
 #pragma once
 
 #include <functional>
@@ -23,21 +25,32 @@
 
 #include "kafka-proto/coordinator/shard.h"
 #include "kafka-proto/coordinator/timers.h"
+#include "kafka-proto/group/consumer_steps.h"
 #include "kafka-proto/group/core/classic_group.h"
 #include "kafka-proto/group/core/classic_requests.h"
+#include "kafka-proto/group/core/consumer_group.h"
 #include "kafka-proto/group/core/group_table.h"
 #include "kafka-proto/group/core/outcome.h"
+#include "kafka-proto/group/regex.h"
+#include "kafka-proto/group/topic_feed.h"
 
 namespace chronik::kafka {
+
+// What consumer groups need; the same for all partitions of a shard.
+struct ConsumerParts {
+  const group::ConsumerGroupRules& rules;
+  const ConsumerSteps& steps;
+  TopicFeed& topics;
+};
 
 class GroupShard final : public CoordinatorShard {
  public:
   static constexpr std::string_view kSection = "groups";
 
-  // Both outlive it; the wheel is that of the partition's shard.
+  // All outlive it; the wheel and the feed are those of the partition's shard.
   GroupShard(const Host& host, Partition& partition, const CoordinatorMetrics& metrics,
-             const GroupConfig& config, TimerWheel& timers)
-      : CoordinatorShard(host, partition, metrics), config_(config), timers_(timers) {}
+             const GroupConfig& config, TimerWheel& timers, const ConsumerParts& consumers)
+      : CoordinatorShard(host, partition, metrics), config_(config), timers_(timers), consumers_(consumers) {}
 
   struct CommitRequest {
     std::string group;
@@ -45,8 +58,12 @@ class GroupShard final : public CoordinatorShard {
     bool knows_group_id_not_found = false;  // from version 9 on
     std::vector<group::OffsetCommitRecord> offsets;
   };
+  struct CommitResult {
+    ErrorCode error = ErrorCode::kNone;  // of all
+    std::vector<ErrorCode> refused;      // else of each, in their order; empty: of none
+  };
   // ---- where it leads ----
-  void commit_offsets(CommitRequest request, const group::Reply<ErrorCode>& reply);
+  void commit_offsets(CommitRequest request, const group::Reply<CommitResult>& reply);
   void join(const std::string& id, group::JoinRequest request, group::Reply<group::JoinResult> reply);
   void sync(const std::string& id, group::SyncRequest request, group::Reply<group::SyncResult> reply);
   void leave(const std::string& id, group::LeaveRequest request, group::Reply<group::LeaveResult> reply);
@@ -67,6 +84,9 @@ class GroupShard final : public CoordinatorShard {
                       const group::Reply<OffsetDeletionResult>& reply);
   // A topic was deleted: what was committed of it goes.
   void forget_topic(const std::string& topic, const chr_uuid& id);
+  // A heartbeat that changes nothing is answered at once, whatever is written.
+  void consumer_heartbeat(const std::string& id, group::ConsumerHeartbeatRequest request,
+                          const group::Reply<group::ConsumerHeartbeatResult>& reply);
   // DeleteGroups.
   void remove(const std::string& id, const group::Reply<ErrorCode>& reply);
 
@@ -74,6 +94,8 @@ class GroupShard final : public CoordinatorShard {
   const group::GroupTable& table() const { return table_; }
   // Null: it is not live.
   const group::ClassicGroup* find_live(std::string_view id) const;
+  // Of a group that is none of the consumer protocol: of an empty one.
+  group::ConsumerContext consumer_context(std::string_view id) const;
 
   // ---- PartitionObserver ----
   std::string_view section() const override { return kSection; }
@@ -84,10 +106,17 @@ class GroupShard final : public CoordinatorShard {
   struct Live {
     Live(GroupShard& shard, std::string id);
     static void fire(void* live);
+    void arm(int64_t deadline_ms);
+    void fail_waits(ErrorCode error);
+    void begin_consumer(const group::ConsumerContext& context);
+    // A consumer group without members is in nobody's way.
+    void replace_consumer(group::Outcome& out);
 
     GroupShard& shard;
     const std::string id;
     std::unique_ptr<group::ClassicGroup> group;
+    std::unique_ptr<group::ConsumerGroup> consumer;
+    uint64_t number = 0;  // of the ConsumerGroup: steps of an earlier one are nothing to it
     Timer timer;
     bool expires = false;  // its turn to expire comes
   };
@@ -98,11 +127,12 @@ class GroupShard final : public CoordinatorShard {
   group::Now now() const;
   Live& live(const std::string& id);
   void begin(Live& live);
-  // In the turn of the group, for a request of a member: act(group, outcome).
+  // In the turn of the group, for a request of a member: act(live, outcome).
   template <class Result, class Act>
   void take_group_turn(const std::string& id, group::Reply<Result> reply, Act act);
   void expire(const std::string& id);
-  ErrorCode check_commit(const CommitRequest& request);
+  // Leaves what may be written.
+  CommitResult check_commit(CommitRequest& request);
   // Within the group's turn.
   void finish_outcome(const std::string& id, group::Outcome outcome);
   void end_outcome(const std::string& id, const std::vector<group::Outcome::Finish>& finish,
@@ -116,8 +146,21 @@ class GroupShard final : public CoordinatorShard {
   void expire_offsets(const std::string& id);
   void forget_offsets(const std::string& id, Forget find);
 
+  // ---- consumer_leading.cc ----
+  using HeartbeatReply = group::Reply<group::ConsumerHeartbeatResult>;
+  void consumer_join(Live& live, group::ConsumerHeartbeatRequest request, const HeartbeatReply& reply,
+                     group::Outcome& out);
+  void follow_kind(const std::string& id);
+  void settle_consumer(const std::string& id);
+  void finish_step(const std::string& id, uint64_t number,
+                   const std::function<void(group::ConsumerGroup&, group::Outcome&)>& finish);
+  void refresh_topics();
+
   const GroupConfig& config_;
   TimerWheel& timers_;
+  const ConsumerParts consumers_;
+  const group::RegexPatterns patterns_;
+  uint64_t consumer_groups_ = 0;  // that were begun
   group::GroupTable table_;
   std::map<std::string, std::unique_ptr<Live>, std::less<>> live_;
   std::unique_ptr<Timer> upkeep_;  // where it leads: when offsets expire

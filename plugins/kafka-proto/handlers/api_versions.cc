@@ -9,6 +9,8 @@
 namespace chronik::kafka {
 namespace {
 
+constexpr int16_t kFeaturesFromZero = 4;
+
 // As Kafka checks them: letters, digits, '-' and '.', beginning and ending with a letter or digit.
 bool legal_software(std::string_view text) {
   const auto alnum = [](char c) {
@@ -20,9 +22,12 @@ bool legal_software(std::string_view text) {
 
 // The epoch grows with each change of the catalog, as Kafka's does. Before a node knows its catalog nothing
 // is finalized that clients could rely on.
-void add_features(const Catalog& catalog, ApiVersionsResponse& response) {
+// Clients of before version 4 take no feature that begins at 0 (KIP-1022).
+void add_features(const Catalog& catalog, int16_t version, ApiVersionsResponse& response) {
+  const int16_t lowest = version >= kFeaturesFromZero ? 0 : 1;
   for (const chr_feature& feature : catalog.features()) {
-    response.supported_features.push_back({from_abi(feature.name), feature.min, feature.max});
+    response.supported_features.push_back(
+        {from_abi(feature.name), std::max(feature.min, lowest), feature.max});
     if (feature.level == 0) continue;
     response.finalized_features.push_back({from_abi(feature.name), feature.level, feature.level});
     response.finalized_features_epoch = static_cast<int64_t>(catalog.version());
@@ -43,7 +48,7 @@ void handle<ApiVersions>(Broker& broker, Call<ApiVersions> call) {
   for (const ApiEntry& api : api_entries())
     response.api_keys.push_back({static_cast<int16_t>(api.key), api.listed_min, api.max_version});
   const Catalog catalog(broker);
-  add_features(catalog, response);
+  add_features(catalog, call.version(), response);
   call.answer(response);
 }
 

@@ -64,10 +64,14 @@ void add_topic(OffsetCommitJob& job, const Catalog& catalog, const Request::Topi
 }
 
 // On any shard.
-void finish_job(OffsetCommitJob& job, ErrorCode error) {
+void finish_job(OffsetCommitJob& job, const GroupShard::CommitResult& result) {
+  auto refused = result.refused.begin();
   for (Response::Topic& topic : job.response.topics)
-    for (Response::Partition& row : topic.partitions)
-      if (row.error_code == ErrorCode::kNone) row.error_code = error;
+    for (Response::Partition& row : topic.partitions) {
+      if (row.error_code != ErrorCode::kNone) continue;
+      if (refused != result.refused.end()) row.error_code = *refused++;
+      if (row.error_code == ErrorCode::kNone) row.error_code = result.error;
+    }
   job.call.answer(job.response);
 }
 
@@ -91,8 +95,9 @@ void handle<OffsetCommit>(Broker& broker, Call<OffsetCommit> call) {
   }
   if (job->call.is_too_large() || commit.offsets.empty()) return job->call.answer(job->response);
   broker.groups->use(request.group_id, [job, commit](ErrorCode error, GroupShard* groups) {
-    if (groups == nullptr) return finish_job(*job, error);
-    groups->commit_offsets(commit, [job](ErrorCode written) { finish_job(*job, written); });
+    if (groups == nullptr) return finish_job(*job, {error, {}});
+    groups->commit_offsets(commit,
+                           [job](const GroupShard::CommitResult& result) { finish_job(*job, result); });
   });
 }
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "kafka-proto/group/coordinator.h"
+#include "kafka-proto/group/core/consumer_commit.h"
 #include "kafka-proto/handlers/answers.h"
 #include "kafka-proto/handlers/handle.h"
 #include "kafka-proto/messages/offset_fetch.h"
@@ -32,6 +33,8 @@ struct AskedGroup {
   bool all_topics = false;
   std::vector<AskedTopic> topics;
   ErrorCode error = ErrorCode::kNone;
+  std::string_view member_id{};  // who asks; empty: nobody in particular
+  int32_t member_epoch = -1;
   struct Row {
     std::string topic;
     int32_t partition;
@@ -66,6 +69,9 @@ Committed find_committed(const group::Group* group, const AskedTopic& topic, int
 
 void look_up(const GroupShard& groups, bool by_id, AskedGroup& asked) {
   const group::Group* const group = groups.table().find(asked.id);
+  if (group != nullptr && group->consumer != nullptr)
+    asked.error = group::check_fetch(*group->consumer, asked.member_id, asked.member_epoch);
+  if (asked.error != ErrorCode::kNone) return;
   for (const AskedTopic& topic : asked.topics) {
     std::vector<Committed>& found = asked.found.emplace_back();
     for (const int32_t partition : *topic.partitions)
@@ -166,6 +172,8 @@ AskedGroup read_group(OffsetFetchJob& job, const Catalog& catalog, const Request
   const bool by_id = job.call.version() >= kById;
   AskedGroup out;
   out.id = group.group_id;
+  out.member_id = group.member_id.value_or("");
+  out.member_epoch = group.member_epoch;
   out.all_topics = !group.topics.has_value();
   if (out.all_topics) return out;
   for (const Request::GroupTopic& topic : *group.topics) {

@@ -8,6 +8,8 @@
 #include "kafka-proto/messages/alter_configs.h"
 #include "kafka-proto/messages/alter_partition_reassignments.h"
 #include "kafka-proto/messages/api_versions.h"
+#include "kafka-proto/messages/consumer_group_describe.h"
+#include "kafka-proto/messages/consumer_group_heartbeat.h"
 #include "kafka-proto/messages/create_partitions.h"
 #include "kafka-proto/messages/create_topics.h"
 #include "kafka-proto/messages/delete_groups.h"
@@ -79,6 +81,9 @@ constexpr std::array kEntries = {
     row<DescribeQuorum, 0, 2>(),
     row<UpdateFeatures, 0, 2>(),
     row<DescribeCluster, 0, 2>(),
+    // All: it may wait for a target assignment.
+    row<ConsumerGroupHeartbeat, 0, 1, 0, Company::kAll>(),
+    row<ConsumerGroupDescribe, 0, 1>(),
     row<DescribeTopicPartitions, 0, 0>(),
 };
 static_assert(std::ranges::is_sorted(kEntries, {}, &ApiEntry::key));

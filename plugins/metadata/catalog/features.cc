@@ -10,10 +10,12 @@ namespace chronik::metadata {
 namespace {
 
 // metadata.version is Kafka's, for tools that ask which release the cluster is at: nothing here is stored by
-// it, so it may go down again. 7 is 3.3-IV3, the lowest of Kafka 4.
+// it, so it may go down again. 7 is 3.3-IV3, the lowest of Kafka 4. group.version 1 is what clients of the consumer
+// protocol (KIP-848) ask for.
 constexpr std::array kKnown = {
     FeatureRange{kOwnFeature, 1, 3},
     FeatureRange{"metadata.version", 7, 30},
+    FeatureRange{"group.version", 0, 1},
 };
 
 const FeatureRange* find(std::string_view name) {

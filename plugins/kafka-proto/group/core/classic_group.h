@@ -47,6 +47,8 @@ class ClassicGroup {
   void leave(const LeaveRequest& request, Reply<LeaveResult> reply, Now now, Outcome& out);
   // Also while records of this group are being written.
   ErrorCode heartbeat(const MemberClaim& claim, Now now);
+  // Of a group that was another before: all join again.
+  void rebalance(Now now, Outcome& out);
   // Whether such a member may commit; it counts as a heartbeat.
   ErrorCode check_commit(const MemberClaim& claim, Now now);
 

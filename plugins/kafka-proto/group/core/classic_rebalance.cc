@@ -18,6 +18,11 @@ void ClassicGroup::rebalance_or_complete(Now now, Outcome& out) {
   prepare_rebalance(now, out);
 }
 
+void ClassicGroup::rebalance(Now now, Outcome& out) {
+  if (state_ == ClassicState::kStable || state_ == ClassicState::kCompletingRebalance)
+    prepare_rebalance(now, out);
+}
+
 void ClassicGroup::prepare_rebalance(Now now, Outcome& out) {
   drop_sync_waits(now, out);
   const bool is_first = state_ == ClassicState::kEmpty;

@@ -13,7 +13,7 @@
 namespace chronik::kafka::group {
 
 // Of a group: the broker's configs, and the group's own over them.
-struct ConsumerConfig {
+struct ConsumerGroupRules {
   int32_t session_timeout_ms = 45'000;
   int32_t heartbeat_interval_ms = 5'000;
   int32_t assignment_interval_ms = 1'000;  // at least so long from one target to the next (KIP-1263)
@@ -29,7 +29,7 @@ struct ConsumerContext {
   const ConsumerState& state;  // as recorded; of a group that is new: an empty one
   const TopicView& topics;
   const Patterns& patterns;
-  const ConsumerConfig& config;
+  const ConsumerGroupRules& config;
   Now now;
 };
 

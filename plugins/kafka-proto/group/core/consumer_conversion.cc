@@ -75,7 +75,7 @@ ClassicGroupRecord::Member classic_member(const std::string& id, const ConsumerS
 }  // namespace
 
 std::expected<Upgrade, Refusal> upgrade(const std::string& group, const ClassicGroupRecord::Value& classic,
-                                        const TopicView& topics, const ConsumerConfig& config) {
+                                        const TopicView& topics, const ConsumerGroupRules& config) {
   Upgrade made;
   made.records.push_back(ClassicGroupRecord{group, std::nullopt});
   if (classic.members.empty()) return made;

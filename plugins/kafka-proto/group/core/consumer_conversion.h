@@ -21,7 +21,7 @@ struct Upgrade {
 
 // Each member as it was assigned last, speaking the classic protocol. Without members nothing is kept of the group.
 std::expected<Upgrade, Refusal> upgrade(const std::string& group, const ClassicGroupRecord::Value& classic,
-                                        const TopicView& topics, const ConsumerConfig& config);
+                                        const TopicView& topics, const ConsumerGroupRules& config);
 
 // Nothing: the group stays as it is, since without those members others than classic ones are left, or nobody, or it may
 // not. The new classic group has the epoch as its generation, and is to rebalance at once.

@@ -87,6 +87,23 @@ ErrorCode delete_classic(const std::string& id, const Group* group, const Classi
   return ErrorCode::kNone;
 }
 
+ErrorCode delete_consumer(const std::string& id, const Group& group, std::vector<Record>& records) {
+  if (!group.consumer->members().empty()) return ErrorCode::kNonEmptyGroup;
+  delete_offsets(id, group.offsets, records);
+  group.consumer->remove_all(id, records);
+  return ErrorCode::kNone;
+}
+
+void expire_consumer(const std::string& id, const Group& group, int64_t retention_ms, int64_t wall_ms,
+                     std::vector<Record>& records) {
+  const ConsumerState& state = *group.consumer;
+  const ExpiryRule rule = {
+      .base = ExpiryRule::Base::kCommit,
+      .is_subscribed = [&state](std::string_view topic) { return state.is_subscribed(topic); }};
+  const bool none_left = expire_offsets(id, group.offsets, rule, retention_ms, wall_ms, records);
+  if (none_left && state.members().empty()) state.remove_all(id, records);
+}
+
 void delete_offsets(const std::string& id, const Offsets& offsets, std::vector<Record>& records) {
   for (const auto& [topic, partitions] : offsets.topics())
     for (const auto& [partition, committed] : partitions)
@@ -104,12 +121,15 @@ void delete_topic_offsets(const std::string& id, const Offsets& offsets, std::st
 
 ErrorCode check_offset_delete(const Group* group, const ClassicGroup* live) {
   if (group == nullptr) return ErrorCode::kGroupIdNotFound;
+  if (group->consumer != nullptr) return ErrorCode::kNone;
   if (state_of(*group, live) != ClassicState::kEmpty && type_of(*group, live) != kConsumerProtocolType)
     return ErrorCode::kNonEmptyGroup;
   return ErrorCode::kNone;
 }
 
 ErrorCode check_topic_offset_delete(const Group& group, const ClassicGroup* live, std::string_view topic) {
+  if (group.consumer != nullptr)
+    return group.consumer->is_subscribed(topic) ? ErrorCode::kGroupSubscribedToTopic : ErrorCode::kNone;
   const bool subscribed = type_of(group, live) == kConsumerProtocolType &&
                           (live != nullptr ? live->subscription().contains(topic)
                                            : recorded_subscription(group.classic.get()).contains(topic));

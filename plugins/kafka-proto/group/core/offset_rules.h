@@ -46,6 +46,12 @@ void expire_classic(const std::string& id, const Group& group, const ClassicGrou
 // DeleteGroups: NONE, and the records are added; NON_EMPTY_GROUP, GROUP_ID_NOT_FOUND. Group: null, there is none.
 ErrorCode delete_classic(const std::string& id, const Group* group, const ClassicGroup* live,
                          std::vector<Record>& records);
+// The same of a group of the consumer protocol.
+ErrorCode delete_consumer(const std::string& id, const Group& group, std::vector<Record>& records);
+// How time removes the offsets of such a group: each at its retention after its commit, of topics that nobody in it
+// subscribes to; then the group itself, once it has no members.
+void expire_consumer(const std::string& id, const Group& group, int64_t retention_ms, int64_t wall_ms,
+                     std::vector<Record>& records);
 // Tombstones of all offsets.
 void delete_offsets(const std::string& id, const Offsets& offsets, std::vector<Record>& records);
 // Tombstones of those of a topic that was deleted, where they are of that topic, not of a later one of its name.

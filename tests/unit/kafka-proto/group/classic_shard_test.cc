@@ -114,7 +114,7 @@ TEST_F(ClassicShardTest, AGroupWhoseWriteFailsBeginsAnewFromWhatIsRecorded) {
   // A commit that fails is nothing to its members.
   shard->commit_offsets(
       {"g", {"m1", std::nullopt, 1}, false, {{"g", "orders", 0, group::OffsetCommitRecord::Value{}}}},
-      [this](ErrorCode error) { answers.push_back(error); });
+      [this](const GroupShard::CommitResult& result) { answers.push_back(result.error); });
   host.run();
   EXPECT_EQ(answers.back(), ErrorCode::kCoordinatorNotAvailable);
   EXPECT_EQ(heartbeat(1), ErrorCode::kNone);

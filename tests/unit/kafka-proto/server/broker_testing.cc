@@ -45,7 +45,9 @@ TestBroker::TestBroker(Options options)
       consensus(&host),
       metadata(&host),
       features(&host, &metadata),
-      topic_changes(&host, &metadata) {
+      topic_changes(&host, &metadata),
+      uniform(&host, "uniform"),
+      range(&host, "range") {
   host.config_list("listen", {"127.0.0.1:9092"});
   host.config_list("group_consumer_assignors", std::vector<std::string>{"uniform", "range"});
   host.config_string("group_consumer_migration_policy", "bidirectional");

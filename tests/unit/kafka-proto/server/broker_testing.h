@@ -4,6 +4,7 @@
 
 #include <chronik/plugin.h>
 #include <gtest/gtest.h>
+#include <chronik/testing/fake_assignor.hpp>
 #include <chronik/testing/fake_consensus.hpp>
 #include <chronik/testing/fake_features.hpp>
 #include <chronik/testing/fake_metadata.hpp>
@@ -137,6 +138,7 @@ class TestBroker {
   FakeMetadata metadata;
   FakeFeatures features;
   FakeTopicChanges topic_changes;
+  chronik::testing::FakeAssignor uniform, range;
 
  private:
   chr_plugin* plugin_ = nullptr;

@@ -61,7 +61,7 @@ class ConsumerHarness {
   ConsumerState state;
   Topics topics;
   AnyPatterns patterns;
-  ConsumerConfig config;
+  ConsumerGroupRules config;
   Now now{.monotonic_ms = 1'000'000, .wall_ms = 5'000'000};
   RangeAssignor assignor;
   bool runs_steps = true;       // at once, as they become due

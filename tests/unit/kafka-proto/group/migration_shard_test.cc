@@ -1,0 +1,118 @@
+// Groups that change their kind while they have members, on a partition.
+#include "group/consumer_shard_testing.h"
+
+namespace chronik::kafka::testing {
+namespace {
+
+class MigrationShardTest : public ConsumerShardTest {
+ protected:
+  MigrationShardTest() { config.classic.initial_rebalance_delay_ms = 0; }
+
+  void classic_join(const std::string& member, const std::string& new_id = "m1") {
+    group::JoinRequest request;
+    request.member_id = member;
+    request.new_member_id = new_id;
+    request.protocol_type = "consumer";
+    request.protocols = {{"range", group::test::subscription_bytes({"orders"}, {}, topics)}};
+    request.session_timeout_ms = 10'000;
+    request.rebalance_timeout_ms = 30'000;
+    shard->join("g", request, [this](group::JoinResult result) { joined.push_back(std::move(result)); });
+    host.run();
+  }
+  void classic_sync(const std::string& member, int32_t generation) {
+    group::SyncRequest request;
+    request.member_id = member;
+    request.generation = generation;
+    request.assignments = {{member, ""}};
+    shard->sync("g", request, [this](group::SyncResult result) { synced.push_back(std::move(result)); });
+    host.run();
+  }
+  ErrorCode classic_heartbeat(int32_t generation) {
+    return shard->heartbeat("g", {"m1", std::nullopt, generation});
+  }
+  void settle() {
+    classic_join("");
+    ASSERT_EQ(joined.size(), 1u);
+    ASSERT_EQ(joined[0].error, ErrorCode::kNone);
+    classic_sync("m1", joined[0].generation);
+    ASSERT_EQ(synced.at(0).error, ErrorCode::kNone);
+  }
+  // The member of the consumer protocol comes, and the classic one is told to join again.
+  void upgrade() {
+    settle();
+    ASSERT_EQ(join("a").value_or(group::ConsumerHeartbeatResult{}).error, ErrorCode::kNone);
+    ASSERT_NE(shard->table().find("g")->consumer, nullptr);
+  }
+
+  std::vector<group::JoinResult> joined;
+  std::vector<group::SyncResult> synced;
+};
+
+TEST_F(MigrationShardTest, AClassicGroupBecomesAConsumerGroup) {
+  upgrade();
+  EXPECT_EQ(shard->table().find("g")->classic, nullptr);
+  EXPECT_EQ(shard->find_live("g"), nullptr);
+  EXPECT_EQ(state().members().size(), 2u);
+  EXPECT_EQ(classic_heartbeat(1), ErrorCode::kRebalanceInProgress);
+  classic_join("m1");
+  ASSERT_EQ(joined.size(), 2u);
+  EXPECT_EQ(joined[1].error, ErrorCode::kNone);
+  classic_sync("m1", joined[1].generation);
+  EXPECT_EQ(synced.back().error, ErrorCode::kNone);
+  EXPECT_FALSE(synced.back().assignment.empty());
+  EXPECT_EQ(classic_heartbeat(joined[1].generation), ErrorCode::kNone);
+}
+
+TEST_F(MigrationShardTest, JoinsThatWaitAreToldToComeAgain) {
+  settle();
+  classic_join("", "m2");  // waits for m1
+  ASSERT_EQ(joined.size(), 1u);
+  join("a");
+  ASSERT_EQ(joined.size(), 2u);
+  EXPECT_EQ(joined[1].error, ErrorCode::kRebalanceInProgress);
+}
+
+TEST_F(MigrationShardTest, WithItsLastConsumerItIsClassicAgain) {
+  upgrade();
+  EXPECT_EQ(alive("a", group::kLeaveEpoch)->error, ErrorCode::kNone);
+  const group::Group* const recorded = shard->table().find("g");
+  EXPECT_EQ(recorded->consumer, nullptr);
+  ASSERT_NE(recorded->classic, nullptr);
+  ASSERT_NE(shard->find_live("g"), nullptr);
+  EXPECT_EQ(classic_heartbeat(recorded->classic->generation), ErrorCode::kRebalanceInProgress);
+  classic_join("m1");
+  ASSERT_EQ(joined.size(), 2u);
+  EXPECT_EQ(joined[1].error, ErrorCode::kNone);
+  EXPECT_GT(joined[1].generation, 1);
+  EXPECT_EQ(joined[1].leader, "m1");
+}
+
+TEST_F(MigrationShardTest, AnUpgradeThatIsNotWrittenHasNotHappened) {
+  settle();
+  consensus.refuse_proposals(CHR_E_OVERLOADED);
+  EXPECT_EQ(join("a")->error, ErrorCode::kCoordinatorNotAvailable);
+  EXPECT_EQ(shard->table().find("g")->consumer, nullptr);
+  EXPECT_EQ(classic_heartbeat(1), ErrorCode::kNone);
+}
+
+TEST_F(MigrationShardTest, AnUpgradeThatIsNotAllowedIsRefused) {
+  settle();
+  rules.may_upgrade = false;
+  EXPECT_EQ(join("a")->error, ErrorCode::kGroupIdNotFound);
+  EXPECT_NE(told.back().error_message.find("online upgrade is disabled"), std::string::npos);
+  EXPECT_EQ(classic_heartbeat(1), ErrorCode::kNone);
+}
+
+TEST_F(MigrationShardTest, AnEmptyConsumerGroupMakesRoomForAClassicOne) {
+  join("a");
+  alive("a", group::kLeaveEpoch);
+  ASSERT_TRUE(state().members().empty());
+  classic_join("");
+  ASSERT_EQ(joined.size(), 1u);
+  EXPECT_EQ(joined[0].error, ErrorCode::kNone);
+  EXPECT_EQ(shard->table().find("g")->consumer, nullptr);
+  EXPECT_NE(shard->find_live("g"), nullptr);
+}
+
+}  // namespace
+}  // namespace chronik::kafka::testing
