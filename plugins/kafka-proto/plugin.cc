@@ -199,7 +199,7 @@ void KafkaPlugin::make_broker() {
 void KafkaPlugin::make_coordinators() {
   broker_.offsets_topic =
       std::make_unique<InternalTopic>(broker_, offsets_topic_settings(broker_.host, broker_.config));
-  broker_.groups = std::make_unique<GroupCoordinator>(broker_, *broker_.partitions, GroupConfig());
+  broker_.groups = std::make_unique<GroupCoordinator>(broker_, *broker_.partitions, broker_.config.groups);
   DirectoryHooks hooks;
   hooks.hosted = [this](Partition& partition) { broker_.groups->observe(partition); };
   hooks.changed = [this](const Catalog& catalog) { broker_.offsets_topic->follow(catalog); };

@@ -39,7 +39,7 @@ GroupShard::Live& GroupShard::live(const std::string& id) {
 void GroupShard::begin(Live& live) {
   const group::Group* const recorded = table_.find(live.id);
   live.group = std::make_unique<group::ClassicGroup>(
-      config_, live.id, recorded == nullptr ? nullptr : recorded->classic.get(), now());
+      config_.classic, live.id, recorded == nullptr ? nullptr : recorded->classic.get(), now());
 }
 
 const group::ClassicGroup* GroupShard::find_live(std::string_view id) const {

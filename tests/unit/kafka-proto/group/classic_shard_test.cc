@@ -9,7 +9,7 @@ using group::ClassicState;
 
 class ClassicShardTest : public GroupShardTest {
  protected:
-  ClassicShardTest() { config.initial_rebalance_delay_ms = 0; }
+  ClassicShardTest() { config.classic.initial_rebalance_delay_ms = 0; }
 
   void join(const std::string& member, const std::string& new_id = "m1") {
     group::JoinRequest request;
