@@ -44,6 +44,7 @@ class Commands {
     add_config();
     add_cluster();
     add_node();
+    add_group();
     add_plugin();
     add_version();
   }
@@ -170,6 +171,28 @@ class Commands {
       command->add_option("--id", admin_.id, "The node's id")->type_name("NODE")->required();
     for (CLI::App* command : {add_command, remove_command})
       command->add_flag("--watch", admin_.watch, "Go on until it is done, and show how far it is");
+  }
+
+  void add_group() {
+    CLI::App* group = add(app_, "group", "Look at consumer groups, and let them go",
+                          "chronik-server group list", "chronik-server group describe --group orders");
+    group->require_subcommand(1);
+    CLI::App* list = add(*group, "list", "The groups of the cluster", "chronik-server group list",
+                         "chronik-server group list --http 10.0.0.1:9644 --json");
+    list->callback([this] { code_ = command_group_list(admin_); });
+    CLI::App* describe = add(*group, "describe", "Members of a group, what it has committed, and its lag",
+                             "chronik-server group describe --group orders",
+                             "chronik-server group describe --group orders --json");
+    describe->callback([this] { code_ = command_group_describe(admin_); });
+    CLI::App* delete_command =
+        add(*group, "delete", "Let a group without members go, with all that it has committed",
+            "chronik-server group delete --group orders",
+            "chronik-server group delete --group orders --http 10.0.0.1:9644");
+    delete_command->callback([this] { code_ = command_group_delete(admin_); });
+    for (CLI::App* command : {list, describe, delete_command}) add_admin_options(command);
+    for (CLI::App* command : {list, describe}) command->add_flag("--json", admin_.json, "As JSON");
+    for (CLI::App* command : {describe, delete_command})
+      command->add_option("--group", admin_.group, "The group's id")->type_name("GROUP")->required();
   }
 
   void add_plugin() {

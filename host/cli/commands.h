@@ -30,12 +30,13 @@ struct DevArguments {
   bool memory = false;
 };
 
-// Of `node` and `cluster`, which ask a running node.
+// Of `node`, `cluster` and `group`, which ask a running node.
 struct AdminArguments {
   std::string http;        // "host:port"; empty: what the file says, or the default
   ConfigArguments config;  // file may be empty
   int32_t id = 0;
   std::string raft;  // "host:port"
+  std::string group;
   bool watch = false;
   bool json = false;
 };
@@ -55,6 +56,9 @@ int command_node_status(const AdminArguments& arguments);
 int command_node_add(const AdminArguments& arguments);
 int command_node_remove(const AdminArguments& arguments);
 int command_cluster_status(const AdminArguments& arguments);
+int command_group_list(const AdminArguments& arguments);
+int command_group_describe(const AdminArguments& arguments);
+int command_group_delete(const AdminArguments& arguments);
 
 int command_plugin_ls(const std::filesystem::path& directory);
 // A name in the directory, or a path.
