@@ -9,5 +9,5 @@ target_include_directories(kafka_group_core_test PRIVATE ${CMAKE_SOURCE_DIR}/tes
 include(group-consumer.cmake)
 
 # Groups on a partition: their records, and what the shard makes of them.
-chronik_test(kafka_group_test SOURCES group/classic_shard_test.cc group/records_test.cc group/shard_test.cc LINK kafka_group)
+chronik_test(kafka_group_test SOURCES group/classic_shard_test.cc group/description_test.cc group/records_test.cc group/shard_test.cc LINK kafka_group)
 target_include_directories(kafka_group_test PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
