@@ -85,8 +85,12 @@ void GroupAdmin::ask_coordinator(const std::string& group, const AdminRequest& r
 void GroupAdmin::serve(const AdminRequest& request, const AdminReply& reply) {
   if (request.path.size() <= kGroups.size() + 1) return list_groups_here(context_, request, reply);
   const GroupPath path = parse_path(request.path);
-  if (!path.group.has_value() || !path.below.empty())
+  if (!path.group.has_value() || (!path.below.empty() && path.below != "offsets"))
     return reply(admin_refusal(404, "there is no such route"));
+  if (path.below == "offsets") {
+    if (request.method != "POST") return reply(admin_refusal(405, "offsets are reset with POST"));
+    return reset_offsets(context_, *path.group, request.body, reply);
+  }
   if (request.method == "GET") return describe_group(context_, *path.group, reply);
   if (request.method == "DELETE") return delete_group(context_, *path.group, reply);
   reply(admin_refusal(405, "ask with GET, let the group go with DELETE"));

@@ -2,6 +2,7 @@
 //
 //   GET    /v1/groups?from=&limit=   a page of all groups, with who coordinates them
 //   GET    /v1/groups/ID             one group: members, committed offsets, lag
+//   POST   /v1/groups/ID/offsets     resets what a group without members has committed
 //   DELETE /v1/groups/ID             lets a group without members go
 //
 // What one group is asked goes to the node that coordinates it (NodeRequests). An ID is escaped as in any URL, a '/' as

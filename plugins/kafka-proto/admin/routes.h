@@ -26,6 +26,9 @@ void list_groups(const AdminContext& context, NodeRequests& nodes, const AdminRe
 void list_groups_here(const AdminContext& context, const AdminRequest& request, const AdminReply& reply);
 // GET /v1/groups/ID
 void describe_group(const AdminContext& context, const std::string& id, const AdminReply& reply);
+// POST /v1/groups/ID/offsets
+void reset_offsets(const AdminContext& context, const std::string& id, std::string_view body,
+                   const AdminReply& reply);
 // DELETE /v1/groups/ID
 void delete_group(const AdminContext& context, const std::string& id, const AdminReply& reply);
 
