@@ -5,6 +5,7 @@
 #include "host/config/settings.h"
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,16 @@ struct AdminArguments {
   bool json = false;
 };
 
+// Of `group reset-offsets`: exactly one of the targets.
+struct ResetArguments {
+  std::vector<std::string> topics;  // "orders" or "orders:0,1"
+  bool all_topics = false;
+  bool earliest = false, latest = false;
+  std::optional<int64_t> offset, timestamp_ms, shift;
+  std::string datetime;  // "2026-11-29T03:00:00Z"
+  bool execute = false;
+};
+
 int command_start(const ConfigArguments& arguments);
 int command_dev(const DevArguments& arguments);
 // Prints what is wrong with a configuration and returns kExitOk or what ends the command.
@@ -59,6 +70,7 @@ int command_cluster_status(const AdminArguments& arguments);
 int command_group_list(const AdminArguments& arguments);
 int command_group_describe(const AdminArguments& arguments);
 int command_group_delete(const AdminArguments& arguments);
+int command_group_reset_offsets(const AdminArguments& arguments, const ResetArguments& reset);
 
 int command_plugin_ls(const std::filesystem::path& directory);
 // A name in the directory, or a path.

@@ -1,7 +1,10 @@
 // `group`: what operators ask of consumer groups, of any running node.
 #include <fmt/format.h>
 
+#include <charconv>
 #include <cstdio>
+#include <ctime>
+#include <optional>
 
 #include "host/cli/admin_client.h"
 
@@ -99,6 +102,69 @@ void print_members(const json::object& group) {
   print_table(rows);
 }
 
+// ---- reset-offsets ----
+
+// ms since 1970. Nothing: it is no such time.
+std::optional<int64_t> parse_datetime(const std::string& text) {
+  std::tm tm{};
+  const char* const end = ::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &tm);
+  if (end == nullptr || std::string_view(end) != "Z") return std::nullopt;
+  const int64_t seconds = ::timegm(&tm);
+  return seconds < 0 ? std::nullopt : std::optional(seconds * 1000);
+}
+
+// "orders:0,1" as the node takes it. Nothing: it is malformed.
+std::optional<json::value> parse_topic(const std::string& text) {
+  const size_t colon = text.find(':');
+  if (colon == std::string::npos) return json::value(text);
+  json::array partitions;
+  for (const char* at = text.data() + colon; at != text.data() + text.size();) {
+    int32_t partition = 0;
+    const auto [end, error] = std::from_chars(at + 1, text.data() + text.size(), partition);
+    if (error != std::errc() || (end != text.data() + text.size() && *end != ',')) return std::nullopt;
+    partitions.push_back(partition);
+    at = end;
+  }
+  return json::object{{"topic", text.substr(0, colon)}, {"partitions", std::move(partitions)}};
+}
+
+// What the node is asked; the error says what is wrong with the words.
+Result<json::object> reset_body(const ResetArguments& reset) {
+  const int targets = reset.earliest + reset.latest + reset.offset.has_value() + !reset.datetime.empty() +
+                      reset.timestamp_ms.has_value() + reset.shift.has_value();
+  if (targets != 1)
+    return fail(
+        Code::kInvalidArgument,
+        "say where to, once: --to-earliest, --to-latest, --to-offset, --to-datetime, --to-timestamp or "
+        "--shift-by");
+  if (reset.all_topics != reset.topics.empty())
+    return fail(Code::kInvalidArgument, "say which topics: --topic, or --all-topics");
+  json::object out{{"execute", reset.execute}};
+  if (reset.earliest || reset.latest) {
+    out["to"] = reset.earliest ? "earliest" : "latest";
+  } else if (!reset.datetime.empty()) {
+    const std::optional<int64_t> time = parse_datetime(reset.datetime);
+    if (!time.has_value())
+      return fail(Code::kInvalidArgument,
+                  fmt::format("'{}' is no time like 2026-11-29T03:00:00Z", reset.datetime));
+    out["to"] = "timestamp";
+    out["value"] = *time;
+  } else {
+    out["to"] = reset.offset.has_value() ? "offset" : reset.shift.has_value() ? "shift" : "timestamp";
+    out["value"] = reset.offset.value_or(reset.shift.value_or(reset.timestamp_ms.value_or(0)));
+  }
+  if (reset.all_topics) return out;
+  json::array topics;
+  for (const std::string& text : reset.topics) {
+    const std::optional<json::value> topic = parse_topic(text);
+    if (!topic.has_value())
+      return fail(Code::kInvalidArgument, fmt::format("'{}' is no topic like orders or orders:0,1", text));
+    topics.push_back(*topic);
+  }
+  out["topics"] = std::move(topics);
+  return out;
+}
+
 }  // namespace
 
 int command_group_list(const AdminArguments& arguments) {
@@ -143,6 +209,27 @@ int command_group_delete(const AdminArguments& arguments) {
   const auto answer = admin->ask("DELETE", path_of(arguments.group));
   if (!answer) return complain(answer.error());
   fmt::print("group {}: {}\n", arguments.group, text_of(*answer, "message"));
+  return kExitOk;
+}
+
+int command_group_reset_offsets(const AdminArguments& arguments, const ResetArguments& reset) {
+  const auto body = reset_body(reset);
+  if (!body) {
+    complain(body.error());
+    return kExitUsage;
+  }
+  int code = kExitFailed;
+  const auto admin = find_admin(arguments, &code);
+  if (!admin) return code;
+  const auto answer = admin->ask("POST", path_of(arguments.group) + "/offsets", json::serialize(*body));
+  if (!answer) return complain(answer.error());
+  if (arguments.json) return print_json(*answer);
+  std::vector<std::vector<std::string>> rows = {{"TOPIC", "PARTITION", "COMMITTED", "NEW"}};
+  for (const json::object& row : objects_of(*answer, "offsets"))
+    rows.push_back(
+        {text_of(row, "topic"), text_of(row, "partition"), or_dash(row, "from"), text_of(row, "to")});
+  print_table(rows);
+  if (!is_true(*answer, "executed")) fmt::print("nothing was committed yet: add --execute\n");
   return kExitOk;
 }
 
