@@ -44,6 +44,7 @@ class Commands {
     add_config();
     add_cluster();
     add_node();
+    add_group();
     add_plugin();
     add_version();
   }
@@ -172,6 +173,53 @@ class Commands {
       command->add_flag("--watch", admin_.watch, "Go on until it is done, and show how far it is");
   }
 
+  void add_group() {
+    CLI::App* group = add(app_, "group", "Look at consumer groups, reset and delete them",
+                          "chronik-server group list", "chronik-server group describe --group orders");
+    group->require_subcommand(1);
+    CLI::App* list = add(*group, "list", "The groups of the cluster", "chronik-server group list",
+                         "chronik-server group list --http 10.0.0.1:9644 --json");
+    list->callback([this] { code_ = command_group_list(admin_); });
+    CLI::App* describe = add(*group, "describe", "Members of a group, what it has committed, and its lag",
+                             "chronik-server group describe --group orders",
+                             "chronik-server group describe --group orders --json");
+    describe->callback([this] { code_ = command_group_describe(admin_); });
+    CLI::App* delete_command =
+        add(*group, "delete", "Let a group without members go, with all that it has committed",
+            "chronik-server group delete --group orders",
+            "chronik-server group delete --group orders --http 10.0.0.1:9644");
+    delete_command->callback([this] { code_ = command_group_delete(admin_); });
+    CLI::App* reset = add_reset_offsets(*group);
+    for (CLI::App* command : {list, describe, reset, delete_command}) add_admin_options(command);
+    for (CLI::App* command : {list, describe, reset}) command->add_flag("--json", admin_.json, "As JSON");
+    for (CLI::App* command : {describe, reset, delete_command})
+      command->add_option("--group", admin_.group, "The group's id")->type_name("GROUP")->required();
+  }
+
+  CLI::App* add_reset_offsets(CLI::App& group) {
+    CLI::App* reset =
+        add(group, "reset-offsets", "Say where a group without members goes on; shows it first",
+            "chronik-server group reset-offsets --group orders --topic orders --to-earliest",
+            "chronik-server group reset-offsets --group orders --all-topics --shift-by -100 --execute");
+    reset->add_option("--topic", reset_.topics, "A topic, or some of its partitions; may be repeated")
+        ->type_name("TOPIC[:0,1]")
+        ->take_all()
+        ->allow_extra_args(false);
+    reset->add_flag("--all-topics", reset_.all_topics, "All topics that the group has committed to");
+    reset->add_flag("--to-earliest", reset_.earliest, "To where the log begins");
+    reset->add_flag("--to-latest", reset_.latest, "To where the log ends");
+    reset->add_option("--to-offset", reset_.offset, "To this offset, or the nearest that the log has")
+        ->type_name("OFFSET");
+    reset->add_option("--to-datetime", reset_.datetime, "To the first record of this time, in UTC")
+        ->type_name("YYYY-MM-DDTHH:MM:SSZ");
+    reset->add_option("--to-timestamp", reset_.timestamp_ms, "The same, in ms since 1970")->type_name("MS");
+    reset->add_option("--shift-by", reset_.shift, "Forward, or back where it is negative")
+        ->type_name("RECORDS");
+    reset->add_flag("--execute", reset_.execute, "Commit it");
+    reset->callback([this] { code_ = command_group_reset_offsets(admin_, reset_); });
+    return reset;
+  }
+
   void add_plugin() {
     CLI::App* plugin = add(app_, "plugin", "Look at plugins", "chronik-server plugin ls",
                            "chronik-server plugin check ./my-storage.so");
@@ -209,6 +257,7 @@ class Commands {
   ConfigArguments config_;
   DevArguments dev_;
   AdminArguments admin_;
+  ResetArguments reset_;
   std::filesystem::path directory_;
   std::string plugin_;
   bool origin_ = false;

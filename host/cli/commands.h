@@ -5,6 +5,7 @@
 #include "host/config/settings.h"
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,14 +31,25 @@ struct DevArguments {
   bool memory = false;
 };
 
-// Of `node` and `cluster`, which ask a running node.
+// Of `node`, `cluster` and `group`, which ask a running node.
 struct AdminArguments {
   std::string http;        // "host:port"; empty: what the file says, or the default
   ConfigArguments config;  // file may be empty
   int32_t id = 0;
   std::string raft;  // "host:port"
+  std::string group;
   bool watch = false;
   bool json = false;
+};
+
+// Of `group reset-offsets`: exactly one of the targets.
+struct ResetArguments {
+  std::vector<std::string> topics;  // "orders" or "orders:0,1"
+  bool all_topics = false;
+  bool earliest = false, latest = false;
+  std::optional<int64_t> offset, timestamp_ms, shift;
+  std::string datetime;  // "2026-11-29T03:00:00Z"
+  bool execute = false;
 };
 
 int command_start(const ConfigArguments& arguments);
@@ -55,6 +67,10 @@ int command_node_status(const AdminArguments& arguments);
 int command_node_add(const AdminArguments& arguments);
 int command_node_remove(const AdminArguments& arguments);
 int command_cluster_status(const AdminArguments& arguments);
+int command_group_list(const AdminArguments& arguments);
+int command_group_describe(const AdminArguments& arguments);
+int command_group_delete(const AdminArguments& arguments);
+int command_group_reset_offsets(const AdminArguments& arguments, const ResetArguments& reset);
 
 int command_plugin_ls(const std::filesystem::path& directory);
 // A name in the directory, or a path.

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 #include <chronik/plugin.hpp>
 
+#include "kafka-proto/admin/group_metrics.h"
+#include "kafka-proto/admin/groups.h"
 #include "kafka-proto/cluster/catalog_waits.h"
 #include "kafka-proto/cluster/in_sync.h"
 #include "kafka-proto/cluster/producer_ids.h"
@@ -130,6 +132,8 @@ class KafkaPlugin final : public Plugin {
   void drained(size_t open_connections);
 
   Broker broker_;
+  std::unique_ptr<GroupAdmin> group_admin_;
+  std::unique_ptr<GroupMetrics> group_metrics_;
   std::unique_ptr<Server> server_;
   uint64_t stop_token_ = 0;
 };
@@ -167,6 +171,9 @@ Result<Progress> KafkaPlugin::start(uint64_t) {
   host.post(0, [this] {
     broker_.in_sync->start();
     broker_.partitions->start();
+    if (const Status open = group_admin_->open(); !open)
+      broker_.host.warn("groups are not shown over HTTP: " + open.error().message);
+    group_metrics_->start();
   });
   return Progress::kDone;
 }
@@ -209,6 +216,9 @@ void KafkaPlugin::make_coordinators(Assignors assignors) {
     broker_.groups->follow(catalog);
   };
   broker_.partitions->set_hooks(std::move(hooks));
+  group_admin_ = std::make_unique<GroupAdmin>(broker_, *broker_.groups, *broker_.partitions,
+                                              *broker_.peer_channel, *broker_.peers);
+  group_metrics_ = std::make_unique<GroupMetrics>(broker_, *broker_.partitions, group_admin_->logs());
 }
 
 // The port answers before the catalog is there: clients get errors that make them ask again.
@@ -248,6 +258,7 @@ void KafkaPlugin::end_connections() {
   for (uint32_t shard = 0; shard < broker_.host.shard_count(); ++shard)
     broker_.host.post(shard, [this, shard] { server_->connections[shard]->wind_down(); });
   broker_.host.post(0, [this] {
+    group_metrics_->stop();
     broker_.elections->stop();
     broker_.peers->stop();
     broker_.in_sync->stop();

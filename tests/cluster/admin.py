@@ -70,3 +70,8 @@ def update_features(port, **levels):
     answer = ask(port, 57, 2, int32(30_000) + compact(items) + b"\0\0")
     code, size = struct.unpack(">hB", answer[4:7])
     return code, answer[7:7 + max(size - 1, 0)].decode(errors="replace")
+
+
+def find_coordinator(port, group):
+    """FindCoordinator 3. Its error code; the first one makes the topic of groups."""
+    return struct.unpack(">h", ask(port, 10, 3, text(group) + b"\0\0")[4:6])[0]

@@ -17,11 +17,13 @@
 namespace chronik::kafka {
 
 enum class PeerFrame : int8_t {
-  kElect = 1,        // Elections asks
-  kElected = 2,      // and is answered
-  kInSync = 3,       // InSync tells
-  kApiRequest = 4,   // a call in Kafka's own encoding (PeerCalls)
-  kApiResponse = 5,  // and its answer
+  kElect = 1,          // Elections asks
+  kElected = 2,        // and is answered
+  kInSync = 3,         // InSync tells
+  kApiRequest = 4,     // a call in Kafka's own encoding (PeerCalls)
+  kApiResponse = 5,    // and its answer
+  kAdminRequest = 6,   // what an operator asked of another node (NodeRequests)
+  kAdminResponse = 7,  // and its answer
 };
 
 class PeerChannel {

@@ -1,7 +1,7 @@
 # The plugin with fakes around it, in virtual time: server/broker_testing.h.
 set(plugin ${PROJECT_SOURCE_DIR}/plugins/kafka-proto)
 add_library(kafka_broker_testing STATIC server/broker_testing.cc ${plugin}/plugin.cc)
-target_link_libraries(kafka_broker_testing PUBLIC kafka_handlers chronik::sdk GTest::gtest)
+target_link_libraries(kafka_broker_testing PUBLIC kafka_handlers kafka_admin chronik::sdk GTest::gtest)
 target_include_directories(kafka_broker_testing PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})
 
 chronik_test(kafka_handlers_test

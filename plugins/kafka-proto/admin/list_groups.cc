@@ -1,0 +1,190 @@
+// GET /v1/groups?from=ID&limit=N: groups by their ids, from ID on. Whoever is asked collects the rows of all nodes
+// that coordinate groups; `next` is where the following page begins, `unanswered` names nodes whose groups are missing.
+#include <algorithm>
+#include <boost/json.hpp>
+#include <charconv>
+#include <memory>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "kafka-proto/admin/routes.h"
+#include "kafka-proto/group/description.h"
+#include "kafka-proto/partition/by_shard.h"
+
+namespace chronik::kafka {
+namespace {
+
+namespace json = boost::json;
+
+constexpr size_t kDefaultLimit = 1'000;
+constexpr size_t kMaxLimit = 10'000;
+
+// 0: the limit is none.
+size_t limit_of(const AdminRequest& request) {
+  const std::string text = parameter(request.query, "limit");
+  if (text.empty()) return kDefaultLimit;
+  size_t limit = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), limit);
+  return error == std::errc() && end == text.data() + text.size() && limit <= kMaxLimit ? limit : 0;
+}
+
+AdminAnswer bad_limit() { return admin_refusal(400, "limit must be 1 to 10000"); }
+
+// ---- on one node ----
+
+// A partition of __consumer_offsets, on its shard.
+struct Visit {
+  std::shared_ptr<Partition> partition;
+  bool is_loading = false;
+  std::vector<GroupSummary> rows{};
+};
+
+// One row more than asked for says that there are more.
+void visit(Visit& visit, int32_t self, const std::string& from, size_t limit) {
+  const auto* const groups = static_cast<GroupShard*>(visit.partition->find_observer(GroupShard::kSection));
+  if (groups == nullptr || !groups->leads()) {
+    visit.is_loading = visit.partition->leader_hint().id == self;
+    return;
+  }
+  const group::GroupTable::Map& all = groups->table().groups();
+  for (auto each = all.lower_bound(from); each != all.end() && visit.rows.size() <= limit; ++each)
+    visit.rows.push_back(summarize(each->first, each->second, groups->find_live(each->first)));
+}
+
+struct HereJob {
+  AdminReply reply;
+  int32_t self;
+  size_t limit;
+  size_t left = 1;
+  size_t loading = 0;
+  std::vector<GroupSummary> rows{};
+
+  void one_less() {
+    if (--left > 0) return;
+    std::ranges::sort(rows, {}, &GroupSummary::id);
+    json::object out{{"next", nullptr}, {"loading", loading}};
+    if (rows.size() > limit) {
+      out["next"] = to_utf8(rows[limit].id);
+      rows.resize(limit);
+    }
+    json::array list;
+    for (const GroupSummary& row : rows)
+      list.push_back(json::object{{"id", to_utf8(row.id)},
+                                  {"kind", name_of(row.kind)},
+                                  {"state", row.state},
+                                  {"protocol_type", to_utf8(row.protocol_type)},
+                                  {"members", row.members},
+                                  {"coordinator", self}});
+    out["groups"] = std::move(list);
+    reply(admin_answer(out));
+  }
+};
+
+// ---- over all nodes ----
+
+struct ListJob {
+  AdminReply reply;
+  size_t limit;
+  int64_t loading = 0;  // partitions of groups that nobody leads, or whose leader is not there yet
+  size_t left = 1;
+  std::vector<json::object> rows{};
+  std::vector<std::string> nexts{};
+  json::array unanswered{};
+
+  void add(int32_t node, const AdminAnswer& answer) {
+    boost::system::error_code failed;
+    json::value value = json::parse(answer.json, failed);
+    json::object* const object = failed ? nullptr : value.if_object();
+    json::value* const list = object == nullptr ? nullptr : object->if_contains("groups");
+    if (answer.status != 200 || list == nullptr || !list->is_array()) {
+      const json::value* const error = object == nullptr ? nullptr : object->if_contains("error");
+      unanswered.push_back(
+          json::object{{"node", node}, {"error", error == nullptr ? json::value("no answer") : *error}});
+      return;
+    }
+    for (json::value& row : list->as_array())
+      if (row.is_object() && row.as_object()["id"].is_string()) rows.push_back(std::move(row.as_object()));
+    if (const json::value* const next = object->if_contains("next"); next != nullptr && next->is_string())
+      nexts.emplace_back(next->as_string());
+    if (const json::value* const n = object->if_contains("loading"); n != nullptr && n->is_int64())
+      loading += n->as_int64();
+  }
+
+  // Of the rows of all nodes, sorted, the first are right: a node that has more gave as many as were asked for.
+  void one_less() {
+    if (--left > 0) return;
+    const auto id = [](const json::object& row) { return std::string_view(row.at("id").as_string()); };
+    std::ranges::sort(rows, {}, id);
+    if (rows.size() > limit) {
+      nexts.emplace_back(id(rows[limit]));
+      rows.resize(limit);
+    }
+    json::object out{{"next", nullptr}, {"unanswered", std::move(unanswered)}, {"loading", loading}};
+    if (!nexts.empty()) out["next"] = *std::ranges::min_element(nexts);
+    json::array list;
+    for (json::object& row : rows) list.push_back(std::move(row));
+    out["groups"] = std::move(list);
+    reply(admin_answer(out));
+  }
+};
+
+}  // namespace
+
+void list_groups_here(const AdminContext& context, const AdminRequest& request, const AdminReply& reply) {
+  const size_t limit = limit_of(request);
+  if (limit == 0) return reply(bad_limit());
+  const int32_t self = context.services.host.node().id;
+  const auto job = std::make_shared<HereJob>(reply, self, limit);
+  const std::string from = parameter(request.query, "from");
+  const std::shared_ptr<const PartitionMap> map = context.partitions.map();
+  ByShard<Visit> visits;
+  if (const HostedTopic* const topic = map->find(kOffsetsTopic); topic != nullptr)
+    for (const auto& partition : topic->partitions)
+      if (partition != nullptr) visits.add(partition->shard(), {partition});
+  job->left += visits.batches();
+  visits.run(
+      context.services.host, 0,
+      [self, from, limit](Visit& each, const std::function<void()>& done) {
+        visit(each, self, from, limit);
+        done();
+      },
+      [job](std::vector<Visit>& done) {
+        for (Visit& each : done) {
+          job->loading += each.is_loading ? 1 : 0;
+          std::ranges::move(each.rows, std::back_inserter(job->rows));
+        }
+        job->one_less();
+      });
+  job->one_less();
+}
+
+void list_groups(const AdminContext& context, NodeRequests& nodes, const AdminRequest& request,
+                 AdminReply reply) {
+  const size_t limit = limit_of(request);
+  if (limit == 0) return reply(bad_limit());
+  const auto job = std::make_shared<ListJob>(std::move(reply), limit);
+  std::set<int32_t> leaders;
+  {
+    const Catalog catalog(context.services);
+    const std::optional<chr_topic> topic = catalog.topic(kOffsetsTopic);
+    for (uint32_t i = 0; topic.has_value() && i < topic->n_partitions; ++i) {
+      const auto partition = catalog.partition(*topic, static_cast<int32_t>(i));
+      if (partition.has_value() && partition->leader >= 0) {
+        leaders.insert(partition->leader);
+      } else {
+        ++job->loading;
+      }
+    }
+  }
+  job->left += leaders.size();
+  for (const int32_t node : leaders) {
+    nodes.ask(node, request, [job, node](const AdminAnswer& answer) {
+      job->add(node, answer);
+      job->one_less();
+    });
+  }
+  job->one_less();
+}
+
+}  // namespace chronik::kafka
