@@ -42,6 +42,8 @@ class GroupCoordinator {
   GroupShard* leading(Partition& partition, ErrorCode* why) const;
   // Shard 0. The catalog has changed: what was committed of topics that were deleted goes.
   void follow();
+  // Each shard, once its partitions are closed.
+  void stop_timers(uint32_t shard) { timers_[shard]->stop(); }
 
  private:
   ErrorCode find(std::string_view group, std::shared_ptr<Partition>* out);
