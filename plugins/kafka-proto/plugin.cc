@@ -256,7 +256,10 @@ void KafkaPlugin::end_connections() {
   broker_.stopping.store(true, std::memory_order_relaxed);
   broker_.catalog_waits->changed();
   for (uint32_t shard = 0; shard < broker_.host.shard_count(); ++shard)
-    broker_.host.post(shard, [this, shard] { server_->connections[shard]->wind_down(); });
+    broker_.host.post(shard, [this, shard] {
+      broker_.groups->stop_timers(shard);
+      server_->connections[shard]->wind_down();
+    });
   broker_.host.post(0, [this] {
     group_metrics_->stop();
     broker_.elections->stop();

@@ -217,7 +217,8 @@ void commit(const Job& job) {
                           [job, finish, request = std::move(request)](ErrorCode error, GroupShard* groups) {
                             if (groups != nullptr) error = check_group(job->id, *groups);
                             if (error != ErrorCode::kNone) return finish(error);
-                            groups->commit_offsets(request, finish);
+                            groups->commit_offsets(
+                                request, [finish](const GroupShard::CommitResult& done) { finish(done.error); });
                           });
 }
 

@@ -46,7 +46,14 @@ void Timer::cancel() {
 
 TimerWheel::TimerWheel(const Host& host) : host_(host), now_tick_(host.now_ns() / kTickNs) {}
 
-TimerWheel::~TimerWheel() { host_.cancel_timer(host_timer_); }
+TimerWheel::~TimerWheel() {
+  if (host_timer_ != 0) stop();
+}
+
+void TimerWheel::stop() {
+  host_.cancel_timer(std::exchange(host_timer_, 0));
+  host_tick_ = kNever;
+}
 
 void TimerWheel::arm(Timer* timer, uint64_t delay_ns) {
   const uint64_t now = host_.now_ns();

@@ -89,6 +89,8 @@ class TimerWheel {
   TimerWheel& operator=(const TimerWheel&) = delete;
 
   size_t size() const { return count_; }
+  // Where it ends on no shard: once no timer is armed, on its shard.
+  void stop();
 
  private:
   friend class Timer;

@@ -50,6 +50,8 @@ class GroupCoordinator {
   std::vector<std::shared_ptr<Partition>> partitions() const;
   // On the shard of such a partition: its groups, where this node leads it; else null, and why.
   GroupShard* leading(Partition& partition, ErrorCode* why) const;
+  // Each shard, once its partitions are closed.
+  void stop_timers(uint32_t shard) { timers_[shard]->stop(); }
 
  private:
   // Null: it is not hosted here.
