@@ -213,13 +213,12 @@ void commit(const Job& job) {
       error == ErrorCode::kNone ? answer(*job) : job->reply(admin_refusal(error, job->id));
     });
   };
-  job->context.groups.use(job->id,
-                          [job, finish, request = std::move(request)](ErrorCode error, GroupShard* groups) {
-                            if (groups != nullptr) error = check_group(job->id, *groups);
-                            if (error != ErrorCode::kNone) return finish(error);
-                            groups->commit_offsets(
-                                request, [finish](const GroupShard::CommitResult& done) { finish(done.error); });
-                          });
+  job->context.groups.use(job->id, [job, finish, request = std::move(request)](ErrorCode error,
+                                                                               GroupShard* groups) {
+    if (groups != nullptr) error = check_group(job->id, *groups);
+    if (error != ErrorCode::kNone) return finish(error);
+    groups->commit_offsets(request, [finish](const GroupShard::CommitResult& done) { finish(done.error); });
+  });
 }
 
 void set_targets(const Job& job, const std::vector<LogOffsets::Found>& found) {

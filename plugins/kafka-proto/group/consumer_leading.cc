@@ -65,9 +65,9 @@ void GroupShard::consumer_join(Live& live, group::ConsumerHeartbeatRequest reque
   const group::Group* const recorded = table_.find(live.id);
   if (request.epoch != group::kJoinEpoch) {
     const bool is_there = recorded != nullptr || !live.group->is_dispensable();
-    return refuse(
-        {ErrorCode::kGroupIdNotFound, is_there ? fmt::format("Group {} is not a consumer group.", live.id)
-                                               : fmt::format("Group {} not found.", live.id)});
+    std::string_view why = "Group {} is not a consumer group.";
+    if (!is_there) why = request.epoch > 0 ? "Consumer group {} not found." : "Group {} not found.";
+    return refuse({ErrorCode::kGroupIdNotFound, fmt::format(fmt::runtime(why), live.id)});
   }
   group::Upgrade upgraded;
   const group::ConsumerContext context = consumer_context(live.id);

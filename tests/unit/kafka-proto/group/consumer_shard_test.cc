@@ -155,7 +155,8 @@ TEST_F(ConsumerShardTest, ASnapshotHasThem) {
 
 TEST_F(ConsumerShardTest, UnknownGroupsAndMembersAreRefused) {
   EXPECT_EQ(alive("a", 1)->error, ErrorCode::kGroupIdNotFound);
-  EXPECT_EQ(told.back().error_message, "Group g not found.");
+  EXPECT_EQ(told.back().error_message, "Consumer group g not found.");
+  EXPECT_EQ(alive("a", group::kLeaveEpoch)->error_message, "Group g not found.");
   commit("g", 5);
   host.run();
   EXPECT_EQ(alive("a", 1)->error_message, "Group g is not a consumer group.");
