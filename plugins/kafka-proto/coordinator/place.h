@@ -1,4 +1,5 @@
-// Where a coordinator is: the partition of a key in the topic of its kind, as Kafka's clients and tools work it out.
+// Where a coordinator is: the partition of a key in the topic of its kind, as Kafka's clients and tools work
+// it out.
 #pragma once
 
 #include <cstdint>
