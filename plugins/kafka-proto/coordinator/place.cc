@@ -5,8 +5,8 @@ namespace {
 
 constexpr uint32_t kReplacement = 0xFFFD;
 
-// Takes the next code point off the text, which is not empty. Of what is no UTF-8, the longest begin of a
-// code point counts as one, as Java's decoder does.
+// Takes the next code point off the text, which is not empty. Of what is no UTF-8, the longest begin of a code
+// point counts as one, as Java's decoder does.
 uint32_t next_code_point(std::string_view& text) {
   const auto byte = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
   const uint8_t first = byte(0);

@@ -1,5 +1,4 @@
-// Where a coordinator is: the partition of a key in the topic of its kind, as Kafka's clients and tools work
-// it out.
+// Where a coordinator is: the partition of a key in the topic of its kind, as Kafka's clients and tools work it out.
 #pragma once
 
 #include <cstdint>

@@ -1,20 +1,19 @@
 // CoordinatorShard: what coordinators of groups and of transactions do on one partition of their topic. Each
 // replica applies the records of the log; the one that leads writes them. On the partition's shard.
 //
-// Requests take turns by key (a group, a transactional id): while records of a key are being written
-// nothing else of it is looked at, so that state that is not committed is never read, and nothing has
-// to be undone. Those that share do not depend on what the others among them write (commits of
-// offsets), and may be written together.
+// Requests take turns by key (a group, a transactional id): while records of a key are being written nothing else
+// of it is looked at, so that state that is not committed is never read, and nothing has to be undone. Those that
+// share do not depend on what the others among them write (commits of offsets), and may be written together.
 //
 //   a request is | left with
 //   waiting      | nothing of its key is written, or only by requests that share, and it shares: it runs, and
 //                | writes or does not
-//   writing      | its batch is applied here: done(NONE). It could not be appended, or was cut off: done(why)
+//   writing      | its batch is applied here: done(NONE). It could not be appended, or was truncated: done(why)
 //   either       | leadership goes: NOT_COORDINATOR
 //
-// One batch is in flight. What is written meanwhile goes into the next one, as far as it is no larger than a
-// batch may be: one sync of the disk serves many keys. A batch is for the term in which it was made, and is
-// not appended in another one.
+// One batch is in flight. What is written meanwhile goes into the next one, as far as it is no larger than a batch
+// may be: one sync of the disk serves many keys. A batch is for the term in which it was made, and is not appended
+// in another one.
 #pragma once
 
 #include <chronik/host.hpp>
@@ -55,8 +54,8 @@ class CoordinatorShard : public PartitionObserver {
   bool leads() const { return leads_; }
   // run(NONE) in the turn of the key, perhaps at once; run(NOT_COORDINATOR) where leadership is gone.
   void take_turn(std::string_view key, Turn turn, Run run);
-  // Within the turn, once: done() in a later turn of the shard. Records of a write are in one batch. An
-  // error: nothing of them has happened; NOT_COORDINATOR: as far as this node knows.
+  // Within the turn, once: done() in a later turn of the shard. Records of a write are in one batch. An error:
+  // nothing of them has happened; NOT_COORDINATOR: as far as this node knows.
   void write(std::string_view key, RecordList records, Written done);
 
   // ---- PartitionObserver ----

@@ -34,8 +34,8 @@ GroupCoordinator::GroupCoordinator(Services& services, PartitionDirectory& parti
 
 void GroupCoordinator::observe(Partition& partition) const {
   if (partition.id().topic_name != kOffsetsTopic) return;
-  partition.observers().add_observer(std::make_shared<GroupShard>(services_.host, partition, metrics_,
-                                                                  config_, *timers_[partition.shard()]));
+  partition.add_observer(std::make_shared<GroupShard>(services_.host, partition, metrics_, config_,
+                                                      *timers_[partition.shard()]));
 }
 
 bool GroupCoordinator::is_enabled() {
@@ -50,39 +50,27 @@ bool GroupCoordinator::is_enabled() {
   return false;
 }
 
-std::shared_ptr<Partition> GroupCoordinator::find(std::string_view group) const {
+ErrorCode GroupCoordinator::find(std::string_view group, std::shared_ptr<Partition>* out) {
+  if (!is_enabled()) return ErrorCode::kCoordinatorNotAvailable;
   const std::shared_ptr<const PartitionMap> map = partitions_.map();
   const HostedTopic* const topic = map->find(kOffsetsTopic);
-  if (topic == nullptr || topic->partitions.empty()) return nullptr;
+  if (topic == nullptr || topic->partitions.empty()) return ErrorCode::kNotCoordinator;
   const auto count = static_cast<int32_t>(topic->partitions.size());
-  return topic->partitions[static_cast<size_t>(partition_of_key(group, count))];
-}
-
-// Elected, and not there yet, that is a moment, and whoever looks elsewhere comes back here.
-ErrorCode GroupCoordinator::why_not_here(std::string_view group) const {
-  const Catalog catalog(services_);
-  const std::optional<chr_topic> topic = catalog.topic(kOffsetsTopic);
-  if (!topic.has_value() || topic->n_partitions == 0) return ErrorCode::kNotCoordinator;
-  const int32_t index = partition_of_key(group, static_cast<int32_t>(topic->n_partitions));
-  const std::optional<chr_partition> partition = catalog.partition(*topic, index);
-  return partition.has_value() && partition->leader == services_.host.node().id
-             ? ErrorCode::kCoordinatorLoadInProgress
-             : ErrorCode::kNotCoordinator;
+  *out = topic->partitions[static_cast<size_t>(partition_of_key(group, count))];
+  return *out == nullptr ? ErrorCode::kNotCoordinator : ErrorCode::kNone;
 }
 
 void GroupCoordinator::use(std::string_view group, Use use) {
-  if (!is_enabled()) return use(ErrorCode::kCoordinatorNotAvailable, nullptr);
-  std::shared_ptr<Partition> partition = find(group);
-  if (partition == nullptr) return use(why_not_here(group), nullptr);
+  std::shared_ptr<Partition> partition;
+  if (const ErrorCode error = find(group, &partition); error != ErrorCode::kNone) return use(error, nullptr);
   const uint32_t shard = partition->shard();
-  on_shard(services_.host, shard,
-           [this, id = std::string(group), partition = std::move(partition), use = std::move(use)] {
-             auto* const groups = static_cast<GroupShard*>(partition->observers().find(GroupShard::kSection));
-             if (groups != nullptr && groups->leads()) return use(ErrorCode::kNone, groups);
-             const int32_t leader = partition->leader_hint().id;
-             const bool elsewhere = leader >= 0 && leader != services_.host.node().id;
-             use(elsewhere ? ErrorCode::kNotCoordinator : why_not_here(id), nullptr);
-           });
+  on_shard(services_.host, shard, [this, partition = std::move(partition), use = std::move(use)] {
+    auto* const groups = static_cast<GroupShard*>(partition->find_observer(GroupShard::kSection));
+    if (groups != nullptr && groups->leads()) return use(ErrorCode::kNone, groups);
+    // Elected, and not there yet: that is a moment, and whoever looks elsewhere comes back here.
+    const bool comes = partition->leader_hint().id == services_.host.node().id;
+    use(comes ? ErrorCode::kCoordinatorLoadInProgress : ErrorCode::kNotCoordinator, nullptr);
+  });
 }
 
 }  // namespace chronik::kafka

@@ -29,15 +29,13 @@ class GroupCoordinator {
 
   // Any shard. Whether records of groups may be written; the log says once why not.
   bool is_enabled();
-  // Any shard. use(NONE, shard) on the shard of the group, where this node leads it; else use(why, null)
-  // there or here.
+  // Any shard. use(NONE, shard) on the shard of the group, where this node leads it; else use(why, null) there or
+  // here.
   using Use = std::function<void(ErrorCode, GroupShard*)>;
   void use(std::string_view group, Use use);
 
  private:
-  // Null: it is not hosted here.
-  std::shared_ptr<Partition> find(std::string_view group) const;
-  ErrorCode why_not_here(std::string_view group) const;
+  ErrorCode find(std::string_view group, std::shared_ptr<Partition>* out);
 
   Services& services_;
   PartitionDirectory& partitions_;

@@ -1,5 +1,5 @@
-// Records of groups in Kafka's formats (schemas/records), as __consumer_offsets holds them: kminion, Burrow
-// and MirrorMaker read them, and so does Apache Kafka.
+// Records of groups in Kafka's formats (schemas/records), as __consumer_offsets holds them: kminion, Burrow and
+// MirrorMaker read them, and so does Apache Kafka.
 #pragma once
 
 #include <chronik/result.hpp>
@@ -13,8 +13,8 @@ namespace chronik::kafka {
 
 void add_record(const group::Record& record, RecordList& out);
 
-// Nothing: a kind that says nothing here any more. CORRUPT; UNSUPPORTED: a kind, or a version of one, that
-// this build does not know, named in the message.
+// Nothing: a kind that says nothing here any more. CORRUPT; UNSUPPORTED: a kind, or a version of one, that this
+// build does not know, named in the message.
 Result<std::optional<group::Record>> read_record(Bytes key, const std::optional<Bytes>& value);
 
 }  // namespace chronik::kafka

@@ -1,16 +1,16 @@
-// GroupShard: the groups of one partition of __consumer_offsets. Each replica applies their records to the
-// same table, so that whoever leads next has nothing to load. On the partition's shard.
+// GroupShard: the groups of one partition of __consumer_offsets. Each replica applies their records to the same
+// table, so that whoever leads next has nothing to load. On the partition's shard.
 //
-//   section "groups" of a snapshot: int16 1 | for each record: uint32 n, n bytes of key | uint32 n, n of value
+//   section "groups" of a snapshot: int16 1 | for each record: uint32 n, n bytes of key | uint32 n, n bytes of value
 //
 // Keys and values are those of the log (group/records.h), with versions of their own.
 //
-//   a group is | (where this node leads)                   | left with
-//   recorded   | the table has it, and says all there is   | a request of a member: live. It leads, and the
-//              |                                           | group has members: live
-//   live       | members wait, sessions run: it has a      | all is as recorded: recorded. A write failed: its
-//              | ClassicGroup, and a timer at its next     | waits end, and it begins anew from what is
-//              | deadline                                  | recorded. lost(): its waits end
+//   a group is | (where this node leads)                      | left with
+//   recorded   | the table has it, and says all there is      | a request of a member: live. It leads: live, if the
+//              |                                              | group has members
+//   live       | members wait, sessions run: it has a         | nothing is left that is not recorded: recorded.
+//              | ClassicGroup, and a timer at its next        | A write failed: its waits end, and it begins anew
+//              | deadline                                     | from what is recorded. lost(): the waits end
 #pragma once
 
 #include <map>

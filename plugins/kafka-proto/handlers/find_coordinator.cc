@@ -1,5 +1,5 @@
-// FindCoordinator (10): which broker coordinates a group. The topic that groups are kept in is made here,
-// when the first one comes.
+// FindCoordinator (10): which broker coordinates a group. The topic that groups are kept in is made here, when
+// the first one comes.
 #include <algorithm>
 #include <utility>
 #include <vector>

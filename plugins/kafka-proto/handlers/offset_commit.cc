@@ -1,5 +1,5 @@
-// OffsetCommit (8): stores how far a group is. Partitions that do not exist have an error of their own; the
-// rest is written as one, in the turn of the group.
+// OffsetCommit (8): stores how far a group is. Partitions that do not exist have an error of their own; the rest is
+// written as one, in the turn of the group.
 #include <utility>
 
 #include "kafka-proto/group/coordinator.h"

@@ -1,5 +1,5 @@
-// OffsetFetch (9): how far groups are. Nothing committed, of a group, a topic or a partition that is there or
-// not, is the offset -1 without an error: any other answer ends some clients, or makes them begin anew.
+// OffsetFetch (9): how far groups are. Nothing committed, of a group, a topic or a partition that is there or not, is
+// the offset -1 without an error: any other answer ends some clients, or makes them begin anew.
 #include <utility>
 
 #include "kafka-proto/group/coordinator.h"

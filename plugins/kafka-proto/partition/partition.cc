@@ -168,9 +168,8 @@ chr_status Partition::load(const chr_slice* pieces, uint32_t n, chr_error* error
 
 // ---- what a coordinator appends ----
 
-// acks=all of it is a majority, and that as many replicas as min.insync.replicas says are in sync now:
-// whether more of them will have it cannot be waited for, as it is applied, and so has happened, once
-// it is committed.
+// acks=all of it is a majority, and that as many replicas as min.insync.replicas says are in sync now: whether more
+// of them will have it cannot be waited for, as it is applied, and so has happened, once it is committed.
 std::expected<uint64_t, ErrorCode> Partition::append_own(MutableBytes batch, const Lease& lease) {
   if (const ErrorCode error = leads(-1); error != ErrorCode::kNone) return std::unexpected(error);
   if (!in_sync_.enough()) return std::unexpected(ErrorCode::kNotEnoughReplicas);
@@ -184,8 +183,8 @@ std::expected<uint64_t, ErrorCode> Partition::append_own(MutableBytes batch, con
   item.max_timestamp = load_be<int64_t>(header + kMaxTimestampAt);
   item.payload = {header, batch.size(), lease.get()};
   chr_placed placed{};
-  const chr_status status = replica_.propose(item, CHR_UNTIL_PLACED, &placed, nullptr, [](chr_status) {});
-  if (status != CHR_OK) return std::unexpected(append_error(status));
+  if (const chr_status status = replica_.place(item, &placed); status != CHR_OK)
+    return std::unexpected(append_error(status));
   batch_placed(batch.size());
   return placed.index;
 }

@@ -1,7 +1,7 @@
 // Partition: one replica of a partition on this node, as the state machine of its Raft group.
 //
-// Lives on the shard of its group; everything but the constants is touched there only. Consensus owns the
-// log; this owns what Kafka adds to it, each in a part of its own, and passes on what consensus tells:
+// Lives on the shard of its group; everything but the constants is touched there only. Consensus owns the log;
+// this owns what Kafka adds to it, each in a part of its own, and passes on what consensus tells:
 //
 //   told        | parts, in this order
 //   role()      | replica, observers, reassignment, in sync, appends (leadership lost), held appends, transfers
@@ -68,8 +68,12 @@ class Partition : public std::enable_shared_from_this<Partition> {
   void count_fetched(uint64_t bytes) { traffic_.count_fetched(bytes); }
 
   // ---- life, on the shard ----
-  // Who follows the log: added before open(), found on any shard from then on. Producers come first.
-  Observers& observers() { return observers_; }
+  // Before open(): what else follows the log. Producers come first.
+  void add_observer(std::shared_ptr<PartitionObserver> observer) {
+    observers_.add_observer(std::move(observer));
+  }
+  // Any shard, from open() on. Null: none has this section.
+  PartitionObserver* find_observer(std::string_view section) const { return observers_.find(section); }
   // Opens the group; done(status) once the log is recovered. Once in the life of a Partition.
   void open(const std::function<void(const Status&)>& done);
   // Closed without ever having been opened; after close().
@@ -100,8 +104,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
     appends_.append({batch, frame, acks, origin}, std::move(done));
   }
 
-  // Appends a batch of the coordinator that stands on this partition, for the term in which it leads now: it
-  // has its index, or why not. It is done where it is applied, and gone where leadership is, or where it is
+  // Appends a batch of the coordinator that stands on this partition, for the term in which it leads now: it has
+  // its index, or why not. It is done where it is applied, and gone where leadership is, or where it is
   // truncated. Nothing is held, and it goes before appends that came early. Its bytes may be patched.
   std::expected<uint64_t, ErrorCode> append_own(MutableBytes batch, const Lease& lease);
 

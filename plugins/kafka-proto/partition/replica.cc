@@ -157,6 +157,10 @@ std::pair<int32_t, int64_t> Replica::epoch_end(int32_t epoch) const {
 
 // ---- calls ----
 
+chr_status Replica::place(const chr_proposal& item, chr_placed* placed) {
+  return context_.consensus->propose(group_, term_, &item, 1, CHR_UNTIL_PLACED, placed, 0, nullptr);
+}
+
 void Replica::propose_command(chr_slice payload) {
   chr_proposal item{};
   item.kind = CHR_ENTRY_COMMAND;

@@ -106,6 +106,8 @@ class Replica {
   template <class OnDone>
   chr_status propose(const chr_proposal& item, uint32_t until, chr_placed* placed, chr_error* error,
                      OnDone&& done);
+  // The same, for what nobody is told of later.
+  chr_status place(const chr_proposal& item, chr_placed* placed);
   // A command that nobody waits for.
   void propose_command(chr_slice payload);
   template <class OnRead>

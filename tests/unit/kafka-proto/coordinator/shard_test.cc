@@ -1,5 +1,5 @@
-// Turns of keys, and how their writes become batches: committed together, once, and for the term in which
-// they were made.
+// Turns of keys, and how their writes become batches: committed together, once, and for the term in which they were
+// made.
 #include "kafka-proto/coordinator/shard.h"
 
 #include "coordinator/shard_testing.h"

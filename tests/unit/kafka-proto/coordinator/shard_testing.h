@@ -36,7 +36,7 @@ class CoordinatedPartition : public TestReplica {
         std::make_shared<Partition>(context, PartitionId{{}, 0, "t"}, PartitionMembers{{1, 2, 3}, {}, {}},
                                     std::make_shared<const TopicConfig>(topic));
     shard = make(context.host, *partition, CoordinatorMetrics(context.host, "t"));
-    partition->observers().add_observer(shard);
+    partition->add_observer(shard);
     partition->open([](const Status& status) { EXPECT_TRUE(status); });
     host.run();
   }

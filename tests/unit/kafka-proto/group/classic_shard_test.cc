@@ -1,5 +1,5 @@
-// Groups of the classic protocol on a partition: their members live where it is led, and only what is
-// recorded outlives that.
+// Groups of the classic protocol on a partition: their members live where it is led, and only what is recorded
+// outlives that.
 #include "group/group_testing.h"
 
 namespace chronik::kafka::testing {

@@ -132,7 +132,7 @@ class ObservedPartitionTest : public ::testing::Test, public TestReplica {
     partition =
         std::make_shared<Partition>(context, PartitionId{{}, 0, "t"}, PartitionMembers{{1, 2, 3}, {}, {}},
                                     std::make_shared<const TopicConfig>());
-    partition->observers().add_observer(observer);
+    partition->add_observer(observer);
     partition->open([](const Status& status) { EXPECT_TRUE(status); });
     host.run();
   }
