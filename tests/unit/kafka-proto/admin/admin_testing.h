@@ -24,6 +24,7 @@ inline const std::string kOffsets = "__consumer_offsets";
 struct GroupsNode {
   explicit GroupsNode(int32_t node = 1) : broker({.node = node, .start = false, .links = true}) {
     broker.features.add("chronik.version", 1, 3, 3);
+    broker.host.config_int("offsets_topic_partitions", kHomes);
     broker.start();
     client.emplace(broker.client());
     orders = broker.add_topic("orders", 3);
