@@ -101,7 +101,7 @@ void GroupMetrics::read_next(const std::shared_ptr<Round>& round) {
   const std::shared_ptr<Partition> home = std::move(round->homes.back());
   round->homes.pop_back();
   services_.host.post(home->shard(), [this, round, home] {
-    const auto* const shard = static_cast<GroupShard*>(home->find_observer(GroupShard::kSection));
+    const auto* const shard = static_cast<GroupShard*>(home->observers().find(GroupShard::kSection));
     if (shard != nullptr && shard->leads()) round->read_home(*shard);
     services_.host.post(0, [this, round] { read_next(round); });
   });
