@@ -16,7 +16,7 @@ add_library(kafka_cost STATIC EXCLUDE_FROM_ALL ${cost_sources} ${plugin}/plugin.
 add_dependencies(kafka_cost kafka_codec)
 target_include_directories(kafka_cost PUBLIC ${CMAKE_CURRENT_SOURCE_DIR} ${fixtures})
 # They stand behind it for what they need in turn: of their own code nothing is missing any more.
-target_link_libraries(kafka_cost PUBLIC kafka_handlers GTest::gtest_main)
+target_link_libraries(kafka_cost PUBLIC kafka_handlers kafka_admin GTest::gtest_main)
 target_compile_options(kafka_cost PUBLIC -fsanitize-coverage=trace-pc ${test_compile_options} -Wno-maybe-uninitialized)
 
 add_library(kafka_cost_meter OBJECT cost/meter.cc)
