@@ -25,7 +25,7 @@ from node import free_port  # noqa: E402
 
 WALKS = [["docs/start.md", "README.md"], ["docs/cluster.md"]]  # nodes are started by the first page of each
 # Tools that the pages show and that this machine may lack. kcat is no such: the build installs it.
-OPTIONAL = ("kafka-topics.sh", "kafka-console-producer.sh")
+OPTIONAL = ("kafka-topics.sh", "kafka-console-producer.sh", "kafka-console-consumer.sh", "kafka-consumer-groups.sh")
 NOT_METRICS = {"kafka_exporter", "chronik_plugin_v1", "chronik_add_plugin"}
 
 
