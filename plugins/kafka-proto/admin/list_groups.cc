@@ -42,7 +42,8 @@ struct Visit {
 
 // One row more than asked for says that there are more.
 void visit(Visit& visit, int32_t self, const std::string& from, size_t limit) {
-  const auto* const groups = static_cast<GroupShard*>(visit.partition->observers().find(GroupShard::kSection));
+  const auto* const groups =
+      static_cast<GroupShard*>(visit.partition->observers().find(GroupShard::kSection));
   if (groups == nullptr || !groups->leads()) {
     visit.is_loading = visit.partition->leader_hint().id == self;
     return;

@@ -16,9 +16,7 @@ class CatalogTopicsTest : public ::testing::Test {
         services.host.acquire<chr_topic_changes_v1>(CHR_TOPIC_CHANGES_ID, &services.topic_changes.self);
   }
   bool differs(const CatalogTopics& topics) { return topics.differs_from(Catalog(services)); }
-  void set_broker(int32_t id, const std::string& rack) {
-    metadata.set_broker({id, "127.0.0.1", 9092, rack});
-  }
+  void set_broker(int32_t id, const std::string& rack) { metadata.set_broker({id, "127.0.0.1", 9092, rack}); }
 
   chronik::testing::FakeHost host{1, 1, 1};
   chronik::testing::FakeMetadata metadata{&host};

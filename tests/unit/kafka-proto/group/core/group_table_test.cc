@@ -57,7 +57,8 @@ TEST(GroupTable, AGroupChangesItsKind) {
   table.apply(ClassicGroupRecord{"g", std::nullopt});
   table.apply(MemberRecord{"g", "m", MemberRecord::Value{}});
   table.apply(GroupEpochRecord{"g", GroupEpochRecord::Value{4, 0}});
-  table.apply(TargetMemberRecord{"g", "m", std::vector<TopicPartitions>{{.topic = {}, .partitions = {0}, .assignment_epochs = {}}}});
+  table.apply(TargetMemberRecord{
+      "g", "m", std::vector<TopicPartitions>{{.topic = {}, .partitions = {0}, .assignment_epochs = {}}}});
   table.apply(TargetEpochRecord{"g", TargetEpochRecord::Value{4, 0}});
   table.apply(CurrentMemberRecord{
       "g", "m", CurrentMemberRecord::Value{.epoch = 4, .assigned = {}, .pending_revocation = {}}});

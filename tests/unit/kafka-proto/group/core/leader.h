@@ -75,8 +75,8 @@ class Leader {
   }
   void begin() {
     const Group* from = recorded();
-    group_ =
-        std::make_unique<ClassicGroup>(config.classic, kGroup, from == nullptr ? nullptr : from->classic.get(), now);
+    group_ = std::make_unique<ClassicGroup>(config.classic, kGroup,
+                                            from == nullptr ? nullptr : from->classic.get(), now);
   }
   void move_to(int64_t monotonic_ms) {
     now.wall_ms += monotonic_ms - now.monotonic_ms;
