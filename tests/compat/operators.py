@@ -101,8 +101,8 @@ class Operators:
         before = self.tool("FeatureCommand", "describe")
         self.expect(self.refused("FeatureCommand", "upgrade", "--release-version", "4.3"),
                     "The update failed for all features since the following feature had an error", "No node supports this feature.")
-        self.expect(self.refused("FeatureCommand", "upgrade", "--feature", "group.version=1"),
-                    "Could not upgrade group.version to 1.", "Invalid update version 1 for feature group.version.")
+        self.expect(self.refused("FeatureCommand", "upgrade", "--feature", "share.version=1"),
+                    "Could not upgrade share.version to 1.", "Invalid update version 1 for feature share.version.")
         self.tool("FeatureCommand", "upgrade", "--feature", "metadata.version=30")
         if [row.split("Epoch")[0] for row in self.tool("FeatureCommand", "describe").splitlines()] != [
                 row.split("Epoch")[0] for row in before.splitlines()]:

@@ -28,6 +28,9 @@ from sides import APIS, Side  # noqa: E402
 LEAST = 4470
 PATIENCE = 3  # seconds for an answer that Kafka never gives
 LAST = ("Produce",)  # what changes what others read
+# Not compared yet: their answers depend on what groups there are, and on ids that each side makes up.
+GROUPS = ("FindCoordinator", "JoinGroup", "SyncGroup", "Heartbeat", "LeaveGroup", "OffsetCommit", "OffsetFetch", "OffsetDelete",
+          "ListGroups", "DescribeGroups", "DeleteGroups", "ConsumerGroupHeartbeat", "ConsumerGroupDescribe")
 
 
 def edge_cases(api, versions):
@@ -43,7 +46,7 @@ def edge_cases(api, versions):
 
 
 def all_cases(offered):
-    apis = [api for api in APIS.values() if api.name in offered]
+    apis = [api for api in APIS.values() if api.name in offered and api.name not in GROUPS]
     for api in sorted(apis, key=lambda api: (api.name in LAST, api.key)):
         if api.name in LAST:
             continue
