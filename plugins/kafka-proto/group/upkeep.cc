@@ -53,7 +53,7 @@ void GroupShard::run_upkeep(void* shard) {
   std::vector<std::string> due;
   auto at = self.table_.groups().lower_bound(self.upkeep_from_);
   for (size_t n = 0; n < kMaxGroupsAtOnce && at != self.table_.groups().end(); ++n, ++at)
-    if (at->second.kind() != group::GroupKind::kConsumer) due.push_back(at->first);
+    due.push_back(at->first);
   const bool is_over = at == self.table_.groups().end();
   self.upkeep_from_ = is_over ? std::string() : at->first;
   for (const std::string& id : due) self.expire_offsets(id);
@@ -63,7 +63,10 @@ void GroupShard::run_upkeep(void* shard) {
 
 void GroupShard::expire_offsets(const std::string& id) {
   forget_offsets(id, [this, id](const group::Group& group, std::vector<group::Record>& records) {
-    group::expire_classic(id, group, find_live(id), config_.offsets_retention_ms, now().wall_ms, records);
+    const int64_t retention_ms = config_.offsets_retention_ms;
+    if (group.consumer != nullptr)
+      return group::expire_consumer(id, group, retention_ms, now().wall_ms, records);
+    group::expire_classic(id, group, find_live(id), retention_ms, now().wall_ms, records);
   });
 }
 
