@@ -64,12 +64,14 @@ GroupShard::Live& GroupShard::live(const std::string& id) {
 
 void GroupShard::begin(Live& live) {
   const group::Group* const recorded = table_.find(live.id);
+  const int32_t told_generation = live.group != nullptr ? live.group->generation() : 0;
   live.group = nullptr;
   live.consumer = nullptr;
   if (recorded != nullptr && recorded->consumer != nullptr)
     return live.begin_consumer(consumer_context(live.id));
   live.group = std::make_unique<group::ClassicGroup>(
       config_.classic, live.id, recorded == nullptr ? nullptr : recorded->classic.get(), now());
+  live.group->resume(told_generation, now());
 }
 
 const group::ClassicGroup* GroupShard::find_live(std::string_view id) const {

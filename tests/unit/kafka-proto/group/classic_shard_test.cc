@@ -72,7 +72,7 @@ TEST_F(ClassicShardTest, ASessionThatEndsIsRecorded) {
   EXPECT_EQ(heartbeat(1), ErrorCode::kUnknownMemberId);
   EXPECT_TRUE(shard->table().find("g")->classic->members.empty());
   EXPECT_EQ(shard->find_live("g"), nullptr);
-  EXPECT_EQ(timers->size(), 0u);
+  EXPECT_EQ(timers->size(), 1u);  // of the upkeep
 }
 
 TEST_F(ClassicShardTest, ANewLeaderKnowsTheGenerationAndRenewsSessions) {
@@ -110,14 +110,24 @@ TEST_F(ClassicShardTest, AGroupWhoseWriteFailsBeginsAnewFromWhatIsRecorded) {
   host.run();
   ASSERT_EQ(synced.size(), 2u);
   EXPECT_EQ(synced[1].error, ErrorCode::kCoordinatorNotAvailable);
-  EXPECT_EQ(shard->find_live("g")->generation(), 1);
+  // Generation 2 was told, and is no other one's.
+  EXPECT_EQ(shard->find_live("g")->generation(), 2);
+  EXPECT_EQ(shard->find_live("g")->state(), ClassicState::kPreparingRebalance);
   // A commit that fails is nothing to its members.
   shard->commit_offsets(
-      {"g", {"m1", std::nullopt, 1}, false, {{"g", "orders", 0, group::OffsetCommitRecord::Value{}}}},
+      {"g", {"m1", std::nullopt, 2}, false, {{"g", "orders", 0, group::OffsetCommitRecord::Value{}}}},
       [this](const GroupShard::CommitResult& result) { answers.push_back(result.error); });
   host.run();
   EXPECT_EQ(answers.back(), ErrorCode::kCoordinatorNotAvailable);
-  EXPECT_EQ(heartbeat(1), ErrorCode::kNone);
+  EXPECT_EQ(heartbeat(2), ErrorCode::kRebalanceInProgress);
+  consensus.refuse_proposals(CHR_OK);
+  join("m1");
+  host.run();
+  EXPECT_EQ(joined.back().generation, 3);
+  sync("m1", 3);
+  host.run();
+  EXPECT_EQ(synced.back().error, ErrorCode::kNone);
+  EXPECT_EQ(heartbeat(3), ErrorCode::kNone);
 }
 
 TEST_F(ClassicShardTest, AnEmptyGroupCanBeDeleted) {
