@@ -174,7 +174,7 @@ void GroupShard::join(const std::string& id, group::JoinRequest request,
   take_group_turn(id, std::move(reply),
                   [this, request = std::move(request)](Live& live, group::Reply<group::JoinResult>&& to,
                                                        group::Outcome& out) mutable {
-                    if (live.consumer != nullptr) live.replace_consumer(out);
+                    if (live.consumer != nullptr && live.replace_consumer(request, to, out)) return;
                     if (live.consumer != nullptr)
                       return live.consumer->join(consumer_context(live.id), std::move(request), to, out);
                     live.group->join(std::move(request), std::move(to), now(), out);

@@ -109,8 +109,9 @@ class GroupShard final : public CoordinatorShard {
     void arm(int64_t deadline_ms);
     void fail_waits(ErrorCode error);
     void begin_consumer(const group::ConsumerContext& context);
-    // A consumer group without members is in nobody's way.
-    void replace_consumer(group::Outcome& out);
+    // A consumer group without members makes room for who joins, unless that is refused. False: it has members.
+    bool replace_consumer(group::JoinRequest& request, group::Reply<group::JoinResult>& reply,
+                          group::Outcome& out);
 
     GroupShard& shard;
     const std::string id;
