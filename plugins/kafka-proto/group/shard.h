@@ -120,11 +120,13 @@ class GroupShard final : public CoordinatorShard {
     uint64_t number = 0;  // of the ConsumerGroup: steps of an earlier one are nothing to it
     Timer timer;
     bool expires = false;  // its turn to expire comes
+    bool failed = false;   // its last write was
   };
 
   Status apply_record(Bytes key, const std::optional<Bytes>& value) override;
   void begin_leading() override;
   void end_leading() override;
+  void end_late_write(const std::string& id) override;
   group::Now now() const;
   Live& live(const std::string& id);
   void begin(Live& live);

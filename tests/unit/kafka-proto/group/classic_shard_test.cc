@@ -130,6 +130,26 @@ TEST_F(ClassicShardTest, AGroupWhoseWriteFailsBeginsAnewFromWhatIsRecorded) {
   EXPECT_EQ(heartbeat(3), ErrorCode::kNone);
 }
 
+TEST_F(ClassicShardTest, AWriteThatIsLateCountsOnceItIsApplied) {
+  join("");
+  host.run();
+  consensus.hold_commits(true);
+  sync("m1", 1);
+  host.run();
+  host.advance(std::chrono::seconds(5));
+  ASSERT_EQ(synced.size(), 1u);
+  EXPECT_EQ(synced[0].error, ErrorCode::kCoordinatorNotAvailable);
+  EXPECT_EQ(heartbeat(1), ErrorCode::kUnknownMemberId);
+  join("m1");
+  EXPECT_EQ(joined.back().error, ErrorCode::kCoordinatorNotAvailable);
+  consensus.hold_commits(false);
+  consensus.commit(group());
+  host.run();
+  EXPECT_EQ(heartbeat(1), ErrorCode::kNone);
+  host.advance(std::chrono::seconds(11));  // and its session runs
+  EXPECT_TRUE(shard->table().find("g")->classic->members.empty());
+}
+
 TEST_F(ClassicShardTest, AnEmptyGroupCanBeDeleted) {
   settle();
   std::vector<ErrorCode> removed;
