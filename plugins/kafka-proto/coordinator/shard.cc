@@ -10,11 +10,6 @@
 namespace chronik::kafka {
 namespace {
 
-size_t max_record_bytes(const Partition& partition) {
-  const auto limit = static_cast<size_t>(partition.config()->max_message_bytes);
-  return limit - std::min(limit, kBatchHeaderSize);
-}
-
 std::vector<uint8_t> make_batch(const std::vector<const RecordList*>& lists, int64_t now_ms) {
   std::vector<uint8_t> out(kBatchHeaderSize);
   BatchHeader header;
@@ -57,6 +52,11 @@ ErrorCode coordinator_error(ErrorCode append_error) {
     default:
       return ErrorCode::kUnknownServerError;
   }
+}
+
+size_t CoordinatorShard::max_write_bytes() const {
+  const auto limit = static_cast<size_t>(partition_.config()->max_message_bytes);
+  return limit - std::min(limit, kBatchHeaderSize);
 }
 
 // ---- turns ----
@@ -144,7 +144,7 @@ void CoordinatorShard::begin_batch(std::vector<Write> writes) {
 
 // As many as fit; one that is too large by itself comes alone.
 std::vector<CoordinatorShard::Write> CoordinatorShard::next_batch() {
-  const size_t limit = max_record_bytes(partition_);
+  const size_t limit = max_write_bytes();
   std::vector<Write> out;
   for (size_t bytes = 0; !next_.empty(); next_.pop_front()) {
     bytes += next_.front().records.batch_bytes();

@@ -73,6 +73,8 @@ class CoordinatorShard : public PartitionObserver {
  protected:
   const Host& host() const { return host_; }
   Partition& partition() const { return partition_; }
+  // What the records of a write may take (RecordList::batch_bytes).
+  size_t max_write_bytes() const;
 
   // On each replica, in the order of the log.
   virtual Status apply_record(Bytes key, const std::optional<Bytes>& value) = 0;

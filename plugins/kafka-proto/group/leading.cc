@@ -249,7 +249,9 @@ void GroupShard::remove(const std::string& id, const group::Reply<ErrorCode>& re
                 ? group::delete_consumer(id, *recorded, outcome.records)
                 : group::delete_classic(id, recorded, find_live(id), outcome.records);
     if (error != ErrorCode::kNone) return reply(error);
-    outcome.finish.push_back([this, id, reply](ErrorCode written) {
+    const bool is_more = cut_to_write(outcome.records);  // the group itself is the last of them
+    outcome.finish.push_back([this, id, reply, is_more](ErrorCode written) {
+      if (written == ErrorCode::kNone && is_more) return remove(id, reply);
       if (written == ErrorCode::kNone) live_.erase(id);
       reply(written);
     });

@@ -148,6 +148,8 @@ class GroupShard final : public CoordinatorShard {
   static void run_upkeep(void* shard);
   void expire_offsets(const std::string& id);
   void forget_offsets(const std::string& id, Forget find);
+  // Leaves as many as go into one write. True: there were more.
+  bool cut_to_write(std::vector<group::Record>& records) const;
 
   // ---- consumer_leading.cc ----
   using HeartbeatReply = group::Reply<group::ConsumerHeartbeatResult>;
