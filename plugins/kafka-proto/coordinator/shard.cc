@@ -10,11 +10,6 @@
 namespace chronik::kafka {
 namespace {
 
-size_t max_record_bytes(const Partition& partition) {
-  const auto limit = static_cast<size_t>(partition.config()->max_message_bytes);
-  return limit - std::min(limit, kBatchHeaderSize);
-}
-
 std::vector<uint8_t> make_batch(const std::vector<const RecordList*>& lists, int64_t now_ms) {
   std::vector<uint8_t> out(kBatchHeaderSize);
   BatchHeader header;
@@ -59,11 +54,17 @@ ErrorCode coordinator_error(ErrorCode append_error) {
   }
 }
 
+size_t CoordinatorShard::max_write_bytes() const {
+  const auto limit = static_cast<size_t>(partition_.config()->max_message_bytes);
+  return limit - std::min(limit, kBatchHeaderSize);
+}
+
 // ---- turns ----
 
 void CoordinatorShard::take_turn(std::string_view key, Turn turn, Run run) {
   if (!leads_) return run(ErrorCode::kNotCoordinator);
   const auto found = keys_.try_emplace(std::string(key)).first;
+  if (batch_.is_late && found->second.writes > 0) return run(ErrorCode::kCoordinatorNotAvailable);
   found->second.waiting.push_back({turn, std::move(run)});
   run_waiting(std::string(found->first));
 }
@@ -95,8 +96,22 @@ void CoordinatorShard::write(std::string_view key, RecordList records, Written d
   if (!leads_ || found == keys_.end())
     return host_.post(partition_.shard(), [done = std::move(done)] { done(ErrorCode::kNotCoordinator); });
   ++found->second.writes;
-  next_.push_back({std::string(key), std::move(records), std::move(done)});
+  const size_t bytes = records.batch_bytes();
+  Write write{std::string(key), std::move(records), std::move(done)};
+  if (batch_.is_late || (!next_.empty() && next_bytes_ + bytes > kMaxQueuedBytes))
+    return refuse_later(std::move(write));
+  next_bytes_ += bytes;
+  next_.push_back(std::move(write));
   flush_later();
+}
+
+// Its key is written until it is told.
+void CoordinatorShard::refuse_later(Write write) {
+  refused_.push_back(std::move(write));
+  if (refused_.size() > 1) return;
+  host_.post(partition_.shard(), [this, alive = partition_.shared_from_this()] {
+    end_writes(std::exchange(refused_, {}), ErrorCode::kCoordinatorNotAvailable);
+  });
 }
 
 // ---- batches ----
@@ -114,21 +129,27 @@ void CoordinatorShard::flush() {
   if (!leads_ || batch_.number != 0 || next_.empty()) return;
   std::vector<Write> writes = next_batch();
   const ErrorCode error = append(writes);
-  if (error == ErrorCode::kNone) {
-    batch_.writes = std::move(writes);
-    return;
-  }
+  if (error == ErrorCode::kNone) return begin_batch(std::move(writes));
   end_writes(std::move(writes), error);
   flush_later();
 }
 
+void CoordinatorShard::begin_batch(std::vector<Write> writes) {
+  batch_.writes = std::move(writes);
+  // Consensus may apply what it is given within the call.
+  if (applied_index_ >= batch_.index) return end_applied_batch();
+  batch_.timer = host_.timer(
+      kWriteTimeoutNs, [](void* shard) { static_cast<CoordinatorShard*>(shard)->end_late_batch(); }, this);
+}
+
 // As many as fit; one that is too large by itself comes alone.
 std::vector<CoordinatorShard::Write> CoordinatorShard::next_batch() {
-  const size_t limit = max_record_bytes(partition_);
+  const size_t limit = max_write_bytes();
   std::vector<Write> out;
   for (size_t bytes = 0; !next_.empty(); next_.pop_front()) {
     bytes += next_.front().records.batch_bytes();
     if (bytes > limit && !out.empty()) break;
+    next_bytes_ -= next_.front().records.batch_bytes();
     out.push_back(std::move(next_.front()));
   }
   return out;
@@ -160,16 +181,45 @@ ErrorCode CoordinatorShard::append(const std::vector<Write>& writes) {
 void CoordinatorShard::end_writes(std::vector<Write> writes, ErrorCode error) {
   for (Write& write : writes) {
     if (const auto found = keys_.find(write.key); found != keys_.end()) --found->second.writes;
-    write.done(error);
+    write.done ? write.done(error) : end_late_write(write.key);
   }
   for (const Write& write : writes) run_waiting(write.key);
 }
 
+// Its clients look for another coordinator; whoever waits behind it does, too.
+void CoordinatorShard::end_late_batch() {
+  batch_.timer = 0;
+  batch_.is_late = true;
+  host_.warn("A batch of a coordinator is not committed in time",
+             fmt::format("partition={} index={}", partition_.label(), batch_.index));
+  std::vector<Run> ends;
+  for (Write& write : batch_.writes) ends.push_back(std::exchange(write.done, nullptr));
+  for (const Write& write : batch_.writes)
+    if (const auto found = keys_.find(write.key); found != keys_.end())
+      for (Waiting& waiting : std::exchange(found->second.waiting, {}))
+        ends.push_back(std::move(waiting.run));
+  std::vector<Write> next(std::move_iterator(next_.begin()), std::move_iterator(next_.end()));
+  next_.clear();
+  next_bytes_ = 0;
+  const ErrorCode error = coordinator_error(ErrorCode::kRequestTimedOut);
+  for (const Run& end : ends) end(error);
+  end_writes(std::move(next), error);
+}
+
+void CoordinatorShard::end_applied_batch() {
+  batch_.is_applied = true;
+  host_.add(metrics_.batches);
+  host_.add(metrics_.writes, static_cast<double>(batch_.writes.size()));
+  end_batch_later(ErrorCode::kNone);
+}
+
 void CoordinatorShard::end_batch_later(ErrorCode error) {
+  host_.cancel_timer(std::exchange(batch_.timer, 0));
   host_.post(partition_.shard(),
              [this, error, number = batch_.number, alive = partition_.shared_from_this()] {
                if (batch_.number != number) return;
                batch_.number = batch_.index = 0;
+               batch_.is_late = false;
                end_writes(std::exchange(batch_.writes, {}), error);
                flush();
              });
@@ -187,11 +237,8 @@ Status CoordinatorShard::applied(const chr_entry& entry, const BatchHeader& head
     if (!record.key.has_value()) return fail(Code::kCorrupt, "a record of a coordinator has no key");
     CHRONIK_CHECK(apply_record(*record.key, record.value));
   }
-  if (batch_.number == 0 || batch_.index != entry.header.index) return {};
-  batch_.is_applied = true;
-  host_.add(metrics_.batches);
-  host_.add(metrics_.writes, static_cast<double>(batch_.writes.size()));
-  end_batch_later(ErrorCode::kNone);
+  applied_index_ = entry.header.index;
+  if (batch_.number != 0 && batch_.index == applied_index_) end_applied_batch();
   return {};
 }
 
@@ -204,11 +251,15 @@ void CoordinatorShard::lost() {
   if (!std::exchange(leads_, false)) return;
   Keys keys = std::exchange(keys_, {});
   std::deque<Write> next = std::exchange(next_, {});
+  std::ranges::move(std::exchange(refused_, {}), std::back_inserter(next));
+  next_bytes_ = 0;
+  host_.cancel_timer(std::exchange(batch_.timer, 0));
+  batch_.is_late = false;
   const bool is_applied = batch_.number != 0 && batch_.is_applied;
   batch_.number = batch_.index = 0;
   // What was applied has happened.
   for (const Write& write : std::exchange(batch_.writes, {}))
-    write.done(is_applied ? ErrorCode::kNone : ErrorCode::kNotCoordinator);
+    if (write.done) write.done(is_applied ? ErrorCode::kNone : ErrorCode::kNotCoordinator);
   for (const Write& write : next) write.done(ErrorCode::kNotCoordinator);
   for (auto& [key, state] : keys)
     for (const Waiting& waiting : state.waiting) waiting.run(ErrorCode::kNotCoordinator);

@@ -10,11 +10,13 @@
 //   waiting      | nothing of its key is written, or only by requests that share, and it shares: it runs, and
 //                | writes or does not
 //   writing      | its batch is applied here: done(NONE). It could not be appended, or was cut off: done(why)
-//   either       | leadership goes: NOT_COORDINATOR
+//   either       | leadership goes: NOT_COORDINATOR. Its batch, or one before it, takes longer than kWriteTimeoutNs:
+//                | COORDINATOR_NOT_AVAILABLE
 //
 // One batch is in flight. What is written meanwhile goes into the next one, as far as it is no larger than a
 // batch may be: one sync of the disk serves many keys. A batch is for the term in which it was made, and is
-// not appended in another one.
+// not appended in another one. One that is late may still be applied: until that is known nothing is written, and
+// its keys have no turns.
 #pragma once
 
 #include <chronik/host.hpp>
@@ -46,6 +48,8 @@ class CoordinatorShard : public PartitionObserver {
   enum class Turn : uint8_t { kAlone, kShared };
   using Run = std::function<void(ErrorCode)>;
   using Written = std::function<void(ErrorCode)>;
+  static constexpr uint64_t kWriteTimeoutNs = 5'000'000'000;  // Kafka's offsets.commit.timeout.ms
+  static constexpr size_t kMaxQueuedBytes = 16 << 20;         // behind the batch in flight
 
   // An observer of this partition.
   CoordinatorShard(const Host& host, Partition& partition, const CoordinatorMetrics& metrics)
@@ -56,7 +60,7 @@ class CoordinatorShard : public PartitionObserver {
   // run(NONE) in the turn of the key, perhaps at once; run(NOT_COORDINATOR) where leadership is gone.
   void take_turn(std::string_view key, Turn turn, Run run);
   // Within the turn, once: done() in a later turn of the shard. Records of a write are in one batch. An
-  // error: nothing of them has happened; NOT_COORDINATOR: as far as this node knows.
+  // error: nothing of them has happened; NOT_COORDINATOR, COORDINATOR_NOT_AVAILABLE: as far as this node knows.
   void write(std::string_view key, RecordList records, Written done);
 
   // ---- PartitionObserver ----
@@ -69,12 +73,16 @@ class CoordinatorShard : public PartitionObserver {
  protected:
   const Host& host() const { return host_; }
   Partition& partition() const { return partition_; }
+  // What the records of a write may take (RecordList::batch_bytes).
+  size_t max_write_bytes() const;
 
   // On each replica, in the order of the log.
   virtual Status apply_record(Bytes key, const std::optional<Bytes>& value) = 0;
   // Requests come from now on; none come any more, and all that were there are answered.
   virtual void begin_leading() {}
   virtual void end_leading() {}
+  // A write of the key that was late, and told so, is applied now, or lost.
+  virtual void end_late_write(const std::string& /*key*/) {}
 
  private:
   struct Waiting {
@@ -101,6 +109,10 @@ class CoordinatorShard : public PartitionObserver {
   std::vector<Write> next_batch();
   ErrorCode append(const std::vector<Write>& writes);
   void end_writes(std::vector<Write> writes, ErrorCode error);
+  void refuse_later(Write write);
+  void begin_batch(std::vector<Write> writes);
+  void end_late_batch();
+  void end_applied_batch();
   // Later, since consensus is in the middle of telling.
   void end_batch_later(ErrorCode error);
 
@@ -110,12 +122,17 @@ class CoordinatorShard : public PartitionObserver {
   bool leads_ = false;
   Keys keys_;
   std::deque<Write> next_;
+  size_t next_bytes_ = 0;
+  std::vector<Write> refused_;  // to be told
   struct {
     uint64_t index = 0;  // 0: none
     uint64_t number = 0;
     bool is_applied = false;
-    std::vector<Write> writes;
-  } batch_;  // in flight
+    bool is_late = false;
+    std::vector<Write> writes;  // without done() where it is late
+    uint64_t timer = 0;
+  } batch_;                     // in flight
+  uint64_t applied_index_ = 0;  // the last one
   bool flush_comes_ = false;
   uint64_t batches_ = 0;
 };

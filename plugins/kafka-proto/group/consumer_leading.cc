@@ -92,12 +92,22 @@ void GroupShard::consumer_join(Live& live, group::ConsumerHeartbeatRequest reque
 
 // ---- where kinds change ----
 
-void GroupShard::Live::replace_consumer(group::Outcome& out) {
+bool GroupShard::Live::replace_consumer(group::JoinRequest& request, group::Reply<group::JoinResult>& reply,
+                                        group::Outcome& out) {
   const group::ConsumerState& state = shard.consumer_context(id).state;
-  if (!state.members().empty()) return;
+  if (!state.members().empty()) return false;
+  group = std::make_unique<group::ClassicGroup>(shard.config_.classic, id, nullptr, shard.now());
+  group::Outcome joined;
+  group->join(std::move(request), std::move(reply), shard.now(), joined);
+  std::ranges::move(joined.finish, std::back_inserter(out.finish));
+  if (joined.records.empty()) {  // refused: nothing has changed
+    group = nullptr;
+    return true;
+  }
   consumer = nullptr;
   state.remove_all(id, out.records);
-  group = std::make_unique<group::ClassicGroup>(shard.config_.classic, id, nullptr, shard.now());
+  add_records(out.records, std::move(joined.records));
+  return true;
 }
 
 // After records were applied.

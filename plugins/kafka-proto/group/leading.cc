@@ -11,6 +11,12 @@ namespace chronik::kafka {
 namespace {
 
 constexpr uint64_t kMs = 1'000'000;
+constexpr int64_t kRetryMs = 1'000;
+
+bool has_members(const group::Group& group) {
+  return (group.classic != nullptr && !group.classic->members.empty()) ||
+         (group.consumer != nullptr && !group.consumer->members().empty());
+}
 
 GroupShard::CommitResult check_consumer_commit(GroupShard::CommitRequest& request,
                                                const group::ConsumerState& state) {
@@ -64,12 +70,14 @@ GroupShard::Live& GroupShard::live(const std::string& id) {
 
 void GroupShard::begin(Live& live) {
   const group::Group* const recorded = table_.find(live.id);
+  const int32_t told_generation = live.group != nullptr ? live.group->generation() : 0;
   live.group = nullptr;
   live.consumer = nullptr;
   if (recorded != nullptr && recorded->consumer != nullptr)
     return live.begin_consumer(consumer_context(live.id));
   live.group = std::make_unique<group::ClassicGroup>(
       config_.classic, live.id, recorded == nullptr ? nullptr : recorded->classic.get(), now());
+  live.group->resume(told_generation, now());
 }
 
 const group::ClassicGroup* GroupShard::find_live(std::string_view id) const {
@@ -80,9 +88,7 @@ const group::ClassicGroup* GroupShard::find_live(std::string_view id) const {
 // Every member gets a fresh session: nobody knows when the leader of before heard of it.
 void GroupShard::begin_leading() {
   for (const auto& [id, group] : table_.groups()) {
-    const bool has_classic = group.classic != nullptr && !group.classic->members.empty();
-    const bool has_consumers = group.consumer != nullptr && !group.consumer->members().empty();
-    if (!has_classic && !has_consumers) continue;
+    if (!has_members(group)) continue;
     live(id);
     settle(id);
   }
@@ -113,8 +119,8 @@ void GroupShard::settle(const std::string& id) {
 void GroupShard::expire(const std::string& id) {
   take_turn(id, Turn::kAlone, [this, id](ErrorCode error) {
     const auto found = live_.find(id);
+    if (found != live_.end()) found->second->expires = false;
     if (error != ErrorCode::kNone || found == live_.end()) return;
-    found->second->expires = false;
     group::Outcome outcome;
     if (const auto& consumer = found->second->consumer; consumer != nullptr) {
       consumer->expire(consumer_context(id), outcome);
@@ -141,11 +147,37 @@ void GroupShard::end_outcome(const std::string& id, const std::vector<group::Out
   for (const group::Outcome::Finish& each : finish) each(written);
   if (!leads()) return;  // all live groups end
   const auto found = live_.find(id);
-  if (written != ErrorCode::kNone && found != live_.end()) {
-    found->second->fail_waits(written);
-    begin(*found->second);
-  } else if (found != live_.end()) {
+  if (found == live_.end()) return;
+  Live& live = *found->second;
+  live.failed = written != ErrorCode::kNone;
+  if (live.failed) {
+    live.fail_waits(written);
+    begin(live);
+    // Its steps come to the same again: not at once.
+    if (live.consumer != nullptr) return live.arm(now().monotonic_ms + kRetryMs);
+  } else {
     follow_kind(id);
+  }
+  settle(id);
+}
+
+// What was given up is known now: what is live stands on it.
+void GroupShard::end_late_write(const std::string& id) {
+  const group::Group* const recorded = table_.find(id);
+  const auto found = live_.find(id);
+  if (found == live_.end()) {
+    if (recorded == nullptr || !has_members(*recorded)) return;
+    live(id);
+    return settle(id);
+  }
+  Live& live = *found->second;
+  const bool was_classic = live.group != nullptr;
+  const bool is_classic = recorded == nullptr || recorded->consumer == nullptr;
+  if (!was_classic && is_classic && recorded != nullptr) {
+    follow_kind(id);
+  } else if (live.failed || was_classic != is_classic) {
+    live.fail_waits(ErrorCode::kCoordinatorNotAvailable);
+    begin(live);
   }
   settle(id);
 }
@@ -172,7 +204,7 @@ void GroupShard::join(const std::string& id, group::JoinRequest request,
   take_group_turn(id, std::move(reply),
                   [this, request = std::move(request)](Live& live, group::Reply<group::JoinResult>&& to,
                                                        group::Outcome& out) mutable {
-                    if (live.consumer != nullptr) live.replace_consumer(out);
+                    if (live.consumer != nullptr && live.replace_consumer(request, to, out)) return;
                     if (live.consumer != nullptr)
                       return live.consumer->join(consumer_context(live.id), std::move(request), to, out);
                     live.group->join(std::move(request), std::move(to), now(), out);
@@ -217,7 +249,9 @@ void GroupShard::remove(const std::string& id, const group::Reply<ErrorCode>& re
                 ? group::delete_consumer(id, *recorded, outcome.records)
                 : group::delete_classic(id, recorded, find_live(id), outcome.records);
     if (error != ErrorCode::kNone) return reply(error);
-    outcome.finish.push_back([this, id, reply](ErrorCode written) {
+    const bool is_more = cut_to_write(outcome.records);  // the group itself is the last of them
+    outcome.finish.push_back([this, id, reply, is_more](ErrorCode written) {
+      if (written == ErrorCode::kNone && is_more) return remove(id, reply);
       if (written == ErrorCode::kNone) live_.erase(id);
       reply(written);
     });

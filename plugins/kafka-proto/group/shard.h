@@ -109,8 +109,9 @@ class GroupShard final : public CoordinatorShard {
     void arm(int64_t deadline_ms);
     void fail_waits(ErrorCode error);
     void begin_consumer(const group::ConsumerContext& context);
-    // A consumer group without members is in nobody's way.
-    void replace_consumer(group::Outcome& out);
+    // A consumer group without members makes room for who joins, unless that is refused. False: it has members.
+    bool replace_consumer(group::JoinRequest& request, group::Reply<group::JoinResult>& reply,
+                          group::Outcome& out);
 
     GroupShard& shard;
     const std::string id;
@@ -119,11 +120,13 @@ class GroupShard final : public CoordinatorShard {
     uint64_t number = 0;  // of the ConsumerGroup: steps of an earlier one are nothing to it
     Timer timer;
     bool expires = false;  // its turn to expire comes
+    bool failed = false;   // its last write was
   };
 
   Status apply_record(Bytes key, const std::optional<Bytes>& value) override;
   void begin_leading() override;
   void end_leading() override;
+  void end_late_write(const std::string& id) override;
   group::Now now() const;
   Live& live(const std::string& id);
   void begin(Live& live);
@@ -145,6 +148,8 @@ class GroupShard final : public CoordinatorShard {
   static void run_upkeep(void* shard);
   void expire_offsets(const std::string& id);
   void forget_offsets(const std::string& id, Forget find);
+  // Leaves as many as go into one write. True: there were more.
+  bool cut_to_write(std::vector<group::Record>& records) const;
 
   // ---- consumer_leading.cc ----
   using HeartbeatReply = group::Reply<group::ConsumerHeartbeatResult>;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "kafka-proto/group/core/offset_rules.h"
+#include "kafka-proto/group/records.h"
 #include "kafka-proto/group/shard.h"
 
 namespace chronik::kafka {
@@ -53,7 +54,7 @@ void GroupShard::run_upkeep(void* shard) {
   std::vector<std::string> due;
   auto at = self.table_.groups().lower_bound(self.upkeep_from_);
   for (size_t n = 0; n < kMaxGroupsAtOnce && at != self.table_.groups().end(); ++n, ++at)
-    if (at->second.kind() != group::GroupKind::kConsumer) due.push_back(at->first);
+    due.push_back(at->first);
   const bool is_over = at == self.table_.groups().end();
   self.upkeep_from_ = is_over ? std::string() : at->first;
   for (const std::string& id : due) self.expire_offsets(id);
@@ -63,7 +64,10 @@ void GroupShard::run_upkeep(void* shard) {
 
 void GroupShard::expire_offsets(const std::string& id) {
   forget_offsets(id, [this, id](const group::Group& group, std::vector<group::Record>& records) {
-    group::expire_classic(id, group, find_live(id), config_.offsets_retention_ms, now().wall_ms, records);
+    const int64_t retention_ms = config_.offsets_retention_ms;
+    if (group.consumer != nullptr)
+      return group::expire_consumer(id, group, retention_ms, now().wall_ms, records);
+    group::expire_classic(id, group, find_live(id), retention_ms, now().wall_ms, records);
   });
 }
 
@@ -79,6 +83,18 @@ void GroupShard::forget_topic(const std::string& topic, const chr_uuid& id) {
     });
 }
 
+bool GroupShard::cut_to_write(std::vector<group::Record>& records) const {
+  RecordList encoded;
+  size_t fitting = 0;
+  for (const size_t limit = max_write_bytes(); fitting < records.size(); ++fitting) {
+    add_record(records[fitting], encoded);
+    if (fitting == kMaxRecordsAtOnce || (fitting > 0 && encoded.batch_bytes() > limit)) break;
+  }
+  if (fitting == records.size()) return false;
+  records.erase(records.begin() + static_cast<std::ptrdiff_t>(fitting), records.end());
+  return true;
+}
+
 // In the turn of the group, as many as go into a write, until nothing is left of them.
 void GroupShard::forget_offsets(const std::string& id, Forget find) {
   take_turn(id, Turn::kAlone, [this, id, find = std::move(find)](ErrorCode error) mutable {
@@ -87,8 +103,7 @@ void GroupShard::forget_offsets(const std::string& id, Forget find) {
     group::Outcome outcome;
     find(*group, outcome.records);
     if (outcome.records.empty()) return;
-    const bool is_more = outcome.records.size() > kMaxRecordsAtOnce;
-    if (is_more) outcome.records.erase(outcome.records.begin() + kMaxRecordsAtOnce, outcome.records.end());
+    const bool is_more = cut_to_write(outcome.records);
     outcome.finish.push_back([this, id, is_more, find = std::move(find)](ErrorCode written) mutable {
       if (written != ErrorCode::kNone) return;
       if (table_.find(id) == nullptr) live_.erase(id);

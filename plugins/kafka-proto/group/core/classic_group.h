@@ -49,6 +49,9 @@ class ClassicGroup {
   ErrorCode heartbeat(const MemberClaim& claim, Now now);
   // Of a group that was another before: all join again.
   void rebalance(Now now, Outcome& out);
+  // Of a group that begins anew, before anybody waits: what was told of a generation that is not recorded stays
+  // told, and its members join again.
+  void resume(int32_t told_generation, Now now);
   // Whether such a member may commit; it counts as a heartbeat.
   ErrorCode check_commit(const MemberClaim& claim, Now now);
 

@@ -19,6 +19,7 @@ class TestShard final : public CoordinatorShard {
   std::function<void()> next_turn;  // runs in the turn after the one in which a record is applied
   Texts applied_records;
   Texts told;
+  Texts late_ends;
 
  private:
   Status apply_record(Bytes key, const std::optional<Bytes>& value) override {
@@ -30,6 +31,7 @@ class TestShard final : public CoordinatorShard {
   }
   void begin_leading() override { told.emplace_back("leads"); }
   void end_leading() override { told.emplace_back("ends"); }
+  void end_late_write(const std::string& key) override { late_ends.push_back(key); }
 };
 
 class ShardTest : public ::testing::Test, public CoordinatedPartition<TestShard> {
@@ -281,6 +283,66 @@ TEST_F(ShardTest, ItsLogIsTrimmedToTheSnapshotByItsSizeAlone) {
   host.run();
   EXPECT_EQ(log().log_start, 11);
   EXPECT_FALSE(log().snapshot.empty());
+}
+
+// A disk that stalls: nobody waits for it longer than Kafka's clients do.
+TEST_F(ShardTest, ABatchThatIsLateEndsWhatWaitsForItOrBehindIt) {
+  consensus.hold_commits(true);
+  write("a", "1");
+  host.run();
+  write("a", "2");  // waits for its turn
+  write("b", "3");  // waits for the next batch
+  host.advance(std::chrono::seconds(4));
+  EXPECT_TRUE(ended.empty());
+  host.advance(std::chrono::seconds(1));
+  const std::string late = " COORDINATOR_NOT_AVAILABLE";
+  EXPECT_EQ(ended, (Texts{"1" + late, "2" + late, "3" + late}));
+  write("a", "4");
+  EXPECT_EQ(ended.back(), "4" + late);
+  write("c", "5");
+  host.run();
+  EXPECT_EQ(ended.back(), "5" + late);
+  EXPECT_EQ(batches(), 1u);
+  // It may have been nothing but slow.
+  consensus.commit(group());
+  host.run();
+  EXPECT_EQ(shard->applied_records, (Texts{"a=1"}));
+  EXPECT_EQ(shard->late_ends, (Texts{"a"}));
+  EXPECT_EQ(ended.size(), 5u);
+  write("a", "6");
+  host.run();
+  consensus.commit(group());
+  host.run();
+  EXPECT_EQ(ended.back(), "6");
+}
+
+TEST_F(ShardTest, LeadershipMayGoWhileABatchIsLate) {
+  consensus.hold_commits(true);
+  write("a", "1");
+  host.run();
+  host.advance(std::chrono::seconds(5));
+  write("b", "2");
+  follow(2);
+  EXPECT_EQ(ended, (Texts{"1 COORDINATOR_NOT_AVAILABLE", "2 NOT_COORDINATOR"}));
+  consensus.hold_commits(false);
+  lead();
+  write("a", "3");
+  host.run();
+  EXPECT_EQ(ended.back(), "3");
+  EXPECT_TRUE(shard->late_ends.empty());
+}
+
+TEST_F(ShardTest, WhatWaitsForABatchIsBounded) {
+  consensus.hold_commits(true);
+  write("first", "");
+  host.run();
+  const std::string large(1 << 20, 'x');
+  const size_t fitting = CoordinatorShard::kMaxQueuedBytes / (large.size() + 100);
+  for (size_t i = 0; i <= fitting; ++i) write("key" + std::to_string(i), large);
+  EXPECT_TRUE(ended.empty());
+  host.run();
+  ASSERT_EQ(ended.size(), 1u);
+  EXPECT_EQ(ended[0], large + " COORDINATOR_NOT_AVAILABLE");
 }
 
 TEST_F(ShardTest, CommitsForEachSyncAreCounted) {

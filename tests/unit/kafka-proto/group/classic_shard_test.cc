@@ -110,14 +110,44 @@ TEST_F(ClassicShardTest, AGroupWhoseWriteFailsBeginsAnewFromWhatIsRecorded) {
   host.run();
   ASSERT_EQ(synced.size(), 2u);
   EXPECT_EQ(synced[1].error, ErrorCode::kCoordinatorNotAvailable);
-  EXPECT_EQ(shard->find_live("g")->generation(), 1);
+  // Generation 2 was told, and is no other one's.
+  EXPECT_EQ(shard->find_live("g")->generation(), 2);
+  EXPECT_EQ(shard->find_live("g")->state(), ClassicState::kPreparingRebalance);
   // A commit that fails is nothing to its members.
   shard->commit_offsets(
-      {"g", {"m1", std::nullopt, 1}, false, {{"g", "orders", 0, group::OffsetCommitRecord::Value{}}}},
+      {"g", {"m1", std::nullopt, 2}, false, {{"g", "orders", 0, group::OffsetCommitRecord::Value{}}}},
       [this](const GroupShard::CommitResult& result) { answers.push_back(result.error); });
   host.run();
   EXPECT_EQ(answers.back(), ErrorCode::kCoordinatorNotAvailable);
+  EXPECT_EQ(heartbeat(2), ErrorCode::kRebalanceInProgress);
+  consensus.refuse_proposals(CHR_OK);
+  join("m1");
+  host.run();
+  EXPECT_EQ(joined.back().generation, 3);
+  sync("m1", 3);
+  host.run();
+  EXPECT_EQ(synced.back().error, ErrorCode::kNone);
+  EXPECT_EQ(heartbeat(3), ErrorCode::kNone);
+}
+
+TEST_F(ClassicShardTest, AWriteThatIsLateCountsOnceItIsApplied) {
+  join("");
+  host.run();
+  consensus.hold_commits(true);
+  sync("m1", 1);
+  host.run();
+  host.advance(std::chrono::seconds(5));
+  ASSERT_EQ(synced.size(), 1u);
+  EXPECT_EQ(synced[0].error, ErrorCode::kCoordinatorNotAvailable);
+  EXPECT_EQ(heartbeat(1), ErrorCode::kUnknownMemberId);
+  join("m1");
+  EXPECT_EQ(joined.back().error, ErrorCode::kCoordinatorNotAvailable);
+  consensus.hold_commits(false);
+  consensus.commit(group());
+  host.run();
   EXPECT_EQ(heartbeat(1), ErrorCode::kNone);
+  host.advance(std::chrono::seconds(11));  // and its session runs
+  EXPECT_TRUE(shard->table().find("g")->classic->members.empty());
 }
 
 TEST_F(ClassicShardTest, AnEmptyGroupCanBeDeleted) {

@@ -201,5 +201,32 @@ TEST_F(ConsumerShardTest, OnlyAnEmptyGroupCanBeDeleted) {
   EXPECT_EQ(shard->table().find("g"), nullptr);
 }
 
+TEST_F(ConsumerShardTest, OffsetsExpireOnceNobodySubscribesToTheirTopic) {
+  config.offsets_retention_ms = 1'000;
+  config.offsets_retention_check_interval_ms = 10'000;
+  commit("g", 5);
+  host.run();
+  join("a");
+  follow(2);
+  lead();
+  host.advance(std::chrono::seconds(11));
+  EXPECT_EQ(committed("g"), 5);
+  EXPECT_EQ(alive("a", group::kLeaveEpoch)->error, ErrorCode::kNone);
+  host.advance(std::chrono::seconds(11));
+  EXPECT_EQ(shard->table().find("g"), nullptr);
+}
+
+TEST_F(ConsumerShardTest, OffsetsOfSubscribedTopicsAreNotDeleted) {
+  commit("g", 5);
+  host.run();
+  join("a");
+  GroupShard::OffsetDeletionResult deleted;
+  shard->delete_offsets("g", {{{"orders", {0}}, {"other", {0}}}},
+                        [&](GroupShard::OffsetDeletionResult result) { deleted = std::move(result); });
+  host.run();
+  EXPECT_EQ(deleted.topics, (std::vector<ErrorCode>{ErrorCode::kGroupSubscribedToTopic, ErrorCode::kNone}));
+  EXPECT_EQ(committed("g"), 5);
+}
+
 }  // namespace
 }  // namespace chronik::kafka::testing

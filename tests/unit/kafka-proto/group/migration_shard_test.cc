@@ -19,6 +19,14 @@ class MigrationShardTest : public ConsumerShardTest {
     shard->join("g", request, [this](group::JoinResult result) { joined.push_back(std::move(result)); });
     host.run();
   }
+  void refused_join(const std::string& member, const std::string& protocol_type) {
+    group::JoinRequest request;
+    request.member_id = member;
+    request.protocol_type = protocol_type;
+    request.session_timeout_ms = 10'000;
+    shard->join("g", request, [this](group::JoinResult result) { joined.push_back(std::move(result)); });
+    host.run();
+  }
   void classic_sync(const std::string& member, int32_t generation) {
     group::SyncRequest request;
     request.member_id = member;
@@ -112,6 +120,22 @@ TEST_F(MigrationShardTest, AnEmptyConsumerGroupMakesRoomForAClassicOne) {
   EXPECT_EQ(joined[0].error, ErrorCode::kNone);
   EXPECT_EQ(shard->table().find("g")->consumer, nullptr);
   EXPECT_NE(shard->find_live("g"), nullptr);
+}
+
+TEST_F(MigrationShardTest, AnEmptyConsumerGroupStaysWhereAClassicMemberIsRefused) {
+  join("a");
+  alive("a", group::kLeaveEpoch);
+  const int32_t epoch = state().epoch();
+  const size_t before = batches();
+  refused_join("nobody", "consumer");
+  refused_join("", "");
+  ASSERT_EQ(joined.size(), 2u);
+  EXPECT_EQ(joined[0].error, ErrorCode::kUnknownMemberId);
+  EXPECT_EQ(joined[1].error, ErrorCode::kInconsistentGroupProtocol);
+  EXPECT_EQ(batches(), before);
+  ASSERT_NE(shard->table().find("g")->consumer, nullptr);
+  EXPECT_EQ(state().epoch(), epoch);
+  EXPECT_EQ(shard->find_live("g"), nullptr);
 }
 
 }  // namespace

@@ -117,6 +117,37 @@ TEST_F(GroupShardTest, DamagedAndNewerSectionsAreRefused) {
   EXPECT_EQ(newer.error().message, "a snapshot of groups has format 2, this node reads up to 1; upgrade it");
 }
 
+// A group with so long a name that its offsets do not go into one batch.
+class LongNameTest : public GroupShardTest {
+ protected:
+  LongNameTest() {
+    topic.max_message_bytes = 50'000;
+    partition->set_config(std::make_shared<const TopicConfig>(topic));
+    for (int32_t i = 0; i < 200; ++i) {
+      GroupShard::CommitRequest request;
+      request.group = name;
+      request.offsets.push_back({name, "orders", i, group::OffsetCommitRecord::Value{7, 2, "m", 9, -1, {}}});
+      shard->commit_offsets(std::move(request), [](const GroupShard::CommitResult&) {});
+    }
+    host.run();
+    EXPECT_EQ(shard->table().find(name)->offsets.topics().at("orders").size(), 200u);
+  }
+  const std::string name = std::string(1'000, 'g');
+};
+
+TEST_F(LongNameTest, ADeletedTopicIsForgottenInSeveralWrites) {
+  shard->forget_topic("orders", {});
+  host.run();
+  EXPECT_EQ(shard->table().find(name), nullptr);
+}
+
+TEST_F(LongNameTest, AGroupIsDeletedInSeveralWrites) {
+  shard->remove(name, [this](ErrorCode error) { answers.push_back(error); });
+  host.run();
+  EXPECT_EQ(answers, (std::vector<ErrorCode>{ErrorCode::kNone}));
+  EXPECT_EQ(shard->table().find(name), nullptr);
+}
+
 // As a leader would have: a record of a kind to come.
 void receive(GroupPartition& at, const std::string& key) {
   BatchBuilder builder;
