@@ -247,6 +247,52 @@ TEST_F(GroupOffsetsTest, AllTopicsOfSeveralGroups) {
   }
 }
 
+// An offset is hundreds of times as long as what asks for it.
+TEST_F(GroupOffsetsTest, WhatIsNamedTwiceIsAnsweredOnce) {
+  make_topic();
+  const std::string metadata(4096, 'm');
+  OffsetCommitRequest committed = commit_request("g", 5);
+  committed.topics[0].partitions[0].committed_metadata = metadata;
+  ASSERT_EQ(commit(8, committed), ErrorCode::kNone);
+  for (int16_t version = 1; version <= 10; ++version) {
+    OffsetFetchRequest request;
+    const auto name_often = [&](auto& topics) {
+      for (int i = 0; i < 2; ++i) {
+        auto& topic = topics.emplace_back();
+        topic.name = "orders";
+        if constexpr (requires { topic.topic_id; }) topic.topic_id = orders;
+        topic.partition_indexes.assign(50'000, 0);
+        topic.partition_indexes.push_back(1 + i);
+      }
+    };
+    const auto count = [](const auto& topics) {
+      ASSERT_EQ(topics.size(), 2u);
+      ASSERT_EQ(topics[0].partitions.size(), 2u);
+      EXPECT_EQ(topics[0].partitions[0].committed_offset, 5);
+      EXPECT_EQ(topics[0].partitions[1].partition_index, 1);
+      ASSERT_EQ(topics[1].partitions.size(), 1u);
+      EXPECT_EQ(topics[1].partitions[0].partition_index, 2);
+    };
+    request.group_id = "g";
+    if (version < 8) {
+      name_often(request.topics.emplace());
+    } else {
+      name_often(request.groups.emplace_back().topics.emplace());
+      request.groups[0].group_id = "g";
+    }
+    const OffsetFetchResponse response = client->call<OffsetFetch>(version, request);
+    version < 8 ? count(response.topics) : count(response.groups.at(0).topics);
+  }
+  OffsetFetchRequest all;
+  for (int i = 0; i < 60'000; ++i) {
+    all.groups.emplace_back().group_id = "g";
+    all.groups.back().topics.reset();
+  }
+  const OffsetFetchResponse response = client->call<OffsetFetch>(9, all);
+  ASSERT_EQ(response.groups.size(), 1u);
+  EXPECT_EQ(response.groups[0].topics.at(0).partitions.at(0).metadata.value_or(""), metadata);
+}
+
 TEST_F(GroupOffsetsTest, PartitionsThatDoNotExistAreToldAndOthersCommitted) {
   make_topic();
   OffsetCommitRequest request = commit_request("g", 5);
