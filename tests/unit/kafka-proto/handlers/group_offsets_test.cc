@@ -13,7 +13,8 @@ constexpr std::string_view kTopic = "__consumer_offsets";
 
 class GroupOffsetsTest : public ::testing::Test {
  protected:
-  explicit GroupOffsetsTest(int16_t level = 3) {
+  explicit GroupOffsetsTest(int16_t level = 3, int64_t max_metadata = 4096) {
+    broker.host.config_int("offset_metadata_max_bytes", max_metadata);
     broker.features.add("chronik.version", 1, 3, level);
     broker.start();
     client.emplace(broker.client());
@@ -328,6 +329,39 @@ TEST_F(GroupOffsetsTest, MetadataIsBoundedAndMayBeNull) {
   request.topics[0].partitions[0].committed_metadata.reset();
   EXPECT_EQ(commit(8, request), ErrorCode::kNone);
   EXPECT_EQ(fetch(5, "g").metadata, "");
+}
+
+// Whom the group does not know is told that first.
+TEST_F(GroupOffsetsTest, TooMuchMetadataIsLookedAtLast) {
+  make_topic();
+  ASSERT_EQ(commit(8, commit_request("g", 5)), ErrorCode::kNone);
+  const std::string more(4097, 'm');
+  OffsetCommitRequest request = commit_request("g", 6);
+  request.topics[0].partitions[0].committed_metadata = more;
+  request.member_id = "nobody";
+  request.generation_id_or_member_epoch = 3;
+  EXPECT_EQ(commit(8, request), ErrorCode::kUnknownMemberId);
+  EXPECT_EQ(fetch(5, "g").offset, 5);
+}
+
+// Which a client says in milliseconds, up to the last.
+TEST_F(GroupOffsetsTest, ARetentionTimeMayBeAnyTime) {
+  make_topic();
+  OffsetCommitRequest request = commit_request("g", 5);
+  request.retention_time_ms = INT64_MAX;
+  EXPECT_EQ(commit(2, request), ErrorCode::kNone);
+  broker.host.advance(std::chrono::minutes(20));  // offsets that are over are looked for
+  EXPECT_EQ(fetch(5, "g").offset, 5);
+}
+
+class LittleMetadataTest : public GroupOffsetsTest {
+ protected:
+  LittleMetadataTest() : GroupOffsetsTest(3, 2) {}
+};
+
+TEST_F(LittleMetadataTest, TheNodeSaysHowMuch) {
+  make_topic();
+  EXPECT_EQ(commit(8, commit_request("g", 5)), ErrorCode::kOffsetMetadataTooLarge);
 }
 
 TEST_F(GroupOffsetsTest, AGenerationIsNotBelieved) {
