@@ -201,6 +201,16 @@ TEST_F(GroupMembersTest, WhoWaitsHearsAtOnceThatTheCoordinatorIsGone) {
   EXPECT_EQ(heartbeat(id, 1), ErrorCode::kNotCoordinator);
 }
 
+// As Kafka: a member that beats on while its group comes up keeps its assignment.
+TEST_F(GroupMembersTest, AHeartbeatIsFineWhileTheGroupComesUp) {
+  const std::string id = become_stable();
+  broker.consensus.follow(home(), -1, 7);  // nobody leads, and this node did
+  broker.host.run();
+  JoinGroupRequest request = join_request(id);
+  EXPECT_EQ(client->call<JoinGroup>(kJoin, request).error_code, ErrorCode::kCoordinatorLoadInProgress);
+  EXPECT_EQ(heartbeat(id, 1), ErrorCode::kNone);
+}
+
 TEST_F(GroupMembersTest, AConnectionThatClosesLeavesItsMember) {
   const std::string id(client->call<JoinGroup>(kJoin, join_request("")).member_id);
   client->send<JoinGroup>(kJoin, join_request(id));
