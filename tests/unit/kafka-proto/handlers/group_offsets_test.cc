@@ -1,5 +1,6 @@
 // Coordinators are found, and committed offsets come back, over every version.
 #include "kafka-proto/coordinator/place.h"
+#include "kafka-proto/messages/create_topics.h"
 #include "kafka-proto/messages/find_coordinator.h"
 #include "kafka-proto/messages/metadata.h"
 #include "kafka-proto/messages/offset_commit.h"
@@ -122,6 +123,21 @@ TEST_F(GroupOffsetsTest, AskingForTheTopicMakesItWhereTopicsAreMadeByAsking) {
   EXPECT_EQ(made.error_code, ErrorCode::kNone);
   EXPECT_EQ(made.partitions.size(), 50u);
   EXPECT_TRUE(broker.metadata.topic(std::string(kTopic)).configs.contains("chronik.internal"));
+}
+
+// With settings of its own it would hold no groups.
+TEST_F(GroupOffsetsTest, NoClientMakesTheTopic) {
+  CreateTopicsRequest request;
+  auto& topic = request.topics.emplace_back();
+  topic.name = kTopic;
+  topic.num_partitions = 1;
+  topic.replication_factor = 1;
+  request.timeout_ms = 1'000;
+  EXPECT_EQ(client->call<CreateTopics>(7, request).topics.at(0).error_code,
+            ErrorCode::kInvalidTopicException);
+  EXPECT_FALSE(broker.metadata.has_topic(std::string(kTopic)));
+  make_topic();
+  EXPECT_EQ(client->call<CreateTopics>(7, request).topics.at(0).error_code, ErrorCode::kTopicAlreadyExists);
 }
 
 TEST_F(GroupOffsetsTest, EachVersionFindsTheCoordinator) {
