@@ -81,6 +81,10 @@ constexpr chr_config_key kSchema[] = {
                "How long an empty classic group waits for more members before its first generation.", 0,
                kTenDays),
     config_key("group_max_size", CHR_CONFIG_INT, "2147483647", "Members of a classic group.", 1, kMaxInt32),
+    config_key("group_max_member_bytes", CHR_CONFIG_SIZE, "\"1MiB\"",
+               "The most that a member of a classic group may say of itself when it joins: the metadata of "
+               "its protocols, and their names.",
+               1024, 16 * kMiB),
     config_key("group_consumer_session_timeout", CHR_CONFIG_DURATION, "\"45s\"",
                "How long a member of a consumer group may be silent before it is removed.", kMs, kTenDays),
     config_key("group_consumer_min_session_timeout", CHR_CONFIG_DURATION, "\"45s\"",

@@ -82,8 +82,11 @@ GroupConfig group_config(const Host& host) {
   out.offsets_retention_ms = host.config_int("offsets_retention") / kNsPerMs;
   out.offsets_retention_check_interval_ms = host.config_int("offsets_retention_check_interval") / kNsPerMs;
   out.offset_metadata_max_bytes = number("offset_metadata_max_bytes");
-  out.classic = {ms("group_min_session_timeout"), ms("group_max_session_timeout"),
-                 ms("group_initial_rebalance_delay"), number("group_max_size")};
+  out.classic = {.min_session_timeout_ms = ms("group_min_session_timeout"),
+                 .max_session_timeout_ms = ms("group_max_session_timeout"),
+                 .initial_rebalance_delay_ms = ms("group_initial_rebalance_delay"),
+                 .max_size = number("group_max_size"),
+                 .max_member_bytes = number("group_max_member_bytes")};
   out.consumer = {.session_timeout_ms = ms("group_consumer_session_timeout"),
                   .min_session_timeout_ms = ms("group_consumer_min_session_timeout"),
                   .max_session_timeout_ms = ms("group_consumer_max_session_timeout"),

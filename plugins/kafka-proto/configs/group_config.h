@@ -23,7 +23,9 @@ struct ClassicGroupConfig {
   int32_t min_session_timeout_ms = 6'000;
   int32_t max_session_timeout_ms = 1'800'000;
   int32_t initial_rebalance_delay_ms = 3'000;  // how long an empty group waits for more members
-  int32_t max_size = INT32_MAX;                // members
+  int32_t max_size = INT32_MAX;                // members, with those that have an id and did not join yet
+  int32_t max_pending = 10'000;                // ids that were handed out to members that did not join; fixed
+  int32_t max_member_bytes = 1 << 20;          // of what a member's JoinGroup says of it
   int32_t new_member_join_timeout_ms =
       300'000;  // how long the JoinGroup of a new member waits; fixed, as Kafka's
 

@@ -8,6 +8,7 @@
 
 #include "kafka-proto/configs/config_levels.h"
 #include "kafka-proto/configs/config_values.h"
+#include "kafka-proto/coordinator/internal_topic.h"
 #include "kafka-proto/handlers/answers.h"
 #include "kafka-proto/handlers/catalog_change.h"
 #include "kafka-proto/handlers/handle.h"
@@ -162,6 +163,10 @@ KafkaError read_topic(const Request::Topic& topic, const Catalog& catalog, Creat
             fmt::format("Creation of internal topic {} is prohibited.", topic.name)};
   if (catalog.topic(topic.name).has_value())
     return {ErrorCode::kTopicAlreadyExists, fmt::format("Topic '{}' already exists.", topic.name)};
+  // With other settings than its own it would hold no groups.
+  if (topic.name == job.broker.offsets_topic->name())
+    return {ErrorCode::kInvalidTopicException,
+            fmt::format("Topic '{}' is made by the brokers when the first group comes.", topic.name)};
   if (const std::string* other = job.similar_names.find(topic.name); other != nullptr)
     return {ErrorCode::kInvalidTopicException,
             fmt::format("Topic '{}' collides with existing topic: {}", topic.name, *other)};

@@ -63,7 +63,7 @@ inline Bytes as_bytes(std::string_view text) {
 
 // Of a client at "1.2.3.4:5" or "[::1]:5", as Kafka shows it: "/1.2.3.4".
 std::string client_host(std::string_view peer);
-// A new member's: its instance or its client's id, and a random UUID.
+// A new member's: its instance or its client's id, of which 255 bytes, and a random UUID.
 std::string new_member_id(const Host& host, std::string_view prefix);
 
 }  // namespace chronik::kafka

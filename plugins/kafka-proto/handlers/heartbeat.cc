@@ -18,6 +18,8 @@ void handle<Heartbeat>(Broker& broker, Call<Heartbeat> call) {
   const HeartbeatRequest& request = shared->request();
   if (request.group_id.empty()) return answer(ErrorCode::kInvalidGroupId);
   broker.groups->use(request.group_id, [shared, answer](ErrorCode error, GroupShard* groups) {
+    // As Kafka: a member that beats on while its group comes up keeps its assignment.
+    if (error == ErrorCode::kCoordinatorLoadInProgress) return answer(ErrorCode::kNone);
     if (groups == nullptr) return answer(error);
     const HeartbeatRequest& beat = shared->request();
     answer(groups->heartbeat(

@@ -1,4 +1,6 @@
 // JoinGroup (11): a member takes part in the next generation of its classic group. It waits for the other members.
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "kafka-proto/group/coordinator.h"
@@ -15,6 +17,7 @@ constexpr int16_t kRebalanceTimeout = 1;  // before, the session timeout is also
 constexpr int16_t kKnownMember = 4;
 constexpr int16_t kNoProtocol = 7;  // from here on an answer may say that there is none
 constexpr int16_t kSkipsAssignment = 9;
+constexpr size_t kMaxLogged = 255;  // of a name that a client has chosen
 
 group::JoinRequest read_request(const Broker& broker, const Call<JoinGroup>& call) {
   const Request& request = call.request();
@@ -36,6 +39,24 @@ group::JoinRequest read_request(const Broker& broker, const Call<JoinGroup>& cal
   if (out.member_id.empty())
     out.new_member_id = new_member_id(broker.host, out.instance_id.value_or(out.client_id));
   return out;
+}
+
+// What a group would keep of its protocols.
+size_t member_bytes(const Request& request) {
+  size_t bytes = 0;
+  for (const Request::Protocol& each : request.protocols)
+    bytes += sizeof(group::Protocol) + each.name.size() + each.metadata.size();
+  return bytes;
+}
+
+bool is_too_large(const Broker& broker, const Call<JoinGroup>& call) {
+  const size_t bytes = member_bytes(call.request());
+  const int32_t limit = broker.config.groups.classic.max_member_bytes;
+  if (std::cmp_less_equal(bytes, limit)) return false;
+  broker.host.warn("A JoinGroup is refused: it says more of its member than kafka.group_max_member_bytes",
+                   fmt::format("peer={} group={} bytes={} limit={}", call.peer(),
+                               call.request().group_id.substr(0, kMaxLogged), bytes, limit));
+  return true;
 }
 
 void write_response(const group::JoinResult& result, Response& out, int16_t version) {
@@ -60,6 +81,13 @@ void write_response(const group::JoinResult& result, Response& out, int16_t vers
 
 template <>
 void handle<JoinGroup>(Broker& broker, Call<JoinGroup> call) {
+  if (is_too_large(broker, call)) {
+    JoinGroupResponse response;
+    response.error_code = ErrorCode::kPolicyViolation;
+    response.member_id = call.request().member_id;
+    if (call.version() < kNoProtocol) response.protocol_name = "";
+    return call.answer(response);
+  }
   const std::string id(call.request().group_id);
   group::JoinRequest request = read_request(broker, call);
   const auto waiting = WaitingCall<JoinGroup>::begin(broker.host, std::move(call));
@@ -68,9 +96,10 @@ void handle<JoinGroup>(Broker& broker, Call<JoinGroup> call) {
   };
   if (id.empty())
     return answer({.error = ErrorCode::kInvalidGroupId, .member_id = std::move(request.member_id)});
-  broker.groups->use(id, [id, request = std::move(request), answer](ErrorCode error, GroupShard* groups) {
-    if (groups == nullptr) return answer({.error = error, .member_id = request.member_id});
-    groups->join(id, request, answer);
+  const auto shared = std::make_shared<group::JoinRequest>(std::move(request));
+  broker.groups->use(id, [id, shared, answer](ErrorCode error, GroupShard* groups) {
+    if (groups == nullptr) return answer({.error = error, .member_id = std::move(shared->member_id)});
+    groups->join(id, std::move(*shared), answer);
   });
 }
 

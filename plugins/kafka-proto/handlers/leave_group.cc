@@ -54,9 +54,10 @@ void handle<LeaveGroup>(Broker& broker, Call<LeaveGroup> call) {
     WaitingCall<LeaveGroup>::answer(waiting, std::move(result), write_response);
   };
   if (id.empty()) return answer({.error = ErrorCode::kInvalidGroupId, .members = {}});
-  broker.groups->use(id, [id, request = std::move(request), answer](ErrorCode error, GroupShard* groups) {
+  const auto shared = std::make_shared<group::LeaveRequest>(std::move(request));
+  broker.groups->use(id, [id, shared, answer](ErrorCode error, GroupShard* groups) {
     if (groups == nullptr) return answer({.error = error, .members = {}});
-    groups->leave(id, request, answer);
+    groups->leave(id, std::move(*shared), answer);
   });
 }
 

@@ -15,13 +15,17 @@ using Response = OffsetCommitResponse;
 
 constexpr int16_t kByEpoch = 9;  // from here on clients know the errors of the consumer protocol
 constexpr int16_t kById = 10;
-constexpr size_t kMaxMetadataBytes = 4096;
 
 struct OffsetCommitJob {
   Broker& broker;
   Call<OffsetCommit> call;
   Response response;
+  bool has_late_rows = false;  // whose errors come after that of the member
 };
+
+int64_t later(int64_t now_ms, int64_t retention_ms) {
+  return retention_ms > INT64_MAX - now_ms ? INT64_MAX : now_ms + retention_ms;
+}
 
 // What is to be written goes into commit, with an error of NONE in its row until that is over.
 void add_topic(OffsetCommitJob& job, const Catalog& catalog, const Request::Topic& topic,
@@ -30,6 +34,7 @@ void add_topic(OffsetCommitJob& job, const Catalog& catalog, const Request::Topi
   const std::optional<chr_topic> known = by_id ? catalog.topic(topic.topic_id) : catalog.topic(topic.name);
   const Request& request = job.call.request();
   const int64_t now_ms = job.broker.host.unix_ms();
+  const int32_t max_metadata = job.broker.config.groups.offset_metadata_max_bytes;
   Response::Topic& out = job.call.room().row(job.response.topics);
   out.name = topic.name;
   out.topic_id = topic.topic_id;
@@ -45,8 +50,9 @@ void add_topic(OffsetCommitJob& job, const Catalog& catalog, const Request::Topi
     } else if (partition.partition_index < 0 ||
                static_cast<uint32_t>(partition.partition_index) >= known->n_partitions) {
       row.error_code = ErrorCode::kUnknownTopicOrPartition;
-    } else if (partition.committed_metadata.value_or("").size() > kMaxMetadataBytes) {
+    } else if (std::cmp_greater(partition.committed_metadata.value_or("").size(), max_metadata)) {
       row.error_code = ErrorCode::kOffsetMetadataTooLarge;
+      job.has_late_rows = true;
     } else {
       group::OffsetCommitRecord& record = commit.offsets.emplace_back();
       record.group = request.group_id;
@@ -57,17 +63,20 @@ void add_topic(OffsetCommitJob& job, const Catalog& catalog, const Request::Topi
       value.leader_epoch = partition.committed_leader_epoch;
       value.metadata = partition.committed_metadata.value_or("");
       value.commit_timestamp_ms = now_ms;
-      if (request.retention_time_ms >= 0) value.expire_timestamp_ms = now_ms + request.retention_time_ms;
+      if (request.retention_time_ms >= 0)
+        value.expire_timestamp_ms = later(now_ms, request.retention_time_ms);
       value.topic_id = known->id;
     }
   }
 }
 
-// On any shard.
+// On any shard. An error of all is that of rows with too much metadata too: Kafka looks at these last.
 void finish_job(OffsetCommitJob& job, const GroupShard::CommitResult& result) {
   auto refused = result.refused.begin();
   for (Response::Topic& topic : job.response.topics)
     for (Response::Partition& row : topic.partitions) {
+      const bool is_late = row.error_code == ErrorCode::kOffsetMetadataTooLarge;
+      if (is_late && result.error != ErrorCode::kNone) row.error_code = result.error;
       if (row.error_code != ErrorCode::kNone) continue;
       if (refused != result.refused.end()) row.error_code = *refused++;
       if (row.error_code == ErrorCode::kNone) row.error_code = result.error;
@@ -93,10 +102,12 @@ void handle<OffsetCommit>(Broker& broker, Call<OffsetCommit> call) {
     for (const Request::Topic& topic : request.topics)
       if (!topic.partitions.empty()) add_topic(*job, catalog, topic, commit);
   }
-  if (job->call.is_too_large() || commit.offsets.empty()) return job->call.answer(job->response);
-  broker.groups->use(request.group_id, [job, commit](ErrorCode error, GroupShard* groups) {
+  if (job->call.is_too_large() || (commit.offsets.empty() && !job->has_late_rows))
+    return job->call.answer(job->response);
+  const auto shared = std::make_shared<GroupShard::CommitRequest>(std::move(commit));
+  broker.groups->use(request.group_id, [job, shared](ErrorCode error, GroupShard* groups) {
     if (groups == nullptr) return finish_job(*job, {error, {}});
-    groups->commit_offsets(commit,
+    groups->commit_offsets(std::move(*shared),
                            [job](const GroupShard::CommitResult& result) { finish_job(*job, result); });
   });
 }

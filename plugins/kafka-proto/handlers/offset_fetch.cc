@@ -1,5 +1,9 @@
 // OffsetFetch (9): how far groups are. Nothing committed, of a group, a topic or a partition that is there or
-// not, is the offset -1 without an error: any other answer ends some clients, or makes them begin anew.
+// not, is the offset -1 without an error: any other answer ends some clients, or makes them begin anew. What is
+// named twice is answered once, as an offset is hundreds of times as long as what asks for it.
+#include <atomic>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "kafka-proto/group/coordinator.h"
@@ -23,7 +27,7 @@ constexpr int16_t kById = 10;
 struct AskedTopic {
   std::string_view name;
   chr_uuid id{};
-  const std::vector<int32_t>* partitions = nullptr;
+  std::vector<int32_t> partitions{};
   ErrorCode error = ErrorCode::kNone;
 };
 
@@ -35,12 +39,8 @@ struct AskedGroup {
   ErrorCode error = ErrorCode::kNone;
   std::string_view member_id{};  // who asks; empty: nobody in particular
   int32_t member_epoch = -1;
-  struct Row {
-    std::string topic;
-    int32_t partition;
-    Committed committed;
-  };
-  std::vector<Row> rows;                      // what is committed of all topics
+  using Topic = std::pair<std::string, std::vector<std::pair<int32_t, Committed>>>;
+  std::vector<Topic> all;                     // what is committed of all topics
   std::vector<std::vector<Committed>> found;  // by topic and partition of the request
 };
 
@@ -51,6 +51,13 @@ struct OffsetFetchJob {
   size_t left = 0;
   Response response{};
   Texts texts{call.room()};
+  std::atomic<uint64_t> taken = 0;  // by what was looked up, on the shards of all groups
+
+  // Beyond it the answer could not be given, and nothing more is looked up.
+  bool passed() const { return taken.load(std::memory_order_relaxed) > AnswerRoom::kMaxBytes; }
+  void count(const Committed& committed) {
+    taken.fetch_add(sizeof(Committed) + committed.metadata.size(), std::memory_order_relaxed);
+  }
 };
 
 const Committed kNothing{};
@@ -62,24 +69,44 @@ bool is_of(const Committed& committed, const chr_uuid& topic) {
   return is_zero(committed.topic_id) || same(committed.topic_id, topic);
 }
 
-Committed find_committed(const group::Group* group, const AskedTopic& topic, int32_t partition, bool by_id) {
+const Committed& find_committed(const group::Group* group, const AskedTopic& topic, int32_t partition,
+                                bool by_id) {
   const Committed* const found = group == nullptr ? nullptr : group->offsets.find(topic.name, partition);
   return found == nullptr || (by_id && !is_of(*found, topic.id)) ? kNothing : *found;
 }
 
-void look_up(const GroupShard& groups, bool by_id, AskedGroup& asked) {
+void look_up_asked(const group::Group* group, OffsetFetchJob& job, AskedGroup& asked) {
+  const bool by_id = job.call.version() >= kById;
+  for (const AskedTopic& topic : asked.topics) {
+    std::vector<Committed>& found = asked.found.emplace_back();
+    for (const int32_t partition : topic.partitions) {
+      if (job.passed()) return;
+      const Committed& committed = find_committed(group, topic, partition, by_id);
+      job.count(committed);
+      found.push_back(committed);
+    }
+  }
+}
+
+void look_up_all(const group::Group& group, OffsetFetchJob& job, AskedGroup& asked) {
+  for (const auto& [topic, partitions] : group.offsets.topics()) {
+    auto& [name, found] = asked.all.emplace_back();
+    name = topic;
+    for (const auto& [partition, committed] : partitions) {
+      if (job.passed()) return;
+      job.count(committed);
+      found.emplace_back(partition, committed);
+    }
+  }
+}
+
+void look_up(const GroupShard& groups, OffsetFetchJob& job, AskedGroup& asked) {
   const group::Group* const group = groups.table().find(asked.id);
   if (group != nullptr && group->consumer != nullptr)
     asked.error = group::check_fetch(*group->consumer, asked.member_id, asked.member_epoch);
   if (asked.error != ErrorCode::kNone) return;
-  for (const AskedTopic& topic : asked.topics) {
-    std::vector<Committed>& found = asked.found.emplace_back();
-    for (const int32_t partition : *topic.partitions)
-      found.push_back(find_committed(group, topic, partition, by_id));
-  }
-  if (!asked.all_topics || group == nullptr) return;
-  for (const auto& [topic, partitions] : group->offsets.topics())
-    for (const auto& [partition, committed] : partitions) asked.rows.push_back({topic, partition, committed});
+  if (!asked.all_topics) return look_up_asked(group, job, asked);
+  if (group != nullptr) look_up_all(*group, job, asked);
 }
 
 // ---- the answer, on the connection's shard ----
@@ -89,7 +116,8 @@ void fill_in(OffsetFetchJob& job, int32_t partition, const Committed& committed,
   row.partition_index = partition;
   row.committed_offset = committed.offset;
   row.committed_leader_epoch = committed.leader_epoch;
-  row.metadata = job.texts.keep(committed.metadata);
+  row.metadata = committed.metadata;  // which the job keeps
+  job.call.room().take_bytes(committed.metadata.size());
   row.error_code = error;
 }
 
@@ -101,8 +129,8 @@ void add_asked(OffsetFetchJob& job, const AskedGroup& group, ErrorCode of_group,
     row.name = topic.name;
     if constexpr (requires { row.topic_id; }) row.topic_id = topic.id;
     const ErrorCode error = topic.error != ErrorCode::kNone ? topic.error : of_group;
-    for (size_t k = 0; k < topic.partitions->size() && !job.call.room().passed(); ++k)
-      fill_in(job, (*topic.partitions)[k],
+    for (size_t k = 0; k < topic.partitions.size() && !job.call.room().passed(); ++k)
+      fill_in(job, topic.partitions[k],
               error == ErrorCode::kNone && i < group.found.size() ? group.found[i][k] : kNothing, error,
               job.call.room().row(row.partitions));
   }
@@ -112,18 +140,21 @@ void add_asked(OffsetFetchJob& job, const AskedGroup& group, ErrorCode of_group,
 template <class Topics>
 void add_all(OffsetFetchJob& job, const Catalog& catalog, const AskedGroup& group, Topics& out) {
   const bool by_id = job.call.version() >= kById;
-  for (const AskedGroup::Row& each : group.rows) {
-    if (job.call.room().passed()) return;
-    const std::optional<chr_topic> known = by_id ? catalog.topic(each.topic) : std::nullopt;
-    if (by_id && (!known.has_value() || !is_of(each.committed, known->id))) continue;
-    if (out.empty() || out.back().name != each.topic) {
-      auto& row = job.call.room().row(out);
-      row.name = each.topic;
-      if constexpr (requires { row.topic_id; })
-        if (by_id) row.topic_id = known->id;
+  for (const auto& [name, partitions] : group.all) {
+    const std::optional<chr_topic> known = by_id ? catalog.topic(name) : std::nullopt;
+    if (by_id && !known.has_value()) continue;
+    bool is_new = true;
+    for (const auto& [partition, committed] : partitions) {
+      if (job.call.room().passed()) return;
+      if (by_id && !is_of(committed, known->id)) continue;
+      if (std::exchange(is_new, false)) {
+        auto& row = job.call.room().row(out);
+        row.name = name;
+        if constexpr (requires { row.topic_id; })
+          if (by_id) row.topic_id = known->id;
+      }
+      fill_in(job, partition, committed, ErrorCode::kNone, job.call.room().row(out.back().partitions));
     }
-    fill_in(job, each.partition, each.committed, ErrorCode::kNone,
-            job.call.room().row(out.back().partitions));
   }
 }
 
@@ -134,6 +165,8 @@ void add_topics(OffsetFetchJob& job, const Catalog& catalog, const AskedGroup& g
 }
 
 void answer(OffsetFetchJob& job) {
+  if (job.passed()) job.call.room().take_bytes(job.taken);
+  if (job.call.is_too_large()) return job.call.answer(job.response);
   const int16_t version = job.call.version();
   const Catalog catalog(job.broker);
   if (version >= kSeveralGroups) {
@@ -158,13 +191,32 @@ void answer(OffsetFetchJob& job) {
 
 // ---- the request ----
 
+// The partitions that a request names, each of them once.
+class EachOnce {
+ public:
+  // Those of partitions that were not there before.
+  std::vector<int32_t> add(std::string_view topic, const std::vector<int32_t>& partitions) {
+    std::unordered_set<int32_t>& seen = seen_[topic];
+    std::vector<int32_t> out;
+    for (const int32_t partition : partitions)
+      if (seen.insert(partition).second) out.push_back(partition);
+    return out;
+  }
+
+ private:
+  std::unordered_map<std::string_view, std::unordered_set<int32_t>> seen_;
+};
+
+std::string_view key_of(const chr_uuid& id) { return {reinterpret_cast<const char*>(&id), sizeof(id)}; }
+
 AskedGroup read_group(const Request& request) {
   AskedGroup out;
   out.id = request.group_id;
   out.all_topics = !request.topics.has_value();
-  if (request.topics.has_value())
-    for (const Request::Topic& topic : *request.topics)
-      out.topics.push_back({topic.name, {}, &topic.partition_indexes});
+  if (out.all_topics) return out;
+  EachOnce once;
+  for (const Request::Topic& topic : *request.topics)
+    out.topics.push_back({topic.name, {}, once.add(topic.name, topic.partition_indexes)});
   return out;
 }
 
@@ -176,8 +228,11 @@ AskedGroup read_group(OffsetFetchJob& job, const Catalog& catalog, const Request
   out.member_epoch = group.member_epoch;
   out.all_topics = !group.topics.has_value();
   if (out.all_topics) return out;
+  EachOnce once;
   for (const Request::GroupTopic& topic : *group.topics) {
-    AskedTopic& asked = out.topics.emplace_back(topic.name, topic.topic_id, &topic.partition_indexes);
+    const std::string_view key = by_id ? key_of(topic.topic_id) : topic.name;
+    AskedTopic& asked =
+        out.topics.emplace_back(topic.name, topic.topic_id, once.add(key, topic.partition_indexes));
     if (!by_id) continue;
     const std::optional<chr_topic> known = catalog.topic(topic.topic_id);
     if (known.has_value()) {
@@ -190,10 +245,9 @@ AskedGroup read_group(OffsetFetchJob& job, const Catalog& catalog, const Request
 }
 
 void ask(const std::shared_ptr<OffsetFetchJob>& job, AskedGroup& group) {
-  const bool by_id = job->call.version() >= kById;
-  job->broker.groups->use(group.id, [job, &group, by_id](ErrorCode error, GroupShard* groups) {
+  job->broker.groups->use(group.id, [job, &group](ErrorCode error, GroupShard* groups) {
     group.error = error;
-    if (groups != nullptr) look_up(*groups, by_id, group);
+    if (groups != nullptr) look_up(*groups, *job, group);
     on_shard(job->broker.host, job->call.shard(), [job] {
       if (--job->left == 0) answer(*job);
     });
@@ -210,8 +264,9 @@ void handle<OffsetFetch>(Broker& broker, Call<OffsetFetch> call) {
     job->groups.push_back(read_group(request));
   } else {
     const Catalog catalog(broker);
+    std::unordered_set<std::string_view> seen;
     for (const Request::Group& group : request.groups)
-      job->groups.push_back(read_group(*job, catalog, group));
+      if (seen.insert(group.group_id).second) job->groups.push_back(read_group(*job, catalog, group));
   }
   job->left = job->groups.size() + 1;
   for (AskedGroup& group : job->groups) ask(job, group);

@@ -48,9 +48,10 @@ void handle<SyncGroup>(Broker& broker, Call<SyncGroup> call) {
   };
   if (!names_protocol) return answer({.error = ErrorCode::kInconsistentGroupProtocol});
   if (id.empty()) return answer({.error = ErrorCode::kInvalidGroupId});
-  broker.groups->use(id, [id, request = std::move(request), answer](ErrorCode error, GroupShard* groups) {
+  const auto shared = std::make_shared<group::SyncRequest>(std::move(request));
+  broker.groups->use(id, [id, shared, answer](ErrorCode error, GroupShard* groups) {
     if (groups == nullptr) return answer({.error = error});
-    groups->sync(id, request, answer);
+    groups->sync(id, std::move(*shared), answer);
   });
 }
 

@@ -20,6 +20,14 @@ bool accepts(const ClassicGroup& group, const ClassicMember* member, int32_t max
   }
 }
 
+// Whether one more id may be handed out. Ids that are out count as members: nothing else bounds them.
+bool has_room_for_id(const ClassicGroup& group, const ClassicGroupConfig& config) {
+  const ClassicMembers& members = group.members();
+  const size_t in = group.state() == ClassicState::kPreparingRebalance ? members.joining() : members.size();
+  return std::cmp_less(in + members.pending(), config.max_size) &&
+         std::cmp_less(members.pending(), config.max_pending);
+}
+
 bool supports(const ClassicGroup& group, const JoinRequest& request) {
   if (group.state() == ClassicState::kEmpty)
     return !request.protocol_type.empty() && !request.protocols.empty();
@@ -71,6 +79,8 @@ void ClassicGroup::join_unknown(JoinRequest&& request, Reply<JoinResult>&& reply
       return rejoin_static(*members_.find(*current), std::move(request), std::move(reply), now, out);
     }
   } else if (request.requires_known_member) {
+    if (!has_room_for_id(*this, config_))
+      return out.answer(std::move(reply), JoinResult{.error = ErrorCode::kGroupMaxSizeReached});
     members_.add_pending(id, request.session_timeout_ms, now.monotonic_ms);
     return out.answer(std::move(reply),
                       JoinResult{.error = ErrorCode::kMemberIdRequired, .member_id = std::move(id)});

@@ -201,6 +201,16 @@ TEST_F(GroupMembersTest, WhoWaitsHearsAtOnceThatTheCoordinatorIsGone) {
   EXPECT_EQ(heartbeat(id, 1), ErrorCode::kNotCoordinator);
 }
 
+// As Kafka: a member that beats on while its group comes up keeps its assignment.
+TEST_F(GroupMembersTest, AHeartbeatIsFineWhileTheGroupComesUp) {
+  const std::string id = become_stable();
+  broker.consensus.follow(home(), -1, 7);  // nobody leads, and this node did
+  broker.host.run();
+  JoinGroupRequest request = join_request(id);
+  EXPECT_EQ(client->call<JoinGroup>(kJoin, request).error_code, ErrorCode::kCoordinatorLoadInProgress);
+  EXPECT_EQ(heartbeat(id, 1), ErrorCode::kNone);
+}
+
 TEST_F(GroupMembersTest, AConnectionThatClosesLeavesItsMember) {
   const std::string id(client->call<JoinGroup>(kJoin, join_request("")).member_id);
   client->send<JoinGroup>(kJoin, join_request(id));
@@ -212,6 +222,39 @@ TEST_F(GroupMembersTest, AConnectionThatClosesLeavesItsMember) {
   EXPECT_EQ(heartbeat(id, 1), ErrorCode::kNone);
   broker.host.advance(seconds(11));  // its session
   EXPECT_EQ(heartbeat(id, 1), ErrorCode::kUnknownMemberId);
+}
+
+// The id of a client is anything up to 32 KiB, and each id that is handed out is kept.
+TEST_F(GroupMembersTest, OfALongInstanceAPartIsInTheId) {
+  const std::string instance(30'000, 'i');
+  client->send<JoinGroup>(kJoin, join_request("", instance));
+  const std::string id(await_join(*client).member_id);
+  EXPECT_EQ(id.substr(0, 256), instance.substr(0, 255) + "-");
+  EXPECT_EQ(id.size(), 256u + 36);
+}
+
+TEST_F(GroupMembersTest, AMemberThatSaysTooMuchOfItselfIsRefused) {
+  const std::string most((1 << 20) - 1'000, 'm'), more(4 << 20, 'm');
+  for (int16_t version = 0; version <= kJoin; ++version) {
+    JoinGroupRequest request = join_request("");
+    request.group_id = "large";
+    request.protocols[0].metadata = bytes_of(more);
+    EXPECT_EQ(client->call<JoinGroup>(version, request).error_code, ErrorCode::kPolicyViolation) << version;
+  }
+  EXPECT_EQ(describe(6, "large").error_code, ErrorCode::kGroupIdNotFound);
+  JoinGroupRequest request = join_request("");
+  request.protocols[0].metadata = bytes_of(most);
+  EXPECT_EQ(client->call<JoinGroup>(kJoin, request).error_code, ErrorCode::kMemberIdRequired);
+}
+
+// Who only asks for ids takes no more than so many.
+TEST_F(GroupMembersTest, IdsThatAreOutAreBounded) {
+  int refused = 0;
+  for (int i = 0; i < 10'100; ++i)
+    refused += client->call<JoinGroup>(kJoin, join_request("")).error_code == ErrorCode::kGroupMaxSizeReached;
+  EXPECT_EQ(refused, 100);
+  broker.host.advance(seconds(11));  // their sessions
+  EXPECT_EQ(client->call<JoinGroup>(kJoin, join_request("")).error_code, ErrorCode::kMemberIdRequired);
 }
 
 TEST_F(GroupMembersTest, EmptyGroupIdsAreInvalid) {

@@ -1,5 +1,6 @@
 // Coordinators are found, and committed offsets come back, over every version.
 #include "kafka-proto/coordinator/place.h"
+#include "kafka-proto/messages/create_topics.h"
 #include "kafka-proto/messages/find_coordinator.h"
 #include "kafka-proto/messages/metadata.h"
 #include "kafka-proto/messages/offset_commit.h"
@@ -13,7 +14,8 @@ constexpr std::string_view kTopic = "__consumer_offsets";
 
 class GroupOffsetsTest : public ::testing::Test {
  protected:
-  explicit GroupOffsetsTest(int16_t level = 3) {
+  explicit GroupOffsetsTest(int16_t level = 3, int64_t max_metadata = 4096) {
+    broker.host.config_int("offset_metadata_max_bytes", max_metadata);
     broker.features.add("chronik.version", 1, 3, level);
     broker.start();
     client.emplace(broker.client());
@@ -121,6 +123,21 @@ TEST_F(GroupOffsetsTest, AskingForTheTopicMakesItWhereTopicsAreMadeByAsking) {
   EXPECT_EQ(made.error_code, ErrorCode::kNone);
   EXPECT_EQ(made.partitions.size(), 50u);
   EXPECT_TRUE(broker.metadata.topic(std::string(kTopic)).configs.contains("chronik.internal"));
+}
+
+// With settings of its own it would hold no groups.
+TEST_F(GroupOffsetsTest, NoClientMakesTheTopic) {
+  CreateTopicsRequest request;
+  auto& topic = request.topics.emplace_back();
+  topic.name = kTopic;
+  topic.num_partitions = 1;
+  topic.replication_factor = 1;
+  request.timeout_ms = 1'000;
+  EXPECT_EQ(client->call<CreateTopics>(7, request).topics.at(0).error_code,
+            ErrorCode::kInvalidTopicException);
+  EXPECT_FALSE(broker.metadata.has_topic(std::string(kTopic)));
+  make_topic();
+  EXPECT_EQ(client->call<CreateTopics>(7, request).topics.at(0).error_code, ErrorCode::kTopicAlreadyExists);
 }
 
 TEST_F(GroupOffsetsTest, EachVersionFindsTheCoordinator) {
@@ -247,6 +264,52 @@ TEST_F(GroupOffsetsTest, AllTopicsOfSeveralGroups) {
   }
 }
 
+// An offset is hundreds of times as long as what asks for it.
+TEST_F(GroupOffsetsTest, WhatIsNamedTwiceIsAnsweredOnce) {
+  make_topic();
+  const std::string metadata(4096, 'm');
+  OffsetCommitRequest committed = commit_request("g", 5);
+  committed.topics[0].partitions[0].committed_metadata = metadata;
+  ASSERT_EQ(commit(8, committed), ErrorCode::kNone);
+  for (int16_t version = 1; version <= 10; ++version) {
+    OffsetFetchRequest request;
+    const auto name_often = [&](auto& topics) {
+      for (int i = 0; i < 2; ++i) {
+        auto& topic = topics.emplace_back();
+        topic.name = "orders";
+        if constexpr (requires { topic.topic_id; }) topic.topic_id = orders;
+        topic.partition_indexes.assign(50'000, 0);
+        topic.partition_indexes.push_back(1 + i);
+      }
+    };
+    const auto count = [](const auto& topics) {
+      ASSERT_EQ(topics.size(), 2u);
+      ASSERT_EQ(topics[0].partitions.size(), 2u);
+      EXPECT_EQ(topics[0].partitions[0].committed_offset, 5);
+      EXPECT_EQ(topics[0].partitions[1].partition_index, 1);
+      ASSERT_EQ(topics[1].partitions.size(), 1u);
+      EXPECT_EQ(topics[1].partitions[0].partition_index, 2);
+    };
+    request.group_id = "g";
+    if (version < 8) {
+      name_often(request.topics.emplace());
+    } else {
+      name_often(request.groups.emplace_back().topics.emplace());
+      request.groups[0].group_id = "g";
+    }
+    const OffsetFetchResponse response = client->call<OffsetFetch>(version, request);
+    version < 8 ? count(response.topics) : count(response.groups.at(0).topics);
+  }
+  OffsetFetchRequest all;
+  for (int i = 0; i < 60'000; ++i) {
+    all.groups.emplace_back().group_id = "g";
+    all.groups.back().topics.reset();
+  }
+  const OffsetFetchResponse response = client->call<OffsetFetch>(9, all);
+  ASSERT_EQ(response.groups.size(), 1u);
+  EXPECT_EQ(response.groups[0].topics.at(0).partitions.at(0).metadata.value_or(""), metadata);
+}
+
 TEST_F(GroupOffsetsTest, PartitionsThatDoNotExistAreToldAndOthersCommitted) {
   make_topic();
   OffsetCommitRequest request = commit_request("g", 5);
@@ -282,6 +345,39 @@ TEST_F(GroupOffsetsTest, MetadataIsBoundedAndMayBeNull) {
   request.topics[0].partitions[0].committed_metadata.reset();
   EXPECT_EQ(commit(8, request), ErrorCode::kNone);
   EXPECT_EQ(fetch(5, "g").metadata, "");
+}
+
+// Whom the group does not know is told that first.
+TEST_F(GroupOffsetsTest, TooMuchMetadataIsLookedAtLast) {
+  make_topic();
+  ASSERT_EQ(commit(8, commit_request("g", 5)), ErrorCode::kNone);
+  const std::string more(4097, 'm');
+  OffsetCommitRequest request = commit_request("g", 6);
+  request.topics[0].partitions[0].committed_metadata = more;
+  request.member_id = "nobody";
+  request.generation_id_or_member_epoch = 3;
+  EXPECT_EQ(commit(8, request), ErrorCode::kUnknownMemberId);
+  EXPECT_EQ(fetch(5, "g").offset, 5);
+}
+
+// Which a client says in milliseconds, up to the last.
+TEST_F(GroupOffsetsTest, ARetentionTimeMayBeAnyTime) {
+  make_topic();
+  OffsetCommitRequest request = commit_request("g", 5);
+  request.retention_time_ms = INT64_MAX;
+  EXPECT_EQ(commit(2, request), ErrorCode::kNone);
+  broker.host.advance(std::chrono::minutes(20));  // offsets that are over are looked for
+  EXPECT_EQ(fetch(5, "g").offset, 5);
+}
+
+class LittleMetadataTest : public GroupOffsetsTest {
+ protected:
+  LittleMetadataTest() : GroupOffsetsTest(3, 2) {}
+};
+
+TEST_F(LittleMetadataTest, TheNodeSaysHowMuch) {
+  make_topic();
+  EXPECT_EQ(commit(8, commit_request("g", 5)), ErrorCode::kOffsetMetadataTooLarge);
 }
 
 TEST_F(GroupOffsetsTest, AGenerationIsNotBelieved) {
