@@ -119,6 +119,13 @@ void Group::finish_open() {
   if (open_token_ != 0 && reached) shard->complete(std::exchange(open_token_, 0), CHR_OK);
 }
 
+// A state machine whose open failed is gone with the answer: by then it has heard the end of all that it began.
+void Group::finish_failed_open() {
+  if (open_token_ == 0 || state != GroupState::kFailed) return;
+  if (!applier_.is_idle() || snapshots_.is_writing() || installer_.is_writing()) return;
+  host().complete(std::exchange(open_token_, 0), failure);
+}
+
 void Group::turn() {
   if (is_open()) {
     budget_.allow_appends();
@@ -133,6 +140,7 @@ void Group::turn() {
   }
   budget_.count_unwritten();
   budget_.count_appends();
+  finish_failed_open();
   if (closing) finish_close();
 }
 
@@ -266,7 +274,6 @@ void Group::stop_with(const Error& error) {
   proposals_.fail_from(0, code, "the group stopped on this node, see its log");
   hand_over_.complete(code);
   members_.complete(code, "the group stopped on this node, see its log");
-  if (open_token_ != 0) host().complete(std::exchange(open_token_, 0), error);
   (void)role_.end_leading();
   claims_.update(0);
   claims_.reject_all();

@@ -4,6 +4,8 @@
 
 #include <chronik/plugin.hpp>
 
+#include <utility>
+
 namespace chronik::raft::test {
 namespace {
 
@@ -175,6 +177,46 @@ TEST_F(Streams, ACloseDropsALoad) {
   EXPECT_EQ(other.stream.open_loads, 0);
   EXPECT_TRUE(other.applied.empty());
   EXPECT_TRUE(open_again(true) == journal_.applied);
+}
+
+// Its owner is gone once it knows: a save that began while the log was applied has ended then, though the
+// steps of another group's come before its own.
+TEST_F(Streams, AnOpenThatFailsHasEndedItsSave) {
+  for (int i = 0; i < 20; ++i) write(large(i));
+  EXPECT_EQ(node_.close("test/0", false), CHR_OK);
+  node_.restart_with("snapshot_interval", 1 << 20);
+  again_.stream.on = true;
+  node_.open("test/1", &again_);
+  node_.host.advance(std::chrono::seconds(10));
+  Journal other;
+  other.stream.on = true;
+  other.hold_applies = true;
+  chr_status opened = 99;
+  int open_saves = 99;
+  again_.stream.on_save_piece = [&] {
+    if (again_.applied.size() < 30) return;
+    const Host host(node_.host.core());
+    if (other.held_token != 0)
+      host.complete(std::exchange(other.held_token, 0), other.stream.saves == 0 ? CHR_OK : CHR_E_FAILED);
+    if (opening_ != nullptr) return;
+    chr_error error = make_abi_error();
+    const auto ask = [&](uint64_t token) {
+      return node_.ask_to_open("test/0", &other, &opening_, token, &error);
+    };
+    const auto on_opened = [&](const chr_done& done) {
+      opened = done.code;
+      open_saves = other.stream.open_saves;
+    };
+    EXPECT_EQ(host.async(ask, on_opened), CHR_PENDING);
+  };
+  for (int i = 0; i < 40; ++i) {
+    ASSERT_EQ(node_.propose("test/1", large(i)), CHR_PENDING);
+    node_.host.run();
+  }
+  EXPECT_EQ(opened, CHR_E_FAILED);
+  EXPECT_GE(other.stream.saves, 1);
+  EXPECT_EQ(open_saves, 0);
+  EXPECT_EQ(other.stream.open_saves, 0);
 }
 
 // Node 3 gets a large state, since the log that it lacks is gone.
