@@ -15,13 +15,15 @@ void Group::open(uint64_t token) {
   const Result<uint64_t> group = services.store.open_group(name);
   if (!group) return recovered(std::unexpected(group.error()));
   storage_group = *group;
-  Recovery::run(services.store, storage_group, services.self, initial, {},
+  Recovery::run(services.store, {shard->loads(), [this, self = alive()] { return !closing; }}, storage_group,
+                services.self, initial, {},
                 [this, self = alive()](Result<Recovered> found) { recovered(std::move(found)); });
 }
 
 void Group::recovered(Result<Recovered> found) {
+  const bool dropped = closing && (found || found.error().code == Code::kCancelled);
+  if (dropped) return end_unopened({});
   if (!found) return end_unopened(std::unexpected(found.error()));
-  if (closing) return end_unopened({});
   load_state(
       std::move(*found), [this] { return !closing; },
       [this](StateEnd end, const Error& error, Recovered* kept) {
@@ -289,7 +291,8 @@ void Group::close(uint32_t how, uint64_t token) {
   if (!leaving_) installer_.drop_load();  // by what it brings the node may be no member
   (void)snapshots_.take_failure();
   close_token_ = token;
-  if (state == GroupState::kRecovering || state == GroupState::kMending) return;
+  if (state == GroupState::kRecovering || state == GroupState::kMending)
+    return host().post(shard->index(), [self = alive(), of = shard] { of->loads().drop_unwanted(); });
   if (close_snapshot_) hand_over_.begin_for_close();
   mark();
 }

@@ -4,6 +4,7 @@
 
 #include <chronik/plugin.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace chronik::raft::test {
@@ -217,6 +218,64 @@ TEST_F(Streams, AnOpenThatFailsHasEndedItsSave) {
   EXPECT_GE(other.stream.saves, 1);
   EXPECT_EQ(open_saves, 0);
   EXPECT_EQ(other.stream.open_saves, 0);
+}
+
+// What is read from disk is held until all of it is loaded.
+TEST_F(Streams, OneGroupAtATimeLoads) {
+  EXPECT_EQ(node_.close("test/0", true), CHR_OK);
+  std::vector<Journal> journals(4);
+  int most = 0;
+  const auto count_open = [&] {
+    int open = 0;
+    for (const Journal& each : journals) open += each.stream.open_loads;
+    most = std::max(most, open);
+  };
+  std::vector<chr_done> done(journals.size());
+  for (size_t i = 0; i < journals.size(); ++i) {
+    const std::string name = "test/" + std::to_string(i);
+    journals[i].stream.on = true;
+    journals[i].stream.on_load_piece = count_open;
+    if (i == 0) continue;
+    node_.open(name, &journals[i]);
+    node_.host.advance(std::chrono::seconds(10));
+    for (int k = 0; k < 5; ++k) {
+      ASSERT_EQ(node_.propose(name, large(k)), CHR_PENDING);
+      node_.host.run();
+    }
+    EXPECT_EQ(node_.close(name, true), CHR_OK);
+    journals[i].applied.clear();
+  }
+  node_.host.on_shard(0, [&] {
+    for (size_t i = 0; i < journals.size(); ++i) {
+      done[i].code = 99;
+      chr_error error = make_abi_error();
+      EXPECT_EQ(node_.ask_to_open("test/" + std::to_string(i), &journals[i], &opening_,
+                                  node_.host.begin(&done[i]), &error),
+                CHR_PENDING);
+    }
+  });
+  // One that waits is closed, which the loads before it do not hold up.
+  chr_done closed{};
+  closed.code = 99;
+  int loaded = 99;
+  journals[0].stream.on_load_piece = [&] {
+    count_open();
+    if (journals[0].stream.load_pieces == 2) {
+      EXPECT_EQ(node_.consensus->close_group(opening_, CHR_CLOSE_PLAIN, node_.host.begin(&closed), nullptr),
+                CHR_PENDING);
+    }
+    if (closed.code != 99) loaded = std::min(loaded, journals[0].loads);
+  };
+  node_.host.run();
+  EXPECT_EQ(most, 1);
+  for (size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(done[i].code, CHR_OK);
+    EXPECT_EQ(journals[i].applied.size(), 5u);
+  }
+  EXPECT_EQ(done[3].code, CHR_E_CANCELLED);
+  EXPECT_EQ(closed.code, CHR_OK);
+  EXPECT_EQ(loaded, 0) << "while the first one loaded";
+  EXPECT_EQ(journals[3].stream.load_pieces, 0);
 }
 
 // Node 3 gets a large state, since the log that it lacks is gone.
