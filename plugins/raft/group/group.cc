@@ -15,13 +15,15 @@ void Group::open(uint64_t token) {
   const Result<uint64_t> group = services.store.open_group(name);
   if (!group) return recovered(std::unexpected(group.error()));
   storage_group = *group;
-  Recovery::run(services.store, storage_group, services.self, initial, {},
+  Recovery::run(services.store, {shard->loads(), [this, self = alive()] { return !closing; }}, storage_group,
+                services.self, initial, {},
                 [this, self = alive()](Result<Recovered> found) { recovered(std::move(found)); });
 }
 
 void Group::recovered(Result<Recovered> found) {
+  const bool dropped = closing && (found || found.error().code == Code::kCancelled);
+  if (dropped) return end_unopened({});
   if (!found) return end_unopened(std::unexpected(found.error()));
-  if (closing) return end_unopened({});
   load_state(
       std::move(*found), [this] { return !closing; },
       [this](StateEnd end, const Error& error, Recovered* kept) {
@@ -119,6 +121,13 @@ void Group::finish_open() {
   if (open_token_ != 0 && reached) shard->complete(std::exchange(open_token_, 0), CHR_OK);
 }
 
+// A state machine whose open failed is gone with the answer: by then it has heard the end of all that it began.
+void Group::finish_failed_open() {
+  if (open_token_ == 0 || state != GroupState::kFailed) return;
+  if (!applier_.is_idle() || snapshots_.is_writing() || installer_.is_writing()) return;
+  host().complete(std::exchange(open_token_, 0), failure);
+}
+
 void Group::turn() {
   if (is_open()) {
     budget_.allow_appends();
@@ -133,6 +142,7 @@ void Group::turn() {
   }
   budget_.count_unwritten();
   budget_.count_appends();
+  finish_failed_open();
   if (closing) finish_close();
 }
 
@@ -266,7 +276,6 @@ void Group::stop_with(const Error& error) {
   proposals_.fail_from(0, code, "the group stopped on this node, see its log");
   hand_over_.complete(code);
   members_.complete(code, "the group stopped on this node, see its log");
-  if (open_token_ != 0) host().complete(std::exchange(open_token_, 0), error);
   (void)role_.end_leading();
   claims_.update(0);
   claims_.reject_all();
@@ -282,7 +291,8 @@ void Group::close(uint32_t how, uint64_t token) {
   if (!leaving_) installer_.drop_load();  // by what it brings the node may be no member
   (void)snapshots_.take_failure();
   close_token_ = token;
-  if (state == GroupState::kRecovering || state == GroupState::kMending) return;
+  if (state == GroupState::kRecovering || state == GroupState::kMending)
+    return host().post(shard->index(), [self = alive(), of = shard] { of->loads().drop_unwanted(); });
   if (close_snapshot_) hand_over_.begin_for_close();
   mark();
 }

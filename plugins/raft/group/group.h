@@ -79,6 +79,7 @@ class Group final : public GroupContext {
   void restore(Recovered* found);
   Config core_config() const;
   void finish_open();
+  void finish_failed_open();
   void take_core_outputs();
   void handle(const Event& event);
   void tell_operator(const Event& event);

@@ -78,7 +78,9 @@ void LogRepair::leave_out_damage() {
   if (group_.raft->lost_from() != 0) from = std::min(from, group_.raft->lost_from());
   CHRONIK_INVARIANT(group_.host(), from != 0, "no part of the log is damaged that is left out");
   group_.state = GroupState::kMending;
-  Recovery::run(group_.services.store, group_.storage_group, group_.services.self, group_.initial,
+  Recovery::run(group_.services.store,
+                {group_.shard->loads(), [this, alive = group_.alive()] { return !group_.closing; }},
+                group_.storage_group, group_.services.self, group_.initial,
                 {from, std::max(durable, group_.raft->left())},
                 [this, alive = group_.alive()](Result<Recovered> found) { mended(std::move(found)); });
 }
@@ -112,7 +114,8 @@ void LogRepair::keep_damaged(const Error& error) {
   cut_refused_ = true;
   group_.state = GroupState::kMending;
   Recovery::run(
-      group_.services.store, group_.storage_group, group_.services.self, group_.initial, {},
+      group_.services.store, {group_.shard->loads(), [] { return true; }}, group_.storage_group,
+      group_.services.self, group_.initial, {},
       [this, alive = group_.alive()](Result<Recovered> kept) { group_.restore_again(std::move(kept)); });
 }
 

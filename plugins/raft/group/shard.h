@@ -14,6 +14,7 @@
 #include "raft/group/services.h"
 #include "raft/group/step_queue.h"
 #include "raft/group/write_queue.h"
+#include "raft/log/load_turns.h"
 
 #include <functional>
 #include <memory>
@@ -34,6 +35,7 @@ class Shard {
       : services_(services),
         index_(index),
         steps_(services->host, index),
+        loads_(services->host, index),
         writes_(services, [this] { finish_stop(); }) {}
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
@@ -73,6 +75,7 @@ class Shard {
   PeerWindows& windows() { return windows_; }
   ReadSlots& reads() { return reads_; }
   StepQueue& steps() { return steps_; }
+  LoadTurns& loads() { return loads_; }
   // The peers whose link is up.
   const std::vector<NodeId>& links() const { return links_; }
   // What one group may keep in memory of its tail.
@@ -104,6 +107,7 @@ class Shard {
   PeerWindows windows_;
   ReadSlots reads_;
   StepQueue steps_;
+  LoadTurns loads_;
   std::vector<std::shared_ptr<Group>> marked_;
   std::vector<std::shared_ptr<Group>> turning_;
   WriteQueue writes_;

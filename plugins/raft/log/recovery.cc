@@ -11,9 +11,10 @@ constexpr uint32_t kHeadersAtOnce = 1024;
 
 }  // namespace
 
-void Recovery::run(const Store& store, uint64_t group, NodeId self, const Membership& initial, Lost lost,
-                   Done done) {
-  std::shared_ptr<Recovery>(new Recovery(store, group, self, initial, lost, std::move(done)))->read_vote();
+void Recovery::run(const Store& store, const Loads& loads, uint64_t group, NodeId self,
+                   const Membership& initial, Lost lost, Done done) {
+  std::shared_ptr<Recovery>(new Recovery(store, loads, group, self, initial, lost, std::move(done)))
+      ->read_vote();
 }
 
 void Recovery::read_vote() {
@@ -50,11 +51,20 @@ void Recovery::read_snapshot() {
       if (!snapshot) return self->finish_recovery(std::unexpected(snapshot.error()));
       self->found_.snapshot = *snapshot;
     }
+    self->wait_to_load();
+  });
+}
+
+void Recovery::wait_to_load() {
+  if (found_.snapshot.pieces == 0) return read_first();
+  loads_.turns.wait_for_turn(loads_.is_wanted, [self = shared_from_this()](LoadTurns::Turn turn) {
+    self->found_.turn = std::move(turn);
     self->read_piece(0);
   });
 }
 
 void Recovery::read_piece(uint32_t piece) {
+  if (!loads_.is_wanted()) return finish_recovery(fail(Code::kCancelled, "nobody wants it any more"));
   if (piece == found_.snapshot.pieces) return read_first();
   store_.get(group_, piece_key(found_.snapshot.generation, piece),
              [self = shared_from_this(), piece](Result<StoredValue> value) {
@@ -108,7 +118,8 @@ void Recovery::met_damage(Index from, const Error& error) {
   if (error.code != Code::kCorrupt || lost_.from != 0 || !some_left || sole_voter())
     return finish_recovery(std::unexpected(error));
   const Term last = meta_.terms.empty() ? found_.hard_state.term : meta_.terms.back().term;
-  run(store_, group_, self_, initial_, {from, {last, bounds_.last_index}}, std::exchange(done_, nullptr));
+  run(store_, loads_, group_, self_, initial_, {from, {last, bounds_.last_index}},
+      std::exchange(done_, nullptr));
 }
 
 // All that is on disk is committed then, because there is nobody else to ask.

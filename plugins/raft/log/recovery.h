@@ -2,6 +2,7 @@
 #pragma once
 
 #include "raft/core/raft_log.h"
+#include "raft/log/load_turns.h"
 #include "raft/log/store.h"
 #include "raft/wire/stored.h"
 
@@ -19,6 +20,7 @@ struct Recovered {
   Base base;
   SnapshotMeta snapshot;  // index 0: there is none
   std::vector<StoredValue> pieces;
+  LoadTurns::Turn turn;  // where there are pieces: nobody else reads theirs as long as it is held
 };
 
 // Runs by itself until it has called done once, on the shard on which it was started.
@@ -32,17 +34,31 @@ class Recovery : public std::enable_shared_from_this<Recovery> {
     LogEnd end{};
   };
 
+  // Who waits to load what else was found; is_wanted is asked meanwhile: false ends it with CANCELLED.
+  struct Loads {
+    LoadTurns& turns;
+    LoadTurns::IsWanted is_wanted;
+  };
+
   // initial: what the group was created with, where the log knows no other configuration.
-  static void run(const Store& store, uint64_t group, NodeId self, const Membership& initial, Lost lost,
-                  Done done);
+  static void run(const Store& store, const Loads& loads, uint64_t group, NodeId self,
+                  const Membership& initial, Lost lost, Done done);
 
  private:
-  Recovery(const Store& store, uint64_t group, NodeId self, const Membership& initial, Lost lost, Done done)
-      : store_(store), group_(group), self_(self), initial_(initial), lost_(lost), done_(std::move(done)) {}
+  Recovery(const Store& store, const Loads& loads, uint64_t group, NodeId self, const Membership& initial,
+           Lost lost, Done done)
+      : store_(store),
+        loads_(loads),
+        group_(group),
+        self_(self),
+        initial_(initial),
+        lost_(lost),
+        done_(std::move(done)) {}
 
   void read_vote();
   void read_meta();
   void read_snapshot();
+  void wait_to_load();
   void read_piece(uint32_t piece);
   void read_first();
   void leave_out_lost();
@@ -59,6 +75,7 @@ class Recovery : public std::enable_shared_from_this<Recovery> {
   void finish_recovery(const Status& status);
 
   const Store store_;
+  const Loads loads_;
   const uint64_t group_;
   const NodeId self_;
   const Membership initial_;

@@ -2,6 +2,9 @@
 
 #include <chronik/host.hpp>
 
+#include <algorithm>
+#include <string>
+
 namespace chronik::sim {
 
 // The callbacks that consensus gets instead of the user's own; context is a Group.
@@ -11,6 +14,7 @@ struct ConsensusWatch::Machine {
 
   static chr_status CHR_CALL apply(void* context, const chr_entry* entries, uint32_t n, uint64_t token) {
     Group& g = group(context);
+    if (g.stream != nullptr) g.stream->expect(!g.stream->loads, "an entry is applied to half of a state");
     checker(g).applied(g.seat->node->id(), *g.truth, entries, n);
     return g.machine->apply(g.context, entries, n, token);
   }
@@ -48,22 +52,46 @@ struct ConsensusWatch::Machine {
 // chronik.state_machine_stream/1, and the callbacks of what is attached; self is a Seat, context a Stream.
 struct ConsensusWatch::Streams {
   static Stream& stream(void* context) { return *static_cast<Stream*>(context); }
+  static constexpr uint64_t kMaxPiece = 200;
 
   static chr_status CHR_CALL begin_save(void* context, void** save) {
-    return stream(context).inner.begin_save(stream(context).context, save);
+    Stream& s = stream(context);
+    s.expect(!s.saves && !s.loads, "a save begins before what was begun has ended");
+    const chr_status status = s.inner.begin_save(s.context, save);
+    s.saves = status >= 0;
+    return status;
   }
   static chr_status CHR_CALL save_piece(void* context, void* save, const chr_sink* sink, uint64_t max_bytes,
                                         uint32_t* more) {
-    return stream(context).inner.save_piece(stream(context).context, save, sink, max_bytes, more);
+    Stream& s = stream(context);
+    s.expect(s.saves, "a piece of no save");
+    return s.inner.save_piece(s.context, save, sink, std::min(max_bytes, s.random.between(1, kMaxPiece)),
+                              more);
   }
   static void CHR_CALL end_save(void* context, void* save) {
-    stream(context).inner.end_save(stream(context).context, save);
+    Stream& s = stream(context);
+    s.expect(s.saves, "a save ends twice");
+    s.saves = false;
+    s.inner.end_save(s.context, save);
   }
   static chr_status CHR_CALL begin_load(void* context, uint64_t bytes, void** load, chr_error* error) {
-    return stream(context).inner.begin_load(stream(context).context, bytes, load, error);
+    Stream& s = stream(context);
+    s.expect(!s.saves && !s.loads, "a load begins before what was begun has ended");
+    const chr_status status = s.inner.begin_load(s.context, bytes, load, error);
+    s.loads = status >= 0;
+    return status;
   }
   static chr_status CHR_CALL load_piece(void* context, void* load, const chr_slice* piece, chr_error* error) {
-    return stream(context).inner.load_piece(stream(context).context, load, piece, error);
+    Stream& s = stream(context);
+    s.expect(s.loads, "a piece of no load");
+    for (uint64_t at = 0; at < piece->n;) {
+      const chr_slice part{piece->p + at, std::min(piece->n - at, s.random.between(1, kMaxPiece)),
+                           piece->lease};
+      const chr_status status = s.inner.load_piece(s.context, load, &part, error);
+      if (status < 0) return status;
+      at += part.n;
+    }
+    return CHR_OK;
   }
   static chr_status CHR_CALL finish_load(void* context, void* load, chr_error* error) {
     const Stream& s = stream(context);
@@ -71,7 +99,10 @@ struct ConsensusWatch::Streams {
     return s.inner.finish_load(s.context, load, error);
   }
   static void CHR_CALL end_load(void* context, void* load) {
-    stream(context).inner.end_load(stream(context).context, load);
+    Stream& s = stream(context);
+    s.expect(s.loads, "a load ends twice");
+    s.loads = false;
+    s.inner.end_load(s.context, load);
   }
   static constexpr chr_state_stream_v1 kCallbacks = {sizeof(chr_state_stream_v1),
                                                      1,
@@ -86,7 +117,12 @@ struct ConsensusWatch::Streams {
   static void CHR_CALL attach(void* self, chr_str name, const chr_state_stream_v1* inner, void* context) {
     Seat& seat = *static_cast<Seat*>(self);
     auto& added = *seat.attached.emplace_back(std::make_unique<Stream>());
-    added = {seat.watch, seat.node, &seat.watch->checker_.group(from_abi(name)), *inner, context};
+    added = {seat.watch,
+             seat.node,
+             &seat.watch->checker_.group(from_abi(name)),
+             *inner,
+             context,
+             seat.node->world().stream("state-stream", seat.attached.size() * 1000 + seat.node->id())};
     seat.streams->attach(seat.streams_instance, name, &kCallbacks, &added);
   }
   static constexpr chr_state_machine_stream_v1 kTable = {sizeof(chr_state_machine_stream_v1), 1, attach};
@@ -110,6 +146,11 @@ struct ConsensusWatch::Calls {
     g.machine = machine;
     g.context = context;
     g.shard = s.inner->shard_of(s.instance, options->id.name);
+    for (const auto& attached : s.attached) {
+      if (attached->truth != g.truth || attached->taken) continue;
+      attached->taken = true;
+      g.stream = attached.get();  // the last one: it replaces those before it
+    }
     s.watch->checker_.opened(s.node->id(), *g.truth, {options->voters, options->voters + options->n_voters});
     const chr_status status =
         s.inner->open_group(s.instance, options, &Machine::kTable, &g, &g.inner, token, error);
@@ -260,11 +301,25 @@ const void* ConsensusWatch::wrap(Node& node, std::string_view service, const voi
 // For those who have consensus already.
 const void* ConsensusWatch::wrap_streams(Node& node, const void* inner, void** instance) {
   Seat& seat = seats_[node.id()];
-  if (seat.boot != node.boots()) return nullptr;
+  if (seat.boot != node.boots()) {
+    node.world().fail("state-stream", "consensus is acquired after " CHR_STATE_MACHINE_STREAM_ID);
+    return nullptr;
+  }
   seat.streams = static_cast<const chr_state_machine_stream_v1*>(inner);
   seat.streams_instance = *instance;
   *instance = &seat;
   return &Streams::kTable;
+}
+
+void ConsensusWatch::Stream::expect(bool holds, const char* what) const {
+  if (!holds)
+    node->world().fail("state-stream", truth->name + " on node " + std::to_string(node->id()) + ": " + what);
+}
+
+// Whoever owns the state machine may free it now.
+void ConsensusWatch::Group::expect_ended() const {
+  if (stream == nullptr) return;
+  stream->expect(!stream->saves && !stream->loads, "it is closed before its save or load has ended");
 }
 
 void ConsensusWatch::node_gone(Node& node) {
@@ -291,11 +346,13 @@ void ConsensusWatch::Seat::on_completion(uint64_t tag, const chr_done& done) {
   if (found.empty()) return;
   const Asked& request = found.mapped();
   if (request.open) {
+    if (done.code != CHR_OK) request.group->expect_ended();
     if (done.code != CHR_OK) request.group->inner = nullptr;  // the handle is gone
     return;
   }
   if (done.code != CHR_OK) return;
   if (request.close) {
+    request.group->expect_ended();
     watch->checker_.closed(node->id(), *request.group->truth);
     request.group->inner = nullptr;
   } else if (!request.target.empty()) {

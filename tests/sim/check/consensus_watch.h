@@ -26,14 +26,18 @@ class ConsensusWatch final : public Interposer {
 
  private:
   struct Seat;
+  struct Stream;
   // What the users of consensus hold as a chr_group.
   struct Group {
+    void expect_ended() const;
+
     Seat* seat = nullptr;
     chr_group* inner = nullptr;
     GroupTruth* truth = nullptr;
     const chr_state_machine_v1* machine = nullptr;
     void* context = nullptr;
     uint32_t shard = 0;
+    Stream* stream = nullptr;  // null: its state goes out and in at once
   };
   // Something asked for, whose completion is checked.
   struct Asked {
@@ -48,13 +52,21 @@ class ConsensusWatch final : public Interposer {
     size_t known = 0;               // configurations, when it was asked for
     std::optional<uint64_t> floor;  // of a barrier: what was committed when it was asked for
   };
-  // A stream that a user of consensus attached, and where its group's truth is.
+  // A stream that a user of consensus attached, and where its group's truth is. States of a simulation are smaller
+  // than one piece: it cuts them anew.
   struct Stream {
+    // Fails the run with what happened, where this does not hold.
+    void expect(bool holds, const char* what) const;
+
     ConsensusWatch* watch = nullptr;
     Node* node = nullptr;
     GroupTruth* truth = nullptr;
     chr_state_stream_v1 inner{};
     void* context = nullptr;
+    Rng random;
+    bool taken = false;  // by the open of its group
+    bool saves = false;  // one was begun and not ended
+    bool loads = false;
   };
   struct Seat final : OpObserver {
     void on_completion(uint64_t tag, const chr_done& done) override;

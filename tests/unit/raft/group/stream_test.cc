@@ -4,6 +4,9 @@
 
 #include <chronik/plugin.hpp>
 
+#include <algorithm>
+#include <utility>
+
 namespace chronik::raft::test {
 namespace {
 
@@ -175,6 +178,104 @@ TEST_F(Streams, ACloseDropsALoad) {
   EXPECT_EQ(other.stream.open_loads, 0);
   EXPECT_TRUE(other.applied.empty());
   EXPECT_TRUE(open_again(true) == journal_.applied);
+}
+
+// Its owner is gone once it knows: a save that began while the log was applied has ended then, though the
+// steps of another group's come before its own.
+TEST_F(Streams, AnOpenThatFailsHasEndedItsSave) {
+  for (int i = 0; i < 20; ++i) write(large(i));
+  EXPECT_EQ(node_.close("test/0", false), CHR_OK);
+  node_.restart_with("snapshot_interval", 1 << 20);
+  again_.stream.on = true;
+  node_.open("test/1", &again_);
+  node_.host.advance(std::chrono::seconds(10));
+  Journal other;
+  other.stream.on = true;
+  other.hold_applies = true;
+  chr_status opened = 99;
+  int open_saves = 99;
+  again_.stream.on_save_piece = [&] {
+    if (again_.applied.size() < 30) return;
+    const Host host(node_.host.core());
+    if (other.held_token != 0)
+      host.complete(std::exchange(other.held_token, 0), other.stream.saves == 0 ? CHR_OK : CHR_E_FAILED);
+    if (opening_ != nullptr) return;
+    chr_error error = make_abi_error();
+    const auto ask = [&](uint64_t token) {
+      return node_.ask_to_open("test/0", &other, &opening_, token, &error);
+    };
+    const auto on_opened = [&](const chr_done& done) {
+      opened = done.code;
+      open_saves = other.stream.open_saves;
+    };
+    EXPECT_EQ(host.async(ask, on_opened), CHR_PENDING);
+  };
+  for (int i = 0; i < 40; ++i) {
+    ASSERT_EQ(node_.propose("test/1", large(i)), CHR_PENDING);
+    node_.host.run();
+  }
+  EXPECT_EQ(opened, CHR_E_FAILED);
+  EXPECT_GE(other.stream.saves, 1);
+  EXPECT_EQ(open_saves, 0);
+  EXPECT_EQ(other.stream.open_saves, 0);
+}
+
+// What is read from disk is held until all of it is loaded.
+TEST_F(Streams, OneGroupAtATimeLoads) {
+  EXPECT_EQ(node_.close("test/0", true), CHR_OK);
+  std::vector<Journal> journals(4);
+  int most = 0;
+  const auto count_open = [&] {
+    int open = 0;
+    for (const Journal& each : journals) open += each.stream.open_loads;
+    most = std::max(most, open);
+  };
+  std::vector<chr_done> done(journals.size());
+  for (size_t i = 0; i < journals.size(); ++i) {
+    const std::string name = "test/" + std::to_string(i);
+    journals[i].stream.on = true;
+    journals[i].stream.on_load_piece = count_open;
+    if (i == 0) continue;
+    node_.open(name, &journals[i]);
+    node_.host.advance(std::chrono::seconds(10));
+    for (int k = 0; k < 5; ++k) {
+      ASSERT_EQ(node_.propose(name, large(k)), CHR_PENDING);
+      node_.host.run();
+    }
+    EXPECT_EQ(node_.close(name, true), CHR_OK);
+    journals[i].applied.clear();
+  }
+  node_.host.on_shard(0, [&] {
+    for (size_t i = 0; i < journals.size(); ++i) {
+      done[i].code = 99;
+      chr_error error = make_abi_error();
+      EXPECT_EQ(node_.ask_to_open("test/" + std::to_string(i), &journals[i], &opening_,
+                                  node_.host.begin(&done[i]), &error),
+                CHR_PENDING);
+    }
+  });
+  // One that waits is closed, which the loads before it do not hold up.
+  chr_done closed{};
+  closed.code = 99;
+  int loaded = 99;
+  journals[0].stream.on_load_piece = [&] {
+    count_open();
+    if (journals[0].stream.load_pieces == 2) {
+      EXPECT_EQ(node_.consensus->close_group(opening_, CHR_CLOSE_PLAIN, node_.host.begin(&closed), nullptr),
+                CHR_PENDING);
+    }
+    if (closed.code != 99) loaded = std::min(loaded, journals[0].loads);
+  };
+  node_.host.run();
+  EXPECT_EQ(most, 1);
+  for (size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(done[i].code, CHR_OK);
+    EXPECT_EQ(journals[i].applied.size(), 5u);
+  }
+  EXPECT_EQ(done[3].code, CHR_E_CANCELLED);
+  EXPECT_EQ(closed.code, CHR_OK);
+  EXPECT_EQ(loaded, 0) << "while the first one loaded";
+  EXPECT_EQ(journals[3].stream.load_pieces, 0);
 }
 
 // Node 3 gets a large state, since the log that it lacks is gone.
