@@ -75,9 +75,9 @@ void GroupShard::begin(Live& live) {
   live.consumer = nullptr;
   if (recorded != nullptr && recorded->consumer != nullptr)
     return live.begin_consumer(consumer_context(live.id));
-  live.group = std::make_unique<group::ClassicGroup>(
-      config_.classic, live.id, recorded == nullptr ? nullptr : recorded->classic.get(), now());
-  live.group->resume(told_generation, now());
+  live.group = std::make_unique<group::ClassicGroup>(config_.classic, live.id,
+                                                     recorded == nullptr ? nullptr : recorded->classic.get(),
+                                                     now(), told_generation);
 }
 
 const group::ClassicGroup* GroupShard::find_live(std::string_view id) const {

@@ -15,8 +15,8 @@ void Group::open(uint64_t token) {
   const Result<uint64_t> group = services.store.open_group(name);
   if (!group) return recovered(std::unexpected(group.error()));
   storage_group = *group;
-  Recovery::run(services.store, {shard->loads(), [this, self = alive()] { return !closing; }}, storage_group,
-                services.self, initial, {},
+  Recovery::run(services.store, {shard->states().loads, [this, self = alive()] { return !closing; }},
+                storage_group, services.self, initial, {},
                 [this, self = alive()](Result<Recovered> found) { recovered(std::move(found)); });
 }
 
@@ -292,7 +292,7 @@ void Group::close(uint32_t how, uint64_t token) {
   (void)snapshots_.take_failure();
   close_token_ = token;
   if (state == GroupState::kRecovering || state == GroupState::kMending)
-    return host().post(shard->index(), [self = alive(), of = shard] { of->loads().drop_unwanted(); });
+    return host().post(shard->index(), [self = alive(), of = shard] { of->states().loads.drop_unwanted(); });
   if (close_snapshot_) hand_over_.begin_for_close();
   mark();
 }

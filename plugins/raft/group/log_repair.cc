@@ -79,7 +79,7 @@ void LogRepair::leave_out_damage() {
   CHRONIK_INVARIANT(group_.host(), from != 0, "no part of the log is damaged that is left out");
   group_.state = GroupState::kMending;
   Recovery::run(group_.services.store,
-                {group_.shard->loads(), [this, alive = group_.alive()] { return !group_.closing; }},
+                {group_.shard->states().loads, [this, alive = group_.alive()] { return !group_.closing; }},
                 group_.storage_group, group_.services.self, group_.initial,
                 {from, std::max(durable, group_.raft->left())},
                 [this, alive = group_.alive()](Result<Recovered> found) { mended(std::move(found)); });
@@ -114,7 +114,7 @@ void LogRepair::keep_damaged(const Error& error) {
   cut_refused_ = true;
   group_.state = GroupState::kMending;
   Recovery::run(
-      group_.services.store, {group_.shard->loads(), [] { return true; }}, group_.storage_group,
+      group_.services.store, {group_.shard->states().loads, [] { return true; }}, group_.storage_group,
       group_.services.self, group_.initial, {},
       [this, alive = group_.alive()](Result<Recovered> kept) { group_.restore_again(std::move(kept)); });
 }

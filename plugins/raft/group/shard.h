@@ -34,8 +34,7 @@ class Shard {
   Shard(Services* services, uint32_t index)
       : services_(services),
         index_(index),
-        steps_(services->host, index),
-        loads_(services->host, index),
+        states_{{services->host, index}, {services->host, index}},
         writes_(services, [this] { finish_stop(); }) {}
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
@@ -74,8 +73,12 @@ class Shard {
   LeaderClaims& claims() { return claims_; }
   PeerWindows& windows() { return windows_; }
   ReadSlots& reads() { return reads_; }
-  StepQueue& steps() { return steps_; }
-  LoadTurns& loads() { return loads_; }
+  // How states that are saved and loaded in pieces take turns.
+  struct StateTurns {
+    StepQueue steps;
+    LoadTurns loads;
+  };
+  StateTurns& states() { return states_; }
   // The peers whose link is up.
   const std::vector<NodeId>& links() const { return links_; }
   // What one group may keep in memory of its tail.
@@ -106,8 +109,7 @@ class Shard {
   LeaderClaims claims_;
   PeerWindows windows_;
   ReadSlots reads_;
-  StepQueue steps_;
-  LoadTurns loads_;
+  StateTurns states_;
   std::vector<std::shared_ptr<Group>> marked_;
   std::vector<std::shared_ptr<Group>> turning_;
   WriteQueue writes_;

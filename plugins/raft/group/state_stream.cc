@@ -20,7 +20,8 @@ bool StateSave::begin() {
 }
 
 void StateSave::add_step() {
-  group_.shard->steps().add_step([self = shared_from_this(), alive = group_.alive()] { self->save_piece(); });
+  group_.shard->states().steps.add_step(
+      [self = shared_from_this(), alive = group_.alive()] { self->save_piece(); });
 }
 
 void StateSave::save_piece() {
@@ -65,7 +66,8 @@ void StateLoad::begin() {
 }
 
 void StateLoad::add_step() {
-  group_.shard->steps().add_step([self = shared_from_this(), alive = group_.alive()] { self->load_piece(); });
+  group_.shard->states().steps.add_step(
+      [self = shared_from_this(), alive = group_.alive()] { self->load_piece(); });
 }
 
 void StateLoad::load_piece() {

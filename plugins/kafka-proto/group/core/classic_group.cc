@@ -7,14 +7,15 @@
 namespace chronik::kafka::group {
 
 ClassicGroup::ClassicGroup(const ClassicGroupConfig& config, std::string id,
-                           const ClassicGroupRecord::Value* recorded, Now now)
+                           const ClassicGroupRecord::Value* recorded, Now now, int32_t told_generation)
     : config_(config), id_(std::move(id)), recorded_(recorded != nullptr), state_timestamp_ms_(now.wall_ms) {
+  generation_ = told_generation;
   if (recorded == nullptr) return;
   state_ = recorded_state(recorded);
   state_timestamp_ms_ = recorded->state_timestamp_ms;
   protocol_type_ = recorded->protocol_type;
   protocol_ = recorded->protocol.value_or("");
-  generation_ = recorded->generation;
+  generation_ = std::max(told_generation, recorded->generation);
   for (const ClassicGroupRecord::Member& from : recorded->members) {
     if (members_.find(from.member_id) != nullptr) continue;
     ClassicMember& member = members_.add(from, protocol_);
@@ -28,6 +29,9 @@ ClassicGroup::ClassicGroup(const ClassicGroupConfig& config, std::string id,
     set_state(ClassicState::kPreparingRebalance, now);
     join_deadline_ms_ = now.monotonic_ms + members_.max_rebalance_timeout_ms();
   }
+  if (generation_ == recorded->generation) return;
+  Outcome none;  // nobody waits
+  rebalance(now, none);
 }
 
 void ClassicGroup::set_state(ClassicState state, Now now) {

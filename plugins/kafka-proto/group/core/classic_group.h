@@ -36,9 +36,10 @@ namespace chronik::kafka::group {
 class ClassicGroup {
  public:
   // recorded: null for a group that is new, or has offsets alone. Each member gets a fresh session timeout.
-  // The config outlives the group.
+  // The config outlives the group. told_generation: one that members were told of and that is not recorded stays
+  // told, and they join again.
   ClassicGroup(const ClassicGroupConfig& config, std::string id, const ClassicGroupRecord::Value* recorded,
-               Now now);
+               Now now, int32_t told_generation = 0);
   ClassicGroup(const ClassicGroup&) = delete;
   ClassicGroup& operator=(const ClassicGroup&) = delete;
 
@@ -49,9 +50,6 @@ class ClassicGroup {
   ErrorCode heartbeat(const MemberClaim& claim, Now now);
   // Of a group that was another before: all join again.
   void rebalance(Now now, Outcome& out);
-  // Of a group that begins anew, before anybody waits: what was told of a generation that is not recorded stays
-  // told, and its members join again.
-  void resume(int32_t told_generation, Now now);
   // Whether such a member may commit; it counts as a heartbeat.
   ErrorCode check_commit(const MemberClaim& claim, Now now);
 

@@ -23,13 +23,6 @@ void ClassicGroup::rebalance(Now now, Outcome& out) {
     prepare_rebalance(now, out);
 }
 
-void ClassicGroup::resume(int32_t told_generation, Now now) {
-  if (told_generation <= generation_) return;
-  generation_ = told_generation;
-  Outcome none;  // nobody waits
-  rebalance(now, none);
-}
-
 void ClassicGroup::prepare_rebalance(Now now, Outcome& out) {
   drop_sync_waits(now, out);
   const bool is_first = state_ == ClassicState::kEmpty;
