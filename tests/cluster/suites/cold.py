@@ -41,6 +41,7 @@ class Run(Suite):
             self.await_preferred(cluster)
             with self.load(cluster.bootstrap, "history", 3, cluster.folder, consumers=1, rate=RATE, linger_ms=0) as load:
                 load.wait_for_all_partitions()
+                self.await_groups_topic(cluster)
                 before, elected = len(self.leaderships(cluster)), total(cluster.nodes, "chronik_raft_elections_total")
                 windows = [self.tail(load, cold / READ_RATE), self.trouble(cluster, cold)]
                 self.await_purge(cluster)
@@ -57,6 +58,16 @@ class Run(Suite):
     # ---- the steps ----
     def await_leaders(self, cluster):
         self.wait_until(lambda: total(cluster.nodes, "chronik_raft_leaders") == 2 * PARTITIONS + 4, "all are led", 120, pause=0.2)
+
+    def await_groups_topic(self, cluster):
+        """The load's consumers name a group, which makes the topic of the groups: each of its partitions gets a leader."""
+        self.wait_until(lambda: self.groups_partitions(cluster) and total(cluster.nodes, "chronik_raft_leaders")
+                        == 2 * PARTITIONS + 4 + self.groups_partitions(cluster), "the topic of the groups is led", 60, pause=0.2)
+
+    @staticmethod
+    def groups_partitions(cluster):
+        found = re.search(r'kafka_topic_partitions{topic="__consumer_offsets"} (\d+)', cluster.node(3).http("/metrics"))
+        return int(found[1]) if found else 0
 
     def await_preferred(self, cluster):
         """Later it would come by itself, in the middle of what is measured."""
@@ -125,8 +136,7 @@ class Run(Suite):
 
     def await_purge(self, cluster):
         # Groups: of both topics that stay, __meta, and the topic of the consumers' groups, which each node has whole.
-        of_offsets = re.search(r'kafka_topic_partitions{topic="__consumer_offsets"} (\d+)', cluster.node(3).http("/metrics"))
-        left = PARTITIONS + 4 + (int(of_offsets[1]) if of_offsets else 0)
+        left = PARTITIONS + 4 + self.groups_partitions(cluster)
         self.wait_until(lambda: total([cluster.node(3)], "chronik_raft_groups") == left - self.taken, "node 3 has left", 600, pause=0.1)
         self.wait_until(lambda: total(cluster.nodes, "chronik_storage_groups") == 3 * left, "the topic is gone", 600, pause=0.1)
         self.expect(True, f"node 3 has left {self.taken} partitions, and the topic is gone from all nodes")
