@@ -65,12 +65,13 @@ class Run:
         return [name for name in names if not parts or any(part in name for part in parts)]
 
     def sides(self, folder):
+        """Topics that the tests make on the way shall have four partitions, as their authors' brokers give them."""
         chosen = ["chronik"] if self.arguments.bounded else self.arguments.sides.split(",")
         for name in chosen:
             if name == "chronik":
-                yield Side(name, Cluster(self.arguments.server, folder / name))
+                yield Side(name, Cluster(self.arguments.server, folder / name, tables={"kafka": "default_partitions = 4\n"}))
             else:
-                yield Side(name, kafka_peer.KafkaCluster(self.jars, folder / name))
+                yield Side(name, kafka_peer.KafkaCluster(self.jars, folder / name, "num.partitions=4\n"))
 
     def run_tests(self, side, protocol, folder):
         runner = suite.Runner(self.tests, side.cluster.bootstrap, protocol, folder, self.kafka_path)
