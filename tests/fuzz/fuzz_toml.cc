@@ -16,6 +16,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   diagnostics.set_file("node.toml", std::string(text));
   Settings settings(document, {}, {}, diagnostics);
   for (const TableSchema& schema : host_schemas()) settings.read(schema);
-  settings.finish();
+  settings.report_undeclared();
   return 0;
 }

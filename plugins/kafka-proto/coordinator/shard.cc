@@ -130,7 +130,7 @@ void CoordinatorShard::flush() {
   std::vector<Write> writes = next_batch();
   const ErrorCode error = append(writes);
   if (error == ErrorCode::kNone) return begin_batch(std::move(writes));
-  end_writes(std::move(writes), error);
+  end_writes(writes, error);
   flush_later();
 }
 
@@ -178,8 +178,8 @@ ErrorCode CoordinatorShard::append(const std::vector<Write>& writes) {
   return ErrorCode::kNone;
 }
 
-void CoordinatorShard::end_writes(std::vector<Write> writes, ErrorCode error) {
-  for (Write& write : writes) {
+void CoordinatorShard::end_writes(const std::vector<Write>& writes, ErrorCode error) {
+  for (const Write& write : writes) {
     if (const auto found = keys_.find(write.key); found != keys_.end()) --found->second.writes;
     write.done ? write.done(error) : end_late_write(write.key);
   }
@@ -203,7 +203,7 @@ void CoordinatorShard::end_late_batch() {
   next_bytes_ = 0;
   const ErrorCode error = coordinator_error(ErrorCode::kRequestTimedOut);
   for (const Run& end : ends) end(error);
-  end_writes(std::move(next), error);
+  end_writes(next, error);
 }
 
 void CoordinatorShard::end_applied_batch() {

@@ -108,7 +108,7 @@ class CoordinatorShard : public PartitionObserver {
   void flush();
   std::vector<Write> next_batch();
   ErrorCode append(const std::vector<Write>& writes);
-  void end_writes(std::vector<Write> writes, ErrorCode error);
+  void end_writes(const std::vector<Write>& writes, ErrorCode error);
   void refuse_later(Write write);
   void begin_batch(std::vector<Write> writes);
   void end_late_batch();

@@ -10,7 +10,7 @@
 namespace chronik::kafka {
 namespace {
 
-const group::ConsumerState kNoMembers;
+const group::ConsumerState no_members;
 
 void add_records(std::vector<group::Record>& records, std::vector<group::Record>&& more) {
   std::ranges::move(more, std::back_inserter(records));
@@ -21,7 +21,7 @@ void add_records(std::vector<group::Record>& records, std::vector<group::Record>
 group::ConsumerContext GroupShard::consumer_context(std::string_view id) const {
   const group::Group* const recorded = table_.find(id);
   const bool is_consumer = recorded != nullptr && recorded->consumer != nullptr;
-  return {is_consumer ? *recorded->consumer : kNoMembers, *consumers_.topics.view(), patterns_,
+  return {is_consumer ? *recorded->consumer : no_members, *consumers_.topics.view(), patterns_,
           consumers_.rules, now()};
 }
 

@@ -80,12 +80,13 @@ void ConsumerSteps::run(bool is_short, Step step, Done done) const {
   if (is_short) return done(step());
   const Host& host = services_.host;
   const auto home = static_cast<uint32_t>(host.current_shard());
-  const auto count = std::make_shared<CallCount>(services_);
-  host.blocking([host, home, count, step = std::move(step), done = std::move(done)]() mutable {
-    host.post(home, [count = std::move(count), result = step(), done = std::move(done)]() mutable {
-      done(std::move(result));
-    });
-  });
+  auto count = std::make_shared<CallCount>(services_);
+  host.blocking(
+      [host, home, count = std::move(count), step = std::move(step), done = std::move(done)]() mutable {
+        host.post(home, [count = std::move(count), result = step(), done = std::move(done)]() mutable {
+          done(std::move(result));
+        });
+      });
 }
 
 void ConsumerSteps::assign(std::shared_ptr<const group::AssignmentInput> input, Assigned done) const {

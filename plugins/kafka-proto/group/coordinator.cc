@@ -29,7 +29,7 @@ InternalTopic::Settings offsets_topic_settings(const Host& host, const BrokerCon
 namespace {
 
 bool has_consumer_protocol(const Catalog& catalog) {
-  constexpr std::string_view kFeature = "group.version";
+  static constexpr std::string_view kFeature = "group.version";
   return std::ranges::any_of(catalog.features(), [](const chr_feature& feature) {
     return from_abi(feature.name) == kFeature && feature.level >= 1;
   });

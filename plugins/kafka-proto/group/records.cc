@@ -218,7 +218,10 @@ Result<std::optional<group::Record>> read(Encoded& in, Make&& make, Set&& set) {
   if (!key) return fail(Code::kCorrupt, std::move(key).error().message);
   CHRONIK_TRY(const std::optional<Value> value, read_value<Value>(in.value));
   auto record = make(*key);
-  if (value.has_value()) set(*value, record.value.emplace());
+  if (value.has_value()) {
+    record.value = std::remove_reference_t<decltype(*record.value)>{};
+    set(*value, *record.value);
+  }
   return std::optional<group::Record>(std::move(record));
 }
 
@@ -291,7 +294,8 @@ Result<std::optional<group::Record>> read_member(Encoded& in) {
         to.rebalance_timeout_ms = from.rebalance_timeout_ms;
         to.assignor = own(from.server_assignor);
         if (!from.classic_member_metadata.has_value()) return;
-        MemberRecord::Classic& classic = to.classic.emplace();
+        to.classic = MemberRecord::Classic{};
+        MemberRecord::Classic& classic = *to.classic;
         classic.session_timeout_ms = from.classic_member_metadata->session_timeout_ms;
         for (const auto& protocol : from.classic_member_metadata->supported_protocols)
           classic.protocols.push_back({std::string(protocol.name), own(protocol.metadata)});

@@ -32,7 +32,7 @@ class WaitingCall {
   // Any shard, once. write(result, response, version) on the connection's shard; the response may point into the
   // result.
   template <class Result, class Write>
-  static void answer(std::shared_ptr<WaitingCall> call, Result result, Write write) {
+  static void answer(const std::shared_ptr<WaitingCall>& call, Result result, Write write) {
     on_shard(call->host_, call->shard_, [call, result = std::move(result), write] {
       if (!call->call_.has_value()) return;
       typename Api::Response response;

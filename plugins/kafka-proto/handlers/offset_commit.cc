@@ -58,7 +58,8 @@ void add_topic(OffsetCommitJob& job, const Catalog& catalog, const Request::Topi
       record.group = request.group_id;
       record.topic = from_abi(known->name);
       record.partition = partition.partition_index;
-      group::OffsetCommitRecord::Value& value = record.value.emplace();
+      record.value = group::OffsetCommitRecord::Value{};
+      group::OffsetCommitRecord::Value& value = *record.value;
       value.offset = partition.committed_offset;
       value.leader_epoch = partition.committed_leader_epoch;
       value.metadata = partition.committed_metadata.value_or("");

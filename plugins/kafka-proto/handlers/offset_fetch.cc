@@ -60,7 +60,7 @@ struct OffsetFetchJob {
   }
 };
 
-const Committed kNothing{};
+const Committed nothing{};
 
 // ---- on the shard of the group ----
 
@@ -72,7 +72,7 @@ bool is_of(const Committed& committed, const chr_uuid& topic) {
 const Committed& find_committed(const group::Group* group, const AskedTopic& topic, int32_t partition,
                                 bool by_id) {
   const Committed* const found = group == nullptr ? nullptr : group->offsets.find(topic.name, partition);
-  return found == nullptr || (by_id && !is_of(*found, topic.id)) ? kNothing : *found;
+  return found == nullptr || (by_id && !is_of(*found, topic.id)) ? nothing : *found;
 }
 
 void look_up_asked(const group::Group* group, OffsetFetchJob& job, AskedGroup& asked) {
@@ -131,7 +131,7 @@ void add_asked(OffsetFetchJob& job, const AskedGroup& group, ErrorCode of_group,
     const ErrorCode error = topic.error != ErrorCode::kNone ? topic.error : of_group;
     for (size_t k = 0; k < topic.partitions.size() && !job.call.room().passed(); ++k)
       fill_in(job, topic.partitions[k],
-              error == ErrorCode::kNone && i < group.found.size() ? group.found[i][k] : kNothing, error,
+              error == ErrorCode::kNone && i < group.found.size() ? group.found[i][k] : nothing, error,
               job.call.room().row(row.partitions));
   }
 }

@@ -37,7 +37,8 @@ MemberRecord::Value info_of(MemberRecord::Value info, const JoinRequest& request
                             subscription.topics.end());
   info.topic_names = std::move(subscription.topics);
   info.topic_regex.reset();
-  info.classic.emplace().session_timeout_ms = request.session_timeout_ms;
+  info.classic = MemberRecord::Classic{};
+  info.classic->session_timeout_ms = request.session_timeout_ms;
   for (const Protocol& protocol : request.protocols)
     info.classic->protocols.push_back({protocol.name, protocol.metadata});
   return info;

@@ -109,7 +109,7 @@ void ConsumerGroup::wait_for_target(std::string member, Asked asked, const Heart
     asked.wants_assignment |= wait.asked.wants_assignment;
     asked.subscription_changed |= wait.asked.subscription_changed;
     wait.asked = std::move(asked);
-    wait.replies.push_back(std::move(reply));
+    wait.replies.push_back(reply);
   });
 }
 
@@ -315,7 +315,7 @@ std::optional<RegexInput> ConsumerGroup::begin_regexes(const ConsumerContext& co
 
 void ConsumerGroup::finish_regexes(const ConsumerContext& context, const RegexInput& input,
                                    const RegexTopics& found, Outcome& out) {
-  static const std::vector<std::string> kNone;
+  static const std::vector<std::string> none;
   resolving_ = false;
   if (input.all) {
     regexes_version_ = input.version;
@@ -327,7 +327,7 @@ void ConsumerGroup::finish_regexes(const ConsumerContext& context, const RegexIn
   for (const std::string& regex : input.regexes) {
     if (state.members_of_regex(regex) == 0) continue;
     const auto topics = found.find(regex);
-    const std::vector<std::string>& after = topics == found.end() ? kNone : topics->second;
+    const std::vector<std::string>& after = topics == found.end() ? none : topics->second;
     const auto known = state.regexes().find(regex);
     if (known != state.regexes().end() && known->second.topics == after) continue;
     if (known != state.regexes().end() || !after.empty()) bump = true;

@@ -17,9 +17,9 @@ struct Division {
 };
 
 void divide_topic(const Reconciliation& step, const chr_uuid& topic, Division& division) {
-  static const TopicPartitions kNone;
+  static const TopicPartitions none;
   const TopicPartitions* target = step.subscribes(topic) ? find_topic(step.target, topic) : nullptr;
-  if (target == nullptr) target = &kNone;
+  if (target == nullptr) target = &none;
   if (const TopicPartitions* assigned = find_topic(step.current.assigned, topic))
     for (size_t i = 0; i < assigned->partitions.size(); ++i) {
       const bool keep = std::ranges::binary_search(target->partitions, assigned->partitions[i]);

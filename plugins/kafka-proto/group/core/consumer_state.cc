@@ -12,7 +12,8 @@ using Counts = std::map<std::string, int, std::less<>>;
 
 void count(Counts& counts, const std::string& key, int sign) {
   const auto at = counts.try_emplace(key, 0).first;
-  if ((at->second += sign) <= 0) counts.erase(at);
+  at->second += sign;
+  if (at->second <= 0) counts.erase(at);
 }
 
 void sort_names(std::vector<std::string>& names) {
