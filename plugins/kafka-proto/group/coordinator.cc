@@ -142,8 +142,13 @@ GroupShard* GroupCoordinator::leading(Partition& partition, ErrorCode* why) cons
   auto* const groups = static_cast<GroupShard*>(partition.observers().find(GroupShard::kSection));
   if (groups != nullptr && groups->leads()) return groups;
   *why = ErrorCode::kNotCoordinator;
-  const int32_t leader = partition.leader_hint().id;
-  if (leader >= 0 && leader != services_.host.node().id) return nullptr;
+  const LeaderHint leader = partition.leader_hint();
+  if (leader.id == services_.host.node().id) {
+    *why = ErrorCode::kCoordinatorLoadInProgress;
+    return nullptr;
+  }
+  // The catalog names this node for as long as it is cut off from the others: that counts for a moment only.
+  if (leader.id >= 0 || !leader.moves) return nullptr;
   const Catalog catalog(services_);
   const std::optional<chr_topic> topic = catalog.topic(kOffsetsTopic);
   if (topic.has_value()) *why = why_not_here(catalog, *topic, partition.id().index);

@@ -120,7 +120,7 @@ ErrorCode Replica::check_leader(int32_t current_epoch) const {
 }
 
 LeaderHint Replica::leader_hint() const {
-  if (!knows_leader()) return {};
+  if (!knows_leader()) return {.moves = leadership_moves()};
   return {context_.is_up(known_leader_) ? known_leader_ : -1, static_cast<int32_t>(term_)};
 }
 

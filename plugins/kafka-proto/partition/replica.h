@@ -32,6 +32,7 @@ namespace chronik::kafka {
 struct LeaderHint {
   int32_t id = -1;
   int32_t epoch = -1;
+  bool moves = false;  // none is known, and one will be in a moment
 };
 
 class Replica {

@@ -211,6 +211,15 @@ TEST_F(GroupMembersTest, AHeartbeatIsFineWhileTheGroupComesUp) {
   EXPECT_EQ(heartbeat(id, 1), ErrorCode::kNone);
 }
 
+// The catalog of a node that is cut off says for ever that it leads: its clients shall look elsewhere.
+TEST_F(GroupMembersTest, WhoDoesNotLeadForLongSendsMembersAway) {
+  const std::string id = become_stable();
+  broker.consensus.follow(home(), -1, 7);
+  broker.host.advance(seconds(1));
+  EXPECT_EQ(client->call<JoinGroup>(kJoin, join_request(id)).error_code, ErrorCode::kNotCoordinator);
+  EXPECT_EQ(heartbeat(id, 1), ErrorCode::kNotCoordinator);
+}
+
 TEST_F(GroupMembersTest, AConnectionThatClosesLeavesItsMember) {
   const std::string id(client->call<JoinGroup>(kJoin, join_request("")).member_id);
   client->send<JoinGroup>(kJoin, join_request(id));
