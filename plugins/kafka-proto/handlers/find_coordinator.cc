@@ -1,6 +1,7 @@
 // FindCoordinator (10): which broker coordinates a group. The topic that groups are kept in is made here,
 // when the first one comes.
 #include <algorithm>
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -27,6 +28,7 @@ struct FindCoordinatorJob {
   Broker& broker;
   Call<FindCoordinator> call;
   std::vector<std::string_view> keys;
+  std::vector<int32_t> partitions{};  // of the keys, in their order; once there is a topic
 };
 
 // The coordinator of a key; the error where there is none.
@@ -35,12 +37,9 @@ struct Found {
   std::optional<chr_broker> at;
 };
 
-Found find_leader(const Broker& broker, const Catalog& catalog, std::string_view key) {
+Found find_leader(const Broker& broker, const Catalog& catalog, const chr_topic& topic, int32_t index) {
   const Found none{ErrorCode::kCoordinatorNotAvailable, std::nullopt};
-  const std::optional<chr_topic> topic = catalog.topic(broker.offsets_topic->name());
-  if (!topic.has_value() || topic->n_partitions == 0) return none;
-  const int32_t index = partition_of_key(key, static_cast<int32_t>(topic->n_partitions));
-  const std::optional<chr_partition> partition = catalog.partition(*topic, index);
+  const std::optional<chr_partition> partition = catalog.partition(topic, index);
   if (!partition.has_value() || !is_led(broker, *partition)) return none;
   for (const chr_broker& each : catalog.brokers())
     if (each.id == partition->leader && each.host.n != 0) return {ErrorCode::kNone, each};
@@ -65,27 +64,26 @@ void fill_in(const Found& found, std::string_view message, Row& row) {
   row.port = found.at.has_value() ? found.at->port : -1;
 }
 
-// find(key): where each is.
+// find(i): where the key of that place is.
 template <class Find>
 void answer(FindCoordinatorJob& job, Find&& find) {
   Response response;
   if (job.call.version() < kSeveralKeys) {
-    const Found found = find(job.keys.front());
+    const Found found = find(size_t{0});
     fill_in(found, message_of(job, found.error), response);
     return job.call.answer(response);
   }
-  for (const std::string_view key : job.keys) {
-    if (job.call.room().passed()) break;
+  for (size_t i = 0; i < job.keys.size() && !job.call.room().passed(); ++i) {
     auto& row = job.call.room().row(response.coordinators);
-    row.key = key;
-    const Found found = find(key);
+    row.key = job.keys[i];
+    const Found found = find(i);
     fill_in(found, message_of(job, found.error), row);
   }
   job.call.answer(response);
 }
 
 void refuse(FindCoordinatorJob& job, ErrorCode error) {
-  answer(job, [error](std::string_view) { return Found{error, std::nullopt}; });
+  answer(job, [error](size_t) { return Found{error, std::nullopt}; });
 }
 
 // No transactional id and no share partition has a coordinator yet. A share partition is called
@@ -97,13 +95,32 @@ ErrorCode why_other_type(const FindCoordinatorJob& job, std::string_view key) {
   return is_share ? ErrorCode::kCoordinatorNotAvailable : ErrorCode::kInvalidRequest;
 }
 
+// By partition: however many keys there are, each partition is looked for once.
+using Leaders = std::map<int32_t, Found>;
+Leaders find_leaders(FindCoordinatorJob& job, const Catalog& catalog) {
+  Leaders out;
+  const std::optional<chr_topic> topic = catalog.topic(job.broker.offsets_topic->name());
+  if (!topic.has_value() || topic->n_partitions == 0) return out;
+  if (job.partitions.empty())
+    for (const std::string_view key : job.keys)
+      job.partitions.push_back(partition_of_key(key, static_cast<int32_t>(topic->n_partitions)));
+  for (const int32_t index : job.partitions)
+    if (const auto [at, is_new] = out.try_emplace(index); is_new)
+      at->second = find_leader(job.broker, catalog, *topic, index);
+  return out;
+}
+
 void wait_for_leaders(const std::shared_ptr<FindCoordinatorJob>& job) {
   Broker& broker = job->broker;
   broker.catalog_waits->wait(broker.host.now_ns() + kElectionNs, [job](const Catalog& catalog, bool over) {
-    const auto find = [&](std::string_view key) { return find_leader(job->broker, catalog, key); };
-    const auto is_found = [&](std::string_view key) { return find(key).error == ErrorCode::kNone; };
-    if (!over && !std::ranges::all_of(job->keys, is_found)) return false;
-    answer(*job, find);
+    const Leaders leaders = find_leaders(*job, catalog);
+    const auto is_led = [](const auto& leader) { return leader.second.error == ErrorCode::kNone; };
+    const bool is_there = !leaders.empty() || job->keys.empty();
+    if (!over && !(is_there && std::ranges::all_of(leaders, is_led))) return false;
+    answer(*job, [&](size_t i) {
+      return leaders.empty() ? Found{ErrorCode::kCoordinatorNotAvailable, std::nullopt}
+                             : leaders.at(job->partitions[i]);
+    });
     return true;
   });
 }
@@ -117,7 +134,7 @@ void handle<FindCoordinator>(Broker& broker, Call<FindCoordinator> call) {
   job->keys = job->call.version() < kSeveralKeys ? std::vector<std::string_view>{request.key}
                                                  : request.coordinator_keys;
   if (request.key_type != kGroup)
-    return answer(*job, [&](std::string_view key) { return Found{why_other_type(*job, key), std::nullopt}; });
+    return answer(*job, [&](size_t i) { return Found{why_other_type(*job, job->keys[i]), std::nullopt}; });
   if (!broker.groups->is_enabled()) return refuse(*job, ErrorCode::kCoordinatorNotAvailable);
   if (Catalog(broker).topic(broker.offsets_topic->name()).has_value()) return wait_for_leaders(job);
   broker.offsets_topic->make(
