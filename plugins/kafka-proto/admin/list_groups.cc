@@ -41,13 +41,11 @@ struct Visit {
 };
 
 // One row more than asked for says that there are more.
-void visit(Visit& visit, int32_t self, const std::string& from, size_t limit) {
-  const auto* const groups =
-      static_cast<GroupShard*>(visit.partition->observers().find(GroupShard::kSection));
-  if (groups == nullptr || !groups->leads()) {
-    visit.is_loading = visit.partition->leader_hint().id == self;
-    return;
-  }
+void visit(Visit& visit, const GroupCoordinator& coordinator, const std::string& from, size_t limit) {
+  ErrorCode why = ErrorCode::kNone;
+  const GroupShard* const groups = coordinator.leading(*visit.partition, &why);
+  visit.is_loading = why == ErrorCode::kCoordinatorLoadInProgress;
+  if (groups == nullptr) return;
   const group::GroupTable::Map& all = groups->table().groups();
   for (auto each = all.lower_bound(from); each != all.end() && visit.rows.size() <= limit; ++each)
     visit.rows.push_back(summarize(each->first, each->second, groups->find_live(each->first)));
@@ -138,16 +136,13 @@ void list_groups_here(const AdminContext& context, const AdminRequest& request, 
   const int32_t self = context.services.host.node().id;
   const auto job = std::make_shared<HereJob>(reply, self, limit);
   const std::string from = parameter(request.query, "from");
-  const std::shared_ptr<const PartitionMap> map = context.partitions.map();
   ByShard<Visit> visits;
-  if (const HostedTopic* const topic = map->find(kOffsetsTopic); topic != nullptr)
-    for (const auto& partition : topic->partitions)
-      if (partition != nullptr) visits.add(partition->shard(), {partition});
+  for (const auto& partition : context.groups.partitions()) visits.add(partition->shard(), {partition});
   job->left += visits.batches();
   visits.run(
       context.services.host, 0,
-      [self, from, limit](Visit& each, const std::function<void()>& done) {
-        visit(each, self, from, limit);
+      [&coordinator = context.groups, from, limit](Visit& each, const std::function<void()>& done) {
+        visit(each, coordinator, from, limit);
         done();
       },
       [job](std::vector<Visit>& done) {
