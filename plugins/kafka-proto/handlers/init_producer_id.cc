@@ -14,7 +14,7 @@ ErrorCode check(const InitProducerIdRequest& request) {
   if ((request.producer_id == kNoProducerId) != (request.producer_epoch == kNoProducerEpoch))
     return ErrorCode::kInvalidRequest;
   if (!request.transactional_id.has_value()) return ErrorCode::kNone;
-  // No coordinator is offered (FindCoordinator is not in ApiVersions), so this node can never be one.
+  // No transactional id has a coordinator yet (FindCoordinator says so), so this node is none.
   return request.transactional_id->empty() ? ErrorCode::kInvalidRequest : ErrorCode::kNotCoordinator;
 }
 
