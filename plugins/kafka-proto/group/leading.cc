@@ -13,11 +13,6 @@ namespace {
 constexpr uint64_t kMs = 1'000'000;
 constexpr int64_t kRetryMs = 1'000;
 
-bool has_members(const group::Group& group) {
-  return (group.classic != nullptr && !group.classic->members.empty()) ||
-         (group.consumer != nullptr && !group.consumer->members().empty());
-}
-
 GroupShard::CommitResult check_consumer_commit(GroupShard::CommitRequest& request,
                                                const group::ConsumerState& state) {
   const group::CommitCheck check(state, request.claim, {.old_version = !request.knows_group_id_not_found});
@@ -87,17 +82,17 @@ const group::ClassicGroup* GroupShard::find_live(std::string_view id) const {
 
 // Every member gets a fresh session: nobody knows when the leader of before heard of it.
 void GroupShard::begin_leading() {
-  for (const auto& [id, group] : table_.groups()) {
-    if (!has_members(group)) continue;
+  for (const std::string_view each : table_.with_members()) {
+    const std::string id(each);
     live(id);
     settle(id);
   }
-  begin_upkeep();
+  upkeep_ = std::make_unique<GroupUpkeep>(this, timers_, config_);
   consumers_.topics.follow(this, [this] { refresh_topics(); });
 }
 
 void GroupShard::end_leading() {
-  end_upkeep();
+  upkeep_ = nullptr;
   consumers_.topics.unfollow(this);
   const auto live = std::exchange(live_, {});
   for (const auto& [id, each] : live) each->fail_waits(ErrorCode::kNotCoordinator);
@@ -166,7 +161,7 @@ void GroupShard::end_late_write(const std::string& id) {
   const group::Group* const recorded = table_.find(id);
   const auto found = live_.find(id);
   if (found == live_.end()) {
-    if (recorded == nullptr || !has_members(*recorded)) return;
+    if (recorded == nullptr || !recorded->has_members()) return;
     live(id);
     return settle(id);
   }

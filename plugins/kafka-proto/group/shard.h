@@ -1,10 +1,6 @@
 // GroupShard: the groups of one partition of __consumer_offsets. Each replica applies their records to the
 // same table, so that whoever leads next has nothing to load. On the partition's shard.
 //
-//   section "groups" of a snapshot: int16 1 | for each record: uint32 n, n bytes of key | uint32 n, n of value
-//
-// Keys and values are those of the log (group/records.h), with versions of their own.
-//
 //   a group is | (where this node leads)                      | left with
 //   recorded   | the table has it, and says all there is      | a request of a member: live. It leads: live, if the
 //              |                                              | group has members
@@ -33,6 +29,7 @@
 #include "kafka-proto/group/core/outcome.h"
 #include "kafka-proto/group/regex.h"
 #include "kafka-proto/group/topic_feed.h"
+#include "kafka-proto/group/upkeep.h"
 
 namespace chronik::kafka {
 
@@ -83,7 +80,7 @@ class GroupShard final : public CoordinatorShard {
   void delete_offsets(const std::string& id, OffsetDeletion request,
                       const group::Reply<OffsetDeletionResult>& reply);
   // A topic was deleted: what was committed of it goes.
-  void forget_topic(const std::string& topic, const chr_uuid& id);
+  void forget_topic(const std::string& topic, const chr_uuid& id) { upkeep_->forget_topic(topic, id); }
   // A heartbeat that changes nothing is answered at once, whatever is written.
   void consumer_heartbeat(const std::string& id, group::ConsumerHeartbeatRequest request,
                           const group::Reply<group::ConsumerHeartbeatResult>& reply);
@@ -100,7 +97,10 @@ class GroupShard final : public CoordinatorShard {
   // ---- PartitionObserver ----
   std::string_view section() const override { return kSection; }
   void save(std::vector<uint8_t>& section) const override;
+  bool has_state() const override { return !table_.groups().empty(); }
   Status load(Bytes section) override;
+  std::unique_ptr<SectionSave> begin_save() const override;
+  std::unique_ptr<SectionLoad> begin_load() override;
 
  private:
   struct Live {
@@ -142,12 +142,10 @@ class GroupShard final : public CoordinatorShard {
                    ErrorCode written);
   void settle(const std::string& id);
   // upkeep.cc
+  friend GroupUpkeep;
   using Forget = std::function<void(const group::Group& group, std::vector<group::Record>& tombstones)>;
-  void begin_upkeep();
-  void end_upkeep();
-  static void run_upkeep(void* shard);
-  void expire_offsets(const std::string& id);
-  void forget_offsets(const std::string& id, Forget find);
+  // done() once nothing that find() finds is left, or why it is.
+  void forget_offsets(const std::string& id, Forget find, group::Reply<ErrorCode> done);
   // Leaves as many as go into one write. True: there were more.
   bool cut_to_write(std::vector<group::Record>& records) const;
 
@@ -168,8 +166,7 @@ class GroupShard final : public CoordinatorShard {
   uint64_t consumer_groups_ = 0;  // that were begun
   group::GroupTable table_;
   std::map<std::string, std::unique_ptr<Live>, std::less<>> live_;
-  std::unique_ptr<Timer> upkeep_;  // where it leads: when offsets expire
-  std::string upkeep_from_;        // the group that is next
+  std::unique_ptr<GroupUpkeep> upkeep_;  // where it leads
 };
 
 }  // namespace chronik::kafka

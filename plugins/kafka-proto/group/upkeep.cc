@@ -1,4 +1,5 @@
-// What GroupShard forgets where it leads: offsets that are deleted, of topics that are, and those that time is over for.
+#include "kafka-proto/group/upkeep.h"
+
 #include <algorithm>
 #include <utility>
 
@@ -9,11 +10,11 @@
 namespace chronik::kafka {
 namespace {
 
-constexpr uint64_t kMs = 1'000'000;
-constexpr size_t kMaxGroupsAtOnce = 500;    // are looked at in a turn of the shard
 constexpr size_t kMaxRecordsAtOnce = 2000;  // of a group in a write
 
 }  // namespace
+
+// ---- by request ----
 
 void GroupShard::delete_offsets(const std::string& id, OffsetDeletion request,
                                 const group::Reply<OffsetDeletionResult>& reply) {
@@ -36,51 +37,63 @@ void GroupShard::delete_offsets(const std::string& id, OffsetDeletion request,
   });
 }
 
-// ---- time ----
+// ---- in passes ----
 
-void GroupShard::begin_upkeep() {
-  upkeep_ = std::make_unique<Timer>(timers_, run_upkeep, this);
-  upkeep_->arm(static_cast<uint64_t>(config_.offsets_retention_check_interval_ms) * kMs);
+GroupUpkeep::GroupUpkeep(GroupShard* groups, TimerWheel& timers, const GroupConfig& config)
+    : groups_(*groups),
+      config_(config),
+      expiry_(
+          groups_.table_, timers,
+          [this](const std::string& id, const group::Group&, GroupPass::Done done) {
+            expire_offsets(id, std::move(done));
+          },
+          [this] { expiry_.begin_in(static_cast<uint64_t>(config_.offsets_retention_check_interval_ms)); }),
+      forgetting_(
+          groups_.table_, timers,
+          [this](const std::string& id, const group::Group& group, GroupPass::Done done) {
+            forget_topics(id, group, std::move(done));
+          },
+          [this] { begin_forgetting(); }) {
+  expiry_.begin_in(static_cast<uint64_t>(config_.offsets_retention_check_interval_ms));
 }
 
-void GroupShard::end_upkeep() {
-  upkeep_.reset();
-  upkeep_from_.clear();
+// What cannot be written is over the next time, too.
+void GroupUpkeep::expire_offsets(const std::string& id, GroupPass::Done done) {
+  groups_.forget_offsets(
+      id,
+      [groups = &groups_, id, retention_ms = config_.offsets_retention_ms](
+          const group::Group& group, std::vector<group::Record>& records) {
+        const int64_t wall_ms = groups->now().wall_ms;
+        if (group.consumer != nullptr)
+          return group::expire_consumer(id, group, retention_ms, wall_ms, records);
+        group::expire_classic(id, group, groups->find_live(id), retention_ms, wall_ms, records);
+      },
+      [done = std::move(done)](ErrorCode) { done(true); });
 }
 
-// Some groups in each turn of the shard, since there may be a hundred thousand.
-void GroupShard::run_upkeep(void* shard) {
-  GroupShard& self = *static_cast<GroupShard*>(shard);
-  std::vector<std::string> due;
-  auto at = self.table_.groups().lower_bound(self.upkeep_from_);
-  for (size_t n = 0; n < kMaxGroupsAtOnce && at != self.table_.groups().end(); ++n, ++at)
-    due.push_back(at->first);
-  const bool is_over = at == self.table_.groups().end();
-  self.upkeep_from_ = is_over ? std::string() : at->first;
-  for (const std::string& id : due) self.expire_offsets(id);
-  self.upkeep_->arm(is_over ? static_cast<uint64_t>(self.config_.offsets_retention_check_interval_ms) * kMs
-                            : kMs);
+void GroupUpkeep::forget_topic(const std::string& topic, const chr_uuid& id) {
+  next_topics_[topic].push_back(id);
+  if (forgetting_.is_resting()) begin_forgetting();
 }
 
-void GroupShard::expire_offsets(const std::string& id) {
-  forget_offsets(id, [this, id](const group::Group& group, std::vector<group::Record>& records) {
-    const int64_t retention_ms = config_.offsets_retention_ms;
-    if (group.consumer != nullptr)
-      return group::expire_consumer(id, group, retention_ms, now().wall_ms, records);
-    group::expire_classic(id, group, find_live(id), retention_ms, now().wall_ms, records);
-  });
+// Those that are deleted from now on wait for the next pass.
+void GroupUpkeep::begin_forgetting() {
+  topics_ = std::make_shared<const Topics>(std::exchange(next_topics_, {}));
+  if (!topics_->empty()) forgetting_.begin_in(0);
 }
 
-// ---- topics that were deleted ----
-
-void GroupShard::forget_topic(const std::string& topic, const chr_uuid& id) {
-  std::vector<std::string> groups;
-  for (const auto& [name, group] : table_.groups())
-    if (group.offsets.topics().contains(topic)) groups.push_back(name);
-  for (const std::string& name : groups)
-    forget_offsets(name, [name, topic, id](const group::Group& group, std::vector<group::Record>& records) {
-      group::delete_topic_offsets(name, group.offsets, topic, id, records);
-    });
+void GroupUpkeep::forget_topics(const std::string& id, const group::Group& group, GroupPass::Done done) {
+  const auto is_forgotten = [this](const auto& topic) { return topics_->contains(topic.first); };
+  if (std::ranges::none_of(group.offsets.topics(), is_forgotten)) return done(true);
+  groups_.forget_offsets(
+      id,
+      [id, topics = topics_](const group::Group& from, std::vector<group::Record>& records) {
+        for (const auto& [topic, partitions] : from.offsets.topics())
+          if (const auto found = topics->find(topic); found != topics->end())
+            for (const chr_uuid& deleted : found->second)
+              group::delete_topic_offsets(id, from.offsets, topic, deleted, records);
+      },
+      [done = std::move(done)](ErrorCode written) { done(written == ErrorCode::kNone); });
 }
 
 bool GroupShard::cut_to_write(std::vector<group::Record>& records) const {
@@ -96,18 +109,19 @@ bool GroupShard::cut_to_write(std::vector<group::Record>& records) const {
 }
 
 // In the turn of the group, as many as go into a write, until nothing is left of them.
-void GroupShard::forget_offsets(const std::string& id, Forget find) {
-  take_turn(id, Turn::kAlone, [this, id, find = std::move(find)](ErrorCode error) mutable {
+void GroupShard::forget_offsets(const std::string& id, Forget find, group::Reply<ErrorCode> done) {
+  take_turn(id, Turn::kAlone, [this, id, find = std::move(find), done](ErrorCode error) mutable {
     const group::Group* const group = table_.find(id);
-    if (error != ErrorCode::kNone || group == nullptr) return;
+    if (error != ErrorCode::kNone || group == nullptr) return done(error);
     group::Outcome outcome;
     find(*group, outcome.records);
-    if (outcome.records.empty()) return;
+    if (outcome.records.empty()) return done(ErrorCode::kNone);
     const bool is_more = cut_to_write(outcome.records);
-    outcome.finish.push_back([this, id, is_more, find = std::move(find)](ErrorCode written) mutable {
-      if (written != ErrorCode::kNone) return;
+    outcome.finish.push_back([this, id, is_more, find = std::move(find), done](ErrorCode written) mutable {
+      if (written != ErrorCode::kNone) return done(written);
       if (table_.find(id) == nullptr) live_.erase(id);
-      if (is_more) forget_offsets(id, std::move(find));
+      if (!is_more) return done(ErrorCode::kNone);
+      forget_offsets(id, std::move(find), std::move(done));
     });
     finish_outcome(id, std::move(outcome));
   });

@@ -63,6 +63,12 @@ class PartitionObserver {
 
   // Appends the state as of the last applied(); equal states give equal bytes.
   virtual void save(std::vector<uint8_t>& section) const = 0;
+  // Whether save() appends anything.
+  virtual bool has_state() const {
+    std::vector<uint8_t> state;
+    save(state);
+    return !state.empty();
+  }
   // Replaces the state by what save() wrote, here or on another replica. Empty: by the one before any batch.
   virtual Status load(Bytes section) = 0;
 

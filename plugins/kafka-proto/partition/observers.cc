@@ -11,11 +11,8 @@ PartitionObserver* Observers::find(std::string_view section) const {
 }
 
 bool Observers::has_more_than_producers() const {
-  return std::ranges::any_of(all_, [](const auto& each) {
-    std::vector<uint8_t> state;
-    if (each->section() != kProducers) each->save(state);
-    return !state.empty();
-  });
+  return std::ranges::any_of(
+      all_, [](const auto& each) { return each->section() != kProducers && each->has_state(); });
 }
 
 std::unique_ptr<SnapshotSave> Observers::begin_save(int16_t level) const {

@@ -1,8 +1,9 @@
 #include "kafka-proto/group/core/group_table.h"
 
-#include <limits>
 #include <utility>
 #include <variant>
+
+#include "kafka-proto/group/core/table_image.h"
 
 namespace chronik::kafka::group {
 namespace {
@@ -27,26 +28,10 @@ void apply_to(Group& group, const auto& record) {
   if (group.consumer->is_gone()) group.consumer = nullptr;
 }
 
-// ---- snapshots ----
-
-size_t emit_group(const std::string& id, const Group& group, const GroupTable::Emit& emit) {
-  size_t count = 0;
-  if (group.classic != nullptr) {
-    emit(ClassicGroupRecord{id, *group.classic});
-    ++count;
-  }
-  if (group.consumer != nullptr) count += group.consumer->each_record(id, emit);
-  for (const auto& [topic, partitions] : group.offsets.topics())
-    for (const auto& [partition, committed] : partitions) {
-      emit(OffsetCommitRecord{id, topic, partition, committed});
-      ++count;
-    }
-  return count;
-}
-
 }  // namespace
 
 void GroupTable::apply(const Record& record) {
+  if (image_ != nullptr) image_->keep(record);
   std::visit(
       [this](const auto& one) {
         auto at = groups_.find(one.group);
@@ -56,9 +41,18 @@ void GroupTable::apply(const Record& record) {
         }
         Group& group = at->second;
         apply_to(group, one);
+        if constexpr (!std::is_same_v<decltype(one), const OffsetCommitRecord&>) count_members(at);
         if (group.offsets.empty() && group.kind() == GroupKind::kSimple) groups_.erase(at);
       },
       record);
+}
+
+void GroupTable::count_members(Map::const_iterator group) {
+  if (group->second.has_members()) {
+    with_members_.insert(group->first);
+  } else {
+    with_members_.erase(group->first);
+  }
 }
 
 const Group* GroupTable::find(std::string_view id) const {
@@ -66,18 +60,44 @@ const Group* GroupTable::find(std::string_view id) const {
   return at == groups_.end() ? nullptr : &at->second;
 }
 
-void GroupTable::each_record(const Emit& emit) const {
-  each_record({}, std::numeric_limits<size_t>::max(), emit);
+GroupTable::Map::const_iterator GroupTable::slice_end(Map::const_iterator first) const {
+  auto at = first;
+  for (size_t items = 0; at != groups_.end(); ++at) {
+    items += 1 + at->second.offsets.size();
+    if (items > kMaxSlice && at != first) break;
+  }
+  return at;
 }
 
-std::optional<std::string> GroupTable::each_record(std::string_view from, size_t min_records,
-                                                   const Emit& emit) const {
+void GroupTable::swap_groups(GroupTable& other) {
+  groups_.swap(other.groups_);
+  with_members_.swap(other.with_members_);
+}
+
+void GroupTable::drop_slice() {
+  with_members_.clear();
+  groups_.erase(groups_.begin(), slice_end(groups_.begin()));
+}
+
+// ---- snapshots ----
+
+size_t emit_members(const std::string& id, const Group& group, const GroupTable::Emit& emit) {
   size_t count = 0;
-  for (auto at = groups_.lower_bound(from); at != groups_.end(); ++at) {
-    if (count >= min_records) return at->first;
-    count += emit_group(at->first, at->second, emit);
+  if (group.classic != nullptr) {
+    emit(ClassicGroupRecord{id, *group.classic});
+    ++count;
   }
-  return std::nullopt;
+  if (group.consumer != nullptr) count += group.consumer->each_record(id, emit);
+  return count;
+}
+
+void GroupTable::each_record(const Emit& emit) const {
+  for (const auto& [id, group] : groups_) {
+    emit_members(id, group, emit);
+    for (const auto& [topic, partitions] : group.offsets.topics())
+      for (const auto& [partition, committed] : partitions)
+        emit(OffsetCommitRecord{id, topic, partition, committed});
+  }
 }
 
 }  // namespace chronik::kafka::group

@@ -14,7 +14,7 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -36,27 +36,52 @@ struct Group {
            : classic != nullptr ? GroupKind::kClassic
                                 : GroupKind::kSimple;
   }
+  bool has_members() const {
+    return (classic != nullptr && !classic->members.empty()) ||
+           (consumer != nullptr && !consumer->members().empty());
+  }
 };
+
+class TableImage;
 
 class GroupTable {
  public:
   using Map = std::map<std::string, Group, std::less<>>;
   using Emit = std::function<void(const Record&)>;
 
+  GroupTable() = default;
+  GroupTable(const GroupTable&) = delete;
+  GroupTable& operator=(const GroupTable&) = delete;
+
   void apply(const Record& record);
   // Null: there is none.
   const Group* find(std::string_view id) const;
   const Map& groups() const { return groups_; }
-  void clear() { groups_.clear(); }
+  // Ids of the groups that have members, sorted.
+  const std::set<std::string_view>& with_members() const { return with_members_; }
 
-  // Records that make an empty table equal to this one, group by group.
+  // What one turn may look at: groups from `first` on, with so many offsets together or one that has more.
+  static constexpr size_t kMaxSlice = 2'000;
+  Map::const_iterator slice_end(Map::const_iterator first) const;
+
+  // No image of either is read on.
+  void swap_groups(GroupTable& other);
+  // A slice goes. For a table that nobody reads any more.
+  void drop_slice();
+
+  // Records that make an empty table equal to this one, group by group. In parts: table_image.h.
   void each_record(const Emit& emit) const;
-  // A part of them: of groups whole, from the first at `from` or behind it on, until at least so many records
-  // were given. Returns where to go on; nullopt: that was all. What is applied meanwhile is seen from there on.
-  std::optional<std::string> each_record(std::string_view from, size_t min_records, const Emit& emit) const;
 
  private:
+  friend TableImage;
+  void count_members(Map::const_iterator group);
+
   Map groups_;
+  std::set<std::string_view> with_members_;  // keys of groups_
+  mutable TableImage* image_ = nullptr;      // is told what changes
 };
+
+// What a group has beside its offsets; how many records there were.
+size_t emit_members(const std::string& id, const Group& group, const GroupTable::Emit& emit);
 
 }  // namespace chronik::kafka::group

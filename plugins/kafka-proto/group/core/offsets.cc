@@ -14,12 +14,13 @@ bool is_zero(const chr_uuid& id) {
 
 void Offsets::apply(const OffsetCommitRecord& record) {
   if (record.value) {
-    topics_[record.topic][record.partition] = *record.value;
+    const auto [at, added] = topics_[record.topic].insert_or_assign(record.partition, *record.value);
+    size_ += added ? 1 : 0;
     return;
   }
   const auto topic = topics_.find(record.topic);
   if (topic == topics_.end()) return;
-  topic->second.erase(record.partition);
+  size_ -= topic->second.erase(record.partition);
   if (topic->second.empty()) topics_.erase(topic);
 }
 

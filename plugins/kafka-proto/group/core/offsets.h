@@ -16,6 +16,7 @@ class Offsets {
  public:
   using Committed = OffsetCommitRecord::Value;
   using Topic = std::map<int32_t, Committed>;
+  using Topics = std::map<std::string, Topic, std::less<>>;
 
   void apply(const OffsetCommitRecord& record);
   // Null: nothing was committed there, which is not an offset of 0.
@@ -23,11 +24,14 @@ class Offsets {
   // Of this topic alone, not of an earlier one of the same name. Commits that named no id count, and where the
   // id asked for is zero, all do.
   const Committed* find(std::string_view topic, const chr_uuid& id, int32_t partition) const;
-  const std::map<std::string, Topic, std::less<>>& topics() const { return topics_; }
+  const Topics& topics() const { return topics_; }
   bool empty() const { return topics_.empty(); }
+  // Of all topics.
+  size_t size() const { return size_; }
 
  private:
-  std::map<std::string, Topic, std::less<>> topics_;
+  Topics topics_;
+  size_t size_ = 0;
 };
 
 }  // namespace chronik::kafka::group
