@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <deque>
 #include <iterator>
 #include <map>
 #include <mutex>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -85,12 +87,22 @@ struct Cell {
 };
 
 constexpr uint32_t kChunk = 1024;
+constexpr size_t kExposedAtOnce = 256;  // series, while nobody can define one
 using Chunk = std::array<Cell, kChunk>;
+
+using Series = std::map<std::string, uint32_t, std::less<>>;  // labels -> slot
 
 struct Family {
   int32_t kind;
   std::string help;
-  std::map<std::string, uint32_t, std::less<>> series;  // labels -> slot
+  Series series;
+};
+using Families = std::map<std::string, Family, std::less<>>;
+
+// Where a series in use stands.
+struct Owner {
+  Families::iterator family;
+  Series::iterator series;
 };
 
 }  // namespace
@@ -105,7 +117,7 @@ class Metrics::Impl {
   uint64_t define(int32_t kind, std::string_view name, std::string_view labels, std::string_view help) {
     if (kind < CHR_METRIC_COUNTER || kind > CHR_METRIC_HISTOGRAM) return 0;
     if (!valid_name(name) || !valid_labels(labels)) return 0;
-    const std::lock_guard lock(mutex_);
+    const std::unique_lock lock = lock_to_change();
     auto family = families_.find(name);
     if (family == families_.end())
       family = families_.emplace(std::string(name), Family{kind, std::string(help), {}}).first;
@@ -114,26 +126,20 @@ class Metrics::Impl {
     if (found != family->second.series.end()) return id_of(found->second);
     uint32_t slot = 0;
     if (!take_slot(kind, &slot)) return 0;
-    family->second.series.emplace(std::string(labels), slot);
+    owners_[slot] = {family, family->second.series.emplace(std::string(labels), slot).first};
     return id_of(slot);
   }
 
   void remove(uint64_t metric) {
-    const std::lock_guard lock(mutex_);
+    const std::unique_lock lock = lock_to_change();
     Cell* cell = find(metric);
     if (cell == nullptr) return;
     const auto slot = static_cast<uint32_t>(metric);
-    for (auto family = families_.begin(); family != families_.end(); ++family) {
-      auto& series = family->second.series;
-      for (auto it = series.begin(); it != series.end(); ++it) {
-        if (it->second != slot) continue;
-        series.erase(it);
-        if (series.empty()) families_.erase(family);
-        cell->generation.fetch_add(1);
-        free_.push_back(slot);
-        return;
-      }
-    }
+    const auto [family, series] = owners_[slot];
+    family->second.series.erase(series);
+    if (family->second.series.empty()) families_.erase(family);
+    cell->generation.fetch_add(1);
+    free_.push_back(slot);
   }
 
   // The cell of a live series. An update that races with remove() may still reach it; it
@@ -164,32 +170,25 @@ class Metrics::Impl {
 
   std::string expose() const {
     std::string out;
-    const std::lock_guard lock(mutex_);
-    for (const auto& [name, family] : families_) {
-      fmt::format_to(std::back_inserter(out), "# HELP {} ", name);
-      for (const char c : family.help) {
-        if (c == '\n') {
-          out += "\\n";
-        } else if (c == '\\') {
-          out += "\\\\";
-        } else {
-          out += c;
-        }
-      }
-      fmt::format_to(std::back_inserter(out), "\n# TYPE {} {}\n", name, kind_name(family.kind));
-      for (const auto& [labels, slot] : family.series) {
-        if (family.kind == CHR_METRIC_HISTOGRAM) {
-          expose_histogram(out, name, labels, *at(slot).histogram.load());
-        } else {
-          append_series(out, name, labels, {}, at(slot).value.load(std::memory_order_relaxed));
-        }
-      }
+    std::unique_lock lock(mutex_);
+    for (auto family = families_.begin(); family != families_.end();) {
+      const std::string name = family->first;
+      expose_header(out, name, family->second);
+      expose_family(out, name, family->second.kind, lock);
+      family = families_.upper_bound(name);
     }
     return out;
   }
 
  private:
   Cell& at(uint32_t slot) const { return (*chunks_[slot / kChunk].load())[slot % kChunk]; }
+  // Shards wait for it: expose() lets them go first.
+  std::unique_lock<std::mutex> lock_to_change() {
+    ++changing_;
+    std::unique_lock lock(mutex_);
+    --changing_;
+    return lock;
+  }
   uint64_t id_of(uint32_t slot) const { return uint64_t{at(slot).generation.load()} << 32 | slot; }
 
   bool take_slot(int32_t kind, uint32_t* slot) {
@@ -198,6 +197,7 @@ class Metrics::Impl {
       free_.pop_back();
     } else if (used_ < kMaxSeries) {
       if (used_ % kChunk == 0) chunks_[used_ / kChunk].store(new Chunk, std::memory_order_release);
+      owners_.emplace_back();
       *slot = used_++;
     } else {
       return false;
@@ -214,6 +214,44 @@ class Metrics::Impl {
     return true;
   }
 
+  static void expose_header(std::string& out, const std::string& name, const Family& family) {
+    fmt::format_to(std::back_inserter(out), "# HELP {} ", name);
+    for (const char c : family.help) {
+      if (c == '\n') {
+        out += "\\n";
+      } else if (c == '\\') {
+        out += "\\\\";
+      } else {
+        out += c;
+      }
+    }
+    fmt::format_to(std::back_inserter(out), "\n# TYPE {} {}\n", name, kind_name(family.kind));
+  }
+
+  // Some at once; who wants to change the series has its turn in between. The family may go meanwhile.
+  void expose_family(std::string& out, const std::string& name, int32_t kind,
+                     std::unique_lock<std::mutex>& lock) const {
+    std::string next;
+    for (;;) {
+      const auto family = families_.find(name);
+      if (family == families_.end() || family->second.kind != kind) return;
+      const Series& series = family->second.series;
+      auto each = series.lower_bound(next);
+      for (size_t n = 0; n < kExposedAtOnce && each != series.end(); ++n, ++each) {
+        if (kind == CHR_METRIC_HISTOGRAM) {
+          expose_histogram(out, name, each->first, *at(each->second).histogram.load());
+        } else {
+          append_series(out, name, each->first, {}, at(each->second).value.load(std::memory_order_relaxed));
+        }
+      }
+      if (each == series.end()) return;
+      next = each->first;
+      lock.unlock();
+      while (changing_ != 0) std::this_thread::yield();
+      lock.lock();
+    }
+  }
+
   static void expose_histogram(std::string& out, const std::string& name, const std::string& labels,
                                const Histogram& histogram) {
     uint64_t total = 0;
@@ -226,8 +264,10 @@ class Metrics::Impl {
     append_series(out, name + "_count", labels, {}, static_cast<double>(total));
   }
 
-  mutable std::mutex mutex_;  // guards all but the cells
-  std::map<std::string, Family, std::less<>> families_;
+  mutable std::mutex mutex_;           // guards all but the cells
+  std::atomic<uint32_t> changing_{0};  // who waits for it, expose() left out
+  Families families_;
+  std::deque<Owner> owners_;  // by slot
   std::vector<uint32_t> free_;
   uint32_t used_ = 0;
   std::array<std::atomic<Chunk*>, kMaxSeries / kChunk> chunks_{};

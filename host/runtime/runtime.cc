@@ -250,8 +250,13 @@ void Runtime::return_slow_budget(uint64_t bytes) {
 void Runtime::export_metrics() {
   const uint64_t cached = metrics_.define(CHR_METRIC_GAUGE, "chronik_mem_cached_bytes", {},
                                           "Bytes of buffers that wait to be used again.");
-  collector_ = metrics_.on_collect([this, cached](Metrics& metrics) {
+  const uint64_t turn = metrics_.define(CHR_METRIC_GAUGE, "chronik_shard_longest_turn_seconds", {},
+                                        "The longest turn of a shard since this was read before.");
+  collector_ = metrics_.on_collect([this, cached, turn](Metrics& metrics) {
     metrics.set(cached, static_cast<double>(buffers_->cached_bytes()));
+    uint64_t longest_ns = 0;
+    for (const auto& shard : shards_) longest_ns = std::max(longest_ns, shard->take_longest_turn_ns());
+    metrics.set(turn, static_cast<double>(longest_ns) * 1e-9);
   });
 }
 

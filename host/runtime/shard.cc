@@ -105,6 +105,7 @@ void Shard::schedule_drain() {
 
 // Runs what stood in the queues when it began; sockets and timers get their turn before what that posts.
 void Shard::drain() {
+  const uint64_t began = monotonic_ns();
   draining_ = true;
   local_scheduled_ = false;
   running_.swap(local_);
@@ -127,6 +128,7 @@ void Shard::drain() {
   if (running_.capacity() > kKeptItems) running_.shrink_to_fit();
   draining_ = false;
   end_turn();
+  count_turn(began);
   if (!local_.empty() && !local_scheduled_) schedule_drain();
   if (stopping_ && local_.empty()) {
     if (was_idle) return io_.stop();
@@ -137,6 +139,13 @@ void Shard::drain() {
 void Shard::end_turn() {
   for (const Item& hook : turn_end_) hook.fn(hook.context);
   sums_.clear();
+}
+
+// A turn that ends while the longest one is taken is lost with it, or counted in the next one's time.
+void Shard::count_turn(uint64_t began_ns) {
+  const uint64_t took = monotonic_ns() - began_ns;
+  if (took > longest_turn_ns_.load(std::memory_order_relaxed))
+    longest_turn_ns_.store(took, std::memory_order_relaxed);
 }
 
 void Shard::end_turn_soon() {
@@ -207,6 +216,7 @@ void Shard::run_timers() {
     callback_ = reinterpret_cast<const void*>(due.fn);
     due.fn(due.context);
   }
+  count_turn(now);
   armed_ns_ = UINT64_MAX;
   arm();
 }

@@ -66,6 +66,9 @@ class Shard {
   // Any thread.
   uint64_t last_heartbeat_ns() const { return heartbeat_ns_.load(std::memory_order_relaxed); }
 
+  // Any thread, one at a time: the longest turn since this was called before.
+  uint64_t take_longest_turn_ns() { return longest_turn_ns_.exchange(0, std::memory_order_relaxed); }
+
   // What frames to several peers have in common. Whoever leaves something there calls end_turn_soon().
   SliceSums& sums() { return sums_; }
   // Has end_turn() run when this turn ends.
@@ -83,6 +86,7 @@ class Shard {
   void schedule_drain();
   void drain();
   void end_turn();
+  void count_turn(uint64_t began_ns);
   void run_timers();
   void arm();
 
@@ -110,6 +114,7 @@ class Shard {
   uint64_t armed_ns_ = UINT64_MAX;
   OpTable ops_;
   std::atomic<uint64_t> heartbeat_ns_;
+  std::atomic<uint64_t> longest_turn_ns_{0};
   std::thread thread_;
 };
 

@@ -12,6 +12,8 @@ each, or three with replication factor 3.
   start3    three nodes: from empty folders to the first record that is acknowledged with replication factor 3; memory of an idle node
   catalog   the plugins alone, one node of ten: CPU of a Metadata of 10,000 partitions; 1,000 leader changes/s among 100,000; memory
   sim       simulated hours a CPU minute: 3 nodes, 300 records/s in 10 Produce/s, no faults
+  groups    members of groups: settle, restart, fail over, idle, and offsets without members; in parts, see groups.py
+  commits   5,000 commits/s from 200 groups on one node and on three; in parts, see groups.py
 """
 import argparse
 import contextlib
@@ -30,6 +32,7 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "harness"))
 sys.path.insert(0, str(HERE))
+import groups  # noqa: E402
 import kafka_peer  # noqa: E402
 from cluster import Cluster  # noqa: E402
 from node import Node, exit_on_sigterm  # noqa: E402
@@ -47,7 +50,8 @@ SIM_SIZES = {"hours_per_cpu_minute": ["--record-bytes", "100", "--minutes", "60"
 # Which systems a workload runs on; ratios are ours to each of the others.
 KINDS = {"produce": ["chronik", "kafka", "sink"], "growing": ["chronik", "kafka", "sink"],
          "latency": ["chronik", "kafka", "sink"], "mixed": ["chronik", "kafka", "sink"], "start": ["chronik", "kafka"],
-         "cluster": ["chronik", "kafka"], "start3": ["chronik", "kafka"], "catalog": ["chronik"], "sim": ["chronik"]}
+         "cluster": ["chronik", "kafka"], "start3": ["chronik", "kafka"], "catalog": ["chronik"], "sim": ["chronik"],
+         "groups": ["chronik", "kafka"], "commits": ["chronik", "kafka"]}
 NOT_COMPARED = {"bytes", "seconds", "failed", "paced_failed"}
 MIXED_RETENTION = 150_000_000  # bytes of a partition
 MIXED_RATE = 2000
@@ -83,13 +87,14 @@ class Bench:
         self.kinds = arguments.kinds.split(",")
         self.jars = None
 
-    def node(self, kind, folder, retention=0):
+    def node(self, kind, folder, retention=0, ours="", theirs=""):
+        """ours, theirs: more of the configuration."""
         if kind == "sink":
             return Sink(self.programs / "bare_sink", folder, retention)
         if kind == "kafka":
             self.jars = self.jars or kafka_peer.install(pathlib.Path(self.arguments.cache).expanduser())
-            return kafka_peer.Kafka(self.jars, folder, KAFKA_RETENTION if retention else "")
-        return Node(self.arguments.server, folder, tables={"kafka": f"default_partitions = {PARTITIONS}"})
+            return kafka_peer.Kafka(self.jars, folder, theirs + (KAFKA_RETENTION if retention else ""))
+        return Node(self.arguments.server, folder, tables={"kafka": f"default_partitions = {PARTITIONS}\n{ours}"})
 
     def three(self, kind, folder, retention=0):
         if kind == "kafka":
@@ -104,8 +109,8 @@ class Bench:
             raise RuntimeError(f"the client failed: {done.stderr[-500:]}")
         return json.loads(done.stdout)
 
-    def create(self, kind, node, retention=0, replicas=1):
-        """The topic with 6 partitions, the same way on both; Kafka deletes whole segments, never the last one."""
+    def create(self, kind, node, retention=0, replicas=1, partitions=PARTITIONS):
+        """The topic, the same way on both; Kafka deletes whole segments, never the last one."""
         if kind == "sink":
             return
         config = [f"replicas={replicas}"]
@@ -113,7 +118,7 @@ class Bench:
             config.append(f"retention.bytes={retention}")
         if retention and kind == "kafka":
             config.append(f"segment.bytes={SEGMENT_BYTES}")
-        subprocess.run([str(self.programs / "history_client"), "create", node.bootstrap, TOPIC, str(PARTITIONS), *config], check=True)
+        subprocess.run([str(self.programs / "history_client"), "create", node.bootstrap, TOPIC, str(partitions), *config], check=True)
 
     @contextlib.contextmanager
     def peak_memory(self, node, out, key):
@@ -299,17 +304,24 @@ class Bench:
             for size in SIM_SIZES.values():
                 print("  chronik-sim " + " ".join([*SIM, *size]))
 
-    def compare(self, name):
-        self.explain(name)
-        action = getattr(self, name)
-        kinds = [kind for kind in KINDS[name] if kind in self.kinds]
+    def collect(self, action, kinds, runs):
+        """What the action came to on each of the systems, in each run."""
+        kinds = [kind for kind in kinds if kind in self.kinds]
         results = {kind: [] for kind in kinds}
-        for i in range(self.arguments.runs):
+        for i in range(runs):
             turn = i % len(kinds)
             for kind in kinds[turn:] + kinds[:turn]:
                 with tempfile.TemporaryDirectory(prefix=f"chronik-bench-{kind}-") as folder:
                     results[kind].append(action(kind, folder))
+                os.sync()  # what it leaves unwritten is not the next one's to pay for
                 print(f"   {kind} {i + 1}: " + ", ".join(f"{k} {v:.2f}" for k, v in results[kind][-1].items()), flush=True)
+        return results
+
+    def compare(self, name):
+        if name in groups.PARTS:
+            return groups.GroupBench(self).run(name)
+        self.explain(name)
+        results = self.collect(getattr(self, name), KINDS[name], self.arguments.runs)
         self.print_medians(name, results)
         if name == "mixed":
             self.print_mixed_targets(results)
@@ -355,11 +367,15 @@ def main():
     parser.add_argument("--rounds", type=int, default=6, help="of `mixed`")
     parser.add_argument("--unbatched-seconds", type=float, default=15, help="of a round of `mixed`")
     parser.add_argument("--kinds", default="chronik,kafka,sink", help="leave some out, to look at one thing alone")
+    parser.add_argument("--only", default="", help="parts of `groups` or `commits`, by name: settle,idle")
+    parser.add_argument("--short", action="store_true", help="`groups` with a tenth of members, groups and kills: whether it works")
     parser.add_argument("workload", nargs="*", help=", ".join(KINDS) + "; all by default")
     arguments = parser.parse_args()
     exit_on_sigterm()
     if unknown := set(arguments.workload) - set(KINDS):
         parser.error(f"unknown workload {sorted(unknown)}; known: {', '.join(KINDS)}")
+    if unknown := set(filter(None, arguments.only.split(","))) - set(sum(groups.PARTS.values(), [])):
+        parser.error(f"unknown part {sorted(unknown)}; known: {groups.PARTS}")
     print_header(arguments.server)
     bench = Bench(arguments)
     for name in arguments.workload or KINDS:

@@ -38,29 +38,45 @@ struct GroupMetrics::Group {
 struct GroupMetrics::Round {
   uint64_t number;
   CallCount count;
-  std::vector<std::shared_ptr<Partition>> homes;  // of groups, that are yet to be read
+  std::vector<std::shared_ptr<Partition>>
+      homes;           // of groups, that are yet to be read; the last one is being read
+  std::string last{};  // group of it that was read
   std::vector<Group> groups{};
-  std::map<Place, int64_t> ends{};  // those that are known
+  std::map<Place, int64_t> ends{};  // those that are known; -1: not yet
   size_t read = 0;                  // offsets
   size_t next = 0;                  // of the groups, to be set
   size_t series = 0;
   size_t left_out = 0;
+  std::string removed_to{};  // of the series, by key
 
-  // On the shard of the partition, while nobody else touches this.
-  void read_home(const GroupShard& shard) {
-    for (const auto& [id, group] : shard.table().groups()) {
-      size_t offsets = 0;
-      for (const auto& [topic, partitions] : group.offsets.topics()) offsets += partitions.size();
-      if (groups.size() + read + offsets > kMaxSeries) {
-        left_out += 1 + 2 * (group.offsets.topics().size() + offsets);
-        continue;
-      }
-      read += offsets;
-      Group& row = groups.emplace_back(id, summarize(id, group, shard.find_live(id)).members);
-      for (const auto& [topic, partitions] : group.offsets.topics())
-        for (const auto& [partition, committed] : partitions)
-          row.committed[topic][partition] = committed.offset;
+  // On the shard of the partition, while nobody else touches this. False: there are more.
+  bool read_some(const GroupShard& shard) {
+    const auto& all = shard.table().groups();
+    size_t looked = 0;
+    for (auto each = last.empty() ? all.begin() : all.upper_bound(last); each != all.end(); ++each) {
+      looked += read_group(shard, each->first, each->second);
+      last = each->first;
+      if (looked >= kMaxSlice) return false;
     }
+    last.clear();
+    return true;
+  }
+  // How much there was to do.
+  size_t read_group(const GroupShard& shard, const std::string& id, const group::Group& group) {
+    size_t offsets = 0;
+    for (const auto& [topic, partitions] : group.offsets.topics()) offsets += partitions.size();
+    if (groups.size() + read + offsets > kMaxSeries) {
+      left_out += 1 + 2 * (group.offsets.topics().size() + offsets);
+      return 1;
+    }
+    read += offsets;
+    Group& row = groups.emplace_back(id, summarize(id, group, shard.find_live(id)).members);
+    for (const auto& [topic, partitions] : group.offsets.topics())
+      for (const auto& [partition, committed] : partitions) {
+        row.committed[topic][partition] = committed.offset;
+        ends.emplace(Place(topic, partition), -1);
+      }
+    return 1 + offsets;
   }
 };
 
@@ -94,26 +110,30 @@ void GroupMetrics::begin_round() {
   read_next(round);
 }
 
-// One after the other: each has a turn of its shard for itself.
+// One after the other.
 void GroupMetrics::read_next(const std::shared_ptr<Round>& round) {
   if (stopped_) return;
   if (round->homes.empty()) return find_ends(round);
-  const std::shared_ptr<Partition> home = std::move(round->homes.back());
-  round->homes.pop_back();
-  services_.host.post(home->shard(), [this, round, home] {
-    const auto* const shard = static_cast<GroupShard*>(home->observers().find(GroupShard::kSection));
-    if (shard != nullptr && shard->leads()) round->read_home(*shard);
-    services_.host.post(0, [this, round] { read_next(round); });
+  services_.host.post(round->homes.back()->shard(), [this, round] { read_slice(round); });
+}
+
+// On the shard of the partition.
+void GroupMetrics::read_slice(const std::shared_ptr<Round>& round) {
+  Partition& home = *round->homes.back();
+  const auto* const shard = static_cast<GroupShard*>(home.observers().find(GroupShard::kSection));
+  const bool is_read = shard == nullptr || !shard->leads() || round->read_some(*shard);
+  services_.host.post(0, [this, round, is_read] {
+    if (is_read) {
+      round->homes.pop_back();
+      round->last.clear();
+    }
+    read_next(round);
   });
 }
 
 void GroupMetrics::find_ends(const std::shared_ptr<Round>& round) {
-  std::map<Place, int64_t> places;
-  for (const Group& group : round->groups)
-    for (const auto& [topic, partitions] : group.committed)
-      for (const auto& [partition, offset] : partitions) places.emplace(Place(topic, partition), -1);
   std::vector<LogOffsets::Wanted> wanted;
-  for (const auto& [place, unknown] : places) wanted.push_back({place.first, place.second, kLatest});
+  for (const auto& [place, unknown] : round->ends) wanted.push_back({place.first, place.second, kLatest});
   logs_.find(wanted, [this, round, wanted](const std::vector<LogOffsets::Found>& found) {
     for (size_t i = 0; i < found.size(); ++i)
       if (found[i].error == ErrorCode::kNone && found[i].offset >= 0)
@@ -126,10 +146,10 @@ void GroupMetrics::find_ends(const std::shared_ptr<Round>& round) {
 
 void GroupMetrics::set_slice(const std::shared_ptr<Round>& round) {
   if (stopped_) return;
-  const size_t enough = round->series + kMaxSlice;
-  while (round->next < round->groups.size() && round->series < enough)
+  const size_t enough = round->series + round->left_out + kMaxSlice;
+  while (round->next < round->groups.size() && round->series + round->left_out < enough)
     set_group(*round, round->groups[round->next++]);
-  if (round->next == round->groups.size()) return finish_round(*round);
+  if (round->next == round->groups.size()) return remove_slice(round);
   services_.host.post(0, [this, round] { set_slice(round); });
 }
 
@@ -156,7 +176,7 @@ void GroupMetrics::set_topic(Round& round, const std::string& group_label, const
     set_series(round, "kafka_consumergroup_current_offset", "What the group has committed; -1: nothing.",
                of_partition, offset);
     const auto end = round.ends.find(Place(topic, partition));
-    if (offset >= 0 && end == round.ends.end()) continue;
+    if (offset >= 0 && (end == round.ends.end() || end->second < 0)) continue;
     const int64_t lag = offset < 0 ? -1 : std::max<int64_t>(end->second - offset, 0);
     lag_sum += std::max<int64_t>(lag, 0);
     set_series(round, "kafka_consumergroup_lag",
@@ -183,16 +203,22 @@ void GroupMetrics::set_series(Round& round, std::string_view name, std::string_v
   services_.host.set(found->second.metric, static_cast<double>(value));
 }
 
-void GroupMetrics::finish_round(const Round& round) {
-  for (auto each = series_.begin(); each != series_.end();) {
-    if (each->second.round == round.number) {
+void GroupMetrics::remove_slice(const std::shared_ptr<Round>& round) {
+  if (stopped_) return;
+  auto each = series_.lower_bound(round->removed_to);
+  for (size_t looked = 0; looked < kMaxSlice && each != series_.end(); ++looked) {
+    if (each->second.round == round->number) {
       ++each;
       continue;
     }
     services_.host.remove_metric(each->second.metric);
     each = series_.erase(each);
   }
-  services_.host.set(left_out_metric_, static_cast<double>(round.left_out));
+  if (each != series_.end()) {
+    round->removed_to = each->first;
+    return services_.host.post(0, [this, round] { remove_slice(round); });
+  }
+  services_.host.set(left_out_metric_, static_cast<double>(round->left_out));
   start();
 }
 

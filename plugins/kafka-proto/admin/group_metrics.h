@@ -14,7 +14,8 @@
 //   state    | is left when
 //   resting  | the interval is over: reading
 //   reading  | the last shard and the last node has answered: setting
-//   setting  | the last slice of series is set: resting
+//   setting  | the last slice of series is set: removing
+//   removing | the last slice of those that are not set any more: resting
 //   any      | stop(): nothing comes any more
 #pragma once
 
@@ -33,7 +34,7 @@ class GroupMetrics {
  public:
   static constexpr uint64_t kIntervalNs = 15'000'000'000;
   static constexpr size_t kMaxSeries = 50'000;  // beyond it chronik_group_series_left_out counts them
-  static constexpr size_t kMaxSlice = 1'000;    // series that one turn of the shard sets
+  static constexpr size_t kMaxSlice = 1'000;    // offsets or series that one turn of a shard has to do with
 
   GroupMetrics(Services& services, PartitionDirectory& partitions, LogOffsets& logs);
   GroupMetrics(const GroupMetrics&) = delete;
@@ -52,6 +53,7 @@ class GroupMetrics {
 
   void begin_round();
   void read_next(const std::shared_ptr<Round>& round);
+  void read_slice(const std::shared_ptr<Round>& round);
   void find_ends(const std::shared_ptr<Round>& round);
   void set_slice(const std::shared_ptr<Round>& round);
   void set_group(Round& round, const Group& group);
@@ -59,7 +61,7 @@ class GroupMetrics {
                  const std::map<int32_t, int64_t>& committed);
   void set_series(Round& round, std::string_view name, std::string_view help, const std::string& labels,
                   int64_t value);
-  void finish_round(const Round& round);
+  void remove_slice(const std::shared_ptr<Round>& round);
 
   Services& services_;
   PartitionDirectory& partitions_;

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <set>
 #include <sstream>
 #include <string>
@@ -180,6 +181,27 @@ TEST(MetricsText, UpdatesOfManyThreadsAreNotLost) {
   const std::string text = metrics.expose();
   EXPECT_NE(text.find("n_total 40000\n"), std::string::npos) << text;
   EXPECT_NE(text.find("n_seconds_sum 20000\n"), std::string::npos) << text;
+}
+
+TEST(MetricsText, EachSeriesStandsOnceInATextThatOthersComeAndGoBeside) {
+  constexpr int kSteady = 2'000;
+  Metrics metrics;
+  for (int i = 0; i < kSteady; ++i)
+    metrics.define(CHR_METRIC_GAUGE, "many", label("i", std::to_string(i)), "Many.");
+  std::atomic<bool> over = false;
+  std::thread changes([&] {
+    for (int i = 0; !over; ++i)
+      metrics.remove(metrics.define(CHR_METRIC_GAUGE, i % 2 == 0 ? "many" : "some",
+                                    label("other", std::to_string(i % 100)), "Others."));
+  });
+  for (int round = 0; round < 20; ++round) {
+    const std::string text = metrics.expose();
+    size_t found = 0;
+    for (size_t at = 0; (at = text.find("many{i=", at)) != std::string::npos; ++at) ++found;
+    EXPECT_EQ(found, kSteady);
+  }
+  over = true;
+  changes.join();
 }
 
 TEST(MetricsText, ManyMoreSeriesThanOneChunk) {

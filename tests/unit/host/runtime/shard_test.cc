@@ -45,5 +45,22 @@ TEST(Shard, HooksRunAtTheEndOfTurnsAndOnceBeforeTheEnd) {
   EXPECT_GT(seen.turns, seen.stops.front()) << "the turn that stops ends like any other";
 }
 
+TEST(Shard, TheLongestTurnIsTakenOnce) {
+  constexpr uint64_t kTurnNs = 2'000'000;
+  Logger logger;
+  Metrics metrics;
+  RuntimeOptions options;
+  options.shards = 1;
+  Runtime runtime(options, logger, metrics);
+  runtime.start();
+  runtime.run_on(0, [] {
+    for (const uint64_t began = monotonic_ns(); monotonic_ns() < began + kTurnNs;) {
+    }
+  });
+  runtime.stop();
+  EXPECT_GE(runtime.shard(0).take_longest_turn_ns(), kTurnNs);
+  EXPECT_EQ(runtime.shard(0).take_longest_turn_ns(), 0u);
+}
+
 }  // namespace
 }  // namespace chronik::host

@@ -84,5 +84,23 @@ TEST_F(GroupMetricsTest, EscapesIds) {
   EXPECT_EQ(metric("kafka_consumergroup_lag", R"(consumergroup="a\"\\b",topic="orders",partition="0")"), 7);
 }
 
+// More than one turn reads, sets or removes.
+TEST_F(GroupMetricsTest, HasEachOfManyGroups) {
+  constexpr size_t kGroups = GroupMetrics::kMaxSlice * 2;
+  node.produce(0, 10);
+  for (size_t i = 0; i < kGroups; ++i) node.commit("g" + std::to_string(i), 0, 3);
+  pass_interval();
+  const auto lag_of = [&](size_t i) {
+    return metric("kafka_consumergroup_lag",
+                  R"(consumergroup="g)" + std::to_string(i) + R"(",topic="orders",partition="0")");
+  };
+  for (size_t i = 0; i < kGroups; ++i) ASSERT_EQ(lag_of(i), 7) << i;
+  for (int32_t home = 0; home < kHomes; ++home)
+    node.broker.consensus.follow(node.broker.group(kOffsets, home), 2, 9);
+  node.broker.host.run();
+  pass_interval();
+  for (size_t i = 0; i < kGroups; ++i) ASSERT_EQ(lag_of(i), 0) << i;
+}
+
 }  // namespace
 }  // namespace chronik::kafka::testing

@@ -1,0 +1,274 @@
+"""The workloads `groups` and `commits` of run.py: what groups cost, and how soon they go on. Each is in parts, which --only names.
+The load is group_client (groups/), on raw sockets.
+
+  groups settle    50 members over 300 partitions, classic and consumer protocol; then all join again, from the last JoinGroup in to its answers
+  groups roll      50 static members restart in turn, then 50 dynamic cooperative ones: rebalances
+  groups failover  three nodes: kill -9 of the coordinator, 20 times, to the next acknowledged commit
+  groups idle      1,000 groups of five members on a connection each, heartbeats every 3 s: CPU of a heartbeat, memory
+  groups offsets   100,000 groups that have offsets and no members, over 50 partitions and in one: longest turn of a shard while they commit and at a start after kill -9, time to usable
+  commits one      5,000 commits/s from 200 groups of one member, one node; or the highest rate that is held
+  commits three    the same on three nodes
+"""
+import contextlib
+import json
+import re
+import resource
+import statistics
+import subprocess
+import threading
+import time
+
+PARTS = {"groups": ["settle", "roll", "failover", "idle", "offsets"], "commits": ["one", "three"]}
+# At most so much, or such a part of Kafka's in the same run.
+TARGETS = {
+    "settle": {"classic_settled_s": "1.00 of kafka", "consumer_settled_s": "1.00 of kafka", "answers_max_ms": 100},
+    "roll": {"static_rebalances": 0, "cooperative_rebalances": "1.00 of kafka"},
+    "failover": {"gap_p50_ms": 1000, "gap_max_ms": 2000, "lost": 0, "changed": 0, "refused": 0},
+    "idle": {"cpu_us_per_heartbeat": "0.25 of kafka", "memory_mb": 60},
+    "offsets": {"fill_turn_ms": 20, "start_turn_ms": 20, "usable_s": 5, "in_one_fill_turn_ms": 20, "in_one_start_turn_ms": 20, "in_one_usable_s": 5},
+    "one": {"p99_ms": "1.00 of kafka", "cpu_us_per_commit": "0.25 of kafka"},
+    "three": {"p99_ms": "1.00 of kafka", "cpu_us_per_commit": "0.25 of kafka"},
+}
+FULL = {"members": 50, "partitions": 300, "rounds": 20, "kills": 20, "groups": 1000, "offset_groups": 100_000}
+SHORT = {"members": 10, "partitions": 60, "rounds": 5, "kills": 3, "groups": 100, "offset_groups": 10_000}
+RATE = 5000
+STEP_DOWN = 0.8
+HELD = 0.98  # of the rate, for it to be held
+COORDINATED = {"chronik_coordinator_writes_total": "writes", "chronik_coordinator_batches_total": "batches",
+               "chronik_storage_commits_total": "syncs", "chronik_storage_written_bytes_total": "written_bytes"}
+
+
+class Turns:
+    """The longest turn of a shard, from a node's metrics."""
+
+    def __init__(self, node):
+        self.node = node
+        self.longest_ms = 0
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self.watch)
+
+    def watch(self):
+        while not self.over.wait(0.2):
+            with contextlib.suppress(OSError):  # a shard that does not turn; the next look shows it
+                self.look()
+
+    def look(self):
+        self.longest_ms = max(self.longest_ms, 1e3 * self.node.metric("chronik_shard_longest_turn_seconds"))
+
+    def __enter__(self):
+        self.look()
+        self.longest_ms = 0  # what was before
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join()
+        self.look()
+
+
+class GroupBench:
+    def __init__(self, bench):
+        self.bench = bench
+        self.program = str(bench.programs / "group_client")
+        self.sizes = SHORT if bench.arguments.short else FULL
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # connections of all members, also of those that are started
+
+    def client(self, verb, node, partitions, *arguments):
+        done = subprocess.run(self.command(verb, node, partitions, *arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        if done.returncode != 0:
+            raise RuntimeError(f"{verb}: {done.stderr[-500:]}")
+        return json.loads(done.stdout)
+
+    def command(self, verb, node, partitions, *arguments):
+        return [self.program, verb, node.bootstrap, "bench", str(partitions), *map(str, arguments)]
+
+    def marked_client(self, command, read):
+        """What it prints, and what read() came to at its two marks."""
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        lines = []
+        marks = {}
+        for line in process.stderr:
+            lines.append(line)
+            if line.strip() in ("measuring", "measured"):
+                marks[line.strip()] = (time.monotonic(), read())
+        result = process.stdout.read()
+        if process.wait() != 0:
+            raise RuntimeError(f"the client failed: {''.join(lines)[-500:]}")
+        return json.loads(result), marks["measuring"], marks["measured"]
+
+    @contextlib.contextmanager
+    def started(self, nodes, kind, partitions, replicas=1):
+        with nodes:
+            nodes.start()
+            self.bench.create(kind, nodes, replicas=replicas, partitions=partitions)
+            yield nodes
+
+    # ---- groups ----
+    def settle(self, kind, folder):
+        partitions, members = self.sizes["partitions"], self.sizes["members"]
+        with self.started(self.bench.node(kind, folder), kind, partitions) as node:
+            classic = self.client("settle-classic", node, partitions, members, self.sizes["rounds"])
+            consumer = self.client("settle-consumer", node, partitions, members)
+        settled = {"classic_settled_s": classic.pop("settled_s"), "consumer_settled_s": consumer["settled_s"]}
+        return {**settled, **classic}
+
+    def roll(self, kind, folder):
+        partitions, members = self.sizes["partitions"], self.sizes["members"]
+        with self.started(self.bench.node(kind, folder), kind, partitions) as node:
+            return {f"{name}_{key}": value for name in ("static", "cooperative")
+                    for key, value in self.client(f"roll-{name}", node, partitions, members).items()}
+
+    def failover(self, kind, folder):
+        with self.started(self.bench.three(kind, folder), kind, 20, replicas=3) as nodes:
+            process = subprocess.Popen(self.command("fail-over", nodes, 20, 5), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            try:
+                failures = [self.fail_over(nodes, process, i) for i in range(self.sizes["kills"])]
+                process.stdin.close()
+                if process.wait(10) != 0:
+                    raise RuntimeError("the client failed")
+            finally:
+                process.kill()
+                process.wait()
+        gaps = [each.pop("gap_ms") for each in failures]
+        return {"gap_p50_ms": statistics.median(gaps), "gap_max_ms": max(gaps),
+                **{key: sum(each[key] for each in failures) for key in ("lost", "changed", "refused")}}
+
+    def fail_over(self, nodes, process, i):
+        if i == 0:
+            self.coordinator = self.answer_of(process)["coordinator"]
+        self.await_replicas(nodes)
+        node = nodes.node(self.coordinator)
+        killed = time.monotonic_ns()
+        node.kill()
+        process.stdin.write(f"killed {killed}\n")
+        process.stdin.flush()
+        out = self.answer_of(process)
+        self.coordinator = out["coordinator"]
+        print(f"      node {node.id} killed: " + ", ".join(f"{key} {value}" for key, value in out.items()), flush=True)
+        node.start()
+        return out
+
+    @staticmethod
+    def answer_of(process):
+        line = process.stdout.readline()
+        if not line:
+            raise RuntimeError("the client has ended")
+        return json.loads(line)
+
+    def await_replicas(self, nodes):
+        """Until each partition of the topic of the groups has three replicas in sync."""
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            told = subprocess.run(["kcat", "-b", nodes.bootstrap, "-L", "-J", "-m", "5", "-t", "__consumer_offsets"],
+                                  stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            if told.returncode == 0:
+                partitions = json.loads(told.stdout)["topics"][0]["partitions"]
+                if partitions and all(len(each["isrs"]) == 3 and each["leader"] >= 0 for each in partitions):
+                    return
+            time.sleep(0.1)
+        raise RuntimeError("the replicas are not in sync in time")
+
+    def idle(self, kind, folder):
+        def memory(node):
+            return (node.resident_bytes() if kind == "kafka" else node.anonymous_bytes()) / 1e6
+
+        with self.started(self.bench.node(kind, folder), kind, 6) as node:
+            time.sleep(2)
+            before = node.cpu_seconds()
+            time.sleep(5)
+            idle_share = (node.cpu_seconds() - before) / 5
+            empty_mb = memory(node)
+            out, start, end = self.marked_client(
+                self.command("idle", node, 6, self.sizes["groups"], 5, self.bench.arguments.warmup, self.bench.arguments.seconds),
+                lambda: (node.cpu_seconds(), memory(node)))
+        cpu = end[1][0] - start[1][0] - idle_share * (end[0] - start[0])
+        return {"cpu_us_per_heartbeat": cpu * 1e6 / out["heartbeats"], "memory_mb": end[1][1], "more_than_empty_mb": end[1][1] - empty_mb,
+                "heartbeats_per_s": out["heartbeats"] / (end[0] - start[0]), "joined_again": out["joined_again"]}
+
+    def offsets(self, kind, folder):
+        return {**self.offsets_over(kind, f"{folder}/all", 50, ""), **self.offsets_over(kind, f"{folder}/one", 1, "in_one_")}
+
+    def offsets_over(self, kind, folder, partitions, prefix):
+        """On us with the least size at which a log is trimmed to its snapshot, so that snapshots are taken meanwhile."""
+        ours = f'offsets_topic_partitions = {partitions}\noffsets_topic_segment_bytes = "1MiB"'
+        theirs = f"offsets.topic.num.partitions={partitions}\n"
+        groups = self.sizes["offset_groups"]
+        with self.started(self.bench.node(kind, folder, ours=ours, theirs=theirs), kind, 3) as node:
+            turns = contextlib.nullcontext() if kind == "kafka" else Turns(node)
+            with turns:
+                for _ in range(2):  # so that each partition's log gets that large
+                    filled = self.client("fill-offsets", node, 3, groups)
+            node.kill()
+            began = time.monotonic()
+            node.launch()
+            self.client("check-offsets", node, 3, groups, groups // 100)
+            usable = time.monotonic() - began
+            out = {f"{prefix}usable_s": usable, f"{prefix}commits_per_s": filled["groups"] / filled["took_s"]}
+            if kind != "kafka":
+                out[f"{prefix}fill_turn_ms"] = turns.longest_ms
+                out[f"{prefix}start_turn_ms"] = 1e3 * node.metric("chronik_shard_longest_turn_seconds")
+            self.client("check-offsets", node, 3, groups, 1)
+            return out
+
+    # ---- commits ----
+    def one(self, kind, folder):
+        with self.started(self.bench.node(kind, folder), kind, 6) as node:
+            return self.held_commits(kind, node, [node])
+
+    def three(self, kind, folder):
+        with self.started(self.bench.three(kind, folder), kind, 6, replicas=3) as nodes:
+            return self.held_commits(kind, nodes, nodes.nodes)
+
+    def held_commits(self, kind, system, nodes):
+        rate = RATE
+        while True:
+            out = self.commits(kind, system, nodes, rate)
+            if (out["per_s"] >= HELD * rate and not out["failed"]) or rate < RATE / 20:
+                return out
+            print(f"      {kind} does not hold {rate:.0f} commits/s: {out['per_s']:.0f}, p99 {out['p99_ms']:.0f} ms", flush=True)
+            rate *= STEP_DOWN
+
+    def commits(self, kind, system, nodes, rate):
+        def read():
+            counted = {"cpu": system.cpu_seconds(), "disk": system.written_bytes()}
+            if kind != "kafka":
+                counted.update({key: sum(node.metric(name) for node in nodes) for name, key in COORDINATED.items()})
+            return counted
+
+        arguments = self.bench.arguments
+        out, start, end = self.marked_client(self.command("commits", system, 6, 200, rate, arguments.warmup, arguments.seconds), read)
+        delta = {key: end[1][key] - start[1][key] for key in start[1]}
+        commits = rate * arguments.seconds
+        out["cpu_us_per_commit"] = delta["cpu"] * 1e6 / commits
+        out["disk_bytes_per_commit"] = delta["disk"] / commits / len(nodes)  # of a replica
+        if kind != "kafka":
+            out["commits_per_batch"] = delta["writes"] / delta["batches"]
+            out["commits_per_sync"] = commits * len(nodes) / delta["syncs"]
+            out["store_bytes_per_commit"] = delta["written_bytes"] / commits / len(nodes)
+        return out
+
+    # ---- all ----
+    def run(self, name):
+        for part in PARTS[name]:
+            if self.bench.arguments.only and part not in self.bench.arguments.only.split(","):
+                continue
+            print(f"\n{name} {part}: " + re.search(rf"^  {name} {part} +(.*)$", __doc__, re.M).group(1))
+            # One run of `failover` is 20 by itself.
+            results = self.bench.collect(getattr(self, part), ["chronik", "kafka"], 1 if part == "failover" else self.bench.arguments.runs)
+            self.bench.print_medians(part, results)
+            self.print_targets(part, results)
+
+    @staticmethod
+    def print_targets(part, results):
+        medians = {kind: {key: statistics.median(run[key] for run in runs) for key in runs[0]} for kind, runs in results.items()}
+        for key, target in TARGETS[part].items():
+            value = medians.get("chronik", {}).get(key)
+            limit = target
+            if isinstance(target, str):
+                theirs = medians.get("kafka", {}).get(key)
+                limit = None if theirs is None else float(target.split()[0]) * theirs
+            if value is not None and limit is not None:
+                print(f"{part:8} {key} is {value:.2f}, {'well' if value <= limit else 'MISSED'} (target <= {limit:.2f}"
+                      + (f", {target})" if isinstance(target, str) else ")"))
