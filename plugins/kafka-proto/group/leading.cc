@@ -94,11 +94,13 @@ void GroupShard::begin_leading() {
   }
   begin_upkeep();
   consumers_.topics.follow(this, [this] { refresh_topics(); });
+  consumers_.rules.follow(this, [this](const auto& groups) { refresh_rules(groups); });
 }
 
 void GroupShard::end_leading() {
   end_upkeep();
   consumers_.topics.unfollow(this);
+  consumers_.rules.unfollow(this);
   const auto live = std::exchange(live_, {});
   for (const auto& [id, each] : live) each->fail_waits(ErrorCode::kNotCoordinator);
 }
