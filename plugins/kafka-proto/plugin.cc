@@ -97,6 +97,18 @@ constexpr chr_config_key kSchema[] = {
                "The shortest heartbeat interval that a consumer group may be set to.", kMs, kTenDays),
     config_key("group_consumer_max_heartbeat_interval", CHR_CONFIG_DURATION, "\"15s\"",
                "The longest heartbeat interval that a consumer group may be set to.", kMs, kTenDays),
+    config_key("group_consumer_assignment_interval", CHR_CONFIG_DURATION, "\"1s\"",
+               "How long a consumer group keeps a target assignment at least, however often members and topics "
+               "change.",
+               0, kTenDays),
+    config_key("group_consumer_min_assignment_interval", CHR_CONFIG_DURATION, "\"0s\"",
+               "The shortest assignment interval that a consumer group may be set to.", 0, kTenDays),
+    config_key("group_consumer_max_assignment_interval", CHR_CONFIG_DURATION, "\"15s\"",
+               "The longest assignment interval that a consumer group may be set to.", 0, kTenDays),
+    config_key("group_consumer_regex_refresh_interval", CHR_CONFIG_DURATION, "\"10m\"",
+               "How often the regular expressions that consumer groups subscribe by are resolved again also "
+               "where no topic came or went.",
+               10 * kSecond, kTenDays),
     config_key("group_consumer_max_size", CHR_CONFIG_INT, "2147483647", "Members of a consumer group.", 1,
                kMaxInt32),
     config_key("group_consumer_assignors", CHR_CONFIG_STRING | CHR_CONFIG_LIST, "[\"uniform\", \"range\"]",
@@ -175,6 +187,7 @@ Result<Progress> KafkaPlugin::start(uint64_t) {
   host.post(0, [this] {
     broker_.in_sync->start();
     broker_.partitions->start();
+    broker_.groups->start();
     if (const Status open = group_admin_->open(); !open)
       broker_.host.warn("groups are not shown over HTTP: " + open.error().message);
     group_metrics_->start();

@@ -99,6 +99,7 @@ class Run:
             self.check("kafka-reassign-partitions verifies", lambda: self.verify_reassignment(java, node))
             self.check("kafka-configs alters a topic", lambda: self.alter_topic(java, node))
             self.check("kafka-configs alters brokers", lambda: self.alter_brokers(java, node))
+            self.check("kafka-configs alters a group", lambda: self.alter_group(java, node))
             self.check("kafka-consumer-groups lists, describes, resets and deletes", lambda: groups.Groups(node).admin(java))
         if kill:  # once is enough
             self.lose_members(node, ready)
@@ -165,6 +166,14 @@ class Run:
                     "delete.topic.enable=true ")
         self.configs(java, node, *every, "--alter", "--delete-config", "message.max.bytes")
         self.expect(self.configs(java, node, *every, "--describe"), "log.retention.ms=86400000 ")
+
+    def alter_group(self, java, node):
+        of = ["--entity-type", "groups", "--entity-name", "group-of-configs"]
+        self.configs(java, node, *of, "--alter", "--add-config", "consumer.session.timeout.ms=50000,consumer.heartbeat.interval.ms=6000")
+        self.configs(java, node, *of, "--alter", "--delete-config", "consumer.session.timeout.ms")
+        self.expect(self.configs(java, node, *of, "--describe", "--all"),
+                    "consumer.heartbeat.interval.ms=6000 sensitive=false synonyms={DYNAMIC_GROUP_CONFIG:consumer.heartbeat.interval.ms=6000, "
+                    "DEFAULT_CONFIG:group.consumer.heartbeat.interval.ms=5000}", "consumer.session.timeout.ms=45000 ")
 
     def verify_reassignment(self, java, node):
         """Without --preserve-throttles the tool removes the configs of throttles, too."""

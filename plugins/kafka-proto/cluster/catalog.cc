@@ -11,6 +11,8 @@ std::optional<T> if_any(const Result<T>& found) {
   return found ? std::optional(*found) : std::nullopt;
 }
 
+std::string behind(std::string_view key) { return std::string(key) + '\0'; }
+
 }  // namespace
 
 std::optional<chr_topic> Catalog::topic_at(uint32_t i) const { return if_any(image_.topic(i)); }
@@ -41,17 +43,37 @@ std::vector<chr_feature> Catalog::features() const {
 std::vector<std::pair<std::string_view, std::string_view>> Catalog::records(std::string_view space,
                                                                             std::string_view prefix) const {
   std::vector<std::pair<std::string_view, std::string_view>> out;
-  if (records_.table == nullptr) return out;
-  std::string from(prefix);
-  chr_record record{};
-  record.struct_size = sizeof record;
-  while (records_.table->seek(records_.self, image_.handle(), to_abi(space), to_abi(from), &record) ==
-             CHR_OK &&
-         from_abi(record.key).starts_with(prefix)) {
-    out.emplace_back(from_abi(record.key), from_abi(record.value));
-    from.assign(from_abi(record.key)).push_back('\0');
+  auto record = seek(space, prefix);
+  while (record.has_value() && from_abi(record->key).starts_with(prefix)) {
+    out.emplace_back(from_abi(record->key), from_abi(record->value));
+    record = seek(space, behind(from_abi(record->key)));
   }
   return out;
+}
+
+std::vector<std::pair<std::string_view, std::string_view>> Catalog::records_from(std::string_view space,
+                                                                                 std::string_view key,
+                                                                                 size_t max) const {
+  std::vector<std::pair<std::string_view, std::string_view>> out;
+  for (auto record = seek(space, key); record.has_value() && out.size() < max;
+       record = seek(space, behind(from_abi(record->key))))
+    out.emplace_back(from_abi(record->key), from_abi(record->value));
+  return out;
+}
+
+std::optional<std::string_view> Catalog::record(std::string_view space, std::string_view key) const {
+  const auto record = seek(space, key);
+  if (!record.has_value() || from_abi(record->key) != key) return std::nullopt;
+  return from_abi(record->value);
+}
+
+std::optional<chr_record> Catalog::seek(std::string_view space, std::string_view key) const {
+  chr_record record{};
+  record.struct_size = sizeof record;
+  if (records_.table == nullptr ||
+      records_.table->seek(records_.self, image_.handle(), to_abi(space), to_abi(key), &record) != CHR_OK)
+    return std::nullopt;
+  return record;
 }
 
 void Catalog::each_change_since(const Catalog& before, const TopicChanged& changed) const {

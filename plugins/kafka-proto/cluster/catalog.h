@@ -49,8 +49,16 @@ class Catalog {
   // Keys that begin with the prefix, and their values.
   std::vector<std::pair<std::string_view, std::string_view>> records(std::string_view space,
                                                                      std::string_view prefix) const;
+  // The value of this key. Empty: there is none.
+  std::optional<std::string_view> record(std::string_view space, std::string_view key) const;
+  // Keys from this one on, at most so many, and their values.
+  std::vector<std::pair<std::string_view, std::string_view>> records_from(std::string_view space,
+                                                                          std::string_view key,
+                                                                          size_t max) const;
 
  private:
+  std::optional<chr_record> seek(std::string_view space, std::string_view key) const;
+
   Service<chr_features_v1> features_;
   Service<chr_records_v1> records_;
   Service<chr_topic_changes_v1> topic_changes_;

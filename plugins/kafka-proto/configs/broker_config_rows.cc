@@ -213,6 +213,20 @@ void add_consumer_groups(const ConsumerGroupConfig& consumer, Rows& rows) {
   add("group_consumer_max_heartbeat_interval", "group.consumer.max.heartbeat.interval.ms", "15000",
       consumer.max_heartbeat_interval_ms,
       "The longest heartbeat interval of a consumer group (kafka.group_consumer_max_heartbeat_interval).");
+  add("group_consumer_assignment_interval", "group.consumer.assignment.interval.ms", "1000",
+      consumer.assignment_interval_ms,
+      "How long a consumer group keeps a target assignment at least "
+      "(kafka.group_consumer_assignment_interval).");
+  add("group_consumer_min_assignment_interval", "group.consumer.min.assignment.interval.ms", "0",
+      consumer.min_assignment_interval_ms,
+      "The shortest assignment interval of a consumer group (kafka.group_consumer_min_assignment_interval).");
+  add("group_consumer_max_assignment_interval", "group.consumer.max.assignment.interval.ms", "15000",
+      consumer.max_assignment_interval_ms,
+      "The longest assignment interval of a consumer group (kafka.group_consumer_max_assignment_interval).");
+  add("group_consumer_regex_refresh_interval", "group.consumer.regex.refresh.interval.ms", "600000",
+      consumer.regex_refresh_interval_ms,
+      "How often regular expressions that consumer groups subscribe by are resolved again at the latest "
+      "(kafka.group_consumer_regex_refresh_interval).");
   add("group_consumer_max_size", "group.consumer.max.size", "2147483647", consumer.max_size,
       "Members of a consumer group (kafka.group_consumer_max_size).");
   rows.of_key("group_consumer_assignors", "group.consumer.assignors", ConfigType::kList, "uniform,range",

@@ -12,12 +12,14 @@
 #include "kafka-proto/cluster/catalog_errors.h"
 #include "kafka-proto/cluster/topic_names.h"
 #include "kafka-proto/configs/config_levels.h"
+#include "kafka-proto/configs/dynamic_group_configs.h"
 
 namespace chronik::kafka {
 namespace {
 
 constexpr int8_t kTopicResource = 2;
 constexpr int8_t kBrokerResource = 4;
+constexpr int8_t kGroupResource = 32;
 
 // What Kafka says of a whole resource before it looks at values.
 KafkaError check_names(const WantedConfigs& wanted) {
@@ -78,16 +80,25 @@ KafkaError new_value(const WantedConfig& wanted, const std::optional<DynamicConf
   return {};
 }
 
+KafkaError too_old_for_records(std::string_view what) {
+  return {ErrorCode::kInvalidRequest,
+          fmt::format("configs of {} can be altered once the feature chronik.version is finalized at {}",
+                      what, kRecordsLevel)};
+}
+
 }  // namespace
 
 KafkaError ConfigChanges::add(const Catalog& catalog, const WantedConfigs& wanted) {
-  if (wanted.type != kTopicResource && wanted.type != kBrokerResource)
+  const bool is_known =
+      wanted.type == kTopicResource || wanted.type == kBrokerResource || wanted.type == kGroupResource;
+  if (!is_known)
     return {ErrorCode::kInvalidRequest,
             fmt::format("Unknown resource type {}", static_cast<int>(wanted.type))};
   if (KafkaError problem = check_names(wanted); problem.code != ErrorCode::kNone) return problem;
   Part part{topics_.size(), 0, records_.size(), 0};
-  KafkaError problem =
-      wanted.type == kTopicResource ? add_topic(catalog, wanted) : add_broker(catalog, wanted);
+  KafkaError problem = wanted.type == kTopicResource    ? add_topic(catalog, wanted)
+                       : wanted.type == kBrokerResource ? add_broker(catalog, wanted)
+                                                        : add_group(catalog, wanted);
   if (problem.code != ErrorCode::kNone) {
     records_.resize(part.records_before);
     return problem;
@@ -192,11 +203,7 @@ KafkaError ConfigChanges::check_dynamic(const Catalog& catalog, const WantedConf
   if (!fixed.empty())
     return {ErrorCode::kInvalidRequest,
             fmt::format("Cannot update these configs dynamically: [{}]", fmt::join(fixed, ", "))};
-  if (changes && !alters_brokers(sources_.services, catalog))
-    return {ErrorCode::kInvalidRequest,
-            fmt::format("configs of brokers can be altered once the feature chronik.version is finalized "
-                        "at {}",
-                        kRecordsLevel)};
+  if (changes && !keeps_records(sources_.services, catalog)) return too_old_for_records("brokers");
   return {};
 }
 
@@ -215,7 +222,8 @@ KafkaError ConfigChanges::add_broker(const Catalog& catalog, const WantedConfigs
     named.insert(config.name);
     const auto present = set.find(config.name);
     if (config.operation == ConfigOperation::kDelete) {
-      if (present != set.end()) change_record(node, config.name, std::nullopt);
+      if (present != set.end())
+        change_record(DynamicConfigs::kSpace, DynamicConfigs::key(node, config.name), std::nullopt);
       continue;
     }
     std::string value;
@@ -228,19 +236,56 @@ KafkaError ConfigChanges::add_broker(const Catalog& catalog, const WantedConfigs
     Status valid = check_config_size(value);
     if (valid) valid = set_dynamic_config(config.name, value, resolved, rates);
     if (!valid) return {ErrorCode::kInvalidRequest, valid.error().message};
-    change_record(node, config.name, std::move(value));
+    change_record(DynamicConfigs::kSpace, DynamicConfigs::key(node, config.name), std::move(value));
   }
   for (const auto& [name, value] : set) {
-    if (wanted.replace && !named.contains(name)) change_record(node, name, std::nullopt);
+    if (wanted.replace && !named.contains(name))
+      change_record(DynamicConfigs::kSpace, DynamicConfigs::key(node, name), std::nullopt);
   }
   return {};
 }
 
-void ConfigChanges::change_record(std::string_view node, std::string_view config,
-                                  std::optional<std::string> value) {
+KafkaError ConfigChanges::add_group(const Catalog& catalog, const WantedConfigs& wanted) {
+  if (wanted.name.empty()) return {ErrorCode::kInvalidRequest, "Default group resources are not allowed."};
+  const GroupConfigValues set = group_config_values(catalog, wanted.name);
+  GroupConfigValues after = wanted.replace ? GroupConfigValues() : set;
+  for (const WantedConfig& config : wanted.configs) {
+    const auto present = set.find(config.name);
+    if (config.operation == ConfigOperation::kDelete) {
+      after.erase(config.name);
+      continue;
+    }
+    std::string value;
+    const GroupConfigEntry* const entry = find_group_config(config.name);
+    const auto known = entry == nullptr ? std::nullopt : std::optional(DynamicConfig{ConfigType::kInt, {}});
+    KafkaError problem = new_value(
+        config, known, false,
+        present == set.end() ? std::nullopt : std::optional<std::string_view>(present->second), &value);
+    if (problem.code != ErrorCode::kNone) return problem;
+    after.insert_or_assign(config.name, keep(std::move(value)));
+    if (group_config_key(config.name, wanted.name).size() > CHR_MAX_RECORD_KEY_BYTES)
+      return {ErrorCode::kInvalidConfig,
+              fmt::format("the name of a group of which {} is set has at most {} bytes", config.name,
+                          CHR_MAX_RECORD_KEY_BYTES - config.name.size() - 1)};
+  }
+  if (!after.empty() && !keeps_records(sources_.services, catalog)) return too_old_for_records("groups");
+  if (const Status valid = check_group_configs(after, sources_.config.groups.consumer); !valid)
+    return {ErrorCode::kInvalidConfig, valid.error().message};
+  for (const auto& [name, value] : set)
+    if (!after.contains(name))
+      change_record(kGroupConfigSpace, group_config_key(name, wanted.name), std::nullopt);
+  for (const auto& [name, value] : after) {
+    const auto before = set.find(name);
+    if (before == set.end() || before->second != value)
+      change_record(kGroupConfigSpace, group_config_key(name, wanted.name), std::string(value));
+  }
+  return {};
+}
+
+void ConfigChanges::change_record(std::string_view space, std::string key, std::optional<std::string> value) {
   chr_record_change& out = records_.emplace_back();
-  out.space = to_abi(DynamicConfigs::kSpace);
-  out.key = to_abi(keep(DynamicConfigs::key(node, config)));
+  out.space = to_abi(space);
+  out.key = to_abi(keep(std::move(key)));
   if (!value.has_value()) {
     out.flags = CHR_RECORD_REMOVE;
   } else {

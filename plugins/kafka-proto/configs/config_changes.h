@@ -50,20 +50,21 @@ class ConfigChanges {
 
  private:
   using Values = std::map<std::string_view, std::string_view, std::less<>>;  // what is set, by name
-  struct Part {  // what a resource changes: a topic, or records of brokers
+  struct Part {  // what a resource changes: a topic, or records
     size_t topics_before, topics_after;
     size_t records_before, records_after;
   };
 
   KafkaError add_topic(const Catalog& catalog, const WantedConfigs& wanted);
   KafkaError add_broker(const Catalog& catalog, const WantedConfigs& wanted);
+  KafkaError add_group(const Catalog& catalog, const WantedConfigs& wanted);
   KafkaError change_topic(const Catalog& catalog, const Values& set, const WantedConfig& wanted,
                           chr_config_change* out);
   // Whether what is set on a topic then goes together.
   KafkaError check_together(const Values& values) const;
   KafkaError check_node(std::string_view name) const;
   KafkaError check_dynamic(const Catalog& catalog, const WantedConfigs& wanted);
-  void change_record(std::string_view node, std::string_view config, std::optional<std::string> value);
+  void change_record(std::string_view space, std::string key, std::optional<std::string> value);
   std::string_view keep(std::string text) { return texts_.keep(std::move(text)); }
   void one_done();
 

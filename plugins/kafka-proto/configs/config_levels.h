@@ -8,8 +8,8 @@
 
 namespace chronik::kafka {
 
-// Altered configs of brokers are records.
-inline bool alters_brokers(const Services& services, const Catalog& catalog) {
+// Configs of brokers and groups that are set are records.
+inline bool keeps_records(const Services& services, const Catalog& catalog) {
   return services.records.table != nullptr && catalog.level() >= kRecordsLevel;
 }
 

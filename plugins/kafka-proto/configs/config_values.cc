@@ -9,7 +9,7 @@ namespace chronik::kafka {
 ConfigValues::ConfigValues(const ConfigSources& sources, const Catalog& catalog, Texts& texts)
     : texts_(texts),
       dynamic_(sources.dynamic.read(catalog)),
-      alters_brokers_(alters_brokers(sources.services, catalog)),
+      keeps_records_(keeps_records(sources.services, catalog)),
       rows_(broker_config_rows(sources, texts)) {
   for (size_t i = 0; i < rows_.size(); ++i) places_[rows_[i].name] = i;
   for (const BrokerConfigRow& row : rows_) {
@@ -43,7 +43,7 @@ std::vector<ConfigSynonym> ConfigValues::synonyms_of(std::string_view name) cons
 }
 
 bool ConfigValues::is_read_only(std::string_view name) const {
-  return !alters_brokers_ || !find_dynamic_config(name).has_value();
+  return !keeps_records_ || !find_dynamic_config(name).has_value();
 }
 
 std::vector<ConfigValue> ConfigValues::of_topic(
@@ -53,21 +53,38 @@ std::vector<ConfigValue> ConfigValues::of_topic(
   for (const TopicConfigEntry& entry : topic_config_table()) {
     ConfigValue value{
         entry.name, entry.default_value, ConfigSource::kDefault, entry.type, entry.doc, false, {}, {}};
-    if (!entry.broker_synonym.empty()) {
-      const size_t place = places_.at(entry.broker_synonym);
-      value.inherited = synonyms_[place];
-      if (shown_[place].has_value()) value.value = shown_[place];
-    }
-    if (!value.inherited.empty()) value.source = value.inherited.front().source;
+    if (!entry.broker_synonym.empty()) inherit(entry.broker_synonym, value);
     const auto found = std::ranges::find(set, entry.name, [](const auto& pair) { return pair.first; });
-    if (found != set.end()) {
-      value.value = texts_.keep(shown_config(entry.type, found->second));
-      value.source = ConfigSource::kTopic;
-      value.own = {entry.name, *value.value, ConfigSource::kTopic};
-    }
+    if (found != set.end()) set_own(found->second, ConfigSource::kTopic, value);
     values.push_back(value);
   }
   return values;
+}
+
+std::vector<ConfigValue> ConfigValues::of_group(const GroupConfigValues& set) const {
+  std::vector<ConfigValue> values;
+  for (const GroupConfigEntry& entry : group_config_table()) {
+    ConfigValue value{entry.name, {}, ConfigSource::kDefault, ConfigType::kInt, entry.doc, !keeps_records_,
+                      {},         {}};
+    inherit(entry.broker_synonym, value);
+    const auto found = set.find(entry.name);
+    if (found != set.end()) set_own(found->second, ConfigSource::kGroup, value);
+    values.push_back(value);
+  }
+  return values;
+}
+
+void ConfigValues::inherit(std::string_view broker_synonym, ConfigValue& value) const {
+  const size_t place = places_.at(broker_synonym);
+  value.inherited = synonyms_[place];
+  if (shown_[place].has_value()) value.value = shown_[place];
+  if (!value.inherited.empty()) value.source = value.inherited.front().source;
+}
+
+void ConfigValues::set_own(std::string_view text, ConfigSource source, ConfigValue& value) const {
+  value.value = texts_.keep(shown_config(value.type, text));
+  value.source = source;
+  value.own = {value.name, *value.value, source};
 }
 
 std::vector<ConfigValue> ConfigValues::of_broker() const {

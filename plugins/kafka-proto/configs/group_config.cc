@@ -93,6 +93,10 @@ GroupConfig group_config(const Host& host) {
                   .heartbeat_interval_ms = ms("group_consumer_heartbeat_interval"),
                   .min_heartbeat_interval_ms = ms("group_consumer_min_heartbeat_interval"),
                   .max_heartbeat_interval_ms = ms("group_consumer_max_heartbeat_interval"),
+                  .assignment_interval_ms = ms("group_consumer_assignment_interval"),
+                  .min_assignment_interval_ms = ms("group_consumer_min_assignment_interval"),
+                  .max_assignment_interval_ms = ms("group_consumer_max_assignment_interval"),
+                  .regex_refresh_interval_ms = ms("group_consumer_regex_refresh_interval"),
                   .max_size = number("group_consumer_max_size"),
                   .assignors = list_of(host, "group_consumer_assignors"),
                   .migration = to_migration(host.config_string("group_consumer_migration_policy"))};
@@ -111,6 +115,8 @@ Status validate_groups(std::string_view json) {
                              "group_consumer_max_session_timeout"));
   CHRONIK_CHECK(table.within("group_consumer_min_heartbeat_interval", "group_consumer_heartbeat_interval",
                              "group_consumer_max_heartbeat_interval"));
+  CHRONIK_CHECK(table.within("group_consumer_min_assignment_interval", "group_consumer_assignment_interval",
+                             "group_consumer_max_assignment_interval"));
   CHRONIK_CHECK(table.shorter("group_consumer_heartbeat_interval", "group_consumer_session_timeout"));
   return table.some_and_each_once("group_consumer_assignors");
 }

@@ -40,7 +40,11 @@ struct ConsumerGroupConfig {
   int32_t heartbeat_interval_ms = 5'000;  // what members are told
   int32_t min_heartbeat_interval_ms = 5'000;
   int32_t max_heartbeat_interval_ms = 15'000;
-  int32_t max_size = INT32_MAX;                               // members
+  int32_t assignment_interval_ms = 1'000;  // at least so long from one target assignment to the next
+  int32_t min_assignment_interval_ms = 0;
+  int32_t max_assignment_interval_ms = 15'000;
+  int32_t regex_refresh_interval_ms = 600'000;  // subscribed expressions are resolved again at the latest
+  int32_t max_size = INT32_MAX;                 // members
   std::vector<std::string> assignors = {"uniform", "range"};  // by name; the first is the default
   GroupMigration migration = GroupMigration::kBidirectional;
 

@@ -22,7 +22,7 @@ group::ConsumerContext GroupShard::consumer_context(std::string_view id) const {
   const group::Group* const recorded = table_.find(id);
   const bool is_consumer = recorded != nullptr && recorded->consumer != nullptr;
   return {is_consumer ? *recorded->consumer : no_members, *consumers_.topics.view(), patterns_,
-          consumers_.rules, now()};
+          consumers_.rules.of(id), now()};
 }
 
 void GroupShard::Live::begin_consumer(const group::ConsumerContext& context) {
@@ -61,7 +61,7 @@ void GroupShard::consumer_heartbeat(const std::string& id, group::ConsumerHeartb
 void GroupShard::consumer_join(Live& live, group::ConsumerHeartbeatRequest request,
                                const HeartbeatReply& reply, group::Outcome& out) {
   const auto refuse = [&](group::Refusal refusal) { out.answer(reply, group::refused(std::move(refusal))); };
-  if (auto refusal = group::check_request(request, consumers_.rules.assignors)) return refuse(*refusal);
+  if (auto refusal = group::check_request(request, consumers_.rules.of(live.id).assignors)) return refuse(*refusal);
   const group::Group* const recorded = table_.find(live.id);
   if (request.epoch != group::kJoinEpoch) {
     const bool is_there = recorded != nullptr || !live.group->is_dispensable();
@@ -72,11 +72,11 @@ void GroupShard::consumer_join(Live& live, group::ConsumerHeartbeatRequest reque
   group::Upgrade upgraded;
   const group::ConsumerContext context = consumer_context(live.id);
   if (recorded != nullptr && recorded->classic != nullptr) {
-    auto made = group::upgrade(live.id, *recorded->classic, context.topics, consumers_.rules);
+    auto made = group::upgrade(live.id, *recorded->classic, context.topics, context.config);
     if (!made) return refuse(made.error());
     upgraded = std::move(*made);
   }
-  const group::ConsumerContext after = {upgraded.state, context.topics, patterns_, consumers_.rules,
+  const group::ConsumerContext after = {upgraded.state, context.topics, patterns_, context.config,
                                         context.now};
   live.begin_consumer(after);
   group::Outcome joined;
@@ -186,6 +186,11 @@ void GroupShard::finish_step(const std::string& id, uint64_t number,
 
 void GroupShard::refresh_topics() {
   std::vector<std::string> ids;
+// Deadlines may be others.
+void GroupShard::refresh_rules(const std::vector<std::string>& groups) {
+  for (const std::string& id : groups) settle(id);
+}
+
   for (const auto& [id, live] : live_)
     if (live->consumer != nullptr) ids.push_back(id);
   for (const std::string& id : ids)

@@ -37,25 +37,12 @@ bool has_consumer_protocol(const Catalog& catalog) {
 
 }  // namespace
 
-group::ConsumerGroupRules consumer_group_rules(const GroupConfig& config) {
-  const GroupMigration migration = config.consumer.migration;
-  group::ConsumerGroupRules out;
-  out.session_timeout_ms = config.consumer.session_timeout_ms;
-  out.heartbeat_interval_ms = config.consumer.heartbeat_interval_ms;
-  out.max_size = config.consumer.max_size;
-  out.classic_max_size = config.classic.max_size;
-  out.assignors = config.consumer.assignors;
-  out.may_upgrade = migration == GroupMigration::kUpgrade || migration == GroupMigration::kBidirectional;
-  out.may_downgrade = migration == GroupMigration::kDowngrade || migration == GroupMigration::kBidirectional;
-  return out;
-}
-
 GroupCoordinator::GroupCoordinator(Services& services, PartitionDirectory& partitions,
                                    const GroupConfig& config, Assignors assignors)
     : services_(services),
       partitions_(partitions),
       config_(config),
-      rules_(consumer_group_rules(config)),
+      rules_(services, config_),
       steps_(services, std::move(assignors)),
       topics_(services.host.shard_count()),
       metrics_(services.host, kOffsetsTopic) {
@@ -68,7 +55,7 @@ void GroupCoordinator::observe(Partition& partition) {
   const uint32_t shard = partition.shard();
   partition.observers().add_observer(
       std::make_shared<GroupShard>(services_.host, partition, metrics_, config_, *timers_[shard],
-                                   ConsumerParts{rules_, steps_, topics_[shard]}));
+                                   ConsumerParts{rules_.feed(shard), steps_, topics_[shard]}));
 }
 
 void GroupCoordinator::follow(const Catalog& catalog) {

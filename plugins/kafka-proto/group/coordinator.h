@@ -14,6 +14,7 @@
 #include "kafka-proto/configs/broker_config.h"
 #include "kafka-proto/coordinator/internal_topic.h"
 #include "kafka-proto/group/catalog_topics.h"
+#include "kafka-proto/group/group_rules.h"
 #include "kafka-proto/group/shard.h"
 #include "kafka-proto/partition/directory.h"
 
@@ -23,8 +24,6 @@ inline constexpr std::string_view kOffsetsTopic = "__consumer_offsets";
 
 // What the keys of [kafka] say of their topic.
 InternalTopic::Settings offsets_topic_settings(const Host& host, const BrokerConfig& config);
-// And of consumer groups.
-group::ConsumerGroupRules consumer_group_rules(const GroupConfig& config);
 
 class GroupCoordinator {
  public:
@@ -35,6 +34,9 @@ class GroupCoordinator {
   // Shard 0, before the partition opens: makes it the home of groups, if it is of their topic.
   void observe(Partition& partition);
 
+  // Shard 0, at the start and at the stop: what single groups are set to is followed between them.
+  void start() { rules_.start(); }
+  void stop() { rules_.stop(); }
   // Shard 0: the catalog has changed, or who leads.
   void follow(const Catalog& catalog);
 
@@ -65,7 +67,7 @@ class GroupCoordinator {
   Services& services_;
   PartitionDirectory& partitions_;
   const GroupConfig config_;
-  const group::ConsumerGroupRules rules_;
+  GroupRulesReader rules_;
   const ConsumerSteps steps_;
   std::vector<std::unique_ptr<TimerWheel>> timers_;  // by shard
   std::vector<TopicFeed> topics_;                    // likewise

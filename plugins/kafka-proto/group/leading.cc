@@ -89,11 +89,13 @@ void GroupShard::begin_leading() {
   }
   upkeep_ = std::make_unique<GroupUpkeep>(this, timers_, config_);
   consumers_.topics.follow(this, [this] { refresh_topics(); });
+  consumers_.rules.follow(this, [this](const auto& groups) { refresh_rules(groups); });
 }
 
 void GroupShard::end_leading() {
   upkeep_ = nullptr;
   consumers_.topics.unfollow(this);
+  consumers_.rules.unfollow(this);
   const auto live = std::exchange(live_, {});
   for (const auto& [id, each] : live) each->fail_waits(ErrorCode::kNotCoordinator);
 }

@@ -27,6 +27,7 @@
 #include "kafka-proto/group/core/consumer_group.h"
 #include "kafka-proto/group/core/group_table.h"
 #include "kafka-proto/group/core/outcome.h"
+#include "kafka-proto/group/group_rules.h"
 #include "kafka-proto/group/regex.h"
 #include "kafka-proto/group/topic_feed.h"
 #include "kafka-proto/group/upkeep.h"
@@ -35,7 +36,7 @@ namespace chronik::kafka {
 
 // What consumer groups need; the same for all partitions of a shard.
 struct ConsumerParts {
-  const group::ConsumerGroupRules& rules;
+  RulesFeed& rules;
   const ConsumerSteps& steps;
   TopicFeed& topics;
 };
@@ -161,6 +162,7 @@ class GroupShard final : public CoordinatorShard {
 
   const GroupConfig& config_;
   TimerWheel& timers_;
+  void refresh_rules(const std::vector<std::string>& groups);
   const ConsumerParts consumers_;
   const group::RegexPatterns patterns_;
   uint64_t consumer_groups_ = 0;  // that were begun

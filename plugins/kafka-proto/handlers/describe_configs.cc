@@ -1,4 +1,4 @@
-// DescribeConfigs (32): of topics and of this broker.
+// DescribeConfigs (32): of topics, of this broker, and of groups.
 #include <algorithm>
 #include <charconv>
 #include <set>
@@ -15,7 +15,7 @@ namespace {
 using Request = DescribeConfigsRequest;
 using Response = DescribeConfigsResponse;
 
-enum ResourceType : int8_t { kTopicResource = 2, kBrokerResource = 4 };
+enum ResourceType : int8_t { kTopicResource = 2, kBrokerResource = 4, kGroupResource = 32 };
 
 void describe(const Request& request, const ConfigValue& value, AnswerRoom& room, Response::Config& out) {
   out.name = value.name;
@@ -73,6 +73,14 @@ void describe_broker(const Broker& broker, const Request& request, const Request
   fill(request, resource, values.of_broker(), room, out);
 }
 
+// Also of one that does not exist: what it would be like.
+void describe_group(const Catalog& catalog, const Request& request, const Request::Resource& resource,
+                    const ConfigValues& values, AnswerRoom& room, Response::Resource& out) {
+  if (resource.resource_name.empty())
+    return refuse(out, ErrorCode::kInvalidRequest, "Group name must not be empty");
+  fill(request, resource, values.of_group(group_config_values(catalog, resource.resource_name)), room, out);
+}
+
 }  // namespace
 
 template <>
@@ -98,8 +106,11 @@ void handle<DescribeConfigs>(Broker& broker, Call<DescribeConfigs> call) {
       describe_topic(catalog, request, resource, values, call.room(), out);
     } else if (resource.resource_type == kBrokerResource) {
       describe_broker(broker, request, resource, values, call.room(), out);
+    } else if (resource.resource_type == kGroupResource) {
+      describe_group(catalog, request, resource, values, call.room(), out);
     } else {
-      refuse(out, ErrorCode::kInvalidRequest, "only topics (2) and brokers (4) have configs here");
+      refuse(out, ErrorCode::kInvalidRequest,
+             "only topics (2), brokers (4) and groups (32) have configs here");
     }
   }
   call.answer(response);

@@ -51,7 +51,7 @@ def alter(kind, name, key, value, **config):
             "validate_only": True}
 
 
-TOPIC, BROKER = 2, 4
+TOPIC, BROKER, GROUP = 2, 4, 32
 
 # API: [(name of the base, body, first version, path of the fields that it is for if not all)]
 BASES = {
@@ -83,14 +83,17 @@ BASES = {
         ("topic", describe_configs(TOPIC, "configured", ["retention.ms", "max.message.bytes", "cleanup.policy"]), 0),
         ("broker", describe_configs(BROKER, "1", ["log.retention.ms", "num.partitions"]), 0),
         ("default", describe_configs(BROKER, "", ["log.retention.ms"]), 0),
+        ("group", describe_configs(GROUP, "consumers", ["consumer.session.timeout.ms", "consumer.heartbeat.interval.ms"]), 0),
     ],
     "AlterConfigs": [("topic", alter(TOPIC, "configured", "retention.ms", "1000"), 0),
                      ("broker", alter(BROKER, "1", "log.retention.ms", "1000"), 0),
-                     ("default", alter(BROKER, "", "log.retention.ms", "1000"), 0)],
+                     ("default", alter(BROKER, "", "log.retention.ms", "1000"), 0),
+                     ("group", alter(GROUP, "consumers", "consumer.heartbeat.interval.ms", "6000"), 0)],
     "IncrementalAlterConfigs": [("topic", alter(TOPIC, "configured", "retention.ms", "1000", config_operation=0), 0),
                                 ("list", alter(TOPIC, "configured", "cleanup.policy", "delete", config_operation=2), 0),
                                 ("broker", alter(BROKER, "1", "log.retention.ms", "1000", config_operation=0), 0),
-                                ("default", alter(BROKER, "", "log.retention.ms", "1000", config_operation=0), 0)],
+                                ("default", alter(BROKER, "", "log.retention.ms", "1000", config_operation=0), 0),
+                                ("group", alter(GROUP, "consumers", "consumer.heartbeat.interval.ms", "6000", config_operation=0), 0)],
     "DescribeLogDirs": [("one", {"topics": [{"topic": "plain", "partitions": [0]}]}, 0)],
     "CreatePartitions": [("count", create_partitions(3, None), 0),
                          ("assigned", create_partitions(3, [{"broker_ids": [1]}, {"broker_ids": [1]}]), 0)],

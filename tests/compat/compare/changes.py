@@ -1,5 +1,5 @@
 """Requests that change the catalog, each version on topics of its own, and what is then seen."""
-from bases import TOPIC, alter, create_topics, describe_configs, metadata
+from bases import GROUP, TOPIC, alter, create_topics, describe_configs, metadata
 from families import versions
 from sides import BY_NAME, Case, ZERO_ID, topic_id
 
@@ -86,6 +86,28 @@ def configs(offered):
         for label, operation, value, then in steps:
             body = {**alter(TOPIC, name, "retention.ms", value, config_operation=operation), "validate_only": False}
             yield Case(api, version, f"really:{label}", body)
+            yield described(name, f"{label}-{version}", then)
+
+
+def group_configs(offered):
+    key = "consumer.heartbeat.interval.ms"
+
+    def described(name, label, value):
+        def holds(answer):
+            return any(row["name"] == key and row["value"] == value for row in answer["results"][0]["configs"])
+        return Case(BY_NAME["DescribeConfigs"], 4, f"altered-group:{label}", describe_configs(GROUP, name, [key]), until=holds, follows=True)
+
+    for api, version in versions("AlterConfigs", offered):
+        name = f"consumers-AlterConfigs-{version}"
+        body = {**alter(GROUP, name, key, "6000"), "validate_only": False}
+        yield Case(api, version, "group:one", body)
+        yield described(name, f"one-{version}", "6000")
+    for api, version in versions("IncrementalAlterConfigs", offered):
+        name = f"consumers-IncrementalAlterConfigs-{version}"
+        for label, operation, value, then in (("set", 0, " 6000", "6000"), ("delete", 1, None, "5000"), ("again", 0, "7000", "7000"),
+                                              ("append", 2, "1", "7000")):
+            body = {**alter(GROUP, name, key, value, config_operation=operation), "validate_only": False}
+            yield Case(api, version, f"group:{label}", body)
             yield described(name, f"{label}-{version}", then)
 
 

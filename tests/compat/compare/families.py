@@ -2,7 +2,7 @@
 import struct
 
 import batches
-from bases import BROKER, TOPIC, alter, create_topics, describe_configs, fetch, list_offsets, metadata, produce
+from bases import BROKER, GROUP, TOPIC, alter, create_topics, describe_configs, fetch, list_offsets, metadata, produce
 from batches import TIME, batch, record
 from sides import BY_NAME, Case, ZERO_ID, epoch, memory, topic_id
 
@@ -17,6 +17,8 @@ BROKER_KEYS = """advertised.listeners auto.create.topics.enable background.threa
     log.flush.interval.ms log.message.timestamp.after.max.ms log.message.timestamp.type log.retention.bytes log.retention.hours
     log.retention.ms log.roll.ms log.segment.bytes max.connections max.connections.per.ip message.max.bytes min.insync.replicas node.id
     num.io.threads num.network.threads num.partitions num.replica.fetchers unclean.leader.election.enable""".split()
+GROUP_KEYS = """consumer.assignment.interval.ms consumer.heartbeat.interval.ms consumer.session.timeout.ms
+    share.heartbeat.interval.ms""".split()
 VALUES = [("empty", ""), ("zero", "0"), ("one", "1"), ("minus-one", "-1"), ("minus-two", "-2"), ("twelve", "12"), ("word", "nobody"),
           ("fraction", "0.5"), ("true", "true"), ("int-max", "2147483647"), ("long-max", "9223372036854775807"),
           ("more", "9223372036854775808"), ("spaces", " 1048576 "), ("delete", "delete"), ("compact", "compact"),
@@ -80,6 +82,7 @@ def configs(offered):
                 body = alter(TOPIC, "configured", key, "delete", config_operation=operation)
                 yield Case(api, version, f"operation:{key}:{word}", body)
     yield from broker_configs(offered)
+    yield from group_configs(offered)
 
 
 def broker_configs(offered):
@@ -92,10 +95,23 @@ def broker_configs(offered):
                     yield Case(api, version, f"broker-config:{shown}:{key}={label}", body)
 
 
+def group_configs(offered):
+    values = (("empty", ""), ("one", "1"), ("zero", "0"), ("below", "4999"), ("spaces", " 6000 "), ("interval", "15000"),
+              ("between", "15001"), ("timeout", "60000"), ("above", "60001"), ("word", "nobody"), ("null", None))
+    for key in [*GROUP_KEYS, "nobody.knows"]:
+        for api, version in (*versions("IncrementalAlterConfigs", offered)[-1:], *versions("AlterConfigs", offered)[-1:]):
+            operation = {"config_operation": 0} if api == "IncrementalAlterConfigs" else {}
+            for label, value in values:
+                yield Case(api, version, f"group-config:{key}={label}", alter(GROUP, "consumers", key, value, **operation))
+        for operation, word in ((1, "delete"), (2, "append"), (3, "subtract")):
+            for api, version in versions("IncrementalAlterConfigs", offered)[-1:]:
+                yield Case(api, version, f"group-operation:{key}:{word}", alter(GROUP, "consumers", key, "6000", config_operation=operation))
+
+
 def descriptions(offered):
     for api, version in versions("DescribeConfigs", offered):
         for label, kind, name in (("topic", TOPIC, "configured"), ("defaults", TOPIC, "plain"), ("broker", BROKER, "1"),
-                                  ("all-brokers", BROKER, "")):
+                                  ("all-brokers", BROKER, ""), ("group", GROUP, "consumers")):
             yield Case(api, version, f"all-keys:{label}", describe_configs(kind, name, None))
             yield Case(api, version, f"documented:{label}", {**describe_configs(kind, name, None), "include_documentation": True})
         for kind in (0, 1, 8, 16, 32, 64):

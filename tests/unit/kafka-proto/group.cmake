@@ -11,7 +11,7 @@ include(group-consumer.cmake)
 # Groups on a partition: their records, and what the shard makes of them.
 chronik_test(kafka_group_test
   SOURCES group/catalog_topics_test.cc group/classic_shard_test.cc group/consumer_shard_test.cc group/core/consumer_testing.cc
-          group/description_test.cc group/migration_shard_test.cc group/pass_test.cc
+          group/description_test.cc group/group_rules_test.cc group/migration_shard_test.cc group/pass_test.cc
           group/records_test.cc group/section_test.cc group/shard_test.cc
   LINK kafka_group fmt::fmt)
 target_include_directories(kafka_group_test PRIVATE ${CMAKE_SOURCE_DIR}/tests ${CMAKE_CURRENT_SOURCE_DIR})

@@ -23,6 +23,8 @@ struct ConsumerGroupRules {
   std::vector<std::string> assignors = {"uniform", "range"};  // the first: where members wish for none
   // Whether a group may change its protocol while it has members, to this one and from it.
   bool may_upgrade = true, may_downgrade = true;
+
+  bool operator==(const ConsumerGroupRules&) const = default;
 };
 
 struct ConsumerContext {

@@ -31,10 +31,8 @@ ConsumerGroup::ConsumerGroup(std::string id, const ConsumerContext& context)
     watch_revocation(context, member, recorded.info, recorded.current);
   }
   const int64_t made_ms = context.state.target_epoch().timestamp_ms;
-  const int64_t interval = context.config.assignment_interval_ms;
   if (made_ms != 0)
-    next_target_ms_ =
-        context.now.monotonic_ms + interval - std::clamp<int64_t>(context.now.wall_ms - made_ms, 0, interval);
+    target_made_ms_ = context.now.monotonic_ms - std::max<int64_t>(context.now.wall_ms - made_ms, 0);
 }
 
 ConsumerGroup::~ConsumerGroup() { fail_waits(ErrorCode::kNotCoordinator); }
@@ -223,14 +221,18 @@ void ConsumerGroup::expire(const ConsumerContext& context, Outcome& out) {
 int64_t ConsumerGroup::next_deadline_ms(const ConsumerContext& context) const {
   const bool waits_for_target = context.state.epoch() > context.state.target_epoch().epoch && !assigning_ &&
                                 !context.state.members().empty();
-  return std::min({watch_->next_ms(), waits_for_target ? next_target_ms_ : kNever, regexes_due_ms(context)});
+  return std::min({watch_->next_ms(), waits_for_target ? target_due_ms(context) : kNever, regexes_due_ms(context)});
 }
 
 // ---- the target ----
 
+int64_t ConsumerGroup::target_due_ms(const ConsumerContext& context) const {
+  return target_made_ms_ ? *target_made_ms_ + context.config.assignment_interval_ms : 0;
+}
+
 bool ConsumerGroup::assignment_is_due(const ConsumerContext& context, int32_t group_epoch) const {
   return group_epoch > context.state.target_epoch().epoch && !assigning_ &&
-         context.now.monotonic_ms >= next_target_ms_;
+         context.now.monotonic_ms >= target_due_ms(context);
 }
 
 std::optional<AssignmentInput> ConsumerGroup::begin_assignment(const ConsumerContext& context) {
@@ -243,7 +245,7 @@ std::optional<AssignmentInput> ConsumerGroup::begin_assignment(const ConsumerCon
 void ConsumerGroup::finish_assignment(const ConsumerContext& context, const AssignmentInput& input,
                                       std::optional<AssignmentOwners> owners, Outcome& out) {
   assigning_ = false;
-  next_target_ms_ = context.now.monotonic_ms + context.config.assignment_interval_ms;
+  target_made_ms_ = context.now.monotonic_ms;
   if (!owners || !check_owners(input, *owners).empty()) {
     watch_->fail_all({ErrorCode::kUnknownServerError, "no assignor made a target assignment"});
     return;

@@ -109,6 +109,7 @@ class ConsumerGroup {
                     const std::map<std::string, PartitionSet>& targets, Outcome& out);
   void fence(const ConsumerContext& context, const std::vector<std::string>& members, Outcome& out);
   std::vector<std::string> due_members(const ConsumerContext& context);
+  int64_t target_due_ms(const ConsumerContext& context) const;
   bool assignment_is_due(const ConsumerContext& context, int32_t group_epoch) const;
   int64_t regexes_due_ms(const ConsumerContext& context) const;
   void watch_revocation(const ConsumerContext& context, const std::string& id,
@@ -117,7 +118,7 @@ class ConsumerGroup {
   const std::string id_;
   std::shared_ptr<Watch> watch_;  // shared with finishes of outcomes, which may come after this is gone
   bool assigning_ = false, resolving_ = false;
-  int64_t next_target_ms_ = 0;    // not before
+  std::optional<int64_t> target_made_ms_;
   int64_t topics_version_ = -1;   // for which the recorded metadata hash is right
   int64_t regexes_version_ = -1;  // for which all were resolved
   int64_t regexes_resolved_ms_ = 0;

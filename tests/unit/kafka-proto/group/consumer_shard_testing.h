@@ -13,7 +13,8 @@ namespace chronik::kafka::testing {
 class ConsumerShardTest : public GroupShardTest {
  protected:
   ConsumerShardTest() {
-    rules.assignors = {"uniform"};
+    config.consumer.assignors = {"uniform"};
+    show_rules();
     topics.add("orders", 4);
     feed.show(view());
   }

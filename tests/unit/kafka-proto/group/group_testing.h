@@ -28,7 +28,9 @@ struct GroupEnvironment {
                                         ConsumerParts{rules, *steps, feed});
   }
   GroupConfig config;
-  group::ConsumerGroupRules rules;
+  // What config says now.
+  void show_rules() { rules.show(std::make_shared<const GroupRules>(config), {}); }
+  RulesFeed rules{std::make_shared<const GroupRules>(config)};
   TopicFeed feed;
   std::unique_ptr<chronik::testing::FakeAssignor> assignor;  // "uniform"
   std::unique_ptr<TimerWheel> timers;

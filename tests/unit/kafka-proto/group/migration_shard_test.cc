@@ -105,7 +105,8 @@ TEST_F(MigrationShardTest, AnUpgradeThatIsNotWrittenHasNotHappened) {
 
 TEST_F(MigrationShardTest, AnUpgradeThatIsNotAllowedIsRefused) {
   settle();
-  rules.may_upgrade = false;
+  config.consumer.migration = GroupMigration::kDowngrade;
+  show_rules();
   EXPECT_EQ(join("a")->error, ErrorCode::kGroupIdNotFound);
   EXPECT_NE(told.back().error_message.find("online upgrade is disabled"), std::string::npos);
   EXPECT_EQ(classic_heartbeat(1), ErrorCode::kNone);

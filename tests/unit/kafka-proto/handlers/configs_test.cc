@@ -1,6 +1,5 @@
 // IncrementalAlterConfigs and AlterConfigs over the wire; what is refused was asked of Apache Kafka 4.3.1.
 #include <chronik/testing/fake_features.hpp>
-#include <chronik/testing/fake_records.hpp>
 
 #include "kafka-proto/messages/alter_configs.h"
 #include "kafka-proto/messages/create_topics.h"
@@ -15,7 +14,6 @@ namespace chronik::kafka::testing {
 namespace {
 
 using chronik::testing::FakeFeatures;
-using chronik::testing::FakeRecords;
 
 constexpr int8_t kTopic = 2;
 constexpr int8_t kBroker = 4;
@@ -38,7 +36,7 @@ struct ClusterOfLevel {
   }
   TestBroker broker{{.start = false}};
   FakeFeatures features{&broker.host, &broker.metadata};
-  FakeRecords kept{&broker.host, &broker.metadata};
+  FakeRecords& kept = broker.records;
 };
 
 class ConfigsTest : protected ClusterOfLevel, public ::testing::Test {
@@ -452,7 +450,7 @@ TEST_F(NewConfigsTest, TopicsAndBrokersInOneRequest) {
 // Partitions that open must not be trimmed by other defaults than those that were set.
 TEST_F(NewConfigsTest, AStartBeginsWithWhatWasAltered) {
   TestBroker again{{.start = false}};
-  FakeRecords found{&again.host, &again.metadata};
+  FakeRecords& found = again.records;
   found.put("kafka.brokers", "/log.retention.ms", "-1");
   found.put("kafka.brokers", "/no.such", "7");
   found.put("kafka.brokers", "1/log.retention.bytes", "x");

@@ -1,5 +1,4 @@
 // Throttles of replication: from configs that are altered over the wire to what consensus is told.
-#include <chronik/testing/fake_records.hpp>
 
 #include "kafka-proto/cluster/in_sync.h"
 #include "kafka-proto/messages/alter_partition_reassignments.h"
@@ -12,7 +11,6 @@
 namespace chronik::kafka::testing {
 namespace {
 
-using chronik::testing::FakeRecords;
 using Buckets = std::vector<std::pair<int32_t, int32_t>>;
 using Rates = std::map<int32_t, int64_t>;
 
@@ -30,7 +28,7 @@ struct StartedBroker {
     broker.start();
   }
   TestBroker broker{{.start = false, .links = true}};
-  FakeRecords kept{&broker.host, &broker.metadata};
+  FakeRecords& kept = broker.records;
 };
 
 // Partition 0 of "t" is led here, has replicas on nodes 1 to 3, and node 3 is behind.

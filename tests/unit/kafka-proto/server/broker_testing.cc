@@ -45,6 +45,7 @@ TestBroker::TestBroker(Options options)
       consensus(&host),
       metadata(&host),
       features(&host, &metadata),
+      records(&host, &metadata),
       topic_changes(&host, &metadata),
       uniform(&host, "uniform"),
       range(&host, "range") {

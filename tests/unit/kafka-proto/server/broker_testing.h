@@ -9,6 +9,7 @@
 #include <chronik/testing/fake_features.hpp>
 #include <chronik/testing/fake_metadata.hpp>
 #include <chronik/testing/fake_net.hpp>
+#include <chronik/testing/fake_records.hpp>
 #include <chronik/testing/fake_topic_changes.hpp>
 
 #include <memory>
@@ -28,6 +29,7 @@ using chronik::testing::FakeFeatures;
 using chronik::testing::FakeHost;
 using chronik::testing::FakeMetadata;
 using chronik::testing::FakeNet;
+using chronik::testing::FakeRecords;
 using chronik::testing::FakeTopicChanges;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
@@ -137,6 +139,7 @@ class TestBroker {
   FakeConsensus consensus;
   FakeMetadata metadata;
   FakeFeatures features;
+  FakeRecords records;
   FakeTopicChanges topic_changes;
   chronik::testing::FakeAssignor uniform, range;
 
