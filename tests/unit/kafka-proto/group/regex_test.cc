@@ -27,6 +27,24 @@ TEST(Regex, RefusesWhatKafkaRefuses) {
   }
 }
 
+TEST(Regex, NamesGroupsAsJavaDoes) {
+  EXPECT_TRUE(Regex("(?<kind>orders|bills)-(?<n>\\d+)").matches("orders-12"));
+  EXPECT_TRUE(Regex("\\Q(?<\\E").matches("(?<"));
+  EXPECT_TRUE(Regex("[(?<n>]+").matches("<"));
+  for (const char* pattern : {"[(?<n>]+", "[](?<n>]", "[^](?<n>]?x", "[[:digit:](?<n>]", "[\\](?<n>]"}) {
+    EXPECT_EQ(Regex(pattern).refusal(), "") << pattern;
+    EXPECT_FALSE(Regex(pattern).matches("P")) << pattern;
+  }
+  EXPECT_TRUE(Regex("\\(\\?<a").matches("(?<a"));
+  EXPECT_NE(Regex("(?<=a)b").refusal(), "");
+}
+
+TEST(Regex, KnowsNoBytes) {
+  EXPECT_EQ(Regex("a\\C").refusal(), "invalid escape sequence: \\C");
+  EXPECT_EQ(Regex("a\\\\C").refusal(), "");
+  EXPECT_EQ(Regex("\\Qa\\C\\E").refusal(), "");
+}
+
 // Bombs: of memory where it is compiled, and of time where it is matched.
 TEST(Regex, RefusesBombs) {
   for (const std::string& pattern : {std::string("((a{100}){100}){100}"), std::string("(x{1000}){1000}"),
