@@ -13,6 +13,7 @@
 #include "kafka-proto/messages/create_partitions.h"
 #include "kafka-proto/messages/create_topics.h"
 #include "kafka-proto/messages/delete_groups.h"
+#include "kafka-proto/messages/delete_records.h"
 #include "kafka-proto/messages/delete_topics.h"
 #include "kafka-proto/messages/describe_cluster.h"
 #include "kafka-proto/messages/describe_configs.h"
@@ -66,6 +67,7 @@ constexpr std::array kEntries = {
     row<ApiVersions, 0, 4, 0, Company::kAll>(),
     row<CreateTopics, 2, 7>(),
     row<DeleteTopics, 1, 6>(),
+    row<DeleteRecords, 0, 2>(),
     row<InitProducerId, 0, 5>(),
     row<OffsetForLeaderEpoch, 2, 4>(),
     row<DescribeConfigs, 1, 4>(),
