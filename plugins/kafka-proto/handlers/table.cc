@@ -19,6 +19,7 @@
 #include "kafka-proto/messages/describe_configs.h"
 #include "kafka-proto/messages/describe_groups.h"
 #include "kafka-proto/messages/describe_log_dirs.h"
+#include "kafka-proto/messages/describe_producers.h"
 #include "kafka-proto/messages/describe_quorum.h"
 #include "kafka-proto/messages/describe_topic_partitions.h"
 #include "kafka-proto/messages/elect_leaders.h"
@@ -29,6 +30,7 @@
 #include "kafka-proto/messages/init_producer_id.h"
 #include "kafka-proto/messages/join_group.h"
 #include "kafka-proto/messages/leave_group.h"
+#include "kafka-proto/messages/list_config_resources.h"
 #include "kafka-proto/messages/list_groups.h"
 #include "kafka-proto/messages/list_offsets.h"
 #include "kafka-proto/messages/list_partition_reassignments.h"
@@ -83,9 +85,11 @@ constexpr std::array kEntries = {
     row<DescribeQuorum, 0, 2>(),
     row<UpdateFeatures, 0, 2>(),
     row<DescribeCluster, 0, 2>(),
+    row<DescribeProducers, 0, 0>(),
     // All: it may wait for a target assignment.
     row<ConsumerGroupHeartbeat, 0, 1, 0, Company::kAll>(),
     row<ConsumerGroupDescribe, 0, 1>(),
+    row<ListConfigResources, 0, 1>(),
     row<DescribeTopicPartitions, 0, 0>(),
 };
 static_assert(std::ranges::is_sorted(kEntries, {}, &ApiEntry::key));
