@@ -41,6 +41,7 @@
 #include "kafka-proto/messages/offset_for_leader_epoch.h"
 #include "kafka-proto/messages/produce.h"
 #include "kafka-proto/messages/sync_group.h"
+#include "kafka-proto/messages/unregister_broker.h"
 #include "kafka-proto/messages/update_features.h"
 
 namespace chronik::kafka {
@@ -86,6 +87,7 @@ constexpr std::array kEntries = {
     row<UpdateFeatures, 0, 2>(),
     row<DescribeCluster, 0, 2>(),
     row<DescribeProducers, 0, 0>(),
+    row<UnregisterBroker, 0, 0>(),
     // All: it may wait for a target assignment.
     row<ConsumerGroupHeartbeat, 0, 1, 0, Company::kAll>(),
     row<ConsumerGroupDescribe, 0, 1>(),

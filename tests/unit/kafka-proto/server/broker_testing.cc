@@ -46,6 +46,7 @@ TestBroker::TestBroker(Options options)
       metadata(&host),
       features(&host, &metadata),
       topic_changes(&host, &metadata),
+      nodes(&host, &metadata),
       uniform(&host, "uniform"),
       range(&host, "range") {
   host.config_list("listen", {"127.0.0.1:9092"});

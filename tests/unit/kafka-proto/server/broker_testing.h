@@ -9,6 +9,7 @@
 #include <chronik/testing/fake_features.hpp>
 #include <chronik/testing/fake_metadata.hpp>
 #include <chronik/testing/fake_net.hpp>
+#include <chronik/testing/fake_nodes.hpp>
 #include <chronik/testing/fake_topic_changes.hpp>
 
 #include <memory>
@@ -28,6 +29,7 @@ using chronik::testing::FakeFeatures;
 using chronik::testing::FakeHost;
 using chronik::testing::FakeMetadata;
 using chronik::testing::FakeNet;
+using chronik::testing::FakeNodes;
 using chronik::testing::FakeTopicChanges;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
@@ -138,6 +140,7 @@ class TestBroker {
   FakeMetadata metadata;
   FakeFeatures features;
   FakeTopicChanges topic_changes;
+  FakeNodes nodes;
   chronik::testing::FakeAssignor uniform, range;
 
  private:
