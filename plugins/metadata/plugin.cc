@@ -7,6 +7,7 @@
 
 #include "metadata/service/feature_service.h"
 #include "metadata/service/liveness_service.h"
+#include "metadata/service/node_service.h"
 #include "metadata/service/record_service.h"
 #include "metadata/service/topic_change_service.h"
 
@@ -116,6 +117,7 @@ class Metadata final : public Plugin {
   RecordService records_{&service_};
   TopicChangeService changes_{describe};
   LivenessService liveness_{&service_};
+  NodeService nodes_{&service_};
 };
 
 constexpr chr_metadata_v1 kTable = {
@@ -163,6 +165,10 @@ const void* Metadata::service(std::string_view id, void** instance) {
   if (id == CHR_LIVENESS_ID) {
     *instance = &liveness_;
     return &LivenessService::table();
+  }
+  if (id == CHR_NODES_ID) {
+    *instance = &nodes_;
+    return &NodeService::table();
   }
   if (id != CHR_METADATA_ID) return nullptr;
   *instance = this;

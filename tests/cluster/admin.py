@@ -57,6 +57,27 @@ def delete_topic(port, topic):
     return struct.unpack(">h", answer[at:at + 2])[0]
 
 
+def delete_records(port, topic, partition, offset):
+    """DeleteRecords 2. Its error code, and where the log starts then."""
+    row = int32(partition) + struct.pack(">q", offset) + b"\0"
+    answer = ask(port, 21, 2, compact([text(topic) + compact([row]) + b"\0"]) + int32(30_000) + b"\0")
+    low, code = struct.unpack(">qh", answer[-13:-3])
+    return code, low
+
+
+def earliest(port, topic, partition):
+    """ListOffsets 6. Its error code, and where the log starts."""
+    row = int32(partition) + int32(-1) + struct.pack(">q", -2) + b"\0"
+    answer = ask(port, 2, 6, int32(-1) + b"\0" + compact([text(topic) + compact([row]) + b"\0"]) + b"\0")
+    code, _, offset = struct.unpack(">hqq", answer[-25:-7])
+    return code, offset
+
+
+def unregister_broker(port, node):
+    """UnregisterBroker 0. Its error code."""
+    return struct.unpack(">h", ask(port, 64, 0, int32(node) + b"\0")[4:6])[0]
+
+
 def set_config(port, topic, name, value):
     """IncrementalAlterConfigs 1: one key of a topic. Its error code."""
     resource = b"\x02" + text(topic) + compact([text(name) + b"\0" + text(value) + b"\0"]) + b"\0"

@@ -21,12 +21,13 @@ def varint(value):
     return out + bytes([value])
 
 
-def batch(value):
-    """One record, of no producer, as of now: retention leaves it."""
+def batch(value, records=1):
+    """Records of no producer, as of now: retention leaves them."""
     timestamp = int(time.time() * 1000)
-    record = b"\0" + varint(0) + varint(0) + varint(-1) + varint(len(value)) + value + varint(0)
-    record = varint(len(record)) + record
-    body = struct.pack(">hiqqqhii", 0, 0, timestamp, timestamp, -1, -1, -1, 1) + record
+    body = struct.pack(">hiqqqhii", 0, records - 1, timestamp, timestamp, -1, -1, -1, records)
+    for offset in range(records):
+        record = b"\0" + varint(0) + varint(offset) + varint(-1) + varint(len(value)) + value + varint(0)
+        body += varint(len(record)) + record
     return struct.pack(">qiibI", 0, len(body) + 9, -1, 2, crc32c(body)) + body
 
 

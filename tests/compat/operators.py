@@ -17,7 +17,11 @@ class Operators:
         return [("kafka-configs adds and deletes configs of a topic", self.topic_configs),
                 ("kafka-configs adds and deletes configs of brokers", self.broker_configs),
                 ("kafka-reassign-partitions moves behind a throttle", self.throttled_move),
-                ("kafka-features knows what it cannot upgrade", self.features)]
+                ("kafka-features knows what it cannot upgrade", self.features),
+                ("kafka-delete-records deletes up to an offset within a batch", self.deleted_records),
+                ("kafka-transactions describes the producers of a partition", self.producers),
+                ("kafka-cluster does not unregister a broker that is not there", self.unregistered),
+                ("kafka-configs and kafka-client-metrics list what has configs", self.config_resources)]
 
     # ---- the tools ----
     def tool(self, main, *arguments):
@@ -107,3 +111,43 @@ class Operators:
         if [row.split("Epoch")[0] for row in self.tool("FeatureCommand", "describe").splitlines()] != [
                 row.split("Epoch")[0] for row in before.splitlines()]:
             raise RuntimeError(f"an upgrade that was refused changed:\n{before}")
+
+    def deleted_records(self):
+        self.create("deleted", "--partitions", "1", "--replication-factor", "3")
+        self.java.produce(self.cluster.bootstrap, "deleted", "none", "".join(f"{i}\tvalue\n" for i in range(20)).encode())
+        with tempfile.TemporaryDirectory() as folder:
+            plan = pathlib.Path(folder, "plan.json")
+
+            def delete(offset):
+                plan.write_text(json.dumps({"version": 1, "partitions": [{"topic": "deleted", "partition": 0, "offset": offset}]}))
+                return self.tool("DeleteRecordsCommand", "--offset-json-file", str(plan))
+            self.expect(delete(7), "partition: deleted-0\tlow_watermark: 7")
+            self.expect(self.tool("GetOffsetShell", "--topic-partitions", "deleted:0", "--time", "earliest"), "deleted:0:7")
+            left = self.java.tool("consumer.ConsoleConsumer", "--bootstrap-server", self.cluster.bootstrap, "--topic", "deleted",
+                                  "--from-beginning", "--max-messages", "13", "--formatter-property", "print.offset=true",
+                                  "--formatter-property", "print.key=true")
+            self.expect(left.decode().splitlines()[0], "Offset:7\t7\tvalue")
+            self.expect(delete(21), "error: ", "OffsetOutOfRangeException")
+            self.expect(delete(-1), "low_watermark: 20")
+
+    def producers(self):
+        """The console's producer is an idempotent one."""
+        self.create("produced", "--partitions", "1", "--replication-factor", "3")
+        self.java.produce(self.cluster.bootstrap, "produced", "none", b"0\ta\n1\tb\n")
+        text = self.tool("TransactionsCommand", "describe-producers", "--topic", "produced", "--partition", "0")
+        rows = [row.split() for row in text.splitlines()]
+        self.expect(text, "ProducerId", "LastSequence", "CurrentTransactionStartOffset")
+        if len(rows) != 2 or rows[1][1] != "0" or rows[1][3] != "1" or rows[1][5] != "None":
+            raise RuntimeError(f"one producer with the sequences 0 and 1 is not in:\n{text}")
+
+    def unregistered(self):
+        try:
+            text = self.java.tool("ClusterTool", "unregister", "--bootstrap-server", self.cluster.bootstrap, "--id", "9").decode()
+        except RuntimeError as error:
+            return self.expect(str(error), "BrokerIdNotRegisteredException: no broker of this id is registered")
+        raise RuntimeError(f"kafka-cluster unregistered a broker that is not there:\n{text}")
+
+    def config_resources(self):
+        self.expect(self.tool("ClientMetricsCommand", "--list"), absent=["rror"])
+        self.create("listed", "--partitions", "1")
+        self.expect(self.configs("--entity-type", "topics", "--describe"), "Dynamic configs for topic listed are")

@@ -19,11 +19,11 @@ struct Lookup {
 void look_up(Lookup& lookup, const void* client, const std::function<void()>& done) {
   lookup.found.error = lookup.partition->leads(-1);
   if (lookup.found.error != ErrorCode::kNone) return done();
-  lookup.partition->find_offset(lookup.timestamp, client,
-                                [&lookup, done](const Partition::FoundOffset& found) {
-                                  lookup.found = {found.error, found.offset};
-                                  done();
-                                });
+  lookup.partition->offsets().find(lookup.timestamp, client,
+                                   [&lookup, done](const OffsetSearch::Found& found) {
+                                     lookup.found = {found.error, found.offset};
+                                     done();
+                                   });
 }
 
 }  // namespace

@@ -15,6 +15,7 @@ Status Services::find() {
   acquire(features, CHR_FEATURES_ID);
   acquire(liveness, CHR_LIVENESS_ID);
   acquire(topic_changes, CHR_TOPIC_CHANGES_ID);
+  acquire(nodes, CHR_NODES_ID);
   acquire(groups, CHR_GROUPS_ID);
   acquire(throttle, CHR_THROTTLE_ID);
   acquire(streams, CHR_STATE_MACHINE_STREAM_ID);

@@ -4,6 +4,7 @@
 #include <chronik/draft/features.h>
 #include <chronik/draft/groups.h>
 #include <chronik/draft/liveness.h>
+#include <chronik/draft/nodes.h>
 #include <chronik/draft/records.h>
 #include <chronik/draft/state_machine_stream.h>
 #include <chronik/draft/throttle.h>
@@ -60,6 +61,7 @@ struct Services {
   Service<chr_records_v1> records;               // likewise
   Service<chr_liveness_v1> liveness;             // likewise
   Service<chr_topic_changes_v1> topic_changes;   // likewise
+  Service<chr_nodes_v1> nodes;                   // likewise
 
   // ---- the stop ----
   std::atomic<bool> stopping{false};

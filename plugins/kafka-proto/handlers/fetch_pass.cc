@@ -166,7 +166,7 @@ ErrorCode FetchPass::locate_records(const FetchTarget& target, Read& read) const
   read.high_watermark = bounds.high_watermark;
   read.log_start = bounds.log_start;
   if (target.last_fetched_epoch >= 0) {
-    const auto [epoch, end] = read.partition->epoch_end(target.last_fetched_epoch);
+    const auto [epoch, end] = read.partition->offsets().epoch_end(target.last_fetched_epoch);
     if (end < 0 || target.fetch_offset < bounds.log_start) return ErrorCode::kOffsetOutOfRange;
     if (epoch < target.last_fetched_epoch || end < target.fetch_offset) {
       read.diverging = {epoch, end};

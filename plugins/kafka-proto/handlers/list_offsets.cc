@@ -24,7 +24,7 @@ struct Lookup {
   std::shared_ptr<Partition> partition;
   const Request::Partition* asked;  // of the call
   Place at;
-  Partition::FoundOffset found{};
+  OffsetSearch::Found found{};
 };
 
 struct ListOffsetsJob {
@@ -55,11 +55,11 @@ void look_up(const ListOffsetsJob& job, Lookup& lookup, const std::function<void
     lookup.found = {error};
     return done();
   }
-  lookup.partition->find_offset(lookup.asked->timestamp, job.call.client(),
-                                [&lookup, done](const Partition::FoundOffset& found) {
-                                  lookup.found = found;
-                                  done();
-                                });
+  lookup.partition->offsets().find(lookup.asked->timestamp, job.call.client(),
+                                   [&lookup, done](const OffsetSearch::Found& found) {
+                                     lookup.found = found;
+                                     done();
+                                   });
 }
 
 void add_found(ListOffsetsJob& job, const std::vector<Lookup>& lookups) {

@@ -43,7 +43,7 @@ struct EpochJob {
 void look_up(Lookup& lookup) {
   lookup.error = lookup.partition->leads(lookup.asked->current_leader_epoch);
   if (lookup.error == ErrorCode::kNone)
-    lookup.found = lookup.partition->epoch_end(lookup.asked->leader_epoch);
+    lookup.found = lookup.partition->offsets().epoch_end(lookup.asked->leader_epoch);
 }
 
 void add_ends(EpochJob& job, const std::vector<Lookup>& lookups) {

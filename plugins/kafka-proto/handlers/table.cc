@@ -13,11 +13,13 @@
 #include "kafka-proto/messages/create_partitions.h"
 #include "kafka-proto/messages/create_topics.h"
 #include "kafka-proto/messages/delete_groups.h"
+#include "kafka-proto/messages/delete_records.h"
 #include "kafka-proto/messages/delete_topics.h"
 #include "kafka-proto/messages/describe_cluster.h"
 #include "kafka-proto/messages/describe_configs.h"
 #include "kafka-proto/messages/describe_groups.h"
 #include "kafka-proto/messages/describe_log_dirs.h"
+#include "kafka-proto/messages/describe_producers.h"
 #include "kafka-proto/messages/describe_quorum.h"
 #include "kafka-proto/messages/describe_topic_partitions.h"
 #include "kafka-proto/messages/elect_leaders.h"
@@ -28,6 +30,7 @@
 #include "kafka-proto/messages/init_producer_id.h"
 #include "kafka-proto/messages/join_group.h"
 #include "kafka-proto/messages/leave_group.h"
+#include "kafka-proto/messages/list_config_resources.h"
 #include "kafka-proto/messages/list_groups.h"
 #include "kafka-proto/messages/list_offsets.h"
 #include "kafka-proto/messages/list_partition_reassignments.h"
@@ -38,6 +41,7 @@
 #include "kafka-proto/messages/offset_for_leader_epoch.h"
 #include "kafka-proto/messages/produce.h"
 #include "kafka-proto/messages/sync_group.h"
+#include "kafka-proto/messages/unregister_broker.h"
 #include "kafka-proto/messages/update_features.h"
 
 namespace chronik::kafka {
@@ -66,6 +70,7 @@ constexpr std::array kEntries = {
     row<ApiVersions, 0, 4, 0, Company::kAll>(),
     row<CreateTopics, 2, 7>(),
     row<DeleteTopics, 1, 6>(),
+    row<DeleteRecords, 0, 2>(),
     row<InitProducerId, 0, 5>(),
     row<OffsetForLeaderEpoch, 2, 4>(),
     row<DescribeConfigs, 1, 4>(),
@@ -81,9 +86,12 @@ constexpr std::array kEntries = {
     row<DescribeQuorum, 0, 2>(),
     row<UpdateFeatures, 0, 2>(),
     row<DescribeCluster, 0, 2>(),
+    row<DescribeProducers, 0, 0>(),
+    row<UnregisterBroker, 0, 0>(),
     // All: it may wait for a target assignment.
     row<ConsumerGroupHeartbeat, 0, 1, 0, Company::kAll>(),
     row<ConsumerGroupDescribe, 0, 1>(),
+    row<ListConfigResources, 0, 1>(),
     row<DescribeTopicPartitions, 0, 0>(),
 };
 static_assert(std::ranges::is_sorted(kEntries, {}, &ApiEntry::key));

@@ -26,6 +26,8 @@ Partition::Partition(const PartitionContext& context, Id id, Members members,
       stream_(context, observers_),
       appends_(replica_, held_, in_sync_, dedup_, [this](size_t bytes) { batch_placed(bytes); }),
       retention_(replica_),
+      deletion_(replica_),
+      offsets_(replica_),
       reassignment_(replica_),
       transfers_(replica_) {
   observers_.add_observer({std::shared_ptr<void>(), &dedup_});  // a part of this: it is not owned twice

@@ -23,15 +23,16 @@
 #include <vector>
 
 #include "kafka-proto/partition/append_queue.h"
-#include "kafka-proto/partition/codec_lane.h"
 #include "kafka-proto/partition/held_appends.h"
 #include "kafka-proto/partition/in_sync_replicas.h"
 #include "kafka-proto/partition/info.h"
 #include "kafka-proto/partition/long_polls.h"
 #include "kafka-proto/partition/observers.h"
+#include "kafka-proto/partition/offset_search.h"
 #include "kafka-proto/partition/origin.h"
 #include "kafka-proto/partition/producer_dedup.h"
 #include "kafka-proto/partition/reassignment.h"
+#include "kafka-proto/partition/record_deletion.h"
 #include "kafka-proto/partition/replica.h"
 #include "kafka-proto/partition/retention.h"
 #include "kafka-proto/partition/state_stream.h"
@@ -118,17 +119,12 @@ class Partition : public std::enable_shared_from_this<Partition> {
     polls_.add_wait(seen_high_watermark, std::move(wait));
   }
 
-  // ListOffsets: by timestamp or a special one (see offsets.h).
-  struct FoundOffset {
-    ErrorCode error = ErrorCode::kNone;
-    int64_t offset = -1;
-    int64_t timestamp = -1;
-    int32_t epoch = -1;
-  };
-  // client: whose turn on the lane of codecs it takes.
-  void find_offset(int64_t timestamp, CodecLane::Client client, std::function<void(FoundOffset)> done);
-  // OffsetForLeaderEpoch: the epoch and where it ends; -1 and -1 where it is not known.
-  std::pair<int32_t, int64_t> epoch_end(int32_t epoch) const { return replica_.epoch_end(epoch); }
+  // Where the log begins, ends, or was at a time.
+  OffsetSearch& offsets() { return offsets_; }
+  // DeleteRecords.
+  RecordDeletion& deletion() { return deletion_; }
+  // What is applied of idempotent producers.
+  const ProducerStates& producers() const { return dedup_.states(); }
 
  private:
   // ---- chr_state_machine_v1 ----
@@ -143,8 +139,6 @@ class Partition : public std::enable_shared_from_this<Partition> {
 
   void batch_placed(size_t bytes);
   void look_at_replicas();
-  void locate_in_batch(const chr_entry_header& header, int64_t timestamp, CodecLane::Client client,
-                       std::function<void(FoundOffset)> done);
 
   // Upkeep comes again after this many bytes, however fast they come.
   static constexpr uint64_t kUpkeepBytes = 8u << 20;
@@ -160,6 +154,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   PartitionStream stream_;
   AppendQueue appends_;
   Retention retention_;
+  RecordDeletion deletion_;
+  OffsetSearch offsets_;
   Reassignment reassignment_;
   Transfers transfers_;
   Traffic traffic_;

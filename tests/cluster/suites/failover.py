@@ -1,7 +1,10 @@
 """kill -9 of a leader under load, also of one that leads __meta: how long until producers get acknowledgements again"""
 import statistics
+import subprocess
 
+from admin import delete_records, earliest
 from load import now, percentile, worst_gap
+from raw_produce import batch, produce, pump
 from suite import Suite
 
 PARTITIONS = 6
@@ -29,6 +32,40 @@ class Run(Suite):
             self.report(kind, [1000 * worst_gap(times, begin, restarted) for begin, restarted, _ in windows])
             back = [1000 * worst_gap(times, restarted, end) for _, restarted, end in windows]
             self.say(f"gap while the killed one comes back: median {statistics.median(back):.0f} ms, worst {max(back):.0f} ms")
+        self.deletion_survives()
+
+    def deletion_survives(self):
+        """Records that a client deleted, up to within a batch, stay deleted whoever leads."""
+        start = 57
+        with self.cluster() as cluster:
+            cluster.start()
+            self.create(cluster.bootstrap, "deleted", 1, "replicas=3")
+            leader = cluster.node(self.leading(cluster))
+            pump(leader.kafka_port, [produce("deleted", {0: batch(b"value", 10)})], 10)
+            self.expect(delete_records(leader.kafka_port, "deleted", 0, start) == (0, start), f"the log starts at {start} now")
+            led = []
+            for victim in (leader, *(node for node in cluster.nodes if node is not leader)):
+                victim.kill()
+                led.append(self.leading(cluster))
+                found = earliest(cluster.node(led[-1]).kafka_port, "deleted", 0)
+                offsets = subprocess.run(["kcat", "-C", "-b", cluster.node(led[-1]).bootstrap, "-t", "deleted", "-p", "0", "-e", "-q",
+                                          "-o", "beginning", "-f", "%o "], check=True, stdout=subprocess.PIPE, timeout=60).stdout
+                self.expect(found == (0, start) and offsets.split() == [b"%d" % offset for offset in range(start, 100)],
+                            f"without node {victim.id} node {led[-1]} leads, and the log starts at {found[1]}")
+                victim.start()
+                self.wait_for_links(cluster)
+            self.expect(len(set(led)) > 1, f"nodes that led: {led}")
+
+    def leading(self, cluster):
+        """The id of the node that answers for the partition, once there is one."""
+        found = []
+
+        def look():
+            alive = [node for node in cluster.nodes if node.process.poll() is None]
+            found[:] = [node.id for node in alive if earliest(node.kafka_port, "deleted", 0)[0] == 0]
+            return bool(found)
+        self.wait_until(look, "a node leads the partition")
+        return found[0]
 
     def kill_one(self, cluster, load, of_meta):
         """Kills a leader and starts it again; when it died, when it was started, and when all was as before."""

@@ -1,5 +1,5 @@
 """under load a fourth node joins and takes partitions, then node 2 leaves, alive or dead: nothing is lost"""
-from admin import reassign
+from admin import reassign, unregister_broker
 from joining import Joining
 from suite import Suite
 
@@ -43,10 +43,17 @@ class Run(Joining, Suite):
     def remove(self, cluster, dead):
         if dead:
             cluster.node(2).kill()
+            return self.unregister(cluster)
         code, out = self.command(cluster, "node", "remove", "--id", "2", "--watch")
         self.expect(code == 0 and out.endswith("node 2: removed\n"), f"node 2 left: {' / '.join(out.splitlines()[1:])}")
-        ids = [node["id"] for node in self.status(cluster)["node_list"]]
-        self.expect(ids == [1, 3, 4], f"the nodes that are left: {ids}")
+        self.expect(self.ids(cluster) == [1, 3, 4], f"the nodes that are left: {self.ids(cluster)}")
+
+    def unregister(self, cluster):
+        """As kafka-cluster asks for it."""
+        port = cluster.node(1).kafka_port
+        self.expect(unregister_broker(port, 2) == 0, "node 2 is unregistered")
+        self.wait_until(lambda: self.ids(cluster) == [1, 3, 4], "its replicas moved away, and it is removed", 120)
+        self.expect(unregister_broker(port, 2) == 102, "it is registered no more")
 
     def look_at_what_left(self, cluster):
         """It says that it was removed, also after a restart, and disturbs nobody."""
@@ -65,6 +72,9 @@ class Run(Joining, Suite):
     def controller(self, cluster):
         leader = self.status(cluster)["controller"]
         return cluster.node(leader if leader in (1, 2, 3) else 1).kafka_port
+
+    def ids(self, cluster):
+        return [node["id"] for node in self.status(cluster)["node_list"]]
 
     def term(self, cluster):
         return self.status(cluster)["term"]

@@ -11,7 +11,7 @@ EPOCHS = {"leader_epoch", "epoch", "partition_leader_epoch"}
 OFFSETS = {"base_offset", "high_watermark", "last_stable_offset"}  # of a log that grows: from where it ended before
 # What tells the rows of an array apart, so that their order does not matter.
 KEYS = ("resource_type", "resource_name", "name", "topic", "topic_name", "topic_id", "partition_index", "partition", "index",
-        "partition_id", "node_id", "broker_id", "replica_id", "api_key", "batch_index", "base_offset")
+        "partition_id", "node_id", "broker_id", "replica_id", "api_key", "batch_index", "base_offset", "producer_id")
 NAMED = {"configs": "name", "synonyms": "name", "api_keys": "api_key", "supported_features": "name",  # whose key the path has
          "finalized_features": "name"}
 ABSENT, PRESENT = "absent", "present"

@@ -76,6 +76,8 @@ BASES = {
     "DeleteTopics": [("by-name", {"timeout_ms": 30_000, "topic_names": ["nobody"], "topics": [
         {"name": "nobody", "topic_id": ZERO_ID}]}, 0),
                      ("by-id", {"timeout_ms": 30_000, "topics": [{"name": None, "topic_id": NO_TOPIC}]}, 6)],
+    "DeleteRecords": [("below", {"timeout_ms": 30_000, "topics": [{"name": "trimmed", "partitions": [
+        {"partition_index": 0, "offset": 1}]}]}, 0)],
     "InitProducerId": [("idempotent", {"transactional_id": None, "transaction_timeout_ms": 60_000}, 0)],
     "OffsetForLeaderEpoch": [("current", {"replica_id": -1, "topics": [{"topic": "plain", "partitions": [
         {"partition": 0, "current_leader_epoch": -1, "leader_epoch": epoch(0)}]}]}, 0)],
@@ -106,6 +108,9 @@ BASES = {
         {"feature": "metadata.version", "max_version_level": 30}]}, 0)],
     "DescribeQuorum": [("catalog", {"topics": [{"topic_name": "__cluster_metadata", "partitions": [{"partition_index": 0}]}]}, 0)],
     "DescribeCluster": [("brokers", {"include_cluster_authorized_operations": True}, 0)],
+    "DescribeProducers": [("one", {"topics": [{"name": "plain", "partition_indexes": [0]}]}, 0)],
+    "UnregisterBroker": [("unknown", {"broker_id": 7}, 0)],
+    "ListConfigResources": [("all", {"resource_types": []}, 0), ("topics", {"resource_types": [TOPIC]}, 1)],
     "DescribeTopicPartitions": [("topic", {"topics": [{"name": "plain"}]}, 0),
                                 ("page", {"topics": [{"name": "plain"}, {"name": "sink"}], "response_partition_limit": 1,
                                           "cursor": {"topic_name": "plain", "partition_index": 1}}, 0)],
@@ -123,8 +128,10 @@ def harmless(api, version, base, path, label):
         return version == 3  # the same
     if api in ("CreateTopics", "CreatePartitions", "AlterConfigs", "IncrementalAlterConfigs"):
         return (path, label) != ("validate_only", "false")
-    if api == "DeleteTopics":
+    if api in ("DeleteTopics", "DeleteRecords"):
         return not label.endswith("real")
+    if api == "UnregisterBroker":
+        return label != "one"  # itself
     if api == "Metadata":
         return (path, label) != ("allow_auto_topic_creation", "true") and (version > 3 or label != "unknown")
     return api != "Produce" or label != "real" and (path, label) != ("acks", "zero")  # families.acknowledgements has it

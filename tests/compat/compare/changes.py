@@ -1,14 +1,16 @@
 """Requests that change the catalog, each version on topics of its own, and what is then seen."""
-from bases import GROUP, TOPIC, alter, create_topics, describe_configs, metadata
+import batches
+from bases import GROUP, TOPIC, alter, create_topics, describe_configs, fetch, metadata, produce
 from families import versions
 from sides import BY_NAME, Case, ZERO_ID, topic_id
 
-DOOMED, GROWING, ALTERED = "doomed", "growing", "altered"
+DOOMED, GROWING, ALTERED, CUT = "doomed", "growing", "altered", "cut"
 
 
 def extra_topics(offered):
     """What the fixture has to make for them."""
     rows = [f"{DOOMED}-{version}-{kind}" for _, version in versions("DeleteTopics", offered) for kind in ("name", "id")]
+    rows += [f"{CUT}-{version}" for _, version in versions("DeleteRecords", offered)]
     rows += [f"{GROWING}-{version}" for _, version in versions("CreatePartitions", offered)]
     for api in ("AlterConfigs", "IncrementalAlterConfigs"):
         rows += [f"{ALTERED}-{api}-{version}" for _, version in versions(api, offered)]
@@ -64,6 +66,36 @@ def partitions(offered):
         yield Case(api, version, "grow:two", body(2))
         yield Case(api, version, "grow:assigned", body(4, [{"broker_ids": [1]}]))
         yield seen(name, led(4), f"grown-more-{version}")
+
+
+def deletions(offered):
+    """Records that are deleted, and what readers see of it: three batches of four."""
+    for api, version in versions("DeleteRecords", offered):
+        name = f"{CUT}-{version}"
+        for number in range(3):
+            times = {"base_timestamp": batches.TIME + 10 * number, "max_timestamp": batches.TIME + 10 * number + 3}
+            yield Case(BY_NAME["Produce"], 8, f"cut:{version}:fills", produce(batches.batch(4, **times), name), follows=True)
+        for offset in (0, 2, 1, 4, 7, 13, -2, 11, 12, -1):
+            rows = [{"partition_index": 0, "offset": offset}, {"partition_index": 1, "offset": 0}]
+            yield Case(api, version, f"delete:{offset}", {"timeout_ms": 30_000, "topics": [{"name": name, "partitions": rows}]})
+            yield from after_deletion(name, f"{version}:{offset}")
+        twice = [{"partition_index": 0, "offset": 99}, {"partition_index": 0, "offset": 3}]
+        for label, topics in (("twice", [{"name": name, "partitions": twice}]),
+                              ("apart", [{"name": name, "partitions": [row]} for row in twice])):
+            yield Case(api, version, f"delete:{label}", {"timeout_ms": 30_000, "topics": topics})
+        for internal in ("__consumer_offsets", "__transaction_state", "__cluster_metadata"):
+            rows = [{"partition_index": 0, "offset": 0}]
+            yield Case(api, version, f"delete:{internal}", {"timeout_ms": 30_000, "topics": [{"name": internal, "partitions": rows}]})
+
+
+def after_deletion(name, label):
+    for time in (-2, -1, -3, batches.TIME, batches.TIME + 1, batches.TIME + 3, batches.TIME + 13, batches.TIME + 14, batches.TIME + 24):
+        rows = [{"partition_index": 0, "current_leader_epoch": -1, "timestamp": time}]
+        body = {"replica_id": -1, "isolation_level": 0, "timeout_ms": 1000, "topics": [{"name": name, "partitions": rows}]}
+        yield Case(BY_NAME["ListOffsets"], 11, f"cut:{label}:time={time}", body, follows=True)
+    for offset in (0, 1, 2, 6, 7, 11, 12, 13):
+        row = {"partition": 0, "fetch_offset": offset, "partition_max_bytes": 1 << 20, "current_leader_epoch": -1}
+        yield Case(BY_NAME["Fetch"], 12, f"cut:{label}:offset={offset}", fetch(topics=[{"topic": name, "partitions": [row]}]), follows=True)
 
 
 def configs(offered):

@@ -217,6 +217,10 @@ def records(offered):
                     yield Case(api, version, f"{topic}:{label}", produce(data, topic), log=(topic, 0))
                     yield stored(label, topic)
     yield from sequences(all_versions)
+    for api, version in versions("DescribeProducers", offered):
+        for label, partitions in (("all", [0, 1]), ("others", [1, 2, -1])):
+            yield Case(api, version, f"sink:{label}", {"topics": [{"name": "sink", "partition_indexes": partitions}]})
+            yield Case(api, version, f"stamped:{label}", {"topics": [{"name": "stamped", "partition_indexes": partitions}]})
 
 
 def sequences(all_versions):
@@ -290,6 +294,9 @@ def wholes(offered):
     for api, version in versions("CreateTopics", offered)[-1:]:
         for count in (9_999, 10_000, 10_001):
             yield Case(api, version, f"partitions={count}", create_topics(num_partitions=count))
+    for api, version in versions("ListConfigResources", offered)[-1:]:
+        for kinds in ([0], [1], [2], [4], [8], [16], [32], [64], [-1], [4, 4], [16, 32], [2, 3]):
+            yield Case(api, version, f"kinds={kinds}", {"resource_types": kinds})
     for name, label, body in (("DescribeLogDirs", "all", {"topics": None}), ("ListPartitionReassignments", "all", {"topics": None}),
                               ("ElectLeaders", "all-preferred", {"election_type": 0, "topic_partitions": None}),
                               ("ElectLeaders", "all-unclean", {"election_type": 1, "topic_partitions": None}),

@@ -12,6 +12,7 @@ TOPICS = {
     "configured": (1, [("retention.ms", "86400000"), ("max.message.bytes", "2000000"), ("cleanup.policy", "delete")]),
     "grows": (1, []),
     "gone": (1, []),
+    "trimmed": (1, []),
 }
 BATCHES = 3  # in partition 0 of plain, of two records each; one compressed in partition 1, none in partition 2
 
@@ -37,9 +38,9 @@ def metadata(names):
 
 def fill(side):
     """Records whose times are far from now and apart from each other."""
-    def produce(partition, data):
+    def produce(partition, data, topic="plain"):
         answer = side.ask("Produce", 8, {"acks": -1, "timeout_ms": 30_000, "topic_data": [
-            {"name": "plain", "partition_data": [{"index": partition, "records": data}]}]})
+            {"name": topic, "partition_data": [{"index": partition, "records": data}]}]})
         row = answer["responses"][0]["partition_responses"][0]
         if row["error_code"] != 0:
             raise RuntimeError(f"{side.name}: the fixture's records: {row}")
@@ -47,6 +48,7 @@ def fill(side):
     for number in range(BATCHES):
         time = batches.TIME + 10 * number
         produce(0, batches.batch(base_timestamp=time, max_timestamp=time + 1))
+        produce(0, batches.batch(base_timestamp=time, max_timestamp=time + 1), "trimmed")
     records = b"".join(batches.record(i, value=b"compressed") for i in range(5))
     produce(1, batches.batch(5, payload=batches.gzip(records), codec=1))
 

@@ -56,7 +56,8 @@ def all_cases(offered):
     for api in apis:
         if api.name in LAST:
             yield from edge_cases(api, offered[api.name])
-    for family in (families.records, families.acknowledgements, changes.topics, changes.configs, changes.group_configs, changes.made_on_the_way):
+    for family in (families.records, families.acknowledgements, changes.deletions, changes.topics, changes.configs,
+                   changes.group_configs, changes.made_on_the_way):
         yield from family(offered)
 
 

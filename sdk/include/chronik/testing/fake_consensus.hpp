@@ -64,6 +64,7 @@ class FakeConsensus {
     int32_t leader = -1;
     bool open = false, told = false, applying = false;
     int64_t log_start = 0, log_end = 0;
+    std::vector<std::pair<int64_t, uint64_t>> trims;  // offsets and tokens, while commits are held
     std::string snapshot;
     uint64_t snapshot_index = 0;
     std::vector<std::pair<int32_t, int32_t>> throttled;  // nodes and buckets; nothing is held up
@@ -104,14 +105,7 @@ class FakeConsensus {
   // Proposals until DURABLE complete on commit only, as on a disk that stalls.
   void hold_disk(bool on) { hold_disk_ = on; }
   // Proposals that want more copies than a majority do not get them, until this is off.
-  void hold_copies(bool on) {
-    hold_copies_ = on;
-    if (on) return;
-    for (const auto& [name, group] : groups_)
-      for (Entry& entry : group->log)
-        if (entry.token != 0 && entry.header.index <= group->commit)
-          host_.complete(std::exchange(entry.token, 0), CHR_OK);
-  }
+  void hold_copies(bool on);
 
   // Transfers wait for finish_transfer(); by default they end at once. So does the hand-over with which the
   // close of a group begins that this node leads; by default that is left out.
@@ -160,10 +154,14 @@ class FakeConsensus {
   void follow(const std::string& name, int32_t leader, uint64_t term) {
     change_role(&at(name), leader, term);
   }
-  // Commits all that is in the log.
+  // Commits all that is in the log, and trims.
   void commit(const std::string& name) {
     Group& group = at(name);
     schedule(&group, last_index(group));
+    for (const auto& [offset, token] : std::exchange(group.trims, {})) {
+      trim(name, offset);
+      host_.complete(token, CHR_OK);
+    }
   }
   // The new leader overwrote what was uncommitted: its proposals fail.
   void drop_uncommitted(const std::string& name) {
@@ -279,6 +277,8 @@ class FakeConsensus {
   }
   // Leadership went: whoever waits learns that the outcome is unknown.
   void fail_waiting(Group* group) {
+    for (const auto& [offset, token] : std::exchange(group->trims, {}))
+      host_.complete(token, CHR_E_NOT_LEADER, "leadership went to another node");
     for (Entry& entry : group->log) {
       if (entry.token != 0)
         host_.complete(std::exchange(entry.token, 0), CHR_E_NOT_LEADER, "leadership went to another node");

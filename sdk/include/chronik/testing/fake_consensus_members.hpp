@@ -157,6 +157,14 @@ inline const chr_learners_v1& FakeConsensus::learners_table() {
   static constexpr chr_learners_v1 kTable = {sizeof(chr_learners_v1), 1, FakeMembers::set_learners};
   return kTable;
 }
+inline void FakeConsensus::hold_copies(bool on) {
+  hold_copies_ = on;
+  if (on) return;
+  for (const auto& [name, group] : groups_)
+    for (Entry& entry : group->log)
+      if (entry.token != 0 && entry.header.index <= group->commit)
+        host_.complete(std::exchange(entry.token, 0), CHR_OK);
+}
 inline void FakeConsensus::step_change(const std::string& name) {
   if (Group& group = at(name); group.change) FakeMembers::step(&group);
 }

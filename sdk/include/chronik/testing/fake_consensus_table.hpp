@@ -212,6 +212,10 @@ struct FakeConsensusTable {
     if (!group->owner->leads(*group)) return report(error, CHR_E_NOT_LEADER, "not the leader");
     FakeConsensus* consensus = group->owner;
     ++consensus->trims_;
+    if (consensus->hold_commits_) {
+      group->trims.emplace_back(offset, token);
+      return CHR_PENDING;
+    }
     if (!group->applying) return trim_now(group, offset, token);
     consensus->host_.post(consensus->shard_of(group->name), [consensus, name = group->name, offset, token] {
       const auto found = consensus->groups_.find(name);

@@ -238,6 +238,7 @@ class FakeMetadata {
   friend class FakeLiveness;
   friend class FakeRecords;
   friend class FakeTopicChanges;
+  friend class FakeNodes;
   using Key = std::pair<std::array<uint8_t, 16>, int32_t>;
   struct State {
     uint64_t version = 1;

@@ -47,6 +47,7 @@ TestBroker::TestBroker(Options options)
       features(&host, &metadata),
       records(&host, &metadata),
       topic_changes(&host, &metadata),
+      nodes(&host, &metadata),
       uniform(&host, "uniform"),
       range(&host, "range") {
   host.config_list("listen", {"127.0.0.1:9092"});

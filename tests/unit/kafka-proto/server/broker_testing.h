@@ -9,6 +9,7 @@
 #include <chronik/testing/fake_features.hpp>
 #include <chronik/testing/fake_metadata.hpp>
 #include <chronik/testing/fake_net.hpp>
+#include <chronik/testing/fake_nodes.hpp>
 #include <chronik/testing/fake_records.hpp>
 #include <chronik/testing/fake_topic_changes.hpp>
 
@@ -29,6 +30,7 @@ using chronik::testing::FakeFeatures;
 using chronik::testing::FakeHost;
 using chronik::testing::FakeMetadata;
 using chronik::testing::FakeNet;
+using chronik::testing::FakeNodes;
 using chronik::testing::FakeRecords;
 using chronik::testing::FakeTopicChanges;
 using std::chrono::milliseconds;
@@ -141,6 +143,7 @@ class TestBroker {
   FakeFeatures features;
   FakeRecords records;
   FakeTopicChanges topic_changes;
+  FakeNodes nodes;
   chronik::testing::FakeAssignor uniform, range;
 
  private:

@@ -1,5 +1,6 @@
 // Nodes that come and go, as metadata deals with them on one node: links, voters of __meta, evacuation, and
 // what operators ask over HTTP. The consensus of the other nodes is what the test says.
+#include <chronik/draft/nodes.h>
 #include <gtest/gtest.h>
 
 #include "metadata/wire/codec.h"
@@ -116,6 +117,30 @@ TEST_F(MembershipTest, WhatCannotBeIsRefused) {
         R"({"id": 4, "raft": 7})", R"({"id": 4, "raft": "nothing"})", R"({"id": 4, "raft": ":1"})",
         R"({"id": 99999999999, "raft": "h:1"})", R"({"id": 4})"})
     EXPECT_EQ(ask("POST", "/v1/nodes", bad).status, 400) << bad;
+}
+
+TEST_F(MembershipTest, NodesLeaveOverTheAbiToo) {
+  void* self = nullptr;
+  const auto* nodes = static_cast<const chr_nodes_v1*>(node_.service(CHR_NODES_ID, &self));
+  ASSERT_NE(nodes, nullptr);
+  const auto leave = [&](int32_t id) {
+    const auto changed = node_.begin(1, [&](chr_change_result* results, uint64_t token) {
+      return nodes->leave(self, id, kSecond, results, token, nullptr);
+    });
+    node_.host.advance(10ms);
+    EXPECT_TRUE(changed->done);
+    EXPECT_EQ(changed->completion.code, CHR_OK);
+    return changed->code();
+  };
+  EXPECT_EQ(leave(9), CHR_E_NOT_FOUND);
+  EXPECT_EQ(leave(-1), CHR_E_INVALID_ARGUMENT);
+  EXPECT_EQ(leave(3), CHR_OK);
+  node_.host.advance(3s);
+  EXPECT_NE(ask("GET", "/v1/nodes/3").body.find(R"("state":"removed")"), std::string::npos);
+  EXPECT_EQ(leave(3), CHR_E_NOT_FOUND);
+  const auto made = node_.create("t", 6, 2);
+  node_.host.advance(10ms);
+  EXPECT_EQ(leave(2), CHR_E_CONFLICT);
 }
 
 TEST_F(MembershipTest, TheClusterInShort) {
