@@ -39,6 +39,11 @@ bool take_bytes(Bytes& from, Bytes* out) {
 
 Status GroupShard::apply_record(Bytes key, const std::optional<Bytes>& value) {
   CHRONIK_TRY(const std::optional<group::Record> record, read_record(key, value));
+  // mutant expiry-on-follower: const auto* const offset =
+  //     record ? std::get_if<group::OffsetCommitRecord>(&*record) : nullptr;
+  //     const int64_t now_ms = host().unix_ms();
+  //     if (record && (leads() || !offset || !offset->value ||
+  //     now_ms - offset->value->commit_timestamp_ms < 10000)) table_.apply(*record);
   if (record.has_value()) table_.apply(*record);
   return {};
 }
