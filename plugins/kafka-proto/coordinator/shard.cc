@@ -129,6 +129,8 @@ void CoordinatorShard::flush() {
   if (!leads_ || batch_.number != 0 || next_.empty()) return;
   std::vector<Write> writes = next_batch();
   const ErrorCode error = append(writes);
+  // mutant answer-before-apply: if (error == ErrorCode::kNone)
+  //     return batch_.number = 0, end_writes(writes, error), flush_later();
   if (error == ErrorCode::kNone) return begin_batch(std::move(writes));
   end_writes(writes, error);
   flush_later();
@@ -248,6 +250,7 @@ void CoordinatorShard::led(uint64_t) {
 }
 
 void CoordinatorShard::lost() {
+  // mutant deposed-coordinator-answers: if (!leads_) return;
   if (!std::exchange(leads_, false)) return;
   Keys keys = std::exchange(keys_, {});
   std::deque<Write> next = std::exchange(next_, {});

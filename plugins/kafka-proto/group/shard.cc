@@ -19,6 +19,11 @@ void drop_later(const Host& host, uint32_t shard, std::unique_ptr<group::GroupTa
 
 Status GroupShard::apply_record(Bytes key, const std::optional<Bytes>& value) {
   CHRONIK_TRY(const std::optional<group::Record> record, read_record(key, value));
+  // mutant expiry-on-follower: const auto* const offset =
+  //     record ? std::get_if<group::OffsetCommitRecord>(&*record) : nullptr;
+  //     const int64_t now_ms = host().unix_ms();
+  //     if (record && (leads() || !offset || !offset->value ||
+  //     now_ms - offset->value->commit_timestamp_ms < 10000)) table_.apply(*record);
   if (record.has_value()) table_.apply(*record);
   return {};
 }

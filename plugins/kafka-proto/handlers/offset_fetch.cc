@@ -66,6 +66,7 @@ const Committed nothing{};
 
 // Else it was committed of another topic, that had the name before.
 bool is_of(const Committed& committed, const chr_uuid& topic) {
+  // mutant reborn-topic-inherits: return (void)committed, (void)topic, true;
   return is_zero(committed.topic_id) || same(committed.topic_id, topic);
 }
 
@@ -114,6 +115,7 @@ void look_up(const GroupShard& groups, OffsetFetchJob& job, AskedGroup& asked) {
 template <class Row>
 void fill_in(OffsetFetchJob& job, int32_t partition, const Committed& committed, ErrorCode error, Row& row) {
   row.partition_index = partition;
+  // mutant nothing-committed-is-zero: row.committed_offset = std::max<int64_t>(committed.offset, 0);
   row.committed_offset = committed.offset;
   row.committed_leader_epoch = committed.leader_epoch;
   row.metadata = committed.metadata;  // which the job keeps
@@ -246,6 +248,8 @@ AskedGroup read_group(OffsetFetchJob& job, const Catalog& catalog, const Request
 
 void ask(const std::shared_ptr<OffsetFetchJob>& job, AskedGroup& group) {
   job->broker.groups->use(group.id, [job, &group](ErrorCode error, GroupShard* groups) {
+    // mutant loading-answered-as-empty: const bool loads = error == ErrorCode::kCoordinatorLoadInProgress;
+    //     group.error = loads ? ErrorCode::kNone : error;
     group.error = error;
     if (groups != nullptr) look_up(*groups, *job, group);
     on_shard(job->broker.host, job->call.shard(), [job] {

@@ -44,6 +44,7 @@ struct GroupTruth {
   std::vector<std::pair<uint64_t, uint64_t>> first_seen;     // (term, digest) by index - 1
   std::map<std::pair<uint64_t, uint64_t>, uint64_t> others;  // digest by (index, term)
   std::vector<Replica> replicas;                             // by node
+  bool goes = false;  // its topic is being deleted: logs are dropped, and nobody has to lead
   uint64_t acknowledged = 0;
   uint64_t led = 0;  // when a state machine was told last that it leads
 
@@ -123,6 +124,7 @@ class Checker {
   void check_truncation(uint32_t node, GroupTruth& group, const WriteModel& write, uint64_t from);
   void forget_unseen(uint32_t node, GroupTruth& group, uint64_t index, uint64_t term);
   void check_drop(uint32_t node, const GroupTruth& group);
+  void forget_gone(GroupTruth& group);
   bool same(const LogModel& expected, const Found& found) const;
   bool explains(const LogModel& completed, const std::deque<WriteModel>& pending, bool was_full,
                 const Found& found, LogModel* explained) const;

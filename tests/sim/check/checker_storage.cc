@@ -45,9 +45,18 @@ void Checker::check_truncation(uint32_t node, GroupTruth& group, const WriteMode
 
 // Who has a vote keeps what the vote rests on.
 void Checker::check_drop(uint32_t node, const GroupTruth& group) {
-  if (!group.voters().has(node)) return;
+  if (group.goes || !group.voters().has(node)) return;
   world_.fail("member-dropped",
               fmt::format("{}: node {} deletes its log while it is a voter", group.name, node));
+}
+
+// Whoever opens it again, since its catalog is behind, begins anew.
+void Checker::forget_gone(GroupTruth& group) {
+  group.committed.clear();
+  group.leaders.clear();
+  group.first_seen.clear();
+  group.others.clear();
+  for (Replica& replica : group.replicas) replica.commit = replica.applied = replica.leads_term = 0;
 }
 
 void Checker::write_issued(uint32_t node, GroupTruth& group, WriteModel write) {
@@ -59,6 +68,7 @@ void Checker::write_issued(uint32_t node, GroupTruth& group, WriteModel write) {
     for (const auto& [index, voters] : step.configs)
       group.known_configs.try_emplace({index, step.entries[index - step.index].term}, voters);
     if (step.type == CHR_STORAGE_DROP) check_drop(node, group);
+    if (step.type == CHR_STORAGE_DROP && group.goes) forget_gone(group);
   }
   // What waited behind a full queue comes behind what was refused: a store refuses it too (write_done).
   if (!replica.issued.apply(write) && !replica.refused) {

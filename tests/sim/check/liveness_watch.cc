@@ -67,7 +67,8 @@ void LivenessWatch::look() {
       well &= (set & bit(id)) == 0 || (reached[id] & set) == set;
     well ? void(together_.try_emplace(set, now)) : void(together_.erase(set));
   }
-  for (const auto& [name, group] : checker_.groups()) look_at(*group);
+  for (const auto& [name, group] : checker_.groups())
+    if (!group->goes) look_at(*group);
 }
 
 // When the last of these nodes opened the group; never where one has not.

@@ -118,6 +118,7 @@ void MetadataWatch::check(Node& node, Partition& partition, const Named& named) 
   if (named.leader < 0) return;
   World& world = cluster_.world();
   const GroupTruth& truth = *partition.group;
+  if (truth.goes) return;
   const auto leader = truth.leaders.find(named.term);
   if (leader == truth.leaders.end() || static_cast<int32_t>(leader->second) != named.leader) {
     return world.fail(

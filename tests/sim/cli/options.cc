@@ -139,9 +139,9 @@ Status check(const Options& options) {
   if (run.nodes < 1 || run.nodes > 9) return fail(Code::kInvalidArgument, "--nodes must be within 1 and 9");
   if (run.workload.groups < 1) return fail(Code::kInvalidArgument, "--groups must be at least 1");
   if (run.workload.replicas < 1) return fail(Code::kInvalidArgument, "--replicas must be at least 1");
-  if (run.workload.name != "log" && run.workload.name != "kafka") {
+  if (run.workload.name != "log" && run.workload.name != "kafka" && run.workload.name != "groups") {
     return fail(Code::kInvalidArgument,
-                fmt::format("unknown workload \"{}\"; known: kafka, log", run.workload.name));
+                fmt::format("unknown workload \"{}\"; known: kafka, groups, log", run.workload.name));
   }
   if (!run.mutant.empty() && find_mutant(run.mutant) == nullptr) {
     return fail(Code::kInvalidArgument, fmt::format("unknown mutant \"{}\"", run.mutant));
@@ -201,8 +201,9 @@ std::string usage() {
       "  --seed N | --seeds A..B   what to run (default 1)\n"
       "  --minutes M, --seconds S  virtual time with faults (default 1 minute); healing comes on top\n"
       "  --nodes N                 nodes of the cluster (default 3)\n"
-      "  --workload kafka|log      clients through kafka-proto, or proposals straight at raft (default "
-      "kafka)\n"
+      "  --workload kafka|groups|log   clients through kafka-proto, members of groups likewise, or proposals "
+      "straight at\n"
+      "                            raft (default kafka)\n"
       "  --groups N --replicas N --rate N --records N --record-bytes N\n"
       "                            partitions; their replicas (3); requests a second; records in one; bytes "
       "of one\n"

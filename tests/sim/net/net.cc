@@ -103,6 +103,12 @@ void Net::accept_at_node(uint64_t id) {
   });
 }
 
+bool Net::is_whole(uint64_t id) {
+  const Socket* const socket = find(id);
+  return socket != nullptr && socket->client != nullptr && socket->session != nullptr && !socket->broken &&
+         !socket->closing && !is_cut(socket->node->id());
+}
+
 void Net::send(uint64_t id, std::string bytes) {
   Socket* const socket = find(id);
   if (socket == nullptr || socket->node == nullptr || socket->broken || bytes.empty()) return;

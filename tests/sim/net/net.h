@@ -36,6 +36,8 @@ class Net {
   // "host:port" as nodes listen on. 0 is never a socket.
   uint64_t connect(std::string_view address, ClientSink* sink);
   void send(uint64_t socket, std::string bytes);
+  // Whether it is open, nothing was lost on it, and something would get through.
+  bool is_whole(uint64_t socket);
   void close(uint64_t socket);
 
   // ---- nodes ----

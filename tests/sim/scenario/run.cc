@@ -60,16 +60,19 @@ Config swarm_config(const RunOptions& options, const host::PluginSet& plugins) {
     config.emplace_back("raft.trim_hold", fmt::format("{}ms", hold));
     // The log of __meta gets a dozen or two entries in a minute.
     const uint64_t entries = rng.between(1, 15);
-    if (rng.chance(0.5) && options.workload.name == "kafka")
+    if (rng.chance(0.5) && options.workload.name != "log")
       config.emplace_back("metadata.snapshot_entries", std::to_string(entries));
   }
   add_storage_config(options, plugins, &config);
+  if (options.workload.name == "groups")
+    for (auto& entry : group_workload_config()) config.push_back(std::move(entry));
   for (auto& entry : config_of(options)) config.push_back(std::move(entry));
   return config;
 }
 
 std::unique_ptr<Workload> make_workload(Cluster& cluster, Checker& checker, const WorkloadOptions& options) {
   if (options.name == "log") return make_log_workload(cluster, checker, options);
+  if (options.name == "groups") return make_group_workload(cluster, checker, options);
   return make_kafka_workload(cluster, options);
 }
 
@@ -172,7 +175,7 @@ class Run {
     cluster_.boot_all(faults_.spares());
     faults_.begin();
     liveness_.begin();
-    const bool with_metadata = options_.workload.name == "kafka";
+    const bool with_metadata = options_.workload.name != "log";
     if (with_metadata) metadata_.begin();
     if (cluster_.run_until(options_.duration_ns)) {
       faults_.end();

@@ -40,6 +40,11 @@ void KafkaLink::fail_all(std::string_view why) {
   for (Pending& pending : ended) pending.answer(fail(Code::kUnavailable, std::string(why)));
 }
 
+void KafkaLink::hang_up() {
+  net_.close(socket_);
+  fail_all("hung up");
+}
+
 void KafkaLink::connected(uint64_t socket) {
   if (socket != socket_) return;
   open_ = true;

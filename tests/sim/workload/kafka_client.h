@@ -31,6 +31,8 @@ class KafkaLink final : public ClientSink {
   uint64_t call(const kafka::ApiInfo& api, int16_t version, int32_t correlation, const kafka::OutFrame& frame,
                 uint64_t timeout_ns, Answer answer);
   int32_t next_correlation() { return next_correlation_++; }
+  // Closes the connection; what is asked ends without an answer.
+  void hang_up();
 
   void connected(uint64_t socket) override;
   void received(uint64_t socket, std::string_view bytes) override;
@@ -86,6 +88,10 @@ class KafkaClient {
 
   const KafkaVersions versions;
   Rng& rng() { return rng_; }
+  // Closes all connections, as the end of its process does.
+  void hang_up() {
+    for (const auto& [node, link] : links_) link->hang_up();
+  }
   uint32_t any_node() { return static_cast<uint32_t>(rng_.between(1, nodes_)); }
 
  private:

@@ -12,7 +12,8 @@
 namespace chronik::sim {
 
 struct WorkloadOptions {
-  std::string name = "kafka";    // "log": straight at consensus, "kafka": clients through kafka-proto
+  // "log": straight at consensus, "kafka": clients through kafka-proto, "groups": members of groups, likewise.
+  std::string name = "kafka";
   uint32_t groups = 2;           // of the log, or partitions
   uint64_t requests_per_s = 10;  // all together; of produce or propose
   uint32_t records_per_request = 30;
@@ -49,5 +50,9 @@ class Workload {
 std::unique_ptr<Workload> make_log_workload(Cluster& cluster, Checker& checker,
                                             const WorkloadOptions& options);
 std::unique_ptr<Workload> make_kafka_workload(Cluster& cluster, const WorkloadOptions& options);
+std::unique_ptr<Workload> make_group_workload(Cluster& cluster, Checker& checker,
+                                              const WorkloadOptions& options);
+// What the keys of plugins are for the latter, by full key.
+std::vector<std::pair<std::string, std::string>> group_workload_config();
 
 }  // namespace chronik::sim

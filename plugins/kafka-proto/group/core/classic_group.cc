@@ -19,6 +19,7 @@ ClassicGroup::ClassicGroup(const ClassicGroupConfig& config, std::string id,
   for (const ClassicGroupRecord::Member& from : recorded->members) {
     if (members_.find(from.member_id) != nullptr) continue;
     ClassicMember& member = members_.add(from, protocol_);
+    // mutant classic-sessions-not-renewed: members_.sessions().start(member.session, now.monotonic_ms, 1000);
     members_.sessions().start(member.session, now.monotonic_ms);
   }
   leader_ = recorded->leader.value_or("");
@@ -64,6 +65,7 @@ ErrorCode ClassicGroup::check_sync(const SyncRequest& request) const {
   if (const ErrorCode error = members_.check(request.member_id, request.instance_id);
       error != ErrorCode::kNone)
     return error;
+  // mutant old-generation-syncs: left out
   if (request.generation != generation_) return ErrorCode::kIllegalGeneration;
   const auto differs = [](const std::optional<std::string>& asked, const std::string& ours) {
     return asked && !ours.empty() && *asked != ours;
@@ -122,6 +124,7 @@ ErrorCode ClassicGroup::check_commit(const MemberClaim& claim, Now now) {
     return ErrorCode::kUnknownMemberId;
   if (const ErrorCode error = members_.check(claim.member_id, claim.instance_id); error != ErrorCode::kNone)
     return error;
+  // mutant old-generation-commits: left out
   if (claim.generation != generation_) return ErrorCode::kIllegalGeneration;
   if (state_ == ClassicState::kCompletingRebalance) return ErrorCode::kRebalanceInProgress;
   members_.sessions().start(members_.find(claim.member_id)->session, now.monotonic_ms);

@@ -26,6 +26,8 @@ ConsumerGroup::ConsumerGroup(std::string id, const ConsumerContext& context)
     : id_(std::move(id)), watch_(std::make_shared<Watch>()), regexes_resolved_ms_(context.now.monotonic_ms) {
   for (const auto& [member, recorded] : context.state.members()) {
     const auto& classic = recorded.info.classic;
+    // mutant consumer-sessions-not-renewed: (void)classic;
+    //     watch_->sessions.set(member, context.now.monotonic_ms + 1000);
     watch_->sessions.set(member, context.now.monotonic_ms + (classic ? classic->session_timeout_ms
                                                                      : context.config.session_timeout_ms));
     watch_revocation(context, member, recorded.info, recorded.current);
@@ -140,6 +142,7 @@ void ConsumerGroup::leave(const ConsumerContext& context, const ConsumerHeartbea
   } else if (member == nullptr) {
     return out.answer(reply, refused(unknown_member(id_, request.member_id)));
   }
+  // mutant static-leave-frees: if (false) {
   if (request.epoch == kStaticLeaveEpoch) {
     // All stays reserved until it comes back, or its session ends.
     CurrentMemberRecord::Value away = member->current;

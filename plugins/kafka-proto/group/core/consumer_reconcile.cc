@@ -29,6 +29,7 @@ void divide_topic(const Reconciliation& step, const chr_uuid& topic, Division& d
   for (const int32_t partition : target->partitions) {
     if (contains(step.current.assigned, topic, partition)) continue;
     // What this member was itself told to give away is no one else's.
+    // mutant owned-by-two: if (false) division.unreleased = true;
     if (step.taken(topic, partition) && !contains(step.current.pending_revocation, topic, partition))
       division.unreleased = true;
     else

@@ -22,6 +22,7 @@ class TableImage::Cursor {
   }
   void emit(const GroupTable::Emit& emit) const {
     if (at_offsets_) {
+      // mutant offsets-not-in-snapshot: left out
       emit(OffsetCommitRecord{group_->first, topic_->first, partition_->first, partition_->second});
     } else {
       emit_members(group_->first, group_->second, emit);

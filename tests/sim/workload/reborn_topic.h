@@ -1,0 +1,39 @@
+// A topic that is made, committed to, deleted and made again: what was committed of an earlier one is nothing to a later.
+#pragma once
+
+#include "sim/workload/group_parts.h"
+
+#include <string>
+
+namespace chronik::sim {
+
+class RebornTopic {
+ public:
+  explicit RebornTopic(GroupParts& parts);
+
+  void begin() { later(); }
+  void wind_down() { winding_down_ = true; }
+  bool settled() const { return !is_busy_; }
+  uint64_t times() const { return times_; }
+
+ private:
+  enum class Place : uint8_t { kGone, kMade, kKnown, kGoing };
+
+  void later();
+  void step();
+  void make();
+  void learn();
+  void use();
+  void remove();
+
+  GroupParts& parts_;
+  GroupClient client_;
+  Rng rng_;
+  Place place_ = Place::kGone;
+  chr_uuid id_{}, before_{};  // before: of the one that was deleted
+  bool is_busy_ = false;      // something was asked
+  bool winding_down_ = false;
+  uint64_t times_ = 0;
+};
+
+}  // namespace chronik::sim
