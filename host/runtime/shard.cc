@@ -36,6 +36,8 @@ Shard::Shard(Runtime& runtime, uint32_t index)
 
 Shard::~Shard() = default;
 
+uint64_t Shard::now_ns() { return monotonic_ns(); }
+
 Shard* Shard::current() { return t_current; }
 
 void Shard::start() {
@@ -95,12 +97,12 @@ void Shard::post(chr_fn fn, void* context) {
     if (drain_scheduled_) return;
     drain_scheduled_ = true;
   }
-  boost::asio::post(io_, [this] { drain(); });
+  boost::asio::post(io_, as_turn([this] { drain(); }));
 }
 
 void Shard::schedule_drain() {
   local_scheduled_ = true;
-  boost::asio::post(io_, [this] { drain(); });
+  boost::asio::post(io_, as_turn([this] { drain(); }));
 }
 
 // Runs what stood in the queues when it began; sockets and timers get their turn before what that posts.
@@ -142,10 +144,10 @@ void Shard::end_turn() {
 void Shard::end_turn_soon() {
   if (draining_ || end_scheduled_) return;
   end_scheduled_ = true;
-  boost::asio::post(io_, [this] {
-    end_scheduled_ = false;
-    end_turn();
-  });
+  boost::asio::post(io_, as_turn([this] {
+                      end_scheduled_ = false;
+                      end_turn();
+                    }));
 }
 
 void Shard::complete(std::unique_ptr<CompletionBatch> batch) {
@@ -193,9 +195,9 @@ void Shard::arm() {
   if (timers_.empty() || timers_.next_due_ns() >= armed_ns_) return;
   armed_ns_ = timers_.next_due_ns();
   alarm_.expires_at(std::chrono::steady_clock::time_point(std::chrono::nanoseconds(armed_ns_)));
-  alarm_.async_wait([this](boost::system::error_code error) {
+  alarm_.async_wait(as_turn([this](boost::system::error_code error) {
     if (!error) run_timers();
-  });
+  }));
 }
 
 void Shard::run_timers() {
