@@ -100,9 +100,9 @@ void LinkDial::try_next() {
       return connected();
     if (errno == EINPROGRESS) {
       return socket_.async_wait(stream_descriptor::wait_write,
-                                [self = shared_from_this()](boost::system::error_code error) {
+                                shard_.as_turn([self = shared_from_this()](boost::system::error_code error) {
                                   if (!error && self->done_) self->connected();
-                                });
+                                }));
     }
     error_ = std::strerror(errno);
   }

@@ -47,10 +47,10 @@ void LinkSocket::wait_readable() {
   if (!reading_ || waits_readable_ || !is_open()) return;
   waits_readable_ = true;
   socket_.async_wait(stream_descriptor::wait_read,
-                     [self = shared_from_this()](boost::system::error_code error) {
+                     shard_.as_turn([self = shared_from_this()](boost::system::error_code error) {
                        self->waits_readable_ = false;
                        if (!error) self->on_readable();
-                     });
+                     }));
 }
 
 void LinkSocket::on_readable() {
@@ -121,10 +121,10 @@ bool LinkSocket::flush() {
   if (queue_.empty()) return true;
   waits_writable_ = true;  // also when others shall have their turn first
   socket_.async_wait(stream_descriptor::wait_write,
-                     [self = shared_from_this()](boost::system::error_code error) {
+                     shard_.as_turn([self = shared_from_this()](boost::system::error_code error) {
                        self->waits_writable_ = false;
                        if (!error && self->owner_ != nullptr) self->owner_->writable(*self);
-                     });
+                     }));
   return true;
 }
 

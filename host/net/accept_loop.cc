@@ -25,10 +25,11 @@ AcceptLoop::AcceptLoop(Runtime& runtime, int fd, std::string address, std::funct
       socket_(runtime.shard(kShard).io(), fd) {}
 
 void AcceptLoop::wait() {
-  socket_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                     [self = shared_from_this()](boost::system::error_code error) {
-                       if (!error) self->accept();
-                     });
+  socket_.async_wait(
+      boost::asio::posix::stream_descriptor::wait_read,
+      runtime_.shard(kShard).as_turn([self = shared_from_this()](boost::system::error_code error) {
+        if (!error) self->accept();
+      }));
 }
 
 void AcceptLoop::close() {

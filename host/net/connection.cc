@@ -67,12 +67,12 @@ void Connection::wait_readable() {
   if (!reads || waits_readable_) return;
   waits_readable_ = true;
   socket_.async_wait(stream_descriptor::wait_read,
-                     [self = shared_from_this()](boost::system::error_code error) {
+                     set_.shard().as_turn([self = shared_from_this()](boost::system::error_code error) {
                        self->waits_readable_ = false;
                        if (error) return;
                        if (self->state_ == State::kLingering) return self->discard_input();
                        self->on_readable();
-                     });
+                     }));
 }
 
 void Connection::on_readable() {
@@ -189,10 +189,10 @@ void Connection::flush() {
 void Connection::wait_writable() {
   waits_writable_ = true;
   socket_.async_wait(stream_descriptor::wait_write,
-                     [self = shared_from_this()](boost::system::error_code error) {
+                     set_.shard().as_turn([self = shared_from_this()](boost::system::error_code error) {
                        self->waits_writable_ = false;
                        if (!error) self->flush();
-                     });
+                     }));
 }
 
 void Connection::after_write(uint64_t before, uint64_t sent) {

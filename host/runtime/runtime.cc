@@ -250,13 +250,23 @@ void Runtime::return_slow_budget(uint64_t bytes) {
 void Runtime::export_metrics() {
   const uint64_t cached = metrics_.define(CHR_METRIC_GAUGE, "chronik_mem_cached_bytes", {},
                                           "Bytes of buffers that wait to be used again.");
-  const uint64_t turn = metrics_.define(CHR_METRIC_GAUGE, "chronik_shard_longest_turn_seconds", {},
-                                        "The longest turn of a shard since this was read before.");
-  collector_ = metrics_.on_collect([this, cached, turn](Metrics& metrics) {
+  struct Turns {
+    uint64_t longest, long_ones;
+  };
+  std::vector<Turns> turns;
+  for (size_t i = 0; i < shards_.size(); ++i) {
+    const std::string shard = label("shard", std::to_string(i));
+    turns.push_back({metrics_.define(CHR_METRIC_GAUGE, "chronik_shard_longest_turn_seconds", shard,
+                                     "Longest turn of the shard in the last one to two minutes."),
+                     metrics_.define(CHR_METRIC_COUNTER, "chronik_shard_long_turns_total", shard,
+                                     "Turns of the shard that took longer than 20 ms.")});
+  }
+  collector_ = metrics_.on_collect([this, cached, turns = std::move(turns)](Metrics& metrics) {
     metrics.set(cached, static_cast<double>(buffers_->cached_bytes()));
-    uint64_t longest_ns = 0;
-    for (const auto& shard : shards_) longest_ns = std::max(longest_ns, shard->take_longest_turn_ns());
-    metrics.set(turn, static_cast<double>(longest_ns) * 1e-9);
+    for (size_t i = 0; i < shards_.size(); ++i) {
+      metrics.set(turns[i].longest, static_cast<double>(shards_[i]->turns().longest_ns()) / 1e9);
+      metrics.set(turns[i].long_ones, static_cast<double>(shards_[i]->turns().long_turns()));
+    }
   });
 }
 

@@ -36,6 +36,8 @@ Shard::Shard(Runtime& runtime, uint32_t index)
 
 Shard::~Shard() = default;
 
+uint64_t Shard::now_ns() { return monotonic_ns(); }
+
 Shard* Shard::current() { return t_current; }
 
 void Shard::start() {
@@ -95,17 +97,16 @@ void Shard::post(chr_fn fn, void* context) {
     if (drain_scheduled_) return;
     drain_scheduled_ = true;
   }
-  boost::asio::post(io_, [this] { drain(); });
+  boost::asio::post(io_, as_turn([this] { drain(); }));
 }
 
 void Shard::schedule_drain() {
   local_scheduled_ = true;
-  boost::asio::post(io_, [this] { drain(); });
+  boost::asio::post(io_, as_turn([this] { drain(); }));
 }
 
 // Runs what stood in the queues when it began; sockets and timers get their turn before what that posts.
 void Shard::drain() {
-  const uint64_t began = monotonic_ns();
   draining_ = true;
   local_scheduled_ = false;
   running_.swap(local_);
@@ -128,7 +129,6 @@ void Shard::drain() {
   if (running_.capacity() > kKeptItems) running_.shrink_to_fit();
   draining_ = false;
   end_turn();
-  count_turn(began);
   if (!local_.empty() && !local_scheduled_) schedule_drain();
   if (stopping_ && local_.empty()) {
     if (was_idle) return io_.stop();
@@ -141,20 +141,13 @@ void Shard::end_turn() {
   sums_.clear();
 }
 
-// A turn that ends while the longest one is taken is lost with it, or counted in the next one's time.
-void Shard::count_turn(uint64_t began_ns) {
-  const uint64_t took = monotonic_ns() - began_ns;
-  if (took > longest_turn_ns_.load(std::memory_order_relaxed))
-    longest_turn_ns_.store(took, std::memory_order_relaxed);
-}
-
 void Shard::end_turn_soon() {
   if (draining_ || end_scheduled_) return;
   end_scheduled_ = true;
-  boost::asio::post(io_, [this] {
-    end_scheduled_ = false;
-    end_turn();
-  });
+  boost::asio::post(io_, as_turn([this] {
+                      end_scheduled_ = false;
+                      end_turn();
+                    }));
 }
 
 void Shard::complete(std::unique_ptr<CompletionBatch> batch) {
@@ -202,9 +195,9 @@ void Shard::arm() {
   if (timers_.empty() || timers_.next_due_ns() >= armed_ns_) return;
   armed_ns_ = timers_.next_due_ns();
   alarm_.expires_at(std::chrono::steady_clock::time_point(std::chrono::nanoseconds(armed_ns_)));
-  alarm_.async_wait([this](boost::system::error_code error) {
+  alarm_.async_wait(as_turn([this](boost::system::error_code error) {
     if (!error) run_timers();
-  });
+  }));
 }
 
 void Shard::run_timers() {
@@ -216,7 +209,6 @@ void Shard::run_timers() {
     callback_ = reinterpret_cast<const void*>(due.fn);
     due.fn(due.context);
   }
-  count_turn(now);
   armed_ns_ = UINT64_MAX;
   arm();
 }

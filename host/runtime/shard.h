@@ -4,6 +4,7 @@
 #include "host/runtime/op_table.h"
 #include "host/runtime/slice_sums.h"
 #include "host/runtime/timer_queue.h"
+#include "host/runtime/turn_clock.h"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -14,6 +15,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace chronik::host {
@@ -63,11 +65,19 @@ class Shard {
   uint64_t op_begin(chr_done_fn fn, void* context) { return ops_.begin(fn, context); }
   bool op_end(uint64_t token, OpTable::Op* op) { return ops_.end(token, op); }
 
+  // A handler for io() that is timed as a turn. What waits on io() is one.
+  template <class F>
+  auto as_turn(F fn) {
+    return [this, fn = std::move(fn)](auto... arguments) mutable {
+      const uint64_t begin = now_ns();
+      fn(arguments...);
+      turns_.note(begin, now_ns());
+    };
+  }
+
   // Any thread.
   uint64_t last_heartbeat_ns() const { return heartbeat_ns_.load(std::memory_order_relaxed); }
-
-  // Any thread, one at a time: the longest turn since this was called before.
-  uint64_t take_longest_turn_ns() { return longest_turn_ns_.exchange(0, std::memory_order_relaxed); }
+  const TurnClock& turns() const { return turns_; }
 
   // What frames to several peers have in common. Whoever leaves something there calls end_turn_soon().
   SliceSums& sums() { return sums_; }
@@ -79,6 +89,7 @@ class Shard {
     chr_fn fn;
     void* context;
   };
+  static uint64_t now_ns();
   static void CHR_CALL deliver(void* context);
   static void CHR_CALL beat(void* context);
   void run();
@@ -86,7 +97,6 @@ class Shard {
   void schedule_drain();
   void drain();
   void end_turn();
-  void count_turn(uint64_t began_ns);
   void run_timers();
   void arm();
 
@@ -114,7 +124,7 @@ class Shard {
   uint64_t armed_ns_ = UINT64_MAX;
   OpTable ops_;
   std::atomic<uint64_t> heartbeat_ns_;
-  std::atomic<uint64_t> longest_turn_ns_{0};
+  TurnClock turns_;
   std::thread thread_;
 };
 

@@ -2,6 +2,7 @@
 #include "host/runtime/buffer_pool.h"
 #include "host/runtime/op_table.h"
 #include "host/runtime/timer_queue.h"
+#include "host/runtime/turn_clock.h"
 
 #include <gtest/gtest.h>
 
@@ -154,6 +155,29 @@ TEST(BufferPool, ManySmallOnesMakeRoomForALargeOne) {
   EXPECT_LE(pool.held_bytes(), 64u << 20);
   EXPECT_GT(pool.cached_bytes(), 0u) << "no more goes than is needed";
   large->lease()->ops->release(large->lease());
+}
+
+TEST(TurnClock, KnowsTheLongestTurnOfTheLastMinutesAndCountsLongOnes) {
+  constexpr uint64_t kMs = 1'000'000;
+  TurnClock clock;
+  uint64_t now = 5'000'000'000'000;
+  const auto turn = [&](uint64_t took) {
+    clock.note(now, now + took);
+    now += took;
+  };
+  for (const uint64_t ms : {3, 20, 7}) turn(ms * kMs);
+  EXPECT_EQ(clock.longest_ns(), 20 * kMs);
+  EXPECT_EQ(clock.long_turns(), 0u);
+  turn(21 * kMs);
+  turn(30 * kMs);
+  EXPECT_EQ(clock.long_turns(), 2u);
+  now += TurnClock::kWindowNs;
+  turn(1 * kMs);
+  EXPECT_EQ(clock.longest_ns(), 30 * kMs) << "of the window before";
+  now += TurnClock::kWindowNs;
+  turn(2 * kMs);
+  EXPECT_EQ(clock.longest_ns(), 2 * kMs);
+  EXPECT_EQ(clock.long_turns(), 2u);
 }
 
 // What a large request leaves in malloc: free pieces below one that is still used.
