@@ -211,6 +211,7 @@ void Connection::after_write(uint64_t before, uint64_t sent) {
       return wait_readable();
     }
   }
+  if (!queue_.empty()) set_.is_queued(*this);
   const uint64_t now = queue_.bytes();
   const bool fell = (before >= kLowMark && now < kLowMark) || (before != 0 && now == 0);
   if (fell && state_ == State::kOpen) target_->protocol->drained(session_);

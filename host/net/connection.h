@@ -56,7 +56,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // Ends it at once; closed() follows through ConnectionSet.
   void finish(chr_status reason);
 
-  bool in_flush_list = false;  // of ConnectionSet
+  bool in_flush_list = false;   // of ConnectionSet
+  bool in_queued_list = false;  // likewise
   void notify_closed();
 
  private:
