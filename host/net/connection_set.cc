@@ -42,7 +42,9 @@ void CHR_CALL ConnectionSet::check_connections(void* context) {
   const bool sweeps = ++set->checks_ % kLooksPerSweep == 0;
   // Nothing is erased meanwhile: closed() comes in a later turn.
   if (sweeps)
-    for (const auto& [key, connection] : set->connections_) connection->sweep(now);
+    std::erase_if(set->active_, [now](const std::shared_ptr<Connection>& connection) {
+      return !(connection->in_active_list = connection->sweep(now));
+    });
   std::erase_if(set->queued_, [now](const std::shared_ptr<Connection>& connection) {
     connection->end_old_leases(now);
     return !(connection->in_queued_list = connection->queued() != 0);
@@ -72,6 +74,12 @@ void ConnectionSet::flush() {
     connection->flush();
   }
   flushing_.clear();
+}
+
+void ConnectionSet::is_active(Connection& connection) {
+  if (connection.in_active_list) return;
+  connection.in_active_list = true;
+  active_.push_back(connection.shared_from_this());
 }
 
 void ConnectionSet::is_queued(Connection& connection) {
