@@ -97,7 +97,7 @@ void Connection::on_readable() {
     if (static_cast<size_t>(n) < space.size()) break;  // the socket is empty
   }
   if (total != 0) {
-    was_read_ = true;
+    be_active();
     set_.counts().received_bytes.fetch_add(total, std::memory_order_relaxed);
   }
   if (state_ != State::kOpen) return;
@@ -138,10 +138,16 @@ void Connection::resume() {
 
 void Connection::deliver_rest() {
   if (state_ != State::kOpen || paused_) return;
+  be_active();
   deliver();
   if (state_ != State::kOpen) return;
   input_.rest(false);
   wait_readable();
+}
+
+void Connection::be_active() {
+  was_active_ = true;
+  set_.is_active(*this);
 }
 
 void Connection::discard_input() {
@@ -211,6 +217,7 @@ void Connection::after_write(uint64_t before, uint64_t sent) {
       return wait_readable();
     }
   }
+  if (!queue_.empty()) set_.is_queued(*this);
   const uint64_t now = queue_.bytes();
   const bool fell = (before >= kLowMark && now < kLowMark) || (before != 0 && now == 0);
   if (fell && state_ == State::kOpen) target_->protocol->drained(session_);
@@ -224,6 +231,7 @@ void Connection::close(bool flush) {
   if (state_ != State::kOpen) return;
   state_ = State::kFlushing;
   deadline_ns_ = monotonic_ns() + kFlushNs;
+  be_active();
   set_.flush_later(*this);
 }
 
@@ -243,11 +251,14 @@ void Connection::notify_closed() {
   if (accepted_) target_->protocol->closed(std::exchange(session_, nullptr), reason_);
 }
 
-void Connection::sweep(uint64_t now_ns) {
-  if (state_ == State::kClosed) return;
-  if (now_ns >= deadline_ns_) return finish(CHR_E_TIMEOUT);
-  if (!was_read_) input_.rest(true);
-  was_read_ = false;
+bool Connection::sweep(uint64_t now_ns) {
+  if (state_ == State::kClosed) return false;
+  if (now_ns >= deadline_ns_) {
+    finish(CHR_E_TIMEOUT);
+    return false;
+  }
+  if (!was_active_) input_.rest(true);
+  return std::exchange(was_active_, false) || deadline_ns_ != UINT64_MAX;
 }
 
 // What others lease may pin a read transaction, so the reader's pace must not decide how long; nor how long

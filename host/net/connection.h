@@ -49,14 +49,17 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   // Hands what is queued to the kernel, once per turn of the loop.
   void flush();
-  // Called a few times a second: ends what has taken too long, gives back what is not used.
-  void sweep(uint64_t now_ns);
-  // Called more often than that: ends leases that are too old, or that their owner wants back.
+  // Called a few times a second while it is active: ends what has taken too long, gives back what is not used.
+  // False: it rests.
+  bool sweep(uint64_t now_ns);
+  // Called more often than that while it is queued: ends leases that are too old, or that their owner wants back.
   void end_old_leases(uint64_t now_ns);
   // Ends it at once; closed() follows through ConnectionSet.
   void finish(chr_status reason);
 
   bool in_flush_list = false;  // of ConnectionSet
+  bool in_active_list = false;
+  bool in_queued_list = false;
   void notify_closed();
 
  private:
@@ -72,6 +75,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void discard_input();
   void deliver();
   void deliver_rest();
+  void be_active();
   void wait_writable();
   void after_write(uint64_t before, uint64_t sent);
   int fd() { return socket_.native_handle(); }
@@ -95,7 +99,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool delivering_ = false;
   bool waits_readable_ = false;
   bool waits_writable_ = false;
-  bool was_read_ = false;  // since the last sweep
+  bool was_active_ = false;  // since the last sweep
   bool accepted_ = false;
 };
 

@@ -41,10 +41,14 @@ void CHR_CALL ConnectionSet::check_connections(void* context) {
   const uint64_t now = monotonic_ns();
   const bool sweeps = ++set->checks_ % kLooksPerSweep == 0;
   // Nothing is erased meanwhile: closed() comes in a later turn.
-  for (const auto& [key, connection] : set->connections_) {
-    if (sweeps) connection->sweep(now);
+  if (sweeps)
+    std::erase_if(set->active_, [now](const std::shared_ptr<Connection>& connection) {
+      return !(connection->in_active_list = connection->sweep(now));
+    });
+  std::erase_if(set->queued_, [now](const std::shared_ptr<Connection>& connection) {
     connection->end_old_leases(now);
-  }
+    return !(connection->in_queued_list = connection->queued() != 0);
+  });
   set->checking_ = !set->connections_.empty();
   if (set->checking_) set->shard_.timer_start(look_interval(set->shard_.runtime()), check_connections, set);
 }
@@ -70,6 +74,18 @@ void ConnectionSet::flush() {
     connection->flush();
   }
   flushing_.clear();
+}
+
+void ConnectionSet::is_active(Connection& connection) {
+  if (connection.in_active_list) return;
+  connection.in_active_list = true;
+  active_.push_back(connection.shared_from_this());
+}
+
+void ConnectionSet::is_queued(Connection& connection) {
+  if (connection.in_queued_list) return;
+  connection.in_queued_list = true;
+  queued_.push_back(connection.shared_from_this());
 }
 
 void ConnectionSet::ended(Connection& connection) {

@@ -41,7 +41,9 @@ class ConnectionSet {
   // ---- for Connection ----
   void flush_later(Connection& connection);
   void flush();
-  void ended(Connection& connection);  // closed() is called in a later turn
+  void is_active(Connection& connection);  // it is read, or is to end in time
+  void is_queued(Connection& connection);  // more than its reader takes at once
+  void ended(Connection& connection);      // closed() is called in a later turn
   Shard& shard() { return shard_; }
   NetCounts& counts() { return counts_; }
   const NetCounts& counts() const { return counts_; }
@@ -54,6 +56,8 @@ class ConnectionSet {
   std::unordered_map<Connection*, std::shared_ptr<Connection>> connections_;
   std::vector<std::shared_ptr<Connection>> to_flush_;
   std::vector<std::shared_ptr<Connection>> flushing_;  // recycled
+  std::vector<std::shared_ptr<Connection>> active_;    // of many that rest: only these have anything to sweep
+  std::vector<std::shared_ptr<Connection>> queued_;    // only these can have old leases
   std::vector<std::shared_ptr<Connection>> ended_;
   bool checking_ = false;
   uint32_t checks_ = 0;
