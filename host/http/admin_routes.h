@@ -1,5 +1,5 @@
-// AdminRoutes: the HTTP routes that plugins bring, behind chronik.host.admin/1. The promises stand in
-// chronik/draft/admin.h.
+// AdminRoutes: the HTTP routes that plugins bring, behind chronik.host.admin/1.
+// The promises stand in chronik/draft/admin.h.
 #pragma once
 
 #include <chronik/draft/admin.h>

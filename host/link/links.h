@@ -1,5 +1,5 @@
-// Links: the connections to the other nodes of the cluster, behind chronik.host.link/1. The promises stand in
-// chronik/link.h.
+// Links: the connections to the other nodes of the cluster,
+// behind chronik.host.link/1. The promises stand in chronik/link.h.
 //
 //     Links links(runtime, {.node = 1, .listen = "10.0.0.1:9093", .peers = {{2, "10.0.0.2:9093"}}});
 //     CHRONIK_CHECK(links.listen());  // before the plugins: a port in use is an error at once

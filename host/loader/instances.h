@@ -18,8 +18,8 @@ class Instances {
 
   // set is loaded and outlives this object.
   explicit Instances(const PluginSet& set);
-  // Instances that still exist are abandoned, not destroyed: only the owner knows when no callback can
-  // follow.
+  // Instances that still exist are abandoned, not destroyed:
+  // only the owner knows when no callback can follow.
   ~Instances() = default;
   Instances(const Instances&) = delete;
   Instances& operator=(const Instances&) = delete;

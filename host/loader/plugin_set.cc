@@ -143,8 +143,8 @@ class Resolver {
 
 Status LoadedPlugin::load() {
   if (loaded()) return {};
-  // Never unloaded: threads, static destructors and thread-local storage of a plugin's libraries make that
-  // unsound.
+  // Never unloaded:
+  // threads, static destructors and thread-local storage of a plugin's libraries make that unsound.
   const auto mode = boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local |
                     static_cast<boost::dll::load_mode::type>(RTLD_NODELETE);
   boost::dll::shared_library library;

@@ -121,7 +121,7 @@ class RaftPlugin final : public Plugin {
   chr_status set_learners(chr_str name, const int32_t* nodes, uint32_t n, chr_error* error);
   // ---- chr_state_machine_stream_v1 ----
   void attach(chr_str name, const chr_state_stream_v1* stream, void* context) {
-    attached_.at(shard_of(name)).attach(from_abi(name), {*stream, context});
+    attached_.at(shard_of(name)).attach(from_abi(name), *stream, context);
   }
   // ---- chr_throttle_v1 ----
   void limit(int32_t bucket, int64_t bytes_per_second) {

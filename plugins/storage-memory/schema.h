@@ -1,7 +1,6 @@
 // The keys of [storage] with storage-memory, and their values.
 #pragma once
 
-#include <chronik/config_default.hpp>
 #include <chronik/plugin.hpp>
 
 namespace chronik::storage_memory {
@@ -17,7 +16,7 @@ inline constexpr chr_config_key kSchema[] = {
 };
 
 inline uint64_t setting(const Host& host, std::string_view key) {
-  return static_cast<uint64_t>(host.config_int(key, config_default(kSchema, key)));
+  return static_cast<uint64_t>(host.config_int(key));
 }
 
 }  // namespace chronik::storage_memory

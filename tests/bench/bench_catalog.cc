@@ -11,6 +11,7 @@
 #include <malloc.h>
 #include <unistd.h>
 
+#include <chronik/testing/config_defaults.hpp>
 #include <chronik/testing/fake_consensus.hpp>
 #include <chronik/testing/fake_net.hpp>
 #include <chronik/testing/fake_retry_policy.hpp>
@@ -53,6 +54,7 @@ class Plugin {
     const chr_offer offer{sizeof offer, CHR_ABI_MAJOR, CHR_ABI_MINOR, 0, CHR_FEATURE_DRAFTS};
     chr_error error = make_abi_error();
     table_ = entry(&offer, &error);
+    if (table_ != nullptr) fakes::give_config_defaults(host, *table_);
     if (table_ == nullptr || table_->create(host.core(), to_abi("{}"), &instance_, &error) != CHR_OK)
       die(path + ": " + error.message);
   }
@@ -87,7 +89,7 @@ class Bench {
   Bench(const std::string& metadata, const std::string& kafka)
       : host_(1, 1, 1, fakes::FakeHost::Link::kRecorded), net_(&host_), consensus_(&host_), retry_(&host_) {
     consensus_.auto_elect(false);
-    configure();
+    host_.config_list("listen", {"127.0.0.1:9092"});
     Plugin below(host_, metadata);
     below.start(host_);
     for (const char* id : {"chronik.metadata/1", "chronik.metadata.features/1", "chronik.metadata.records/1",
@@ -150,19 +152,6 @@ class Bench {
   }
 
  private:
-  void configure() {
-    host_.config_list("listen", {"127.0.0.1:9092"});
-    for (const auto& [key, value] : std::initializer_list<std::pair<const char*, int64_t>>{
-             {"max_request_size", 100 << 20},
-             {"auto_create_topics", 1},
-             {"default_partitions", 1},
-             {"default_replication_factor", 3},
-             {"fetch_max_bytes", 8 << 20},
-             {"max_fetch_sessions", 1000},
-             {"producer_id_expiration", 86'400'000'000'000},
-             {"replica_lag_time_max", 30'000'000'000}})
-      host_.config_int(key, value);
-  }
   void register_nodes() {
     SyncBatch batch;
     for (int32_t id = 1; id <= kNodes; ++id) {

@@ -19,8 +19,8 @@ class ControllerView {
   // Shard 0. The link to a node was lost.
   void link_lost();
 
-  // [any] Whether this node knew a leader of __meta and has known none for a second: no change will be made
-  // soon.
+  // [any] Whether this node knew a leader of __meta and has known none for a second:
+  // no change will be made soon.
   bool is_cut_off() const;
   // [any] Whether it has known none since its start, for longer than a cluster takes to form.
   bool has_found_no_cluster() const;

@@ -1,5 +1,5 @@
-// Changes of configs, as IncrementalAlterConfigs asks for them and AlterConfigs, which replaces all that is
-// set.
+// Changes of configs, as IncrementalAlterConfigs asks for them
+// and AlterConfigs, which replaces all that is set.
 #pragma once
 
 #include <deque>

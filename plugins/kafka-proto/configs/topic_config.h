@@ -1,5 +1,5 @@
 // The configs of a topic: one table of all keys of Kafka 4.3.1, which CreateTopics,
-// DescribeConfigs and docs/topic-configs.md read, and the typed values that the broker works with.
+// DescribeConfigs and docs/configs.md read, and the typed values that the broker works with.
 // A key that is not in the table is refused.
 #pragma once
 

@@ -18,8 +18,8 @@
 
 namespace chronik::kafka {
 
-// Operations on a topic or the cluster that everybody has where there is no authorizer: bits as in Kafka's
-// AclOperation.
+// Operations on a topic or the cluster that everybody has where there is no authorizer:
+// bits as in Kafka's AclOperation.
 inline constexpr int32_t kTopicOperations =
     1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 10 | 1 << 11;
 inline constexpr int32_t kClusterOperations = 1 << 5 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12;
@@ -78,9 +78,9 @@ inline uint64_t timeout_ns(int32_t timeout_ms) {
   return static_cast<uint64_t>(timeout_ms < kMinMs ? kMinMs : timeout_ms) * 1'000'000;
 }
 
-// The brokers that clients are told of: those that said where they are and that are up. A node that sees no
-// leader of __meta may be the one that is cut off, and tells of all; where the catalog has none yet, of
-// itself.
+// The brokers that clients are told of: those that said where they are and that are up.
+// A node that sees no leader of __meta may be the one that is cut off, and tells of all;
+// where the catalog has none yet, of itself.
 std::vector<chr_broker> usable_brokers(const Broker& broker, const Catalog& catalog);
 // Whether the catalog has any of them.
 bool knows_brokers(const Broker& broker, const Catalog& catalog);

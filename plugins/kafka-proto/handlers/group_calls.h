@@ -29,8 +29,8 @@ class WaitingCall {
   }
   WaitingCall(const Host& host, Call<Api> call) : host_(host), shard_(call.shard()), call_(std::move(call)) {}
 
-  // Any shard, once. write(result, response, version) on the connection's shard; the response may point into the
-  // result.
+  // Any shard, once. write(result, response, version) on the connection's shard;
+  // the response may point into the result.
   template <class Result, class Write>
   static void answer(const std::shared_ptr<WaitingCall>& call, Result result, Write write) {
     on_shard(call->host_, call->shard_, [call, result = std::move(result), write] {

@@ -1,5 +1,5 @@
-// InitProducerId (22): a fresh producer id for an idempotent producer. Transactional ids come with the
-// coordinator.
+// InitProducerId (22): a fresh producer id for an idempotent producer.
+// Transactional ids come with the coordinator.
 #include "kafka-proto/messages/init_producer_id.h"
 #include "kafka-proto/cluster/producer_ids.h"
 #include "kafka-proto/handlers/handle.h"

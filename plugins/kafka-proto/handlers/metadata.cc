@@ -1,5 +1,5 @@
-// Metadata (3): brokers, topics, leaders; creates topics that a client asks for by name where that is allowed
-// (KIP-204).
+// Metadata (3): brokers, topics, leaders;
+// creates topics that a client asks for by name where that is allowed (KIP-204).
 #include <algorithm>
 #include <set>
 #include <utility>
@@ -250,10 +250,10 @@ void serve(const std::shared_ptr<MetadataJob>& asking, const Catalog& catalog) {
 
 }  // namespace
 
-// A cluster that has just started knows its brokers in a moment. Where it takes longer, clients are told of
-// this node alone, and that all else has no leader yet. A client that knows no other one asks it again and
-// again: a node that its cluster refuses, as its disk is empty, sends clients on to the next address they
-// have.
+// A cluster that has just started knows its brokers in a moment. Where it takes longer,
+// clients are told of this node alone, and that all else has no leader yet.
+// A client that knows no other one asks it again and again:
+// a node that its cluster refuses, as its disk is empty, sends clients on to the next address they have.
 template <>
 void handle<Metadata>(Broker& broker, Call<Metadata> call) {
   if (asks_by_id_too_early(call)) return refuse(call);

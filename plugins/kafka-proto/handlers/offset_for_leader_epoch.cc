@@ -1,5 +1,5 @@
-// OffsetForLeaderEpoch (23): where an epoch ended, so that a client finds out that its position was truncated
-// (KIP-320).
+// OffsetForLeaderEpoch (23): where an epoch ended,
+// so that a client finds out that its position was truncated (KIP-320).
 #include <tuple>
 #include <utility>
 

@@ -1,5 +1,5 @@
-// Commands that a partition's leader proposes beside batches, so that what time does is the same on every
-// replica.
+// Commands that a partition's leader proposes beside batches,
+// so that what time does is the same on every replica.
 //
 //   version int8 (1) | now_ms int64 | expiration_ms int64      forget producers that were not seen for
 //   expiration_ms

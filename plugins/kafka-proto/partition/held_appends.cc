@@ -42,8 +42,8 @@ void HeldAppends::end_moment() {
     replica_.context().host.post(replica_.shard(), [this, owner = replica_.owner()] { append_early(); });
 }
 
-// Each stays in front while it is appended: what comes meanwhile, perhaps on its connection, goes behind the
-// others.
+// Each stays in front while it is appended:
+// what comes meanwhile, perhaps on its connection, goes behind the others.
 void HeldAppends::append_early() {
   // mutant early-reordered: for (; !early_appends_.empty(); early_appends_.pop_back())
   //     early_appends_.back().again(std::move(early_appends_.back().done));

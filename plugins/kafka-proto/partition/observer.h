@@ -47,9 +47,9 @@ class PartitionObserver {
   // Its section in snapshots; a constant, of at most 255 bytes.
   virtual std::string_view section() const = 0;
 
-  // A committed batch, each once and in the order of the log; those of control records, too. header is what
-  // stands at the begin of the entry's payload. An error ends the node: it would go on with less than others
-  // have.
+  // A committed batch, each once and in the order of the log; those of control records, too.
+  // header is what stands at the begin of the entry's payload.
+  // An error ends the node: it would go on with less than others have.
   virtual Status applied(const chr_entry& entry, const BatchHeader& header) = 0;
   virtual void led(uint64_t /*term*/) {}
   virtual void lost() {}

@@ -2,8 +2,8 @@
 // as Apache Kafka checks it.
 //
 // Pure: the topic's rules, the version of the request and the time come as parameters. The checks run in
-// Kafka's order and give its error codes; docs of the differences, all of them stricter, are at
-// validate_batch().
+// Kafka's order and give its error codes; docs of the differences,
+// all of them stricter, are at validate_batch().
 #pragma once
 
 #include <cstdint>

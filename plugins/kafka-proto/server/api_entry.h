@@ -1,5 +1,5 @@
-// One API as the server offers it: a row of the table in handlers/table.cc, which drives ApiVersions and the
-// dispatch.
+// One API as the server offers it: a row of the table in handlers/table.cc,
+// which drives ApiVersions and the dispatch.
 #pragma once
 
 #include <chronik/host.hpp>

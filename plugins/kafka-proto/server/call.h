@@ -84,8 +84,8 @@ class Call {
 
   // What the answer takes; a handler makes its rows by it.
   AnswerRoom& room() { return room_; }
-  // Whether the answer in the making passed what an answer may take: what is proposed now could not be
-  // answered.
+  // Whether the answer in the making passed what an answer may take:
+  // what is proposed now could not be answered.
   bool is_too_large() const { return room_.passed(); }
 
   // Or the end of the connection, where the answer would be too large.

@@ -52,15 +52,15 @@ class Connection : public std::enable_shared_from_this<Connection> {
   uint32_t shard() const { return shard_; }
   const std::string& peer() const { return peer_; }
 
-  // On the connection's shard: the answer to a request is there. No frame: the request has no answer
-  // (acks=0).
+  // On the connection's shard: the answer to a request is there.
+  // No frame: the request has no answer (acks=0).
   void finish_request(uint64_t sequence, std::optional<OutFrame> frame);
   // On the connection's shard: fn runs when the connection ends, until it is taken back by this number. 0: it
   // ended already, and fn does not run.
   uint64_t add_close_hook(std::function<void()> fn);
   void remove_close_hook(uint64_t hook);
-  // On the connection's shard: while it is held no request is started, as the newest one must not be
-  // overtaken.
+  // On the connection's shard: while it is held no request is started,
+  // as the newest one must not be overtaken.
   void hold(bool held);
   // On the connection's shard: ends the connection and says why in the log.
   void refuse(std::string_view reason);

@@ -1,5 +1,5 @@
-// RequestBudget: what large requests take of memory over all connections, from their first bytes to their
-// answer.
+// RequestBudget: what large requests take of memory over all connections,
+// from their first bytes to their answer.
 //
 // Only those are counted that are larger than ordinary clients send: whoever fills the budget keeps nobody
 // else waiting. A request takes what has arrived of it and a step more, not what it announces. One that would
@@ -67,8 +67,8 @@ class RequestBudget {
   // On the connection's shard: a request of this size has begun.
   std::unique_ptr<Part> begin(const std::shared_ptr<Connection>& connection, uint64_t size);
   // On the connection's shard: `have` bytes of it arrived, of an API of that name. Returns how many it may
-  // have now, always more or the whole; or 0: it has to wait, and its connection is resumed when that is
-  // over.
+  // have now, always more or the whole; or 0: it has to wait,
+  // and its connection is resumed when that is over.
   uint64_t allow(Part& part, uint64_t have, std::string_view api);
   // On the connection's shard: the request is complete, and its work begins.
   void start(Part& part);

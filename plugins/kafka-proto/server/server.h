@@ -1,5 +1,5 @@
-// Server: what the connections of a node share. Made at the start, constant until the stop except through its
-// parts.
+// Server: what the connections of a node share.
+// Made at the start, constant until the stop except through its parts.
 #pragma once
 
 #include <memory>

@@ -78,8 +78,8 @@ class Writer {
   void uvarint(uint32_t value);
 
   // `compact` is the encoding of flexible versions. A null that this version cannot express is sent as empty.
-  // Strings end at 32767 bytes, as for Kafka's clients; a longer one (of free text) is cut there, between
-  // characters.
+  // Strings end at 32767 bytes, as for Kafka's clients;
+  // a longer one (of free text) is cut there, between characters.
   void string(std::string_view value, bool compact);
   void nullable_string(const std::optional<std::string_view>& value, bool compact, bool null_allowed);
   void bytes(Bytes value, bool compact);

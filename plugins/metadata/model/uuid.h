@@ -31,8 +31,8 @@ struct Uuid {
   static Uuid from_random(std::array<uint8_t, 16> random);
 };
 
-// 22 characters; never begins with '-' for an id of from_random(), which command lines would take for an
-// option.
+// 22 characters; never begins with '-' for an id of from_random(),
+// which command lines would take for an option.
 std::string to_text(const Uuid& id);
 
 }  // namespace chronik::metadata

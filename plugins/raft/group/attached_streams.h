@@ -3,6 +3,8 @@
 
 #include <chronik/draft/state_machine_stream.h>
 
+#include <algorithm>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,8 +21,11 @@ struct StateStream {
 // Of one shard.
 class AttachedStreams {
  public:
-  void attach(std::string_view group, const StateStream& stream) {
-    waiting_.insert_or_assign(std::string(group), stream);
+  // Of the table there is as much as its struct_size says.
+  void attach(std::string_view group, const chr_state_stream_v1& table, void* context) {
+    StateStream& stream = waiting_[std::string(group)];
+    stream = {{}, context};
+    std::memcpy(&stream.table, &table, std::min<size_t>(table.struct_size, sizeof stream.table));
   }
   // Nothing, where the state goes out and in at once.
   std::optional<StateStream> take_stream(std::string_view group) {

@@ -49,11 +49,13 @@ bool LogRepair::blocks_apply() const {
 // Somebody leads who can bring what is lost. Nothing new is written or applied then, and what is not written
 // yet is forgotten, as in a crash: nobody was told of it.
 bool LogRepair::is_due() const {
+  if (keeping_) return group_.is_open();
   return lost_from_ != 0 && group_.is_open() && !group_.closing && group_.raft->role() == Role::kFollower &&
          group_.raft->leader() != kNobody && group_.now() >= mend_after_;
 }
 
 void LogRepair::advance_repair() {
+  if (keeping_ && is_free()) return read_kept();
   if (lost_from_ == 0) return;
   if (!is_mendable_from(lost_from_)) lost_from_ = 0;  // trimmed meanwhile
   hand_on();
@@ -112,6 +114,13 @@ void LogRepair::keep_damaged(const Error& error) {
   group_.host().error("The log of " + group_.label + " cannot be mended on this node: " + error.message +
                       "; check the disk, then move this replica to another node");
   cut_refused_ = true;
+  keeping_ = true;
+  group_.mark();
+}
+
+// A close waits for it: what was to be written is refused until then.
+void LogRepair::read_kept() {
+  keeping_ = false;
   group_.state = GroupState::kMending;
   Recovery::run(
       group_.services.store, {group_.shard->states().loads, [] { return true; }}, group_.storage_group,

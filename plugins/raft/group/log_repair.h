@@ -6,8 +6,10 @@
 //   damaged   the log is trimmed to behind it   -> sound
 //             somebody else leads, all is idle  -> mending    Recovery reads the log without that part
 //   mending   the log ends before it            -> sound      the leader's appends bring the rest
+//   sound     storage cannot delete the part    -> keeping    nothing was done, nor is anything from now on
+//   keeping   all is idle                       -> mending    Recovery reads the log as it is, up to its end
 //
-// Where storage cannot even delete what is damaged, the log stays as it is, and nothing is repaired any more.
+// Where storage cannot even delete what is damaged, nothing is repaired any more.
 #pragma once
 
 #include "raft/group/context.h"
@@ -48,6 +50,7 @@ class LogRepair {
   bool is_free() const;
   void hand_on();
   void leave_out_damage();
+  void read_kept();
   void mended(Result<Recovered> found);
 
   GroupContext& group_;
@@ -57,6 +60,7 @@ class LogRepair {
   Nanos hand_on_at_ = 0;
   Nanos say_damaged_at_ = 0;
   bool cut_refused_ = false;  // by storage
+  bool keeping_ = false;
 };
 
 }  // namespace chronik::raft

@@ -26,8 +26,8 @@ class RetryFixed final : public chronik::Plugin {
   static std::span<const chr_config_key> schema() { return kSchema; }
 
   explicit RetryFixed(chronik::Host host)
-      : interval_ns_(static_cast<uint64_t>(host.config_int("interval", 250'000'000))),
-        attempts_(static_cast<uint32_t>(host.config_int("attempts", 0))) {}
+      : interval_ns_(static_cast<uint64_t>(host.config_int("interval"))),
+        attempts_(static_cast<uint32_t>(host.config_int("attempts"))) {}
 
   const void* service(std::string_view id, void** instance) override;
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <chronik/plugin.hpp>
+#include <chronik/testing/config_defaults.hpp>
 #include <set>
 
 namespace chronik::raft::test {
@@ -142,16 +143,6 @@ constexpr chr_storage_v1 kStorage = {
     thunk<&MemoryStore::usage>,
 };
 
-// A number with its unit, as it stands in a schema: "150ms" in quotes.
-int64_t number_of(std::string text) {
-  std::erase(text, '"');
-  size_t digits = 0;
-  const int64_t number = std::stoll(text, &digits);
-  static const std::map<std::string, int64_t> kUnits = {
-      {"", 1}, {"ms", 1'000'000}, {"s", 1'000'000'000}, {"m", 60'000'000'000}, {"MiB", 1 << 20}};
-  return number * kUnits.at(text.substr(digits));
-}
-
 }  // namespace
 
 struct Node::Storage {
@@ -169,6 +160,9 @@ Node::Node(int32_t id, const std::vector<int32_t>& peers, int64_t capacity)
   storage_ = std::make_unique<Storage>(Host(host.core()));
   storage_->store.start(0);
   host.provide(CHR_STORAGE_ID, &kStorage, &storage_->store);
+  const chr_offer offer{sizeof offer, CHR_ABI_MAJOR, CHR_ABI_MINOR, 0, CHR_FEATURE_DRAFTS};
+  table_ = chronik_plugin_v1(&offer, nullptr);
+  chronik::testing::give_config_defaults(host, *table_);
   start();
 }
 
@@ -183,14 +177,7 @@ Node::~Node() {
 }
 
 void Node::start() {
-  chr_offer offer{sizeof offer, CHR_ABI_MAJOR, CHR_ABI_MINOR, 0, CHR_FEATURE_DRAFTS};
   chr_error error = make_abi_error();
-  table_ = chronik_plugin_v1(&offer, &error);
-  uint32_t n_keys = 0;
-  const chr_config_key* keys = table_->config_schema(&n_keys);
-  for (uint32_t i = 0; i < n_keys; ++i)  // a host hands over what nobody set, too
-    if (Host(host.core()).config_int(from_abi(keys[i].name), -1) == -1)
-      host.config_int(from_abi(keys[i].name), number_of(std::string(from_abi(keys[i].default_value))));
   EXPECT_EQ(table_->create(host.core(), to_abi("{}"), &plugin_, &error), CHR_OK) << error.message;
   EXPECT_EQ(table_->start(plugin_, 0, &error), CHR_OK) << error.message;
   consensus = static_cast<const chr_consensus_v1*>(table_->service(plugin_, CHR_CONSENSUS_ID, &instance));

@@ -249,5 +249,27 @@ TEST_F(OneVoter, ASoleVoterKeepsWhatIsDamaged) {
   EXPECT_EQ(group_->state, GroupState::kOpen);
 }
 
+// What is applied meanwhile would be applied to a state that is loaded anew.
+TEST_F(OneVoter, ALogThatCannotBeCutIsReadAgainOnceAllIsIdle) {
+  lead();
+  machine_.hold_applies = true;
+  EXPECT_EQ(propose(2), CHR_OK);
+  const auto advance = [this] {
+    host_.on_shard(0, [this] { parts_->repair.advance_repair(); });
+    host_.run();
+  };
+  host_.on_shard(0, [&] { parts_->repair.keep_damaged({Code::kCorrupt, "a page is damaged"}); });
+  advance();
+  EXPECT_EQ(group_->state, GroupState::kOpen);
+  EXPECT_EQ(group_->restored, 0);
+  EXPECT_EQ(parts_->writes.room(), Room::kNone);
+  host_.on_shard(0, [&] { services_.host.complete(machine_.held_token, CHR_OK); });
+  host_.run();
+  advance();
+  EXPECT_EQ(group_->restored, 1);
+  advance();
+  EXPECT_EQ(group_->restored, 1) << "once";
+}
+
 }  // namespace
 }  // namespace chronik::raft::test
