@@ -92,4 +92,11 @@ GroupConfigValues group_config_values(const Catalog& catalog, std::string_view g
   return out;
 }
 
+std::set<std::string_view> groups_with_configs(const Catalog& catalog) {
+  std::set<std::string_view> out;
+  for (const auto& [key, value] : catalog.records(kGroupConfigSpace, {}))
+    out.insert(key.substr(key.find('/') + 1));
+  return out;
+}
+
 }  // namespace chronik::kafka

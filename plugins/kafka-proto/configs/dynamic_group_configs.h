@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -45,5 +46,7 @@ inline constexpr std::string_view kGroupConfigSpace = "kafka.groups";
 std::string group_config_key(std::string_view config, std::string_view group);
 // As long as the catalog lives.
 GroupConfigValues group_config_values(const Catalog& catalog, std::string_view group);
+// Ids of those that anything is set of.
+std::set<std::string_view> groups_with_configs(const Catalog& catalog);
 
 }  // namespace chronik::kafka

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "kafka-proto/configs/dynamic_group_configs.h"
 #include "kafka-proto/handlers/answers.h"
 #include "kafka-proto/handlers/handle.h"
 #include "kafka-proto/messages/list_config_resources.h"
@@ -65,6 +66,8 @@ void handle<ListConfigResources>(Broker& broker, Call<ListConfigResources> call)
     if (!is_asked(request, version, type)) continue;
     for (const chr_broker& each : usable_brokers(broker, catalog)) job.add(type, fmt::format("{}", each.id));
   }
+  if (is_asked(request, version, kGroups))
+    for (const std::string_view group : groups_with_configs(catalog)) job.add(kGroups, std::string(group));
   job.call.answer(job.response);
 }
 

@@ -44,6 +44,13 @@ TEST_F(ConfigResourcesTest, AllWhereNoneIsNamed) {
   EXPECT_EQ(list(1, {}), (Names{{2, "a"}, {2, "b"}, {4, "1"}, {8, "1"}}));
 }
 
+TEST_F(ConfigResourcesTest, GroupsThatAnythingIsSetOf) {
+  broker.records.put("kafka.groups", "consumer.session.timeout.ms/g/1", "50000");
+  broker.records.put("kafka.groups", "consumer.heartbeat.interval.ms/g/1", "7000");
+  broker.records.put("kafka.groups", "consumer.heartbeat.interval.ms/f", "7000");
+  EXPECT_EQ(list(1, {32}), (Names{{32, "f"}, {32, "g/1"}}));
+}
+
 TEST_F(ConfigResourcesTest, ClientMetricsInVersion0) { EXPECT_EQ(list(0, {}), Names{}); }
 
 TEST_F(ConfigResourcesTest, ATypeThatDoesNotExist) {
