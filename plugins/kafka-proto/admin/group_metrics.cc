@@ -6,6 +6,7 @@
 
 #include "kafka-proto/group/coordinator.h"
 #include "kafka-proto/group/description.h"
+#include "kafka-proto/group/walk.h"
 #include "kafka-proto/partition/by_shard.h"
 
 namespace chronik::kafka {
@@ -47,20 +48,17 @@ struct GroupMetrics::Round {
   size_t left_out = 0;
 
   // On the shard of the partition, while nobody else touches this.
-  void read_home(const GroupShard& shard) {
-    for (const auto& [id, group] : shard.table().groups()) {
-      size_t offsets = 0;
-      for (const auto& [topic, partitions] : group.offsets.topics()) offsets += partitions.size();
-      if (groups.size() + read + offsets > kMaxSeries) {
-        left_out += 1 + 2 * (group.offsets.topics().size() + offsets);
-        continue;
-      }
-      read += offsets;
-      Group& row = groups.emplace_back(id, summarize(id, group, shard.find_live(id)).members);
-      for (const auto& [topic, partitions] : group.offsets.topics())
-        for (const auto& [partition, committed] : partitions)
-          row.committed[topic][partition] = committed.offset;
+  void read_group(const GroupShard& shard, const std::string& id, const group::Group& group) {
+    const size_t offsets = group.offsets.size();
+    if (groups.size() + read + offsets > kMaxSeries) {
+      left_out += 1 + 2 * (group.offsets.topics().size() + offsets);
+      return;
     }
+    read += offsets;
+    Group& row = groups.emplace_back(id, summarize(id, group, shard.find_live(id)).members);
+    for (const auto& [topic, partitions] : group.offsets.topics())
+      for (const auto& [partition, committed] : partitions)
+        row.committed[topic][partition] = committed.offset;
   }
 };
 
@@ -94,16 +92,19 @@ void GroupMetrics::begin_round() {
   read_next(round);
 }
 
-// One after the other: each has a turn of its shard for itself.
+// One after the other, in turns of their shards.
 void GroupMetrics::read_next(const std::shared_ptr<Round>& round) {
   if (stopped_) return;
   if (round->homes.empty()) return find_ends(round);
   const std::shared_ptr<Partition> home = std::move(round->homes.back());
   round->homes.pop_back();
   services_.host.post(home->shard(), [this, round, home] {
-    const auto* const shard = static_cast<GroupShard*>(home->observers().find(GroupShard::kSection));
-    if (shard != nullptr && shard->leads()) round->read_home(*shard);
-    services_.host.post(0, [this, round] { read_next(round); });
+    walk_groups(
+        services_.host, home,
+        [round](const GroupShard& shard, const std::string& id, const group::Group& group) {
+          round->read_group(shard, id, group);
+        },
+        [this, round](bool) { services_.host.post(0, [this, round] { read_next(round); }); });
   });
 }
 
