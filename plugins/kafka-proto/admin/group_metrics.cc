@@ -6,6 +6,7 @@
 
 #include "kafka-proto/group/coordinator.h"
 #include "kafka-proto/group/description.h"
+#include "kafka-proto/group/walk.h"
 #include "kafka-proto/partition/by_shard.h"
 
 namespace chronik::kafka {
@@ -38,9 +39,7 @@ struct GroupMetrics::Group {
 struct GroupMetrics::Round {
   uint64_t number;
   CallCount count;
-  std::vector<std::shared_ptr<Partition>>
-      homes;           // of groups, that are yet to be read; the last one is being read
-  std::string last{};  // group of it that was read
+  std::vector<std::shared_ptr<Partition>> homes;  // of groups, that are yet to be read
   std::vector<Group> groups{};
   std::map<Place, int64_t> ends{};  // those that are known; -1: not yet
   size_t read = 0;                  // offsets
@@ -49,25 +48,12 @@ struct GroupMetrics::Round {
   size_t left_out = 0;
   std::string removed_to{};  // of the series, by key
 
-  // On the shard of the partition, while nobody else touches this. False: there are more.
-  bool read_some(const GroupShard& shard) {
-    const auto& all = shard.table().groups();
-    size_t looked = 0;
-    for (auto each = last.empty() ? all.begin() : all.upper_bound(last); each != all.end(); ++each) {
-      looked += read_group(shard, each->first, each->second);
-      last = each->first;
-      if (looked >= kMaxSlice) return false;
-    }
-    last.clear();
-    return true;
-  }
-  // How much there was to do.
-  size_t read_group(const GroupShard& shard, const std::string& id, const group::Group& group) {
-    size_t offsets = 0;
-    for (const auto& [topic, partitions] : group.offsets.topics()) offsets += partitions.size();
+  // On the shard of the partition, while nobody else touches this.
+  void read_group(const GroupShard& shard, const std::string& id, const group::Group& group) {
+    const size_t offsets = group.offsets.size();
     if (groups.size() + read + offsets > kMaxSeries) {
       left_out += 1 + 2 * (group.offsets.topics().size() + offsets);
-      return 1;
+      return;
     }
     read += offsets;
     Group& row = groups.emplace_back(id, summarize(id, group, shard.find_live(id)).members);
@@ -76,7 +62,6 @@ struct GroupMetrics::Round {
         row.committed[topic][partition] = committed.offset;
         ends.emplace(Place(topic, partition), -1);
       }
-    return 1 + offsets;
   }
 };
 
@@ -110,24 +95,19 @@ void GroupMetrics::begin_round() {
   read_next(round);
 }
 
-// One after the other.
+// One after the other, in turns of their shards.
 void GroupMetrics::read_next(const std::shared_ptr<Round>& round) {
   if (stopped_) return;
   if (round->homes.empty()) return find_ends(round);
-  services_.host.post(round->homes.back()->shard(), [this, round] { read_slice(round); });
-}
-
-// On the shard of the partition.
-void GroupMetrics::read_slice(const std::shared_ptr<Round>& round) {
-  Partition& home = *round->homes.back();
-  const auto* const shard = static_cast<GroupShard*>(home.observers().find(GroupShard::kSection));
-  const bool is_read = shard == nullptr || !shard->leads() || round->read_some(*shard);
-  services_.host.post(0, [this, round, is_read] {
-    if (is_read) {
-      round->homes.pop_back();
-      round->last.clear();
-    }
-    read_next(round);
+  const std::shared_ptr<Partition> home = std::move(round->homes.back());
+  round->homes.pop_back();
+  services_.host.post(home->shard(), [this, round, home] {
+    walk_groups(
+        services_.host, home,
+        [round](const GroupShard& shard, const std::string& id, const group::Group& group) {
+          round->read_group(shard, id, group);
+        },
+        [this, round](bool) { services_.host.post(0, [this, round] { read_next(round); }); });
   });
 }
 

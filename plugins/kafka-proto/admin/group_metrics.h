@@ -53,7 +53,6 @@ class GroupMetrics {
 
   void begin_round();
   void read_next(const std::shared_ptr<Round>& round);
-  void read_slice(const std::shared_ptr<Round>& round);
   void find_ends(const std::shared_ptr<Round>& round);
   void set_slice(const std::shared_ptr<Round>& round);
   void set_group(Round& round, const Group& group);

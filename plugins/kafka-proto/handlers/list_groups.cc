@@ -7,6 +7,7 @@
 
 #include "kafka-proto/group/coordinator.h"
 #include "kafka-proto/group/core/consumer_describe.h"
+#include "kafka-proto/group/walk.h"
 #include "kafka-proto/handlers/handle.h"
 #include "kafka-proto/messages/list_groups.h"
 #include "kafka-proto/partition/by_shard.h"
@@ -71,17 +72,22 @@ Listed list(const std::string& id, const group::Group& group, const group::Class
   return {id, std::move(type), name_of(state), "classic"};
 }
 
-// On the shard of the part.
-void list_part(const ListGroupsJob& job, Part& part) {
-  const Filter& filter = job.filter;
-  const GroupShard* const groups = job.broker.groups->leading(*part.partition, &part.error);
-  if (groups == nullptr) return;
-  for (const auto& [id, group] : groups->table().groups()) {
-    Listed listed = list(id, group, groups->find_live(id));
+// On the shard of the part, which outlives done().
+void list_part(const std::shared_ptr<ListGroupsJob>& job, Part* part, const std::function<void()>& done) {
+  const auto visit = [&filter = job->filter, part](const GroupShard& groups, const std::string& id,
+                                                   const group::Group& group) {
+    Listed listed = list(id, group, groups.find_live(id));
     const bool passes = (filter.states.empty() || filter.states.contains(in_small_letters(listed.state))) &&
                         (filter.types.empty() || filter.types.contains(listed.type));
-    if (passes) part.groups.push_back(std::move(listed));
-  }
+    if (passes) part->groups.push_back(std::move(listed));
+  };
+  walk_groups(job->broker.host, part->partition, visit, [job, part, done](bool led) {
+    if (!led) {
+      part->groups.clear();
+      job->broker.groups->leading(*part->partition, &part->error);
+    }
+    done();
+  });
 }
 
 void answer(ListGroupsJob& job) {
@@ -120,10 +126,7 @@ void handle<ListGroups>(Broker& broker, Call<ListGroups> call) {
   };
   parts.run(
       broker.host, job->call.shard(),
-      [job](Part& part, const std::function<void()>& done) {
-        list_part(*job, part);
-        done();
-      },
+      [job](Part& part, const std::function<void()>& done) { list_part(job, &part, done); },
       [job, finish_batch](std::vector<Part>& batch) {
         std::ranges::move(batch, std::back_inserter(job->parts));
         finish_batch();

@@ -55,7 +55,9 @@ void SnapshotInstaller::advance_install() {
     meta.config = info.config;
     meta.received = true;
     const auto owner = std::make_shared<const std::vector<Payload>>(install_->pieces);
-    const auto add_log = [this, alive = group_.alive(), meta](Write* write) { replace_log(meta, write); };
+    const auto add_log = [this, alive = group_.alive(), meta](Write* write, SnapshotMeta*) {
+      replace_log(meta, write);
+    };
     return siblings_.snapshots.write(meta, slices_of(*owner), owner, add_log, done(meta));
   }
   Write write(group_.storage_group);

@@ -22,9 +22,26 @@ void Snapshots::set_installed(const SnapshotMeta& meta) {
   bytes_since_ = 0;
 }
 
-void Snapshots::mark_received(Write* write) {
-  newest_.received = true;
-  write->put(kSnapshotKey, encode(newest_));
+// Whether the key that is leaving counts is not known yet: it is put anew once it is.
+void Snapshots::mark_cut(Index from, Write* write) {
+  const bool coming_covers = writing_ && coming_.index >= from;
+  const bool newest_covers = newest_.index >= from;
+  coming_.is_cut = coming_.is_cut || coming_covers;
+  newest_.received = newest_.received || newest_covers;
+  if (writing_ && coming_.key_leaves)
+    mark_is_due_ = mark_is_due_ || coming_covers || newest_covers;
+  else if (newest_covers)
+    write->put(kSnapshotKey, encode(newest_));
+}
+
+void Snapshots::write_mark() {
+  if (!std::exchange(mark_is_due_, false) || !newest_.received) return;
+  Write write(group_.storage_group);
+  write.put(kSnapshotKey, encode(newest_));
+  group_.shard->write(std::move(write), [this, alive = group_.alive()](const Status& status) {
+    if (!status && status.error().code != Code::kNoSpace && group_.is_open())
+      group_.stop_with(status.error());
+  });
 }
 
 bool Snapshots::take_failure() { return std::exchange(failed_, false); }
@@ -53,6 +70,7 @@ void Snapshots::take_snapshot() {
   meta.config = group_.raft->config_at(applied);
   writing_ = true;
   failed_ = false;
+  coming_ = {.index = applied};
   StateSave::run(
       &group_, [this, for_close = group_.closing] { return is_save_wanted(for_close); },
       [this, meta](StateEnd end, SnapshotSink sink) { saved(meta, end, std::move(sink)); });
@@ -79,7 +97,11 @@ void Snapshots::saved(SnapshotMeta meta, StateEnd end, SnapshotSink sink) {
   std::vector<chr_slice> pieces = owner->pieces();
   meta.pieces = static_cast<uint32_t>(pieces.size());
   write(
-      meta, std::move(pieces), owner, [](Write*) {},
+      meta, std::move(pieces), owner,
+      [this, alive = group_.alive()](Write*, SnapshotMeta* last) {
+        last->received = coming_.is_cut;
+        coming_.key_leaves = true;
+      },
       [this, alive = group_.alive(), meta](const Status& status) { written(meta, status); });
 }
 
@@ -102,17 +124,20 @@ void Snapshots::written(const SnapshotMeta& meta, const Status& status) {
   failed_ = !status;
   if (status) {
     newest_ = meta;
+    newest_.received = coming_.is_cut;
     siblings_.trim.advance_trim();
   } else {
     // Without room it is tried again soon, as nothing else makes any; otherwise by the next trim.
     const bool full = status.error().code == Code::kNoSpace;
     siblings_.trim.set_wanted(siblings_.trim.is_wanted() && full);
     if (siblings_.trim.is_wanted()) siblings_.writes.retry_soon();
-    if (full && group_.now() < say_unsaved_at_) return group_.mark();
-    if (full) say_unsaved_at_ = group_.now() + kSayUnsavedAgain;
-    group_.host().warn("The snapshot of " + group_.label +
-                       " could not be written: " + status.error().message);
+    const bool said = full && group_.now() < say_unsaved_at_;
+    if (full && !said) say_unsaved_at_ = group_.now() + kSayUnsavedAgain;
+    if (!said)
+      group_.host().warn("The snapshot of " + group_.label +
+                         " could not be written: " + status.error().message);
   }
+  write_mark();
   group_.mark();
 }
 

@@ -40,8 +40,9 @@ class Snapshots {
   void set_newest(const SnapshotMeta& meta) { newest_ = meta; }
   // An installed one: there is no log that it does not cover.
   void set_installed(const SnapshotMeta& meta);
-  // From now on the log on disk may end before what the snapshot covers: part of the write that makes it so.
-  void mark_received(Write* write);
+  // The log on disk loses its entries from `from` on, which a snapshot may cover, be it one that is on its way: part
+  // of the write that makes it so.
+  void mark_cut(Index from, Write* write);
 
   // Where enough log was applied since the last one.
   void count_applied(uint64_t bytes);
@@ -61,6 +62,7 @@ class Snapshots {
 
  private:
   bool is_save_wanted(bool for_close) const;
+  void write_mark();
   void saved(SnapshotMeta meta, StateEnd end, SnapshotSink sink);
   void written(const SnapshotMeta& meta, const Status& status);
   void describe(const SnapshotRequest& request);
@@ -71,6 +73,12 @@ class Snapshots {
   SnapshotMeta newest_;
   bool writing_ = false;
   bool failed_ = false;
+  struct {
+    Index index = 0;
+    bool is_cut = false;      // the log on disk may end before it
+    bool key_leaves = false;  // storage has its key, and has not answered
+  } coming_;                  // while it is saved and written
+  bool mark_is_due_ = false;  // of a cut that came while the key was leaving
   uint64_t bytes_since_ = 0;  // of applied log
   Nanos sending_since_ = 0;   // to whoever asks for it
   Nanos sending_until_ = 0;

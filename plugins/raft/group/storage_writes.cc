@@ -36,9 +36,7 @@ void StorageWrites::write_batch(const StorageBatch& batch) {
   const bool data = std::ranges::any_of(batch.entries, [](const Entry& e) { return e.header.records != 0; });
   const bool cut = batch.truncate_from != 0;
   Write write = write_of(group_.storage_group, batch, *group_.raft, siblings_.trim.start(), base_, &meta_);
-  // From now on the log on disk may end before what the snapshot covers.
-  if (cut && siblings_.snapshots.newest().index >= batch.truncate_from)
-    siblings_.snapshots.mark_received(&write);
+  if (cut) siblings_.snapshots.mark_cut(batch.truncate_from, &write);
   group_.shard->write(std::move(write),
                       [this, alive = group_.alive(), ticket = batch.ticket, data, cut](const Status& status) {
                         if (cut && status) cuts_ = false;

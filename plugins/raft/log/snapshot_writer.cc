@@ -46,7 +46,7 @@ void SnapshotWriter::put_some(Write* write, size_t end) {
 
 void SnapshotWriter::put_key() {
   Write write(job_.group);
-  add_steps_(&write);
+  add_steps_(&write, &job_.meta);
   put_some(&write, job_.pieces.size());
   write.put(kSnapshotKey, encode(job_.meta));
   for (uint32_t piece = 0; piece < job_.before.pieces; ++piece)

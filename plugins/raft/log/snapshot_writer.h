@@ -22,8 +22,9 @@ class SnapshotWriter : public std::enable_shared_from_this<SnapshotWriter> {
 
   using Done = std::function<void(const Status&)>;
   using Submit = std::function<void(Write, Done)>;
-  // Adds what is to happen together with the change of snapshots.
-  using AddSteps = std::function<void(Write*)>;
+  // Adds what is to happen together with the change of snapshots, and has a last word at what is recorded of the
+  // new one.
+  using AddSteps = std::function<void(Write*, SnapshotMeta*)>;
 
   // Lives until done was called, on the shard on which it was started. pieces are kept by whoever holds
   // owner; submit takes one write after the other.
@@ -54,7 +55,7 @@ class SnapshotWriter : public std::enable_shared_from_this<SnapshotWriter> {
   const Store store_;
   const uint32_t at_once_;  // pieces in a write
   const Submit submit_;
-  const Job job_;
+  Job job_;
   const AddSteps add_steps_;
   const Done done_;
   uint32_t put_ = 0;    // pieces on their way, or there

@@ -44,11 +44,13 @@ class FullStore : public storage_memory::Store {
  public:
   explicit FullStore(const Host& host) : storage_memory::Store(host), host_(host) {}
   chr_status write(const chr_storage_write* writes, uint32_t n, chr_error* error) {
+    if (const auto then = std::exchange(on_write, nullptr)) then();
     if (!full) return storage_memory::Store::write(writes, n, error);
     for (uint32_t i = 0; i < n; ++i) host_.complete(writes[i].token, CHR_E_NO_SPACE, "full");
     return CHR_PENDING;
   }
   bool full = false;
+  std::function<void()> on_write;  // of the next one
 
  private:
   const Host host_;

@@ -118,6 +118,80 @@ TEST_F(Streamed, SoDoesACloseOrAGroupThatStops) {
   EXPECT_EQ(parts_->snapshots.newest().index, 0u);
 }
 
+// The log on disk may lose what a snapshot covers: the next start is to know that, whenever it happened.
+class Cut : public Streamed {
+ protected:
+  Cut() {
+    lead();
+    EXPECT_EQ(propose(1), CHR_OK);
+    applied_ = parts_->applier.applied();
+  }
+  void cut(Index from) {
+    host_.on_shard(0, [&] {
+      Write write(group_->storage_group);
+      parts_->snapshots.mark_cut(from, &write);
+      if (!write.steps().empty()) shard_->write(std::move(write), [](const Status&) {});
+    });
+  }
+  SnapshotMeta stored() {
+    SnapshotMeta meta;
+    host_.on_shard(0, [&] {
+      services_.store.get(group_->storage_group, kSnapshotKey, [&](Result<StoredValue> value) {
+        ASSERT_TRUE(value && value->found);
+        meta = *decode_snapshot({reinterpret_cast<const char*>(value->p), value->n});
+      });
+    });
+    host_.run();
+    return meta;
+  }
+  Index applied_ = 0;
+};
+
+TEST_F(Cut, BehindASnapshotIsNothingToIt) {
+  at_piece(2, [&] { cut(applied_ + 1); });
+  take_snapshot();
+  host_.run();
+  EXPECT_FALSE(parts_->snapshots.newest().received);
+  EXPECT_FALSE(stored().received);
+}
+
+TEST_F(Cut, IsKnownOfTheNewestSnapshot) {
+  at_piece(0, [] {});
+  take_snapshot();
+  host_.run();
+  cut(applied_);
+  host_.run();
+  EXPECT_TRUE(parts_->snapshots.newest().received);
+  EXPECT_TRUE(stored().received);
+}
+
+TEST_F(Cut, IsKnownOfASnapshotThatIsBeingSaved) {
+  at_piece(2, [&] { cut(applied_); });
+  take_snapshot();
+  host_.run();
+  EXPECT_TRUE(parts_->snapshots.newest().received);
+  EXPECT_TRUE(stored().received);
+  EXPECT_EQ(stored().index, applied_);
+}
+
+// Its key was put already, and counts or not: what it says is put anew.
+TEST_F(Cut, IsKnownOfASnapshotWhoseKeyIsOnItsWay) {
+  at_piece(0, [] {});
+  take_snapshot();
+  host_.run();
+  EXPECT_EQ(propose(1), CHR_OK);
+  const Index before = applied_;
+  applied_ = parts_->applier.applied();
+  memory_->on_write = [this] { cut(applied_); };
+  take_snapshot();
+  host_.run();
+  EXPECT_EQ(memory_->on_write, nullptr) << "the key was never written";
+  EXPECT_GT(parts_->snapshots.newest().index, before);
+  EXPECT_TRUE(parts_->snapshots.newest().received);
+  EXPECT_TRUE(stored().received);
+  EXPECT_EQ(stored().index, applied_);
+}
+
 class StreamedOfThree : public Streamed {
  protected:
   StreamedOfThree() : Streamed({1, 2, 3}) {}
