@@ -224,8 +224,9 @@ std::string MetadataWatch::differs() {
     Node& node = cluster_.node(id);
     if (!node.running()) continue;
     for_each(node, [&](const chr_topic& topic, uint32_t index, const chr_partition& found) {
-      if (why.empty())
-        why = true_leader_differs(*partition(topic.id, index).group, node, {found.leader, found.term});
+      const GroupTruth& group = *partition(topic.id, index).group;
+      if (why.empty() && !group.goes)
+        why = true_leader_differs(group, node, {found.leader, found.term});
     });
     if (why.empty()) why = misses(node);
     if (why.empty()) why = votes_too_many(node);

@@ -294,6 +294,7 @@ void Net::pause(chr_conn* conn, bool paused) {
   if (socket == nullptr || socket->node == nullptr) return;
   socket->paused = paused;
   if (paused || socket->received.empty()) return;
+  socket->need = 0;  // it looks anew at what stands there
   const auto run = [](const Event& event, bool alive) {
     auto& net = *static_cast<Net*>(event.a);
     if (Socket* const here = net.find(event.c); alive && here != nullptr && here->session != nullptr)
