@@ -36,7 +36,7 @@ class GroupCoordinator {
   void observe(Partition& partition);
 
   // Shard 0: the catalog has changed, or who leads.
-  void follow(const Catalog& catalog);
+  void follow_catalog(const Catalog& catalog);
 
   // Any shard. Whether records of groups may be written; the log says once why not.
   bool is_enabled();
