@@ -1,6 +1,7 @@
 #include "host/app/plan.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -83,6 +84,7 @@ NodePlan::NodePlan(const PlanOptions& options) {
   settings_->report_undeclared();
   check_listen_addresses(*settings_, config_);
   for (size_t i = 0; i < plugins_.size(); ++i) validate(i);
+  for (const SlotList& list : kSlotLists) check_names(list);
   for (size_t i = 0; i < plugins_.size(); ++i) try_instance(i);
 }
 
@@ -120,15 +122,19 @@ std::vector<NodePlan::Selected> NodePlan::select() {
   return selected;
 }
 
-void NodePlan::select_lists(std::vector<Selected>* selected) const {
+void NodePlan::select_lists(std::vector<Selected>* selected) {
   for (const SlotList& list : kSlotLists) {
     const std::string key = fmt::format("{}.plugins", list.table);
     const Setting* setting = settings_->find(key);
     const Setting* user = settings_->find(fmt::format("{}.plugin", list.user));
     const bool is_used = !user->value || user->value->text() != kNoPlugin;
-    if (!setting->value || (setting->origin == Origin::kDefault && !is_used)) continue;
-    for (const Scalar& name : setting->value->items)
-      selected->push_back({std::string(list.table), key, std::get<std::string>(name), std::nullopt});
+    if (setting->value && setting->origin == Origin::kDefault && !is_used) continue;
+    // Where the list is none, those of the default are the best guess, and tables of others are not judged.
+    if (!setting->value) unread_.emplace(list.table);
+    const Value names = setting->value.value_or(*default_value(setting->schema));
+    for (const Scalar& name : names.items)
+      selected->push_back(
+          {std::string(list.table), key, std::get<std::string>(name), std::nullopt, !setting->value, false});
   }
 }
 
@@ -169,6 +175,15 @@ void NodePlan::probe(Selected* selected) {
 // A slot takes only plugins made for it, and further plugins bring tables of their own.
 std::string NodePlan::wrong_table(const Selected& selected, const Manifest& manifest) {
   const std::string_view slot = slot_for(manifest.config);
+  if (!selected.table.empty() && manifest.config.empty()) {
+    return fmt::format(
+        "the plugin \"{}\" is not made for [{}]: its manifest names no table; {}", selected.name,
+        selected.table,
+        is_list(selected.table)
+            ? fmt::format("one for this list says config = \"{}.NAME\", also where it has no keys",
+                          selected.table)
+            : "a further plugin is selected by plugins = [...]");
+  }
   if (!selected.table.empty() && slot != selected.table) {
     return fmt::format("the plugin \"{}\" is made for [{}], not for [{}]", selected.name, manifest.config,
                        selected.table);
@@ -242,10 +257,10 @@ void NodePlan::resolve(std::vector<Selected>* selected) {
     if (s.name == data_plugin_ && !s.table.empty()) data_plugin_ = s.file->manifest().id;
     files.push_back(std::move(*s.file));
   }
-  const bool complete = files.size() == selected->size();
+  is_complete_ = files.size() == selected->size();
   for (const PluginSet::Problem& problem : PluginSet::problems(files)) {
     // A plugin that could not be probed may be the one that provides it, and its absence was reported.
-    if (problem.is_absence && !complete) continue;
+    if (problem.is_absence && !is_complete_) continue;
     error_at(selected_by_[problem.plugin], problem.message);
   }
   for (Selected& s : *selected) {
@@ -305,6 +320,36 @@ void NodePlan::leave_alone() {
     const bool is_table = member.value.kind == TomlNode::Kind::kTable;
     if (is_table && !known.contains(member.key)) settings_->leave_alone(member.key);
   }
+}
+
+// The user of a list asks for services by name, and finds out at its start which there are.
+void NodePlan::check_names(const SlotList& list) {
+  const std::string key = fmt::format("{}.plugins", list.table);
+  const Setting* const names = settings_->find(fmt::format("{}.{}", list.user, list.names_key));
+  if (names == nullptr || !names->value || settings_->is_refused(*names)) return;
+  if (!is_complete_ || settings_->has_refused(list.table)) return;
+  std::set<std::string, std::less<>> provided;
+  for (const auto& [id, by] : selected_by_) {
+    const std::optional<size_t> plugin = set_.find(id);
+    if (by != key || !plugin) continue;
+    for (const std::string& service : set_[*plugin].manifest().provides)
+      if (const size_t id_size = without_name(service).size(); id_size < service.size())
+        provided.insert(service.substr(id_size + 1));
+  }
+  std::vector<std::string> missing;
+  std::optional<size_t> first;
+  for (size_t i = 0; i < names->value->items.size(); ++i) {
+    const auto& name = std::get<std::string>(names->value->items[i]);
+    if (provided.contains(name)) continue;
+    missing.push_back(fmt::format("\"{}\"", name));
+    if (!first) first = i;
+  }
+  if (missing.empty() || provided.empty()) return;  // that none is provided was told
+  const bool is_given = names->origin != Origin::kDefault;
+  settings_->refuse(is_given ? *names : *settings_->find(key),
+                    fmt::format("{} names {}, which no plugin of {} provides; they provide: {}",
+                                names->full_name, fmt::join(missing, ", "), key, fmt::join(provided, ", ")),
+                    {}, is_given ? first : std::nullopt);
 }
 
 void NodePlan::validate(size_t i) {

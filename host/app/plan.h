@@ -57,7 +57,7 @@ class NodePlan {
 
   bool read_file(const std::filesystem::path& file);
   std::vector<Selected> select();
-  void select_lists(std::vector<Selected>* selected) const;
+  void select_lists(std::vector<Selected>* selected);
   void probe(Selected* selected);
   static std::string wrong_table(const Selected& selected, const Manifest& manifest);
   std::string find_stand_in(Selected* selected, const std::filesystem::path& sought) const;
@@ -66,6 +66,7 @@ class NodePlan {
   void load();
   Status read_plugin_table(const LoadedPlugin& from, PlannedPlugin* plugin);
   void leave_alone();
+  void check_names(const SlotList& list);
   void validate(size_t i);
   void report_invalid(size_t i, std::string message, const std::vector<const Setting*>& named);
   void try_instance(size_t i);
@@ -78,6 +79,7 @@ class NodePlan {
   std::vector<TableSchema> schemas_;
   std::map<std::string, std::string> selected_by_;  // plugin id -> key of the setting that selected it
   std::set<std::string> unread_;                    // tables of plugins that are not there
+  bool is_complete_ = false;                        // each plugin that was selected could be probed
   bool lacks_further_ = false;                      // one of plugins = [...], whose table is not known
   PluginSet set_;
   std::vector<PlannedPlugin> plugins_;

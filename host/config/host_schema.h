@@ -31,11 +31,12 @@ inline constexpr std::array<Slot, 5> kSlots = {{
 struct SlotList {
   std::string_view table;
   std::string_view default_plugins;
-  std::string_view user;  // the slot whose plugin asks them: where that is empty, so is this by default
+  std::string_view user;       // the slot whose plugin asks them: where that is empty, so is this by default
+  std::string_view names_key;  // of the user's table: which of them it asks, by the names of their services
   std::string_view doc;
 };
 inline constexpr std::array<SlotList, 1> kSlotLists = {{
-    {"assignor", "[\"assignor-uniform\", \"assignor-range\"]", "kafka",
+    {"assignor", "[\"assignor-uniform\", \"assignor-range\"]", "kafka", "group_consumer_assignors",
      "How partitions are assigned to the members of consumer groups."},
 }};
 // In place of a plugin's name: the slot stays empty.
@@ -74,8 +75,8 @@ HostConfig read_host_config(Settings& settings, const std::filesystem::path& fil
 // own under [[peer]]. After all tables were read.
 void check_listen_addresses(Settings& settings, const HostConfig& config);
 
-// [[peer]] entries. Overridden as a whole by CHRONIK_PEER or --set peer=, in the form
-// "1@host:port,2@host:port".
+// [[peer]] entries. Overridden as a whole by CHRONIK_PEER or --set peer=,
+// in the form "1@host:port,2@host:port".
 std::vector<ConfiguredPeer> read_peers(Settings& settings);
 
 }  // namespace chronik::host

@@ -229,8 +229,8 @@ void KafkaPlugin::make_coordinators(Assignors assignors) {
   DirectoryHooks hooks;
   hooks.hosted = [this](Partition& partition) { broker_.groups->observe(partition); };
   hooks.changed = [this](const Catalog& catalog) {
-    broker_.offsets_topic->follow(catalog);
-    broker_.groups->follow(catalog);
+    broker_.offsets_topic->follow_catalog(catalog);
+    broker_.groups->follow_catalog(catalog);
   };
   broker_.partitions->set_hooks(std::move(hooks));
   group_admin_ = std::make_unique<GroupAdmin>(broker_, *broker_.groups, *broker_.partitions,

@@ -33,14 +33,14 @@ void CatalogWaits::wait(uint64_t until_ns, Look look) {
 
 void CatalogWaits::changed() {
   for (const std::unique_ptr<Shard>& shard : shards_) {
-    if (!shard->waited_on.load() || shard->told.exchange(true)) continue;
-    services_.host.post(shard->number, [this, told = shard.get()] { look_again(*told); });
+    if (!shard->waited_on.load() || shard->look_is_posted.exchange(true)) continue;
+    services_.host.post(shard->number, [this, posted = shard.get()] { look_again(*posted); });
   }
 }
 
 // A look may begin another wait.
 void CatalogWaits::look_again(Shard& shard) {
-  shard.told.store(false);
+  shard.look_is_posted.store(false);
   disarm(shard);
   std::vector<Wait> waits = std::exchange(shard.waits, {});
   const Catalog catalog(services_);

@@ -39,7 +39,7 @@ class CatalogWaits {
     uint64_t timer = 0;  // runs while something waits, until the first of them gives up
     uint64_t timer_at_ns = 0;
     std::atomic<bool> waited_on = false;  // raised before a wait looks first, so that no change is missed
-    std::atomic<bool> told = false;       // it will look
+    std::atomic<bool> look_is_posted = false;
   };
 
   Shard& here();

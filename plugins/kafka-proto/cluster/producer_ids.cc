@@ -25,12 +25,13 @@ void ProducerIds::refill() {
 
 void ProducerIds::refilled(const Result<chronik::ProducerIds>& ids) {
   refilling_ = false;
-  if (ids) {
+  const bool has_ids = ids && ids->n > 0;
+  if (has_ids) {
     next_ = ids->first;
     end_ = ids->first + ids->n;
   }
   for (Taker& taker : std::exchange(waiting_, {})) {
-    if (ids) {
+    if (has_ids) {
       give_id(std::move(taker));
     } else {
       taker(ErrorCode::kCoordinatorLoadInProgress, -1);  // clients ask again, as Kafka makes them do

@@ -49,7 +49,7 @@ DynamicConfigs::State DynamicConfigs::read(const Catalog& catalog) const {
   return state;
 }
 
-void DynamicConfigs::follow(const Catalog& catalog) {
+void DynamicConfigs::follow_catalog(const Catalog& catalog) {
   const std::shared_ptr<const State> before = now();
   State state = read(catalog);
   if (state.all != before->all || state.own != before->own)

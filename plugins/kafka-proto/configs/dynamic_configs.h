@@ -45,7 +45,7 @@ class DynamicConfigs {
   // Any shard.
   std::shared_ptr<const State> now() const { return state_.load(); }
   // Shard 0. Takes over what an image says.
-  void follow(const Catalog& catalog);
+  void follow_catalog(const Catalog& catalog);
   // Any shard. What an image says, which may be newer than now().
   State read(const Catalog& catalog) const;
 

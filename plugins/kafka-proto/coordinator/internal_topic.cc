@@ -81,7 +81,7 @@ struct InternalTopic::Raise {
   std::vector<chr_change_result> results;
 };
 
-void InternalTopic::follow(const Catalog& catalog) {
+void InternalTopic::follow_catalog(const Catalog& catalog) {
   const std::optional<chr_topic> topic = catalog.topic(settings_.name);
   if (!catalog.cluster_id().empty() && !std::exchange(checked_, true) && topic.has_value())
     check_partitions(*topic);

@@ -32,7 +32,7 @@ class InternalTopic {
   using Made = std::function<void(ErrorCode)>;
   void make(Made done);
   // Shard 0: the catalog has changed, or who is up.
-  void follow(const Catalog& catalog);
+  void follow_catalog(const Catalog& catalog);
 
  private:
   struct Creation;

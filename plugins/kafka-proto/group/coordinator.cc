@@ -58,7 +58,7 @@ void GroupCoordinator::observe(Partition& partition) {
                                    ConsumerParts{rules_.feed(shard), steps_, topics_[shard]}));
 }
 
-void GroupCoordinator::follow(const Catalog& catalog) {
+void GroupCoordinator::follow_catalog(const Catalog& catalog) {
   forget_deleted_topics();
   allows_consumers_.store(has_consumer_protocol(catalog), std::memory_order_relaxed);
   if (shown_ != nullptr && !shown_->differs_from(catalog)) return;

@@ -38,7 +38,7 @@ class GroupCoordinator {
   void start() { rules_.start(); }
   void stop() { rules_.stop(); }
   // Shard 0: the catalog has changed, or who leads.
-  void follow(const Catalog& catalog);
+  void follow_catalog(const Catalog& catalog);
 
   // Any shard. Whether records of groups may be written; the log says once why not.
   bool is_enabled();

@@ -154,9 +154,9 @@ void FetchJob::answer() {
     const bool has_news = fill_partition(target, pass_->reads()[i], response, out);
     target.served = out.records.size() != 0;
     if (!has_news && scope_.incremental) continue;
-    target.told_high_watermark = out.high_watermark;
-    target.told_log_start = out.log_start_offset;
-    target.told_error = out.error_code != ErrorCode::kNone;
+    target.reported_high_watermark = out.high_watermark;
+    target.reported_log_start = out.log_start_offset;
+    target.reported_error = out.error_code != ErrorCode::kNone;
     append_partition(target, std::move(out), response);
   }
   scope_.remember();
@@ -174,8 +174,8 @@ void FetchJob::append_partition(const FetchTarget& target, Response::Partition o
   response.responses.back().partitions.push_back(std::move(out));
 }
 
-// Fills one partition of the answer. Returns whether there is anything in it that the session did not tell
-// before.
+// Fills one partition of the answer.
+// Returns whether there is anything in it that the session did not tell before.
 bool FetchJob::fill_partition(const FetchTarget& target, Read& read, Response& response,
                               Response::Partition& out) {
   out.partition_index = target.partition;
@@ -199,8 +199,9 @@ bool FetchJob::fill_partition(const FetchTarget& target, Read& read, Response& r
     return true;
   }
   fill_records(read, out);
-  return out.records.size() != 0 || target.told_error || target.told_high_watermark != out.high_watermark ||
-         target.told_log_start != out.log_start_offset;
+  return out.records.size() != 0 || target.reported_error ||
+         target.reported_high_watermark != out.high_watermark ||
+         target.reported_log_start != out.log_start_offset;
 }
 
 // As many batches as there is room for; the first one of all goes out whatever its size, so that a reader

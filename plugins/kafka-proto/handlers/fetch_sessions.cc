@@ -84,9 +84,9 @@ void change(std::vector<FetchTarget>& targets, const FetchRequest& request) {
     const auto found = changes.find(name_of(target));
     if (found == changes.end()) return false;
     if (!found->second.has_value()) return true;
-    found->second->told_high_watermark = target.told_high_watermark;
-    found->second->told_log_start = target.told_log_start;
-    found->second->told_error = target.told_error;
+    found->second->reported_high_watermark = target.reported_high_watermark;
+    found->second->reported_log_start = target.reported_log_start;
+    found->second->reported_error = target.reported_error;
     target = std::move(*found->second);
     changes.erase(found);
     return false;
@@ -110,9 +110,9 @@ void FetchScope::remember() const {
     if (told.position >= session_->targets_.size()) continue;
     FetchTarget& known = session_->targets_[told.position];
     if (!known.names(told)) continue;
-    known.told_high_watermark = told.told_high_watermark;
-    known.told_log_start = told.told_log_start;
-    known.told_error = told.told_error;
+    known.reported_high_watermark = told.reported_high_watermark;
+    known.reported_log_start = told.reported_log_start;
+    known.reported_error = told.reported_error;
     known.served = told.served;
   }
   // Those of which there were records go behind the others, as Kafka has it: who is left out is next.

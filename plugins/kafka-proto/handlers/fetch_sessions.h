@@ -33,9 +33,9 @@ struct FetchTarget {
   int32_t last_fetched_epoch = -1;
   int32_t max_bytes = 0;
   size_t position = 0;  // in the session's list
-  int64_t told_high_watermark = -1;
-  int64_t told_log_start = -1;
-  bool told_error = false;
+  int64_t reported_high_watermark = -1;
+  int64_t reported_log_start = -1;
+  bool reported_error = false;
   bool served = false;  // the last answer had records of it: the others come first
 
   bool names(const FetchTarget& other) const {

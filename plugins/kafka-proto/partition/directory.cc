@@ -105,7 +105,7 @@ void PartitionDirectory::one_closed() {
 
 // Compares the catalog with what is hosted: opens what is new, closes and removes what was deleted. A change
 // of leaders alone changes nothing here.
-void PartitionDirectory::follow() {
+void PartitionDirectory::follow_catalog() {
   if (stopping_) return;
   auto catalog = std::make_unique<const Catalog>(services_);
   controller_.controller_changed(catalog->controller());
@@ -125,9 +125,9 @@ void PartitionDirectory::follow() {
 
 void PartitionDirectory::publish(const Catalog& catalog) {
   const std::shared_ptr<const DynamicConfigs::State> configs = configs_.now();
-  configs_.follow(catalog);
+  configs_.follow_catalog(catalog);
   const bool same_defaults = configs == configs_.now();
-  throttle_.follow(catalog);  // before replicas come that it is for
+  throttle_.follow_catalog(catalog);  // before replicas come that it is for
   services_.host.set(brokers_metric_, static_cast<double>(catalog.broker_count()));
   const bool by_changes = shown_ != nullptr && same_defaults && catalog.tells_changes();
   const std::shared_ptr<const PartitionMap> before = map();
@@ -138,7 +138,7 @@ void PartitionDirectory::publish(const Catalog& catalog) {
     map_ = after;
   }
   for (const auto& [key, topic] : before->topics()) {
-    if (after->find(key.id) == nullptr) drop(*topic);
+    if (after->find(key.id) == nullptr) remove_topic(*topic);
   }
 }
 
@@ -166,7 +166,7 @@ std::shared_ptr<const PartitionMap> PartitionDirectory::change_map(const Catalog
 }
 
 // The topic was deleted: its logs go, and then what was shown of it, unless a new topic has its name.
-void PartitionDirectory::drop(const HostedTopic& topic) {
+void PartitionDirectory::remove_topic(const HostedTopic& topic) {
   const auto left = std::make_shared<size_t>(1);
   const auto one_less = [this, left, name = topic.name] {
     if (--*left != 0 || map()->find(name) != nullptr) return;

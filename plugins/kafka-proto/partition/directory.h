@@ -102,8 +102,8 @@ class PartitionDirectory {
     return map_;
   }
 
-  // Any shard. Where codecs work on the batches of all partitions, if they have more to do than a turn
-  // allows.
+  // Any shard. Where codecs work on the batches of all partitions,
+  // if they have more to do than a turn allows.
   CodecLane& codec_lane() const { return *codec_lane_; }
 
   // Any shard. Whether the members of partitions are as new as what the leader of the catalog said last; not
@@ -144,7 +144,7 @@ class PartitionDirectory {
   };
 
   PartitionContext make_context(const BrokerConfig& config, InSync& in_sync);
-  void follow();
+  void follow_catalog();
   void publish(const Catalog& catalog);
   std::shared_ptr<const PartitionMap> make_map(const Catalog& catalog);
   std::shared_ptr<const PartitionMap> change_map(const Catalog& catalog);
@@ -157,14 +157,14 @@ class PartitionDirectory {
   void finish_changes();
   void open(const std::shared_ptr<Partition>& partition);
   void close(const std::shared_ptr<Partition>& partition, Partition::Log log, std::function<void()> done);
-  void drop(const HostedTopic& topic);
+  void remove_topic(const HostedTopic& topic);
   void one_closed();
   void closed(const Partition& partition);
   void opened(const std::shared_ptr<Partition>& partition, const Status& status);
   void report_health();
   void upkeep(uint32_t shard);
   void schedule(uint32_t shard);
-  static void CHR_CALL changed(void* self) { static_cast<PartitionDirectory*>(self)->follow(); }
+  static void CHR_CALL changed(void* self) { static_cast<PartitionDirectory*>(self)->follow_catalog(); }
 
   Services& services_;
   DynamicConfigs& configs_;

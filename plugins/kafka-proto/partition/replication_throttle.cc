@@ -53,7 +53,7 @@ void ReplicationThrottle::stop() {
   services_.host.cancel_timer(std::exchange(timer_, 0));
 }
 
-void ReplicationThrottle::follow(const Catalog& catalog) {
+void ReplicationThrottle::follow_catalog(const Catalog& catalog) {
   if (services_.throttle.table == nullptr) return;
   const int64_t leader = configs_.now()->rates.leader;
   Rates followers = follower_rates(catalog);

@@ -32,7 +32,7 @@ class ReplicationThrottle {
   // Shard 0.
   void stop();
   // Shard 0. Takes over the rates of an image, of which dynamic_configs knows already.
-  void follow(const Catalog& catalog);
+  void follow_catalog(const Catalog& catalog);
 
  private:
   using Rates = std::map<int32_t, int64_t>;  // by bucket

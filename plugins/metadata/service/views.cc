@@ -43,9 +43,9 @@ void Views::notify() {
 }
 
 void Views::tell_watcher(const std::shared_ptr<Watcher>& watcher) {
-  if (watcher->told.exchange(true)) return;
+  if (watcher->call_is_posted.exchange(true)) return;
   home_->post_to(watcher->shard, [watcher] {
-    watcher->told = false;  // before it looks: what changes from now on is told again
+    watcher->call_is_posted = false;  // before it looks: what changes from now on is told again
     if (watcher->active) watcher->fn(watcher->context);
   });
 }

@@ -1,5 +1,5 @@
-// Views: the newest image of the catalog, for any thread, and the watchers that are told when it or a leader
-// changes.
+// Views: the newest image of the catalog, for any thread,
+// and the watchers that are told when it or a leader changes.
 #pragma once
 
 #include <chronik/metadata.h>
@@ -42,7 +42,7 @@ class Views {
     uint32_t shard;
     std::optional<std::string> space;
     bool active = true;  // its shard's
-    std::atomic<bool> told = false;
+    std::atomic<bool> call_is_posted = false;
   };
   void tell_watcher(const std::shared_ptr<Watcher>& watcher);
 

@@ -2,38 +2,16 @@
 
 #include <gtest/gtest.h>
 
-#include <chronik/assignor.hpp>
+#include "unit/assignments.h"
 
 namespace chronik::assignor {
 namespace {
 
-constexpr uint32_t kTopics[] = {0, 1, 2};
-constexpr std::span<const uint32_t> kAll = kTopics;
+using chronik::test::group_of;
+using chronik::test::kAll;
 
-AssignorGroup group_of(std::initializer_list<uint32_t> partitions) {
-  AssignorGroup group;
-  uint8_t id = 0;
-  for (const uint32_t n : partitions) group.add_topic({{++id}}, n);
-  return group;
-}
-
-// "0:0,1 1:0 | ...": topics and partitions of each member.
 std::string assign(AssignorGroup group) {
-  const chr_assignor_group& view = group.view();
-  std::vector<uint32_t> owners(view.n_partitions, CHR_ASSIGNOR_NOBODY);
-  assign_range(view, owners);
-  const auto made = GroupAssignment::make(view, owners);
-  if (!made) return made.error().message;
-  std::string out;
-  for (uint32_t m = 0; m < view.n_members; ++m) {
-    out += m == 0 ? "" : " |";
-    for (const AssignedTopic& topic : made->of(m)) {
-      out += (out.empty() ? "" : " ") + std::to_string(topic.topic);
-      for (const int32_t p : topic.partitions)
-        out += (p == topic.partitions[0] ? ":" : ",") + std::to_string(p);
-    }
-  }
-  return out;
+  return chronik::test::text_of_assignment(std::move(group), assign_range);
 }
 
 TEST(Range, TopicsWithAsManyPartitionsAreReadInStep) {

@@ -91,5 +91,15 @@ TEST_F(AssignorsOfANode, AreLeftOutByDefaultWhereNobodyAsksThem) {
       << node->diagnostics().render("");
 }
 
+TEST_F(AssignorsOfANode, AreMadeForTheirList) {
+  const auto node = plan("[assignor]\nplugins = [\"" CHRONIK_MUSEUM_DIR "/museum-needs-assignors.so\"]\n");
+  EXPECT_NE(
+      node->diagnostics().render("").find(
+          "museum-needs-assignors.so\" is not made for [assignor]: its manifest names no table; one for "
+          "this list says config = \"assignor.NAME\", also where it has no keys"),
+      std::string::npos)
+      << node->diagnostics().render("");
+}
+
 }  // namespace
 }  // namespace chronik::host

@@ -148,7 +148,8 @@ TEST_F(Check, AllAtOnce) {
 
 TEST_F(Check, AssignorsStandInAList) {
   const std::string head = "data_dir = \"data\"\n[assignor]\nplugins = ";
-  good("[assignor]\nplugins = [\"assignor-range\"]\n[assignor.range]\n");
+  const std::string range_alone = "[kafka]\ngroup_consumer_assignors = [\"range\"]\n";
+  good("[assignor]\nplugins = [\"assignor-range\"]\n[assignor.range]\n" + range_alone);
   refused(
       head + "[\"assignor-range\", \"assignor-uniform\", \"assignor-range\"]\n",
       {"node.toml:3:11: error: assignor.plugins: the plugin assignor-range is selected twice; name it once"});
@@ -159,8 +160,20 @@ TEST_F(Check, AssignorsStandInAList) {
           {"node.toml:1:11: error: plugins: the plugin \"assignor-range\" is made for [assignor]; select it "
            "there: "
            "plugins = [..., \"assignor-range\"]"});
-  refused(head + "[\"assignor-range\"]\n[assignor.range]\nsticky = true\n",
+  refused(head + "[\"assignor-range\"]\n[assignor.range]\nsticky = true\n" + range_alone,
           {"node.toml:5:1: error: unknown key assignor.range.sticky"});
+  refused(head + "\"assignor-range\"\n[assignor.range]\n[assignor.mine]\nslack = 1\n",
+          {"node.toml:3:11: error: assignor.plugins: "});
+}
+
+TEST_F(Check, AssignorsThatAreAskedAreSelected) {
+  const std::string head = "data_dir = \"data\"\n";
+  refused(head + "[assignor]\nplugins = [\"assignor-range\"]\n",
+          {"node.toml:3:11: error: kafka.group_consumer_assignors names \"uniform\", which no plugin of "
+           "assignor.plugins provides; they provide: range"});
+  refused(head + "[kafka]\ngroup_consumer_assignors = [\"range\", \"mine\", \"other\"]\n",
+          {"node.toml:3:38: error: kafka.group_consumer_assignors names \"mine\", \"other\", which no plugin "
+           "of assignor.plugins provides; they provide: range, uniform"});
 }
 
 TEST_F(Check, TheNameOfAnAssignorIsTakenOnce) {

@@ -1,13 +1,10 @@
-// Runs the scenario scripts of tests/golden/raft. A script is a series of commands, each followed by "----"
-// and what it prints, up to an empty line. CHRONIK_UPDATE_GOLDEN=1 rewrites the expectations.
+// Runs the scenario scripts of tests/golden/raft.
+#include "unit/golden_scripts.h"
 #include "unit/raft/core/harness.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <functional>
 #include <sstream>
 
@@ -341,51 +338,13 @@ void Script::show_log(NodeId node) {
   for (const Entry& entry : log.tail()) print("{}", describe(entry));
 }
 
-// The whole file with fresh outputs.
-std::string replay(std::istream& in) {
-  Script script;
-  std::string result;
-  std::string line;
-  while (std::getline(in, line)) {
-    if (line.empty() || line[0] == '#') {
-      result += line + "\n";
-      continue;
-    }
-    result += line + "\n----\n" + script.run(line);
-    while (std::getline(in, line) && line != "") {
-    }
-    result += "\n";
-  }
-  return result;
-}
-
 class CoreScript : public testing::TestWithParam<std::filesystem::path> {};
 
-TEST_P(CoreScript, PrintsWhatIsExpected) {
-  std::ifstream in(GetParam());
-  std::stringstream expected;
-  expected << in.rdbuf();
-  const std::string actual = replay(expected);
-  if (std::getenv("CHRONIK_UPDATE_GOLDEN") != nullptr) {
-    std::ofstream(GetParam()) << actual;
-    return;
-  }
-  EXPECT_EQ(actual, expected.str()) << "CHRONIK_UPDATE_GOLDEN=1 rewrites it; look at the difference first";
-}
+TEST_P(CoreScript, PrintsWhatIsExpected) { chronik::test::expect_script<Script>(GetParam()); }
 
-std::vector<std::filesystem::path> scripts() {
-  std::vector<std::filesystem::path> files;
-  for (const auto& file : std::filesystem::directory_iterator(CHRONIK_SOURCE_DIR "/tests/golden/raft"))
-    if (file.path().extension() == ".txt") files.push_back(file.path());
-  std::sort(files.begin(), files.end());
-  return files;
-}
+std::vector<std::filesystem::path> scripts() { return chronik::test::scripts_in("raft"); }
 
-INSTANTIATE_TEST_SUITE_P(Golden, CoreScript, testing::ValuesIn(scripts()), [](const auto& script) {
-  std::string name = script.param.stem().string();
-  std::replace(name.begin(), name.end(), '-', '_');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(Golden, CoreScript, testing::ValuesIn(scripts()), chronik::test::script_name);
 
 TEST(CoreScripts, AreThere) { EXPECT_GE(scripts().size(), 30u); }
 
