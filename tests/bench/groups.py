@@ -109,6 +109,8 @@ class GroupBench:
     def settle(self, kind, folder):
         partitions, members = self.sizes["partitions"], self.sizes["members"]
         with self.started(self.bench.node(kind, folder), kind, partitions) as node:
+            self.client("settle-classic", node, partitions, 1, 1)  # the topic of the groups is there, a JVM has begun to compile
+            self.client("settle-consumer", node, partitions, 1)
             classic = self.client("settle-classic", node, partitions, members, self.sizes["rounds"])
             consumer = self.client("settle-consumer", node, partitions, members)
         settled = {"classic_settled_s": classic.pop("settled_s"), "consumer_settled_s": consumer["settled_s"]}

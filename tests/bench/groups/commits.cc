@@ -1,5 +1,3 @@
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <memory>
@@ -50,8 +48,7 @@ class Commits {
 
  private:
   void join() {
-    // Those of a run before may still wait for members that went without a word.
-    const std::string prefix = "commits-" + std::to_string(::getpid()) + "-";
+    const std::string prefix = fresh_group("commits") + "-";
     for (size_t i = 0; i < members_.size(); ++i) {
       members_[i] = std::make_unique<ClassicMember>(all_, prefix + std::to_string(i));
       members_[i]->join();

@@ -33,8 +33,9 @@ class FailOver {
   }
 
   void run() {
+    const std::string group = fresh_group("fail-over");
     for (Committer& each : committers_) {
-      each.member = std::make_unique<ClassicMember>(all_, "fail-over");
+      each.member = std::make_unique<ClassicMember>(all_, group);
       each.member->join();
     }
     std::vector<const ClassicMember*> members;

@@ -18,6 +18,8 @@
 //   group_client fill-offsets     BOOTSTRAP TOPIC PARTITIONS GROUPS
 //   group_client check-offsets    BOOTSTRAP TOPIC PARTITIONS GROUPS STRIDE
 //       groups that have offsets and no members; until each STRIDE-th of them shows what was committed
+#include <unistd.h>
+
 #include <cstdio>
 #include <functional>
 #include <map>
@@ -35,6 +37,8 @@ std::string Words::text() {
 double Words::number() { return std::stod(text()); }
 
 int Words::count() { return std::stoi(text()); }
+
+std::string fresh_group(const std::string& what) { return what + "-" + std::to_string(::getpid()); }
 
 double quantile(const std::vector<double>& sorted, double q) {
   if (sorted.empty()) die("nothing was measured");

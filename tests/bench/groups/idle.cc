@@ -27,9 +27,10 @@ void idle(Words words) {
   const int members = words.count();
   const auto warmup = std::chrono::duration<double>(words.number());
   const auto time = std::chrono::duration<double>(words.number());
+  const std::string prefix = fresh_group("idle") + "-";
   for (size_t i = 0; i < groups.size(); ++i) {
     for (int m = 0; m < members; ++m) {
-      groups[i].push_back(std::make_unique<ClassicMember>(all, "idle-" + std::to_string(i)));
+      groups[i].push_back(std::make_unique<ClassicMember>(all, prefix + std::to_string(i)));
       groups[i].back()->join();
     }
     if (i % kGroupsAtOnce == 0) loop.run_for(kBetween);

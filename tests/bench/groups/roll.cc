@@ -15,9 +15,9 @@ constexpr milliseconds kDown{100};
 class Roll {
  public:
   Roll(Words& words, bool is_cooperative)
-      : all_{loop_,          parse_addresses(words.text()),
-             words.text(),   words.count(),
-             is_cooperative, kHeartbeatInterval} {
+      : group_(fresh_group("roll")), all_{loop_,          parse_addresses(words.text()),
+                                          words.text(),   words.count(),
+                                          is_cooperative, kHeartbeatInterval} {
     members_.resize(static_cast<size_t>(words.count()));
   }
 
@@ -37,8 +37,7 @@ class Roll {
  private:
   void start(size_t i) {
     const std::string instance = all_.is_cooperative ? "" : "instance-" + std::to_string(i);
-    members_[i] =
-        std::make_unique<ClassicMember>(all_, all_.is_cooperative ? "cooperative" : "static", instance);
+    members_[i] = std::make_unique<ClassicMember>(all_, group_, instance);
     members_[i]->join();
   }
 
@@ -58,6 +57,7 @@ class Roll {
     loop_.run_until([&] { return is_shared_out(members, all_.partitions); }, kPatience, "the group settles");
   }
 
+  const std::string group_;
   Loop loop_;
   ClassicMembers all_;
   std::vector<std::unique_ptr<ClassicMember>> members_;

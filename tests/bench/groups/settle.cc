@@ -22,9 +22,10 @@ void settle(Loop& loop, const Members& members, int32_t partitions) {
 }
 
 bool is_shared_out(const std::vector<std::unique_ptr<ConsumerMember>>& members, int32_t partitions) {
+  const size_t share = static_cast<size_t>(partitions) / members.size();  // at least
   Partitions all;
   for (const auto& member : members) {
-    if (member->epoch() != members.front()->epoch()) return false;
+    if (member->epoch() != members.front()->epoch() || member->assigned().size() < share) return false;
     all.insert(all.end(), member->assigned().begin(), member->assigned().end());
   }
   std::ranges::sort(all);
@@ -38,8 +39,9 @@ void settle_classic(Words words) {
   ClassicMembers all{loop, parse_addresses(words.text()), words.text(), words.count()};
   const int count = words.count();
   const int rounds = words.count();
+  const std::string group = fresh_group("classic");
   Members members;
-  for (int i = 0; i < count; ++i) members.push_back(std::make_unique<ClassicMember>(all, "settle-classic"));
+  for (int i = 0; i < count; ++i) members.push_back(std::make_unique<ClassicMember>(all, group));
   const auto start = Clock::now();
   for (const auto& member : members) member->join();
   settle(loop, members, all.partitions);
@@ -64,10 +66,11 @@ void settle_consumer(Words words) {
   const auto bootstrap = parse_addresses(words.text());
   const std::string topic = words.text();
   const int32_t partitions = words.count();
+  const std::string group = fresh_group("consumer");
   std::vector<std::unique_ptr<ConsumerMember>> members;
   for (int count = words.count(), i = 0; i < count; ++i)
-    members.push_back(std::make_unique<ConsumerMember>(loop, bootstrap, topic, "settle-consumer",
-                                                       "member-" + std::to_string(i)));
+    members.push_back(
+        std::make_unique<ConsumerMember>(loop, bootstrap, topic, group, "member-" + std::to_string(i)));
   const auto start = Clock::now();
   for (const auto& member : members) member->join();
   loop.run_until([&] { return is_shared_out(members, partitions); }, kPatience, "a consumer group settles");

@@ -29,6 +29,8 @@ void commits(Words words);
 void fill_offsets(Words words);
 void check_offsets(Words words);
 
+// A group that no run before has left members in.
+std::string fresh_group(const std::string& what);
 // Of the sorted values; q from 0 to 1.
 double quantile(const std::vector<double>& sorted, double q);
 
