@@ -98,7 +98,7 @@ void GroupShard::begin_leading() {
 }
 
 void GroupShard::end_leading() {
-  end_upkeep();
+  upkeep_ = nullptr;
   consumers_.topics.unfollow(this);
   consumers_.rules.unfollow(this);
   const auto live = std::exchange(live_, {});

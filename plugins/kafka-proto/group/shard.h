@@ -34,6 +34,7 @@
 #include "kafka-proto/group/group_rules.h"
 #include "kafka-proto/group/regex.h"
 #include "kafka-proto/group/topic_feed.h"
+#include "kafka-proto/group/upkeep.h"
 
 namespace chronik::kafka {
 
@@ -42,6 +43,7 @@ struct ConsumerParts {
   RulesFeed& rules;
   const ConsumerSteps& steps;
   TopicFeed& topics;
+  Services& services;
 };
 
 class GroupShard final : public CoordinatorShard {
@@ -83,8 +85,8 @@ class GroupShard final : public CoordinatorShard {
   };
   void delete_offsets(const std::string& id, OffsetDeletion request,
                       const group::Reply<OffsetDeletionResult>& reply);
-  // A topic was deleted: what was committed of it goes.
-  void forget_topic(const std::string& topic, const chr_uuid& id);
+  // Topics were deleted: what was committed of them goes, some groups in each turn of the shard.
+  void forget_topics(std::shared_ptr<const DeletedTopics> topics);
   // A heartbeat that changes nothing is answered at once, whatever is written.
   void consumer_heartbeat(const std::string& id, group::ConsumerHeartbeatRequest request,
                           const group::Reply<group::ConsumerHeartbeatResult>& reply);
@@ -145,8 +147,9 @@ class GroupShard final : public CoordinatorShard {
   // upkeep.cc
   using Forget = std::function<void(const group::Group& group, std::vector<group::Record>& tombstones)>;
   void begin_upkeep();
-  void end_upkeep();
-  static void run_upkeep(void* shard);
+  static void run_pass(void* shard);
+  static void run_deletions(void* shard);
+  void forget_unknown_topics();
   void expire_offsets(const std::string& id);
   void forget_offsets(const std::string& id, Forget find);
   // Leaves as many as go into one write. True: there were more.
@@ -161,17 +164,16 @@ class GroupShard final : public CoordinatorShard {
   void finish_step(const std::string& id, uint64_t number,
                    const std::function<void(group::ConsumerGroup&, group::Outcome&)>& finish);
   void refresh_topics();
+  void refresh_rules(const std::vector<std::string>& groups);
 
   const GroupConfig& config_;
   TimerWheel& timers_;
-  void refresh_rules(const std::vector<std::string>& groups);
   const ConsumerParts consumers_;
   const group::RegexPatterns patterns_;
   uint64_t consumer_groups_ = 0;  // that were begun
   group::GroupTable table_;
   std::map<std::string, std::unique_ptr<Live>, std::less<>> live_;
-  std::unique_ptr<Timer> upkeep_;  // where it leads: when offsets expire
-  std::string upkeep_from_;        // the group that is next
+  std::unique_ptr<Upkeep> upkeep_;  // where it leads
 };
 
 }  // namespace chronik::kafka

@@ -10,7 +10,7 @@ namespace chronik::kafka {
 namespace {
 
 constexpr uint64_t kMs = 1'000'000;
-constexpr size_t kMaxGroupsAtOnce = 500;    // are looked at in a turn of the shard
+constexpr size_t kMaxWorkAtOnce = 2000;  // in a turn of the shard, in groups and offsets that are looked at
 constexpr size_t kMaxRecordsAtOnce = 2000;  // of a group in a write
 
 }  // namespace
@@ -39,27 +39,27 @@ void GroupShard::delete_offsets(const std::string& id, OffsetDeletion request,
 // ---- time ----
 
 void GroupShard::begin_upkeep() {
-  upkeep_ = std::make_unique<Timer>(timers_, run_upkeep, this);
-  upkeep_->arm(static_cast<uint64_t>(config_.offsets_retention_check_interval_ms) * kMs);
+  upkeep_ = std::make_unique<Upkeep>(timers_, run_pass, run_deletions, this);
+  upkeep_->pass.timer.arm(static_cast<uint64_t>(config_.offsets_retention_check_interval_ms) * kMs);
 }
 
-void GroupShard::end_upkeep() {
-  upkeep_.reset();
-  upkeep_from_.clear();
-}
-
-// Some groups in each turn of the shard, since there may be a hundred thousand.
-void GroupShard::run_upkeep(void* shard) {
+void GroupShard::run_pass(void* shard) {
   GroupShard& self = *static_cast<GroupShard*>(shard);
+  Upkeep& upkeep = *self.upkeep_;
+  const group::GroupTable::Map& groups = self.table_.groups();
   std::vector<std::string> due;
-  auto at = self.table_.groups().lower_bound(self.upkeep_from_);
-  for (size_t n = 0; n < kMaxGroupsAtOnce && at != self.table_.groups().end(); ++n, ++at)
+  size_t work = 0;
+  auto at = groups.lower_bound(upkeep.pass.from);
+  for (; work < kMaxWorkAtOnce && at != groups.end(); ++at) {
     due.push_back(at->first);
-  const bool is_over = at == self.table_.groups().end();
-  self.upkeep_from_ = is_over ? std::string() : at->first;
+    work += 1 + add_unknown(at->second.offsets, *self.consumers_.topics.view(), upkeep.unknown);
+  }
+  const bool is_over = at == groups.end();
+  upkeep.pass.from = is_over ? std::string() : at->first;
+  upkeep.pass.timer.arm(
+      is_over ? static_cast<uint64_t>(self.config_.offsets_retention_check_interval_ms) * kMs : kMs);
+  if (is_over) self.forget_unknown_topics();
   for (const std::string& id : due) self.expire_offsets(id);
-  self.upkeep_->arm(is_over ? static_cast<uint64_t>(self.config_.offsets_retention_check_interval_ms) * kMs
-                            : kMs);
 }
 
 void GroupShard::expire_offsets(const std::string& id) {
@@ -73,14 +73,45 @@ void GroupShard::expire_offsets(const std::string& id) {
 
 // ---- topics that were deleted ----
 
-void GroupShard::forget_topic(const std::string& topic, const chr_uuid& id) {
-  std::vector<std::string> groups;
-  for (const auto& [name, group] : table_.groups())
-    if (group.offsets.topics().contains(topic)) groups.push_back(name);
-  for (const std::string& name : groups)
-    forget_offsets(name, [name, topic, id](const group::Group& group, std::vector<group::Record>& records) {
-      group::delete_topic_offsets(name, group.offsets, topic, id, records);
+void GroupShard::forget_topics(std::shared_ptr<const DeletedTopics> topics) {
+  if (upkeep_ == nullptr) return;
+  upkeep_->deletions.push_back(std::move(topics));
+  if (upkeep_->deletions.size() == 1) run_deletions(this);
+}
+
+void GroupShard::run_deletions(void* shard) {
+  GroupShard& self = *static_cast<GroupShard*>(shard);
+  Upkeep& upkeep = *self.upkeep_;
+  const group::GroupTable::Map& groups = self.table_.groups();
+  const std::shared_ptr<const DeletedTopics> topics = upkeep.deletions.front();
+  std::vector<std::string> due;
+  size_t work = 0;
+  auto at = groups.lower_bound(upkeep.deletion.from);
+  for (; work < kMaxWorkAtOnce && at != groups.end(); ++at) {
+    const size_t offsets = count_offsets(at->second.offsets, *topics, work);
+    if (offsets != 0) due.push_back(at->first);
+    work += 1 + offsets;
+  }
+  const bool is_over = at == groups.end();
+  upkeep.deletion.from = is_over ? std::string() : at->first;
+  if (is_over) upkeep.deletions.pop_front();
+  if (!upkeep.deletions.empty()) upkeep.deletion.timer.arm(kMs);
+  for (const std::string& id : due)
+    self.forget_offsets(id, [id, topics](const group::Group& group, std::vector<group::Record>& records) {
+      delete_topics_offsets(id, group.offsets, *topics, kMaxRecordsAtOnce, records);
     });
+}
+
+// What two passes did not find, and a catalog that is current does not have either.
+void GroupShard::forget_unknown_topics() {
+  DeletedTopics topics = in_both(upkeep_->unknown, upkeep_->unknown_before);
+  upkeep_->unknown_before = std::exchange(upkeep_->unknown, {});
+  if (topics.empty()) return;
+  find_deleted(consumers_.services, std::move(topics),
+               [this, alive = partition().shared_from_this()](DeletedTopics deleted) {
+                 if (!deleted.empty())
+                   forget_topics(std::make_shared<const DeletedTopics>(std::move(deleted)));
+               });
 }
 
 bool GroupShard::cut_to_write(std::vector<group::Record>& records) const {

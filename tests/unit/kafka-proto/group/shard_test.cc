@@ -136,9 +136,35 @@ class LongNameTest : public GroupShardTest {
 };
 
 TEST_F(LongNameTest, ADeletedTopicIsForgottenInSeveralWrites) {
-  shard->forget_topic("orders", {});
+  shard->forget_topics(std::make_shared<const DeletedTopics>(DeletedTopics{{"orders", {chr_uuid{}}}}));
   host.run();
   EXPECT_EQ(shard->table().find(name), nullptr);
+}
+
+// However many groups have offsets of topics that go, a turn of the shard looks at a part of them.
+TEST_F(GroupShardTest, DeletedTopicsAreForgottenSomeGroupsAtATime) {
+  constexpr size_t kGroups = 3'000;
+  for (size_t i = 0; i < kGroups; ++i) commit("g" + std::to_string(i), 5);
+  commit("g", 5);
+  host.run();
+  ASSERT_EQ(shard->table().groups().size(), kGroups + 1);
+  const auto gone = std::make_shared<const DeletedTopics>(DeletedTopics{{"orders", {chr_uuid{}}}});
+  const auto other = std::make_shared<const DeletedTopics>(DeletedTopics{{"other", {chr_uuid{}}}});
+  host.on_shard(0, [&] {
+    shard->forget_topics(gone);
+    shard->forget_topics(other);
+  });
+  host.run();
+  EXPECT_GT(shard->table().groups().size(), kGroups / 2);
+  EXPECT_LT(shard->table().groups().size(), kGroups);
+  host.advance(std::chrono::milliseconds(200));
+  EXPECT_TRUE(shard->table().groups().empty());
+  // What was committed of another topic of the name stays.
+  commit("g", 5);
+  host.run();
+  shard->forget_topics(other);
+  host.advance(std::chrono::milliseconds(200));
+  EXPECT_EQ(committed("g"), 5);
 }
 
 TEST_F(LongNameTest, AGroupIsDeletedInSeveralWrites) {
