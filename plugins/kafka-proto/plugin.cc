@@ -279,6 +279,8 @@ void KafkaPlugin::end_connections() {
     });
   broker_.host.post(0, [this] {
     group_metrics_->stop();
+    broker_.offsets_topic->stop();
+    broker_.groups->stop();
     broker_.elections->stop();
     broker_.peers->stop();
     broker_.in_sync->stop();

@@ -14,6 +14,7 @@ namespace chronik::kafka {
 namespace {
 
 constexpr uint64_t kTimeoutNs = 5'000'000'000;
+constexpr uint64_t kRetryNs = 5'000'000'000;  // after replicas could not be added
 
 }  // namespace
 
@@ -83,13 +84,14 @@ struct InternalTopic::Raise {
 
 void InternalTopic::follow_catalog(const Catalog& catalog) {
   const std::optional<chr_topic> topic = catalog.topic(settings_.name);
-  if (!catalog.cluster_id().empty() && !std::exchange(checked_, true) && topic.has_value())
-    check_partitions(*topic);
+  if (topic.has_value()) check_partitions(*topic);
   if (topic.has_value() && catalog.controller() == services_.host.node().id) raise_factor(catalog, *topic);
 }
 
-// Groups and transactions are looked for by the number of partitions.
+// Groups and transactions are looked for by the number of partitions. The topic may be made, or be heard of, long after
+// the start.
 void InternalTopic::check_partitions(const chr_topic& topic) {
+  if (std::exchange(checked_partitions_, topic.n_partitions) == topic.n_partitions) return;
   const auto there = static_cast<int32_t>(topic.n_partitions);
   if (!settings_.partitions_given || there == settings_.partitions) return;
   services_.host.fatal(fmt::format(
@@ -144,8 +146,25 @@ void InternalTopic::raise_factor(const Catalog& catalog, const chr_topic& topic)
                                                      static_cast<uint32_t>(raise->items.size()), kTimeoutNs,
                                                      raise->results.data(), token, nullptr);
       },
-      [this, raise](const chr_done&) { raising_ = false; });
-  if (status != CHR_PENDING) raising_ = false;
+      [this, raise](const chr_done& done) { raised(*raise, done.code); });
+  if (status != CHR_PENDING) raised(*raise, status);
 }
+
+// No change of the catalog may follow a failure.
+void InternalTopic::raised(const Raise& raise, chr_status status) {
+  raising_ = false;
+  const bool all = status == CHR_OK && std::ranges::all_of(raise.results, [](const chr_change_result& each) {
+                     return each.code == CHR_OK;
+                   });
+  if (all || retry_timer_ != 0 || services_.stopping.load(std::memory_order_relaxed)) return;
+  const auto again = [](void* self) {
+    auto& topic = *static_cast<InternalTopic*>(self);
+    topic.retry_timer_ = 0;
+    topic.follow(Catalog(topic.services_));
+  };
+  retry_timer_ = services_.host.timer(kRetryNs, again, this);
+}
+
+void InternalTopic::stop() { services_.host.cancel_timer(std::exchange(retry_timer_, 0)); }
 
 }  // namespace chronik::kafka

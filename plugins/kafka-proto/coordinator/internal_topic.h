@@ -33,6 +33,8 @@ class InternalTopic {
   void make(Made done);
   // Shard 0: the catalog has changed, or who is up.
   void follow_catalog(const Catalog& catalog);
+  // Shard 0: nothing is tried again any more.
+  void stop();
 
  private:
   struct Creation;
@@ -42,12 +44,14 @@ class InternalTopic {
   void created(ErrorCode error);
   void check_partitions(const chr_topic& topic);
   void raise_factor(const Catalog& catalog, const chr_topic& topic);
+  void raised(const Raise& raise, chr_status status);
 
   Services& services_;
   const Settings settings_;
-  std::vector<Made> waiting_;  // while it is being made
-  bool checked_ = false;
+  std::vector<Made> waiting_;        // while it is being made
+  uint32_t checked_partitions_ = 0;  // so many are as they shall be
   bool raising_ = false;
+  uint64_t retry_timer_ = 0;
 };
 
 }  // namespace chronik::kafka

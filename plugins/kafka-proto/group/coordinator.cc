@@ -55,7 +55,7 @@ void GroupCoordinator::observe(Partition& partition) {
   const uint32_t shard = partition.shard();
   partition.observers().add_observer(
       std::make_shared<GroupShard>(services_.host, partition, metrics_, config_, *timers_[shard],
-                                   ConsumerParts{rules_.feed(shard), steps_, topics_[shard]}));
+                                   ConsumerParts{rules_.feed(shard), steps_, topics_[shard], services_}));
 }
 
 void GroupCoordinator::follow_catalog(const Catalog& catalog) {
@@ -145,24 +145,23 @@ GroupShard* GroupCoordinator::leading(Partition& partition, ErrorCode* why) cons
 void GroupCoordinator::forget_deleted_topics() {
   auto seen = std::make_unique<const Catalog>(services_);
   if (seen_ != nullptr && seen->tells_changes()) {
-    std::vector<std::pair<std::string, chr_uuid>> deleted;
+    DeletedTopics deleted;
     seen->each_change_since(*seen_, [&](const chr_topic_change& change) {
       if ((change.what & CHR_TOPIC_DELETED) != 0)
-        deleted.emplace_back(from_abi(change.topic->name), change.topic->id);
+        deleted[std::string(from_abi(change.topic->name))].insert(change.topic->id);
     });
     if (!deleted.empty()) forget_topics(std::move(deleted));
   }
   seen_ = std::move(seen);
 }
 
-void GroupCoordinator::forget_topics(std::vector<std::pair<std::string, chr_uuid>> topics) {
-  const auto shared = std::make_shared<const decltype(topics)>(std::move(topics));
+void GroupCoordinator::forget_topics(DeletedTopics topics) {
+  const auto shared = std::make_shared<const DeletedTopics>(std::move(topics));
   for (const std::shared_ptr<Partition>& partition : partitions())
     on_shard(services_.host, partition->shard(), [this, partition, shared] {
       ErrorCode why = ErrorCode::kNone;
       GroupShard* const groups = leading(*partition, &why);
-      if (groups == nullptr) return;
-      for (const auto& [topic, id] : *shared) groups->forget_topic(topic, id);
+      if (groups != nullptr) groups->forget_topics(*shared);
     });
 }
 

@@ -62,7 +62,7 @@ class GroupCoordinator {
   ErrorCode why_not_here(const Catalog& catalog, const chr_topic& topic, int32_t index) const;
   // What was committed of them goes.
   void forget_deleted_topics();
-  void forget_topics(std::vector<std::pair<std::string, chr_uuid>> topics);
+  void forget_topics(DeletedTopics topics);
 
   Services& services_;
   PartitionDirectory& partitions_;

@@ -87,7 +87,7 @@ void GroupShard::begin_leading() {
     live(id);
     settle(id);
   }
-  upkeep_ = std::make_unique<GroupUpkeep>(this, timers_, config_);
+  upkeep_ = std::make_unique<GroupUpkeep>(this, timers_, config_, consumers_.topics, consumers_.services);
   consumers_.topics.follow(this, [this] { refresh_topics(); });
   consumers_.rules.follow(this, [this](const auto& groups) { refresh_rules(groups); });
 }

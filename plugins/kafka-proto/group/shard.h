@@ -39,6 +39,7 @@ struct ConsumerParts {
   RulesFeed& rules;
   const ConsumerSteps& steps;
   TopicFeed& topics;
+  Services& services;
 };
 
 class GroupShard final : public CoordinatorShard {
@@ -80,8 +81,8 @@ class GroupShard final : public CoordinatorShard {
   };
   void delete_offsets(const std::string& id, OffsetDeletion request,
                       const group::Reply<OffsetDeletionResult>& reply);
-  // A topic was deleted: what was committed of it goes.
-  void forget_topic(const std::string& topic, const chr_uuid& id) { upkeep_->forget_topic(topic, id); }
+  // Topics were deleted: what was committed of them goes, some groups in each turn of the shard.
+  void forget_topics(const DeletedTopics& topics) { upkeep_->forget_topics(topics); }
   // A heartbeat that changes nothing is answered at once, whatever is written.
   void consumer_heartbeat(const std::string& id, group::ConsumerHeartbeatRequest request,
                           const group::Reply<group::ConsumerHeartbeatResult>& reply);
@@ -159,10 +160,10 @@ class GroupShard final : public CoordinatorShard {
   void finish_step(const std::string& id, uint64_t number,
                    const std::function<void(group::ConsumerGroup&, group::Outcome&)>& finish);
   void refresh_topics();
+  void refresh_rules(const std::vector<std::string>& groups);
 
   const GroupConfig& config_;
   TimerWheel& timers_;
-  void refresh_rules(const std::vector<std::string>& groups);
   const ConsumerParts consumers_;
   const group::RegexPatterns patterns_;
   uint64_t consumer_groups_ = 0;  // that were begun

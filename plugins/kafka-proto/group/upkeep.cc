@@ -1,6 +1,5 @@
 #include "kafka-proto/group/upkeep.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "kafka-proto/group/core/offset_rules.h"
@@ -39,19 +38,26 @@ void GroupShard::delete_offsets(const std::string& id, OffsetDeletion request,
 
 // ---- in passes ----
 
-GroupUpkeep::GroupUpkeep(GroupShard* groups, TimerWheel& timers, const GroupConfig& config)
+GroupUpkeep::GroupUpkeep(GroupShard* groups, TimerWheel& timers, const GroupConfig& config,
+                         const TopicFeed& topics, Services& services)
     : groups_(*groups),
       config_(config),
+      topics_(topics),
+      services_(services),
       expiry_(
           groups_.table_, timers,
-          [this](const std::string& id, const group::Group&, GroupPass::Done done) {
+          [this](const std::string& id, const group::Group& group, GroupPass::Done done) {
+            add_unknown(group.offsets, *topics_.view(), unknown_);
             expire_offsets(id, std::move(done));
           },
-          [this] { expiry_.begin_in(static_cast<uint64_t>(config_.offsets_retention_check_interval_ms)); }),
+          [this] {
+            forget_unknown();
+            expiry_.begin_in(static_cast<uint64_t>(config_.offsets_retention_check_interval_ms));
+          }),
       forgetting_(
           groups_.table_, timers,
           [this](const std::string& id, const group::Group& group, GroupPass::Done done) {
-            forget_topics(id, group, std::move(done));
+            forget_deleted(id, group, std::move(done));
           },
           [this] { begin_forgetting(); }) {
   expiry_.begin_in(static_cast<uint64_t>(config_.offsets_retention_check_interval_ms));
@@ -71,27 +77,34 @@ void GroupUpkeep::expire_offsets(const std::string& id, GroupPass::Done done) {
       [done = std::move(done)](ErrorCode) { done(true); });
 }
 
-void GroupUpkeep::forget_topic(const std::string& topic, const chr_uuid& id) {
-  next_topics_[topic].push_back(id);
+// What two passes did not find, and a catalog that is current does not have either.
+void GroupUpkeep::forget_unknown() {
+  DeletedTopics topics = in_both(unknown_, unknown_before_);
+  unknown_before_ = std::exchange(unknown_, {});
+  if (topics.empty()) return;
+  find_deleted(services_, std::move(topics),
+               [this, alive = std::weak_ptr(alive_)](const DeletedTopics& deleted) {
+                 if (!alive.expired()) forget_topics(deleted);
+               });
+}
+
+void GroupUpkeep::forget_topics(const DeletedTopics& topics) {
+  for (const auto& [name, ids] : topics) next_deleted_[name].insert(ids.begin(), ids.end());
   if (forgetting_.is_resting()) begin_forgetting();
 }
 
 // Those that are deleted from now on wait for the next pass.
 void GroupUpkeep::begin_forgetting() {
-  topics_ = std::make_shared<const Topics>(std::exchange(next_topics_, {}));
-  if (!topics_->empty()) forgetting_.begin_in(0);
+  deleted_ = std::make_shared<const DeletedTopics>(std::exchange(next_deleted_, {}));
+  if (!deleted_->empty()) forgetting_.begin_in(0);
 }
 
-void GroupUpkeep::forget_topics(const std::string& id, const group::Group& group, GroupPass::Done done) {
-  const auto is_forgotten = [this](const auto& topic) { return topics_->contains(topic.first); };
-  if (std::ranges::none_of(group.offsets.topics(), is_forgotten)) return done(true);
+void GroupUpkeep::forget_deleted(const std::string& id, const group::Group& group, GroupPass::Done done) {
+  if (!has_offsets_of(group.offsets, *deleted_)) return done(true);
   groups_.forget_offsets(
       id,
-      [id, topics = topics_](const group::Group& from, std::vector<group::Record>& records) {
-        for (const auto& [topic, partitions] : from.offsets.topics())
-          if (const auto found = topics->find(topic); found != topics->end())
-            for (const chr_uuid& deleted : found->second)
-              group::delete_topic_offsets(id, from.offsets, topic, deleted, records);
+      [id, topics = deleted_](const group::Group& from, std::vector<group::Record>& records) {
+        delete_topics_offsets(id, from.offsets, *topics, kMaxRecordsAtOnce, records);
       },
       [done = std::move(done)](ErrorCode written) { done(written == ErrorCode::kNone); });
 }

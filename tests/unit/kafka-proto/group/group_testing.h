@@ -25,7 +25,7 @@ struct GroupEnvironment {
       steps = std::make_unique<ConsumerSteps>(*services, std::move(*acquired));
     }
     return std::make_shared<GroupShard>(host, partition, metrics, config, *timers,
-                                        ConsumerParts{rules, *steps, feed});
+                                        ConsumerParts{rules, *steps, feed, *services});
   }
   GroupConfig config;
   // What config says now.

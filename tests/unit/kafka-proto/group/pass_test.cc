@@ -132,8 +132,8 @@ class ManyGroupsTest : public GroupShardTest {
 };
 
 TEST_F(ManyGroupsTest, TopicsThatAreDeletedAreForgottenByAllGroups) {
-  shard->forget_topic("other", {});
-  shard->forget_topic("orders", {});  // for the next pass
+  shard->forget_topics({{"other", {chr_uuid{}}}});
+  shard->forget_topics({{"orders", {chr_uuid{}}}});  // for the next pass
   host.advance(std::chrono::seconds(1));
   EXPECT_TRUE(shard->table().groups().empty());
 }
@@ -141,7 +141,7 @@ TEST_F(ManyGroupsTest, TopicsThatAreDeletedAreForgottenByAllGroups) {
 // A commit that takes too long has others refused: they are tried again.
 TEST_F(ManyGroupsTest, ADeletedTopicIsForgottenThoughItsWritesFail) {
   consensus.hold_commits(true);
-  shard->forget_topic("orders", {});
+  shard->forget_topics({{"orders", {chr_uuid{}}}});
   host.advance(std::chrono::seconds(6));
   EXPECT_EQ(shard->table().groups().size(), 3'000u);
   consensus.hold_commits(false);

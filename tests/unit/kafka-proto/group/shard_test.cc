@@ -136,9 +136,18 @@ class LongNameTest : public GroupShardTest {
 };
 
 TEST_F(LongNameTest, ADeletedTopicIsForgottenInSeveralWrites) {
-  shard->forget_topic("orders", {});
+  shard->forget_topics({{"orders", {chr_uuid{}}}});
   host.advance(std::chrono::seconds(1));
   EXPECT_EQ(shard->table().find(name), nullptr);
+}
+
+// What was committed of a later topic of the name stays.
+TEST_F(GroupShardTest, ADeletedTopicIsForgottenByItsId) {
+  commit("g", 5);
+  host.run();
+  shard->forget_topics({{"orders", {chr_uuid{{1}}}}, {"other", {chr_uuid{}}}});
+  host.advance(std::chrono::seconds(1));
+  EXPECT_EQ(committed("g"), 5);
 }
 
 TEST_F(LongNameTest, AGroupIsDeletedInSeveralWrites) {
