@@ -187,11 +187,6 @@ void GroupShard::finish_step(const std::string& id, uint64_t number,
   });
 }
 
-// Deadlines may be others.
-void GroupShard::refresh_rules(const std::vector<std::string>& groups) {
-  for (const std::string& id : groups) settle(id);
-}
-
 void GroupShard::refresh_topics() {
   std::vector<std::string> ids;
   for (const auto& [id, live] : live_)

@@ -92,9 +92,13 @@ void GroupShard::begin_leading() {
     live(id);
     settle(id);
   }
-  begin_upkeep();
+  upkeep_ = std::make_unique<Upkeep>(timers_, run_pass, run_deletions, this);
+  upkeep_->pass.timer.arm(static_cast<uint64_t>(config_.offsets_retention_check_interval_ms) * kMs);
   consumers_.topics.follow(this, [this] { refresh_topics(); });
-  consumers_.rules.follow(this, [this](const auto& groups) { refresh_rules(groups); });
+  // Deadlines may be others.
+  consumers_.rules.follow(this, [this](const auto& groups) {
+    for (const std::string& id : groups) settle(id);
+  });
 }
 
 void GroupShard::end_leading() {

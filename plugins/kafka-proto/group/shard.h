@@ -146,7 +146,6 @@ class GroupShard final : public CoordinatorShard {
   void settle(const std::string& id);
   // upkeep.cc
   using Forget = std::function<void(const group::Group& group, std::vector<group::Record>& tombstones)>;
-  void begin_upkeep();
   static void run_pass(void* shard);
   static void run_deletions(void* shard);
   void forget_unknown_topics();
@@ -164,7 +163,6 @@ class GroupShard final : public CoordinatorShard {
   void finish_step(const std::string& id, uint64_t number,
                    const std::function<void(group::ConsumerGroup&, group::Outcome&)>& finish);
   void refresh_topics();
-  void refresh_rules(const std::vector<std::string>& groups);
 
   const GroupConfig& config_;
   TimerWheel& timers_;

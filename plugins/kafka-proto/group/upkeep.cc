@@ -38,11 +38,6 @@ void GroupShard::delete_offsets(const std::string& id, OffsetDeletion request,
 
 // ---- time ----
 
-void GroupShard::begin_upkeep() {
-  upkeep_ = std::make_unique<Upkeep>(timers_, run_pass, run_deletions, this);
-  upkeep_->pass.timer.arm(static_cast<uint64_t>(config_.offsets_retention_check_interval_ms) * kMs);
-}
-
 void GroupShard::run_pass(void* shard) {
   GroupShard& self = *static_cast<GroupShard*>(shard);
   Upkeep& upkeep = *self.upkeep_;
