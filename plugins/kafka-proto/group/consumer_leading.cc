@@ -61,7 +61,8 @@ void GroupShard::consumer_heartbeat(const std::string& id, group::ConsumerHeartb
 void GroupShard::consumer_join(Live& live, group::ConsumerHeartbeatRequest request,
                                const HeartbeatReply& reply, group::Outcome& out) {
   const auto refuse = [&](group::Refusal refusal) { out.answer(reply, group::refused(std::move(refusal))); };
-  if (auto refusal = group::check_request(request, consumers_.rules.of(live.id).assignors)) return refuse(*refusal);
+  if (auto refusal = group::check_request(request, consumers_.rules.of(live.id).assignors))
+    return refuse(*refusal);
   const group::Group* const recorded = table_.find(live.id);
   if (request.epoch != group::kJoinEpoch) {
     const bool is_there = recorded != nullptr || !live.group->is_dispensable();
@@ -121,7 +122,9 @@ void GroupShard::follow_kind(const std::string& id) {
   }
   const bool is_classic = !is_consumer && recorded != nullptr && recorded->classic != nullptr;
   if (!is_classic || live.consumer == nullptr) return;
+  const bool keeps_generation = live.consumer->keeps_generation();
   begin(live);
+  if (keeps_generation) return;
   take_turn(id, Turn::kAlone, [this, id](ErrorCode error) {
     const auto found = live_.find(id);
     if (error != ErrorCode::kNone || found == live_.end() || found->second->group == nullptr) return;
@@ -186,11 +189,6 @@ void GroupShard::finish_step(const std::string& id, uint64_t number,
 
 void GroupShard::refresh_topics() {
   std::vector<std::string> ids;
-// Deadlines may be others.
-void GroupShard::refresh_rules(const std::vector<std::string>& groups) {
-  for (const std::string& id : groups) settle(id);
-}
-
   for (const auto& [id, live] : live_)
     if (live->consumer != nullptr) ids.push_back(id);
   for (const std::string& id : ids)

@@ -60,6 +60,10 @@ GroupSummary summarize(const std::string& id, const group::Group& group, const g
   return out;
 }
 
+group::ClassicDescription describe_classic(const group::Group& group, const group::ClassicGroup* live) {
+  return live != nullptr ? live->describe() : group::describe_recorded(group.classic.get());
+}
+
 GroupDescription describe(const std::string& id, const group::Group& group, const group::ClassicGroup* live,
                           const TopicName& name_of_topic) {
   GroupDescription out;
@@ -67,13 +71,14 @@ GroupDescription describe(const std::string& id, const group::Group& group, cons
   if (group.consumer != nullptr) {
     out.generation = group.consumer->epoch();
     add_consumer_members(*group.consumer, name_of_topic, out);
-  } else if (live != nullptr) {
+    return out;
+  }
+  if (live != nullptr) {
     out.generation = live->generation();
-    add_classic_members(live->describe(), out);
   } else if (group.classic != nullptr) {
     out.generation = group.classic->generation;
-    add_classic_members(group::describe_recorded(group.classic.get()), out);
   }
+  add_classic_members(describe_classic(group, live), out);
   return out;
 }
 

@@ -42,6 +42,9 @@ std::string_view name_of(group::GroupKind kind);
 // Live: null where all that there is of the group is recorded.
 GroupSummary summarize(const std::string& id, const group::Group& group, const group::ClassicGroup* live);
 
+// Of one that is not of the consumer protocol, as its members said it.
+group::ClassicDescription describe_classic(const group::Group& group, const group::ClassicGroup* live);
+
 // Topics of a consumer group go by their ids; those that have no name any more are left out.
 using TopicName = std::function<std::string(const chr_uuid& id)>;
 GroupDescription describe(const std::string& id, const group::Group& group, const group::ClassicGroup* live,

@@ -89,7 +89,10 @@ void GroupShard::begin_leading() {
   }
   upkeep_ = std::make_unique<GroupUpkeep>(this, timers_, config_, consumers_.topics, consumers_.services);
   consumers_.topics.follow(this, [this] { refresh_topics(); });
-  consumers_.rules.follow(this, [this](const auto& groups) { refresh_rules(groups); });
+  // Deadlines may be others.
+  consumers_.rules.follow(this, [this](const auto& groups) {
+    for (const std::string& id : groups) settle(id);
+  });
 }
 
 void GroupShard::end_leading() {

@@ -160,7 +160,6 @@ class GroupShard final : public CoordinatorShard {
   void finish_step(const std::string& id, uint64_t number,
                    const std::function<void(group::ConsumerGroup&, group::Outcome&)>& finish);
   void refresh_topics();
-  void refresh_rules(const std::vector<std::string>& groups);
 
   const GroupConfig& config_;
   TimerWheel& timers_;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "kafka-proto/group/coordinator.h"
+#include "kafka-proto/group/description.h"
 #include "kafka-proto/handlers/answers.h"
 #include "kafka-proto/handlers/group_calls.h"
 #include "kafka-proto/messages/describe_groups.h"
@@ -50,8 +51,7 @@ void describe(const GroupShard& groups, std::string_view id, Described& out, std
     return;
   }
   if (bytes > AnswerRoom::kMaxBytes) return;  // the answer is too large already
-  const group::ClassicGroup* const live = groups.find_live(id);
-  out.group = live != nullptr ? live->describe() : group::describe_recorded(group->classic.get());
+  out.group = describe_classic(*group, groups.find_live(id));
   bytes += size_of(out.group);
 }
 

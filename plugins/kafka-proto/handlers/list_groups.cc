@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "kafka-proto/group/coordinator.h"
-#include "kafka-proto/group/core/consumer_describe.h"
+#include "kafka-proto/group/description.h"
 #include "kafka-proto/group/walk.h"
 #include "kafka-proto/handlers/handle.h"
 #include "kafka-proto/messages/list_groups.h"
@@ -19,16 +19,11 @@ using Request = ListGroupsRequest;
 using Response = ListGroupsResponse;
 using Names = std::set<std::string, std::less<>>;
 
-struct Listed {
-  std::string id, protocol_type;
-  std::string_view state, type;
-};
-
 // One partition, and what is led of it here.
 struct Part {
   std::shared_ptr<Partition> partition;
   ErrorCode error = ErrorCode::kNone;
-  std::vector<Listed> groups{};
+  std::vector<GroupSummary> groups{};
 };
 
 // In small letters; empty: all pass.
@@ -58,27 +53,18 @@ Names read_names(const std::vector<std::string_view>& names) {
   return out;
 }
 
-Listed list(const std::string& id, const group::Group& group, const group::ClassicGroup* live) {
-  if (group.kind() == group::GroupKind::kConsumer)
-    return {id, "consumer", name_of(phase(*group.consumer)), "consumer"};
-  const group::ClassicState state =
-      live != nullptr ? live->state() : group::recorded_state(group.classic.get());
-  std::string type;
-  if (live != nullptr) {
-    type = live->protocol_type();
-  } else if (group.classic != nullptr) {
-    type = group.classic->protocol_type;
-  }
-  return {id, std::move(type), name_of(state), "classic"};
+// Clients know no simple groups.
+std::string_view type_of(const GroupSummary& group) {
+  return name_of(group.kind == group::GroupKind::kSimple ? group::GroupKind::kClassic : group.kind);
 }
 
 // On the shard of the part, which outlives done().
 void list_part(const std::shared_ptr<ListGroupsJob>& job, Part* part, const std::function<void()>& done) {
   const auto visit = [&filter = job->filter, part](const GroupShard& groups, const std::string& id,
                                                    const group::Group& group) {
-    Listed listed = list(id, group, groups.find_live(id));
+    GroupSummary listed = summarize(id, group, groups.find_live(id));
     const bool passes = (filter.states.empty() || filter.states.contains(in_small_letters(listed.state))) &&
-                        (filter.types.empty() || filter.types.contains(listed.type));
+                        (filter.types.empty() || filter.types.contains(type_of(listed)));
     if (passes) part->groups.push_back(std::move(listed));
   };
   walk_groups(job->broker.host, part->partition, visit, [job, part, done](bool led) {
@@ -94,13 +80,13 @@ void answer(ListGroupsJob& job) {
   for (const Part& part : job.parts) {
     // What another node leads is listed there; what comes here would be missing.
     if (part.error == ErrorCode::kCoordinatorLoadInProgress) job.response.error_code = part.error;
-    for (const Listed& listed : part.groups) {
+    for (const GroupSummary& listed : part.groups) {
       if (job.call.room().passed()) break;
       Response::Group& row = job.call.room().row(job.response.groups);
       row.group_id = listed.id;
       row.protocol_type = listed.protocol_type;
       row.group_state = listed.state;
-      row.group_type = listed.type;
+      row.group_type = type_of(listed);
     }
   }
   if (job.response.error_code != ErrorCode::kNone) job.response.groups.clear();

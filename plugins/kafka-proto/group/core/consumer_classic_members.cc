@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "kafka-proto/group/core/consumer_conversion.h"
 #include "kafka-proto/group/core/consumer_group.h"
 #include "kafka-proto/group/core/consumer_protocol.h"
 #include "kafka-proto/group/core/consumer_watch.h"
@@ -114,8 +115,10 @@ void ConsumerGroup::join(const ConsumerContext& context, JoinRequest request, co
   if (!found) return refuse(found.error().error, request.member_id);
   Asked asked{.wants_assignment = true, .owned = owned_by_id(subscription->owned, context.topics)};
   MemberRecord::Value info = info_of(found->member.info, request, std::move(*subscription));
+  const std::string replaced = found->replaces;
   auto change = update_member(context, id_, std::move(*found), std::move(info), topics_changed(context));
   if (!change) return refuse(change.error().error, request.member_id);
+  if (!replaced.empty() && join_classic(context, *change, replaced, reply, out)) return;
   const int64_t now = context.now.monotonic_ms;
   watch_->joins.erase(change->id);
   watch_->sessions.set(change->id, now + request.session_timeout_ms);
@@ -125,6 +128,29 @@ void ConsumerGroup::join(const ConsumerContext& context, JoinRequest request, co
       context, std::move(*change), std::move(asked),
       [reply, protocol](const ConsumerHeartbeatResult& result) { reply(join_result(result, protocol)); },
       out);
+}
+
+// A static member that took the place of the last one of the consumer protocol: the group is classic again, and the member
+// goes on with what the one before had. False: it is not.
+bool ConsumerGroup::join_classic(const ConsumerContext& context, const MemberChange& change,
+                                 const std::string& replaced, const Reply<JoinResult>& reply, Outcome& out) {
+  const Joining joining{change.id, change.member};
+  if (context.state.find_member(replaced)->info.classic) return false;
+  auto records = downgrade(context, id_, {replaced}, &joining);
+  if (!records) return false;
+  keeps_generation_ = !change.subscription_changed && is_settled(context.state, replaced);
+  const auto& classic = *std::get<ClassicGroupRecord>(records->back()).value;
+  JoinResult result;
+  result.member_id = change.id;
+  result.generation = classic.generation;
+  result.protocol_type = classic.protocol_type;
+  result.protocol = classic.protocol;
+  std::ranges::move(*records, std::back_inserter(out.records));
+  out.answer(reply, std::move(result));
+  out.finish.push_back([watch = watch_](ErrorCode written) {
+    if (written == ErrorCode::kNone) watch->fail_all({ErrorCode::kRebalanceInProgress, {}});
+  });
+  return true;
 }
 
 void ConsumerGroup::sync(const ConsumerContext& context, const SyncRequest& request,

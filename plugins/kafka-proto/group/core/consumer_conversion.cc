@@ -109,18 +109,31 @@ std::string common_protocol(const std::vector<const MemberRecord::Classic*>& mem
   return most == votes.end() ? std::string() : most->first;
 }
 
+bool is_settled(const ConsumerState& state, const std::string& away) {
+  return state.target_epoch().epoch == state.epoch() &&
+         std::ranges::all_of(state.members(), [&](const auto& each) {
+           const CurrentMemberRecord::Value& current = each.second.current;
+           return current.state == MemberState::kStable &&
+                  (current.epoch == state.epoch() || each.first == away) &&
+                  same_partitions(current.assigned, each.second.target);
+         });
+}
+
 std::optional<std::vector<Record>> downgrade(const ConsumerContext& context, const std::string& group,
-                                             const std::vector<std::string>& leaving) {
+                                             const std::vector<std::string>& leaving,
+                                             const Joining* joining) {
   const ConsumerState& state = context.state;
   const auto leaves = [&](const std::string& id) { return std::ranges::find(leaving, id) != leaving.end(); };
-  if (!context.config.may_downgrade || state.classic_members() == 0) return std::nullopt;
-  std::vector<const ConsumerState::Members::value_type*> left;
+  if (!context.config.may_downgrade || (state.classic_members() == 0 && joining == nullptr))
+    return std::nullopt;
+  std::vector<Joining> left;
   std::vector<const MemberRecord::Classic*> offers;
-  for (const auto& member : state.members()) {
-    if (leaves(member.first)) continue;
-    if (!member.second.info.classic || member.second.info.classic->protocols.empty()) return std::nullopt;
-    left.push_back(&member);
-    offers.push_back(&*member.second.info.classic);
+  for (const auto& [id, member] : state.members())
+    if (!leaves(id)) left.push_back({id, member});
+  if (joining != nullptr) left.push_back(*joining);
+  for (const auto& [id, member] : left) {
+    if (!member.info.classic || member.info.classic->protocols.empty()) return std::nullopt;
+    offers.push_back(&*member.info.classic);
   }
   const std::string protocol = common_protocol(offers);
   if (left.empty() || protocol.empty() || std::cmp_greater(left.size(), context.config.classic_max_size))
@@ -129,10 +142,10 @@ std::optional<std::vector<Record>> downgrade(const ConsumerContext& context, con
   classic.protocol_type = kEmbeddedConsumerProtocol;
   classic.generation = state.epoch();
   classic.protocol = protocol;
-  classic.leader = left.front()->first;
+  classic.leader = left.front().id;
   classic.state_timestamp_ms = context.now.wall_ms;
-  for (const auto* member : left)
-    classic.members.push_back(classic_member(member->first, member->second, protocol, context.topics));
+  for (const auto& [id, member] : left)
+    classic.members.push_back(classic_member(id, member, protocol, context.topics));
   std::vector<Record> records;
   state.remove_all(group, records);
   records.push_back(ClassicGroupRecord{group, std::move(classic)});

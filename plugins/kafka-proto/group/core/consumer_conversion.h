@@ -23,10 +23,21 @@ struct Upgrade {
 std::expected<Upgrade, Refusal> upgrade(const std::string& group, const ClassicGroupRecord::Value& classic,
                                         const TopicView& topics, const ConsumerGroupRules& config);
 
+// A member that speaks the classic protocol, as it is once it has joined.
+struct Joining {
+  const std::string& id;
+  const ConsumerState::Member& member;
+};
+
 // Nothing: the group stays as it is, since without those members others than classic ones are left, or nobody, or it may
-// not. The new classic group has the epoch as its generation, and is to rebalance at once.
+// not. The new classic group has the epoch as its generation, and is to rebalance at once. joining: in the place of one of
+// those who leave; null: nobody.
 std::optional<std::vector<Record>> downgrade(const ConsumerContext& context, const std::string& group,
-                                             const std::vector<std::string>& leaving);
+                                             const std::vector<std::string>& leaving,
+                                             const Joining* joining = nullptr);
+// Whether every member has what it is to have, so that a classic group in the place of this one need not rebalance. One
+// member may be away.
+bool is_settled(const ConsumerState& state, const std::string& away);
 
 // The protocol that all of them can, and most put first; empty: there is none.
 std::string common_protocol(const std::vector<const MemberRecord::Classic*>& members);

@@ -224,7 +224,8 @@ void ConsumerGroup::expire(const ConsumerContext& context, Outcome& out) {
 int64_t ConsumerGroup::next_deadline_ms(const ConsumerContext& context) const {
   const bool waits_for_target = context.state.epoch() > context.state.target_epoch().epoch && !assigning_ &&
                                 !context.state.members().empty();
-  return std::min({watch_->next_ms(), waits_for_target ? target_due_ms(context) : kNever, regexes_due_ms(context)});
+  return std::min(
+      {watch_->next_ms(), waits_for_target ? target_due_ms(context) : kNever, regexes_due_ms(context)});
 }
 
 // ---- the target ----

@@ -81,6 +81,9 @@ class ConsumerGroup {
   void finish_regexes(const ConsumerContext& context, const RegexInput& input, const RegexTopics& found,
                       Outcome& out);
 
+  // Of a group that becomes a classic one: whether its members stay as they are, without a rebalance.
+  bool keeps_generation() const { return keeps_generation_; }
+
   // Leadership is over: every reply that waits gets this, also those of outcomes that are still being written.
   void fail_waits(ErrorCode error);
 
@@ -99,6 +102,8 @@ class ConsumerGroup {
   bool topics_changed(const ConsumerContext& context) const {
     return context.topics.version() != topics_version_;
   }
+  bool join_classic(const ConsumerContext& context, const MemberChange& change, const std::string& replaced,
+                    const Reply<JoinResult>& reply, Outcome& out);
   void finish_change(const ConsumerContext& context, MemberChange change, Asked asked,
                      const HeartbeatReply& reply, Outcome& out);
   void wait_for_target(std::string member, Asked asked, const HeartbeatReply& reply, Outcome& out);
@@ -118,6 +123,7 @@ class ConsumerGroup {
   const std::string id_;
   std::shared_ptr<Watch> watch_;  // shared with finishes of outcomes, which may come after this is gone
   bool assigning_ = false, resolving_ = false;
+  bool keeps_generation_ = false;
   std::optional<int64_t> target_made_ms_;
   int64_t topics_version_ = -1;   // for which the recorded metadata hash is right
   int64_t regexes_version_ = -1;  // for which all were resolved

@@ -1,5 +1,6 @@
 // Groups that change their kind while they have members, on a partition.
 #include "group/consumer_shard_testing.h"
+#include "kafka-proto/group/core/consumer_protocol.h"
 
 namespace chronik::kafka::testing {
 namespace {
@@ -93,6 +94,76 @@ TEST_F(MigrationShardTest, WithItsLastConsumerItIsClassicAgain) {
   EXPECT_EQ(joined[1].error, ErrorCode::kNone);
   EXPECT_GT(joined[1].generation, 1);
   EXPECT_EQ(joined[1].leader, "m1");
+}
+
+// A static member whose consumer stops for good, and comes back as a classic one.
+class StaticMigrationTest : public MigrationShardTest {
+ protected:
+  StaticMigrationTest() {
+    upgrade();
+    classic_join("m1");
+    classic_sync("m1", joined.back().generation);
+    auto request = group::test::join("s", {"orders"});
+    request.instance_id = "i";
+    heartbeat(request);
+    alive("a", group::kLeaveEpoch);
+    for (int i = 0; i < 3; ++i) {
+      host.advance(std::chrono::seconds(2));
+      classic_join("m1");
+      classic_sync("m1", joined.back().generation);
+      alive("s", state().find_member("s")->current.epoch);
+    }
+    EXPECT_EQ(state().members().size(), 2u);
+    EXPECT_EQ(assigned("m1") + " " + assigned("s"), "orders:0@4,2@4 orders:1@4,3@4");
+  }
+  void comes_back(const std::vector<std::string>& names = {"orders"}) {
+    group::JoinRequest request;
+    request.new_member_id = "s2";
+    request.instance_id = "i";
+    request.protocol_type = "consumer";
+    request.protocols = {{"range", group::test::subscription_bytes(names, {}, topics)}};
+    request.session_timeout_ms = 10'000;
+    request.rebalance_timeout_ms = 30'000;
+    shard->join("g", request, [this](group::JoinResult result) { joined.push_back(std::move(result)); });
+    host.run();
+  }
+  ErrorCode sync_of(const std::string& member) {
+    group::SyncRequest request;
+    request.member_id = member;
+    request.generation = joined.back().generation;
+    request.instance_id = "i";
+    shard->sync("g", request, [this](group::SyncResult result) { synced.push_back(std::move(result)); });
+    host.run();
+    return synced.back().error;
+  }
+};
+
+TEST_F(StaticMigrationTest, TheLastConsumerComesBackAsAClassicMemberAndNobodyRebalances) {
+  const int32_t epoch = state().epoch();
+  auto away = group::test::alive("s", group::kStaticLeaveEpoch);
+  away.instance_id = "i";
+  heartbeat(away);
+  comes_back();
+  EXPECT_EQ(joined.back().error, ErrorCode::kNone);
+  EXPECT_EQ(joined.back().member_id, "s2");
+  EXPECT_EQ(joined.back().generation, epoch);
+  EXPECT_EQ(joined.back().protocol, "range");
+  ASSERT_NE(shard->table().find("g")->classic, nullptr);
+  EXPECT_EQ(shard->table().find("g")->consumer, nullptr);
+  EXPECT_EQ(classic_heartbeat(epoch), ErrorCode::kNone);
+  EXPECT_EQ(sync_of("s2"), ErrorCode::kNone);
+  const auto assignment = group::parse_assignment(synced.back().assignment);
+  ASSERT_TRUE(assignment.has_value());
+  EXPECT_EQ(group::test::describe(group::by_id(assignment->partitions, topics), topics), "orders:1,3");
+}
+
+TEST_F(StaticMigrationTest, WithAnotherSubscriptionAllJoinAgain) {
+  const int32_t epoch = state().epoch();
+  comes_back({"orders", "others"});
+  EXPECT_EQ(joined.back().error, ErrorCode::kNone);
+  ASSERT_NE(shard->table().find("g")->classic, nullptr);
+  EXPECT_EQ(classic_heartbeat(epoch), ErrorCode::kRebalanceInProgress);
+  EXPECT_EQ(sync_of("s2"), ErrorCode::kRebalanceInProgress);
 }
 
 TEST_F(MigrationShardTest, AnUpgradeThatIsNotWrittenHasNotHappened) {

@@ -394,5 +394,38 @@ TEST_F(GroupOffsetsForgottenTest, OffsetsGoWithTheirTopic) {
   EXPECT_EQ(describe(6).error_code, ErrorCode::kGroupIdNotFound);
 }
 
+// Nobody led the group when its topic was deleted.
+class OffsetsLeftBehindTest : public GroupOffsetsForgottenTest {
+ protected:
+  OffsetsLeftBehindTest() {
+    commit();
+    const std::string group = broker.group(std::string(kTopic), partition_of_key("g", 5));
+    broker.consensus.follow(group, 2, 2);
+    broker.host.run();
+    broker.metadata.remove_topic("orders");
+    broker.host.run();
+    broker.consensus.elect(group);
+    broker.host.run();
+    EXPECT_EQ(describe(6).error_code, ErrorCode::kNone);
+  }
+  void passes(int n) { broker.host.advance(std::chrono::minutes(10 * n)); }
+};
+
+TEST_F(OffsetsLeftBehindTest, TheyGoOnceTwoPassesDidNotFindTheTopic) {
+  passes(1);
+  EXPECT_EQ(describe(6).error_code, ErrorCode::kNone);
+  passes(1);
+  EXPECT_EQ(describe(6).error_code, ErrorCode::kGroupIdNotFound);
+}
+
+TEST_F(OffsetsLeftBehindTest, TheyStayWhileNobodySaysThatTheCatalogIsCurrent) {
+  broker.metadata.answer_changes(CHR_E_TIMEOUT);
+  passes(4);
+  EXPECT_EQ(describe(6).error_code, ErrorCode::kNone);
+  broker.metadata.answer_changes(CHR_OK);
+  passes(1);
+  EXPECT_EQ(describe(6).error_code, ErrorCode::kGroupIdNotFound);
+}
+
 }  // namespace
 }  // namespace chronik::kafka::testing
