@@ -5,6 +5,7 @@
 
 #include "kafka-proto/group/coordinator.h"
 #include "kafka-proto/group/core/consumer_describe.h"
+#include "kafka-proto/group/core/partition_sets.h"
 #include "kafka-proto/handlers/answers.h"
 #include "kafka-proto/handlers/handle.h"
 #include "kafka-proto/messages/consumer_group_describe.h"
@@ -80,8 +81,11 @@ void add_member(DescribeJob& job, const Catalog& catalog, const std::string& id,
   out.client_id = member.info.client_id;
   out.client_host = member.info.client_host;
   out.subscribed_topic_names.assign(member.info.topic_names.begin(), member.info.topic_names.end());
-  if (!member.info.topic_regex.value_or("").empty()) out.subscribed_topic_regex = member.info.topic_regex;
-  add_partitions(job, catalog, member.current.assigned, out.assignment);
+  const std::optional<std::string>& regex = member.info.topic_regex;
+  out.subscribed_topic_regex = regex.has_value() ? std::string_view(*regex) : std::string_view();
+  // Until it says that it has let go of them, it has them.
+  add_partitions(job, catalog, group::merged(member.current.assigned, member.current.pending_revocation),
+                 out.assignment);
   add_partitions(job, catalog, member.target, out.target_assignment);
   out.member_type = member.info.classic ? kSpeaksClassic : kSpeaksConsumer;
 }

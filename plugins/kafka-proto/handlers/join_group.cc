@@ -64,7 +64,8 @@ void write_response(const group::JoinResult& result, Response& out, int16_t vers
   out.generation_id = result.generation;
   out.protocol_type = result.protocol_type;
   out.protocol_name = result.protocol;
-  if (version < kNoProtocol && !result.protocol.has_value()) out.protocol_name = "";
+  if (result.protocol.value_or("").empty())  // as Kafka: one without a name is none
+    out.protocol_name = version < kNoProtocol ? std::optional<std::string_view>("") : std::nullopt;
   out.leader = result.leader;
   out.skip_assignment = result.skip_assignment;
   out.member_id = result.member_id;

@@ -66,7 +66,8 @@ void handle<OffsetDelete>(Broker& broker, Call<OffsetDelete> call) {
   GroupShard::OffsetDeletion deletion;
   {
     const Catalog catalog(broker);
-    for (const Request::Topic& topic : request.topics) add_topic(*job, catalog, topic, deletion);
+    for (const Request::Topic& topic : request.topics)
+      if (!topic.partitions.empty()) add_topic(*job, catalog, topic, deletion);
   }
   if (job->call.is_too_large() || deletion.topics.empty()) return job->call.answer(job->response);
   const auto finish = [job](GroupShard::OffsetDeletionResult result) {

@@ -11,10 +11,13 @@ EPOCHS = {"leader_epoch", "epoch", "partition_leader_epoch"}
 OFFSETS = {"base_offset", "high_watermark", "last_stable_offset"}  # of a log that grows: from where it ended before
 # What tells the rows of an array apart, so that their order does not matter.
 KEYS = ("resource_type", "resource_name", "name", "topic", "topic_name", "topic_id", "partition_index", "partition", "index",
-        "partition_id", "node_id", "broker_id", "replica_id", "api_key", "batch_index", "base_offset", "producer_id")
+        "partition_id", "node_id", "broker_id", "replica_id", "api_key", "batch_index", "base_offset", "producer_id", "key",
+        "group_id", "member_id")
 NAMED = {"configs": "name", "synonyms": "name", "api_keys": "api_key", "supported_features": "name",  # whose key the path has
          "finalized_features": "name"}
 ABSENT, PRESENT = "absent", "present"
+# Within member ids that the two servers make up: of classic groups, and of the consumer protocol.
+MADE_UP = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|^[A-Za-z0-9_-]{22}$")
 
 
 def sign(value):
@@ -37,7 +40,8 @@ class Plain:
         if isinstance(value, dict):
             return {k: self.value(k, v) for k, v in value.items()}
         if isinstance(value, list):
-            return [self.value(name, v) for v in value]
+            rows = [self.value(name, v) for v in value]
+            return sorted(rows) if all(isinstance(row, str) for row in rows) else rows
         if name == "records" and isinstance(value, bytes):
             return [self.value("batch", b) for b in batches.read(value)]
         if isinstance(value, bytes):
@@ -51,6 +55,10 @@ class Plain:
             return "the-cluster"
         if name == "log_dir" and value:
             return "a-folder"
+        if value in self.side.words:
+            return self.side.words[value]
+        if name in ("member_id", "leader"):
+            return MADE_UP.sub("made-up", value)
         return value.replace(f":{self.side.node.kafka_port}", ":own-port")  # in listeners
 
     def number(self, name, value):

@@ -142,7 +142,7 @@ class Reader:
         count = self.length(compact, narrow=field.type == "string")
         if count is None:
             return None
-        return self.take(count).decode() if field.type == "string" else self.take(count)
+        return self.take(count).decode(errors="replace") if field.type == "string" else self.take(count)
 
     def field(self, field):
         if not field.array:

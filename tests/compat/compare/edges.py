@@ -40,12 +40,13 @@ def singles(field):
     return numbers(field.type)
 
 
-def arrays(field, value):
+def arrays(field, value, of_one):
+    """of_one: (label, value) of its elements."""
     first = (value or [])[:1]
     rows = [("empty", []), ("null", None), ("twice", first + first)]
     if not field.is_struct():
-        rows += [(f"of-{label}", [each]) for label, each in singles(field)]
-        rows += [(f"and-{label}", first + [each]) for label, each in singles(field)[:3]]
+        rows += [(f"of-{label}", [each]) for label, each in of_one]
+        rows += [(f"and-{label}", first + [each]) for label, each in of_one[:3]]
     return rows
 
 
@@ -83,7 +84,7 @@ def cases(api, version, base, body, allowed, **options):
     """allowed: by path and label; the others would change what other requests meet, or say nothing new."""
     yield Case(api, version, f"{base}:as-it-is", body, **options)
     for path, field, value in fields_of(api.message("request").root, version, body):
-        field_edges = arrays(field, value) if field.array else singles(field)
+        field_edges = arrays(field, value, singles(field)) if field.array else singles(field)
         for label, edge in field_edges:
             if allowed(shown(path), label):
                 patient = (api.name, shown(path), label) in bases.NEVER_ANSWERED

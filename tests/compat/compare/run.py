@@ -6,6 +6,7 @@ Fails on each difference between the answers that docs/differences.md does not n
 import argparse
 import collections
 import pathlib
+import re
 import sys
 import tempfile
 import time
@@ -21,16 +22,16 @@ import changes  # noqa: E402
 import edges  # noqa: E402
 import families  # noqa: E402
 import fixture  # noqa: E402
+import group_cases  # noqa: E402
+import groups  # noqa: E402
 from codec import schema  # noqa: E402
 from page import Difference, Page  # noqa: E402
 from sides import APIS, Side  # noqa: E402
 
 LEAST = 4470
+WAITS = 0.05  # seconds, from when on a request may be waiting for others
 PATIENCE = 3  # seconds for an answer that Kafka never gives
 LAST = ("Produce",)  # what changes what others read
-# Not compared yet: their answers depend on what groups there are, and on ids that each side makes up.
-GROUPS = ("FindCoordinator", "JoinGroup", "SyncGroup", "Heartbeat", "LeaveGroup", "OffsetCommit", "OffsetFetch", "OffsetDelete",
-          "ListGroups", "DescribeGroups", "DeleteGroups", "ConsumerGroupHeartbeat", "ConsumerGroupDescribe")
 
 
 def edge_cases(api, versions):
@@ -46,7 +47,7 @@ def edge_cases(api, versions):
 
 
 def all_cases(offered):
-    apis = [api for api in APIS.values() if api.name in offered and api.name not in GROUPS]
+    apis = [api for api in APIS.values() if api.name in offered and api.name not in group_cases.ORDER]
     for api in sorted(apis, key=lambda api: (api.name in LAST, api.key)):
         if api.name in LAST:
             continue
@@ -59,6 +60,16 @@ def all_cases(offered):
     for family in (families.records, families.acknowledgements, changes.deletions, changes.topics, changes.configs,
                    changes.group_configs, changes.made_on_the_way):
         yield from family(offered)
+    yield from group_cases.cases(offered)
+
+
+def errors(answer):
+    """All error codes of an answer, wherever they stand; what stands in for it where there is none."""
+    if isinstance(answer, str):
+        return [answer]
+    rows = [answer] if isinstance(answer, dict) else answer
+    return [code for row in rows if isinstance(row, dict) for name, value in row.items()
+            for code in ([value] if name == "error_code" else errors(value) if isinstance(value, (dict, list)) else [])]
 
 
 def produce_errors(answer):
@@ -74,11 +85,13 @@ class Run:
         self.requests = self.fields = self.explained = 0
         self.parted = False  # the latest Produce was taken by one side only: what is seen behind it differs, too
         self.unexplained = []
+        self.warmed = False  # coordinators answer on both sides
         self.offered = {}  # the versions of each API, by its name
 
     def prepare(self, folder):
         jars = kafka_peer.install(pathlib.Path(self.arguments.cache).expanduser())
-        self.nodes = [Node(self.arguments.server, folder / "chronik"), kafka_peer.Kafka(jars, folder / "kafka", node_id=1)]
+        self.nodes = [Node(self.arguments.server, folder / "chronik", tables={"kafka": groups.OURS}),
+                      kafka_peer.Kafka(jars, folder / "kafka", groups.KAFKAS, node_id=1)]
 
     def start(self):
         self.nodes[1].format()
@@ -103,6 +116,11 @@ class Run:
     # ---- one request ----
     def exchange(self, case):
         sent = [side.send(case) for side in self.sides]
+        if case.wake and not all(side.has_answer(WAITS) for side in self.sides):
+            deadline = time.monotonic() + 10
+            while time.monotonic() < deadline and not all(side.has_answer(0) for side in self.sides):
+                for side in self.sides:
+                    case.wake(side)
         return [side.receive(case, ids) for side, ids in zip(self.sides, sent)]
 
     def repeated(self, case):
@@ -114,7 +132,31 @@ class Run:
                 return got
             time.sleep(0.01)
 
+    def take(self, state):
+        if not self.warmed:
+            for side in self.sides:
+                groups.warm(side)
+            self.warmed = True
+        state.take(self.sides)
+
+    def run_with_group(self, case):
+        """A request to a group in a state, and what is then seen of it."""
+        self.take(case.state)
+        got = self.exchange(case)
+        self.judge(case, got)
+        agree = len({str(errors(answer)) for answer in got}) == 1
+        gives_ids = any(79 in errors(answer) for answer in got)  # which nobody sees
+        shown = [self.exchange(look) for look in case.state.seen(case)]
+        if agree and not case.short_lived:
+            for look, seen in zip(case.state.seen(case), shown):
+                self.judge(look, seen)
+        is_as_before = all([seen[i] for seen in shown] == side.memory["shown"] for i, side in enumerate(self.sides))
+        if gives_ids or case.short_lived or not is_as_before:
+            case.state.leave()
+
     def run(self, case):
+        if case.state:
+            return self.run_with_group(case)
         produces = case.log is not None and case.api.name == "Produce"
         for side in self.sides if produces else []:
             side.starts[case.log] = side.ends.get(case.log, 0)
@@ -143,6 +185,8 @@ class Run:
                 return end
 
     def judge(self, case, got):
+        if self.arguments.show and re.search(self.arguments.show, str(case)):
+            print(case, *got, sep="\n    ", flush=True)
         comparison = answers.compare(case, self.sides, got)
         self.requests += 1
         self.fields += comparison.fields
@@ -157,6 +201,9 @@ class Run:
         """Those that may never be answered, all at once."""
         asked = []
         for case in cases:
+            if case.state:
+                self.take(case.state)
+                case.state.leave()
             for side in self.sides:
                 side.close()
             sent = [side.send(case) for side in self.sides]
@@ -228,6 +275,7 @@ if __name__ == "__main__":
     parser.add_argument("--server", required=True, help="the chronik-server to compare")
     parser.add_argument("--cache", default="~/.cache/chronik-compat", help="where Kafka is installed")
     parser.add_argument("--verbose", action="store_true", help="all cases of each difference")
+    parser.add_argument("--show", help="a regular expression: prints the answers to the requests that it finds, as API vVERSION CASE")
     parser.add_argument("only", nargs="*", help="names of APIs; all by default")
     exit_on_sigterm()
     sys.exit(Run(parser.parse_args()).main())

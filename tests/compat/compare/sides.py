@@ -1,6 +1,8 @@
 """One of the two servers that are compared: its connection, and what it has given out (ids, epochs, sessions)."""
+import copy
 import dataclasses
 import itertools
+import select
 import socket
 import struct
 import time
@@ -36,6 +38,9 @@ class Case:
     remember: object = None     # (name, function of the answer): kept by the side
     log: tuple = None           # (topic, partition) that a Produce appends to
     grows: bool = False         # it is appended, if later than the answer
+    state: object = None        # what the group that it is about has to be in (groups.py)
+    wake: object = None         # may wait for others: what these do then, on each side
+    short_lived: bool = False   # what it makes goes by itself: nobody looks
 
     def __str__(self):
         return f"{self.api.name} v{self.version} {self.label}"
@@ -69,9 +74,19 @@ class Side:
         self.connection = None
         self.correlation = itertools.count(1)
         self.ids, self.names, self.memory = {}, {}, {}
+        self.words = {}  # what stands for ids that it made up
         self.starts, self.ends = {}, {}  # of logs that a Produce appends to: before the latest of them, and after it
         self.first_epoch = 0
         self.cluster_id = None
+
+    def beside(self):
+        """Another client of the same server."""
+        other = copy.copy(self)
+        other.connection, other.correlation = None, itertools.count(1)
+        return other
+
+    def has_answer(self, seconds):
+        return self.connection is None or bool(select.select([self.connection], [], [], seconds)[0])
 
     # ---- frames ----
     def connect(self):

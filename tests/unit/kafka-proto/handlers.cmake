@@ -7,7 +7,7 @@ target_include_directories(kafka_broker_testing PUBLIC ${CMAKE_CURRENT_SOURCE_DI
 chronik_test(kafka_handlers_test
   SOURCES handlers/produce_test.cc handlers/acks_test.cc handlers/fetch_test.cc handlers/fetch_bounds_test.cc handlers/fetch_sessions_test.cc
           handlers/offsets_test.cc handlers/consumer_groups_test.cc handlers/group_offsets_test.cc handlers/group_members_test.cc
-          handlers/topics_test.cc handlers/delete_records_test.cc handlers/describe_test.cc handlers/configs_test.cc
+          handlers/hostile_members_test.cc handlers/topics_test.cc handlers/delete_records_test.cc handlers/describe_test.cc handlers/configs_test.cc
           handlers/group_configs_test.cc handlers/config_resources_test.cc handlers/describe_producers_test.cc
           handlers/unregister_broker_test.cc
           handlers/replication_test.cc handlers/reassign_test.cc handlers/features_test.cc

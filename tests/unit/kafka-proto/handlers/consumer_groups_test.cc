@@ -119,12 +119,23 @@ TEST_F(ConsumerGroupsTest, DescribesInAllVersions) {
     ASSERT_EQ(member.assignment.topic_partitions.size(), 1u);
     EXPECT_EQ(member.assignment.topic_partitions[0].topic_name, "orders");
     EXPECT_EQ(member.target_assignment.topic_partitions.at(0).partitions, (std::vector<int32_t>{0, 1, 2}));
-    EXPECT_FALSE(member.subscribed_topic_regex.has_value());
+    EXPECT_EQ(member.subscribed_topic_regex, "");
     EXPECT_EQ(member.member_type, version == 0 ? -1 : 1);
   }
   EXPECT_EQ(describe("none").error_code, ErrorCode::kGroupIdNotFound);
   EXPECT_EQ(describe("none").error_message, "Group none not found.");
   EXPECT_EQ(describe("").error_code, ErrorCode::kInvalidGroupId);
+}
+
+// What it has not said that it let go of is its own still.
+TEST_F(ConsumerGroupsTest, DescribesWhatAMemberIsToLetGoOf) {
+  auto request = join_request("a");
+  request.member_epoch = call(request).member_epoch;
+  const auto owned = call(request).assignment->topic_partitions.at(0);
+  request.subscribed_topic_names.emplace();
+  request.topic_partitions->push_back({owned.topic_id, owned.partitions});
+  EXPECT_TRUE(call(request).assignment->topic_partitions.empty());
+  EXPECT_EQ(describe("g").members.at(0).assignment.topic_partitions.at(0).partitions.size(), 3u);
 }
 
 TEST_F(ConsumerGroupsTest, OffsetsAreCommittedAndFetchedByEpoch) {

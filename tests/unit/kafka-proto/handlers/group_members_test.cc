@@ -150,6 +150,17 @@ TEST_F(GroupMembersTest, TwoMembersGoThroughARebalance) {
   EXPECT_EQ(heartbeat(first, 1), ErrorCode::kIllegalGeneration);
 }
 
+TEST_F(GroupMembersTest, AProtocolWithoutANameIsNone) {
+  auto request = join_request("");
+  request.protocols[0].name = "";
+  client->send<JoinGroup>(3, request);
+  EXPECT_EQ(await_join(*client, 3).protocol_name, "");
+  request.group_instance_id = "i";
+  request.group_id = "other";
+  client->send<JoinGroup>(7, request);
+  EXPECT_EQ(await_join(*client, 7).protocol_name, std::nullopt);
+}
+
 TEST_F(GroupMembersTest, LeavingIsSaidAsTheVersionDoes) {
   for (int16_t version = 0; version <= kLeave; ++version) {
     const std::string id = become_stable();
@@ -364,6 +375,7 @@ TEST_F(GroupOffsetsForgottenTest, OffsetDeleteAnswersForEachPartition) {
   auto& unknown = request.topics.emplace_back();
   unknown.name = "unknown";
   unknown.partitions.emplace_back();
+  request.topics.emplace_back().name = "orders";  // none of its partitions: it has no row
   const auto none = client->call<OffsetDelete>(0, request);
   EXPECT_EQ(none.error_code, ErrorCode::kGroupIdNotFound);
   EXPECT_TRUE(none.topics.empty());

@@ -335,10 +335,12 @@ TEST_F(GroupOffsetsTest, PartitionsThatDoNotExistAreToldAndOthersCommitted) {
 
 TEST_F(GroupOffsetsTest, MetadataIsBoundedAndMayBeNull) {
   make_topic();
-  const std::string most(4096, 'm'), more(4097, 'm');
+  const std::string most(4096, 'm'), more(4097, 'm'), much(1 << 20, 'm');
   OffsetCommitRequest request = commit_request("g", 5);
-  request.topics[0].partitions[0].committed_metadata = more;
-  EXPECT_EQ(commit(8, request), ErrorCode::kOffsetMetadataTooLarge);
+  for (const std::string& metadata : {more, much}) {
+    request.topics[0].partitions[0].committed_metadata = metadata;
+    EXPECT_EQ(commit(8, request), ErrorCode::kOffsetMetadataTooLarge);
+  }
   request.topics[0].partitions[0].committed_metadata = most;
   EXPECT_EQ(commit(8, request), ErrorCode::kNone);
   EXPECT_EQ(fetch(5, "g").metadata, most);
