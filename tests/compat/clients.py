@@ -21,6 +21,7 @@ def run(command, data=None, timeout=180, **options):
 class Client:
     """A client that is one program with the verbs produce and consume."""
     codecs = ALL_CODECS
+    group_protocols = ["classic"]
     name = ""
     program = []
 
@@ -33,8 +34,8 @@ class Client:
     def consume(self, bootstrap, topic):
         return run([*self.program, "consume", bootstrap, topic])
 
-    def group_member(self, bootstrap, topic, group):
-        """The command of a member that prints the values of records, each at the end of a line; None: it has none."""
+    def group_member(self, bootstrap, topic, group, protocol):
+        """The command of a member that prints the values of records, each at the end of a line."""
         return [*self.program, "consume_group", bootstrap, topic, group]
 
 
@@ -50,7 +51,7 @@ class Kcat(Client):
     def consume(self, bootstrap, topic):
         return run(["kcat", "-C", "-b", bootstrap, "-t", topic, "-p", "0", "-o", "beginning", "-e", "-q", "-f", "%o\t%k\t%s\n"])
 
-    def group_member(self, bootstrap, topic, group):
+    def group_member(self, bootstrap, topic, group, protocol):
         return ["kcat", "-b", bootstrap, "-X", "session.timeout.ms=6000", "-X", "heartbeat.interval.ms=300",
                 "-X", "auto.offset.reset=earliest", "-X", "auto.commit.interval.ms=200", "-u", "-f", "record %s\n",
                 "-G", group, topic]
@@ -58,19 +59,18 @@ class Kcat(Client):
 
 class Librdkafka(Client):
     name = "librdkafka"
+    group_protocols = []  # kcat has them
 
     def install(self, cache):
         binary = cache / "rdkafka_client"
         run(["cc", "-O1", "-Wall", "-o", binary, HERE / "librdkafka/rdkafka_client.c", "-lrdkafka"])
         self.program = [binary]
 
-    def group_member(self, bootstrap, topic, group):
-        return None  # kcat has it
-
 
 class Java(Client):
     """Kafka's own console producer and consumer."""
     name = "java"
+    group_protocols = ["classic", "consumer"]
 
     def install(self, cache):
         self.jars = cache / "java"
@@ -89,11 +89,12 @@ class Java(Client):
     def tool(self, main, *arguments, data=None):
         return run(self.command(main, *arguments), data=data)
 
-    def group_member(self, bootstrap, topic, group):
+    def group_member(self, bootstrap, topic, group, protocol):
+        settings = [f"group.protocol={protocol}", "auto.commit.interval.ms=200"]
+        if protocol == "classic":  # else they are the server's
+            settings += ["session.timeout.ms=6000", "heartbeat.interval.ms=300"]
         return self.command("consumer.ConsoleConsumer", "--bootstrap-server", bootstrap, "--topic", topic, "--group", group,
-                            "--from-beginning", "--command-property", "session.timeout.ms=6000",
-                            "--command-property", "heartbeat.interval.ms=300",
-                            "--command-property", "auto.commit.interval.ms=200")
+                            "--from-beginning", *(word for each in settings for word in ("--command-property", each)))
 
     def produce(self, bootstrap, topic, codec, lines):
         self.tool("ConsoleProducer", "--bootstrap-server", bootstrap, "--topic", topic, "--compression-codec", codec,
@@ -143,4 +144,18 @@ class Node(Client):
         self.program = ["node", folder / "client.js"]
 
 
-ALL = [Kcat, Librdkafka, Java, Python, Go, Node]
+class Rust(Client):
+    name = "rdkafka"
+    group_protocols = ["classic", "consumer"]
+
+    def install(self, cache):
+        source = cache / "rust"
+        shutil.copytree(HERE / "rust", source, dirs_exist_ok=True)
+        run(["cargo", "build", "--quiet", "--target-dir", source / "target"], cwd=source, timeout=3600)
+        self.program = [source / "target/debug/chronik-compat-rust"]
+
+    def group_member(self, bootstrap, topic, group, protocol):
+        return [*self.program, "consume_group", bootstrap, topic, group, protocol]
+
+
+ALL = [Kcat, Librdkafka, Java, Python, Go, Node, Rust]

@@ -7,7 +7,14 @@ import time
 import clients
 
 PARTITIONS = 4
-PATIENCE_S = 45
+PATIENCE_S = 110
+# What members of the protocol classic ask for themselves, for those of the protocol consumer.
+SETTINGS = f"""default_partitions = {PARTITIONS}
+group_consumer_session_timeout = "6s"
+group_consumer_min_session_timeout = "6s"
+group_consumer_heartbeat_interval = "300ms"
+group_consumer_min_heartbeat_interval = "300ms"
+"""
 
 
 class Member:
@@ -60,10 +67,10 @@ class Groups:
                 return
         raise RuntimeError(f"{name}: not within {PATIENCE_S} s")
 
-    def lose_member(self, client):
-        topic, group = f"group.{client.name}", f"group-of-{client.name}"
+    def lose_member(self, client, protocol):
+        topic, group = f"group.{client.name}.{protocol}", f"group-of-{client.name}-{protocol}"
         self.make_topic(topic)
-        command = client.group_member(self.node.bootstrap, topic, group)
+        command = client.group_member(self.node.bootstrap, topic, group, protocol)
 
         def partitions(member, name):
             return {value[-1] for value in member.values() if value.startswith(name)}

@@ -109,11 +109,11 @@ class Run:
 
     def lose_members(self, node, ready):
         """All at once: they wait for sessions to end."""
-        with concurrent.futures.ThreadPoolExecutor() as pool:
-            running = {client.name: pool.submit(groups.Groups(node).lose_member, client)
-                       for client in ready if client.group_member("", "", "") is not None}
-        for name, result in running.items():
-            self.check(f"{name}: a group loses a member", result.result)
+        losers = [(client, protocol) for client in ready for protocol in client.group_protocols]
+        with concurrent.futures.ThreadPoolExecutor(len(losers) or 1) as pool:
+            running = [pool.submit(groups.Groups(node).lose_member, *loser) for loser in losers]
+        for (client, protocol), result in zip(losers, running):
+            self.check(f"{client.name}: a group of the protocol {protocol} loses a member", result.result)
 
     def describe(self, java, node, ready):
         text = java.tool("TopicCommand", "--bootstrap-server", node.bootstrap, "--describe").decode()
@@ -202,7 +202,7 @@ class Run:
             for storage, kill in (("storage-lmdb", True), ("storage-memory", False)):
                 print(f"-- {storage}", flush=True)
                 with Node(self.arguments.server, f"{folder}/{storage}", storage=storage,
-                          tables={"kafka": f"default_partitions = {groups.PARTITIONS}"}) as node:
+                          tables={"kafka": groups.SETTINGS}) as node:
                     node.start()
                     self.matrix(node, ready, kill)
                     if node.stop() != 0:

@@ -11,8 +11,16 @@ uint32_t majority(const chr_group_bounds& bounds) { return bounds.n_voters / 2 +
 
 void AppendQueue::append(const AppendRequest& request, AppendDone done) {
   if (!held_.has_early_appends()) return admit(request, std::move(done));
-  held_.queue_behind_early(std::move(done),
-                           [this, request](AppendDone later) { admit(request, std::move(later)); });
+  if (held_.queue_behind_early(done, request.batch.bytes.size(), again(request))) return;
+  Appended out;
+  out.error = append_error(CHR_E_OVERLOADED);
+  out.message = "the disk of this node is behind, try again";
+  if (has_producer_order(request.origin)) dedup_.refused(request.batch.header, out.error);
+  done(std::move(out));
+}
+
+HeldAppends::Again AppendQueue::again(const AppendRequest& request) {
+  return [this, request](AppendDone later) { admit(request, std::move(later)); };
 }
 
 void AppendQueue::admit(const AppendRequest& request, AppendDone done) {
@@ -37,8 +45,7 @@ void AppendQueue::admit(const AppendRequest& request, AppendDone done) {
 
 void AppendQueue::refuse(const AppendRequest& request, AppendDone done, Appended answer) {
   if (has_producer_order(request.origin)) dedup_.refused(request.batch.header, answer.error);
-  held_.hold(std::move(done), std::move(answer),
-             [this, request](AppendDone later) { admit(request, std::move(later)); });
+  held_.hold(std::move(done), std::move(answer), again(request));
 }
 
 void AppendQueue::add_repeat(const ProducerStates::Duplicate& original, const AppendRequest& request,
@@ -92,6 +99,8 @@ void AppendQueue::propose(const AppendRequest& request, AppendDone done) {
     }
     held_.answer(std::exchange(append->done, nullptr), std::move(append->answer));
   });
+  if (status == CHR_E_OVERLOADED)
+    return held_.wait_for_room(std::exchange(append->done, nullptr), batch.bytes.size(), again(request));
   if (status != CHR_PENDING && status != CHR_OK) {
     append->answer.error = append_error(status);
     append->answer.message = error.message;

@@ -1,10 +1,10 @@
 // AppendQueue: appends from the leader's check to the answer, with Kafka's acks. On the partition's shard.
 //
 //   an append is    | left with
-//   early           | see HeldAppends: it came before its leader led
+//   early           | see HeldAppends: it came before its leader led, or there was no room for it
 //   checked         | not in order, too few in sync: answered. This node does not lead: held. It stands in the log
 //                   | already: a repeat. Else proposed, in the same turn
-//   proposed        | consensus refuses: held or answered. It is on as many disks as acks says: answered
+//   proposed        | consensus has no room: early. It refuses: held or answered. It is on as many disks as acks says: answered
 //   short of copies | (proposed with acks=all, and wants more copies than a majority) copied: answered; committed,
 //                   | and too few are in sync: NOT_ENOUGH_REPLICAS_AFTER_APPEND; leadership lost: held
 //   a repeat        | the original is applied: answered, or short of copies as far as it is committed; leadership
@@ -75,6 +75,7 @@ class AppendQueue {
   };
 
   void admit(const AppendRequest& request, AppendDone done);
+  HeldAppends::Again again(const AppendRequest& request);
   void refuse(const AppendRequest& request, AppendDone done, Appended answer);
   void add_repeat(const ProducerStates::Duplicate& original, const AppendRequest& request, AppendDone done,
                   Appended answer);

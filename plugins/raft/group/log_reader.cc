@@ -18,6 +18,26 @@ constexpr uint32_t kHeadersAtOnce = 4096;
 constexpr uint32_t kFirstHeaders = 16;  // most who ask want one
 constexpr uint32_t kMoreHeaders = 1024;
 
+// What storage found, or what it would find in what others have committed and this node's disk had not yet
+// when it was asked: that is in memory, after `written`.
+Result<chr_entry_header> find_unwritten_too(const RaftLog& log, Index written, Index visible, int32_t by,
+                                            int64_t value, Result<chr_entry_header> stored) {
+  if (!stored && stored.error().code != Code::kNotFound) return stored;
+  const bool largest = by == CHR_FIND_MAX_TIMESTAMP;
+  if (stored && stored->index <= written && !largest) return stored;
+  const EntryHeader* best = nullptr;
+  log.visit(written + 1, [&](const Entry& entry) {
+    const EntryHeader& header = entry.header;
+    if (header.index > visible) return false;
+    if (header.kind != CHR_ENTRY_DATA) return true;
+    const int64_t has = by == CHR_FIND_OFFSET ? header.end_offset() - 1 : header.max_timestamp;
+    if (largest ? best == nullptr || has > best->max_timestamp : has >= value) best = &header;
+    return largest || best == nullptr;
+  });
+  if (best == nullptr || (stored && largest && stored->max_timestamp >= best->max_timestamp)) return stored;
+  return chr_entry_header(*best);
+}
+
 }  // namespace
 
 void ColdHints::remember(int64_t offset, Index index) {
@@ -191,9 +211,17 @@ void LogReader::storage_read(const chr_group_read& args, bool certain, chr_entri
 chr_status LogReader::find(int32_t by, int64_t value, chr_entry_header* out, uint64_t token,
                            chr_error* error) {
   if (!group_.is_open()) return report(error, CHR_E_UNAVAILABLE, "the group is not open");
+  const Index written = group_.raft->log().stable();
   group_.services.store.find(
       group_.storage_group, by, value,
-      [this, alive = group_.alive(), by, value, out, token](Result<chr_entry_header> header) {
+      [this, alive = group_.alive(), by, value, written, out, token](Result<chr_entry_header> header) {
+        if (group_.is_open()) {
+          const RaftLog& log = group_.raft->log();
+          header = find_unwritten_too(log, written, siblings_.role.visible(), by, value, std::move(header));
+          // What was written meanwhile may be gone from memory: now storage has it.
+          if (!header && header.error().code == Code::kNotFound && log.window_start() > written + 1)
+            return static_cast<void>(find(by, value, out, token, nullptr));
+        }
         found(by, value, false, out, token, std::move(header));
       });
   return CHR_PENDING;
@@ -204,7 +232,8 @@ void LogReader::found(int32_t by, int64_t value, bool again, chr_entry_header* o
   if (!group_.is_open()) return group_.host().complete(token, CHR_E_UNAVAILABLE, "the group closed");
   if (!header) return group_.host().complete(token, header.error());
   const RaftLog& log = group_.raft->log();
-  if (header->index <= std::min(siblings_.role.visible(), log.stable())) {
+  // Storage may still hold entries that were truncated.
+  if (header->index <= siblings_.role.visible() && log.matches(header->index, header->term)) {
     *out = *header;
     return group_.host().complete(token, CHR_OK);
   }
@@ -212,11 +241,16 @@ void LogReader::found(int32_t by, int64_t value, bool again, chr_entry_header* o
   const Entry* last = log.find(siblings_.role.visible());
   if (by != CHR_FIND_MAX_TIMESTAMP || again || last == nullptr)
     return group_.host().complete(token, CHR_E_NOT_FOUND, "no committed entry qualifies");
-  group_.services.store.find(
-      group_.storage_group, CHR_FIND_TIMESTAMP, last->header.log_max_timestamp,
-      [this, alive = group_.alive(), by, value, out, token](Result<chr_entry_header> other) {
-        found(by, value, true, out, token, std::move(other));
-      });
+  const int64_t committed_max = last->header.log_max_timestamp;
+  group_.services.store.find(group_.storage_group, CHR_FIND_TIMESTAMP, committed_max,
+                             [this, alive = group_.alive(), by, value, written = log.stable(), committed_max,
+                              out, token](Result<chr_entry_header> other) {
+                               if (group_.is_open())
+                                 other =
+                                     find_unwritten_too(group_.raft->log(), written, siblings_.role.visible(),
+                                                        CHR_FIND_TIMESTAMP, committed_max, std::move(other));
+                               found(by, value, true, out, token, std::move(other));
+                             });
 }
 
 chr_status LogReader::epoch_end(uint64_t term, uint64_t* found_term, int64_t* end_offset) {

@@ -133,6 +133,60 @@ TEST_F(AppendQueueTest, NothingOvertakesWhatCameEarly) {
   EXPECT_EQ(answers.all[1].base_offset, 1);
 }
 
+// A producer that were told so would send it again behind what it has sent meanwhile.
+TEST_F(AppendQueueTest, WhatFindsNoRoomWaitsForItInOrder) {
+  TestBatch first, second(7, 0), third;
+  consensus.refuse_proposals(CHR_E_OVERLOADED);
+  append(first, 1, 1);
+  append(second, 1, 2);
+  consensus.refuse_proposals(CHR_OK);
+  append(third, 1, 3);
+  EXPECT_TRUE(answers.all.empty());
+  host.advance(std::chrono::milliseconds(10));
+  EXPECT_EQ(answers.names, (std::vector{1, 2, 3}));
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(answers.all[i].error, ErrorCode::kNone);
+    EXPECT_EQ(answers.all[i].base_offset, i);
+  }
+  EXPECT_FALSE(held.has_early_appends());
+  EXPECT_EQ(host.open_timers(), 0u);
+}
+
+TEST_F(AppendQueueTest, WhatWaitsForRoomIsTriedAgainUntilThereIsSome) {
+  TestBatch first, second;
+  consensus.refuse_proposals(CHR_E_OVERLOADED);
+  append(first, 1, 1);
+  append(second, 1, 2);
+  host.advance(std::chrono::seconds(1));
+  EXPECT_TRUE(answers.all.empty());
+  consensus.refuse_proposals(CHR_OK);
+  host.advance(std::chrono::milliseconds(10));
+  EXPECT_EQ(answers.names, (std::vector{1, 2}));
+}
+
+TEST_F(AppendQueueTest, WhatWaitsForRoomLearnsThatAnotherNodeLeads) {
+  TestBatch first, second;
+  consensus.refuse_proposals(CHR_E_OVERLOADED);
+  append(first, 1, 1);
+  append(second, 1, 2);
+  consensus.follow(group(), 2, 2);
+  host.run();
+  EXPECT_EQ(answers.names, (std::vector{1, 2}));
+  for (const Appended& each : answers.all) EXPECT_EQ(each.error, ErrorCode::kNotLeaderOrFollower);
+  EXPECT_EQ(host.open_timers(), 0u);
+}
+
+TEST_F(AppendQueueTest, OnlySoMuchWaitsForRoom) {
+  TestBatch batch;
+  consensus.refuse_proposals(CHR_E_OVERLOADED);
+  for (int i = 0; i < 10'001; ++i) append(batch, 1, i);
+  EXPECT_EQ(answers.names, (std::vector{10'000}));
+  EXPECT_EQ(answers.all[0].error, ErrorCode::kRequestTimedOut);
+  consensus.refuse_proposals(CHR_OK);
+  host.advance(std::chrono::milliseconds(10));
+  EXPECT_EQ(answers.all.size(), 10'001u);
+}
+
 // All three are wanted: more than a majority.
 class CopiesTest : public AppendQueueTest {
  protected:

@@ -72,11 +72,12 @@ TEST_F(HeldAppendsTest, AppendedInOrderOnceThisNodeLeads) {
   placed_before.error = ErrorCode::kNotLeaderOrFollower;
   held.answer(answers.next(9), std::move(placed_before));  // it stands in a log that may be gone
   on_append = [this] {
-    if (appended.size() == 1)
-      held.queue_behind_early(answers.next(3), [this](AppendDone done) {
-        appended.push_back(3);
-        done({});
-      });
+    if (appended.size() != 1) return;
+    AppendDone third = answers.next(3);
+    EXPECT_TRUE(held.queue_behind_early(third, 100, [this](AppendDone done) {
+      appended.push_back(3);
+      done({});
+    }));
   };
   consensus.elect(group());
   host.run();

@@ -232,8 +232,42 @@ TEST(ThreeNodes, NeverReadFromStorageWhatTheLogHasDropped) {
     return old_leader.consensus->find(old_leader.group("test/0"), CHR_FIND_TIMESTAMP, 4000, &header, token,
                                       error);
   }),
-            CHR_E_NOT_FOUND);
+            CHR_OK);
+  EXPECT_EQ(header.max_timestamp, 7000);
+  EXPECT_EQ(header.base_offset, 30);
   EXPECT_EQ(old_leader.read("test/0", 30).at(0).substr(0, 7), "30/2:kk");
+}
+
+// A leader whose disk is slower than those of the others: what they commit is there for who looks for it.
+TEST(ThreeNodes, FindWhatOnlyTheOthersHaveWritten) {
+  Cluster cluster(3);
+  cluster.connect_all();
+  cluster.open("test/0");
+  cluster.run(100);
+  Node& leader = cluster.node(1);
+  leader.propose("test/0", "old", 1, CHR_UNTIL_COMMITTED, 1000);
+  cluster.run(50);
+  leader.break_storage(Node::Broken::kBehind);
+  leader.propose("test/0", "new", 1, CHR_UNTIL_COMMITTED, 5000);
+  leader.propose("test/0", "newer", 1, CHR_UNTIL_COMMITTED, 6000);
+  cluster.run(50);
+  ASSERT_EQ(leader.bounds("test/0").high_watermark, 3);
+  const auto find = [&](int32_t by, int64_t value) {
+    chr_entry_header header{};
+    const chr_status status = leader.wait([&](uint64_t token, chr_error* error) {
+      return leader.consensus->find(leader.group("test/0"), by, value, &header, token, error);
+    });
+    return status == CHR_OK ? header.base_offset : -1;
+  };
+  EXPECT_EQ(find(CHR_FIND_TIMESTAMP, 500), 0);
+  EXPECT_EQ(find(CHR_FIND_TIMESTAMP, 4000), 1);
+  EXPECT_EQ(find(CHR_FIND_TIMESTAMP, 5001), 2);
+  EXPECT_EQ(find(CHR_FIND_TIMESTAMP, 6001), -1);
+  EXPECT_EQ(find(CHR_FIND_MAX_TIMESTAMP, 0), 2);
+  EXPECT_EQ(find(CHR_FIND_OFFSET, 1), 1);
+  leader.break_storage(Node::Broken::kNothing);
+  cluster.run(50);
+  EXPECT_EQ(find(CHR_FIND_TIMESTAMP, 4000), 1);
 }
 
 // The storage refuses an append, and would take the truncation behind it: the append
