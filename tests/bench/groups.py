@@ -95,7 +95,7 @@ class GroupBench:
                 marks[line.strip()] = (time.monotonic(), read())
         result = process.stdout.read()
         if process.wait() != 0:
-            raise RuntimeError(f"the client failed: {''.join(lines)[-500:]}")
+            raise RuntimeError(f"the client failed with {process.returncode}: {''.join(lines)[-500:]}")
         return json.loads(result), marks["measuring"], marks["measured"]
 
     @contextlib.contextmanager
