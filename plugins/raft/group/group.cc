@@ -76,7 +76,7 @@ Config Group::core_config() const {
 
 // Its state is loaded.
 void Group::restore(Recovered* found) {
-  trim_.restore(found->log_start, found->first_offset);
+  trim_.restore(*found);
   snapshots_.set_newest(found->snapshot);
   applier_.start_at(found->log.applied);
   open_target_ = found->log.commit;

@@ -232,8 +232,9 @@ void LogReader::found(int32_t by, int64_t value, bool again, chr_entry_header* o
   if (!group_.is_open()) return group_.host().complete(token, CHR_E_UNAVAILABLE, "the group closed");
   if (!header) return group_.host().complete(token, header.error());
   const RaftLog& log = group_.raft->log();
-  // Storage may still hold entries that were truncated.
-  if (header->index <= siblings_.role.visible() && log.matches(header->index, header->term)) {
+  // Storage may still hold entries that were truncated, and those that were trimmed, which callers know by their offsets.
+  const bool stands = header->index < log.first_index() || log.matches(header->index, header->term);
+  if (stands && header->index <= siblings_.role.visible()) {
     *out = *header;
     return group_.host().complete(token, CHR_OK);
   }

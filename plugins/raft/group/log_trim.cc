@@ -10,9 +10,11 @@
 
 namespace chronik::raft {
 
-void LogTrim::restore(int64_t start, int64_t first_offset) {
-  start_ = std::max(start_, start);
-  if (first_offset < start_) hidden_bytes_ = group_.services.store.bounds(group_.storage_group).bytes;
+// A log may also start within its first entry, which is none that is still to be deleted.
+void LogTrim::restore(const Recovered& found) {
+  start_ = std::max(start_, found.log_start);
+  const bool is_below = found.first_offset < start_ && found.first_end <= start_;
+  if (is_below) hidden_bytes_ = group_.services.store.bounds(group_.storage_group).bytes;
 }
 
 // This replica may be ahead where its storage is full, and does not know what it was told before a restart.

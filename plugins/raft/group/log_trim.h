@@ -10,6 +10,7 @@
 #pragma once
 
 #include "raft/group/context.h"
+#include "raft/log/recovery.h"
 #include "raft/log/write.h"
 
 namespace chronik::raft {
@@ -29,8 +30,7 @@ class LogTrim {
   };
   LogTrim(GroupContext* group, const Siblings& siblings) : group_(*group), siblings_(siblings) {}
 
-  // What Recovery found: where the log starts, and where the first entry on disk does.
-  void restore(int64_t start, int64_t first_offset);
+  void restore(const Recovered& found);
   // The Kafka offset at which the log starts.
   int64_t start() const { return start_; }
   // Whether it starts there at all replicas.

@@ -91,7 +91,9 @@ void Recovery::read_first() {
   store_.read(args, [self = shared_from_this()](Result<StoredEntries> first) {
     if (!first) return self->met_damage(self->bounds_.first_index, first.error());
     if (first->n > 0) {
-      self->found_.first_offset = first->entries[0].header.base_offset;
+      const chr_entry_header& header = first->entries[0].header;
+      self->found_.first_offset = header.base_offset;
+      self->found_.first_end = header.base_offset + header.records;
       self->meta_.log_start = std::max(self->meta_.log_start, self->found_.first_offset);
     }
     self->read_headers();

@@ -16,7 +16,8 @@ struct Recovered {
   HardState hard_state;
   StoredLog log;
   int64_t log_start = 0;
-  int64_t first_offset = 0;  // of what is on disk, which may begin below that
+  // Of the first entry on disk, which may begin below that.
+  int64_t first_offset = 0, first_end = 0;
   Base base;
   SnapshotMeta snapshot;  // index 0: there is none
   std::vector<StoredValue> pieces;

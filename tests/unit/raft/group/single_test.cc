@@ -215,6 +215,28 @@ TEST(SingleNode, TrimsUpToTheSnapshotThatItMakes) {
   EXPECT_EQ(node.read("test/0", 40), Texts{"40/2:e"});
 }
 
+TEST(SingleNode, ALogThatStartsWithinAnEntryKeepsItsSize) {
+  Node node;
+  Journal journal;
+  node.open("test/0", &journal);
+  node.host.run();
+  for (const char* text : {"a", "b", "c"}) node.propose("test/0", text, 10);
+  node.host.run();
+  EXPECT_EQ(node.wait([&](uint64_t token, chr_error* error) {
+    return node.consensus->trim(node.group("test/0"), 15, token, error);
+  }),
+            CHR_OK);
+  const uint64_t bytes = node.bounds("test/0").bytes;
+  EXPECT_EQ(bytes, 2 * 13u + 4);  // b, c and the trim
+  node.stop(false);
+  node.start();
+  Journal after;
+  node.open("test/0", &after);
+  node.host.run();
+  EXPECT_EQ(node.bounds("test/0").log_start, 15);
+  EXPECT_GE(node.bounds("test/0").bytes, bytes);
+}
+
 TEST(SingleNode, SnapshotsByItself) {
   Node node;
   node.stop();
