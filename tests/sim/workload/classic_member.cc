@@ -69,6 +69,8 @@ class ClassicMember final : public GroupMember {
   void deal_out(const kafka::JoinGroupResponse& response);
   void sync();
   void synced(const Result<kafka::SyncGroupResponse>& response, uint32_t node, uint64_t begun);
+  void come_late();
+  void commit_as_of(int32_t generation, int32_t partition);
   void heartbeat();
   // An error that any of its requests may have: what comes next.
   void turn_away(ErrorCode error, uint32_t node, std::string_view what);
@@ -221,7 +223,27 @@ void ClassicMember::synced(const Result<kafka::SyncGroupResponse>& response, uin
   heard(node, begun, within());
   if (part_.offer != 0) parts_.generations.told(group_, generation_, name_, part_.offer, part_.partitions);
   fetch_owned(1);
+  if (generation_ > 1 && rng_.chance(0.3)) come_late();
   step_after(rng_.below(parts_.times.heartbeat_ns));
+}
+
+// What it meant to say in the generation before.
+void ClassicMember::come_late() {
+  if (!part_.partitions.empty()) commit_as_of(generation_ - 1, part_.partitions.front());
+  kafka::SyncGroupRequest request;
+  request.group_id = group_;
+  request.generation_id = generation_ - 1;
+  request.member_id = id_;
+  request.group_instance_id = instance_;
+  ask<kafka::SyncGroup>(version(3, 4), request, kTimeout,
+                        [this](const Result<kafka::SyncGroupResponse>& response, uint32_t, uint64_t) {
+                          if (!response || response->error_code != ErrorCode::kNone) return;
+                          parts_.world().fail(
+                              "group-owners",
+                              fmt::format("group {}: a SyncGroup of {} is answered though it is of an "
+                                          "old generation",
+                                          group_, name_));
+                        });
 }
 
 // ---- as long as it is in ----
@@ -244,14 +266,16 @@ void ClassicMember::heartbeat() {
                         });
 }
 
-void ClassicMember::commit(int32_t partition) {
+void ClassicMember::commit(int32_t partition) { commit_as_of(generation_, partition); }
+
+void ClassicMember::commit_as_of(int32_t generation, int32_t partition) {
   commit_offset(
       parts_, client_, parts_.key(group_, partition), parts_.topic, parts_.topic_id,
       {.member = id_,
        .instance = instance_,
-       .generation = generation_,
+       .generation = generation,
        .min_version = static_cast<int16_t>(instance_ ? 7 : 2),
-       .may_be_taken = generation_ >= parts_.generations.newest(group_),
+       .may_be_taken = generation >= parts_.generations.newest(group_),
        .taken = while_here([this](uint32_t node, uint64_t begun) { heard(node, begun, within()); })});
 }
 

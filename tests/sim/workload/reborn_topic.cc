@@ -80,10 +80,11 @@ void RebornTopic::learn() {
         // The one that was there is gone since.
         if (response->topics[0].error_code == ErrorCode::kUnknownTopicOrPartition) place_ = Place::kGone;
         if (response->topics[0].error_code != ErrorCode::kNone) return;
-        // A node that is behind shows the one before.
-        if (std::ranges::equal(response->topics[0].topic_id.b, before_.b)) return;
+        // A node that is behind shows the one before, or one that did not know it yet said that it was gone.
+        const bool is_before = std::ranges::equal(response->topics[0].topic_id.b, before_.b);
+        place_ = is_before ? Place::kGoing : Place::kKnown;
+        if (is_before) return;
         id_ = response->topics[0].topic_id;
-        place_ = Place::kKnown;
         ++times_;
       });
 }
