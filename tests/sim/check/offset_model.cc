@@ -70,8 +70,9 @@ void OffsetModel::read(const OffsetKey& key, int64_t offset, std::string_view me
   for (const Commit& other : commits) {
     if (other.ended == 0 || other.ended >= since) continue;
     if (offset == -1 || other.begun > found->ended)
-      return fail(key, fmt::format("offset {} is read {} ms after offset {}, the later one, was acknowledged or read",
-                                   offset, (begun - other.ended) / kMillisecond, other.offset));
+      return fail(
+          key, fmt::format("offset {} is read {} ms after offset {}, the later one, was acknowledged or read",
+                           offset, (begun - other.ended) / kMillisecond, other.offset));
   }
 }
 

@@ -10,8 +10,8 @@ void GenerationModel::told(const std::string& group, int32_t generation, const s
   if (now.offer == 0) now.offer = offer;
   if (now.offer != offer)
     return world_.fail("group-owners",
-                       fmt::format("group {}: in generation {} {} is told by assignment {}, others by {}", group,
-                                   generation, member, offer, now.offer));
+                       fmt::format("group {}: in generation {} {} is told by assignment {}, others by {}",
+                                   group, generation, member, offer, now.offer));
   for (const int32_t partition : partitions) {
     const auto [owner, is_new] = now.owners.try_emplace(partition, member);
     if (!is_new && owner->second != member)
@@ -32,9 +32,9 @@ void OwnerModel::told(const std::string& group, const std::string& member,
   for (const int32_t partition : partitions) {
     for (const auto& [name, other] : all.holders)
       if (name != member && other.partitions.contains(partition) && other.sure_until > world_.now())
-        return world_.fail("group-owners", fmt::format("group {}: partition {} is told to {}, and {} has it", group,
-                                                       partition, member, name));
-    if (!all.holders[member].partitions.contains(partition)) all.last_told[partition] = member;
+        return world_.fail("group-owners", fmt::format("group {}: partition {} is told to {}, and {} has it",
+                                                       group, partition, member, name));
+    all.last_told[partition] = member;
   }
   all.holders[member] = {partitions, sure_until};
 }

@@ -69,6 +69,8 @@ class ClassicMember final : public GroupMember {
   void deal_out(const kafka::JoinGroupResponse& response);
   void sync();
   void synced(const Result<kafka::SyncGroupResponse>& response, uint32_t node, uint64_t begun);
+  void come_late();
+  void commit_as_of(int32_t generation, int32_t partition);
   void heartbeat();
   // An error that any of its requests may have: what comes next.
   void turn_away(ErrorCode error, uint32_t node, std::string_view what);
@@ -76,7 +78,9 @@ class ClassicMember final : public GroupMember {
     place_ = Place::kOut;
     step_after(delay);
   }
-  int16_t version(int16_t of_statics, int16_t last) { return client_.one_of(instance_ ? of_statics : 0, last); }
+  int16_t version(int16_t of_statics, int16_t last) {
+    return client_.one_of(instance_ ? of_statics : 0, last);
+  }
 
   const bool is_patient_;  // it waits for others as long as its connection is there
   Place place_ = Place::kOut;
@@ -120,8 +124,9 @@ void ClassicMember::turn_away(ErrorCode error, uint32_t node, std::string_view w
       return join_again(1 + rng_.below(200 * kMillisecond));
     default:
       if (!GroupClient::is_elsewhere(error))
-        return parts_.world().fail("group-errors", fmt::format("group {}: {} is answered to {} with {}", group_, what,
-                                                               name_, kafka::error_name(error)));
+        return parts_.world().fail("group-errors",
+                                   fmt::format("group {}: {} is answered to {} with {}", group_, what, name_,
+                                               kafka::error_name(error)));
       if (place_ == Place::kJoined) place_ = Place::kOut;
       look_elsewhere();
   }
@@ -156,8 +161,8 @@ void ClassicMember::watch_join(uint64_t number, uint32_t node, uint64_t connecti
     if (parts_.world().loop.paused(node)) return watch_join(number, node, connection);
     if (parts_.cluster.net().is_whole(connection))
       return parts_.world().fail("group-answers",
-                                 fmt::format("group {}: a JoinGroup of {} at node {} is not answered in {} s", group_,
-                                             name_, node, kAnsweredWithin / kSecond));
+                                 fmt::format("group {}: a JoinGroup of {} at node {} is not answered in {} s",
+                                             group_, name_, node, kAnsweredWithin / kSecond));
     client_.wire().hang_up();
   });
 }
@@ -168,8 +173,7 @@ void ClassicMember::joined(const Result<kafka::JoinGroupResponse>& response, uin
     id_ = response->member_id;
     return step_after(1);
   }
-  if (response->error_code != ErrorCode::kNone)
-    return turn_away(response->error_code, node, "JoinGroup");
+  if (response->error_code != ErrorCode::kNone) return turn_away(response->error_code, node, "JoinGroup");
   id_ = response->member_id;
   generation_ = response->generation_id;
   place_ = Place::kJoined;
@@ -202,10 +206,9 @@ void ClassicMember::sync() {
   for (size_t i = 0; i < dealt_.size(); ++i)
     request.assignments.push_back({dealt_[i].first, bytes_of(texts[i])});
   ++parts_.counts.syncs;
-  ask<kafka::SyncGroup>(version(3, 5), request, kWait,
-                        [this](const auto& response, uint32_t node, uint64_t begun) {
-                          synced(response, node, begun);
-                        });
+  ask<kafka::SyncGroup>(
+      version(3, 5), request, kWait,
+      [this](const auto& response, uint32_t node, uint64_t begun) { synced(response, node, begun); });
 }
 
 void ClassicMember::synced(const Result<kafka::SyncGroupResponse>& response, uint32_t node, uint64_t begun) {
@@ -213,18 +216,38 @@ void ClassicMember::synced(const Result<kafka::SyncGroupResponse>& response, uin
     place_ = Place::kOut;
     return look_elsewhere();
   }
-  if (response->error_code != ErrorCode::kNone)
-    return turn_away(response->error_code, node, "SyncGroup");
+  if (response->error_code != ErrorCode::kNone) return turn_away(response->error_code, node, "SyncGroup");
   part_ = Part::parse(response->assignment);
   place_ = Place::kIn;
   ++parts_.counts.assignments;
-  heard(node, begun, std::min(parts_.times.session_ns, parts_.times.rebalance_ns));
+  heard(node, begun, within());
   if (part_.offer != 0) parts_.generations.told(group_, generation_, name_, part_.offer, part_.partitions);
   fetch_owned(1);
+  if (generation_ > 1 && rng_.chance(0.3)) come_late();
   step_after(rng_.below(parts_.times.heartbeat_ns));
 }
 
+// What it meant to say in the generation before.
+void ClassicMember::come_late() {
+  if (!part_.partitions.empty()) commit_as_of(generation_ - 1, part_.partitions.front());
+  kafka::SyncGroupRequest request;
+  request.group_id = group_;
+  request.generation_id = generation_ - 1;
+  request.member_id = id_;
+  request.group_instance_id = instance_;
+  ask<kafka::SyncGroup>(version(3, 4), request, kTimeout,
+                        [this](const Result<kafka::SyncGroupResponse>& response, uint32_t, uint64_t) {
+                          if (!response || response->error_code != ErrorCode::kNone) return;
+                          parts_.world().fail(
+                              "group-owners",
+                              fmt::format("group {}: a SyncGroup of {} is answered though it is of an "
+                                          "old generation",
+                                          group_, name_));
+                        });
+}
+
 // ---- as long as it is in ----
+// That a heartbeat is well says nothing of the member: a coordinator that does not lead yet says so blindly, as Kafka's.
 
 void ClassicMember::heartbeat() {
   kafka::HeartbeatRequest request;
@@ -233,25 +256,27 @@ void ClassicMember::heartbeat() {
   request.member_id = id_;
   request.group_instance_id = instance_;
   ++parts_.counts.heartbeats;
-  ask<kafka::Heartbeat>(
-      version(3, 4), request, kTimeout,
-      [this](const Result<kafka::HeartbeatResponse>& response, uint32_t node, uint64_t begun) {
-        if (!response) return look_elsewhere();
-        if (response->error_code != ErrorCode::kNone)
-          return turn_away(response->error_code, node, "Heartbeat");
-        heard(node, begun, std::min(parts_.times.session_ns, parts_.times.rebalance_ns));
-        if (rng_.chance(0.1)) fetch_owned(1);
-        step_after(parts_.times.heartbeat_ns / 2 + rng_.below(parts_.times.heartbeat_ns));
-      });
+  ask<kafka::Heartbeat>(version(3, 4), request, kTimeout,
+                        [this](const Result<kafka::HeartbeatResponse>& response, uint32_t node, uint64_t) {
+                          if (!response) return look_elsewhere();
+                          if (response->error_code != ErrorCode::kNone)
+                            return turn_away(response->error_code, node, "Heartbeat");
+                          if (rng_.chance(0.1)) fetch_owned(1);
+                          step_after(parts_.times.heartbeat_ns / 2 + rng_.below(parts_.times.heartbeat_ns));
+                        });
 }
 
-void ClassicMember::commit(int32_t partition) {
-  commit_offset(parts_, client_, parts_.key(group_, partition), parts_.topic, parts_.topic_id,
-                {.member = id_,
-                 .instance = instance_,
-                 .generation = generation_,
-                 .min_version = static_cast<int16_t>(instance_ ? 7 : 2),
-                 .may_be_taken = generation_ >= parts_.generations.newest(group_)});
+void ClassicMember::commit(int32_t partition) { commit_as_of(generation_, partition); }
+
+void ClassicMember::commit_as_of(int32_t generation, int32_t partition) {
+  commit_offset(
+      parts_, client_, parts_.key(group_, partition), parts_.topic, parts_.topic_id,
+      {.member = id_,
+       .instance = instance_,
+       .generation = generation,
+       .min_version = static_cast<int16_t>(instance_ ? 7 : 2),
+       .may_be_taken = generation >= parts_.generations.newest(group_),
+       .taken = while_here([this](uint32_t node, uint64_t begun) { heard(node, begun, within()); })});
 }
 
 void ClassicMember::say_goodbye() {

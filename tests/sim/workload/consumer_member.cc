@@ -36,7 +36,6 @@ class ConsumerMember final : public GroupMember {
   void answered(const Result<Response>& response, uint32_t node, uint64_t begun);
   void take(const Response::Assignment& assignment);
   void begin_anew();
-  uint64_t within() const { return std::min(parts_.times.session_ns, parts_.times.rebalance_ns); }
 
   std::string id_;
   uint64_t lives_ = 0;
@@ -54,13 +53,12 @@ void ConsumerMember::begin_anew() {
 }
 
 void ConsumerMember::forget() {
-  // What a static member has stays its own until it comes back.
-  const bool comes_back = instance_.has_value();
+  // What a static member has stays its own until it comes back, but for what it was to give up.
+  parts_.owners.keeps(group_, name_, instance_ ? owned_ : std::set<int32_t>());
   epoch_ = 0;
   owned_.clear();
   owes_ = is_unsure_ = false;
   id_.clear();
-  if (!comes_back) parts_.owners.keeps(group_, name_, {});
 }
 
 Request ConsumerMember::request(std::set<int32_t> owned) const {
@@ -87,10 +85,9 @@ void ConsumerMember::step() {
   const Request heartbeat = request(owned_);
   if (heartbeat.topic_partitions && epoch_ > 0) parts_.owners.keeps(group_, name_, owned_);
   ++parts_.counts.heartbeats;
-  ask<kafka::ConsumerGroupHeartbeat>(client_.one_of(0, 1), heartbeat, kTimeout,
-                                     [this](const auto& response, uint32_t node, uint64_t begun) {
-                                       answered(response, node, begun);
-                                     });
+  ask<kafka::ConsumerGroupHeartbeat>(
+      client_.one_of(0, 1), heartbeat, kTimeout,
+      [this](const auto& response, uint32_t node, uint64_t begun) { answered(response, node, begun); });
 }
 
 void ConsumerMember::answered(const Result<Response>& response, uint32_t node, uint64_t begun) {
@@ -117,8 +114,9 @@ void ConsumerMember::answered(const Result<Response>& response, uint32_t node, u
       return step_after(kSecond);
     default:
       if (!GroupClient::is_elsewhere(error) && error != ErrorCode::kUnsupportedVersion)
-        return parts_.world().fail("group-errors", fmt::format("group {}: a heartbeat of {} is answered with {}", group_,
-                                                               name_, kafka::error_name(error)));
+        return parts_.world().fail(
+            "group-errors", fmt::format("group {}: a heartbeat of {} is answered with {}", group_, name_,
+                                        kafka::error_name(error)));
       return look_elsewhere();
   }
   epoch_ = response->member_epoch;
@@ -127,7 +125,8 @@ void ConsumerMember::answered(const Result<Response>& response, uint32_t node, u
   if (!owes_) heard(node, begun, within());
   parts_.owners.sure(group_, name_, sure_until_);
   if (rng_.chance(0.1)) fetch_owned(kByEpoch);
-  step_after(owes_ ? rng_.below(kSecond) : parts_.times.heartbeat_ns / 2 + rng_.below(parts_.times.heartbeat_ns));
+  step_after(owes_ ? rng_.below(kSecond)
+                   : parts_.times.heartbeat_ns / 2 + rng_.below(parts_.times.heartbeat_ns));
 }
 
 void ConsumerMember::take(const Response::Assignment& assignment) {
@@ -136,7 +135,8 @@ void ConsumerMember::take(const Response::Assignment& assignment) {
     if (std::ranges::equal(topic.topic_id.b, parts_.topic_id.b))
       now.insert(topic.partitions.begin(), topic.partitions.end());
     else
-      parts_.world().fail("group-owners", fmt::format("group {}: {} is told of another topic", group_, name_));
+      parts_.world().fail("group-owners",
+                          fmt::format("group {}: {} is told of another topic", group_, name_));
   }
   ++parts_.counts.assignments;
   owes_ = now != owned_;

@@ -66,9 +66,10 @@ void GroupMember::expelled(uint32_t node, std::string_view how) {
   ++parts_.counts.fenced;
   const uint64_t now = parts_.world().now();
   if (now < sure_until_ && parts_.leads(group_, node))
-    parts_.world().fail("group-sessions",
-                        fmt::format("group {}: {} is told {} by node {}, {} ms before its session can be over",
-                                    group_, name_, how, node, (sure_until_ - now) / kMillisecond));
+    parts_.world().fail(
+        "group-sessions",
+        fmt::format("group {}: {} is told {} by node {}, {} ms before its session can be over", group_, name_,
+                    how, node, (sure_until_ - now) / kMillisecond));
   sure_until_ = 0;
 }
 

@@ -3,6 +3,7 @@
 
 #include "sim/workload/group_parts.h"
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -49,13 +50,22 @@ class GroupMember {
     GroupParts& parts = parts_;
     parts.world().loop.call(parts.world().now() + delay, [this, life = life_, fn = std::move(fn)]() mutable {
       if (life != life_) return;
-      if (parts_.world().now() < paused_until_) return after(paused_until_ - parts_.world().now(), std::move(fn));
+      if (parts_.world().now() < paused_until_)
+        return after(paused_until_ - parts_.world().now(), std::move(fn));
       fn();
     });
   }
   void step_after(uint64_t delay) {
     after(delay, [this] { step(); });
   }
+  // The same, unless it is gone by then.
+  template <class F>
+  auto while_here(F fn) {
+    return [this, life = life_, fn = std::move(fn)](auto... args) {
+      if (life == life_) fn(args...);
+    };
+  }
+  uint64_t within() const { return std::min(parts_.times.session_ns, parts_.times.rebalance_ns); }
   // Asks the coordinator, which is known. use(response, node, begun), unless this one is gone by then. Returns a number
   // of the connection.
   template <class Api, class Use>

@@ -91,17 +91,24 @@ bool is_refusal(ErrorCode error) {
   }
 }
 
-void end_commit(GroupParts& parts, GroupClient& client, const OffsetKey& key, int64_t offset,
+bool end_commit(GroupParts& parts, GroupClient& client, const OffsetKey& key, int64_t offset,
                 const Result<kafka::OffsetCommitResponse>& response) {
   const bool answered =
       response && response->topics.size() == 1 && response->topics[0].partitions.size() == 1;
-  const ErrorCode error = answered ? response->topics[0].partitions[0].error_code : ErrorCode::kNotCoordinator;
-  if (error == ErrorCode::kNone) return parts.offsets.acknowledged(offset);
-  if (is_refusal(error)) return parts.offsets.refused(offset);
-  parts.offsets.unknown(offset);
-  if (GroupClient::is_elsewhere(error)) return client.forget(key.group);
-  parts.world().fail("group-offsets", fmt::format("group {}: a commit is answered with {}", key.group,
-                                                  kafka::error_name(error)));
+  const ErrorCode error =
+      answered ? response->topics[0].partitions[0].error_code : ErrorCode::kNotCoordinator;
+  if (error == ErrorCode::kNone) {
+    parts.offsets.acknowledged(offset);
+  } else if (is_refusal(error)) {
+    parts.offsets.refused(offset);
+  } else {
+    parts.offsets.unknown(offset);
+    client.forget(key.group);
+    if (!GroupClient::is_elsewhere(error))
+      parts.world().fail("group-offsets", fmt::format("group {}: a commit is answered with {}", key.group,
+                                                      kafka::error_name(error)));
+  }
+  return error == ErrorCode::kNone;
 }
 
 }  // namespace
@@ -122,10 +129,12 @@ void commit_offset(GroupParts& parts, GroupClient& client, const OffsetKey& key,
   part.partition_index = key.partition;
   part.committed_offset = offset;
   part.committed_metadata = metadata;
-  client.wire().call<kafka::OffsetCommit>(client.coordinator(key.group), client.one_of(claim.min_version, kById), request,
-                                          kTimeout,
-                                          [&parts, &client, key, offset](const auto& response) {
-                                            end_commit(parts, client, key, offset, response);
+  const uint32_t node = client.coordinator(key.group);
+  client.wire().call<kafka::OffsetCommit>(node, client.one_of(claim.min_version, kById), request, kTimeout,
+                                          [&parts, &client, key, offset, node, begun = parts.world().now(),
+                                           taken = claim.taken](const auto& response) {
+                                            if (end_commit(parts, client, key, offset, response) && taken)
+                                              taken(node, begun);
                                           });
 }
 
@@ -184,8 +193,8 @@ void fetch_offsets(GroupParts& parts, GroupClient& client, const OffsetQuestion&
   client.wire().call<kafka::OffsetFetch>(
       node, version, request, kTimeout,
       [&parts, &client, question, node, begun, by_leader, done = std::move(done)](const auto& response) {
-        const ErrorCode error = response ? read_answer(parts, question, *response, begun, by_leader)
-                                         : ErrorCode::kNotCoordinator;
+        const ErrorCode error =
+            response ? read_answer(parts, question, *response, begun, by_leader) : ErrorCode::kNotCoordinator;
         if (GroupClient::is_elsewhere(error)) client.forget(question.group);
         done(error == ErrorCode::kNone ? node : 0);
       });

@@ -86,8 +86,9 @@ GroupWorkload::GroupWorkload(Cluster& cluster, Checker& checker, const WorkloadO
   groups.insert(groups.end(), consumer_groups_.begin(), consumer_groups_.end());
   groups.emplace_back(kSimpleGroup);
   for (size_t i = 0; i < kTools; ++i)
-    tools_.push_back(std::make_unique<OffsetTool>(parts_, fmt::format("tool-{}", i), groups,
-                                                  kTools * kSecond / std::max<uint64_t>(options.requests_per_s, 1)));
+    tools_.push_back(
+        std::make_unique<OffsetTool>(parts_, fmt::format("tool-{}", i), groups,
+                                     kTools * kSecond / std::max<uint64_t>(options.requests_per_s, 1)));
   after(50 * kMillisecond, [this] { create_topic(); });
 }
 
@@ -96,21 +97,23 @@ void GroupWorkload::create_topic() {
   auto& topic = request.topics.emplace_back();
   topic.name = kTopic;
   topic.num_partitions = static_cast<int32_t>(parts_.partitions);
-  topic.replication_factor = 1;
+  topic.replication_factor = static_cast<int16_t>(std::min(3u, cluster_.size()));
   request.timeout_ms = 5000;
-  admin_.call<kafka::CreateTopics>(
-      admin_.any_node(), admin_.versions.create_topics, request, kTimeout,
-      [this](const Result<kafka::CreateTopicsResponse>& response) {
-        const ErrorCode code = response && response->topics.size() == 1 ? response->topics[0].error_code
-                                                                        : ErrorCode::kRequestTimedOut;
-        if (code == ErrorCode::kNone || code == ErrorCode::kTopicAlreadyExists) return begin();
-        after(200 * kMillisecond, [this] { create_topic(); });
-      });
+  admin_.call<kafka::CreateTopics>(admin_.any_node(), admin_.versions.create_topics, request, kTimeout,
+                                   [this](const Result<kafka::CreateTopicsResponse>& response) {
+                                     const ErrorCode code = response && response->topics.size() == 1
+                                                                ? response->topics[0].error_code
+                                                                : ErrorCode::kRequestTimedOut;
+                                     if (code == ErrorCode::kNone || code == ErrorCode::kTopicAlreadyExists)
+                                       return begin();
+                                     after(200 * kMillisecond, [this] { create_topic(); });
+                                   });
 }
 
 // Who asks for a coordinator first makes the internal topic.
 void GroupWorkload::learn_topics() {
-  if (!parts_.internal_topic && !std::ranges::all_of(internal_admin_.topic_id().b, [](uint8_t b) { return b == 0; }))
+  if (!parts_.internal_topic &&
+      !std::ranges::all_of(internal_admin_.topic_id().b, [](uint8_t b) { return b == 0; }))
     parts_.internal_topic = internal_admin_.topic_id();
   if (parts_.internal_topic) return;
   internal_admin_.refresh(kInternalTopic, [this] { after(200 * kMillisecond, [this] { learn_topics(); }); });
@@ -212,22 +215,23 @@ std::string GroupWorkload::state() {
   std::string text = movers_.settled() ? "" : movers_.state();
   for (const auto* groups : {&classic_groups_, &consumer_groups_})
     for (const std::string& group : *groups)
-      if (const std::string why = differs(group); !why.empty()) text += fmt::format("; group {}: {}", group, why);
+      if (const std::string why = differs(group); !why.empty())
+        text += fmt::format("; group {}: {}", group, why);
   for (const auto& member : members_) text += member->state();
   for (const auto& tool : tools_)
     if (!tool->has_seen_all()) text += fmt::format("; {} has not seen all offsets", tool->name());
-  if (!reborn_.settled()) text += "; the topic that is made again is not there";
+  if (!reborn_.settled()) text += "; the topic that was made again is still there";
   if (!parts_.offsets.is_quiet()) text += "; commits are under way";
   return text;
 }
 
 std::string GroupWorkload::summary() const {
   const GroupCounts& n = parts_.counts;
-  return fmt::format("commits={} acked={} refused={} fetched={} joins={} syncs={} heartbeats={} expelled={} "
-                     "assigned={} moves={} reborn={}",
-                     parts_.offsets.begun(), parts_.offsets.acks(), parts_.offsets.refusals(),
-                     parts_.offsets.reads(), n.joins, n.syncs, n.heartbeats, n.fenced, n.assignments,
-                     movers_.taken(), reborn_.times());
+  return fmt::format(
+      "commits={} acked={} refused={} fetched={} joins={} syncs={} heartbeats={} expelled={} "
+      "assigned={} moves={} reborn={}",
+      parts_.offsets.begun(), parts_.offsets.acks(), parts_.offsets.refusals(), parts_.offsets.reads(),
+      n.joins, n.syncs, n.heartbeats, n.fenced, n.assignments, movers_.taken(), reborn_.times());
 }
 
 }  // namespace

@@ -5,7 +5,8 @@
 
 namespace chronik::sim {
 
-OffsetTool::OffsetTool(GroupParts& parts, std::string name, std::vector<std::string> groups, uint64_t pause_ns)
+OffsetTool::OffsetTool(GroupParts& parts, std::string name, std::vector<std::string> groups,
+                       uint64_t pause_ns)
     : parts_(parts),
       name_(std::move(name)),
       groups_(std::move(groups)),

@@ -31,7 +31,7 @@ RebornTopic::RebornTopic(GroupParts& parts)
 void RebornTopic::later() {
   World& world = parts_.world();
   world.loop.call(world.now() + 20 * kMillisecond + rng_.below(600 * kMillisecond), [this] {
-    if (winding_down_) return;
+    if (settled()) return;
     if (!is_busy_) step();
     later();
   });
@@ -46,7 +46,7 @@ void RebornTopic::step() {
   if (place_ == Place::kGone) return make();
   if (place_ == Place::kMade) return learn();
   if (place_ == Place::kGoing) return remove();
-  rng_.chance(0.2) ? remove() : use();
+  winding_down_ || rng_.chance(0.2) ? remove() : use();
 }
 
 void RebornTopic::make() {
@@ -76,19 +76,22 @@ void RebornTopic::learn() {
       client_.wire().any_node(), client_.wire().versions.metadata, request, kTimeout,
       [this](const Result<kafka::MetadataResponse>& response) {
         is_busy_ = false;
-        if (!response || response->topics.size() != 1 || response->topics[0].error_code != ErrorCode::kNone) return;
-        // A node that is behind shows the one before.
-        if (std::ranges::equal(response->topics[0].topic_id.b, before_.b)) return;
+        if (!response || response->topics.size() != 1) return;
+        // The one that was there is gone since.
+        if (response->topics[0].error_code == ErrorCode::kUnknownTopicOrPartition) place_ = Place::kGone;
+        if (response->topics[0].error_code != ErrorCode::kNone) return;
+        // A node that is behind shows the one before, or one that did not know it yet said that it was gone.
+        const bool is_before = std::ranges::equal(response->topics[0].topic_id.b, before_.b);
+        place_ = is_before ? Place::kGoing : Place::kKnown;
+        if (is_before) return;
         id_ = response->topics[0].topic_id;
-        place_ = Place::kKnown;
         ++times_;
       });
 }
 
 void RebornTopic::use() {
   const OffsetKey key{std::string(kSimpleGroup), text_of(id_), 0};
-  if (rng_.chance(0.5))
-    return commit_offset(parts_, client_, key, kName, id_, {.min_version = kFetchById});
+  if (rng_.chance(0.5)) return commit_offset(parts_, client_, key, kName, id_, {.min_version = kFetchById});
   is_busy_ = true;
   fetch_offsets(parts_, client_, {key.group, key.topic, kName, id_, {0}, kFetchById},
                 [this](uint32_t) { is_busy_ = false; });

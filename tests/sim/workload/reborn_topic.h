@@ -12,8 +12,9 @@ class RebornTopic {
   explicit RebornTopic(GroupParts& parts);
 
   void begin() { later(); }
+  // It goes, and does not come back.
   void wind_down() { winding_down_ = true; }
-  bool settled() const { return !is_busy_; }
+  bool settled() const { return winding_down_ && !is_busy_ && place_ == Place::kGone; }
   uint64_t times() const { return times_; }
 
  private:
