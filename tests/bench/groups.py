@@ -11,11 +11,11 @@ The load is group_client (groups/), on raw sockets.
 """
 import contextlib
 import json
+import os
 import re
 import resource
 import statistics
 import subprocess
-import threading
 import time
 
 PARTS = {"groups": ["settle", "roll", "failover", "idle", "offsets"], "commits": ["one", "three"]}
@@ -38,33 +38,9 @@ COORDINATED = {"chronik_coordinator_writes_total": "writes", "chronik_coordinato
                "chronik_storage_commits_total": "syncs", "chronik_storage_written_bytes_total": "written_bytes"}
 
 
-class Turns:
-    """The longest turn of a shard, from a node's metrics."""
-
-    def __init__(self, node):
-        self.node = node
-        self.longest_ms = 0
-        self.over = threading.Event()
-        self.thread = threading.Thread(target=self.watch)
-
-    def watch(self):
-        while not self.over.wait(0.2):
-            with contextlib.suppress(OSError):  # a shard that does not turn; the next look shows it
-                self.look()
-
-    def look(self):
-        self.longest_ms = max(self.longest_ms, 1e3 * self.node.metric("chronik_shard_longest_turn_seconds"))
-
-    def __enter__(self):
-        self.look()
-        self.longest_ms = 0  # what was before
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.over.set()
-        self.thread.join()
-        self.look()
+def longest_turn_ms(node):
+    """Of a shard, in the last one to two minutes."""
+    return 1e3 * max(node.metric("chronik_shard_longest_turn_seconds", f'shard="{shard}"') for shard in range(os.cpu_count()))
 
 
 class GroupBench:
@@ -198,19 +174,20 @@ class GroupBench:
         theirs = f"offsets.topic.num.partitions={partitions}\n"
         groups = self.sizes["offset_groups"]
         with self.started(self.bench.node(kind, folder, ours=ours, theirs=theirs), kind, 3) as node:
-            turns = contextlib.nullcontext() if kind == "kafka" else Turns(node)
-            with turns:
-                for _ in range(2):  # so that each partition's log gets that large
-                    filled = self.client("fill-offsets", node, 3, groups)
+            for _ in range(2):  # so that each partition's log gets that large
+                filled = self.client("fill-offsets", node, 3, groups)
+            turns = {}
+            if kind != "kafka":
+                turns[f"{prefix}fill_turn_ms"] = longest_turn_ms(node)
+                turns[f"{prefix}fill_long_turns"] = node.metric("chronik_shard_long_turns_total")
             node.kill()
             began = time.monotonic()
             node.launch()
             self.client("check-offsets", node, 3, groups, groups // 100)
             usable = time.monotonic() - began
-            out = {f"{prefix}usable_s": usable, f"{prefix}commits_per_s": filled["groups"] / filled["took_s"]}
+            out = {f"{prefix}usable_s": usable, f"{prefix}commits_per_s": filled["groups"] / filled["took_s"], **turns}
             if kind != "kafka":
-                out[f"{prefix}fill_turn_ms"] = turns.longest_ms
-                out[f"{prefix}start_turn_ms"] = 1e3 * node.metric("chronik_shard_longest_turn_seconds")
+                out[f"{prefix}start_turn_ms"] = longest_turn_ms(node)
             self.client("check-offsets", node, 3, groups, 1)
             return out
 

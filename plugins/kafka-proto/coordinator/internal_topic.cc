@@ -160,7 +160,7 @@ void InternalTopic::raised(const Raise& raise, chr_status status) {
   const auto again = [](void* self) {
     auto& topic = *static_cast<InternalTopic*>(self);
     topic.retry_timer_ = 0;
-    topic.follow(Catalog(topic.services_));
+    topic.follow_catalog(Catalog(topic.services_));
   };
   retry_timer_ = services_.host.timer(kRetryNs, again, this);
 }

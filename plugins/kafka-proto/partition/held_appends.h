@@ -61,7 +61,7 @@ class HeldAppends {
   void append_early_later();
 
   static constexpr size_t kMaxHeld = 10'000;
-  static constexpr size_t kMaxEarlyBytes = 32u << 20;
+  static constexpr size_t kMaxEarlyBytes = 8u << 20;
   static constexpr uint64_t kTryAgainNs = 10'000'000;
 
   Replica& replica_;

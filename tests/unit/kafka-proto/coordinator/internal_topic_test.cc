@@ -25,7 +25,7 @@ class InternalTopicTest : public ::testing::Test {
     EXPECT_EQ(host.open_timers(), 0u);
   }
   void follow() {
-    host.on_shard(0, [this] { topic.follow(Catalog(services)); });
+    host.on_shard(0, [this] { topic.follow_catalog(Catalog(services)); });
     host.run();
   }
   // Partitions that are to have more replicas.
