@@ -100,7 +100,6 @@ void GroupShard::end_leading() {
   consumers_.topics.unfollow(this);
   consumers_.rules.unfollow(this);
   const auto live = std::exchange(live_, {});
-  // mutant join-lost-at-failover: left out
   for (const auto& [id, each] : live) each->fail_waits(ErrorCode::kNotCoordinator);
 }
 
