@@ -12,8 +12,8 @@ each, or three with replication factor 3.
   start3    three nodes: from empty folders to the first record that is acknowledged with replication factor 3; memory of an idle node
   catalog   the plugins alone, one node of ten: CPU of a Metadata of 10,000 partitions; 1,000 leader changes/s among 100,000; memory
   sim       simulated hours a CPU minute: 3 nodes, 300 records/s in 10 Produce/s, no faults
-  groups    members of groups: settle, restart, fail over, idle, and offsets without members; in parts, see groups.py
-  commits   5,000 commits/s from 200 groups on one node and on three; in parts, see groups.py
+  groups    members of groups: settle, restart, fail over, idle, and offsets without members; in parts, see group_bench.py
+  commits   5,000 commits/s from 200 groups on one node and on three; in parts, see group_bench.py
 """
 import argparse
 import contextlib
@@ -32,7 +32,7 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "harness"))
 sys.path.insert(0, str(HERE))
-import groups  # noqa: E402
+import group_bench  # noqa: E402
 import kafka_peer  # noqa: E402
 from cluster import Cluster  # noqa: E402
 from node import Node, exit_on_sigterm  # noqa: E402
@@ -318,8 +318,8 @@ class Bench:
         return results
 
     def compare(self, name):
-        if name in groups.PARTS:
-            return groups.GroupBench(self).run(name)
+        if name in group_bench.PARTS:
+            return group_bench.GroupBench(self).run(name)
         self.explain(name)
         results = self.collect(getattr(self, name), KINDS[name], self.arguments.runs)
         self.print_medians(name, results)
@@ -374,8 +374,8 @@ def main():
     exit_on_sigterm()
     if unknown := set(arguments.workload) - set(KINDS):
         parser.error(f"unknown workload {sorted(unknown)}; known: {', '.join(KINDS)}")
-    if unknown := set(filter(None, arguments.only.split(","))) - set(sum(groups.PARTS.values(), [])):
-        parser.error(f"unknown part {sorted(unknown)}; known: {groups.PARTS}")
+    if unknown := set(filter(None, arguments.only.split(","))) - set(sum(group_bench.PARTS.values(), [])):
+        parser.error(f"unknown part {sorted(unknown)}; known: {group_bench.PARTS}")
     print_header(arguments.server)
     bench = Bench(arguments)
     for name in arguments.workload or KINDS:

@@ -4,8 +4,8 @@ import itertools
 
 import edges
 import families
-import groups as g
-from groups import State, commit, heartbeat, join, joins, sync
+import group_states as g
+from group_states import State, commit, heartbeat, join, joins, sync
 from sides import BY_NAME, Case, memory, topic_id
 
 # What only looks comes first, while there are few groups.

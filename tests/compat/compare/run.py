@@ -23,7 +23,7 @@ import edges  # noqa: E402
 import families  # noqa: E402
 import fixture  # noqa: E402
 import group_cases  # noqa: E402
-import groups  # noqa: E402
+import group_states  # noqa: E402
 from codec import schema  # noqa: E402
 from page import Difference, Page  # noqa: E402
 from sides import APIS, Side  # noqa: E402
@@ -90,8 +90,8 @@ class Run:
 
     def prepare(self, folder):
         jars = kafka_peer.install(pathlib.Path(self.arguments.cache).expanduser())
-        self.nodes = [Node(self.arguments.server, folder / "chronik", tables={"kafka": groups.OURS}),
-                      kafka_peer.Kafka(jars, folder / "kafka", groups.KAFKAS, node_id=1)]
+        self.nodes = [Node(self.arguments.server, folder / "chronik", tables={"kafka": group_states.OURS}),
+                      kafka_peer.Kafka(jars, folder / "kafka", group_states.KAFKAS, node_id=1)]
 
     def start(self):
         self.nodes[1].format()
@@ -135,7 +135,7 @@ class Run:
     def take(self, state):
         if not self.warmed:
             for side in self.sides:
-                groups.warm(side)
+                group_states.warm(side)
             self.warmed = True
         state.take(self.sides)
 

@@ -38,7 +38,7 @@ class Case:
     remember: object = None     # (name, function of the answer): kept by the side
     log: tuple = None           # (topic, partition) that a Produce appends to
     grows: bool = False         # it is appended, if later than the answer
-    state: object = None        # what the group that it is about has to be in (groups.py)
+    state: object = None        # what the group that it is about has to be in (group_states.py)
     wake: object = None         # may wait for others: what these do then, on each side
     short_lived: bool = False   # what it makes goes by itself: nobody looks
 

@@ -54,7 +54,7 @@ TEST_F(ConfigResourcesTest, GroupsThatAnythingIsSetOf) {
 TEST_F(ConfigResourcesTest, ClientMetricsInVersion0) { EXPECT_EQ(list(0, {}), Names{}); }
 
 TEST_F(ConfigResourcesTest, ATypeThatDoesNotExist) {
-  for (const int8_t type : {0, 1, 3, 64, -1, -128}) {
+  for (const int8_t type : std::initializer_list<int8_t>{0, 1, 3, 64, -1, -128}) {
     ListConfigResourcesRequest request;
     request.resource_types = {2, type};
     const auto response = client.call<ListConfigResources>(1, request);

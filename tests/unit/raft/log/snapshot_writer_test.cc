@@ -75,7 +75,7 @@ class SnapshotWriterTest : public ::testing::Test {
     };
     host_.on_shard(0, [&] {
       SnapshotWriter::run(
-          store_, submit, std::move(job), [](Write* write) { write->put("beside", "it"); },
+          store_, submit, std::move(job), [](Write* write, SnapshotMeta*) { write->put("beside", "it"); },
           [this, meta](const Status& status) {
             ended_ = status;
             if (status) now_ = meta;
