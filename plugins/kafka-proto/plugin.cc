@@ -97,10 +97,11 @@ constexpr chr_config_key kSchema[] = {
                "The shortest heartbeat interval that a consumer group may be set to.", kMs, kTenDays),
     config_key("group_consumer_max_heartbeat_interval", CHR_CONFIG_DURATION, "\"15s\"",
                "The longest heartbeat interval that a consumer group may be set to.", kMs, kTenDays),
-    config_key("group_consumer_assignment_interval", CHR_CONFIG_DURATION, "\"1s\"",
-               "How long a consumer group keeps a target assignment at least, however often members and topics "
-               "change.",
-               0, kTenDays),
+    config_key(
+        "group_consumer_assignment_interval", CHR_CONFIG_DURATION, "\"1s\"",
+        "How long a consumer group keeps a target assignment at least, however often members and topics "
+        "change.",
+        0, kTenDays),
     config_key("group_consumer_min_assignment_interval", CHR_CONFIG_DURATION, "\"0s\"",
                "The shortest assignment interval that a consumer group may be set to.", 0, kTenDays),
     config_key("group_consumer_max_assignment_interval", CHR_CONFIG_DURATION, "\"15s\"",

@@ -47,6 +47,12 @@ void GroupShard::Live::arm(int64_t deadline_ms) {
   timer.arm(static_cast<uint64_t>(left_ms) * kMs);
 }
 
+void GroupShard::Live::fire_if_due() {
+  const int64_t deadline_ms =
+      group != nullptr ? group->next_deadline_ms() : consumer->next_deadline_ms(shard.consumer_context(id));
+  if (deadline_ms <= shard.now().monotonic_ms) fire(this);
+}
+
 void GroupShard::Live::fail_waits(ErrorCode error) {
   if (group != nullptr) group->fail_waits(error);
   if (consumer != nullptr) consumer->fail_waits(error);
@@ -241,6 +247,7 @@ ErrorCode GroupShard::heartbeat(std::string_view id, const group::MemberClaim& c
 }
 
 void GroupShard::remove(const std::string& id, const group::Reply<ErrorCode>& reply) {
+  if (const auto found = live_.find(id); found != live_.end()) found->second->fire_if_due();
   take_turn(id, Turn::kAlone, [this, id, reply](ErrorCode error) {
     if (error != ErrorCode::kNone) return reply(error);
     group::Outcome outcome;

@@ -109,6 +109,8 @@ class GroupShard final : public CoordinatorShard {
     Live(GroupShard& shard, std::string id);
     static void fire(void* live);
     void arm(int64_t deadline_ms);
+    // Its timer may be a tick behind what a request should see.
+    void fire_if_due();
     void fail_waits(ErrorCode error);
     void begin_consumer(const group::ConsumerContext& context);
     // A consumer group without members makes room for who joins, unless that is refused. False: it has members.

@@ -20,7 +20,10 @@ std::vector<chr_broker> usable_in(const Broker& broker, const Catalog& catalog) 
 }  // namespace
 
 ErrorCode not_hosted(const Broker& broker, std::string_view name, const chr_uuid* id, int32_t partition) {
-  const Catalog catalog(broker);
+  return not_hosted(Catalog(broker), name, id, partition);
+}
+
+ErrorCode not_hosted(const Catalog& catalog, std::string_view name, const chr_uuid* id, int32_t partition) {
   const std::optional<chr_topic> topic = id != nullptr ? catalog.topic(*id) : catalog.topic(name);
   if (topic.has_value() && catalog.partition(*topic, partition).has_value())
     return ErrorCode::kNotLeaderOrFollower;

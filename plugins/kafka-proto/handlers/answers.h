@@ -60,6 +60,8 @@ int32_t controller_of(const Broker& broker, const Catalog& catalog, const std::v
 // makes clients look again who leads it, or that it does not exist. id: where the request names the topic by
 // it, else null.
 ErrorCode not_hosted(const Broker& broker, std::string_view name, const chr_uuid* id, int32_t partition);
+// The same, for those who ask for many.
+ErrorCode not_hosted(const Catalog& catalog, std::string_view name, const chr_uuid* id, int32_t partition);
 
 inline constexpr std::string_view kNamedTwice = "Duplicate topic name.";
 

@@ -1,5 +1,6 @@
 // DeleteRecords (21): the log of a partition starts at an offset from now on. A partition that is named twice has
 // one row, and the last offset counts.
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -15,6 +16,9 @@ namespace {
 using Request = DeleteRecordsRequest;
 using Response = DeleteRecordsResponse;
 using Deleted = RecordDeletion::Deleted;
+
+// For disks, which Kafka does not count where a client waits for no other replica.
+constexpr int32_t kMinWaitMs = 1'000;
 
 struct DeleteRecordsJob;
 
@@ -87,7 +91,7 @@ void delete_all(const std::shared_ptr<Bundle>& bundle) {
 void start_timer(const std::shared_ptr<DeleteRecordsJob>& job) {
   job->alive = job;
   job->timer = job->broker.host.timer(
-      timeout_ns(job->call.request().timeout_ms),
+      timeout_ns(std::max(job->call.request().timeout_ms, kMinWaitMs)),
       [](void* context) {
         const std::shared_ptr<DeleteRecordsJob> late = static_cast<DeleteRecordsJob*>(context)->alive;
         late->timer = 0;

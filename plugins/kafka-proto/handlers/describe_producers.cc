@@ -74,9 +74,9 @@ void describe_next(const Job& job) {
 }
 
 // Answers what can be said at once; NONE: the partition must be asked.
-ErrorCode check(const Broker& broker, std::string_view topic, const HostedTopic* hosted, int32_t index) {
+ErrorCode check(const Catalog& catalog, std::string_view topic, const HostedTopic* hosted, int32_t index) {
   if (hosted == nullptr && !topic_name_problem(topic).empty()) return ErrorCode::kInvalidTopicException;
-  if (hosted == nullptr || !hosted->has(index)) return not_hosted(broker, topic, nullptr, index);
+  if (hosted == nullptr || !hosted->has(index)) return not_hosted(catalog, topic, nullptr, index);
   const bool here = hosted->partitions[static_cast<size_t>(index)] != nullptr;
   return here ? ErrorCode::kNone : ErrorCode::kNotLeaderOrFollower;
 }
@@ -88,6 +88,7 @@ void read(DescribeProducersJob& job) {
   for (const Request::Topic& topic : job.call.request().topics)
     asked[topic.name].insert(topic.partition_indexes.begin(), topic.partition_indexes.end());
   const std::shared_ptr<const PartitionMap> map = job.broker.partitions->map();
+  const Catalog catalog(job.broker);
   AnswerRoom& room = job.call.room();
   for (const auto& [name, indexes] : asked) {
     const HostedTopic* hosted = map->find(name);
@@ -96,7 +97,7 @@ void read(DescribeProducersJob& job) {
     for (const int32_t index : indexes) {
       Response::Partition& out = room.row(topic.partitions);
       out.partition_index = index;
-      set_error(out, check(job.broker, name, hosted, index));
+      set_error(out, check(catalog, name, hosted, index));
       if (out.error_code != ErrorCode::kNone || room.passed()) continue;
       job.wanted.push_back({hosted->partitions[static_cast<size_t>(index)], job.response.topics.size() - 1,
                             topic.partitions.size() - 1});

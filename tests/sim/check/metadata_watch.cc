@@ -225,8 +225,7 @@ std::string MetadataWatch::differs() {
     if (!node.running()) continue;
     for_each(node, [&](const chr_topic& topic, uint32_t index, const chr_partition& found) {
       const GroupTruth& group = *partition(topic.id, index).group;
-      if (why.empty() && !group.goes)
-        why = true_leader_differs(group, node, {found.leader, found.term});
+      if (why.empty() && !group.goes) why = true_leader_differs(group, node, {found.leader, found.term});
     });
     if (why.empty()) why = misses(node);
     if (why.empty()) why = votes_too_many(node);

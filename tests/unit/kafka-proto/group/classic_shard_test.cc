@@ -75,6 +75,21 @@ TEST_F(ClassicShardTest, ASessionThatEndsIsRecorded) {
   EXPECT_EQ(timers->size(), 1u);  // of the upkeep
 }
 
+// As librdkafka's 0081 does, which waits for exactly that long.
+TEST_F(ClassicShardTest, AGroupCanBeDeletedTheMomentItsLastSessionEnds) {
+  host.advance(std::chrono::milliseconds(5));  // within a tick of the timers
+  settle();
+  std::vector<ErrorCode> removed;
+  const auto remove = [&] { shard->remove("g", [&](ErrorCode error) { removed.push_back(error); }); };
+  host.advance(std::chrono::milliseconds(9'999));
+  remove();
+  host.run();
+  host.advance(std::chrono::milliseconds(2));
+  remove();
+  host.run();
+  EXPECT_EQ(removed, (std::vector{ErrorCode::kNonEmptyGroup, ErrorCode::kNone}));
+}
+
 TEST_F(ClassicShardTest, ANewLeaderKnowsTheGenerationAndRenewsSessions) {
   settle();
   host.advance(std::chrono::seconds(9));

@@ -399,7 +399,7 @@ TEST_F(GroupOffsetsTest, ATopicThatWasMadeAnewIsAnotherOne) {
   make_topic();
   commit(8, commit_request("g", 5));
   broker.metadata.remove_topic("orders");
-  broker.host.run();
+  broker.host.advance(milliseconds(20));  // a pass over the groups
   EXPECT_EQ(fetch(10, "g").error, ErrorCode::kUnknownTopicId);
   EXPECT_EQ(fetch(9, "g").offset, -1);
   orders = broker.add_topic("orders", 3);

@@ -1,10 +1,12 @@
 // How a snapshot gets into storage, over the memory storage: in which writes, and what is left behind.
 #include "raft/log/snapshot_writer.h"
+#include "storage-memory/schema.h"
 #include "storage-memory/store.h"
 
 #include <gtest/gtest.h>
 #include <chronik/plugin.hpp>
 
+#include <chronik/testing/config_defaults.hpp>
 #include <chronik/testing/fake_host.hpp>
 #include <deque>
 #include <optional>
@@ -41,8 +43,6 @@ constexpr chr_storage_v1 kStorage = {
 class SnapshotWriterTest : public ::testing::Test {
  protected:
   SnapshotWriterTest() {
-    host_.config_int("capacity", 1 << 20);
-    host_.config_int("queue_bytes", 1 << 20);
     memory_.start(0);
     store_ = Store(Host(host_.core()), &kStorage, &memory_);
     host_.on_shard(0, [&] { group_ = *store_.open_group("test/0"); });
@@ -117,8 +117,13 @@ class SnapshotWriterTest : public ::testing::Test {
     return all;
   }
 
+  static Host with_defaults(testing::FakeHost& host) {
+    chronik::testing::give_config_defaults(host, storage_memory::kSchema);
+    return Host(host.core());
+  }
+
   testing::FakeHost host_;
-  MemoryStore memory_{Host(host_.core())};
+  MemoryStore memory_{with_defaults(host_)};
   Store store_;
   uint64_t group_ = 0;
   SnapshotMeta now_;
@@ -129,7 +134,7 @@ class SnapshotWriterTest : public ::testing::Test {
 TEST_F(SnapshotWriterTest, PutsAFewPiecesToAWrite) {
   put(1, 10);
   EXPECT_EQ(puts_, (std::vector<std::ptrdiff_t>{4, 4, 2 + 2}));
-  EXPECT_TRUE(*ended_);
+  EXPECT_TRUE(*ended_) << (*ended_ ? "" : ended_->error().message);
   EXPECT_EQ(generation(), 1u);
   EXPECT_EQ(pieces(1), first(10));
   put(2, 4);
