@@ -77,8 +77,9 @@ TEST_F(ClassicShardTest, ASessionThatEndsIsRecorded) {
 
 // As librdkafka's 0081 does, which waits for exactly that long.
 TEST_F(ClassicShardTest, AGroupCanBeDeletedTheMomentItsLastSessionEnds) {
-  host.advance(std::chrono::milliseconds(5));  // within a tick of the timers
   settle();
+  host.advance(std::chrono::milliseconds(25));  // within a tick of the timers
+  EXPECT_EQ(heartbeat(1), ErrorCode::kNone);
   std::vector<ErrorCode> removed;
   const auto remove = [&] { shard->remove("g", [&](ErrorCode error) { removed.push_back(error); }); };
   host.advance(std::chrono::milliseconds(9'999));
