@@ -169,11 +169,11 @@ class Run:
 
     def alter_group(self, java, node):
         of = ["--entity-type", "groups", "--entity-name", "group-of-configs"]
-        self.configs(java, node, *of, "--alter", "--add-config", "consumer.session.timeout.ms=50000,consumer.heartbeat.interval.ms=6000")
+        self.configs(java, node, *of, "--alter", "--add-config", "consumer.session.timeout.ms=50000,consumer.heartbeat.interval.ms=5500")
         self.configs(java, node, *of, "--alter", "--delete-config", "consumer.session.timeout.ms")
         self.expect(self.configs(java, node, *of, "--describe", "--all"),
-                    "consumer.heartbeat.interval.ms=6000 sensitive=false synonyms={DYNAMIC_GROUP_CONFIG:consumer.heartbeat.interval.ms=6000, "
-                    "DEFAULT_CONFIG:group.consumer.heartbeat.interval.ms=5000}", "consumer.session.timeout.ms=45000 ")
+                    "consumer.heartbeat.interval.ms=5500 sensitive=false synonyms={DYNAMIC_GROUP_CONFIG:consumer.heartbeat.interval.ms=5500, "
+                    "STATIC_BROKER_CONFIG:group.consumer.heartbeat.interval.ms=300, ", "consumer.session.timeout.ms=6000 ")
 
     def verify_reassignment(self, java, node):
         """Without --preserve-throttles the tool removes the configs of throttles, too."""

@@ -272,7 +272,7 @@ def namings():
     yield Naming("CreateTopics", 19, 2, 85_000, b"", lambda i: topic(i) + none, int32(10_000) + b"\1")
     yield Naming("DeleteTopics", 20, 1, 110_000, b"", topic, int32(10_000))
     yield Naming("DeleteRecords", 21, 0, 95_000, many, lambda i: struct.pack(">iq", i, 0), int32(10_000))
-    yield Naming("DescribeProducers", 61, 0, 120_000, b"\2" + text("many"), int32, b"\0\0", uvarint_count)
+    yield Naming("DescribeProducers", 61, 0, 100_000, b"\2" + text("many"), int32, b"\0\0", uvarint_count)
     yield Naming("OffsetForLeaderEpoch", 23, 2, 100_000, many, lambda i: struct.pack(">iii", i, -1, 0))
     yield Naming("OffsetForLeaderEpoch of one partition", 23, 2, 100_000, many, lambda i: struct.pack(">iii", i % SPREAD, -1, 0))
     yield Naming("DescribeLogDirs", 35, 1, 120_000, many, int32)
