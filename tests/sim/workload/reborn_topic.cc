@@ -80,8 +80,8 @@ void RebornTopic::learn() {
         // The one that was there is gone since.
         if (response->topics[0].error_code == ErrorCode::kUnknownTopicOrPartition) place_ = Place::kGone;
         if (response->topics[0].error_code != ErrorCode::kNone) return;
-        // A node that is behind shows the one before, or one that did not know it yet said that it was gone.
-        const bool is_before = std::ranges::equal(response->topics[0].topic_id.b, before_.b);
+        // A node that is behind shows one from before, or one that did not know it yet said that it was gone.
+        const bool is_before = deleted_.contains(text_of(response->topics[0].topic_id));
         place_ = is_before ? Place::kGoing : Place::kKnown;
         if (is_before) return;
         id_ = response->topics[0].topic_id;
@@ -113,7 +113,7 @@ void RebornTopic::remove() {
         if (!response || response->responses.size() != 1) return;
         const ErrorCode error = response->responses[0].error_code;
         if (error != ErrorCode::kNone && error != ErrorCode::kUnknownTopicId) return;
-        before_ = id_;
+        deleted_.insert(text_of(id_));
         place_ = Place::kGone;
       });
 }

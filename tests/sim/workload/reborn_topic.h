@@ -31,7 +31,8 @@ class RebornTopic {
   GroupClient client_;
   Rng rng_;
   Place place_ = Place::kGone;
-  chr_uuid id_{}, before_{};  // before: of the one that was deleted
+  chr_uuid id_{};
+  std::set<std::string> deleted_;  // ids
   bool is_busy_ = false;      // something was asked
   bool winding_down_ = false;
   uint64_t times_ = 0;
