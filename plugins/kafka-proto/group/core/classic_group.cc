@@ -75,16 +75,18 @@ ErrorCode ClassicGroup::check_sync(const SyncRequest& request) const {
   return state_ == ClassicState::kPreparingRebalance ? ErrorCode::kRebalanceInProgress : ErrorCode::kNone;
 }
 
-void ClassicGroup::sync(SyncRequest request, Reply<SyncResult> reply, Now, Outcome& out) {
+void ClassicGroup::sync(SyncRequest request, Reply<SyncResult> reply, Now now, Outcome& out) {
   if (const ErrorCode error = check_sync(request); error != ErrorCode::kNone)
     return out.answer(std::move(reply), SyncResult{.error = error});
   ClassicMember& member = *members_.find(request.member_id);
   members_.set_owes_sync(member, false);
   if (members_.owing_sync() == 0) sync_deadline_ms_ = kNever;
-  if (state_ == ClassicState::kStable)
+  if (state_ == ClassicState::kStable) {
+    members_.sessions().start(member.session, now.monotonic_ms);
     return out.answer(
         std::move(reply),
         SyncResult{.protocol_type = protocol_type_, .protocol = protocol_, .assignment = member.assignment});
+  }
   if (member.sync)
     out.answer(std::exchange(member.sync, nullptr), SyncResult{.error = ErrorCode::kRebalanceInProgress});
   member.sync = std::move(reply);

@@ -75,6 +75,17 @@ TEST_F(ClassicShardTest, ASessionThatEndsIsRecorded) {
   EXPECT_EQ(timers->size(), 1u);  // of the upkeep
 }
 
+// Its SyncGroup came late, just before the session that its JoinGroup began would have ended (the simulator's seed 136).
+TEST_F(ClassicShardTest, WhoSyncsWithAStableGroupHasANewSession) {
+  settle();
+  host.advance(std::chrono::seconds(9));
+  sync("m1", 1);
+  host.run();
+  ASSERT_EQ(synced.size(), 2u);
+  host.advance(std::chrono::seconds(9));
+  EXPECT_EQ(heartbeat(1), ErrorCode::kNone);
+}
+
 // As librdkafka's 0081 does, which waits for exactly that long.
 TEST_F(ClassicShardTest, AGroupCanBeDeletedTheMomentItsLastSessionEnds) {
   settle();
