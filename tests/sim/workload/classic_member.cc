@@ -268,14 +268,15 @@ void ClassicMember::heartbeat() {
 
 void ClassicMember::commit(int32_t partition) { commit_as_of(generation_, partition); }
 
-// That it is taken says nothing of how long the member stays: a rebalance may wait for it, and be nearly over.
 void ClassicMember::commit_as_of(int32_t generation, int32_t partition) {
-  commit_offset(parts_, client_, parts_.key(group_, partition), parts_.topic, parts_.topic_id,
-                {.member = id_,
-                 .instance = instance_,
-                 .generation = generation,
-                 .min_version = static_cast<int16_t>(instance_ ? 7 : 2),
-                 .may_be_taken = generation >= parts_.generations.newest(group_)});
+  commit_offset(
+      parts_, client_, parts_.key(group_, partition), parts_.topic, parts_.topic_id,
+      {.member = id_,
+       .instance = instance_,
+       .generation = generation,
+       .min_version = static_cast<int16_t>(instance_ ? 7 : 2),
+       .may_be_taken = generation >= parts_.generations.newest(group_),
+       .taken = while_here([this](uint32_t node, uint64_t begun) { heard(node, begun, within()); })});
 }
 
 void ClassicMember::say_goodbye() {

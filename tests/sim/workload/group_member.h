@@ -58,6 +58,13 @@ class GroupMember {
   void step_after(uint64_t delay) {
     after(delay, [this] { step(); });
   }
+  // The same, unless it is gone by then.
+  template <class F>
+  auto while_here(F fn) {
+    return [this, life = life_, fn = std::move(fn)](auto... args) {
+      if (life == life_) fn(args...);
+    };
+  }
   uint64_t within() const { return std::min(parts_.times.session_ns, parts_.times.rebalance_ns); }
   // Asks the coordinator, which is known. use(response, node, begun), unless this one is gone by then. Returns a number
   // of the connection.

@@ -91,7 +91,7 @@ bool is_refusal(ErrorCode error) {
   }
 }
 
-void end_commit(GroupParts& parts, GroupClient& client, const OffsetKey& key, int64_t offset,
+bool end_commit(GroupParts& parts, GroupClient& client, const OffsetKey& key, int64_t offset,
                 const Result<kafka::OffsetCommitResponse>& response) {
   const bool answered =
       response && response->topics.size() == 1 && response->topics[0].partitions.size() == 1;
@@ -108,6 +108,7 @@ void end_commit(GroupParts& parts, GroupClient& client, const OffsetKey& key, in
       parts.world().fail("group-offsets", fmt::format("group {}: a commit is answered with {}", key.group,
                                                       kafka::error_name(error)));
   }
+  return error == ErrorCode::kNone;
 }
 
 }  // namespace
@@ -128,10 +129,12 @@ void commit_offset(GroupParts& parts, GroupClient& client, const OffsetKey& key,
   part.partition_index = key.partition;
   part.committed_offset = offset;
   part.committed_metadata = metadata;
-  client.wire().call<kafka::OffsetCommit>(client.coordinator(key.group),
-                                          client.one_of(claim.min_version, kById), request, kTimeout,
-                                          [&parts, &client, key, offset](const auto& response) {
-                                            end_commit(parts, client, key, offset, response);
+  const uint32_t node = client.coordinator(key.group);
+  client.wire().call<kafka::OffsetCommit>(node, client.one_of(claim.min_version, kById), request, kTimeout,
+                                          [&parts, &client, key, offset, node, begun = parts.world().now(),
+                                           taken = claim.taken](const auto& response) {
+                                            if (end_commit(parts, client, key, offset, response) && taken)
+                                              taken(node, begun);
                                           });
 }
 

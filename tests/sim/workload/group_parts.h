@@ -102,6 +102,7 @@ struct CommitClaim {
   int32_t generation = -1;
   int16_t min_version = 2;
   bool may_be_taken = true;
+  std::function<void(uint32_t node, uint64_t begun)> taken = {};  // by that node, once it is acknowledged
 };
 // One offset, of a topic that is known under both. Nothing is heard of an end but by the model.
 void commit_offset(GroupParts& parts, GroupClient& client, const OffsetKey& key, std::string_view topic,
