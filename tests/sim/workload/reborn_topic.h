@@ -3,6 +3,7 @@
 
 #include "sim/workload/group_parts.h"
 
+#include <set>
 #include <string>
 
 namespace chronik::sim {
@@ -33,7 +34,7 @@ class RebornTopic {
   Place place_ = Place::kGone;
   chr_uuid id_{};
   std::set<std::string> deleted_;  // ids
-  bool is_busy_ = false;      // something was asked
+  bool is_busy_ = false;           // something was asked
   bool winding_down_ = false;
   uint64_t times_ = 0;
 };
