@@ -50,7 +50,13 @@ void CHR_CALL ConnectionSet::check_connections(void* context) {
     return !(connection->in_queued_list = connection->queued() != 0);
   });
   set->checking_ = !set->connections_.empty();
-  if (set->checking_) set->shard_.timer_start(look_interval(set->shard_.runtime()), check_connections, set);
+  if (set->checking_) {
+    set->shard_.timer_start(look_interval(set->shard_.runtime()), check_connections, set);
+    return;
+  }
+  // What is left there is closed, and nobody looks again before there is a new one.
+  set->active_.clear();
+  set->queued_.clear();
 }
 
 void ConnectionSet::close_all(const void* owner) {

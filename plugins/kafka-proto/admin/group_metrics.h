@@ -34,7 +34,7 @@ class GroupMetrics {
  public:
   static constexpr uint64_t kIntervalNs = 15'000'000'000;
   static constexpr size_t kMaxSeries = 50'000;  // beyond it chronik_group_series_left_out counts them
-  static constexpr size_t kMaxSlice = 1'000;    // offsets or series that one turn of a shard has to do with
+  static constexpr size_t kMaxSlice = 1'000;    // series that one turn of a shard sets or removes
 
   GroupMetrics(Services& services, PartitionDirectory& partitions, LogOffsets& logs);
   GroupMetrics(const GroupMetrics&) = delete;

@@ -17,7 +17,7 @@ using Request = DeleteRecordsRequest;
 using Response = DeleteRecordsResponse;
 using Deleted = RecordDeletion::Deleted;
 
-// For disks, which Kafka does not count where a client waits for no other replica.
+// A client waits at least so long: this includes the disks, which Kafka does not wait for.
 constexpr int32_t kMinWaitMs = 1'000;
 
 struct DeleteRecordsJob;
