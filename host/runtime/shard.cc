@@ -21,6 +21,7 @@ constexpr uint64_t kHeartbeatNs = 500'000'000;
 constexpr int kNiceness = -5;       // ahead of what is busy, but storage threads still get their share
 constexpr uint32_t kShardBit = 24;  // of a timer's id, above its slot
 constexpr size_t kKeptItems = 4096;
+constexpr uint64_t kTurnNs = 5'000'000;  // after this long the rest waits for the next turn
 
 thread_local Shard* t_current = nullptr;
 
@@ -105,34 +106,56 @@ void Shard::schedule_drain() {
   boost::asio::post(io_, as_turn([this] { drain(); }));
 }
 
-// Runs what stood in the queues when it began; sockets and timers get their turn before what that posts.
+// Runs what stood in the queues when it began, in turns: sockets and timers come in between, and before what
+// that posts.
 void Shard::drain() {
   draining_ = true;
   local_scheduled_ = false;
-  running_.swap(local_);
-  {
-    const std::lock_guard lock(mutex_);
-    drain_scheduled_ = false;
-    if (running_.empty()) {
-      running_.swap(inbox_);
-    } else {
-      running_.insert(running_.end(), inbox_.begin(), inbox_.end());
-      inbox_.clear();
-    }
-  }
-  for (const Item& item : running_) {
-    callback_ = reinterpret_cast<const void*>(item.fn);
-    item.fn(item.context);
-  }
+  const bool refilled = next_ == running_.size();
+  if (refilled) refill();
   const bool was_idle = running_.empty();
-  running_.clear();
-  if (running_.capacity() > kKeptItems) running_.shrink_to_fit();
+  run_items(now_ns() + kTurnNs);
+  const bool unfinished = next_ != running_.size();
   draining_ = false;
   end_turn();
-  if (!local_.empty() && !local_scheduled_) schedule_drain();
-  if (stopping_ && local_.empty()) {
+  // Where this was the rest of an earlier turn, the inbox's own drain may have been spent on it.
+  if ((unfinished || !refilled || !local_.empty()) && !local_scheduled_) schedule_drain();
+  if (stopping_ && !local_scheduled_) {
     if (was_idle) return io_.stop();
     schedule_drain();
+  }
+}
+
+// Replaces what has run by what was posted since.
+void Shard::refill() {
+  running_.clear();
+  if (running_.capacity() > kKeptItems) running_.shrink_to_fit();
+  next_ = 0;
+  running_.swap(local_);
+  const std::lock_guard lock(mutex_);
+  drain_scheduled_ = false;
+  if (running_.empty()) {
+    running_.swap(inbox_);
+  } else {
+    running_.insert(running_.end(), inbox_.begin(), inbox_.end());
+    inbox_.clear();
+  }
+}
+
+void Shard::run_items(uint64_t until_ns) {
+  while (next_ != running_.size()) {
+    const Item item = running_[next_];
+    if (item.fn == nullptr) {
+      auto* const batch = static_cast<CompletionBatch*>(item.context);
+      if (!deliver_some(*batch, until_ns)) return;
+      delete batch;
+      ++next_;
+    } else {
+      ++next_;
+      callback_ = reinterpret_cast<const void*>(item.fn);
+      item.fn(item.context);
+    }
+    if (now_ns() >= until_ns) return;
   }
 }
 
@@ -150,27 +173,30 @@ void Shard::end_turn_soon() {
                     }));
 }
 
-void Shard::complete(std::unique_ptr<CompletionBatch> batch) {
-  batch->shard = this;
-  post(&deliver, batch.release());
+void Shard::complete(std::unique_ptr<CompletionBatch> batch) { post(nullptr, batch.release()); }
+
+// False: the turn is over before the batch is.
+bool Shard::deliver_some(CompletionBatch& batch, uint64_t until_ns) {
+  while (batch.delivered != batch.completions.size()) {
+    if (batch.delivered != 0 && now_ns() >= until_ns) return false;
+    deliver_one(batch, batch.completions[batch.delivered++]);
+  }
+  return true;
 }
 
-void CHR_CALL Shard::deliver(void* context) {
-  const std::unique_ptr<CompletionBatch> batch(static_cast<CompletionBatch*>(context));
-  for (Completion& completion : batch->completions) {
-    const Lease lease = Lease::adopt(completion.done.lease);
-    OpTable::Op op;
-    if (!batch->shard->ops_.end(completion.done.token, &op)) {
-      batch->shard->runtime_.logger().error(
-          *batch->from,
-          "Plugin misbehaviour: completed an operation twice, or one that it was not given; ignored",
-          Fields().add("token", fmt::format("{:#x}", completion.done.token)));
-      continue;
-    }
-    completion.done.message = to_abi(completion.message);
-    batch->shard->callback_ = reinterpret_cast<const void*>(op.fn);
-    op.fn(op.context, &completion.done);
+void Shard::deliver_one(const CompletionBatch& batch, Completion& completion) {
+  const Lease lease = Lease::adopt(completion.done.lease);
+  OpTable::Op op;
+  if (!ops_.end(completion.done.token, &op)) {
+    runtime_.logger().error(
+        *batch.from,
+        "Plugin misbehaviour: completed an operation twice, or one that it was not given; ignored",
+        Fields().add("token", fmt::format("{:#x}", completion.done.token)));
+    return;
   }
+  completion.done.message = to_abi(completion.message);
+  callback_ = reinterpret_cast<const void*>(op.fn);
+  op.fn(op.context, &completion.done);
 }
 
 uint64_t Shard::timer_start(uint64_t delay_ns, chr_fn fn, void* context) {
@@ -208,6 +234,7 @@ void Shard::run_timers() {
   for (TimerQueue::Due due{}; timers_.pop_due(now, limit, &due);) {
     callback_ = reinterpret_cast<const void*>(due.fn);
     due.fn(due.context);
+    if (now_ns() >= now + kTurnNs) break;  // the alarm rings at once for the rest
   }
   armed_ns_ = UINT64_MAX;
   arm();

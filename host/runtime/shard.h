@@ -53,9 +53,9 @@ class Shard {
     std::string message;
   };
   struct CompletionBatch {
-    Shard* shard;
     const std::string* from;
     std::vector<Completion> completions;
+    size_t delivered = 0;
   };
   void complete(std::unique_ptr<CompletionBatch> batch);
 
@@ -86,16 +86,19 @@ class Shard {
 
  private:
   struct Item {
-    chr_fn fn;
+    chr_fn fn;  // null: the context is a CompletionBatch, which may take several turns
     void* context;
   };
   static uint64_t now_ns();
-  static void CHR_CALL deliver(void* context);
   static void CHR_CALL beat(void* context);
   void run();
   void raise_priority();
   void schedule_drain();
   void drain();
+  void refill();
+  void run_items(uint64_t until_ns);
+  bool deliver_some(CompletionBatch& batch, uint64_t until_ns);
+  void deliver_one(const CompletionBatch& batch, Completion& completion);
   void end_turn();
   void run_timers();
   void arm();
@@ -113,6 +116,7 @@ class Shard {
 
   std::vector<Item> local_;         // posted by this shard to itself
   std::vector<Item> running_;       // recycled
+  size_t next_ = 0;                 // of running_
   const void* callback_ = nullptr;  // the code that was called last, for the message where it throws
   bool local_scheduled_ = false;
   bool draining_ = false;

@@ -65,5 +65,72 @@ TEST(Shard, TellsHowLongItsTurnsTake) {
   runtime.stop();
 }
 
+// Ten callbacks of one drain, each as long as a turn may be, and what came between them.
+struct Long {
+  Shard* shard = nullptr;
+  int turns = 0;
+  std::vector<int> turns_before;  // each callback
+  bool timer_ran = false;
+  size_t ran_before_timer = 0;
+
+  void run() {
+    turns_before.push_back(turns);
+    for (const uint64_t begin = monotonic_ns(); monotonic_ns() - begin < 6'000'000;) continue;
+  }
+  void expect_turns_between() const {
+    ASSERT_EQ(turns_before.size(), 10u);
+    for (size_t i = 1; i < turns_before.size(); ++i) EXPECT_GT(turns_before[i], turns_before[i - 1]) << i;
+  }
+};
+
+TEST(Shard, LongWorkIsSpreadOverTurns) {
+  Logger logger;
+  Metrics metrics;
+  RuntimeOptions options;
+  options.shards = 1;
+  Runtime runtime(options, logger, metrics);
+  Long work;
+  work.shard = &runtime.shard(0);
+  work.shard->on_turn_end([](void* context) { ++static_cast<Long*>(context)->turns; }, &work);
+  runtime.start();
+  runtime.run_on(0, [&] {
+    for (int i = 0; i < 10; ++i)
+      work.shard->post([](void* context) { static_cast<Long*>(context)->run(); }, &work);
+    const auto ring = [](void* context) {
+      auto* at = static_cast<Long*>(context);
+      at->timer_ran = true;
+      at->ran_before_timer = at->turns_before.size();
+    };
+    work.shard->timer_start(0, ring, &work);
+  });
+  runtime.stop();
+  work.expect_turns_between();
+  EXPECT_TRUE(work.timer_ran);
+  EXPECT_LT(work.ran_before_timer, 10u) << "a timer need not wait for all of it";
+}
+
+TEST(Shard, CompletionsThatComeTogetherAreSpreadOverTurns) {
+  Logger logger;
+  Metrics metrics;
+  RuntimeOptions options;
+  options.shards = 1;
+  Runtime runtime(options, logger, metrics);
+  Long work;
+  const std::string from = "the test";
+  work.shard = &runtime.shard(0);
+  work.shard->on_turn_end([](void* context) { ++static_cast<Long*>(context)->turns; }, &work);
+  runtime.start();
+  runtime.run_on(0, [&] {
+    std::vector<chr_done> done(10);
+    for (chr_done& one : done) {
+      one.token = work.shard->op_begin(
+          [](void* context, const chr_done*) { static_cast<Long*>(context)->run(); }, &work);
+    }
+    runtime.complete(done.data(), static_cast<uint32_t>(done.size()), from);
+  });
+  runtime.stop();
+  work.expect_turns_between();
+}
+
 }  // namespace
 }  // namespace chronik::host
