@@ -31,7 +31,8 @@ extern "C" {
 enum {
   CHR_FILE_CREATE = 1u,          /* made, empty, where there is none; without it NOT_FOUND */
   CHR_FILE_DIRECT = 2u           /* writes pass the page cache where the file system can (chr_file_info.direct). Positions, sizes and
-                                  * addresses of its reads and writes are multiples of chr_file_info.block, whether it can or not */
+                                  * addresses of its reads, writes and zero()s are multiples of chr_file_info.block, whether it can or
+                                  * not; resize(), map() and load() are free of it */
 };
 
 typedef struct chr_file_info {   /* GROWS */
@@ -46,7 +47,7 @@ typedef struct chr_file_info {   /* GROWS */
 enum { CHR_FILE_DURABLE = 1u };  /* completes when the bytes, and the size that they need, survive a power loss */
 typedef struct chr_file_write {
   uint64_t file;
-  uint64_t at;                   /* at most the size: a file grows without holes */
+  uint64_t at;                   /* at most the size, with what is in flight: a file grows without holes */
   const chr_slice* slices;       /* written one after the other; n of them, at least one, at most CHR_FILE_MAX_SLICES */
   uint32_t n;
   uint32_t flags;                /* CHR_FILE_DURABLE */
@@ -58,7 +59,8 @@ typedef struct chr_file_write {
 typedef struct chr_files_v1 {
   uint32_t struct_size, rev;
 
-  /* [blocking] Opens a file of the folder. *file is never 0 and lives until close(); a file is opened once at a time. */
+  /* [blocking] Opens a file of the folder. *file is never 0 and lives until close(); a file is opened once at a time. Waits for what is
+   * in flight on a handle of it that was closed. */
   chr_status(CHR_CALL* open)(chr_host* self, chr_str name, uint32_t flags, uint64_t* file, chr_file_info* info, chr_error* error);
   /* [any] Ends the handle, after what is in flight on it has completed. Maps stay. */
   void(CHR_CALL* close)(chr_host* self, uint64_t file);
@@ -78,7 +80,7 @@ typedef struct chr_files_v1 {
   chr_status(CHR_CALL* resize)(chr_host* self, uint64_t file, uint64_t n, chr_error* error);
 
   /* [any] [at, at + n) as memory to read: *out has a lease, which outlives close(), remove() and the instance. at is a multiple of
-   * 4096. The range may reach beyond the end, but only bytes below the size may be touched; those written later show. Touching
+   * 4096, n is not 0. The range may reach beyond the end, but only bytes below the size may be touched; those written later show. Touching
    * what is not in memory waits for the disk, and ends the process where the disk fails: load() first. */
   chr_status(CHR_CALL* map)(chr_host* self, uint64_t file, uint64_t at, uint64_t n, chr_slice* out, chr_error* error);
   /* [blocking] Brings the file's bytes [at, at + n) into memory. IO: the disk cannot read them. */
@@ -92,7 +94,7 @@ typedef struct chr_files_v1 {
   chr_status(CHR_CALL* remove)(chr_host* self, chr_str name, chr_error* error);
   /* [blocking] What open(CREATE), rename() and remove() did before is durable. */
   chr_status(CHR_CALL* sync_names)(chr_host* self, chr_error* error);
-  /* [blocking] Calls fn for every file of the folder, in the order of their names. */
+  /* [blocking] Calls fn for every file of the folder, in the order of their names. Others than such names are not told. */
   chr_status(CHR_CALL* list)(chr_host* self, void(CHR_CALL* fn)(void* context, chr_str name, uint64_t size), void* context,
                              chr_error* error);
   /* [blocking] Bytes that the file system has left for this process. */
