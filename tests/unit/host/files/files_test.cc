@@ -236,6 +236,26 @@ TEST_P(FilesDo, ShowAFileAsMemory) {
   on(1, [&] { mapped->lease->ops->release(mapped->lease); });
 }
 
+TEST_P(FilesDo, BringADirectFileIntoMemoryAndShowWhatIsWrittenThen) {
+  start_files();
+  const File file = open("ring", CHR_FILE_CREATE | CHR_FILE_DIRECT);
+  if (file.info().direct == 0) GTEST_SKIP() << "no O_DIRECT in " << folder_;
+  const uint64_t n = 256 * uint64_t{file.info().block};
+  const Aligned before(n, 'a');
+  const Aligned after(n, 'b');
+  ASSERT_TRUE(write_on(0, file, 0, {before.slice()}, CHR_FILE_DURABLE));
+  EXPECT_FALSE(file.is_loaded(0, n));  // it went past the page cache
+  EXPECT_TRUE(file.load(0, n));
+  EXPECT_TRUE(file.is_loaded(0, n));
+  const auto mapped = file.map(0, n);
+  ASSERT_TRUE(mapped);
+  const std::string_view shown(reinterpret_cast<const char*>(mapped->p), n);
+  EXPECT_EQ(shown, before.text());
+  ASSERT_TRUE(write_on(1, file, 0, {after.slice()}, CHR_FILE_DURABLE));
+  EXPECT_EQ(shown, after.text());
+  mapped->lease->ops->release(mapped->lease);
+}
+
 TEST_P(FilesDo, AMapOutlivesTheRuntime) {
   start_files();
   chr_slice slice{};

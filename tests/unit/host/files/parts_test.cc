@@ -1,5 +1,6 @@
 // What system calls give for a write or a sync, and what errno means to a plugin.
 #include "host/files/file_error.h"
+#include "host/files/file_map.h"
 #include "host/files/file_op.h"
 #include "host/observe/logger.h"
 #include "host/observe/metrics.h"
@@ -105,6 +106,18 @@ TEST_F(FileOps, AFilesSizeCountsWhatIsInFlightAndIsAskedForAfterAFailure) {
   EXPECT_EQ(file.size(), 15u);  // the other one may come further
   file.end(false);
   EXPECT_EQ(file.size(), 4u);
+}
+
+TEST_F(FileOps, PagesAreReadWhereTheKernelCannotBringThemIn) {
+  const OpenFile& file = *op_.file;
+  ASSERT_EQ(::pwrite(file.fd(), std::string(10'000, 'x').data(), 10'000, 0), 10'000);
+  EXPECT_TRUE(read_pages(file, 0, 10'000));
+  EXPECT_TRUE(read_pages(file, 9'999, 1));
+  const Status cut = read_pages(file, 0, 20'000);
+  ASSERT_FALSE(cut);
+  EXPECT_EQ(cut.error().code, Code::kOutOfRange);
+  EXPECT_EQ(cut.error().message, "journal was cut while it was read");
+  EXPECT_EQ(load_file(file, 0, 20'000).error().code, Code::kOutOfRange);  // and no signal
 }
 
 TEST(FileErrors, SayWhatFailedAndWhatToDo) {
