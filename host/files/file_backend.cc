@@ -7,7 +7,7 @@
 namespace chronik::host {
 namespace {
 
-const std::string kComponent = "files";
+const std::string log_component = "files";
 
 Status status_of(const FileOp& op) {
   if (op.error == 0) return {};
@@ -56,7 +56,7 @@ void FileCompleter::end(std::vector<std::unique_ptr<FileOp>> ops) {
       done[i].message = to_abi(messages[i]);
     }
   }
-  runtime_.complete(done.data(), static_cast<uint32_t>(done.size()), kComponent);
+  runtime_.complete(done.data(), static_cast<uint32_t>(done.size()), log_component);
 }
 
 void FileCompleter::end(std::unique_ptr<FileOp> op) {

@@ -21,7 +21,10 @@
 namespace chronik::host {
 namespace {
 
-const uint64_t kPage = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+uint64_t page_bytes() {
+  static const auto bytes = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+  return bytes;
+}
 
 // Whole pages of a file, from the one that `at` lies in.
 struct Pages {
@@ -30,7 +33,7 @@ struct Pages {
   uint64_t inset;  // of what was asked for
 };
 Pages pages_of(uint64_t at, uint64_t n) {
-  const uint64_t inset = at % kPage;
+  const uint64_t inset = at % page_bytes();
   return {at - inset, n + inset, inset};
 }
 
@@ -99,7 +102,7 @@ Status read_pages(const OpenFile& file, uint64_t at, uint64_t n) {
   if (fd < 0) return std::unexpected(file_error(errno, "read", file.name()));
   int error = 0;
   bool cut = false;
-  for (uint64_t page = at / kPage * kPage; page < at + n && error == 0 && !cut; page += kPage) {
+  for (uint64_t page = pages_of(at, n).at; page < at + n && error == 0 && !cut; page += page_bytes()) {
     uint8_t byte = 0;
     ssize_t got = 0;
     while ((got = ::pread(fd, &byte, 1, static_cast<off_t>(page))) < 0 && errno == EINTR) {
@@ -117,7 +120,7 @@ bool is_in_memory(const OpenFile& file, uint64_t at, uint64_t n) {
   if (n == 0) return true;
   const Pages pages = pages_of(at, n);
   const ScopedMap map(file, pages);
-  std::vector<unsigned char> resident((pages.n + kPage - 1) / kPage);
+  std::vector<unsigned char> resident((pages.n + page_bytes() - 1) / page_bytes());
   if (map.get() == nullptr || ::mincore(map.get(), pages.n, resident.data()) != 0) return false;
   return std::all_of(resident.begin(), resident.end(), [](unsigned char page) { return (page & 1) != 0; });
 }

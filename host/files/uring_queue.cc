@@ -58,7 +58,7 @@ void UringQueue::finish() {
   }
   finished_ = true;
   boost::system::error_code ignored;
-  event_.close(ignored);
+  (void)event_.close(ignored);
 }
 
 void UringQueue::wait_for_event() {
