@@ -30,6 +30,7 @@ namespace chronik::host {
 
 class AdminRoutes;
 class Connections;
+class FileFolder;
 class Health;
 class Links;
 class Listener;
@@ -77,6 +78,7 @@ struct PluginHostOptions {
   Connections* connections = nullptr;  // null: nobody can listen
   Links* links = nullptr;              // null: this host has no links
   AdminRoutes* admin = nullptr;        // null: this host has no HTTP
+  std::shared_ptr<FileFolder> files;   // null: this plugin has no folder
 };
 
 class PluginHost {
@@ -102,6 +104,7 @@ class PluginHost {
 
  private:
   friend struct PluginServices;  // the tables (plugin_services.cc)
+  friend struct FileServices;    // that of files (file_services.cc)
   Result<uint16_t> listen(std::string_view address, const chr_protocol_v1* protocol, void* instance);
 
   Runtime& runtime_;

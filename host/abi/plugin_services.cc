@@ -1,5 +1,6 @@
 #include "host/abi/plugin_services.h"
 
+#include "host/abi/file_services.h"
 #include "host/http/admin_routes.h"
 #include "host/link/links.h"
 #include "host/net/connection.h"
@@ -46,6 +47,7 @@ const void* CHR_CALL PluginServices::query(chr_host* self, const char* service_i
   if (id == CHR_ADMIN_ID && of(self)->options_.admin != nullptr) return &kAdmin;
   if (id == CHR_NET_ID) return &kNet;
   if (id == CHR_LINK_ID && of(self)->options_.links != nullptr) return &kLink;
+  if (id == CHR_FILES_ID) return FileServices::table(of(self));
   return nullptr;
 }
 

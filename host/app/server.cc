@@ -37,6 +37,11 @@ std::string join(const std::vector<std::string>& items) {
   return out;
 }
 
+FileIo file_io_of(std::string_view name) {
+  if (name == "io_uring") return FileIo::kUring;
+  return name == "threads" ? FileIo::kThreads : FileIo::kAuto;
+}
+
 }  // namespace
 
 class Server::Values final : public ConfigValues {
@@ -103,6 +108,7 @@ Status Server::start() {
   options.shards = plan_.config().shards;
   runtime_ = std::make_unique<Runtime>(options, logger_, metrics_);
   connections_ = std::make_unique<Connections>(*runtime_);
+  CHRONIK_TRY(files_, FileService::open(*runtime_, file_io_of(plan_.config().file_io)));
   runtime_->start();
   watch_shards(health_, *runtime_);
   CHRONIK_CHECK(start_http());
@@ -201,6 +207,7 @@ Status Server::make_hosts() {
     options.connections = connections_.get();
     options.links = links_.get();
     options.admin = admin_.get();
+    CHRONIK_TRY(options.files, files_->open_folder(set[i].id(), directory.string()));
     hosts_.push_back(std::make_unique<PluginHost>(*runtime_, health_, std::move(options)));
     CHRONIK_CHECK(instances_->create(i, hosts_.back()->core(), plan_.plugin(i).json));
     const uint64_t info =

@@ -5,6 +5,7 @@
 #include "host/app/data_dir.h"
 #include "host/app/plan.h"
 #include "host/app/watchdog.h"
+#include "host/files/file_service.h"
 #include "host/http/admin_routes.h"
 #include "host/http/http_server.h"
 #include "host/link/links.h"
@@ -62,6 +63,7 @@ class Server {
   DataDir data_;
   std::unique_ptr<Runtime> runtime_;
   std::unique_ptr<Connections> connections_;
+  std::unique_ptr<FileService> files_;
   std::unique_ptr<HttpServer> http_;
   std::unique_ptr<AdminRoutes> admin_;
   std::unique_ptr<Links> links_;

@@ -26,6 +26,7 @@ StopSignals::StopSignals() {
   const sigset_t set = stop_set();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   ::signal(SIGPIPE, SIG_IGN);  // a client that went away is an error of its connection, not of the node
+  ::signal(SIGXFSZ, SIG_IGN);  // a file at the limit of sizes is an error of its write
   thread_ = std::jthread([this](const std::stop_token& stop) { listen(stop); });
 }
 

@@ -46,6 +46,10 @@ TableSchema top_level() {
       key("drain_timeout", KeyType::kDuration, "\"30s\"",
           "How long a stop may take to end what is in flight. A second signal stops at once.", 0,
           3'600'000'000'000),
+      choice("file_io", {"auto", "io_uring", "threads"}, "\"auto\"",
+             "How files of plugins are written that leave it to the host. auto: by io_uring where the kernel "
+             "lets "
+             "this process use it, by threads otherwise."),
   };
   schema.keys[5].list = true;
   return schema;
@@ -134,6 +138,7 @@ HostConfig read_host_config(Settings& settings, const std::filesystem::path& fil
   config.log_level = text_of(settings, "log.level");
   config.log_format = text_of(settings, "log.format");
   config.drain_timeout_ns = integer_of(settings, "drain_timeout", 0);
+  config.file_io = text_of(settings, "file_io");
   if (const Setting* plugins = settings.find("plugins"); plugins->value) {
     for (const Scalar& name : plugins->value->items) config.plugins.push_back(std::get<std::string>(name));
   }

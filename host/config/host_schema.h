@@ -64,6 +64,7 @@ struct HostConfig {
   std::string log_level;
   std::string log_format;
   int64_t drain_timeout_ns = 0;
+  std::string file_io;                // "auto", "io_uring", "threads"
   std::vector<ConfiguredPeer> peers;  // as configured; empty for a node alone
 };
 

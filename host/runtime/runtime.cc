@@ -131,7 +131,7 @@ void Runtime::run_on(uint32_t shard, const std::function<void()>& fn) {
   waiter.wake.wait(lock, [&] { return waiter.finished; });
 }
 
-void Runtime::blocking(chr_fn fn, void* context) { blocking_->submit(fn, context); }
+bool Runtime::blocking(chr_fn fn, void* context) { return blocking_->submit(fn, context); }
 
 void Runtime::look_up(chr_fn fn, void* context) { lookups_->submit(fn, context); }
 

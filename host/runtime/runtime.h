@@ -78,8 +78,8 @@ class Runtime {
   // Runs fn on a shard and waits for it. Not from a shard thread.
   void run_on(uint32_t shard, const std::function<void()>& fn);
 
-  // Runs fn(context) on a blocking thread, in no promised order.
-  void blocking(chr_fn fn, void* context);
+  // Runs fn(context) on a blocking thread, in no promised order. False: the runtime has stopped, it will not run.
+  bool blocking(chr_fn fn, void* context);
   // The same for looking up a name, which may take many seconds: a few at a time,
   // beside the blocking threads.
   void look_up(chr_fn fn, void* context);

@@ -1,4 +1,4 @@
-// Shard: one thread and its event loop. For the folders whose sockets live on it: everybody else uses Runtime.
+// Shard: one thread and its event loop. For the folders whose sockets and rings live on it: everybody else uses Runtime.
 #pragma once
 
 #include "host/runtime/op_table.h"

@@ -20,12 +20,26 @@ class Run(Suite):
     def options(parser):
         parser.add_argument("--losses", type=int, help="of power, of the whole cluster (default 20, bounded 3)")
         parser.add_argument("--seed", type=int, default=1, help="of what a loss leaves, and of when it comes")
+        parser.add_argument("--storage", default="storage-lmdb", help="the plugin")
+        parser.add_argument("--file-io", choices=("io_uring", "threads"), help="of a storage that leaves its files to the host "
+                            "(default: one after the other)")
 
     def run(self):
+        for io in self.ways():
+            self.lose_power(io)
+            self.lie(io)
+
+    def ways(self):
+        """How its files are written; storage-lmdb writes them itself."""
+        if self.arguments.storage == "storage-lmdb":
+            return ["auto"]
+        return [self.arguments.file_io] if self.arguments.file_io else ["io_uring", "threads"]
+
+    def lose_power(self, io):
         losses = self.arguments.losses or (3 if self.bounded else 20)
         self.random = random.Random(self.arguments.seed)
         self.taken_back = 0
-        with self.watched() as cluster:
+        with self.watched(io) as cluster:
             with self.load(cluster.bootstrap, "power", PARTITIONS, cluster.folder, producers=2, consumers=1, rate=800) as load:
                 for _ in range(losses):
                     load.wait_for_all_partitions()
@@ -33,17 +47,18 @@ class Run(Suite):
                     self.power_loss(cluster)
                 load.wait_for_all_partitions()
                 load.finish()
-            load.check(f"seed {self.arguments.seed}, {losses} power losses, {self.taken_back} sectors taken back")
+            load.check(f"{self.arguments.storage}, file_io {io}, seed {self.arguments.seed}, {losses} power losses, "
+                       f"{self.taken_back} sectors taken back")
             self.expect(self.taken_back > 0, "there were unsynced writes to lose")
-        self.lie()
 
     @contextlib.contextmanager
-    def watched(self):
+    def watched(self, io):
         """A cluster whose servers keep what a power loss would take back."""
-        with self.cluster() as cluster:
+        with self.cluster(storage=self.arguments.storage) as cluster:
             for node in cluster.nodes:
                 node.environment.update(LD_PRELOAD=str(self.tests / "undo_shim.so"), CHRONIK_UNDO_OF=str(node.folder / "data"),
-                                        CHRONIK_UNDO_JOURNAL=str(node.folder / "undo"), CHRONIK_UNDO_LIES=str(cluster.folder / "lies"))
+                                        CHRONIK_UNDO_JOURNAL=str(node.folder / "undo"), CHRONIK_UNDO_LIES=str(cluster.folder / "lies"),
+                                        CHRONIK_FILE_IO=io)
             cluster.start()
             self.create(cluster.bootstrap, "power", PARTITIONS, "replicas=3", "min.insync.replicas=2")
             yield cluster
@@ -53,13 +68,13 @@ class Run(Suite):
             node.process.kill()
         for node in cluster.nodes:
             node.kill()
-            self.taken_back += undo.power_loss(node.folder / "undo", torn and self.random.random() < 0.5, self.random)
+            self.taken_back += undo.power_loss(node.folder / "undo", node.folder / "data", torn and self.random.random() < 0.5, self.random)
         (cluster.folder / "lies").unlink(missing_ok=True)
         cluster.start()
 
-    def lie(self):
+    def lie(self, io):
         """The same on disks that lie: then records must be missed, or this suite could not find anything."""
-        with self.watched() as cluster:
+        with self.watched(io) as cluster:
             with self.load(cluster.bootstrap, "power", PARTITIONS, cluster.folder, rate=800) as load:
                 load.wait_for_all_partitions()
                 (cluster.folder / "lies").touch()

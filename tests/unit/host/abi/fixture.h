@@ -58,10 +58,13 @@ class RuntimeTest : public ::testing::Test {
     plugin.id = "test-plugin";
     plugin.node.id = 7;
     plugin.node.peers = {{7, "127.0.0.1:1"}, {8, "127.0.0.1:2"}};
+    prepare(plugin);
     plugin_ = std::make_unique<PluginHost>(*runtime_, health_, std::move(plugin));
     host_ = chronik::Host(plugin_->core());
     runtime_->start();
   }
+  // What else the plugin's host gets, before the runtime starts.
+  virtual void prepare(PluginHostOptions&) {}
   void TearDown() override {
     if (runtime_ != nullptr) runtime_->stop();
   }

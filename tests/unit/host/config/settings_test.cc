@@ -48,6 +48,7 @@ TEST(Settings, EveryKeyHasADefault) {
   EXPECT_EQ(f.config().http_listen, "127.0.0.1:9644");
   EXPECT_EQ(f.config().log_level, "info");
   EXPECT_EQ(f.config().drain_timeout_ns, 30'000'000'000);
+  EXPECT_EQ(f.config().file_io, "auto");
   EXPECT_EQ(f.settings().find("storage.plugin")->value->text(), "storage-lmdb");
 }
 

@@ -1,0 +1,299 @@
+#include "host/files/file_folder.h"
+
+#include "host/files/file_error.h"
+#include "host/files/file_map.h"
+#include "host/files/file_service.h"
+#include "host/files/file_shape.h"
+#include "host/observe/logger.h"
+#include "host/runtime/runtime.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <cstdlib>
+#include <cstring>
+#include <span>
+
+namespace chronik::host {
+namespace {
+
+constexpr uint64_t kZeroPiece = 1 << 20;
+constexpr uint64_t kMapStep = 4096;
+
+// Whether [at, at + n) is a range that a file can have.
+bool is_range(uint64_t at, uint64_t n) { return at <= INT64_MAX && n <= INT64_MAX - at; }
+
+Status check_range(const OpenFile& file, uint64_t at, uint64_t n, std::string_view doing) {
+  if (is_range(at, n)) return {};
+  return fail(Code::kInvalidArgument,
+              fmt::format("{} {} bytes at {} of {}: no file is that large", doing, n, at, file.name()));
+}
+
+Status check_within(const OpenFile& file, uint64_t at, uint64_t n, std::string_view doing) {
+  CHRONIK_CHECK(check_range(file, at, n, doing));
+  if (const uint64_t size = file.size(); at + n > size) {
+    return fail(Code::kOutOfRange,
+                fmt::format("{} {} bytes at {} of {}, which has {}", doing, n, at, file.name(), size));
+  }
+  return {};
+}
+
+Status misaligned(const OpenFile& file, std::string_view what, uint64_t value) {
+  return fail(Code::kInvalidArgument, fmt::format("{} of {} is {}, which is no multiple of its block, {}",
+                                                  what, file.name(), value, file.kind().block));
+}
+
+Status check_aligned(const OpenFile& file, uint64_t at, const void* p, uint64_t n) {
+  const uint64_t mask = file.kind().block - 1;
+  const auto address = reinterpret_cast<uintptr_t>(p);
+  if ((at & mask) != 0) return misaligned(file, "a position", at);
+  if ((n & mask) != 0) return misaligned(file, "a size", n);
+  if ((address & mask) != 0) return misaligned(file, "an address", address);
+  return {};
+}
+
+}  // namespace
+
+FileFolder::FileFolder(FileService& service, std::string owner, std::string path, int directory)
+    : service_(service), owner_(std::move(owner)), path_(std::move(path)), directory_(directory) {}
+
+FileFolder::~FileFolder() { ::close(directory_); }
+
+void FileFolder::note_use() { service_.note_use(); }
+
+Result<std::shared_ptr<OpenFile>> FileFolder::find(uint64_t file) {
+  const std::lock_guard lock(mutex_);
+  const auto found = files_.find(file);
+  if (found != files_.end()) return found->second;
+  return fail(Code::kInvalidArgument, fmt::format("there is no open file {}", file));
+}
+
+std::shared_ptr<OpenFile> FileFolder::find_open(const std::string& name) {
+  struct stat status{};
+  if (::fstatat(directory_, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return nullptr;
+  const std::lock_guard lock(mutex_);
+  const auto found = by_inode_.find({status.st_dev, status.st_ino});
+  return found == by_inode_.end() ? nullptr : found->second.lock();
+}
+
+Status FileFolder::wait_closed(const Inode& inode, std::string_view name) {
+  std::shared_ptr<OpenFile> before;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = by_inode_.find(inode);
+    if (found == by_inode_.end()) return {};
+    before = found->second.lock();
+    const auto is_it = [&](const auto& entry) { return entry.second == before; };
+    if (before != nullptr && std::any_of(files_.begin(), files_.end(), is_it))
+      return fail(Code::kInvalidArgument, fmt::format("{} is open already", name));
+  }
+  if (before != nullptr) before->wait_idle();
+  return {};
+}
+
+bool FileFolder::make_direct(int fd, std::string_view name) {
+  if (set_direct(fd)) return true;
+  if (!told_not_direct_.exchange(true)) {
+    service_.runtime_.logger().info(
+        owner_, "the file system of this folder does not take O_DIRECT; writes go through the page cache",
+        Fields().add("folder", path_).add("file", name));
+  }
+  return false;
+}
+
+Result<uint64_t> FileFolder::open(std::string_view name, uint32_t flags, chr_file_info* info) {
+  CHRONIK_CHECK(check_file_name(name));
+  if ((flags & ~(CHR_FILE_CREATE | CHR_FILE_DIRECT)) != 0)
+    return fail(Code::kInvalidArgument,
+                fmt::format("flags {:#x} to open {}, not all are known", flags, name));
+  const std::lock_guard opening(opening_);
+  CHRONIK_TRY(FileShape shape, open_file(directory_, name, (flags & CHR_FILE_CREATE) != 0));
+  const Inode inode{shape.status.st_dev, shape.status.st_ino};
+  CHRONIK_CHECK(wait_closed(inode, name));
+  OpenFile::Kind kind;
+  if ((flags & CHR_FILE_DIRECT) != 0) {
+    kind.block = direct_block(shape.fd.get());
+    kind.direct = make_direct(shape.fd.get(), name);
+  }
+  CHRONIK_TRY(const uint64_t size, file_size(shape.fd.get(), name));  // what was in flight has ended
+  auto file = std::make_shared<OpenFile>(std::string(name), shape.fd.release(), kind, size, service_.reaper_);
+  fill_info(info, *file);
+  const std::lock_guard lock(mutex_);
+  by_inode_[inode] = file;
+  files_.emplace(++last_handle_, std::move(file));
+  return last_handle_;
+}
+
+void FileFolder::close(uint64_t file) {
+  std::shared_ptr<OpenFile> closed;  // goes without the lock
+  const std::lock_guard lock(mutex_);
+  const auto found = files_.find(file);
+  if (found == files_.end()) return;
+  closed = std::move(found->second);
+  files_.erase(found);
+  std::erase_if(by_inode_, [&](const auto& entry) { return entry.second.expired(); });
+}
+
+Status FileFolder::run_or_start(std::unique_ptr<FileOp> op) {
+  if (op->token == 0) return service_.run(*op);
+  service_.start(std::move(op));
+  return {};
+}
+
+Status FileFolder::write(const chr_file_write& args) {
+  CHRONIK_TRY(const std::shared_ptr<OpenFile> file, find(args.file));
+  if (args.n == 0 || args.n > CHR_FILE_MAX_SLICES)
+    return fail(Code::kInvalidArgument,
+                fmt::format("a write of {} slices to {}, at least 1 and at most {} go", args.n, file->name(),
+                            CHR_FILE_MAX_SLICES));
+  if ((args.flags & ~CHR_FILE_DURABLE) != 0)
+    return fail(Code::kInvalidArgument,
+                fmt::format("a write to {} with flags {:#x}, not all are known", file->name(), args.flags));
+  auto op = std::make_unique<FileOp>();
+  op->file = file;
+  op->token = args.token;
+  op->durable = (args.flags & CHR_FILE_DURABLE) != 0;
+  op->at = args.at;
+  op->parts.reserve(args.n);
+  for (const chr_slice& slice : std::span(args.slices, args.n)) {
+    CHRONIK_CHECK(check_aligned(*file, args.at, slice.p, slice.n));
+    CHRONIK_CHECK(check_range(*file, args.at + op->bytes, slice.n, "a write of"));
+    if (slice.n == 0) continue;
+    op->parts.push_back({const_cast<uint8_t*>(slice.p), slice.n});
+    op->bytes += slice.n;
+    if (args.token != 0 && slice.lease != nullptr) op->leases.push_back(Lease::share(slice.lease));
+  }
+  op->left = op->bytes;
+  if (op->bytes == 0)
+    return fail(Code::kInvalidArgument, fmt::format("a write of no bytes to {}", file->name()));
+  CHRONIK_CHECK(file->begin_write(op->at, op->bytes));
+  return run_or_start(std::move(op));
+}
+
+Status FileFolder::sync(uint64_t file, uint64_t token) {
+  auto op = std::make_unique<FileOp>();
+  CHRONIK_TRY(op->file, find(file));
+  op->token = token;
+  op->is_sync = true;
+  op->file->begin_sync();
+  return run_or_start(std::move(op));
+}
+
+Status FileFolder::read(uint64_t file, uint64_t at, uint8_t* p, uint64_t n) {
+  CHRONIK_TRY(const std::shared_ptr<OpenFile> from, find(file));
+  CHRONIK_CHECK(check_range(*from, at, n, "a read of"));
+  CHRONIK_CHECK(check_aligned(*from, at, p, n));
+  uint64_t done = 0;
+  while (done < n) {
+    const ssize_t got = ::pread(from->fd(), p + done, n - done, static_cast<off_t>(at + done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return std::unexpected(file_error(errno, "read", from->name()));
+    done += static_cast<uint64_t>(got);
+    if (got == 0 || done % from->kind().block != 0) break;  // the end, which may lie within a block
+  }
+  if (done == n) return {};
+  return fail(Code::kOutOfRange, fmt::format("a read of {} bytes at {} of {}, which ends at {}", n, at,
+                                             from->name(), at + done));
+}
+
+Status FileFolder::zero_piece(const std::shared_ptr<OpenFile>& file, uint64_t at, uint8_t* zeros,
+                              uint64_t n) {
+  FileOp op;
+  op.file = file;
+  op.at = at;
+  op.bytes = op.left = n;
+  op.parts = {{zeros, n}};
+  CHRONIK_CHECK(file->begin_write(at, n));
+  return service_.run(op);
+}
+
+Status FileFolder::zero(uint64_t file, uint64_t at, uint64_t n) {
+  CHRONIK_TRY(const std::shared_ptr<OpenFile> to, find(file));
+  CHRONIK_CHECK(check_range(*to, at, n, "zeros of"));
+  CHRONIK_CHECK(check_aligned(*to, at, nullptr, n));
+  const uint64_t alignment = std::max<uint64_t>(to->kind().block, alignof(std::max_align_t));
+  const std::unique_ptr<void, void (*)(void*)> zeros(std::aligned_alloc(alignment, kZeroPiece), std::free);
+  if (zeros == nullptr) return fail(Code::kOverloaded, "no memory for zeros to write");
+  std::memset(zeros.get(), 0, kZeroPiece);
+  for (uint64_t done = 0; done < n;) {
+    const uint64_t piece = std::min(n - done, kZeroPiece);
+    CHRONIK_CHECK(zero_piece(to, at + done, static_cast<uint8_t*>(zeros.get()), piece));
+    done += piece;
+  }
+  return {};
+}
+
+Status FileFolder::resize(uint64_t file, uint64_t n) {
+  CHRONIK_TRY(const std::shared_ptr<OpenFile> resized, find(file));
+  CHRONIK_CHECK(check_range(*resized, 0, n, "a size of"));
+  if (::ftruncate(resized->fd(), static_cast<off_t>(n)) != 0)
+    return std::unexpected(file_error(errno, "resize", resized->name()));
+  resized->set_size(n);
+  return {};
+}
+
+Result<chr_slice> FileFolder::map(uint64_t file, uint64_t at, uint64_t n) {
+  CHRONIK_TRY(const std::shared_ptr<OpenFile> mapped, find(file));
+  CHRONIK_CHECK(check_range(*mapped, at, n, "a map of"));
+  if (n == 0 || at % kMapStep != 0)
+    return fail(Code::kInvalidArgument,
+                fmt::format("a map of {} bytes at {} of {}: it begins at a multiple of {} and is not empty",
+                            n, at, mapped->name(), kMapStep));
+  return map_file(*mapped, at, n);
+}
+
+Status FileFolder::load(uint64_t file, uint64_t at, uint64_t n) {
+  CHRONIK_TRY(const std::shared_ptr<OpenFile> loaded, find(file));
+  CHRONIK_CHECK(check_within(*loaded, at, n, "loading"));
+  return load_file(*loaded, at, n);
+}
+
+bool FileFolder::is_loaded(uint64_t file, uint64_t at, uint64_t n) {
+  const Result<std::shared_ptr<OpenFile>> found = find(file);
+  return found && check_within(**found, at, n, "looking for") && is_in_memory(**found, at, n);
+}
+
+Status FileFolder::rename(std::string_view from, std::string_view to) {
+  CHRONIK_CHECK(check_file_name(from));
+  CHRONIK_CHECK(check_file_name(to));
+  const std::string old_name(from);
+  const std::string new_name(to);
+  const std::shared_ptr<OpenFile> open = find_open(old_name);
+  if (::renameat(directory_, old_name.c_str(), directory_, new_name.c_str()) != 0)
+    return std::unexpected(file_error(errno, "rename", old_name));
+  if (open != nullptr) open->rename(to);
+  return {};
+}
+
+Status FileFolder::remove(std::string_view name) {
+  CHRONIK_CHECK(check_file_name(name));
+  if (::unlinkat(directory_, std::string(name).c_str(), 0) != 0)
+    return std::unexpected(file_error(errno, "remove", name));
+  return {};
+}
+
+Status FileFolder::sync_names() {
+  if (::fsync(directory_) != 0) return std::unexpected(file_error(errno, "sync the names in", path_));
+  return {};
+}
+
+Status FileFolder::list(const std::function<void(std::string_view name, uint64_t size)>& fn) {
+  std::map<std::string, uint64_t> sizes;
+  CHRONIK_CHECK(list_files(directory_, path_, &sizes));
+  for (const auto& [name, size] : sizes) fn(name, size);
+  return {};
+}
+
+Result<uint64_t> FileFolder::free_bytes() {
+  struct statvfs status{};
+  if (::fstatvfs(directory_, &status) != 0)
+    return std::unexpected(file_error(errno, "look for space in", path_));
+  return uint64_t{status.f_bavail} * status.f_frsize;
+}
+
+}  // namespace chronik::host

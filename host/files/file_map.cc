@@ -1,0 +1,128 @@
+#include "host/files/file_map.h"
+
+#include "host/files/file_error.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
+
+namespace chronik::host {
+namespace {
+
+uint64_t page_bytes() {
+  static const auto bytes = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+  return bytes;
+}
+
+// Whole pages of a file, from the one that `at` lies in.
+struct Pages {
+  uint64_t at;
+  uint64_t n;      // bytes
+  uint64_t inset;  // of what was asked for
+};
+Pages pages_of(uint64_t at, uint64_t n) {
+  const uint64_t inset = at % page_bytes();
+  return {at - inset, n + inset, inset};
+}
+
+// Null: errno says why.
+void* map_pages(const OpenFile& file, const Pages& pages) {
+  void* const p = ::mmap(nullptr, pages.n, PROT_READ, MAP_SHARED, file.fd(), static_cast<off_t>(pages.at));
+  return p == MAP_FAILED ? nullptr : p;
+}
+
+// A map that ends where the function does that made it.
+class ScopedMap {
+ public:
+  ScopedMap(const OpenFile& file, const Pages& pages) : p_(map_pages(file, pages)), n_(pages.n) {}
+  ~ScopedMap() {
+    if (p_ != nullptr) ::munmap(p_, n_);
+  }
+  ScopedMap(const ScopedMap&) = delete;
+  ScopedMap& operator=(const ScopedMap&) = delete;
+  void* get() const { return p_; }
+
+ private:
+  void* p_;
+  uint64_t n_;
+};
+
+struct MapLease {
+  chr_buf base;  // first, so that a lease is a map
+  std::atomic<uint32_t> references;
+  std::shared_ptr<FileReaper> reaper;
+  void* p;
+  uint64_t n;
+
+  static MapLease* of(chr_buf* lease) { return reinterpret_cast<MapLease*>(lease); }
+  static void CHR_CALL retain(chr_buf* lease) {
+    of(lease)->references.fetch_add(1, std::memory_order_relaxed);
+  }
+  static void CHR_CALL release(chr_buf* lease) {
+    if (of(lease)->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+    const std::unique_ptr<MapLease> map(of(lease));
+    map->reaper->unmap(map->p, map->n);
+  }
+};
+constexpr chr_buf_ops kMapOps = {MapLease::retain, MapLease::release, nullptr};
+
+}  // namespace
+
+Result<chr_slice> map_file(const OpenFile& file, uint64_t at, uint64_t n) {
+  const Pages pages = pages_of(at, n);
+  void* const p = map_pages(file, pages);
+  if (p == nullptr) return std::unexpected(file_error(errno, "map", file.name()));
+  auto* const lease = new MapLease{{&kMapOps}, 1, file.reaper(), p, pages.n};
+  return chr_slice{static_cast<const uint8_t*>(p) + pages.inset, n, &lease->base};
+}
+
+Status load_file(const OpenFile& file, uint64_t at, uint64_t n) {
+  if (n == 0) return {};
+  const Pages pages = pages_of(at, n);
+  const ScopedMap map(file, pages);
+  if (map.get() != nullptr && ::madvise(map.get(), pages.n, MADV_POPULATE_READ) == 0) return {};
+  return read_pages(file, at, n);
+}
+
+Status read_pages(const OpenFile& file, uint64_t at, uint64_t n) {
+  // A descriptor of its own: reads of one that passes the page cache would not fill it.
+  const int fd = ::open(fmt::format("/proc/self/fd/{}", file.fd()).c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return std::unexpected(file_error(errno, "read", file.name()));
+  int error = 0;
+  bool cut = false;
+  for (uint64_t page = pages_of(at, n).at; page < at + n && error == 0 && !cut; page += page_bytes()) {
+    uint8_t byte = 0;
+    ssize_t got = 0;
+    while ((got = ::pread(fd, &byte, 1, static_cast<off_t>(page))) < 0 && errno == EINTR) {
+    }
+    if (got < 0) error = errno;
+    cut = got == 0;
+  }
+  ::close(fd);
+  if (error != 0) return std::unexpected(file_error(error, "read", file.name()));
+  if (cut) return fail(Code::kOutOfRange, fmt::format("{} was cut while it was read", file.name()));
+  return {};
+}
+
+bool is_in_memory(const OpenFile& file, uint64_t at, uint64_t n) {
+  if (n == 0) return true;
+  const Pages pages = pages_of(at, n);
+  const ScopedMap map(file, pages);
+  std::vector<unsigned char> resident((pages.n + page_bytes() - 1) / page_bytes());
+  if (map.get() == nullptr || ::mincore(map.get(), pages.n, resident.data()) != 0) return false;
+  return std::all_of(resident.begin(), resident.end(), [](unsigned char page) { return (page & 1) != 0; });
+}
+
+}  // namespace chronik::host

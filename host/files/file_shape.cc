@@ -1,0 +1,132 @@
+#include "host/files/file_shape.h"
+
+#include "host/files/file_error.h"
+#include "host/files/open_file.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/magic.h>
+#include <sys/statfs.h>
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+namespace chronik::host {
+namespace {
+
+constexpr size_t kMaxName = 100;
+constexpr uint32_t kMinBlock = 512;
+// Of the usual file systems. Writes of smaller pieces of a block wait for one another there.
+constexpr uint32_t kUsualBlock = 4096;
+
+bool is_name_char(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+}
+
+bool is_file_name(std::string_view name) {
+  return !name.empty() && name.size() <= kMaxName && name.front() != '.' &&
+         std::all_of(name.begin(), name.end(), is_name_char);
+}
+
+bool is_memory_file_system(int fd) {
+  struct statfs status{};
+  if (::fstatfs(fd, &status) != 0) return false;
+  return status.f_type == TMPFS_MAGIC || status.f_type == RAMFS_MAGIC;
+}
+
+#ifdef STATX_DIOALIGN
+struct DirectRule {
+  bool known = false;
+  uint32_t memory = 0, offset = 0;  // 0: not possible
+};
+DirectRule direct_rule(int fd) {
+  struct statx status{};
+  if (::statx(fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &status) != 0) return {};
+  return {(status.stx_mask & STATX_DIOALIGN) != 0, status.stx_dio_mem_align, status.stx_dio_offset_align};
+}
+#else
+struct DirectRule {
+  bool known = false;
+  uint32_t memory = 0, offset = 0;
+};
+DirectRule direct_rule(int) { return {}; }
+#endif
+
+}  // namespace
+
+Status check_file_name(std::string_view name) {
+  if (is_file_name(name)) return {};
+  return fail(Code::kInvalidArgument,
+              fmt::format("\"{}\" is no name of a file: 1 to {} bytes of [a-z0-9._-], not a dot first",
+                          name.substr(0, kMaxName), kMaxName));
+}
+
+Result<FileShape> open_file(int directory, std::string_view name, bool create) {
+  const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | (create ? O_CREAT : 0);
+  FileShape shape{Descriptor(::openat(directory, std::string(name).c_str(), flags, 0640)), {}};
+  if (shape.fd.get() < 0 || ::fstat(shape.fd.get(), &shape.status) != 0)
+    return std::unexpected(file_error(errno, "open", name));
+  if (!S_ISREG(shape.status.st_mode)) return fail(Code::kIo, fmt::format("{} is no regular file", name));
+  return shape;
+}
+
+Result<uint64_t> file_size(int fd, std::string_view name) {
+  struct stat status{};
+  if (::fstat(fd, &status) != 0) return std::unexpected(file_error(errno, "open", name));
+  return static_cast<uint64_t>(status.st_size);
+}
+
+uint32_t direct_block(int fd) {
+  const DirectRule rule = direct_rule(fd);
+  const uint32_t needed = std::max({kMinBlock, rule.memory, rule.offset});
+  struct statfs status{};
+  const bool is_known = ::fstatfs(fd, &status) == 0 && status.f_bsize > 0 && status.f_bsize <= kUsualBlock;
+  const uint32_t block = is_known ? static_cast<uint32_t>(status.f_bsize) : kUsualBlock;
+  return std::bit_ceil(std::max(needed, block));
+}
+
+bool set_direct(int fd) {
+  // A memory file system may take O_DIRECT and do nothing of it.
+  if (is_memory_file_system(fd)) return false;
+  const DirectRule rule = direct_rule(fd);
+  if (rule.known && rule.offset == 0) return false;
+  const int flags = ::fcntl(fd, F_GETFL);
+  return flags >= 0 && ::fcntl(fd, F_SETFL, flags | O_DIRECT) == 0;
+}
+
+Status list_files(int directory, std::string_view path, std::map<std::string, uint64_t>* sizes) {
+  Descriptor fd(::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const std::unique_ptr<DIR, int (*)(DIR*)> entries(fd.get() < 0 ? nullptr : ::fdopendir(fd.get()),
+                                                    ::closedir);
+  if (entries == nullptr) return std::unexpected(file_error(errno, "list", path));
+  (void)fd.release();  // closedir() closes it
+  for (;;) {
+    errno = 0;
+    const dirent* const entry = ::readdir(entries.get());
+    if (entry == nullptr) break;
+    struct stat status{};
+    if (!is_file_name(entry->d_name)) continue;
+    if (::fstatat(directory, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0) {
+      if (S_ISREG(status.st_mode)) sizes->emplace(entry->d_name, static_cast<uint64_t>(status.st_size));
+    } else if (errno != ENOENT) {  // removed just now
+      break;
+    }
+  }
+  if (errno != 0 && errno != ENOENT) return std::unexpected(file_error(errno, "list", path));
+  return {};
+}
+
+void fill_info(chr_file_info* info, const OpenFile& file) {
+  chr_file_info whole{};
+  whole.struct_size = info->struct_size;
+  whole.block = file.kind().block;
+  whole.direct = file.kind().direct ? 1 : 0;
+  whole.size = file.size();
+  std::memcpy(info, &whole, std::min<size_t>(info->struct_size, sizeof whole));
+}
+
+}  // namespace chronik::host

@@ -1,0 +1,63 @@
+#include "host/files/open_file.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+
+namespace chronik::host {
+
+std::string OpenFile::name() const {
+  const std::lock_guard lock(mutex_);
+  return name_;
+}
+
+void OpenFile::rename(std::string_view name) {
+  const std::lock_guard lock(mutex_);
+  name_ = name;
+}
+
+uint64_t OpenFile::size() const {
+  const std::lock_guard lock(mutex_);
+  return size_;
+}
+
+void OpenFile::set_size(uint64_t n) {
+  const std::lock_guard lock(mutex_);
+  size_ = n;
+}
+
+Status OpenFile::begin_write(uint64_t at, uint64_t n) {
+  const std::lock_guard lock(mutex_);
+  if (at > size_) {
+    return fail(Code::kOutOfRange,
+                fmt::format("a write at {} would leave a hole in {}, which has {} bytes", at, name_, size_));
+  }
+  size_ = std::max(size_, at + n);
+  ++in_flight_;
+  return {};
+}
+
+void OpenFile::begin_sync() {
+  const std::lock_guard lock(mutex_);
+  ++in_flight_;
+}
+
+void OpenFile::end(bool failed) {
+  const std::lock_guard lock(mutex_);
+  size_unsure_ |= failed;
+  if (--in_flight_ > 0) return;
+  struct stat status{};
+  if (size_unsure_ && ::fstat(fd_, &status) == 0) {
+    size_ = static_cast<uint64_t>(status.st_size);
+    size_unsure_ = false;
+  }
+  idle_.notify_all();
+}
+
+void OpenFile::wait_idle() {
+  std::unique_lock lock(mutex_);
+  idle_.wait(lock, [this] { return in_flight_ == 0; });
+}
+
+}  // namespace chronik::host

@@ -1,0 +1,61 @@
+// OpenFile: one open file of a plugin. Its handle has it, and what is in flight on it.
+#pragma once
+
+#include "host/files/file_reaper.h"
+
+#include <chronik/result.hpp>
+
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+
+namespace chronik::host {
+
+// Thread-safe. The descriptor is closed with the last reference.
+class OpenFile {
+ public:
+  struct Kind {
+    uint32_t block = 1;   // what positions, sizes and addresses are multiples of
+    bool direct = false;  // writes pass the page cache
+  };
+  // Takes fd over.
+  OpenFile(std::string name, int fd, Kind kind, uint64_t size, std::shared_ptr<FileReaper> reaper)
+      : fd_(fd), kind_(kind), reaper_(std::move(reaper)), name_(std::move(name)), size_(size) {}
+  ~OpenFile() { reaper_->close(fd_); }
+  OpenFile(const OpenFile&) = delete;
+  OpenFile& operator=(const OpenFile&) = delete;
+
+  int fd() const { return fd_; }
+  const Kind& kind() const { return kind_; }
+  const std::shared_ptr<FileReaper>& reaper() const { return reaper_; }
+  std::string name() const;
+  void rename(std::string_view name);
+  // In bytes, with what is in flight.
+  uint64_t size() const;
+  void set_size(uint64_t n);
+
+  // A write of [at, at + n) begins. OUT_OF_RANGE: there would be a hole before it.
+  Status begin_write(uint64_t at, uint64_t n);
+  void begin_sync();
+  // What began has ended.
+  void end(bool failed);
+  // Blocks until nothing is in flight.
+  void wait_idle();
+
+ private:
+  const int fd_;
+  const Kind kind_;
+  const std::shared_ptr<FileReaper> reaper_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable idle_;
+  std::string name_;
+  uint64_t size_;
+  uint32_t in_flight_ = 0;
+  bool size_unsure_ = false;  // a write has failed: the file system knows how far it came
+};
+
+}  // namespace chronik::host

@@ -1,0 +1,107 @@
+/* clang-format off */
+/* chronik draft ABI, may change with any minor: chronik.host.files/1, the files of a storage.
+ *
+ * All files of a plugin lie in one folder, its own (chr_node_info.directory). Names are 1 to 100 bytes of [a-z0-9._-] and do not
+ * begin with a dot. A storage that keeps its bytes here runs in the simulator as it is, on a disk with faults; in the conformance
+ * kit every image is tried that a power loss may leave; in a server, io_uring and O_DIRECT do the work where the kernel has them,
+ * threads where not.
+ *
+ * What a power loss leaves:
+ *  - Of a file's bytes: all that a completed sync() or a completed DURABLE write covers. Of what was written since, any sectors of
+ *    512 bytes, or none, in any order.
+ *  - Of a file's size: that of the last sync() or DURABLE write or a larger one that was given to it since; bytes that were never
+ *    written read as zeros.
+ *  - Of names (made, renamed, removed): as of the last sync_names(); of what was changed since, any part. A rename is whole: the
+ *    target is the old file or the new one.
+ *
+ * Errors: NO_SPACE (a part may have been written; what it was is unknown), IO (the device failed; the kernel may have dropped what it
+ * could not write, so that nothing written since the last success may be relied on, and a later success says nothing of it),
+ * NOT_FOUND, OUT_OF_RANGE (past the end), INVALID_ARGUMENT (a caller's bug).
+ */
+#ifndef CHRONIK_DRAFT_FILES_H_
+#define CHRONIK_DRAFT_FILES_H_
+
+#include <chronik/host.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* How a file is opened. */
+enum {
+  CHR_FILE_CREATE = 1u,          /* made, empty, where there is none; without it NOT_FOUND */
+  CHR_FILE_DIRECT = 2u           /* writes pass the page cache where the file system can (chr_file_info.direct). Positions, sizes and
+                                  * addresses of its reads, writes and zero()s are multiples of chr_file_info.block, whether it can or
+                                  * not; resize(), map() and load() are free of it */
+};
+
+typedef struct chr_file_info {   /* GROWS */
+  uint32_t struct_size;
+  uint32_t block;                /* a power of two: 1, or of a DIRECT file at least 512 */
+  uint32_t direct;               /* 1: writes do pass the page cache */
+  uint32_t reserved;
+  uint64_t size;                 /* in bytes */
+} chr_file_info;
+
+/* One write. FROZEN when the service is. */
+enum { CHR_FILE_DURABLE = 1u };  /* completes when the bytes, and the size that they need, survive a power loss */
+typedef struct chr_file_write {
+  uint64_t file;
+  uint64_t at;                   /* at most the size, with what is in flight: a file grows without holes */
+  const chr_slice* slices;       /* written one after the other; n of them, at least one, at most CHR_FILE_MAX_SLICES */
+  uint32_t n;
+  uint32_t flags;                /* CHR_FILE_DURABLE */
+  uint64_t token;                /* 0: [blocking], done when write() returns. Otherwise it returns PENDING, and completes the token */
+} chr_file_write;
+#define CHR_FILE_MAX_SLICES 1024
+
+#define CHR_FILES_ID "chronik.host.files/1"
+typedef struct chr_files_v1 {
+  uint32_t struct_size, rev;
+
+  /* [blocking] Opens a file of the folder. *file is never 0 and lives until close(); a file is opened once at a time. Waits for what is
+   * in flight on a handle of it that was closed. */
+  chr_status(CHR_CALL* open)(chr_host* self, chr_str name, uint32_t flags, uint64_t* file, chr_file_info* info, chr_error* error);
+  /* [any] Ends the handle, after what is in flight on it has completed. Maps stay. */
+  void(CHR_CALL* close)(chr_host* self, uint64_t file);
+
+  /* [any] Writes, several at a time if wanted, which may end in any order; those that overlap are the caller's to keep apart. The
+   * slices' array is copied and their leases are retained until the end; bytes without a lease must stay until then.
+   * From a shard, with a token, nothing blocks. */
+  chr_status(CHR_CALL* write)(chr_host* self, const chr_file_write* args, chr_error* error);
+  /* [any] All writes, resize()s and zero()s of the file that completed before are durable. token as in chr_file_write. */
+  chr_status(CHR_CALL* sync)(chr_host* self, uint64_t file, uint64_t token, chr_error* error);
+  /* [blocking] Copies bytes [at, at + n) to p. */
+  chr_status(CHR_CALL* read)(chr_host* self, uint64_t file, uint64_t at, uint8_t* p, uint64_t n, chr_error* error);
+  /* [blocking] Fills [at, at + n) with written zeros, in bounded pieces, so that later writes there change no metadata of the file
+   * system. Grows the file where it must. */
+  chr_status(CHR_CALL* zero)(chr_host* self, uint64_t file, uint64_t at, uint64_t n, chr_error* error);
+  /* [blocking] Cuts the file, or grows it by bytes that read as zeros. No map may be touched beyond a cut. */
+  chr_status(CHR_CALL* resize)(chr_host* self, uint64_t file, uint64_t n, chr_error* error);
+
+  /* [any] [at, at + n) as memory to read: *out has a lease, which outlives close(), remove() and the instance. at is a multiple of
+   * 4096, n is not 0. The range may reach beyond the end, but only bytes below the size may be touched; those written later show. Touching
+   * what is not in memory waits for the disk, and ends the process where the disk fails: load() first. */
+  chr_status(CHR_CALL* map)(chr_host* self, uint64_t file, uint64_t at, uint64_t n, chr_slice* out, chr_error* error);
+  /* [blocking] Brings the file's bytes [at, at + n) into memory. IO: the disk cannot read them. */
+  chr_status(CHR_CALL* load)(chr_host* self, uint64_t file, uint64_t at, uint64_t n, chr_error* error);
+  /* [any] 1: [at, at + n) is in memory just now, as far as can be told without waiting. */
+  int32_t(CHR_CALL* is_loaded)(chr_host* self, uint64_t file, uint64_t at, uint64_t n);
+
+  /* [blocking] Gives the file another name, in place of what had it. Open handles stay with their file. */
+  chr_status(CHR_CALL* rename)(chr_host* self, chr_str from, chr_str to, chr_error* error);
+  /* [blocking] Open handles and maps go on until they are closed and released. */
+  chr_status(CHR_CALL* remove)(chr_host* self, chr_str name, chr_error* error);
+  /* [blocking] What open(CREATE), rename() and remove() did before is durable. */
+  chr_status(CHR_CALL* sync_names)(chr_host* self, chr_error* error);
+  /* [blocking] Calls fn for every file of the folder, in the order of their names. Others than such names are not told. */
+  chr_status(CHR_CALL* list)(chr_host* self, void(CHR_CALL* fn)(void* context, chr_str name, uint64_t size), void* context,
+                             chr_error* error);
+  /* [blocking] Bytes that the file system has left for this process. */
+  chr_status(CHR_CALL* space)(chr_host* self, uint64_t* free_bytes, chr_error* error);
+} chr_files_v1;
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+#endif /* CHRONIK_DRAFT_FILES_H_ */
