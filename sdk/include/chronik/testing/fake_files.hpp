@@ -52,6 +52,24 @@ class FakeFiles {
     std::string name;
     uint64_t at, n;
   };
+  // Told what becomes of the files, for whoever works out what a power loss would leave. A file is known by the
+  // number of its inode while it has a name or is open.
+  struct Watcher {
+    virtual ~Watcher() = default;
+    virtual void opened(uint64_t inode, const std::string& name, bool is_new) = 0;
+    virtual void renamed(uint64_t inode, const std::string& from, const std::string& to) = 0;
+    virtual void removed(const std::string& name) = 0;
+    virtual void names_synced() = 0;
+    // Any part of it may be done until its end; ends only where it succeeds.
+    virtual void write_begins(uint64_t call, uint64_t inode, uint64_t at,
+                              std::span<const chr_slice> slices) = 0;
+    virtual void write_ends(uint64_t call, bool is_durable) = 0;
+    virtual void zeroed(uint64_t inode, uint64_t at, uint64_t n) = 0;
+    virtual void resized(uint64_t inode, uint64_t n) = 0;
+    // What ended before it began is durable at its end.
+    virtual void sync_begins(uint64_t call, uint64_t inode) = 0;
+    virtual void sync_ends(uint64_t call) = 0;
+  };
   struct Options {
     std::string directory = {};  // empty: a new one, removed at the end
     uint64_t seed = 0;           // not 0: writes and syncs in flight end in a random order
@@ -84,6 +102,7 @@ class FakeFiles {
   // Asked before each call does its work; what is not OK is how it ends. Of a write that ends with NO_SPACE the
   // first half is done.
   std::function<chr_status(const Call& call)> fault;
+  Watcher* watcher = nullptr;
   std::optional<uint64_t> free_bytes;  // what space() says; nothing: as much as there is
   size_t open_files() const { return handles_.size(); }
   size_t in_flight() const { return in_flight_.size(); }
@@ -107,6 +126,7 @@ class FakeFiles {
     uint64_t file, at, n;
     uint32_t flags;
     uint64_t token;
+    uint64_t number;  // of the call
     std::vector<chr_slice> slices;
     std::vector<Lease> leases;
   };
@@ -219,6 +239,11 @@ class FakeFiles {
 
   // ---- writes and syncs ----
   chr_status begin(Operation operation, chr_error* error) {
+    operation.number = ++last_call_;
+    const uint64_t inode = handles_.at(operation.file).inode;
+    if (watcher != nullptr && operation.kind == Kind::kSync) watcher->sync_begins(operation.number, inode);
+    if (watcher != nullptr && operation.kind == Kind::kWrite)
+      watcher->write_begins(operation.number, inode, operation.at, operation.slices);
     if (operation.token == 0) return perform(operation, error);
     in_flight_.push_back(std::move(operation));
     host_.queue_.push_back({-1, Turn::run, new Turn{this, alive_}});
@@ -260,7 +285,10 @@ class FakeFiles {
     }
     if (fails != CHR_OK) return fails;
     const bool syncs = operation.kind == Kind::kSync || (operation.flags & CHR_FILE_DURABLE) != 0;
-    return !syncs || ::fdatasync(to.fd) == 0 ? CHR_OK : failed(error, "cannot sync " + to.name);
+    if (syncs && ::fdatasync(to.fd) != 0) return failed(error, "cannot sync " + to.name);
+    if (watcher != nullptr && operation.kind == Kind::kSync) watcher->sync_ends(operation.number);
+    if (watcher != nullptr && operation.kind == Kind::kWrite) watcher->write_ends(operation.number, syncs);
+    return CHR_OK;
   }
 
   friend struct FakeFilesTable;
@@ -272,6 +300,7 @@ class FakeFiles {
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);
   std::map<uint64_t, Handle> handles_;
   uint64_t last_file_ = 0;
+  uint64_t last_call_ = 0;
   std::vector<Operation> in_flight_;
   std::set<std::pair<uint64_t, uint64_t>> loaded_;  // (inode, page)
 };

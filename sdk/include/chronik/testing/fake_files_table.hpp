@@ -19,12 +19,15 @@ struct FakeFilesTable {
     const std::string path = files.named(name);
     if (const chr_status status = files.faulted({Kind::kOpen, std::string(from_abi(name)), 0, 0}, error))
       return status;
-    const int fd =
-        ::open(path.c_str(), O_RDWR | O_CLOEXEC | ((flags & CHR_FILE_CREATE) != 0 ? O_CREAT : 0), 0644);
+    int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+    const bool is_new = fd < 0 && errno == ENOENT && (flags & CHR_FILE_CREATE) != 0;
+    if (is_new) fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC | O_CREAT | O_EXCL, 0644);
     if (fd < 0) return FakeFiles::failed(error, "cannot open " + path);
     struct stat status{};
     ::fstat(fd, &status);
     files.expect_not_open(status.st_ino, from_abi(name));
+    ::fstat(fd, &status);
+    if (files.watcher != nullptr) files.watcher->opened(status.st_ino, std::string(from_abi(name)), is_new);
     const bool is_direct = (flags & CHR_FILE_DIRECT) != 0;
     const uint32_t block = is_direct ? files.options_.block : 1;
     const auto size = static_cast<uint64_t>(status.st_size);
@@ -46,7 +49,8 @@ struct FakeFilesTable {
     if (args->token == 0) files.may_block("write() without a token");
     if (args->n == 0 || args->n > CHR_FILE_MAX_SLICES) FakeFiles::misuse("a write has 1 to 1024 slices");
     if ((args->flags & ~CHR_FILE_DURABLE) != 0) FakeFiles::misuse("write() with unknown flags");
-    FakeFiles::Operation operation{Kind::kWrite, args->file, args->at, 0, args->flags, args->token, {}, {}};
+    FakeFiles::Operation operation{Kind::kWrite, args->file, args->at, 0, args->flags,
+                                   args->token,  0,          {},       {}};
     for (const chr_slice& slice : std::span(args->slices, args->n)) {
       FakeFiles::aligned(to, slice.n, "the size");
       FakeFiles::aligned(to, slice.p);
@@ -65,7 +69,7 @@ struct FakeFilesTable {
     FakeFiles& files = of(self);
     files.handle(file, "sync()");
     if (token == 0) files.may_block("sync() without a token");
-    return files.begin({Kind::kSync, file, 0, 0, 0, token, {}, {}}, error);
+    return files.begin({Kind::kSync, file, 0, 0, 0, token, 0, {}, {}}, error);
   }
   static chr_status CHR_CALL read(chr_host* self, uint64_t file, uint64_t at, uint8_t* p, uint64_t n,
                                   chr_error* error) {
@@ -96,6 +100,7 @@ struct FakeFilesTable {
     if (at > to.size) FakeFiles::misuse("zero() at " + std::to_string(at) + " leaves a hole in " + to.name);
     files.expect_apart(file, at, n, "zero()");
     if (const chr_status status = files.faulted({Kind::kZero, to.name, at, n}, error)) return status;
+    const uint64_t begin = at;
     const std::vector<uint8_t> zeros(std::min<uint64_t>(n, 1 << 20));
     for (const uint64_t end = at + n; at < end; at += zeros.size()) {
       const chr_status status =
@@ -103,6 +108,7 @@ struct FakeFilesTable {
       if (status != CHR_OK) return status;
       to.size = std::max(to.size, std::min(end, at + zeros.size()));
     }
+    if (files.watcher != nullptr) files.watcher->zeroed(to.inode, begin, n);
     return CHR_OK;
   }
   static chr_status CHR_CALL resize(chr_host* self, uint64_t file, uint64_t n, chr_error* error) {
@@ -114,6 +120,7 @@ struct FakeFilesTable {
     if (::ftruncate(to.fd, static_cast<off_t>(n)) != 0)
       return FakeFiles::failed(error, "cannot resize " + to.name);
     to.size = n;
+    if (files.watcher != nullptr) files.watcher->resized(to.inode, n);
     return CHR_OK;
   }
 
@@ -154,9 +161,13 @@ struct FakeFilesTable {
     const std::string target = files.named(to);
     if (const chr_status status = files.faulted({Kind::kRename, std::string(from_abi(from)), 0, 0}, error))
       return status;
-    return ::rename(source.c_str(), target.c_str()) == 0
-               ? CHR_OK
-               : FakeFiles::failed(error, "cannot rename " + source);
+    if (::rename(source.c_str(), target.c_str()) != 0)
+      return FakeFiles::failed(error, "cannot rename " + source);
+    struct stat status{};
+    ::stat(target.c_str(), &status);
+    if (files.watcher != nullptr)
+      files.watcher->renamed(status.st_ino, std::string(from_abi(from)), std::string(from_abi(to)));
+    return CHR_OK;
   }
   static chr_status CHR_CALL remove(chr_host* self, chr_str name, chr_error* error) {
     FakeFiles& files = of(self);
@@ -164,7 +175,9 @@ struct FakeFilesTable {
     const std::string path = files.named(name);
     if (const chr_status status = files.faulted({Kind::kRemove, std::string(from_abi(name)), 0, 0}, error))
       return status;
-    return ::unlink(path.c_str()) == 0 ? CHR_OK : FakeFiles::failed(error, "cannot remove " + path);
+    if (::unlink(path.c_str()) != 0) return FakeFiles::failed(error, "cannot remove " + path);
+    if (files.watcher != nullptr) files.watcher->removed(std::string(from_abi(name)));
+    return CHR_OK;
   }
   static chr_status CHR_CALL sync_names(chr_host* self, chr_error* error) {
     FakeFiles& files = of(self);
@@ -173,7 +186,9 @@ struct FakeFilesTable {
     const int fd = ::open(files.directory().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     const bool is_synced = fd >= 0 && ::fsync(fd) == 0;
     if (fd >= 0) ::close(fd);
-    return is_synced ? CHR_OK : FakeFiles::failed(error, "cannot sync " + files.directory());
+    if (!is_synced) return FakeFiles::failed(error, "cannot sync " + files.directory());
+    if (files.watcher != nullptr) files.watcher->names_synced();
+    return CHR_OK;
   }
   static chr_status CHR_CALL list(chr_host* self, void(CHR_CALL* fn)(void*, chr_str, uint64_t), void* context,
                                   chr_error*) {
