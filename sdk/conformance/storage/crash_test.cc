@@ -147,7 +147,8 @@ class StorageCrash : public ::testing::Test {
   std::vector<std::string> restart_after_kill(size_t end, Trace* trace) {
     std::mt19937_64 unused;
     *trace = trace_.until(end);
-    Disk disk(trace->image(end, Survivors::kAll, unused));
+    trace->end_all();
+    Disk disk(trace->image(trace->events().size(), Survivors::kAll, unused));
     FileRecorder recorder(disk.directory(), Subject::get().stub_syncs, *trace);
     Store store(disk);
     EXPECT_EQ(store.failure_code(), CHR_OK);

@@ -92,6 +92,17 @@ void Trace::renamed(const std::string& from, const std::string& to) {
   add({Kind::kName, to, 0, file_of(from), 0, false, from});
 }
 
+void Trace::end_all() {
+  std::vector<bool> is_open(events_.size());
+  for (size_t i = 0; i < events_.size(); ++i) {
+    if (events_[i].ends_later) is_open[i] = true;
+    if (events_[i].kind == Kind::kEnd) is_open[events_[i].at] = false;
+  }
+  for (size_t i = 0; i < is_open.size(); ++i) {
+    if (is_open[i]) ended(i);
+  }
+}
+
 Trace Trace::until(size_t end) const {
   Trace trace(base_);
   for (size_t i = 0; i < end; ++i) trace.add(events_[i]);

@@ -65,6 +65,8 @@ class Trace {
     return add({Kind::kWrite, file, at, std::move(bytes), 0, true});
   }
   void ended(size_t write) { add({Kind::kEnd, events_[write].file, write}); }
+  // The process is gone: what was under way is done.
+  void end_all();
   void zeroed(const std::string& file, uint64_t at, uint64_t n) { add({Kind::kZero, file, at, {}, n}); }
   void cut(const std::string& file, uint64_t size) { add({Kind::kResize, file, size}); }
   // began: events().size() of then.

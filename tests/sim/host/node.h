@@ -6,6 +6,7 @@
 #include "host/loader/instances.h"
 #include "sim/base/machine.h"
 #include "sim/disk/files.h"
+#include "sim/disk/folder.h"
 #include "sim/host/memory.h"
 #include "sim/host/metrics.h"
 #include "sim/host/ops.h"
@@ -111,8 +112,11 @@ class Node final : public Machine {
   Memory& memory() { return memory_; }
   chr_slice alloc(uint64_t n) override { return memory_.alloc(n); }
   Metrics& metrics() { return metrics_; }
-  Medium& medium() { return medium_; }
+  Disk& disk() { return disk_; }
+  Folder& folder() { return folder_; }
   Files* files() { return files_.get(); }  // nullptr: it has none
+  // One bit in front of each place of a file where these bytes lie; false: there is none.
+  bool flip_before(const std::string& bytes, uint64_t which);
   Rng& random() { return random_; }
   Net& net() { return net_; }
   Links& links() { return links_; }
@@ -182,7 +186,8 @@ class Node final : public Machine {
   const std::vector<Interposer*> interposers_;
 
   // What a disk holds.
-  Medium medium_;
+  Disk disk_;
+  Folder folder_;
   std::string directory_;  // of its real files; empty: it has none
   std::unique_ptr<Files> files_;
   chr_uuid incarnation_{};

@@ -96,6 +96,8 @@ WorldOptions world_options(const RunOptions& options) {
 
 std::vector<std::pair<std::string, std::string>> config_of(const RunOptions& options) {
   auto config = options.config;
+  config.emplace(config.begin(), "storage.journal",
+                 "true");  // of storage-memory: what it has outlives a crash
   config.emplace_back("kafka.listen", "node-{node}:9092");
   return config;
 }
@@ -208,7 +210,7 @@ class Run {
     constexpr uint64_t kMostBytes = 64 << 20, kMostTokens = 1000;
     for (uint32_t id = 1; id <= options_.nodes; ++id) {
       Node& node = cluster_.node(id);
-      const uint64_t stored = node.medium().size();  // storage-memory holds it in buffers
+      const uint64_t stored = node.disk().used();  // storage-memory holds it in buffers
       if (node.memory().live_bytes() <= kMostBytes + stored && node.ops().pending() <= kMostTokens) continue;
       world_.fail("bounded", fmt::format("node {} holds {} bytes of buffers and {} tokens while it rests", id,
                                          node.memory().live_bytes(), node.ops().pending()));
