@@ -65,7 +65,7 @@ chr_status Disk::write(uint64_t now, Volume& file, uint64_t at, std::string_view
   put(file, at, bytes.substr(0, *taken), start, busy_until_);
   if (!through) return CHR_OK;
   uint64_t unseen = 0;
-  begin(now, sync_takes(now), answers_early ? &unseen : cost);
+  begin(busy_until_, sync_takes(now), answers_early ? &unseen : cost);
   if (const chr_status status = admit_sync(busy_until_); status != CHR_OK) return status;
   cover_last(file, busy_until_);
   return CHR_OK;

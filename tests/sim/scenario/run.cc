@@ -121,8 +121,7 @@ RunReport report_of(const RunOptions& options, const World& world, const Checker
 
 Plan plan_of(const RunOptions& options) {
   if (options.schedule) return {*options.schedule, options.faults};
-  const uint32_t faults = uses_files(options) ? options.faults : options.faults & ~kFileFaults;
-  return draw_plan(options.seed, options.nodes, options.duration_ns, faults);
+  return draw_plan(options.seed, options.nodes, options.duration_ns, options.faults);
 }
 
 namespace {

@@ -170,6 +170,11 @@ TEST(Disk, NothingEndsWhileItIsStalled) {
   OneFile disk{Rng(1)};
   disk.stalled_until = 5 * kSecond;
   EXPECT_GE(disk.put(10, 0, "text"), 5 * kSecond);
+  disk.stalled_until = 50 * kSecond;
+  uint64_t taken = 0, cost = 0;
+  EXPECT_EQ(disk.write(40 * kSecond, disk.file, 0, "text", true, &taken, &cost), CHR_OK);
+  EXPECT_GE(cost, 10 * kSecond);
+  EXPECT_LT(cost, 11 * kSecond) << "the sync of a durable write waits for its bytes, and no more";
 }
 
 chr_status put(Disk& disk, Volume& file, uint64_t at, std::string_view text, bool through, uint64_t* taken) {
