@@ -1,7 +1,6 @@
 #include "sim/disk/folder.h"
 
 #include "sim/base/digest.h"
-#include "sim/host/node.h"
 
 #include <fmt/format.h>
 
@@ -119,7 +118,7 @@ bool Folder::flip(uint64_t now, uint64_t which) {
 // ----------------------------------------------------------------------------------------
 
 chr_status Folder::misuse(chr_host* self, const std::string& what, chr_error* error) const {
-  self->node->misbehaved(self, "chronik.host.files/1: " + what);
+  node_.misbehaved(self, "chronik.host.files/1: " + what);
   return report(error, CHR_E_INVALID_ARGUMENT, what);
 }
 
@@ -156,7 +155,7 @@ bool Folder::overlaps_one_in_flight(uint64_t number, uint64_t at, uint64_t n) co
   });
 }
 
-void Folder::note(uint64_t what) const { world_.trace.note(world_.now(), node_, Kind::kDisk, what); }
+void Folder::note(uint64_t what) const { world_.trace.note(world_.now(), id_, Kind::kDisk, what); }
 
 // ---- names
 // -------------------------------------------------------------------------------------------------------
@@ -345,7 +344,7 @@ chr_status Folder::begin(Operation operation, const Disk::InFlight& call) {
   operation.status = call.status;
   operation.ends = call.ends;
   operations_[++last_operation_] = std::move(operation);
-  world_.loop.add(call.ends, node_, &Folder::run_end, this, nullptr, last_operation_);
+  world_.loop.add(call.ends, id_, &Folder::run_end, this, nullptr, last_operation_);
   return CHR_PENDING;
 }
 
@@ -356,7 +355,7 @@ void Folder::run_end(const Event& event, bool alive) {
 void Folder::end(uint64_t number) {
   settle();
   if (disk_.stalled_until > world_.loop.now())
-    return world_.loop.add(disk_.stalled_until, node_, &Folder::run_end, this, nullptr, number);
+    return world_.loop.add(disk_.stalled_until, id_, &Folder::run_end, this, nullptr, number);
   Operation operation = std::move(operations_.extract(number).mapped());
   note(operation.token << 1 | (operation.status == CHR_OK ? 0 : 1));
   if (!operation.slices.empty() && digest_of(operation) != operation.digest)
@@ -367,8 +366,8 @@ void Folder::end(uint64_t number) {
   done.token = operation.token;
   done.code = operation.status;
   if (done.code != CHR_OK) done.message = to_abi("the simulated disk cannot do what was in flight");
-  const Enter enter(world_, {node_, -1, 0, nullptr});
-  operation.self->node->complete(operation.self, done);
+  const Enter enter(world_, {id_, -1, 0, nullptr});
+  node_.complete(operation.self, done);
 }
 
 chr_status Folder::read(chr_host* self, uint64_t file, uint64_t at, uint8_t* p, uint64_t n,

@@ -2,6 +2,7 @@
 // below that has no name, so that a map of it is a real one. What a power loss leaves of names is decided here.
 #pragma once
 
+#include "sim/base/machine.h"
 #include "sim/base/world.h"
 #include "sim/disk/disk.h"
 #include "sim/disk/fd_volume.h"
@@ -19,9 +20,9 @@ namespace chronik::sim {
 
 class Folder {
  public:
-  // The world and the disk outlive this.
-  Folder(World& world, uint32_t node, Disk& disk)
-      : world_(world), node_(node), disk_(disk), rng_(world.stream("folder", node)) {}
+  // The node and its disk outlive this.
+  Folder(Machine& node, uint32_t id, Disk& disk)
+      : node_(node), world_(node.world()), id_(id), disk_(disk), rng_(world_.stream("folder", id)) {}
   ~Folder() { remove_all(); }
   Folder(const Folder&) = delete;
   Folder& operator=(const Folder&) = delete;
@@ -102,8 +103,9 @@ class Folder {
   void note(uint64_t what) const;
   static uint64_t digest_of(const Operation& operation);
 
+  Machine& node_;
   World& world_;
-  const uint32_t node_;
+  const uint32_t id_;
   Disk& disk_;
   Rng rng_;
   bool dead_ = true;
@@ -114,8 +116,5 @@ class Folder {
   std::map<uint64_t, Operation> operations_;
   uint64_t last_file_ = 0, last_handle_ = 0, last_operation_ = 0;
 };
-
-// The ABI's table, whose functions find the folder of the caller's node: host/file_services.cc.
-extern const chr_files_v1 kFilesTable;
 
 }  // namespace chronik::sim

@@ -1,4 +1,6 @@
 // chronik.host.files/1 as the table that the plugins of a node see.
+#include "sim/host/file_services.h"
+
 #include "sim/host/node.h"
 
 namespace chronik::sim {

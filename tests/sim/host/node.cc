@@ -21,7 +21,7 @@ Node::Node(World& world, uint32_t id, const host::PluginSet& set, NodeOptions op
       links_(links),
       interposers_(std::move(interposers)),
       disk_(world.stream("disk", id)),
-      folder_(world, id, disk_),
+      folder_(*this, id, disk_),
       schedule_(world.stream("schedule", id)),
       memory_(world.options.poison, world.options.fill) {
   if (world.options.real_files) {

@@ -100,10 +100,9 @@ class Node final : public Machine {
 
   // ---- behind the tables of services.cc ----
   const void* acquire(chr_host* host, const char* service, void** instance);
-  void complete(chr_host* host, const chr_done& done);
+  void complete(chr_host* host, const chr_done& done) override;
   void fatal(chr_host* host, std::string_view message);
-  // A rule of the ABI was broken: the run fails.
-  void misbehaved(const chr_host* host, std::string_view what);
+  void misbehaved(const chr_host* host, std::string_view what) override;
   void post(uint32_t shard, chr_fn fn, void* context);
   uint64_t timer_start(chr_host* host, uint64_t delay_ns, chr_fn fn, void* context);
   void timer_cancel(uint64_t timer);

@@ -1,4 +1,5 @@
 // The tables of host services that every plugin of a simulated node sees. All state is in the node.
+#include "sim/host/file_services.h"
 #include "sim/host/net_services.h"
 #include "sim/host/node.h"
 

@@ -37,6 +37,11 @@ void add_storage_config(const RunOptions& options, const host::PluginSet& set, C
   maybe("preallocate", 0.7, fmt::format("{}KiB", rng.chance(0.5) ? 0 : rng.between(64, 1024)));
   maybe("lease_budget", 0.3, "0B");
   maybe("max_lease", 0.3, fmt::format("{}ms", rng.between(10, 500)));
+  maybe("journal_file_bytes", 1, fmt::format("{}KiB", rng.between(1024, 4096)));
+  maybe("journal_files", 0.5, std::to_string(rng.between(2, 4)));
+  maybe("segment_bytes", 0.8, fmt::format("{}KiB", rng.between(64, 1024)));
+  maybe("direct_bytes", 0.7, fmt::format("{}KiB", rng.between(4, 64)));
+  maybe("open_files", 0.5, "16");
 }
 
 // Limits and timeouts as a run may have them; what the command line sets comes last and wins.

@@ -1,5 +1,6 @@
 // chronik.host.files/1 of a simulated node: names, handles, what is in flight when a node dies, and the rules.
 #include "sim/host/cluster.h"
+#include "sim/host/file_services.h"
 
 #include <gtest/gtest.h>
 #include <chronik/files.hpp>
