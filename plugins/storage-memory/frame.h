@@ -1,4 +1,4 @@
-// The bytes of a journal: frames on the medium, and the steps inside a frame. Little endian throughout.
+// The bytes of a journal: frames in its file, and the steps inside a frame. Little endian throughout.
 //
 //     frame:  magic u32 | payload size u32 | epoch u64 | sequence u64 | crc32c u32 of all else | zero u32
 //             | payload, which is steps
@@ -39,7 +39,7 @@ class FrameWriter {
   void add_step(uint64_t group, const chr_storage_step& step);
   bool empty() const { return bytes_.size() == kFrameHeader; }
   uint64_t size() const { return bytes_.size(); }
-  // Writes the header over the place left for it; the bytes are then ready for the medium.
+  // Writes the header over the place left for it; the bytes are then ready to be written.
   std::span<const uint8_t> seal(uint64_t epoch, uint64_t sequence);
 
  private:

@@ -2,6 +2,7 @@
 
 #include <chronik/crc32c.hpp>
 
+#include <algorithm>
 #include <array>
 
 namespace chronik::storage_memory {
@@ -31,13 +32,27 @@ struct Journal::Superblock {
   }
 };
 
-Status Journal::check(chr_status status, const char* what) const {
-  if (status == CHR_OK) return {};
-  return fail(static_cast<Code>(status), std::string("the medium failed to ") + what);
+Status Journal::open() {
+  CHRONIK_TRY(file_, files_.open("journal", CHR_FILE_CREATE));
+  size_ = file_.info().size;
+  return files_.sync_names();
+}
+
+Status Journal::write(uint64_t at, std::span<const uint8_t> bytes, uint32_t flags) {
+  CHRONIK_CHECK(file_.write(at, bytes.data(), bytes.size(), flags));
+  size_ = std::max(size_, at + bytes.size());
+  return {};
+}
+
+Status Journal::resize(uint64_t n) {
+  CHRONIK_CHECK(file_.resize(n));
+  size_ = n;
+  return {};
 }
 
 Status Journal::recover(State& state) {
-  if (medium_->size(host_.self()) == 0) return format();
+  CHRONIK_CHECK(open());
+  if (size_ == 0) return format();
   Superblock block;
   CHRONIK_CHECK(read_superblock(&block));
   if (block.start == 0) return format();
@@ -46,14 +61,14 @@ Status Journal::recover(State& state) {
   // mutant start-without-sync: return scan(state);
   CHRONIK_CHECK(scan(state));
   // What a killed process had written but not synced was found too, and counts as durable from here on.
-  return check(medium_->sync(host_.self()), "sync");
+  return file_.sync();
 }
 
 Status Journal::format() {
   epoch_ = 1;
   start_ = end_ = kJournalAt;
   sequence_ = 1;
-  CHRONIK_CHECK(check(medium_->resize(host_.self(), kJournalAt), "grow"));
+  CHRONIK_CHECK(resize(kJournalAt));
   Superblock block;
   block.epoch = epoch_;
   block.start = start_;
@@ -62,13 +77,11 @@ Status Journal::format() {
 
 Status Journal::read_superblock(Superblock* out) {
   out->start = 0;
-  const uint64_t size = medium_->size(host_.self());
   bool all_zero = true;
   for (const uint64_t at : kSuperblockAt) {
     Superblock block;
-    if (at + sizeof block > size) continue;
-    CHRONIK_CHECK(
-        check(medium_->read(host_.self(), at, reinterpret_cast<uint8_t*>(&block), sizeof block), "read"));
+    if (at + sizeof block > size_) continue;
+    CHRONIK_CHECK(file_.read(at, &block, sizeof block));
     const auto* bytes = reinterpret_cast<const uint8_t*>(&block);
     all_zero &= std::all_of(bytes, bytes + sizeof block, [](uint8_t b) { return b == 0; });
     if (block.magic != kMagic || block.crc != block.expected_crc()) continue;
@@ -79,7 +92,7 @@ Status Journal::read_superblock(Superblock* out) {
     if (block.start != 0 && block.epoch >= out->epoch) *out = block;
   }
   // Only the very first format can leave both torn: nothing was acknowledged before it.
-  if (out->start == 0 && !all_zero && size > kJournalAt)
+  if (out->start == 0 && !all_zero && size_ > kJournalAt)
     return fail(Code::kCorrupt, "neither superblock of the journal is readable");
   return {};
 }
@@ -89,48 +102,42 @@ Status Journal::write_superblocks(const Superblock& block) {
   sealed.crc = sealed.expected_crc();
   for (const uint64_t at : kSuperblockAt) {
     const auto* bytes = reinterpret_cast<const uint8_t*>(&sealed);
-    CHRONIK_CHECK(check(medium_->write(host_.self(), at, bytes, sizeof sealed), "write"));
-    CHRONIK_CHECK(check(medium_->sync(host_.self()), "sync"));
+    CHRONIK_CHECK(write(at, std::span(bytes, sizeof sealed), CHR_FILE_DURABLE));
   }
   return {};
 }
 
-bool Journal::read_frame(uint64_t at, uint64_t size, FrameHeader* header, std::vector<uint8_t>* payload) {
-  if (at + sizeof *header > size) return false;
-  if (medium_->read(host_.self(), at, reinterpret_cast<uint8_t*>(header), sizeof *header) != CHR_OK)
-    return false;
+bool Journal::read_frame(uint64_t at, FrameHeader* header, std::vector<uint8_t>* payload) {
+  if (at + sizeof *header > size_ || !file_.read(at, header, sizeof *header)) return false;
   if (header->magic != kFrameMagic || header->epoch != epoch_) return false;
-  if (header->size > size - at - sizeof *header) return false;
+  if (header->size > size_ - at - sizeof *header) return false;
   payload->resize(header->size);
-  if (header->size != 0 &&
-      medium_->read(host_.self(), at + sizeof *header, payload->data(), header->size) != CHR_OK)
-    return false;
+  if (header->size != 0 && !file_.read(at + sizeof *header, payload->data(), header->size)) return false;
   // mutant torn-tail-accepted: return true;
   return frame_is_whole(*header, *payload);
 }
 
 Status Journal::scan(State& state) {
-  const uint64_t size = medium_->size(host_.self());
   FrameHeader header{};
   std::vector<uint8_t> payload;
   end_ = start_;
   sequence_ = 1;
-  while (read_frame(end_, size, &header, &payload) && header.sequence == sequence_) {
+  while (read_frame(end_, &header, &payload) && header.sequence == sequence_) {
     CHRONIK_CHECK(apply(state, payload));
     end_ += sizeof header + header.size;
     ++sequence_;
   }
-  if (good_frame_after(end_, size)) {
+  if (good_frame_after(end_)) {
     return fail(Code::kCorrupt, "the journal is damaged at byte " + std::to_string(end_) +
                                     ", before frames that are whole: restore this node from another");
   }
-  return cut_tail(size);
+  return cut_tail();
 }
 
-bool Journal::good_frame_after(uint64_t at, uint64_t size) {
-  if (at >= size) return false;
-  std::vector<uint8_t> rest(size - at);
-  if (medium_->read(host_.self(), at, rest.data(), rest.size()) != CHR_OK) return false;
+bool Journal::good_frame_after(uint64_t at) {
+  if (at >= size_) return false;
+  std::vector<uint8_t> rest(size_ - at);
+  if (!file_.read(at, rest.data(), rest.size())) return false;
   FrameHeader header{};
   for (uint64_t i = 1; i + sizeof header <= rest.size(); ++i) {
     std::memcpy(&header, &rest[i], sizeof header);
@@ -141,11 +148,11 @@ bool Journal::good_frame_after(uint64_t at, uint64_t size) {
   return false;
 }
 
-Status Journal::cut_tail(uint64_t size) {
-  if (size == end_) return {};
-  host_.info("cut an unfinished write off the journal", "bytes=" + std::to_string(size - end_));
-  CHRONIK_CHECK(check(medium_->resize(host_.self(), end_), "cut the journal"));
-  return check(medium_->sync(host_.self()), "sync");
+Status Journal::cut_tail() {
+  if (size_ == end_) return {};
+  host_.info("cut an unfinished write off the journal", "bytes=" + std::to_string(size_ - end_));
+  CHRONIK_CHECK(resize(end_));
+  return file_.sync();
 }
 
 Status Journal::apply(State& state, std::span<const uint8_t> payload) {
@@ -165,11 +172,13 @@ Status Journal::apply(State& state, std::span<const uint8_t> payload) {
 
 Status Journal::commit(FrameWriter& frame) {
   const std::span<const uint8_t> bytes = frame.seal(epoch_, sequence_);
-  CHRONIK_CHECK(check(medium_->write(host_.self(), end_, bytes.data(), bytes.size()), "write"));
-  // mutant sync-error-ignored: if (medium_->sync(host_.self()); false) return fail(Code::kIo, "the medium
-  //     failed to sync");
-  if (const chr_status status = medium_->sync(host_.self()); status != CHR_OK)
-    return fail(Code::kIo, "the medium failed to sync");
+  // mutant acknowledged-before-durable: const Status status = write(end_, bytes, 0);
+  const Status status = write(end_, bytes, CHR_FILE_DURABLE);
+  // mutant sync-error-ignored: if (!status && status.error().code == Code::kNoSpace) {
+  if (!status) {
+    const Status cut = resize(end_);  // no start may find what of it was written
+    return status.error().code == Code::kNoSpace && !cut ? cut : status;
+  }
   end_ += bytes.size();
   ++sequence_;
   return {};
@@ -191,16 +200,16 @@ Status Journal::compact_if_due(const State& state) {
     // No room: nothing is lost, the old journal goes on, what was written behind it is cut.
     if (status.error().code != Code::kNoSpace) return status;
     compact_again_at_ = end_ + kGarbageFloor;
-    return cut_tail(medium_->size(host_.self()));
+    return cut_tail();
   }
-  CHRONIK_CHECK(check(medium_->sync(host_.self()), "sync"));
+  CHRONIK_CHECK(file_.sync());
   CHRONIK_CHECK(write_superblocks(block));
   epoch_ = block.epoch;
   start_ = block.start;
   end_ = end;
   sequence_ = sequence;
   compact_again_at_ = 0;
-  return cut_tail(medium_->size(host_.self()));
+  return cut_tail();
 }
 
 Status Journal::write_snapshot(const State& state, const Superblock& block, uint64_t* end,
@@ -212,7 +221,7 @@ Status Journal::write_snapshot(const State& state, const Superblock& block, uint
     const std::span<const uint8_t> bytes = frame.seal(block.epoch, (*sequence)++);
     if (block.start < start_ && *end + bytes.size() > start_)
       return fail(Code::kNoSpace, "the live state does not fit before the journal");
-    CHRONIK_CHECK(check(medium_->write(host_.self(), *end, bytes.data(), bytes.size()), "write"));
+    CHRONIK_CHECK(write(*end, bytes, 0));
     *end += bytes.size();
     frame = FrameWriter();
     return {};

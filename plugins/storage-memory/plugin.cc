@@ -15,9 +15,7 @@ class StorageMemory final : public Plugin {
   explicit StorageMemory(Host host) : store_(host) {}
 
   const void* service(std::string_view id, void** instance) override;
-  Result<Progress> start(uint64_t token) override {
-    return store_.start(token) ? Progress::kDone : Progress::kPending;
-  }
+  Result<Progress> start(uint64_t token) override { return store_.start(token); }
   Result<Progress> stop(uint64_t token) override {
     return store_.stop(token) ? Progress::kDone : Progress::kPending;
   }

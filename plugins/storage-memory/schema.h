@@ -13,6 +13,10 @@ inline constexpr chr_config_key kSchema[] = {
     config_key("queue_bytes", CHR_CONFIG_SIZE, "\"64MiB\"",
                "Bytes that may wait to be written; beyond them callers are told to come back.", 1 << 16,
                1ll << 32),
+    config_key(
+        "journal", CHR_CONFIG_BOOL, "false",
+        "Keeps all that is written in one file too, durably, so that a restart finds it. The whole of it "
+        "is read at each start."),
 };
 
 inline uint64_t setting(const Host& host, std::string_view key) {

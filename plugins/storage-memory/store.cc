@@ -18,12 +18,12 @@ Store::Store(Host host)
     : host_(host),
       capacity_(setting(host, "capacity")),
       queue_limit_(setting(host, "queue_bytes")),
-      state_(host) {
-  if (const auto* medium = host.find<chr_medium_v1>(CHR_MEDIUM_ID)) journal_.emplace(host, medium);
-}
+      state_(host) {}
 
-bool Store::start(uint64_t token) {
-  if (!journal_) return true;
+Result<Progress> Store::start(uint64_t token) {
+  if (setting(host_, "journal") == 0) return Progress::kDone;
+  CHRONIK_TRY(const Files files, Files::of(host_));
+  journal_.emplace(host_, files);
   host_.blocking([this, token] {
     State recovered(host_);
     const Status status = journal_->recover(recovered);
@@ -33,7 +33,7 @@ bool Store::start(uint64_t token) {
     }
     host_.complete(token, status);
   });
-  return false;
+  return Progress::kPending;
 }
 
 bool Store::stop(uint64_t token) {

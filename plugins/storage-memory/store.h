@@ -1,10 +1,12 @@
-// chronik.storage/1 in memory: the queue of writes, the drain, reads. With a medium (the
-// simulator) every drain is journaled and synced first. Safe to call from any thread; drains run
+// chronik.storage/1 in memory: the queue of writes, the drain, reads. Where a journal is asked for, every
+// drain goes there first. Safe to call from any thread; drains run
 // on a blocking thread, one at a time.
 #pragma once
 
 #include "storage-memory/journal.h"
 #include "storage-memory/state.h"
+
+#include <chronik/plugin.hpp>
 
 #include <mutex>
 #include <optional>
@@ -15,8 +17,8 @@ class Store {
  public:
   explicit Store(Host host);
 
-  // [ctl] Recovers from the medium, if there is one. PENDING or done.
-  bool start(uint64_t token);
+  // [ctl] Recovers from the journal, if there is one. PENDING or done.
+  Result<Progress> start(uint64_t token);
   // [ctl] Ends what is queued, then completes the token, or returns true if there is nothing to wait for.
   bool stop(uint64_t token);
 
@@ -68,8 +70,8 @@ class Store {
   uint64_t queued_bytes_ = 0;
   bool draining_ = false;
   bool full_ = false;
-  std::optional<Error> refuse_all_;  // no write is taken any more: stopping, or the medium failed
-  bool failed_ = false;              // the medium failed: what is queued fails too
+  std::optional<Error> refuse_all_;  // no write is taken any more: stopping, or the disk failed
+  bool failed_ = false;              // the disk failed: what is queued fails too
   std::optional<uint64_t> stop_token_;
 };
 

@@ -28,7 +28,7 @@ struct History {
 class StorageCrash : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (!Subject::get().is_durable()) GTEST_SKIP() << "a volatile store";
+    if (!Subject::get().is_durable) GTEST_SKIP() << "a volatile store";
   }
 
   // Runs a random load and keeps what the store wrote in trace_.
@@ -39,13 +39,10 @@ class StorageCrash : public ::testing::Test {
       Store store(disk);  // made and started once, so that the trace begins with a whole store
       ASSERT_EQ(store.failure(), "");
     }
-    std::optional<FileRecorder> recorder;
-    Trace medium_trace(disk.image());
-    const bool files = Subject::get().durability == Subject::Durability::kFiles;
-    if (files) recorder.emplace(disk.directory(), Subject::get().stub_syncs);
-    Trace& trace = files ? recorder->trace() : medium_trace;
+    FileRecorder recorder(disk.directory(), Subject::get().stub_syncs);
+    Trace& trace = recorder.trace();
     {
-      Store store(disk, Store::Settings::kUsual, &trace);
+      Store store(disk);
       ASSERT_EQ(store.failure(), "");
       for (int i = 0; i < 5; ++i) {
         histories_.push_back({"group-" + std::to_string(i), 0, {}, {ModelGroup().digest()}, {}});
@@ -150,18 +147,15 @@ class StorageCrash : public ::testing::Test {
   std::vector<std::string> restart_after_kill(size_t end, Trace* trace) {
     std::mt19937_64 unused;
     *trace = trace_.until(end);
-    Disk disk(trace->image(end, Survivors::kAll, unused));
-    std::optional<FileRecorder> recorder;
-    if (Subject::get().durability == Subject::Durability::kFiles)
-      recorder.emplace(disk.directory(), Subject::get().stub_syncs, *trace);
-    Store store(disk, Store::Settings::kUsual, trace);
+    trace->end_all();
+    Disk disk(trace->image(trace->events().size(), Survivors::kAll, unused));
+    FileRecorder recorder(disk.directory(), Subject::get().stub_syncs, *trace);
+    Store store(disk);
     EXPECT_EQ(store.failure_code(), CHR_OK);
     std::vector<std::string> digests;
     if (store.failure().empty()) digests = shown(store);
-    if (recorder) *trace = recorder->trace();
-    Trace now = *trace;  // what the end of the process does is not part of it
+    *trace = recorder.trace();  // what the end of the process does is not part of it
     store.crash();
-    *trace = std::move(now);
     return digests;
   }
 

@@ -116,7 +116,7 @@ class StorageDrains : public ::testing::Test {
     ASSERT_EQ(store_->failure(), "");
     for (int i = 0; i < 4; ++i)
       pipelines_.emplace_back(store_->group("group-" + std::to_string(i)), random_());
-    if (Subject::get().durability == Subject::Durability::kFiles) faults_.emplace(disk_.directory());
+    if (Subject::get().is_durable) faults_.emplace(disk_.directory());
   }
   void open() { store_.emplace(disk_, Store::Settings::kSmall); }
   Pipeline& pipeline(uint64_t id) {

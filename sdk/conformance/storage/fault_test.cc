@@ -10,7 +10,7 @@ namespace {
 class StorageFaults : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (Subject::get().durability != Subject::Durability::kFiles) GTEST_SKIP() << "a store without files";
+    if (!Subject::get().is_durable) GTEST_SKIP() << "a volatile store";
   }
   EntryMaker maker_{5};
 };
@@ -67,7 +67,7 @@ TEST_F(StorageFaults, AFailedSyncIsFatalAndNothingIsAcknowledged) {
 }
 
 TEST(StorageSpace, WhatIsTrimmedIsUsedAgain) {
-  if (!Subject::get().is_durable()) GTEST_SKIP() << "a volatile store";
+  if (!Subject::get().is_durable) GTEST_SKIP() << "a volatile store";
   Disk disk;
   Store store(disk);
   ASSERT_EQ(store.failure(), "");

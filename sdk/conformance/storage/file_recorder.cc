@@ -62,14 +62,18 @@ FileRecorder::~FileRecorder() { g_active = nullptr; }
 
 FileRecorder* FileRecorder::active() { return g_active; }
 
-std::string FileRecorder::name_of(int fd) const { return name_below(directory_, fd); }
+std::string FileRecorder::name_of(int fd) const {
+  struct stat status{};
+  if (!files_.empty() && fstat(fd, &status) == 0 && files_.contains(status.st_ino)) return {};
+  return name_below(directory_, fd);
+}
 
 void FileRecorder::on_write(int fd, uint64_t at, const void* bytes, uint64_t n) {
   const std::string name = name_of(fd);
   if (name.empty()) return;
   const size_t event = trace_.wrote(name, at, bytes, n);
   const int flags = fcntl(fd, F_GETFL);
-  if ((flags & O_DSYNC) != 0 && !stub_syncs_) trace_.synced_one(name, event);
+  if ((flags & O_DSYNC) != 0 && !stub_syncs_) trace_.synced_one(event);
 }
 
 void FileRecorder::on_resize(int fd, uint64_t size) {
@@ -80,6 +84,37 @@ void FileRecorder::on_resize(int fd, uint64_t size) {
 void FileRecorder::on_sync(int fd) {
   const std::string name = name_of(fd);
   if (!name.empty() && !stub_syncs_) trace_.synced(name);
+}
+
+void FileRecorder::opened(uint64_t inode, const std::string& name, bool is_new) {
+  files_[inode] = is_new ? trace_.made(name) : trace_.file_of(name);
+}
+
+void FileRecorder::names_synced() {
+  if (!stub_syncs_) trace_.synced_names();
+}
+
+void FileRecorder::write_begins(uint64_t call, uint64_t inode, uint64_t at,
+                                std::span<const chr_slice> slices) {
+  std::string bytes;
+  for (const chr_slice& slice : slices) bytes.append(reinterpret_cast<const char*>(slice.p), slice.n);
+  const std::string& file = files_.at(inode);
+  calls_[call] = {file, trace_.begun(file, at, std::move(bytes))};
+}
+
+void FileRecorder::write_ends(uint64_t call, bool is_durable) {
+  const size_t write = calls_.extract(call).mapped().second;
+  trace_.ended(write);
+  if (is_durable && !stub_syncs_) trace_.synced_one(write);
+}
+
+void FileRecorder::sync_begins(uint64_t call, uint64_t inode) {
+  calls_[call] = {files_.at(inode), trace_.events().size()};
+}
+
+void FileRecorder::sync_ends(uint64_t call) {
+  const auto [file, began] = calls_.extract(call).mapped();
+  if (!stub_syncs_) trace_.synced(file, began);
 }
 
 Image read_directory(const std::string& directory) {

@@ -1,5 +1,4 @@
-// storage_conformance PLUGIN.so [--files | --medium] [--set KEY=INTEGER]... [--small KEY=INTEGER]...
-//     [gtest flags]
+// storage_conformance PLUGIN.so [--files] [--set KEY=INTEGER]... [--small KEY=INTEGER]... [gtest flags]
 #include "subject.hpp"
 
 #include <gtest/gtest.h>
@@ -22,10 +21,8 @@ class EndTest : public ::testing::EmptyTestEventListener {
 int usage() {
   std::fprintf(
       stderr,
-      "usage: storage_conformance PLUGIN.so [--files | --medium] [--set KEY=INTEGER]... [--small "
-      "KEY=INTEGER]...\n"
-      "  --files   what it wrote survives in its directory\n"
-      "  --medium  what it wrote survives on chronik.host.medium/1\n"
+      "usage: storage_conformance PLUGIN.so [--files] [--set KEY=INTEGER]... [--small KEY=INTEGER]...\n"
+      "  --files   what it wrote survives in its directory, by files of its own or chronik.host.files/1\n"
       "  --set     a setting of the plugin\n"
       "  --small   a setting with which it is full after some MiB\n"
       "CHRONIK_CONFORMANCE_STUB_SYNC=1 makes every sync do nothing: the crash tests must fail then.\n");
@@ -51,9 +48,7 @@ int main(int argc, char** argv) {
     const std::string arg = argv[i];
     const char* value = i + 1 < argc ? argv[i + 1] : "";
     if (arg == "--files") {
-      subject.durability = Subject::Durability::kFiles;
-    } else if (arg == "--medium") {
-      subject.durability = Subject::Durability::kMedium;
+      subject.is_durable = true;
     } else if (arg == "--set" || arg == "--small") {
       if (!parse_setting(value, arg == "--set" ? &subject.settings : &subject.small)) return usage();
       ++i;

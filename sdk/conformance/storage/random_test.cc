@@ -130,7 +130,7 @@ TEST(StorageRandom, DoesAsTheModel) {
       ASSERT_NO_FATAL_FAILURE(expect_equal(*store, one)) << "round " << round;
     }
     ASSERT_NO_FATAL_FAILURE(expect_finds(*store, one, random)) << "round " << round;
-    if (round % 60 != 59 || !Subject::get().is_durable()) continue;
+    if (round % 60 != 59 || !Subject::get().is_durable) continue;
     store.reset();
     store.emplace(disk);
     ASSERT_EQ(store->failure(), "");

@@ -22,7 +22,7 @@ TEST_F(StorageConformance, GroupsHaveStableIds) {
                              [](const auto& x, const auto& y) { return x.second < y.second; }));
   std::sort(listed.begin(), listed.end());
   EXPECT_EQ(listed, both);
-  if (!Subject::get().is_durable()) return;
+  if (!Subject::get().is_durable) return;
   reopen();
   EXPECT_EQ(group("a"), a);
   EXPECT_EQ(group("b"), b);
@@ -189,7 +189,7 @@ TEST_F(StorageConformance, LongTrimsAreWholeAtOnce) {
   ASSERT_EQ(outcome_of(done[0]), CHR_OK);
   EXPECT_EQ(indexes_of(g), (Indexes{kEntries - 1, kEntries}));
   EXPECT_EQ(store_->bounds(g).entries, 2u);
-  if (Subject::get().is_durable()) {
+  if (Subject::get().is_durable) {
     reopen();
     EXPECT_EQ(indexes_of(g), (Indexes{kEntries - 1, kEntries}));
   }
@@ -213,14 +213,14 @@ TEST_F(StorageConformance, ATrimOfAllLeavesAnEmptyLog) {
     EXPECT_EQ(store_->bounds(g).bytes, 0u);
   };
   expect_empty();
-  if (Subject::get().is_durable()) {
+  if (Subject::get().is_durable) {
     reopen();
     expect_empty();
   }
   maker_.resume(nullptr);
   write(to(g).append(maker_.batch(3, 100)));
   EXPECT_EQ(indexes_of(g), (Indexes{1, 2, 3}));
-  if (!Subject::get().is_durable()) return;
+  if (!Subject::get().is_durable) return;
   reopen();
   EXPECT_EQ(indexes_of(g), (Indexes{1, 2, 3}));
 }
@@ -350,7 +350,7 @@ TEST_F(StorageConformance, DropRemovesAGroup) {
   EXPECT_TRUE(indexes_of(again).empty());
   EXPECT_EQ(store_->get(again, "k").code, CHR_E_NOT_FOUND);
   write(to(again).put("k", "new"));
-  if (!Subject::get().is_durable()) return;
+  if (!Subject::get().is_durable) return;
   reopen();
   EXPECT_EQ(group("a"), again);
   EXPECT_EQ(store_->get(again, "k").value, "new");
@@ -378,7 +378,7 @@ TEST_F(StorageConformance, BoundsAndUsage) {
   EXPECT_EQ(bounds.entries, 40u);
   EXPECT_EQ(bounds.bytes, 400'000u);
   EXPECT_LT(store_->usage().used_bytes, usage.used_bytes - 400'000);
-  if (!Subject::get().is_durable()) return;
+  if (!Subject::get().is_durable) return;
   reopen();
   EXPECT_EQ(store_->bounds(g).entries, 40u);
   EXPECT_EQ(store_->bounds(g).bytes, 400'000u);
@@ -386,7 +386,7 @@ TEST_F(StorageConformance, BoundsAndUsage) {
 }
 
 TEST_F(StorageConformance, ReopensAsItWas) {
-  if (!Subject::get().is_durable()) GTEST_SKIP() << "a volatile store";
+  if (!Subject::get().is_durable) GTEST_SKIP() << "a volatile store";
   const uint64_t a = group("a");
   const uint64_t b = group("b");
   const auto entries = maker_.batch(30, 700);

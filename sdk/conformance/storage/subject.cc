@@ -2,7 +2,6 @@
 
 #include "file_recorder.hpp"
 
-#include <chronik/draft/medium.h>
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -32,68 +31,18 @@ Disk::Disk() {
   directory_ = path;
 }
 
-Disk::Disk(const Image& image) : Disk() {
-  if (Subject::get().durability == Subject::Durability::kMedium) {
-    if (const auto found = image.find("medium"); found != image.end()) medium_ = found->second;
-  } else {
-    write_directory(directory_, image);
-  }
-}
+Disk::Disk(const Image& image) : Disk() { write_directory(directory_, image); }
 
 Disk::~Disk() { std::filesystem::remove_all(directory_); }
 
-Image Disk::image() const {
-  if (Subject::get().durability == Subject::Durability::kMedium) return {{"medium", medium_}};
-  return read_directory(directory_);
-}
+Image Disk::image() const { return read_directory(directory_); }
 
-// chronik.host.medium/1 over a string; what is written and synced goes to the trace.
-class Store::Medium : public testing::FakeHost {
- public:
-  Medium(std::string& content, Trace* trace) : content_(content), trace_(trace) {
-    add_service(CHR_MEDIUM_ID, &kTable);
-  }
-
- private:
-  static Medium& of(chr_host* self) {
-    return *static_cast<Medium*>(reinterpret_cast<testing::FakeHost*>(self));
-  }
-  static uint64_t CHR_CALL size(chr_host* self) { return of(self).content_.size(); }
-  static chr_status CHR_CALL read(chr_host* self, uint64_t at, uint8_t* p, uint64_t n) {
-    const std::string& content = of(self).content_;
-    if (at + n > content.size()) return CHR_E_OUT_OF_RANGE;
-    content.copy(reinterpret_cast<char*>(p), n, at);
-    return CHR_OK;
-  }
-  static chr_status CHR_CALL write(chr_host* self, uint64_t at, const uint8_t* p, uint64_t n) {
-    std::string& content = of(self).content_;
-    if (at > content.size()) return CHR_E_OUT_OF_RANGE;
-    if (content.size() < at + n) content.resize(at + n);
-    content.replace(at, n, reinterpret_cast<const char*>(p), n);
-    if (of(self).trace_ != nullptr) of(self).trace_->wrote("medium", at, p, n);
-    return CHR_OK;
-  }
-  static chr_status CHR_CALL resize(chr_host* self, uint64_t n) {
-    of(self).content_.resize(n);
-    if (of(self).trace_ != nullptr) of(self).trace_->resized("medium", n);
-    return CHR_OK;
-  }
-  static chr_status CHR_CALL sync(chr_host* self) {
-    if (of(self).trace_ != nullptr && !Subject::get().stub_syncs) of(self).trace_->synced("medium");
-    return CHR_OK;
-  }
-  static constexpr chr_medium_v1 kTable = {sizeof(chr_medium_v1), 1, size, read, write, resize, sync};
-
-  std::string& content_;
-  Trace* trace_;
-};
-
-Store::Store(Disk& disk, Settings settings, Trace* trace) {
+Store::Store(Disk& disk, Settings settings) : host_(std::make_shared<testing::FakeHost>()) {
   const Subject& subject = Subject::get();
-  if (subject.durability == Subject::Durability::kMedium) {
-    host_ = std::make_shared<Medium>(disk.medium(), trace);
-  } else {
-    host_ = std::make_shared<testing::FakeHost>();
+  if (subject.is_durable) {
+    files_ = std::make_unique<testing::FakeFiles>(
+        *host_, testing::FakeFiles::Options{.directory = disk.directory(), .seed = 1});
+    files_->watcher = FileRecorder::active();
   }
   host_->directory(disk.directory());
   void* file = dlopen(subject.plugin.c_str(), RTLD_NOW | RTLD_LOCAL);
@@ -165,6 +114,8 @@ Store::~Store() {
     ADD_FAILURE() << e.what();
   }
   crash();
+  if (files_ == nullptr) return;
+  EXPECT_EQ(files_->open_files(), 0u) << "files of the host were left open";
 }
 
 uint64_t Store::group(std::string_view name) {

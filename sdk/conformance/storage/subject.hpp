@@ -5,7 +5,7 @@
 #include "trace.hpp"
 
 #include <chronik/plugin.h>
-#include <chronik/testing/fake_host.hpp>
+#include <chronik/testing/fake_files.hpp>
 
 #include <functional>
 #include <memory>
@@ -17,19 +17,16 @@ namespace chronik::conformance {
 
 // What the command line says of the storage under test.
 struct Subject {
-  enum class Durability { kNone, kFiles, kMedium };
-
-  std::string plugin;                         // path of the shared object
-  Durability durability = Durability::kNone;  // where it keeps what survives a restart
+  std::string plugin;       // path of the shared object
+  bool is_durable = false;  // what it wrote survives in its directory, by its own files or the host's
   std::vector<std::pair<std::string, int64_t>> settings;
   std::vector<std::pair<std::string, int64_t>> small;  // settings that make it full after some MiB
   bool stub_syncs = false;                             // the crash tests must fail then
 
   static Subject& get();
-  bool is_durable() const { return durability != Durability::kNone; }
 };
 
-// What survives a restart: a directory of its own, or the content of a medium. Removed at the end.
+// What survives a restart: a directory. Removed at the end.
 class Disk {
  public:
   Disk();
@@ -40,11 +37,9 @@ class Disk {
 
   Image image() const;
   const std::string& directory() const { return directory_; }
-  std::string& medium() { return medium_; }
 
  private:
   std::string directory_;
-  std::string medium_;
 };
 
 // How a call ended, in words where a test prints it: "NO_SPACE (-10): the disk is full".
@@ -85,7 +80,7 @@ class Store {
  public:
   enum class Settings { kUsual, kSmall };
   // Starts the plugin. Where it must be allowed to refuse, ask failure() before anything else.
-  explicit Store(Disk& disk, Settings settings = Settings::kUsual, Trace* trace = nullptr);
+  explicit Store(Disk& disk, Settings settings = Settings::kUsual);
   // Stops it, which must leave nothing behind.
   ~Store();
   Store(const Store&) = delete;
@@ -120,8 +115,6 @@ class Store {
   ModelGroup content(uint64_t group, const std::vector<std::string>& keys);
 
  private:
-  class Medium;
-
   void start();
   void stop();
   // Makes a call that may answer at once or later, and waits for it.
@@ -129,6 +122,7 @@ class Store {
   Outcome finish(Call&& call);
 
   std::shared_ptr<testing::FakeHost> host_;
+  std::unique_ptr<testing::FakeFiles> files_;
   const chr_plugin_v1* plugin_ = nullptr;
   chr_plugin* instance_ = nullptr;
   const chr_storage_v1* table_ = nullptr;

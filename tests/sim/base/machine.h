@@ -5,6 +5,7 @@
 
 #include <chronik/host_services.h>
 
+#include <string_view>
 #include <vector>
 
 namespace chronik::sim {
@@ -18,6 +19,10 @@ class Machine {
   virtual Current at_shard(uint32_t shard) = 0;
   // A buffer that counts as this node's.
   virtual chr_slice alloc(uint64_t n) = 0;
+  // What this plugin instance asked for has ended.
+  virtual void complete(chr_host* host, const chr_done& done) = 0;
+  // A rule of the ABI was broken: the run fails.
+  virtual void misbehaved(const chr_host* host, std::string_view what) = 0;
 
  protected:
   ~Machine() = default;

@@ -27,7 +27,7 @@ void LivenessWatch::begin() {
 
 bool LivenessWatch::fit(Node& node) const {
   const uint64_t now = cluster_.world().now();
-  const Medium& disk = node.medium();
+  const Disk& disk = node.disk();
   return node.running() && !cluster_.world().loop.paused(node.id()) && disk.slow_until <= now &&
          disk.stalled_until <= now && (node.files() == nullptr || !disk.damaged()) &&
          disk.capacity == UINT64_MAX && !disk.failed() && !disk.busy(now + t_ / 8);

@@ -91,7 +91,7 @@ void MetadataWatch::look() {
   const uint64_t now = cluster_.world().now();
   if (!healed_ || !cluster_.all_running()) agreed_ = now;
   for (uint32_t id = 1; id <= cluster_.size(); ++id) {  // what a stall or a pause held up comes through later
-    if (cluster_.node(id).medium().busy(now + kSecond) || cluster_.world().loop.paused(id)) agreed_ = now;
+    if (cluster_.node(id).disk().busy(now + kSecond) || cluster_.world().loop.paused(id)) agreed_ = now;
   }
   if (now - agreed_ < kSecond) return;
   const std::string why = differs();

@@ -103,7 +103,7 @@ void StorageAudit::read() {
 
 // Where the disk is damaged, a store may say so of a record, and no entry from there on is compared.
 bool StorageAudit::met_damage(chr_status status) {
-  if (status != CHR_E_CORRUPT || !node_.medium().damaged()) return false;
+  if (status != CHR_E_CORRUPT || !node_.disk().damaged()) return false;
   found_.damaged = true;
   return true;
 }

@@ -75,7 +75,7 @@ void StorageWatch::storage_started(Node& node, std::function<void()> go_on) {
   Seat& seat = seats_[node.id()];
   seat.watch = this;
   seat.node = &node;
-  const uint64_t before = std::exchange(seat.refusals, node.medium().refusals());
+  const uint64_t before = std::exchange(seat.refusals, node.disk().refusals());
   void* instance = nullptr;
   const auto* const table =
       static_cast<const chr_storage_v1*>(node.service(CHR_STORAGE_ID, &instance, false));
@@ -122,7 +122,7 @@ bool StorageWatch::damage(Node& node, uint64_t which) {
   for (auto sample = group->second.rbegin(); sample != group->second.rend(); ++sample) {
     const EntryMeta* const entry = durable.find(sample->index);
     if (entry == nullptr || entry->term != sample->term) continue;
-    return sample->index + 1 == durable.end() && node.files()->flip_before(sample->begin, which / 64);
+    return sample->index + 1 == durable.end() && node.flip_before(sample->begin, which / 64);
   }
   return false;
 }

@@ -1,6 +1,7 @@
 #include "sim/disk/files.h"
 
 #include "sim/base/world.h"
+#include "sim/disk/fd_volume.h"
 
 #include <fmt/format.h>
 
@@ -43,50 +44,22 @@ std::string made(const std::string& directory) {
 }  // namespace
 
 // A descriptor of its own keeps the file and its number alive, whatever the storage does to its name.
-class Files::File final : public Volume {
+class Files::File final : public FdVolume {
  public:
-  File(Files& files, std::string name, int fd) : owner(files), path(std::move(name)), fd_(fd) {}
-  ~File() override { close(fd_); }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
+  File(Files& files, std::string name, int fd) : FdVolume(fd), owner(files), path(std::move(name)) {}
 
-  uint64_t size() const override {
-    struct stat status{};
-    return fstat(fd_, &status) == 0 && status.st_nlink != 0 ? static_cast<uint64_t>(status.st_size) : 0;
-  }
+  uint64_t size() const override { return exists() ? FdVolume::size() : 0; }
   bool exists() const {
     struct stat status{};
-    return fstat(fd_, &status) == 0 && status.st_nlink != 0;
+    return fstat(fd(), &status) == 0 && status.st_nlink != 0;
   }
-  void read(uint64_t at, char* to, uint64_t n) const override {
-    while (n > 0) {
-      const ssize_t got = pread(fd_, to, n, static_cast<off_t>(at));
-      if (got <= 0) return;
-      to += got;
-      at += static_cast<uint64_t>(got);
-      n -= static_cast<uint64_t>(got);
-    }
-  }
-  void write(uint64_t at, const char* from, uint64_t n) override {
-    while (n > 0) {
-      const ssize_t put = syscall(SYS_pwrite64, fd_, from, n, at);
-      if (put <= 0) return owner.world_.fail("host-disk", fmt::format("cannot write to {}", path));
-      from += put;
-      at += static_cast<uint64_t>(put);
-      n -= static_cast<uint64_t>(put);
-    }
-  }
-  void resize(uint64_t n) override { (void)!syscall(SYS_ftruncate, fd_, n); }
 
   Files& owner;
   const std::string path;
   bool mapped = false;  // for writing: what happens to it is not seen, and does not last
-
- private:
-  const int fd_;
 };
 
-Files::Files(World& world, uint32_t node, Medium& disk, const std::string& directory)
+Files::Files(World& world, uint32_t node, Disk& disk, const std::string& directory)
     : world_(world), node_(node), disk_(disk), directory_(made(directory)) {
   all().push_back(this);
 }
@@ -170,6 +143,7 @@ Files::File* Files::file_of(int fd, uint64_t inode) {
 
 bool Files::may_block() {
   if (dying_) return false;
+  disk_.passed(world_.loop.now());
   if (world_.current.node == node_ && world_.current.shard < 0) return true;
   world_.fail(
       "plugin-misbehaviour",
@@ -187,6 +161,7 @@ ssize_t Files::write(File& file, int fd, const iovec* parts, int count, uint64_t
   uint64_t taken = 0;
   const chr_status status =
       files.disk_.write(world.now(), file, at, bytes, through, &taken, &world.current.cost);
+  if (file.failed()) world.fail("host-disk", fmt::format("cannot write to {}", file.path));
   world.trace.note(world.now(), files.node_, Kind::kDisk, fold(at + 1, bytes.size() << 32 | taken));
   if (status == CHR_E_NO_SPACE) return failed(ENOSPC);
   return status == CHR_OK ? static_cast<ssize_t>(taken) : failed(EIO);
@@ -207,10 +182,10 @@ int Files::resize(File& file, uint64_t size) {
 }
 
 int Files::allocate(File& file, uint64_t end) {
-  Medium& disk = file.owner.disk_;
+  Disk& disk = file.owner.disk_;
   const uint64_t size = file.size();
   if (end <= size || !file.owner.may_block()) return 0;
-  if (disk.capacity - std::min(disk.capacity, disk.used()) < end - size) return ENOSPC;
+  if (disk.room() < end - size) return ENOSPC;
   disk.resize(file.owner.world_.now(), file, end);
   return 0;
 }

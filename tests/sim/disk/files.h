@@ -2,7 +2,7 @@
 //
 // chronik-sim defines write, pwrite, fsync and their like itself and exports them, so that a storage, and a
 // library that it links, calls them here (files.cc). What such a call does to a file below the directory of a
-// node is told to the node's Medium, which decides how long it takes, whether it fails, and what of it a
+// node is told to the node's Disk, which decides how long it takes, whether it fails, and what of it a
 // power loss leaves in the file. Files that are not below such a directory are left alone.
 //
 // Not simulated: names (that a file was made, renamed or removed is durable at once), and writes through a
@@ -10,7 +10,7 @@
 // of readers: it is removed when the process ends.
 #pragma once
 
-#include "sim/disk/medium.h"
+#include "sim/disk/disk.h"
 
 #include <sys/uio.h>
 
@@ -25,7 +25,7 @@ class World;
 class Files {
  public:
   // Makes the directory. The world and the disk outlive this.
-  Files(World& world, uint32_t node, Medium& disk, const std::string& directory);
+  Files(World& world, uint32_t node, Disk& disk, const std::string& directory);
   ~Files();
   Files(const Files&) = delete;
   Files& operator=(const Files&) = delete;
@@ -58,7 +58,7 @@ class Files {
 
   World& world_;
   const uint32_t node_;
-  Medium& disk_;
+  Disk& disk_;
   const std::string directory_;  // absolute, as the kernel knows it
   bool dying_ = false;
   std::map<uint64_t, std::unique_ptr<File>> files_;  // by inode

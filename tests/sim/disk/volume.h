@@ -1,4 +1,4 @@
-// Bytes that outlive a process: those of the medium, or of one file.
+// Bytes that outlive a process: those of one file.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@ class Volume {
   virtual ~Volume() = default;
 
   virtual uint64_t size() const = 0;
-  // [at, at + n) lies within.
+  // Bytes past the end are left alone.
   virtual void read(uint64_t at, char* to, uint64_t n) const = 0;
   // Grows where it must; what lies between is zeros.
   virtual void write(uint64_t at, const char* from, uint64_t n) = 0;

@@ -20,12 +20,13 @@ Node::Node(World& world, uint32_t id, const host::PluginSet& set, NodeOptions op
       net_(net),
       links_(links),
       interposers_(std::move(interposers)),
-      medium_(world.stream("disk", id)),
+      disk_(world.stream("disk", id)),
+      folder_(*this, id, disk_),
       schedule_(world.stream("schedule", id)),
       memory_(world.options.poison, world.options.fill) {
   if (world.options.real_files) {
     directory_ = fmt::format("node-{}", id);
-    files_ = std::make_unique<Files>(world, id, medium_, directory_);
+    files_ = std::make_unique<Files>(world, id, disk_, directory_);
   }
   wipe();
 }
@@ -38,10 +39,11 @@ void Node::wipe() {
   Rng rng = world_.stream("incarnation", id_ * 1000 + wipes_++);
   for (auto& byte : incarnation_.b) byte = static_cast<uint8_t>(rng.next());
   if (files_) files_->remove_all();
-  const MediumCosts costs = medium_.costs;
-  medium_ = Medium(world_.stream("disk", id_ * 1000 + wipes_));
-  medium_.costs = costs;
-  medium_.fills_up = world_.stream("file system").chance(0.5);
+  folder_.remove_all();
+  const DiskCosts costs = disk_.costs;
+  disk_ = Disk(world_.stream("disk", id_ * 1000 + wipes_));
+  disk_.costs = costs;
+  disk_.fills_up = world_.stream("file system").chance(0.5);
   cluster_id_.clear();
   fresh_ = true;
   quarantined_ = false;
@@ -111,6 +113,7 @@ void Node::boot() {
   Rng base = world_.stream("clock", id_ * 1'000'000 + boots_);
   clock_base_ = base.below(1'000'000 * kSecond);  // a monotonic clock starts anywhere
   if (files_) files_->process_begins();
+  folder_.process_begins();
   create_instances();
   fresh_ = false;
   const Enter enter(world_, at_control());
@@ -187,9 +190,9 @@ void Node::plugin_done() {
 bool Node::may_refuse_to_start(chr_status status, std::string_view message) {
   // One damaged record of a file costs its group, and a store goes on.
   const bool contained = files_ != nullptr && set_[step_].manifest().provides_service(CHR_STORAGE_ID);
-  const bool damaged = status == CHR_E_CORRUPT && medium_.damaged() && !contained;
-  const bool full = status == CHR_E_NO_SPACE && medium_.capacity != UINT64_MAX;
-  if (!damaged && !full && !medium_.failed()) return false;
+  const bool damaged = status == CHR_E_CORRUPT && disk_.damaged() && !contained;
+  const bool full = status == CHR_E_NO_SPACE && disk_.capacity != UINT64_MAX;
+  if (!damaged && !full && !disk_.failed()) return false;
   quarantined_ = damaged;
   world_.log(id_, hosts_[step_]->name, CHR_LOG_ERROR, message, "refused=1");
   end_soon();
@@ -200,7 +203,7 @@ bool Node::may_refuse_to_start(chr_status status, std::string_view message) {
 void Node::end_soon() {
   world_.loop.call(world_.now(), [this, boot = boots_] {
     if (boots_ != boot || state_ == State::kDown) return;
-    crash(quarantined_ || medium_.sync_failed());
+    crash(quarantined_ || disk_.sync_failed());
     if (!quarantined_) world_.loop.call(world_.now() + kSecond, [this] { this->boot(); });
   });
 }
@@ -235,7 +238,7 @@ void Node::stop_next() {
   }
   if (state_ != State::kStopping) return;
   gone();
-  medium_.stopped(world_.now());
+  disk_.stopped(world_.now());
 }
 
 void CHR_CALL Node::on_stopped(void* context, const chr_done* done) {
@@ -255,9 +258,16 @@ void CHR_CALL Node::on_stopped(void* context, const chr_done* done) {
 void Node::crash(bool power_loss) {
   if (state_ == State::kDown) return;
   world_.trace.note(world_.now(), id_, Kind::kCrash, power_loss ? 1 : 0);
-  power_loss ? medium_.crash(world_.now()) : medium_.kill(world_.now());
+  const bool cache_is_lost = power_loss || disk_.sync_failed();
+  power_loss ? disk_.crash(world_.now()) : disk_.kill(world_.now());
+  folder_.process_dies(world_.now(), cache_is_lost);
   if (files_) files_->process_dies();
   gone();
+}
+
+bool Node::flip_before(const std::string& bytes, uint64_t which) {
+  const bool in_files = files_ && files_->flip_before(bytes, which);
+  return folder_.flip_before(bytes, which) || in_files;
 }
 
 void Node::retire() {
@@ -275,6 +285,7 @@ void Node::gone() {
     instances_->destroy_all();
   }
   if (files_) files_->process_is_gone();
+  folder_.process_ends();
   instances_.reset();
   for (Interposer* interposer : interposers_) interposer->node_gone(*this);
   world_.loop.drop(id_);  // what destructors posted
@@ -325,7 +336,7 @@ void Node::misbehaved(const chr_host* host, std::string_view what) {
 // A disk that failed may end its node, which goes on from what is durable.
 void Node::fatal(chr_host* host, std::string_view message) {
   world_.log(id_, host->name, CHR_LOG_ERROR, message, "fatal=1");
-  if (medium_.failed()) return end_soon();
+  if (disk_.failed()) return end_soon();
   if (options_.fatal_is_failure)
     world_.fail("fatal", fmt::format("node {}: {}: {}", id_, host->name, message));
   world_.loop.add(world_.now(), kHarness, &Node::run_fatal, this, nullptr, boots_);

@@ -6,6 +6,7 @@
 #include "host/loader/instances.h"
 #include "sim/base/machine.h"
 #include "sim/disk/files.h"
+#include "sim/disk/folder.h"
 #include "sim/host/memory.h"
 #include "sim/host/metrics.h"
 #include "sim/host/ops.h"
@@ -99,10 +100,9 @@ class Node final : public Machine {
 
   // ---- behind the tables of services.cc ----
   const void* acquire(chr_host* host, const char* service, void** instance);
-  void complete(chr_host* host, const chr_done& done);
+  void complete(chr_host* host, const chr_done& done) override;
   void fatal(chr_host* host, std::string_view message);
-  // A rule of the ABI was broken: the run fails.
-  void misbehaved(const chr_host* host, std::string_view what);
+  void misbehaved(const chr_host* host, std::string_view what) override;
   void post(uint32_t shard, chr_fn fn, void* context);
   uint64_t timer_start(chr_host* host, uint64_t delay_ns, chr_fn fn, void* context);
   void timer_cancel(uint64_t timer);
@@ -111,8 +111,11 @@ class Node final : public Machine {
   Memory& memory() { return memory_; }
   chr_slice alloc(uint64_t n) override { return memory_.alloc(n); }
   Metrics& metrics() { return metrics_; }
-  Medium& medium() { return medium_; }
+  Disk& disk() { return disk_; }
+  Folder& folder() { return folder_; }
   Files* files() { return files_.get(); }  // nullptr: it has none
+  // One bit in front of each place of a file where these bytes lie; false: there is none.
+  bool flip_before(const std::string& bytes, uint64_t which);
   Rng& random() { return random_; }
   Net& net() { return net_; }
   Links& links() { return links_; }
@@ -182,7 +185,8 @@ class Node final : public Machine {
   const std::vector<Interposer*> interposers_;
 
   // What a disk holds.
-  Medium medium_;
+  Disk disk_;
+  Folder folder_;
   std::string directory_;  // of its real files; empty: it has none
   std::unique_ptr<Files> files_;
   chr_uuid incarnation_{};

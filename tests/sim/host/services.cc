@@ -1,8 +1,8 @@
 // The tables of host services that every plugin of a simulated node sees. All state is in the node.
+#include "sim/host/file_services.h"
 #include "sim/host/net_services.h"
 #include "sim/host/node.h"
 
-#include <chronik/draft/medium.h>
 #include <chronik/host.hpp>
 
 #include <cstring>
@@ -128,27 +128,6 @@ void CHR_CALL health_set(chr_host* self, chr_str part, int32_t state, chr_str re
 }
 constexpr chr_health_v1 kHealth = {sizeof(chr_health_v1), 1, health_set};
 
-// ---- medium ----
-uint64_t CHR_CALL medium_size(chr_host* self) { return self->node->medium().size(); }
-chr_status CHR_CALL medium_read(chr_host* self, uint64_t at, uint8_t* p, uint64_t n) {
-  return self->node->medium().read(at, p, n);
-}
-chr_status CHR_CALL medium_write(chr_host* self, uint64_t at, const uint8_t* p, uint64_t n) {
-  World& here = world(self);
-  if (here.current.shard >= 0) self->node->misbehaved(self, "medium.write blocks, and was called on a shard");
-  return self->node->medium().write(here.now(), at, p, n, &here.current.cost);
-}
-chr_status CHR_CALL medium_resize(chr_host* self, uint64_t n) {
-  return self->node->medium().resize(world(self).now(), n);
-}
-chr_status CHR_CALL medium_sync(chr_host* self) {
-  World& here = world(self);
-  if (here.current.shard >= 0) self->node->misbehaved(self, "medium.sync blocks, and was called on a shard");
-  return self->node->medium().sync(here.now(), &here.current.cost);
-}
-constexpr chr_medium_v1 kMedium = {sizeof(chr_medium_v1), 1,          medium_size, medium_read, medium_write,
-                                   medium_resize,         medium_sync};
-
 // ---- the core ----
 const void* CHR_CALL query(chr_host*, const char* id) {
   struct Named {
@@ -158,7 +137,7 @@ const void* CHR_CALL query(chr_host*, const char* id) {
   static constexpr Named kServices[] = {
       {CHR_EXEC_ID, &kExec},    {CHR_CLOCK_ID, &kClock},     {CHR_RANDOM_ID, &kRandom},
       {CHR_MEM_ID, &kMem},      {CHR_METRICS_ID, &kMetrics}, {CHR_CONFIG_ID, &kConfig},
-      {CHR_NODE_ID, &kNode},    {CHR_HEALTH_ID, &kHealth},   {CHR_MEDIUM_ID, &kMedium},
+      {CHR_NODE_ID, &kNode},    {CHR_HEALTH_ID, &kHealth},   {CHR_FILES_ID, &kFilesTable},
       {CHR_NET_ID, &kNetTable}, {CHR_LINK_ID, &kLinkTable}};
   for (const Named& service : kServices) {
     if (service.id == id) return service.table;

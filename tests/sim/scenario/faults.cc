@@ -109,30 +109,30 @@ void Faults::inject_network(const Fault& fault) {
 }
 
 void Faults::inject_disk(const Fault& fault) {
-  Medium& medium = cluster_.node(fault.node).medium();
+  Disk& disk = cluster_.node(fault.node).disk();
   const uint64_t lasts = fault.lasts_us * kMicrosecond;
   switch (fault.type) {
     case FaultType::kSyncCost:
-      medium.costs.sync_ns = ns(fault.amount);
+      disk.costs.sync_ns = ns(fault.amount);
       return;
     case FaultType::kSlowDisk:
-      medium.slow_until = world_.now() + lasts;
-      medium.slow_ns = ns(fault.amount);
+      disk.slow_until = world_.now() + lasts;
+      disk.slow_ns = ns(fault.amount);
       return;
     case FaultType::kStallDisk:
-      medium.stalled_until = std::max(medium.stalled_until, world_.now() + lasts);
+      disk.stalled_until = std::max(disk.stalled_until, world_.now() + lasts);
       return;
     case FaultType::kDiskFull:
-      medium.capacity = medium.used() + static_cast<uint64_t>(fault.amount);
-      return later(lasts, [&medium] { medium.capacity = UINT64_MAX; });
+      disk.capacity = disk.used() + static_cast<uint64_t>(fault.amount);
+      return later(lasts, [&disk] { disk.capacity = UINT64_MAX; });
     case FaultType::kSyncError:
-      medium.fail_next_sync = true;
+      disk.fail_next_sync = true;
       return restart_if_failed(fault);
     case FaultType::kWriteError:
-      medium.fail_next_write = true;
+      disk.fail_next_write = true;
       return restart_if_failed(fault);
     case FaultType::kShortWrite:
-      medium.short_next_write = true;
+      disk.short_next_write = true;
       return restart_if_failed(fault);
     case FaultType::kPowerAtSync:
       return power_at_sync(fault);
@@ -206,18 +206,18 @@ void Faults::reset_storm(const Fault& fault, uint64_t until) {
 void Faults::restart_if_failed(const Fault& fault) {
   Node& node = cluster_.node(fault.node);
   later(fault.lasts_us * kMicrosecond, [this, &node] {
-    Medium& medium = node.medium();
-    medium.fail_next_sync = medium.fail_next_write = medium.short_next_write = false;
-    if (!medium.failed() || node.state() == Node::State::kDown) return;
-    node.crash(medium.sync_failed());
+    Disk& disk = node.disk();
+    disk.fail_next_sync = disk.fail_next_write = disk.short_next_write = false;
+    if (!disk.failed() || node.state() == Node::State::kDown) return;
+    node.crash(disk.sync_failed());
     boot_after(node.id(), kSecond);
   });
 }
 
 void Faults::power_at_sync(const Fault& fault) {
   Node& node = cluster_.node(fault.node);
-  node.medium().syncs_until_call = static_cast<uint64_t>(fault.amount) / 2;
-  node.medium().on_sync = [this, &fault, &node, boot = node.boots()](uint64_t ends) {
+  node.disk().syncs_until_call = static_cast<uint64_t>(fault.amount) / 2;
+  node.disk().on_sync = [this, &fault, &node, boot = node.boots()](uint64_t ends) {
     world_.loop.call(fault.amount % 2 == 0 ? ends - 1 : ends, [this, &fault, &node, boot] {
       if (node.boots() != boot || node.state() == Node::State::kDown) return;
       node.crash(true);
@@ -230,7 +230,7 @@ void Faults::power_at_sync(const Fault& fault) {
 void Faults::flip(const Fault& fault) {
   Node& node = cluster_.node(fault.node);
   const auto which = static_cast<uint64_t>(fault.amount);
-  if (node.files() == nullptr) return void(node.medium().flip(world_.now(), which));
+  if (node.files() == nullptr) return void(node.folder().flip(world_.now(), which));
   if (node.state() == Node::State::kDown || !on_damage || !on_damage(node, which)) return;
   node.crash(false);
   boot_after(node.id(), kSecond);
@@ -261,7 +261,7 @@ void Faults::lose_disk(const Fault& fault) {
 // A new node is not set up on a disk that is full or fails.
 void Faults::replace_after(const Fault& fault, uint64_t delay_ns) {
   world_.loop.call(world_.now() + delay_ns, [this, &fault] {
-    const Medium& disk = cluster_.node(fault.peer).medium();
+    const Disk& disk = cluster_.node(fault.peer).disk();
     if (disk.capacity != UINT64_MAX || disk.fail_next_sync) return replace_after(fault, kSecond);
     cluster_.node(fault.peer).boot();
     if (on_replaced) on_replaced(fault.node, fault.peer);
@@ -277,12 +277,12 @@ void Faults::end() {
   cluster_.net().faults.split = 0;
   for (uint32_t id = 1; id <= cluster_.size(); ++id) {
     Node& node = cluster_.node(id);
-    node.medium().slow_until = node.medium().stalled_until = 0;
-    node.medium().capacity = UINT64_MAX;
-    node.medium().fail_next_sync = node.medium().fail_next_write = node.medium().short_next_write = false;
-    node.medium().syncs_until_call = 0;
+    node.disk().slow_until = node.disk().stalled_until = 0;
+    node.disk().capacity = UINT64_MAX;
+    node.disk().fail_next_sync = node.disk().fail_next_write = node.disk().short_next_write = false;
+    node.disk().syncs_until_call = 0;
     cluster_.net().cut(id, false);
-    if (node.medium().failed()) node.crash(node.medium().sync_failed());
+    if (node.disk().failed()) node.crash(node.disk().sync_failed());
     if (node.state() == Node::State::kDown) node.boot();
   }
 }

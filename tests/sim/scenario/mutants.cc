@@ -121,6 +121,7 @@ const std::vector<MutantInfo>& mutants() {
        "--workload log --groups 1 --rate 1 --seconds 60 --faults crash,delay", ""},
       {"ack-before-sync", "storage completes a write before it was synced", "--workload log", ""},
       {"sync-stubbed", "the disk's sync does nothing", "--workload log", ""},
+      {"durable-answered-early", "what makes files durable completes before it has", "--workload log", ""},
 #include "sim/mutants/patched.inc"
   };
   return kMutants;
@@ -140,7 +141,8 @@ std::unique_ptr<Interposer> make_mutant(std::string_view name) {
 }
 
 void apply_mutant(std::string_view name, Node& node) {
-  if (name == "sync-stubbed") node.medium().sync_lies = true;
+  if (name == "sync-stubbed") node.disk().sync_lies = true;
+  if (name == "durable-answered-early") node.disk().answers_early = true;
 }
 
 }  // namespace chronik::sim

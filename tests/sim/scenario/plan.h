@@ -33,7 +33,7 @@ enum FaultKind : uint32_t {
   kFaultMembers = 1u << 17,  // groups get other members
   kFaultLostDisk =
       1u << 18,  // a node loses its disk, and a new one takes its place; where there are four or more
-  // Of a storage that opens files by itself; no others have them.
+  // Drawn apart from the others, so that these did not change when they came.
   kFaultWriteError = 1u << 19,
   kFaultShortWrite = 1u << 20,
   kFaultPowerAtSync = 1u << 21,

@@ -37,6 +37,11 @@ void add_storage_config(const RunOptions& options, const host::PluginSet& set, C
   maybe("preallocate", 0.7, fmt::format("{}KiB", rng.chance(0.5) ? 0 : rng.between(64, 1024)));
   maybe("lease_budget", 0.3, "0B");
   maybe("max_lease", 0.3, fmt::format("{}ms", rng.between(10, 500)));
+  maybe("journal_file_bytes", 1, fmt::format("{}KiB", rng.between(1024, 4096)));
+  maybe("journal_files", 0.5, std::to_string(rng.between(2, 4)));
+  maybe("segment_bytes", 0.8, fmt::format("{}KiB", rng.between(64, 1024)));
+  maybe("direct_bytes", 0.7, fmt::format("{}KiB", rng.between(4, 64)));
+  maybe("open_files", 0.5, "16");
 }
 
 // Limits and timeouts as a run may have them; what the command line sets comes last and wins.
@@ -96,6 +101,8 @@ WorldOptions world_options(const RunOptions& options) {
 
 std::vector<std::pair<std::string, std::string>> config_of(const RunOptions& options) {
   auto config = options.config;
+  config.emplace(config.begin(), "storage.journal",
+                 "true");  // of storage-memory: what it has outlives a crash
   config.emplace_back("kafka.listen", "node-{node}:9092");
   return config;
 }
@@ -119,8 +126,7 @@ RunReport report_of(const RunOptions& options, const World& world, const Checker
 
 Plan plan_of(const RunOptions& options) {
   if (options.schedule) return {*options.schedule, options.faults};
-  const uint32_t faults = uses_files(options) ? options.faults : options.faults & ~kFileFaults;
-  return draw_plan(options.seed, options.nodes, options.duration_ns, faults);
+  return draw_plan(options.seed, options.nodes, options.duration_ns, options.faults);
 }
 
 namespace {
@@ -208,7 +214,7 @@ class Run {
     constexpr uint64_t kMostBytes = 64 << 20, kMostTokens = 1000;
     for (uint32_t id = 1; id <= options_.nodes; ++id) {
       Node& node = cluster_.node(id);
-      const uint64_t stored = node.medium().size();  // storage-memory holds it in buffers
+      const uint64_t stored = node.disk().used();  // storage-memory holds it in buffers
       if (node.memory().live_bytes() <= kMostBytes + stored && node.ops().pending() <= kMostTokens) continue;
       world_.fail("bounded", fmt::format("node {} holds {} bytes of buffers and {} tokens while it rests", id,
                                          node.memory().live_bytes(), node.ops().pending()));

@@ -2,9 +2,9 @@
 // without chronik's own plugins.
 #include "sim/unit/probe.h"
 
-#include <chronik/draft/medium.h>
 #include <chronik/link.h>
 #include <chronik/net.h>
+#include <chronik/files.hpp>
 #include <chronik/plugin.hpp>
 
 #include <cstring>
@@ -29,7 +29,6 @@ class Probe final : public Plugin {
 
   const void* service(std::string_view id, void** instance) override;
   Result<Progress> start(uint64_t token) override {
-    medium_ = host_.find<chr_medium_v1>(CHR_MEDIUM_ID);
     net_ = host_.find<chr_net_v1>(CHR_NET_ID);
     link_ = host_.find<chr_link_v1>(CHR_LINK_ID);
     static constexpr chr_channel_v1 kChannel = {sizeof kChannel, 1, thunk<&Probe::on_frame>,
@@ -41,8 +40,12 @@ class Probe final : public Plugin {
     const auto* protocol = static_cast<const chr_protocol_v1*>(service(CHR_PROTOCOL_ID, &self));
     net_->listen(host_.self(), to_abi(host_.config_string("listen")), protocol, this, &port, &error);
     host_.blocking([this, token] {
-      recovered_.resize(medium_->size(host_.self()));
-      medium_->read(host_.self(), 0, reinterpret_cast<uint8_t*>(recovered_.data()), recovered_.size());
+      const Files files = *Files::of(host_);
+      log_ = *files.open("log", CHR_FILE_CREATE);
+      if (!files.sync_names()) host_.fatal("cannot sync names");
+      end_ = log_.info().size;
+      recovered_.resize(end_);
+      if (!log_.read(0, recovered_.data(), end_)) host_.fatal("cannot read");
       host_.post(0, [this, token] {
         beat(this);
         host_.complete(token, CHR_OK);
@@ -53,10 +56,9 @@ class Probe final : public Plugin {
 
   chr_status append(chr_str text, uint64_t token) {
     host_.blocking([this, copy = std::string(from_abi(text)), token] {
-      const uint64_t end = medium_->size(host_.self());
-      medium_->write(host_.self(), end, reinterpret_cast<const uint8_t*>(copy.data()), copy.size());
-      medium_->sync(host_.self());
-      host_.complete(token, CHR_OK);
+      const Status written = log_.write(end_, copy.data(), copy.size());
+      end_ += copy.size();
+      host_.complete(token, written ? log_.sync() : written);
     });
     return CHR_PENDING;
   }
@@ -120,7 +122,8 @@ class Probe final : public Plugin {
   }
 
   Host host_;
-  const chr_medium_v1* medium_ = nullptr;
+  File log_;
+  uint64_t end_ = 0;
   const chr_net_v1* net_ = nullptr;
   const chr_link_v1* link_ = nullptr;
   uint32_t channel_ = 0;

@@ -133,7 +133,7 @@ void LogWorkload::open(Node& node, uint32_t group) {
     Replay& r = replay_of(context);
     r.ready = done->code == CHR_OK;
     if (!r.ready) r.handle = nullptr;
-    const Medium& disk = r.node->medium();
+    const Disk& disk = r.node->disk();
     const bool stops = r.node->state() == Node::State::kStopping;
     if (!r.ready && !stops && !disk.failed() && !disk.damaged())
       r.workload->world().fail("open-group", std::string(from_abi(done->message)));

@@ -56,6 +56,8 @@ class FakeBuffer {
   std::vector<uint8_t> bytes_;
 };
 
+class FakeFiles;  // fake_files.hpp
+
 class FakeHost {
  public:
   struct LogLine {
@@ -121,7 +123,7 @@ class FakeHost {
     node_.peers = peers_.data();
     node_.n_peers = static_cast<uint32_t>(peers_.size());
   }
-  // Replaces or adds a host service, such as a medium; the table's functions get core()->self first.
+  // Replaces or adds a host service; the table's functions get core()->self first.
   void add_service(const char* id, const void* table) { host_services_[id] = table; }
 
   // ---- running ----
@@ -341,6 +343,7 @@ class FakeHost {
   }
 
   friend struct FakeServices;
+  friend class FakeFiles;
 
   chr_host_v1 core_{};
   chr_node_info node_{};
@@ -374,6 +377,7 @@ class FakeHost {
   std::vector<double> metrics_{0};
   std::map<std::string, int32_t> health_;
   std::string cluster_id_;
+  FakeFiles* files_ = nullptr;
   std::vector<LogLine> logs_;
   std::vector<std::string> fatals_;
   std::vector<Frame> frames_;

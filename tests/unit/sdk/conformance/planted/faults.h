@@ -45,7 +45,7 @@ enum Fault : int {
   kTrimOfAllWraps,
 };
 
-// Which storage carries it: with a medium, or with files.
+// Which storage carries it: with the host's files, or with its own.
 enum class Carrier { kMemory, kLmdb };
 
 struct Row {

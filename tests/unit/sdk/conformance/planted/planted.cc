@@ -2,7 +2,7 @@
 // tests of the conformance kit must notice. See faults.h.
 #include "tests/unit/sdk/conformance/planted/faults.h"
 
-#include <chronik/draft/medium.h>
+#include <chronik/draft/files.h>
 #include <chronik/storage.h>
 
 #include <chronik/plugin.hpp>
@@ -153,7 +153,13 @@ class Planted final : public Plugin {
 
   static void CHR_CALL on_complete(chr_host* self, const chr_done* done, uint32_t n);
   static const void* CHR_CALL on_query(chr_host* self, const char* id);
-  static chr_status CHR_CALL sync_medium(chr_host* self);
+  // Whether what the store makes durable just now is not made so.
+  bool skips_syncs() const { return fault_ == kSyncsNothing || (fault_ == kStartSyncsNothing && starting_); }
+  static const chr_files_v1& outer_files() {
+    return *static_cast<const chr_files_v1*>(g_planted->outer_.query(g_planted->outer_.self, CHR_FILES_ID));
+  }
+  static chr_status CHR_CALL write_file(chr_host* self, const chr_file_write* args, chr_error* error);
+  static chr_status CHR_CALL sync_file(chr_host* self, uint64_t file, uint64_t token, chr_error* error);
 
   Host host_;
   const chr_host_v1 outer_;
@@ -170,7 +176,7 @@ class Planted final : public Plugin {
   std::map<uint64_t, uint64_t> queued_;  // the last index of each group, as asked for
   std::set<uint64_t> answered_;          // tokens that were completed ahead of the inner store
   std::vector<Borrowed*> lent_;          // never freed
-  chr_medium_v1 medium_{};
+  chr_files_v1 files_{};
 };
 
 // Changes a step as the bug wants it; false: the step is left out.
@@ -305,18 +311,23 @@ void CHR_CALL Planted::on_complete(chr_host* self, const chr_done* done, uint32_
 
 const void* CHR_CALL Planted::on_query(chr_host* self, const char* id) {
   const void* table = g_planted->outer_.query(self, id);
-  if (table == nullptr || std::string_view(id) != CHR_MEDIUM_ID) return table;
-  g_planted->medium_ = *static_cast<const chr_medium_v1*>(table);
-  g_planted->medium_.sync = sync_medium;
-  return &g_planted->medium_;
+  if (table == nullptr || std::string_view(id) != CHR_FILES_ID) return table;
+  g_planted->files_ = *static_cast<const chr_files_v1*>(table);
+  g_planted->files_.write = write_file;
+  g_planted->files_.sync = sync_file;
+  return &g_planted->files_;
 }
 
-chr_status CHR_CALL Planted::sync_medium(chr_host* self) {
-  const Planted& planted = *g_planted;
-  const bool skips =
-      planted.fault_ == kSyncsNothing || (planted.fault_ == kStartSyncsNothing && planted.starting_);
-  if (skips) return CHR_OK;
-  return static_cast<const chr_medium_v1*>(planted.outer_.query(self, CHR_MEDIUM_ID))->sync(self);
+chr_status CHR_CALL Planted::write_file(chr_host* self, const chr_file_write* args, chr_error* error) {
+  chr_file_write bent = *args;
+  if (g_planted->skips_syncs()) bent.flags = 0;
+  return outer_files().write(self, &bent, error);
+}
+
+// Without a token: what a storage calls where nothing else runs.
+chr_status CHR_CALL Planted::sync_file(chr_host* self, uint64_t file, uint64_t token, chr_error* error) {
+  if (g_planted->skips_syncs() && token == 0) return CHR_OK;
+  return outer_files().sync(self, file, token, error);
 }
 
 constexpr chr_storage_v1 kTable = {
