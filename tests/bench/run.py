@@ -73,7 +73,7 @@ class Sink(Node):
         data.mkdir()
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [self.server, str(self.kafka_port), str(data), TOPIC, str(PARTITIONS), str(self.retention)],
+                [self.server, str(self.kafka_port), str(data), TOPIC, str(PARTITIONS), str(self.retention), "lmdb"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
         kafka_peer.wait_for_port(self, timeout)
         return self
