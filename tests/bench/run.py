@@ -244,7 +244,7 @@ class Bench:
         with self.node(kind, folder) as node:
             began = time.monotonic()
             node.start()
-            self.run_client("first", node.bootstrap, TOPIC)
+            self.run_client("first", node.bootstrap, TOPIC, PARTITIONS)
             took = time.monotonic() - began
             memory = node.resident_bytes() if kind == "kafka" else node.anonymous_bytes()
             return {"first_ack_s": took, "idle_mb": memory / 1e6}
@@ -263,7 +263,7 @@ class Bench:
             began = time.monotonic()
             nodes.start()
             self.create(kind, nodes, replicas=3)
-            self.run_client("first", nodes.bootstrap, TOPIC)
+            self.run_client("first", nodes.bootstrap, TOPIC, PARTITIONS)
             took = time.monotonic() - began
             memory = nodes.resident_bytes() if kind == "kafka" else nodes.anonymous_bytes()
             return {"first_ack_s": took, "idle_mb": memory / 1e6}
