@@ -78,28 +78,23 @@ rd_kafka_t* make_producer(const char* bootstrap, Counters* counters, const char*
   return make(RD_KAFKA_PRODUCER, conf);
 }
 
-rd_kafka_t* make_consumer(const char* bootstrap, const Prefetch& prefetch) {
+rd_kafka_t* make_consumer(const char* bootstrap) {
   rd_kafka_conf_t* conf = rd_kafka_conf_new();
   set(conf, "bootstrap.servers", bootstrap);
   set(conf, "group.id", "unused");
   set(conf, "enable.auto.commit", "false");
   set(conf, "auto.offset.reset", "earliest");  // retention may have moved the beginning meanwhile
-  set(conf, "fetch.message.max.bytes", prefetch.partition_bytes);
-  set(conf, "queued.max.messages.kbytes", prefetch.kilobytes);
-  set(conf, "queued.min.messages", prefetch.records);
+  set(conf, "fetch.message.max.bytes", "4000000");
+  set(conf, "queued.max.messages.kbytes", "200000");
   rd_kafka_t* consumer = make(RD_KAFKA_CONSUMER, conf);
   rd_kafka_poll_set_consumer(consumer);
   return consumer;
 }
 
 void assign(rd_kafka_t* consumer, const Topic& topic, int64_t offset) {
-  assign(consumer, topic, std::vector<int64_t>(static_cast<size_t>(topic.partitions), offset));
-}
-
-void assign(rd_kafka_t* consumer, const Topic& topic, const std::vector<int64_t>& offsets) {
   rd_kafka_topic_partition_list_t* assigned = rd_kafka_topic_partition_list_new(topic.partitions);
   for (int p = 0; p < topic.partitions; ++p)
-    rd_kafka_topic_partition_list_add(assigned, topic.name, p)->offset = offsets[static_cast<size_t>(p)];
+    rd_kafka_topic_partition_list_add(assigned, topic.name, p)->offset = offset;
   rd_kafka_assign(consumer, assigned);
   rd_kafka_topic_partition_list_destroy(assigned);
 }

@@ -38,15 +38,9 @@ struct Counters {
 
 rd_kafka_t* make_producer(const char* bootstrap, Counters* counters, const char* linger_ms);
 
-struct Prefetch {
-  const char* partition_bytes = "4000000";  // of one Fetch
-  const char* kilobytes = "200000";         // of records that are not consumed yet
-  const char* records = "100000";           // likewise
-};
-rd_kafka_t* make_consumer(const char* bootstrap, const Prefetch& prefetch);
+rd_kafka_t* make_consumer(const char* bootstrap);
 // All partitions, from an offset, which may be a logical one.
 void assign(rd_kafka_t* consumer, const Topic& topic, int64_t offset);
-void assign(rd_kafka_t* consumer, const Topic& topic, const std::vector<int64_t>& offsets);
 void close_consumer(rd_kafka_t* consumer);
 
 struct Watermarks {

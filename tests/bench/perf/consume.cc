@@ -1,39 +1,34 @@
 // Verbs that read what is there: all of it, its ends, how much it is.
 #include <cstdio>
+#include <string_view>
+#include <utility>
 #include <vector>
 
+#include "fetch.h"
 #include "verbs.h"
 
 namespace perf {
 namespace {
 
-// Takes one record of each partition, the first one that comes; what comes after it is let go, whatever it is.
-void read_one_each(rd_kafka_t* consumer, const Topic& topic, const std::vector<int64_t>& offsets) {
+// The batch at an offset of each partition; what comes after it may be holes.
+void read_one_each(Fetcher* fetcher, const Topic& topic, const std::vector<int64_t>& offsets) {
   const std::string expected = payload();
-  std::vector<bool> seen(static_cast<size_t>(topic.partitions));
-  assign(consumer, topic, offsets);
-  const Clock::time_point start = Clock::now();
-  for (int left = topic.partitions; left > 0;) {
-    if (seconds_since(start) > 30) die("not each partition has a record to read within 30 s");
-    rd_kafka_message_t* message = rd_kafka_consumer_poll(consumer, 100);
-    if (message == nullptr) continue;
-    const auto p = static_cast<size_t>(message->partition);
-    if (message->partition >= 0 && p < seen.size() && !seen[p]) {
-      if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) die(rd_kafka_message_errstr(message));
-      if (message->offset != offsets[p] ||
-          expected != std::string_view(static_cast<const char*>(message->payload), message->len))
+  for (int p = 0; p < topic.partitions; ++p) {
+    const int64_t offset = offsets[static_cast<size_t>(p)];
+    bool first = true;
+    fetcher->fetch(p, offset, 1, [&](const Fetcher::Batch& batch) {
+      const std::string_view bytes(reinterpret_cast<const char*>(batch.bytes.data()), batch.bytes.size());
+      if (std::exchange(first, false) && (batch.next_offset != offset + 1 || !bytes.contains(expected)))
         die("a record is not the one that was produced");
-      seen[p] = true;
-      --left;
-    }
-    rd_kafka_message_destroy(message);
+    });
+    if (first) die("no record at offset " + std::to_string(offset));
   }
 }
 
 }  // namespace
 
 int consume(const Topic& topic) {
-  rd_kafka_t* consumer = make_consumer(topic.bootstrap, {});
+  rd_kafka_t* consumer = make_consumer(topic.bootstrap);
   std::vector<int64_t> last;  // the last offset of each
   int left = 0;               // partitions
   for (const auto& [low, high] : watermarks(consumer, topic)) {
@@ -69,33 +64,32 @@ int consume(const Topic& topic) {
 }
 
 int ends(const Topic& topic) {
-  // Small fetches: behind the first record there may be nothing to read.
-  rd_kafka_t* consumer =
-      make_consumer(topic.bootstrap, {.partition_bytes = "2000", .kilobytes = "1", .records = "1"});
+  rd_kafka_t* client = make_consumer(topic.bootstrap);
+  Fetcher fetcher(topic);
   const Clock::time_point start = Clock::now();
   std::vector<int64_t> oldest;
   std::vector<int64_t> newest;
   int64_t records = 0;
-  for (const auto& [low, high] : watermarks(consumer, topic)) {
+  for (const auto& [low, high] : watermarks(client, topic)) {
     if (high == low) die("a partition is empty");
     oldest.push_back(low);
     newest.push_back(high - 1);
     records += high - low;
   }
   const double listed = seconds_since(start);
-  read_one_each(consumer, topic, oldest);
+  read_one_each(&fetcher, topic, oldest);
   const double read_first = seconds_since(start);
-  read_one_each(consumer, topic, newest);
+  read_one_each(&fetcher, topic, newest);
   const double read_last = seconds_since(start);
   std::printf("{\"records\": %lld, \"listed_ms\": %.1f, \"read_first_ms\": %.1f, \"read_last_ms\": %.1f}\n",
               static_cast<long long>(records), listed * 1e3, (read_first - listed) * 1e3,
               (read_last - read_first) * 1e3);
-  close_consumer(consumer);
+  close_consumer(client);
   return 0;
 }
 
 int retained(const Topic& topic) {
-  rd_kafka_t* consumer = make_consumer(topic.bootstrap, {});
+  rd_kafka_t* consumer = make_consumer(topic.bootstrap);
   int64_t records = 0;
   for (const auto& [low, high] : watermarks(consumer, topic)) records += high - low;
   std::printf("{\"bytes\": %lld}\n", static_cast<long long>(records) * static_cast<long long>(kRecordBytes));

@@ -16,7 +16,7 @@
 //   perf_client retained BOOTSTRAP TOPIC PARTITIONS
 //       bytes of the records that are there
 //   perf_client behind BOOTSTRAP TOPIC PARTITIONS SECONDS MB_PER_S LAG_S
-//       a consumer of an empty topic that takes each record LAG_S after it was sent, while more are
+//       produces to an empty topic, and fetches nothing from it before it is LAG_S old
 //   perf_client fanout BOOTSTRAP TOPIC PARTITIONS WARMUP_S SECONDS MB_PER_S LINGER_MS CONSUMERS
 //       so many consumers at the tail, of all partitions each; over when each has all
 //   perf_client first BOOTSTRAP TOPIC PARTITIONS

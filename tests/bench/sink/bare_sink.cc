@@ -11,9 +11,9 @@
 // Fetch is named because librdkafka writes today's record batches only to brokers that do; a
 // connection that uses it is closed.
 #include "direct_log.h"
+#include "kafka_bytes.h"
 #include "lmdb_log.h"
 #include "request.h"
-#include "wire.h"
 
 #include <chronik/crc32c.hpp>
 
@@ -48,9 +48,9 @@ using bare_sink::load;
 using bare_sink::Log;
 using bare_sink::must_fd;
 using bare_sink::Part;
-using bare_sink::Reader;
 using bare_sink::Request;
-using bare_sink::Writer;
+using kafka_bytes::Reader;
+using kafka_bytes::Writer;
 
 constexpr int16_t kProduce = 0, kFetch = 1, kMetadata = 3, kApiVersions = 18;
 constexpr int16_t kCorruptMessage = 2, kUnknownPartition = 3, kUnsupportedVersion = 35;
@@ -202,7 +202,8 @@ class Server {
 
   void answer_versions(Connection& c, const Request& request) {
     // Version 0 is what every client falls back to when it is told so in version 0.
-    Writer out(&c.out, request.correlation);
+    Writer out(&c.out);
+    out.number(request.correlation);
     out.number(request.version == 0 ? int16_t{0} : kUnsupportedVersion).number(int32_t{4});
     using Range = std::array<int16_t, 3>;
     for (const auto& [key, from, to] :
@@ -212,7 +213,8 @@ class Server {
   }
 
   void answer_metadata(Connection& c, int32_t correlation) {
-    Writer out(&c.out, correlation);
+    Writer out(&c.out);
+    out.number(correlation);
     out.number(int32_t{1}).number(int32_t{1}).string("127.0.0.1").number(int32_t{port_}).number(int16_t{-1});
     out.number(int32_t{1});  // controller
     out.number(int32_t{1}).number(int16_t{0}).string(topic_).number(int8_t{0});
@@ -260,7 +262,8 @@ class Server {
       frames_.put(std::move(request.frame));
       const auto found = connections_.find(request.connection);
       if (found == connections_.end() || request.acks == 0) continue;
-      Writer out(&found->second.out, request.correlation);
+      Writer out(&found->second.out);
+      out.number(request.correlation);
       out.number(int32_t{1}).string(request.topic).number(static_cast<int32_t>(request.parts.size()));
       for (const Part& part : request.parts) {
         out.number(part.partition).number(part.error).number(part.base_offset).number(int64_t{-1});

@@ -1,7 +1,7 @@
 // What the socket side of bare_sink hands to a log, and gets back when it is durable.
 #pragma once
 
-#include "wire.h"
+#include "kafka_bytes.h"
 
 #include <cerrno>
 #include <cstdint>
@@ -15,6 +15,8 @@
 #include <vector>
 
 namespace bare_sink {
+
+using kafka_bytes::load;
 
 [[noreturn]] inline void die(const std::string& what) {
   std::fprintf(stderr, "bare_sink: %s\n", what.c_str());

@@ -1,4 +1,4 @@
-// Verbs that read what is being written: some seconds later, or many at once.
+// Many consumers at the tail: each takes all that is produced.
 #include <atomic>
 #include <cstdio>
 #include <cstring>
@@ -44,9 +44,9 @@ class Reader {
   Reader& operator=(const Reader&) = delete;
 
   template <class Fn>
-  void start(const Prefetch& prefetch, int64_t from, Fn take) {
-    thread_ = std::thread([this, prefetch, from, take] {
-      rd_kafka_t* consumer = make_consumer(topic_.bootstrap, prefetch);
+  void start(int64_t from, Fn take) {
+    thread_ = std::thread([this, from, take] {
+      rd_kafka_t* consumer = make_consumer(topic_.bootstrap);
       assign(consumer, topic_, from);
       rd_kafka_queue_t* queue = rd_kafka_queue_get_consumer(consumer);
       std::vector<rd_kafka_message_t*> messages(1000);
@@ -74,53 +74,6 @@ class Reader {
 };
 
 double ms_since(int64_t ns) { return 1e-6 * static_cast<double>(now_ns() - ns); }
-
-}  // namespace
-
-int behind(const Topic& topic, double run_s, double mb_per_s, double lag_s) {
-  Counters counters;
-  rd_kafka_t* producer = make_producer(topic.bootstrap, &counters, "5");
-  std::string value = payload();
-  std::atomic<uint64_t> records = 0;
-  std::vector<double> ages_ms;
-  Reader reader(topic);
-  const double rate = mb_per_s * kMb / kRecordBytes;
-  const Pace pace(rate);
-  bool reading = false;
-  double elapsed = 0;
-  for (uint64_t i = 0;; ++i) {
-    if (i % kInARow == 0) {
-      pace.await(i, producer);
-      elapsed = seconds_since(pace.start());
-    }
-    if (!reading && elapsed >= lag_s) {
-      mark("measuring");
-      // Little is fetched ahead, as the records that it holds are younger.
-      reader.start({.partition_bytes = "1000000", .kilobytes = "8000", .records = "1000"},
-                   RD_KAFKA_OFFSET_BEGINNING, [&](const Stamp& stamp) {
-                     const double early_ms = 1e3 * lag_s - ms_since(stamp.sent_ns);
-                     if (early_ms > 0)
-                       std::this_thread::sleep_for(std::chrono::duration<double, std::milli>(early_ms));
-                     ++records;
-                     if (stamp.number % 32 == 0) ages_ms.push_back(ms_since(stamp.sent_ns));
-                   });
-      reading = true;
-    }
-    if (elapsed >= lag_s + run_s) break;
-    send_stamped(producer, topic, partition_in_a_row(topic, i), i, &value);
-  }
-  mark("measured");
-  const auto bytes = static_cast<double>(records.load()) * kRecordBytes;
-  reader.stop();
-  flush(producer);
-  rd_kafka_destroy(producer);
-  const Quantiles ages(&ages_ms);
-  std::printf("{\"bytes\": %.0f, \"mb_per_s\": %.1f, \"age_s\": %.2f, \"failed\": %llu}\n", bytes,
-              bytes / run_s / kMb, ages.at(0.5) / 1e3, static_cast<unsigned long long>(counters.failed));
-  return counters.failed == 0 ? 0 : 1;
-}
-
-namespace {
 
 // One of many at the tail: counts the records of the measurement.
 struct Follower {
@@ -153,7 +106,7 @@ int fanout(const Topic& topic, Window window, double mb_per_s, const char* linge
   std::vector<std::unique_ptr<Follower>> followers;
   for (size_t c = 0; c < consumers; ++c) {
     Follower& follower = *followers.emplace_back(std::make_unique<Follower>(topic));
-    follower.reader.start({}, RD_KAFKA_OFFSET_END, [&follower, &from](const Stamp& stamp) {
+    follower.reader.start(RD_KAFKA_OFFSET_END, [&follower, &from](const Stamp& stamp) {
       if (stamp.number < from) return;
       ++follower.records;
       follower.ages_ms.push_back(ms_since(stamp.sent_ns));
