@@ -5,8 +5,8 @@
 #include <thread>
 #include <vector>
 
-#include "fetch.h"
-#include "verbs.h"
+#include "bench/perf/fetch.h"
+#include "bench/perf/verbs.h"
 
 namespace perf {
 namespace {

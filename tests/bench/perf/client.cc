@@ -1,4 +1,4 @@
-#include "client.h"
+#include "bench/perf/client.h"
 
 #include <sys/resource.h>
 

@@ -4,8 +4,8 @@
 #include <utility>
 #include <vector>
 
-#include "fetch.h"
-#include "verbs.h"
+#include "bench/perf/fetch.h"
+#include "bench/perf/verbs.h"
 
 namespace perf {
 namespace {

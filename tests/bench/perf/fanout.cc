@@ -7,7 +7,7 @@
 #include <thread>
 #include <vector>
 
-#include "verbs.h"
+#include "bench/perf/verbs.h"
 
 namespace perf {
 namespace {

@@ -1,4 +1,4 @@
-#include "fetch.h"
+#include "bench/perf/fetch.h"
 
 #include <netdb.h>
 #include <netinet/in.h>
@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "kafka_bytes.h"
+#include "bench/kafka_bytes.h"
 
 namespace perf {
 namespace {

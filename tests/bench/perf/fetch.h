@@ -7,7 +7,7 @@
 #include <span>
 #include <string>
 
-#include "client.h"
+#include "bench/perf/client.h"
 
 namespace perf {
 

@@ -2,7 +2,7 @@
 #include <array>
 #include <cstdio>
 
-#include "verbs.h"
+#include "bench/perf/verbs.h"
 
 namespace perf {
 namespace {

@@ -27,7 +27,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "verbs.h"
+#include "bench/perf/verbs.h"
 
 namespace {
 

@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "verbs.h"
+#include "bench/perf/verbs.h"
 
 namespace perf {
 namespace {

@@ -1,7 +1,7 @@
 // The verbs of perf_client: what perf_client.cc says of each. Each prints its result and returns the exit status.
 #pragma once
 
-#include "client.h"
+#include "bench/perf/client.h"
 
 namespace perf {
 

@@ -10,10 +10,10 @@
 // Wire versions are pinned to what librdkafka needs: ApiVersions 0, Metadata 1, Produce 3-7.
 // Fetch is named because librdkafka writes today's record batches only to brokers that do; a
 // connection that uses it is closed.
-#include "direct_log.h"
-#include "kafka_bytes.h"
-#include "lmdb_log.h"
-#include "request.h"
+#include "bench/kafka_bytes.h"
+#include "bench/sink/direct_log.h"
+#include "bench/sink/lmdb_log.h"
+#include "bench/sink/request.h"
 
 #include <chronik/crc32c.hpp>
 

@@ -1,6 +1,6 @@
-#include "direct_disk.h"
+#include "bench/sink/direct_disk.h"
 
-#include "request.h"
+#include "bench/sink/request.h"
 
 #ifdef BARE_SINK_HAS_IO_URING
 #include <liburing.h>

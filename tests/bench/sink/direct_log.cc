@@ -1,6 +1,6 @@
-#include "direct_log.h"
+#include "bench/sink/direct_log.h"
 
-#include "direct_disk.h"
+#include "bench/sink/direct_disk.h"
 
 #include <chronik/crc32c.hpp>
 

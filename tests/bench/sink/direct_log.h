@@ -2,7 +2,7 @@
 // acknowledgement, and none waits for the one before it to end before it begins.
 #pragma once
 
-#include "request.h"
+#include "bench/sink/request.h"
 
 namespace bare_sink {
 

@@ -1,4 +1,4 @@
-#include "lmdb_log.h"
+#include "bench/sink/lmdb_log.h"
 
 #include <lmdb.h>
 #include <unistd.h>

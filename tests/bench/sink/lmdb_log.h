@@ -1,7 +1,7 @@
 // Records in LMDB, with full sync: one transaction over all that arrived meanwhile, from a thread of its own.
 #pragma once
 
-#include "request.h"
+#include "bench/sink/request.h"
 
 namespace bare_sink {
 

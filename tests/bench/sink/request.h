@@ -1,7 +1,7 @@
 // What the socket side of bare_sink hands to a log, and gets back when it is durable.
 #pragma once
 
-#include "kafka_bytes.h"
+#include "bench/kafka_bytes.h"
 
 #include <cerrno>
 #include <cstdint>
