@@ -10,8 +10,8 @@ namespace {
 
 // One record of so many is timed: those of a batch are acknowledged together.
 constexpr uint64_t kTimedOne = 32;
-// Of a partition, in front of what is punched: a consumer that wants the first one fetches more than that.
-constexpr int kSmallOnes = 32;
+// Of a partition, in front of what is punched: a read of the first one may take some behind it along.
+constexpr int kSmallOnes = 8;
 
 void print_interval(double end_s, double took, Counters* counters) {
   if (counters->latencies_ms.empty()) die("nothing was acknowledged in an interval");
