@@ -1,10 +1,15 @@
 """What the benchmarks need of the machine below the servers: a file system of its own, its journal's transactions, a cold page cache."""
+import ctypes
 import os
 import pathlib
 import re
 import shutil
 import subprocess
 
+PROCESS_MADVISE, MADV_PAGEOUT = 440, 21
+PAGED_OUT_AT_ONCE = 1 << 30
+libc = ctypes.CDLL(None, use_errno=True)
+libc.syscall.restype = ctypes.c_long
 SBIN = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 
 
@@ -47,8 +52,32 @@ def open_files(pid, folder):
             opened += is_below(os.readlink(entry), folder)
         except FileNotFoundError:  # closed meanwhile
             pass
-    maps = pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines()
-    return opened, sum(len(line.split(maxsplit=5)) == 6 and is_below(line.split(maxsplit=5)[5], folder) for line in maps)
+    return opened, len(list(mapped_ranges(pid, folder)))
+
+
+def mapped_ranges(pid, folder):
+    """(address, size) of what a process has mapped of the files below a folder."""
+    for line in pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines():
+        fields = line.split(maxsplit=5)
+        if len(fields) == 6 and is_below(fields[5], folder):
+            start, end = (int(address, 16) for address in fields[0].split("-"))
+            yield start, end - start
+
+
+def page_out(pid, folder):
+    """Takes what a process has mapped of a folder's files out of its memory: drop_page_cache() leaves what somebody has mapped. For root,
+    and as far as the kernel can."""
+    process = os.pidfd_open(pid)
+    try:
+        for start, size in mapped_ranges(pid, folder):
+            while size > 0:
+                piece = (ctypes.c_uint64 * 2)(start, min(size, PAGED_OUT_AT_ONCE))
+                done = libc.syscall(PROCESS_MADVISE, process, piece, ctypes.c_ulong(1), MADV_PAGEOUT, 0)
+                if done <= 0:
+                    break
+                start, size = start + done, size - done
+    finally:
+        os.close(process)
 
 
 class Ext4Image:

@@ -58,15 +58,16 @@ int latency(const Topic& topic, Window window, double rate, size_t record_bytes,
   // One that falls behind is behind by the warm-up too.
   const double held =
       static_cast<double>(counters.warm + counters.acknowledged) / seconds_since(pace.start());
+  const uint64_t records = counters.acknowledged;
   const double cores = (cpu_seconds() - cpu_from) / seconds_since(measured_from);
   flush(producer);
   rd_kafka_destroy(producer);
   const Quantiles times(&counters.latencies_ms);
   std::printf(
       "{\"per_s\": %.0f, \"p50_ms\": %.3f, \"p99_ms\": %.3f, \"p999_ms\": %.3f, \"max_ms\": %.3f, "
-      "\"failed\": %llu, \"client_cores\": %.2f}\n",
+      "\"failed\": %llu, \"client_cores\": %.2f, \"records\": %llu}\n",
       held, times.at(0.5), times.at(0.99), times.at(0.999), times.longest(),
-      static_cast<unsigned long long>(counters.failed), cores);
+      static_cast<unsigned long long>(counters.failed), cores, static_cast<unsigned long long>(records));
   return counters.failed == 0 ? 0 : 1;
 }
 
