@@ -144,10 +144,11 @@ class Bench:
         out["server_cpu_s_per_gb"] = (end[1] - start[1]) / (out["bytes"] / 1e9)
         return {**out, **memory, "store_mb": node.store_bytes() / 1e6}
 
-    def measured_fetch(self, node, out, name="fetch"):
+    def measured_fetch(self, node, out, name="fetch", seconds=()):
+        """Of everything, or of what comes in so many seconds."""
         with self.peak_memory(node, out, f"{name}_anonymous_mb"):
             before = node.cpu_seconds()
-            fetched = self.client.run("consume", node.bootstrap, TOPIC, PARTITIONS)
+            fetched = self.client.run("consume", node.bootstrap, TOPIC, PARTITIONS, *seconds)
             cpu = node.cpu_seconds() - before
         out[f"{name}ed_mb"] = fetched["bytes"] / 1e6
         out[f"{name}_mb_per_s"] = fetched["mb_per_s"]

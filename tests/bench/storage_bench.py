@@ -75,14 +75,14 @@ class StorageBench:
 
     # ---- produce ----
     def cold_fetch(self, node):
-        """Everything from the beginning, when nothing of it is in memory; nothing without root."""
+        """From the beginning, when nothing of it is in memory, for the time of a run at most; nothing without root."""
         machine.page_out(node.pid, node.folder / "data")  # what is mapped stays in the page cache otherwise
         if not machine.drop_page_cache():
             print("   a cold fetch needs root, to drop the page cache: left out", flush=True)
             return {}
         read = node.read_bytes()
         out = {}
-        self.bench.measured_fetch(node, out, "cold_fetch")
+        self.bench.measured_fetch(node, out, "cold_fetch", seconds=[self.bench.arguments.seconds])
         return {**out, "cold_fetch_read_mb": (node.read_bytes() - read) / 1e6}
 
     def behind(self, kind, folder):

@@ -27,7 +27,7 @@ void read_one_each(Fetcher* fetcher, const Topic& topic, const std::vector<int64
 
 }  // namespace
 
-int consume(const Topic& topic) {
+int consume(const Topic& topic, double at_most_s) {
   rd_kafka_t* consumer = make_consumer(topic.bootstrap);
   std::vector<int64_t> last;  // the last offset of each
   int left = 0;               // partitions
@@ -41,7 +41,7 @@ int consume(const Topic& topic) {
   std::vector<rd_kafka_message_t*> messages(1000);
   uint64_t bytes = 0;
   Clock::time_point last_came = start;
-  while (left > 0) {
+  while (left > 0 && (bytes == 0 || seconds_since(start) < at_most_s)) {
     // The call returns when it has a full batch or its time is over: a short one, or the
     // last batch waits for more.
     const ssize_t n = rd_kafka_consume_batch_queue(queue, 10, messages.data(), messages.size());

@@ -9,8 +9,8 @@
 //       so many MB/s in batches; a line for each interval
 //   perf_client fill BOOTSTRAP TOPIC PARTITIONS MB RECORD_BYTES
 //       small records that are to be read again, then MB in large ones of one byte over and over, then a small one for each partition
-//   perf_client consume BOOTSTRAP TOPIC PARTITIONS
-//       everything that is there, from the beginning
+//   perf_client consume BOOTSTRAP TOPIC PARTITIONS [SECONDS]
+//       everything that is there, from the beginning; or what comes in so many seconds, if that is less
 //   perf_client ends BOOTSTRAP TOPIC PARTITIONS
 //       first and last offset of each partition, and the records there
 //   perf_client retained BOOTSTRAP TOPIC PARTITIONS
@@ -25,6 +25,7 @@
 // 1 KiB records where nothing else is said, acks=all. "measuring" and "measured" on stderr are where the measurement begins and ends.
 #include <cstdio>
 #include <cstdlib>
+#include <limits>
 #include <string>
 
 #include "bench/perf/verbs.h"
@@ -44,7 +45,8 @@ int run(const std::string& verb, const perf::Topic& topic, int n, char** rest) {
                          static_cast<uint32_t>(count(rest[4])));
   if (verb == "paced" && n == 3) return perf::paced(topic, number(rest[0]), number(rest[1]), number(rest[2]));
   if (verb == "fill" && n == 2) return perf::fill(topic, number(rest[0]), count(rest[1]));
-  if (verb == "consume" && n == 0) return perf::consume(topic);
+  if (verb == "consume" && n == 0) return perf::consume(topic, std::numeric_limits<double>::infinity());
+  if (verb == "consume" && n == 1) return perf::consume(topic, number(rest[0]));
   if (verb == "ends" && n == 0) return perf::ends(topic);
   if (verb == "retained" && n == 0) return perf::retained(topic);
   if (verb == "behind" && n == 3)

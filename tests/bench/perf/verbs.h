@@ -18,7 +18,7 @@ int fill(const Topic& topic, double mb, size_t record_bytes);
 // keys: how many there are; 0: none, and each partition gets a record in turn.
 int latency(const Topic& topic, Window window, double rate, size_t record_bytes, uint32_t keys);
 
-int consume(const Topic& topic);
+int consume(const Topic& topic, double at_most_s);
 int ends(const Topic& topic);
 int retained(const Topic& topic);
 
