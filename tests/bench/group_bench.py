@@ -18,6 +18,8 @@ import statistics
 import subprocess
 import time
 
+import report
+
 PARTS = {"groups": ["settle", "roll", "failover", "idle", "offsets"], "commits": ["one", "three"]}
 # At most so much, or such a part of Kafka's in the same run.
 TARGETS = {
@@ -237,17 +239,5 @@ class GroupBench:
             # One run of `failover` is 20 by itself.
             results = self.bench.collect(getattr(self, part), ["chronik", "kafka"], 1 if part == "failover" else self.bench.arguments.runs)
             self.bench.print_medians(part, results)
-            self.print_targets(part, results)
-
-    @staticmethod
-    def print_targets(part, results):
-        medians = {kind: {key: statistics.median(run[key] for run in runs) for key in runs[0]} for kind, runs in results.items()}
-        for key, target in TARGETS[part].items():
-            value = medians.get("chronik", {}).get(key)
-            limit = target
-            if isinstance(target, str):
-                theirs = medians.get("kafka", {}).get(key)
-                limit = None if theirs is None else float(target.split()[0]) * theirs
-            if value is not None and limit is not None:
-                print(f"{part:8} {key} is {value:.2f}, {'well' if value <= limit else 'MISSED'} (target <= {limit:.2f}"
-                      + (f", {target})" if isinstance(target, str) else ")"))
+            for line in report.target_lines(part, results, TARGETS[part].items()):
+                print(line, flush=True)

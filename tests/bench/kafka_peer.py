@@ -25,8 +25,8 @@ def install(cache):
     return jars
 
 
-def wait_for_port(node, timeout):
-    """Until a started node accepts connections."""
+def wait_for_port(node, timeout, pause=0.02):
+    """Until a started node accepts connections; it is asked after each pause."""
     deadline = time.monotonic() + timeout
     while True:
         try:
@@ -34,7 +34,7 @@ def wait_for_port(node, timeout):
         except OSError:
             if node.process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"{type(node).__name__} did not start:\n{node.log_tail()}") from None
-            time.sleep(0.02)
+            time.sleep(pause)
 
 
 class Kafka(Node):

@@ -1,4 +1,4 @@
-// Kafka's numbers and strings on the wire, as bare_sink reads and writes them.
+// Kafka's numbers and strings on the wire, as bare_sink and perf_client read and write them.
 #pragma once
 
 #include <algorithm>
@@ -8,7 +8,7 @@
 #include <span>
 #include <string>
 
-namespace bare_sink {
+namespace kafka_bytes {
 
 template <class T>
 T load(const uint8_t* p) {
@@ -17,7 +17,7 @@ T load(const uint8_t* p) {
   return std::byteswap(value);
 }
 
-// Reads what a client sent; anything that does not fit makes ok() false and every later value 0.
+// Reads what was received; anything that does not fit makes ok() false and every later value 0.
 class Reader {
  public:
   explicit Reader(std::span<uint8_t> bytes) : rest_(bytes) {}
@@ -47,13 +47,10 @@ class Reader {
   bool ok_ = true;
 };
 
-// One response, its length in front once it is finished.
+// One request or response, its length in front once it is finished.
 class Writer {
  public:
-  Writer(std::string* out, int32_t correlation) : out_(out), start_(out->size()) {
-    number(int32_t{0});
-    number(correlation);
-  }
+  explicit Writer(std::string* out) : out_(out), start_(out->size()) { number(int32_t{0}); }
   template <class T>
   Writer& number(T value) {
     value = std::byteswap(value);
@@ -75,4 +72,4 @@ class Writer {
   size_t start_;
 };
 
-}  // namespace bare_sink
+}  // namespace kafka_bytes

@@ -1,23 +1,23 @@
-// The limit beside ours: what a Kafka producer and LMDB allow on this machine with nothing in between.
+// The limit beside ours: what a Kafka producer and a disk allow on this machine with nothing in between.
 //
-//     bare_sink PORT DIRECTORY TOPIC PARTITIONS RETENTION_BYTES
+//     bare_sink PORT DIRECTORY TOPIC PARTITIONS RETENTION_BYTES lmdb|direct|direct-threads
 //
-// One topic, its partitions, one thread for sockets and one for the store. It takes Produce, checks
-// each batch's CRC32C, gives it its offset, puts it into an LMDB environment of its own with full
-// sync, one transaction over all that arrived meanwhile, and acknowledges after the commit.
-// RETENTION_BYTES is what a partition keeps (0: everything); what is over it goes in the same
-// transactions, so that pages are used again. No replication, no fetch, no restart on old data, no
-// producer state: whoever offers these may be slower.
+// One topic, its partitions, one thread for sockets. It takes Produce, checks each batch's CRC32C, gives it its offset, makes it
+// durable and acknowledges: in an LMDB environment of its own (lmdb_log.h), or in a file past the page cache (direct_log.h) by
+// io_uring, or by threads. RETENTION_BYTES is what a partition keeps (0: everything). No replication, no fetch, no restart on old
+// data, no producer state: whoever offers these may be slower.
 //
 // Wire versions are pinned to what librdkafka needs: ApiVersions 0, Metadata 1, Produce 3-7.
 // Fetch is named because librdkafka writes today's record batches only to brokers that do; a
 // connection that uses it is closed.
-#include "bare_sink_wire.h"
+#include "bench/kafka_bytes.h"
+#include "bench/sink/direct_log.h"
+#include "bench/sink/lmdb_log.h"
+#include "bench/sink/request.h"
 
 #include <chronik/crc32c.hpp>
 
 #include <arpa/inet.h>
-#include <lmdb.h>
 #include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -29,80 +29,33 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
-#include <cerrno>
-#include <condition_variable>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <deque>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string>
-#include <thread>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 namespace {
 
+using bare_sink::Frames;
+using bare_sink::kMostFrame;
 using bare_sink::load;
-using bare_sink::Reader;
-using bare_sink::Writer;
+using bare_sink::Log;
+using bare_sink::must_fd;
+using bare_sink::Part;
+using bare_sink::Request;
+using kafka_bytes::Reader;
+using kafka_bytes::Writer;
 
 constexpr int16_t kProduce = 0, kFetch = 1, kMetadata = 3, kApiVersions = 18;
 constexpr int16_t kCorruptMessage = 2, kUnknownPartition = 3, kUnsupportedVersion = 35;
-constexpr size_t kMostFrame = 2 << 20;
 constexpr size_t kMostQueued = 16 << 20;  // then sockets are left unread: librdkafka would queue without end
 constexpr size_t kBatchHeader = 61;
-
-[[noreturn]] void die(const std::string& what) {
-  std::fprintf(stderr, "bare_sink: %s\n", what.c_str());
-  std::exit(1);
-}
-void must(int rc, const char* what) {
-  if (rc != MDB_SUCCESS) die(std::string(what) + ": " + mdb_strerror(rc));
-}
-int must_fd(int fd, const char* what) {
-  if (fd < 0) die(std::string(what) + ": " + std::strerror(errno));
-  return fd;
-}
-
-// Frames of one size, used again last in, first out: their pages stay warm.
-class Frames {
- public:
-  using Frame = std::unique_ptr<uint8_t[]>;
-  Frame get() {
-    if (free_.empty()) return Frame(new uint8_t[kMostFrame]);
-    Frame frame = std::move(free_.back());
-    free_.pop_back();
-    return frame;
-  }
-  void put(Frame frame) { free_.push_back(std::move(frame)); }
-
- private:
-  std::vector<Frame> free_;
-};
-
-struct Part {  // of a Produce request: the batches for one partition
-  int32_t partition = 0;
-  std::span<uint8_t> records;
-  int64_t count = 0;  // of records
-  int16_t error = 0;
-  int64_t base_offset = -1;
-};
-
-struct Request {
-  uint64_t connection = 0;
-  int32_t correlation = 0;
-  int16_t version = 0, acks = 0;
-  std::string topic;
-  std::vector<Part> parts;
-  Frames::Frame frame;
-  size_t bytes = 0;
-};
 
 // The number of records in all batches of a partition's records, or -1 where they are not what they say.
 int64_t checked_records(std::span<const uint8_t> records) {
@@ -119,120 +72,6 @@ int64_t checked_records(std::span<const uint8_t> records) {
   return count;
 }
 
-// The store: a database for each partition, records under their first offset. One thread uses it.
-class Store {
- public:
-  Store(const std::string& directory, size_t partitions, uint64_t retention)
-      : partitions_(partitions), retention_(retention) {
-    must(mdb_env_create(&env_), "mdb_env_create");
-    must(mdb_env_set_mapsize(env_, 1ULL << 38), "mdb_env_set_mapsize");
-    must(mdb_env_set_maxdbs(env_, static_cast<MDB_dbi>(partitions)), "mdb_env_set_maxdbs");
-    must(mdb_env_open(env_, directory.c_str(), MDB_NOTLS | MDB_NORDAHEAD | MDB_NOMEMINIT, 0644),
-         directory.c_str());
-    MDB_txn* txn = nullptr;
-    must(mdb_txn_begin(env_, nullptr, 0, &txn), "mdb_txn_begin");
-    for (size_t p = 0; p < partitions; ++p)
-      must(mdb_dbi_open(txn, std::to_string(p).c_str(), MDB_CREATE | MDB_INTEGERKEY, &partitions_[p].dbi),
-           "mdb_dbi_open");
-    must(mdb_txn_commit(txn), "mdb_txn_commit");
-  }
-
-  void write(std::vector<Request>& requests) {
-    MDB_txn* txn = nullptr;
-    must(mdb_txn_begin(env_, nullptr, 0, &txn), "mdb_txn_begin");
-    for (Request& request : requests)
-      for (Part& part : request.parts)
-        if (part.error == 0) append(txn, part);
-    if (retention_ != 0)
-      for (Partition& partition : partitions_) retain(txn, partition);
-    must(mdb_txn_commit(txn), "mdb_txn_commit");
-  }
-
- private:
-  struct Partition {
-    MDB_dbi dbi = 0;
-    int64_t next = 0;
-    uint64_t bytes = 0;
-    std::deque<std::pair<size_t, size_t>> live;  // first offset, bytes
-  };
-
-  void append(MDB_txn* txn, Part& part) {
-    Partition& partition = partitions_[static_cast<size_t>(part.partition)];
-    part.base_offset = partition.next;
-    auto key = static_cast<size_t>(partition.next);
-    partition.next += part.count;
-    MDB_val k{sizeof key, &key}, v{part.records.size(), nullptr};
-    must(mdb_put(txn, partition.dbi, &k, &v, MDB_RESERVE | MDB_APPEND), "mdb_put");
-    auto* to = static_cast<uint8_t*>(v.mv_data);
-    std::memcpy(to, part.records.data(), part.records.size());
-    int64_t offset = part.base_offset;
-    for (size_t at = 0; at < part.records.size(); at += load<uint32_t>(to + at + 8) + 12) {
-      const int64_t wire = std::byteswap(offset);
-      std::memcpy(to + at, &wire, sizeof wire);
-      offset += int64_t{load<int32_t>(to + at + 23)} + 1;
-    }
-    partition.live.emplace_back(key, part.records.size());
-    partition.bytes += part.records.size();
-  }
-
-  void retain(MDB_txn* txn, Partition& partition) {
-    while (partition.bytes > retention_) {
-      auto [key, bytes] = partition.live.front();
-      partition.live.pop_front();
-      partition.bytes -= bytes;
-      MDB_val k{sizeof key, &key};
-      must(mdb_del(txn, partition.dbi, &k, nullptr), "mdb_del");
-    }
-  }
-
-  MDB_env* env_ = nullptr;
-  std::vector<Partition> partitions_;
-  uint64_t retention_;
-};
-
-// Takes all that waits, writes it in one transaction, gives it back, from a thread of its own.
-class Committer {
- public:
-  Committer(Store* store, int wake) : store_(store), wake_(wake), thread_([this] { run(); }) {}
-
-  void submit(Request request) {
-    const std::lock_guard lock(mutex_);
-    waiting_.push_back(std::move(request));
-    if (waiting_.size() == 1) changed_.notify_one();
-  }
-  std::vector<Request> take_done() {
-    const std::lock_guard lock(mutex_);
-    return std::exchange(done_, {});
-  }
-
- private:
-  [[noreturn]] void run() {
-    std::vector<Request> drain;
-    for (;;) {
-      {
-        std::unique_lock lock(mutex_);
-        changed_.wait(lock, [this] { return !waiting_.empty(); });
-        drain.swap(waiting_);
-      }
-      store_->write(drain);
-      {
-        const std::lock_guard lock(mutex_);
-        std::ranges::move(drain, std::back_inserter(done_));
-      }
-      drain.clear();
-      const uint64_t one = 1;
-      if (write(wake_, &one, sizeof one) != sizeof one) die("eventfd");
-    }
-  }
-
-  Store* store_;
-  int wake_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<Request> waiting_, done_;
-  std::thread thread_;  // last: it uses all of the above
-};
-
 struct Connection {
   int fd = -1;
   uint64_t id = 0;
@@ -244,14 +83,15 @@ struct Connection {
 
 class Server {
  public:
-  Server(uint16_t port, std::string topic, size_t partitions, Store* store)
+  // wake: an eventfd, signalled by the log.
+  Server(uint16_t port, std::string topic, size_t partitions, int wake, Log* log)
       : port_(port),
         topic_(std::move(topic)),
         partitions_(partitions),
         epoll_(must_fd(epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
-        wake_(must_fd(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), "eventfd")),
+        wake_(wake),
         listener_(must_fd(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), "socket")),
-        committer_(store, wake_) {
+        log_(log) {
     const int yes = 1;
     setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     sockaddr_in address{};
@@ -277,6 +117,7 @@ class Server {
         if ((event.events & EPOLLOUT) != 0) flush(found->second);
         if ((event.events & ~uint32_t{EPOLLOUT}) != 0) read(found->second);
       }
+      log_->end_turn();
     }
   }
 
@@ -361,7 +202,8 @@ class Server {
 
   void answer_versions(Connection& c, const Request& request) {
     // Version 0 is what every client falls back to when it is told so in version 0.
-    Writer out(&c.out, request.correlation);
+    Writer out(&c.out);
+    out.number(request.correlation);
     out.number(request.version == 0 ? int16_t{0} : kUnsupportedVersion).number(int32_t{4});
     using Range = std::array<int16_t, 3>;
     for (const auto& [key, from, to] :
@@ -371,7 +213,8 @@ class Server {
   }
 
   void answer_metadata(Connection& c, int32_t correlation) {
-    Writer out(&c.out, correlation);
+    Writer out(&c.out);
+    out.number(correlation);
     out.number(int32_t{1}).number(int32_t{1}).string("127.0.0.1").number(int32_t{port_}).number(int16_t{-1});
     out.number(int32_t{1});  // controller
     out.number(int32_t{1}).number(int16_t{0}).string(topic_).number(int8_t{0});
@@ -406,7 +249,7 @@ class Server {
     request.frame = std::move(frame);
     request.bytes = n;
     queued_ += n;
-    committer_.submit(std::move(request));
+    log_->submit(std::move(request));
     return true;
   }
 
@@ -414,12 +257,13 @@ class Server {
   void acknowledge() {
     uint64_t ignored = 0;
     if (::read(wake_, &ignored, sizeof ignored) < 0) return;
-    for (Request& request : committer_.take_done()) {
+    for (Request& request : log_->take_done()) {
       queued_ -= request.bytes;
       frames_.put(std::move(request.frame));
       const auto found = connections_.find(request.connection);
       if (found == connections_.end() || request.acks == 0) continue;
-      Writer out(&found->second.out, request.correlation);
+      Writer out(&found->second.out);
+      out.number(request.correlation);
       out.number(int32_t{1}).string(request.topic).number(static_cast<int32_t>(request.parts.size()));
       for (const Part& part : request.parts) {
         out.number(part.partition).number(part.error).number(part.base_offset).number(int64_t{-1});
@@ -445,7 +289,7 @@ class Server {
   std::string topic_;
   size_t partitions_;
   int epoll_, wake_, listener_;
-  Committer committer_;
+  Log* log_;
   Frames frames_;
   std::unordered_map<uint64_t, Connection> connections_;
   uint64_t last_id_ = kWake;
@@ -455,8 +299,11 @@ class Server {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 6) {
-    std::fprintf(stderr, "usage: bare_sink PORT DIRECTORY TOPIC PARTITIONS RETENTION_BYTES\n");
+  const std::string how = argc == 7 ? argv[6] : "";
+  if (how != "lmdb" && how != "direct" && how != "direct-threads") {
+    std::fprintf(
+        stderr,
+        "usage: bare_sink PORT DIRECTORY TOPIC PARTITIONS RETENTION_BYTES lmdb|direct|direct-threads\n");
     return 2;
   }
   // LMDB allocates the pages of a transaction and frees them again: keep them, or each one is a fresh page.
@@ -464,6 +311,11 @@ int main(int argc, char** argv) {
   mallopt(M_MMAP_THRESHOLD, 32 << 20);
   mallopt(M_TRIM_THRESHOLD, 256 << 20);
   const auto partitions = static_cast<size_t>(std::max(1, std::atoi(argv[4])));
-  Store store(argv[2], partitions, std::strtoull(argv[5], nullptr, 10));
-  Server(static_cast<uint16_t>(std::atoi(argv[1])), argv[3], partitions, &store).run();
+  const uint64_t retention = std::strtoull(argv[5], nullptr, 10);
+  const int wake = must_fd(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), "eventfd");
+  const std::unique_ptr<Log> log =
+      how == "lmdb"
+          ? bare_sink::open_lmdb_log(argv[2], partitions, retention, wake)
+          : bare_sink::open_direct_log(argv[2], partitions, retention, wake, how == "direct-threads");
+  Server(static_cast<uint16_t>(std::atoi(argv[1])), argv[3], partitions, wake, log.get()).run();
 }
