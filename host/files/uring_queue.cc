@@ -16,13 +16,22 @@ namespace chronik::host {
 namespace {
 
 constexpr uint64_t kFlushAgainNs = 1'000'000;
+constexpr uint32_t kEntriesEach = 2;
+
+// In the data of an entry, beside the operation's address: the first of a chain.
+constexpr uint64_t kChainHead = 1;
+static_assert(alignof(FileOp) > kChainHead);
+
+bool has_chains(const io_uring& ring) {
+  return (ring.features & IORING_FEAT_CQE_SKIP) != 0 && (ring.flags & IORING_SETUP_SUBMIT_ALL) != 0;
+}
 
 }  // namespace
 
 Result<std::unique_ptr<UringQueue>> UringQueue::open(Shard& shard, FileCompleter& completer,
                                                      FileBackend& refused) {
   io_uring ring;
-  CHRONIK_CHECK(open_uring(kMaxInFlight, &ring));
+  CHRONIK_CHECK(open_uring(kEntriesEach * kMaxInFlight, &ring));
   const int event = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   const int error = event < 0 ? -errno : io_uring_register_eventfd(&ring, event);
   if (error != 0) {
@@ -37,7 +46,12 @@ Result<std::unique_ptr<UringQueue>> UringQueue::open(Shard& shard, FileCompleter
 
 UringQueue::UringQueue(Shard& shard, FileCompleter& completer, FileBackend& refused, const io_uring& ring,
                        int event)
-    : shard_(shard), completer_(completer), refused_(refused), ring_(ring), event_(shard.io(), event) {}
+    : shard_(shard),
+      completer_(completer),
+      refused_(refused),
+      ring_(ring),
+      event_(shard.io(), event),
+      chains_(has_chains(ring)) {}
 
 UringQueue::~UringQueue() {
   finish();
@@ -71,32 +85,40 @@ void UringQueue::wait_for_event() {
 }
 
 void UringQueue::submit_waiting() {
-  while (!waiting_.empty() && in_flight_ < kMaxInFlight) {
-    io_uring_sqe* const sqe = io_uring_get_sqe(&ring_);
-    if (sqe == nullptr) break;
-    prepare(*sqe, std::move(waiting_.front()));
+  while (!waiting_.empty() && in_flight_ < kMaxInFlight && io_uring_sq_space_left(&ring_) >= kEntriesEach) {
+    prepare(std::move(waiting_.front()));
     waiting_.pop_front();
   }
   flush();
 }
 
-void UringQueue::prepare(io_uring_sqe& sqe, std::unique_ptr<FileOp> op) {
-  if (op->is_sync) {
-    io_uring_prep_fsync(&sqe, op->file->fd(), IORING_FSYNC_DATASYNC);
-  } else {
-    io_uring_prep_writev2(&sqe, op->file->fd(), op->parts.data() + op->first_part,
-                          static_cast<unsigned>(op->parts.size() - op->first_part), op->at,
-                          op->durable ? RWF_DSYNC : 0);
+void UringQueue::prepare(std::unique_ptr<FileOp> op) {
+  const int fd = op->file->fd();
+  const bool chain = chains_ && op->durable && op->file->kind().direct;
+  io_uring_sqe* sqe = io_uring_get_sqe(&ring_);
+  if (!op->is_sync) {
+    const auto parts = static_cast<unsigned>(op->parts.size() - op->first_part);
+    io_uring_prep_writev2(sqe, fd, op->parts.data() + op->first_part, parts, op->at,
+                          op->durable && !chain ? RWF_DSYNC : 0);
   }
+  if (chain) {
+    io_uring_sqe_set_flags(sqe, IOSQE_IO_LINK | IOSQE_CQE_SKIP_SUCCESS);
+    sqe->user_data = reinterpret_cast<uintptr_t>(op.get()) | kChainHead;
+    sqe = io_uring_get_sqe(&ring_);
+  }
+  if (chain || op->is_sync) io_uring_prep_fsync(sqe, fd, IORING_FSYNC_DATASYNC);
   ++in_flight_;
-  io_uring_sqe_set_data(&sqe, op.release());  // reap() takes it back
+  sqe->user_data = reinterpret_cast<uintptr_t>(op.release());  // note() takes it back
 }
 
 void UringQueue::flush() {
-  while (io_uring_sq_ready(&ring_) > 0) {
+  while (const unsigned ready = io_uring_sq_ready(&ring_)) {
     const int submitted = io_uring_submit(&ring_);
     if (submitted == -EINTR) continue;
     if (submitted <= 0) return flush_later();  // short of memory
+    // A sync that has lost its write could end before it, and make it durable that was not.
+    if (chains_ && static_cast<unsigned>(submitted) < ready)
+      return shard_.runtime().fatal("files", "io_uring took a part of a chain; set file_io to \"threads\"");
   }
 }
 
@@ -116,18 +138,20 @@ void UringQueue::reap() {
   std::array<io_uring_cqe*, kMaxInFlight> cqes;
   while (const unsigned n =
              io_uring_peek_batch_cqe(&ring_, cqes.data(), static_cast<unsigned>(cqes.size()))) {
-    for (unsigned i = 0; i < n; ++i) {
-      std::unique_ptr<FileOp> op(static_cast<FileOp*>(io_uring_cqe_get_data(cqes[i])));
-      --in_flight_;
-      note(std::move(op), cqes[i]->res);
-    }
+    for (unsigned i = 0; i < n; ++i) note(*cqes[i]);
     io_uring_cq_advance(&ring_, n);
   }
   submit_waiting();
   if (!ended_.empty()) completer_.end(std::exchange(ended_, {}));
 }
 
-void UringQueue::note(std::unique_ptr<FileOp> op, int64_t result) {
+// Of a chain one completion comes: that of the write where it failed or was cut short, else that of the sync.
+void UringQueue::note(const io_uring_cqe& cqe) {
+  --in_flight_;
+  std::unique_ptr<FileOp> op(reinterpret_cast<FileOp*>(cqe.user_data & ~kChainHead));
+  const bool of_chain = chains_ && op->durable && op->file->kind().direct;
+  const bool is_whole = of_chain && (cqe.user_data & kChainHead) == 0 && cqe.res == 0;
+  const int64_t result = is_whole ? static_cast<int64_t>(op->left) : cqe.res;
   if (op->note(result)) {
     ended_.push_back(std::move(op));
   } else if (result < 0) {

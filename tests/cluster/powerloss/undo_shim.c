@@ -49,8 +49,10 @@ struct record {
 struct operation {
   uint64_t id;  // 0: free
   uint64_t inode;
-  uint64_t user_data;  // of the program: the kernel is given the address of this
-  int is_sync, durable;
+  uint64_t user_data;        // of the program: the kernel is given the address of this
+  uint64_t length;           // of a write
+  struct operation* before;  // of a sync: the write that it is chained to
+  int is_sync, durable, lies;
 };
 
 static pthread_mutex_t g_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -261,38 +263,57 @@ static struct operation* operation_of(uint64_t id) {
   return NULL;
 }
 
-static void begin_operation(struct io_uring_sqe* sqe) {
-  struct stat status;
-  const int is_sync = sqe->opcode == IORING_OP_FSYNC;
-  if ((!is_sync && sqe->opcode != IORING_OP_WRITEV) || !is_watched(sqe->fd, &status)) return;
-  if (is_sync && lies()) {
-    sqe->opcode = IORING_OP_NOP;
-    return;
-  }
+static struct operation* new_operation(const struct stat* status, struct io_uring_sqe* sqe) {
   struct operation* const operation = operation_of(0);
   if (operation == NULL) abort();
-  operation->inode = status.st_ino;
-  operation->is_sync = is_sync;
-  operation->durable = !is_sync && (sqe->rw_flags & RWF_DSYNC) != 0 && !lies();
-  if (is_sync) {
-    operation->id = ++g_last_id;
-    tell(kSync, status.st_ino, operation->id, 0, (uint64_t)status.st_size);
-  } else {
-    if (!operation->durable) sqe->rw_flags &= ~RWF_DSYNC;
-    const struct iovec* const parts = (const struct iovec*)(uintptr_t)sqe->addr;
-    operation->id = before_change(sqe->fd, &status, kWrite, sqe->off, bytes_of(parts, sqe->len));
-  }
+  memset(operation, 0, sizeof *operation);
+  operation->inode = status->st_ino;
   operation->user_data = sqe->user_data;
+  operation->lies = lies();
   sqe->user_data = (uint64_t)(uintptr_t)operation;
+  return operation;
 }
 
-// What is new in the ring since the last time.
+static struct operation* begin_write(struct io_uring_sqe* sqe, const struct stat* status) {
+  struct operation* const operation = new_operation(status, sqe);
+  operation->durable = (sqe->rw_flags & RWF_DSYNC) != 0 && !operation->lies;
+  if (!operation->durable) sqe->rw_flags &= ~RWF_DSYNC;
+  operation->length = bytes_of((const struct iovec*)(uintptr_t)sqe->addr, sqe->len);
+  operation->id = before_change(sqe->fd, status, kWrite, sqe->off, operation->length);
+  return operation;
+}
+
+static void begin_sync(struct io_uring_sqe* sqe, const struct stat* status, struct operation* before) {
+  struct operation* const operation = new_operation(status, sqe);
+  operation->is_sync = 1;
+  operation->before = before;
+  operation->id = ++g_last_id;
+  if (operation->lies)
+    sqe->opcode = IORING_OP_NOP;
+  else
+    tell(kSync, status->st_ino, operation->id, 0, (uint64_t)status->st_size);
+}
+
+// What is new in the ring since the last time. A sync that is chained to a write begins when the write has ended.
 static void begin_operations(struct io_uring* ring) {
   pthread_once(&g_once, set_up);
   if (g_journal < 0) return;
   pthread_mutex_lock(&g_lock);
-  for (unsigned i = ring->sq.sqe_head; i != ring->sq.sqe_tail; ++i)
-    begin_operation(&ring->sq.sqes[i & ring->sq.ring_mask]);
+  struct operation* before = NULL;
+  for (unsigned i = ring->sq.sqe_head; i != ring->sq.sqe_tail; ++i) {
+    struct io_uring_sqe* const sqe = &ring->sq.sqes[i & ring->sq.ring_mask];
+    struct operation* const linked = before;
+    struct stat status;
+    before = NULL;
+    const int is_write = sqe->opcode == IORING_OP_WRITEV;
+    if ((!is_write && sqe->opcode != IORING_OP_FSYNC) || !is_watched(sqe->fd, &status)) continue;
+    if (is_write) {
+      struct operation* const write = begin_write(sqe, &status);
+      if ((sqe->flags & IOSQE_IO_LINK) != 0) before = write;
+    } else {
+      begin_sync(sqe, &status, linked);
+    }
+  }
   pthread_mutex_unlock(&g_lock);
 }
 
@@ -306,15 +327,26 @@ int io_uring_submit_and_wait(struct io_uring* ring, unsigned n) {
   return g_submit_and_wait(ring, n);
 }
 
+static void end_write(struct operation* write, uint64_t length, int durable) {
+  if (length > 0) tell(durable ? kMadeDurable : kWritten, write->inode, write->id, length, 0);
+  memset(write, 0, sizeof *write);
+}
+
 static void end_operation(struct io_uring_cqe* cqe) {
   struct operation* const operation = (struct operation*)(uintptr_t)cqe->user_data;
   if (operation < g_operations || operation >= g_operations + kMaxInFlight) return;
-  if (operation->is_sync && cqe->res == 0) tell(kSynced, operation->inode, operation->id, 0, 0);
-  if (!operation->is_sync && cqe->res > 0)
-    tell(operation->durable ? kMadeDurable : kWritten, operation->inode, operation->id, (uint64_t)cqe->res,
-         0);
   cqe->user_data = operation->user_data;
-  operation->id = 0;
+  if (!operation->is_sync) {
+    // Where a chain ends early, its sync has no completion.
+    for (int i = 0; i < kMaxInFlight; ++i)
+      if (g_operations[i].before == operation) memset(&g_operations[i], 0, sizeof g_operations[i]);
+    end_write(operation, cqe->res > 0 ? (uint64_t)cqe->res : 0, operation->durable);
+    return;
+  }
+  const int synced = cqe->res == 0 && !operation->lies;
+  if (synced) tell(kSynced, operation->inode, operation->id, 0, 0);
+  if (operation->before != NULL) end_write(operation->before, operation->before->length, synced);
+  memset(operation, 0, sizeof *operation);
 }
 
 unsigned io_uring_peek_batch_cqe(struct io_uring* ring, struct io_uring_cqe** cqes, unsigned count) {

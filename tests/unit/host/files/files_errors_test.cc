@@ -224,6 +224,41 @@ TEST_P(FilesRefuse, WritesBeyondTheLimitOfSizes) {
   EXPECT_EQ(read(file, 60'000, 3), "cbb");
 }
 
+TEST_P(FilesRefuse, DirectWritesBeyondTheLimitOfSizes) {
+  start_files();
+  const File file = open("journal-0", CHR_FILE_CREATE | CHR_FILE_DIRECT);
+  const uint64_t block = file.info().block;
+  const Aligned bytes(8 * block, 'x');
+  {
+    const FileLimit limit(4 * block);
+    const Status full = write_on(0, file, 0, {bytes.slice()}, CHR_FILE_DURABLE);
+    ASSERT_FALSE(full);
+    EXPECT_EQ(full.error().code, Code::kNoSpace) << full.error().message;
+    EXPECT_TRUE(write_on(1, file, 0, {{bytes.p(), block, nullptr}}, CHR_FILE_DURABLE));
+  }
+  EXPECT_TRUE(write_on(1, file, block, {bytes.slice()}, CHR_FILE_DURABLE));
+}
+
+TEST_P(FilesRefuse, MemoryThatIsNotThere) {
+  start_files();
+  const uint64_t n = 1 << 16;
+  void* const nothing = ::mmap(nullptr, n, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(nothing, MAP_FAILED);
+  const chr_slice slice{static_cast<const uint8_t*>(nothing), n, nullptr};
+  for (const uint32_t flags : {0u, unsigned{CHR_FILE_DIRECT}}) {
+    const File file = open("file-" + std::to_string(flags), CHR_FILE_CREATE | flags);
+    for (const uint32_t durable : {unsigned{CHR_FILE_DURABLE}, 0u}) {
+      const Status refused = write_on(0, file, 0, {slice}, durable);
+      ASSERT_FALSE(refused);
+      EXPECT_EQ(refused.error().code, Code::kIo);
+      EXPECT_NE(refused.error().message.find("Bad address"), std::string::npos) << refused.error().message;
+    }
+    const Aligned bytes(n, 'x');
+    EXPECT_TRUE(write_on(0, file, 0, {bytes.slice()}, CHR_FILE_DURABLE));  // the ring goes on
+  }
+  ::munmap(nothing, n);
+}
+
 TEST_P(FilesRefuse, WritesToAFullDisk) {
   std::filesystem::remove_all(folder_);
   const SmallDisk disk(folder_, "size=1m");
