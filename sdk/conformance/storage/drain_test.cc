@@ -173,7 +173,7 @@ TEST_F(StorageDrains, LeaveNoHoleWhateverIsRefused) {
     SCOPED_TRACE("round " + std::to_string(round) + ", seed " + std::to_string(seed_) + " (CHRONIK_SEED)");
     const size_t first = calls_.size();
     const bool roomy = random_() % 8 == 0;
-    if (faults_) faults_->disk_full = random_() % 4 == 0;
+    if (faults_) faults_->disk_full(random_() % 4 == 0);
     store_->host().hold_blocking(true);
     for (uint64_t n = 1 + random_() % 4; n-- > 0;)
       ASSERT_NO_FATAL_FAILURE(issue(pipelines_[random_() % pipelines_.size()], roomy));

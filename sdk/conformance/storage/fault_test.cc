@@ -23,7 +23,7 @@ TEST_F(StorageFaults, AFullDiskIsBackpressure) {
   ASSERT_EQ(store.write(TestWrite{g, {}}.append(maker_.batch(40, 50'000))), CHR_OK);
   {
     FileFaults faults(disk.directory());
-    faults.disk_full = true;
+    faults.disk_full(true);
     chr_status status = CHR_OK;
     uint64_t written = 0;
     for (; written < 1000 && status == CHR_OK; ++written)

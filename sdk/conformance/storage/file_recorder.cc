@@ -36,10 +36,21 @@ FileFaults::FileFaults(std::string directory) : directory_(std::filesystem::cano
 
 FileFaults::~FileFaults() { g_faults = nullptr; }
 
+void FileFaults::disk_full(bool is_full) { capacity_ = is_full ? used() : UINT64_MAX; }
+
+uint64_t FileFaults::used() const {
+  uint64_t used = 0;
+  for (const auto& file : std::filesystem::recursive_directory_iterator(directory_))
+    used += file.is_regular_file() ? file.file_size() : 0;
+  return used;
+}
+
 int FileFaults::of_write(int fd, uint64_t at, uint64_t n) {
   if (g_faults == nullptr || name_below(g_faults->directory_, fd).empty()) return 0;
   struct stat status{};
-  if (g_faults->disk_full && fstat(fd, &status) == 0 && at + n > static_cast<uint64_t>(status.st_size))
+  const bool is_longer = g_faults->capacity_ != UINT64_MAX && fstat(fd, &status) == 0 &&
+                         at + n > static_cast<uint64_t>(status.st_size);
+  if (is_longer && g_faults->used() + (at + n - static_cast<uint64_t>(status.st_size)) > g_faults->capacity_)
     return ENOSPC;
   return g_faults->syncs_fail && (fcntl(fd, F_GETFL) & O_DSYNC) != 0 ? EIO : 0;
 }

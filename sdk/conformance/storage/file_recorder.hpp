@@ -64,7 +64,8 @@ class FileFaults {
   FileFaults(const FileFaults&) = delete;
   FileFaults& operator=(const FileFaults&) = delete;
 
-  bool disk_full = false;   // what would make a file longer fails with ENOSPC
+  // From now on the files may take together what they take now, or as much as they like; beyond it ENOSPC.
+  void disk_full(bool is_full);
   bool syncs_fail = false;  // every sync, and every write through O_DSYNC, fails with EIO
 
   // For the interposed functions: the errno of this call, 0 where it may go on.
@@ -72,7 +73,10 @@ class FileFaults {
   static int of_sync(int fd);
 
  private:
+  uint64_t used() const;
+
   std::string directory_;
+  uint64_t capacity_ = UINT64_MAX;
 };
 
 // Whole files of a directory, and back. LMDB's lock file holds nothing that lasts and is left out.
