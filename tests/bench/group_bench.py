@@ -18,8 +18,6 @@ import statistics
 import subprocess
 import time
 
-import report
-
 PARTS = {"groups": ["settle", "roll", "failover", "idle", "offsets"], "commits": ["one", "three"]}
 # At most so much, or such a part of Kafka's in the same run.
 TARGETS = {
@@ -239,5 +237,4 @@ class GroupBench:
             # One run of `failover` is 20 by itself.
             results = self.bench.collect(getattr(self, part), ["chronik", "kafka"], 1 if part == "failover" else self.bench.arguments.runs)
             self.bench.print_medians(part, results)
-            for line in report.target_lines(part, results, TARGETS[part].items()):
-                print(line, flush=True)
+            self.bench.judge(part, results)

@@ -110,3 +110,12 @@ class Results:
             file.write(line + "\n")
             file.flush()
             os.fsync(file.fileno())
+
+    def all(self):
+        """workload -> side -> the numbers of its runs; not those that only showed whether it works, nor parts of one."""
+        out = {}
+        for line in self.path.read_text().splitlines():
+            row = json.loads(line)
+            if not row.get("short") and "part" not in row:
+                out.setdefault(row["workload"], {}).setdefault(row["side"], []).append(row["numbers"])
+        return out

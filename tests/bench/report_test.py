@@ -5,6 +5,7 @@ import pathlib
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "harness"))
@@ -138,6 +139,16 @@ class ResultsFile(unittest.TestCase):
         self.assertEqual(rows[0]["command"], "run.py")
 
 
+    def test_what_stands_there_is_collected(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "results.jsonl"
+            for p50 in (0.5, 0.7):
+                report.Results(path, {"short": False}).add(workload="latency", side="kafka", run=1, numbers={"p50_ms": p50})
+            report.Results(path, {"short": True}).add(workload="latency", side="kafka", run=1, numbers={"p50_ms": 9})
+            report.Results(path, {}).add(workload="endurance", side="chronik-log", part="interval", numbers={"p99_ms": 9})
+            self.assertEqual(report.Results(path, {}).all(), {"latency": {"kafka": [{"p50_ms": 0.5}, {"p50_ms": 0.7}]}})
+
+
 class Holes(unittest.TestCase):
     PAGE = sparse.PAGE
 
@@ -178,6 +189,11 @@ class Machine(unittest.TestCase):
         self.assertEqual(machine.transactions_in("17 transactions (16 requested), each up to 1024 blocks\naverage:\n"), 17)
         with self.assertRaises(ValueError):
             machine.transactions_in("average:\n")
+
+    def test_an_image_needs_root(self):
+        with tempfile.TemporaryDirectory() as folder, unittest.mock.patch("os.geteuid", return_value=1000):
+            with self.assertRaisesRegex(machine.Missing, "root"), machine.Ext4Image(folder):
+                self.fail("it was mounted")
 
     def test_files_below_a_folder(self):
         self.assertTrue(machine.is_below("/a/data/segment", "/a/data"))

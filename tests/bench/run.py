@@ -63,6 +63,7 @@ KINDS = {"produce": ALL, "growing": ["chronik", "kafka", "sink"], "latency": ALL
          "endurance": ["chronik"], "fanout": ["chronik", "kafka"], "restart": ["chronik", "kafka"], "cluster": ["chronik", "kafka"],
          "start3": ["chronik", "kafka"], "catalog": ["chronik"], "sim": ["chronik"], "groups": ["chronik", "kafka"],
          "commits": ["chronik", "kafka"]}
+ALL_TARGETS = {**TARGETS, **{part: list(table.items()) for part, table in group_bench.TARGETS.items()}}
 LONG = {"endurance", "restart"}  # run once, and when they are named
 STORELESS = {"catalog"}
 MIXED_RETENTION = 150_000_000  # bytes of a partition
@@ -318,13 +319,25 @@ class Bench:
         storeless = name in STORELESS or (name == "sim" and not self.arguments.storage)
         results = self.collect(action, KINDS[name], self.runs_of(name), storeless)
         self.print_medians(name, results)
-        for line in report.target_lines(name, results, TARGETS.get(name, [])):
-            print(line, flush=True)
+        self.judge(name, results)
 
     @staticmethod
     def print_medians(name, results):
         for line in report.median_lines(name, results):
             print(line, flush=True)
+
+
+    @staticmethod
+    def judge(name, results):
+        for line in report.target_lines(name, results, ALL_TARGETS.get(name, [])):
+            print(line, flush=True)
+
+    def print_table(self):
+        """Medians and targets of all that stands in the file of results."""
+        for name, results in self.results.all().items():
+            print()
+            self.print_medians(name, results)
+            self.judge(name, results)
 
 
 def about(arguments):
@@ -340,7 +353,7 @@ def about(arguments):
     compiler = re.search(r"compiler\s+(.*)", version)
     return {"machine": f"{cpu.group(1) if cpu else platform.machine()}, {len(re.findall('^processor', info, re.M))} cores, "
                        f"{int(memory.group(1)) / 1e6:.0f} GB, Linux {platform.release()}, {machine.file_system(arguments.folder)}",
-            "command": " ".join(sys.argv), "version": version.splitlines()[0],
+            "command": " ".join(sys.argv), "short": arguments.short, "version": version.splitlines()[0],
             "flags": f"{kind} {flags}, {compiler.group(1) if compiler else ''}; Kafka: java {' '.join(kafka_peer.JAVA_FLAGS)}"}
 
 
@@ -361,6 +374,7 @@ def parsed_arguments():
     parser.add_argument("--jbd2", action="store_true", help="`latency` on an ext4 image mounted by loop, too: transactions of its journal; for root")
     parser.add_argument("--kinds", default="chronik,kafka,sink,sink-direct", help=f"of {','.join(ALL)}: leave some out, to look at one thing alone")
     parser.add_argument("--only", default="", help="parts of `groups` or `commits`, by name: settle,idle")
+    parser.add_argument("--table", action="store_true", help="measure nothing: medians and targets of all that stands in the file of results")
     parser.add_argument("--short", action="store_true", help="everything small: whether it works")
     parser.add_argument("workload", nargs="*", help=", ".join(KINDS) + f"; all but {' and '.join(sorted(LONG))} by default")
     arguments = parser.parse_args()
@@ -385,6 +399,8 @@ def complete(parser, arguments):
     if machine.file_system(arguments.folder) == "tmpfs":
         parser.error(f"{arguments.folder} lies in memory, where a durable write costs nothing: name a folder on a disk with --folder")
     arguments.results = arguments.results or build / "bench" / "results.jsonl"
+    if arguments.table and not pathlib.Path(arguments.results).exists():
+        parser.error(f"there is no {arguments.results}: nothing was measured yet; --results names another file")
     arguments.given_seconds = arguments.seconds
     for key, value in (SHORT_SIZES if arguments.short else SIZES).items():
         if getattr(arguments, key) is None:
@@ -399,6 +415,9 @@ def main():
         print(f"{key + ':':8} {common[key]}")
     print(f"results: {arguments.results}", flush=True)
     bench = Bench(arguments, report.Results(arguments.results, common))
+    if arguments.table:
+        bench.print_table()
+        return 0
     for name in arguments.workload or [name for name in KINDS if name not in LONG]:
         bench.compare(name)
     return 0

@@ -19,7 +19,7 @@ HELD = 0.98  # of a rate, for it to be held
 # A record a ms in batches of 100 ms: few enough Fetch requests that neither side runs out of cores.
 FANOUT_MB_PER_S, FANOUT_LINGER_MS = 1, 100
 SEGMENTED = {"storage-log"}  # storages that keep segments in files of their own
-FULL = {"endurance_s": 1800, "endurance_retention": 512 << 20, "interval_s": 60, "step_s": 8, "consumers": 50, "restart_mb": 100_000,
+FULL = {"endurance_s": 1800, "endurance_retention": 512 << 20, "interval_s": 60, "step_s": 5, "consumers": 50, "restart_mb": 100_000,
         "restart_step_mb": 4000, "journal_s": 60}
 SHORT = {"endurance_s": 10, "endurance_retention": 16 << 20, "interval_s": 1, "step_s": 1, "consumers": 5, "restart_mb": 2000,
          "restart_step_mb": 500, "journal_s": 5}
@@ -108,7 +108,11 @@ class StorageBench:
             out = load(node, arguments.warmup, arguments.seconds, KEYED_RATE)
 
             def holds_once(rate):
-                tried = load(node, self.sizes["step_s"] / 4, self.sizes["step_s"], rate)
+                try:
+                    tried = load(node, self.sizes["step_s"] / 4, self.sizes["step_s"], rate)
+                except RuntimeError as error:
+                    print(f"      {kind} at {rate:.0f}/s: {error}: not held", flush=True)
+                    return False
                 held = tried["per_s"] >= HELD * rate
                 print(f"      {kind} at {rate:.0f}/s: {tried['per_s']:.0f}, p99 {tried['p99_ms']:.1f} ms, client {tried['client_cores']:.2f} cores"
                       + ("" if held else ": not held"), flush=True)

@@ -130,8 +130,9 @@ void send(rd_kafka_t* producer, const Topic& topic, const Record& record) {
 }
 
 void flush(rd_kafka_t* producer) {
-  if (rd_kafka_flush(producer, 60'000) != RD_KAFKA_RESP_ERR_NO_ERROR)
-    die("not everything was acknowledged within 60 s");
+  // A rate that breaks leaves a full queue.
+  if (rd_kafka_flush(producer, 180'000) != RD_KAFKA_RESP_ERR_NO_ERROR)
+    die("not everything was acknowledged within 180 s");
 }
 
 std::string payload(size_t size) {
