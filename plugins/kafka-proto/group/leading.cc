@@ -118,8 +118,9 @@ void GroupShard::end_leading() {
   upkeep_ = nullptr;
   consumers_.topics.unfollow(this);
   consumers_.rules.unfollow(this);
-  const auto live = std::exchange(live_, {});
-  for (const auto& [id, each] : live) each->fail_waits(ErrorCode::kNotCoordinator);
+  // mutant join-lost-at-failover: for (auto& [id, each] : std::exchange(live_, {}))
+  //     each.release()->timer.cancel();
+  for (const auto& [id, each] : std::exchange(live_, {})) each->fail_waits(ErrorCode::kNotCoordinator);
 }
 
 // Arms the timer at the next deadline, or lets go of a group that is as recorded.
