@@ -76,6 +76,14 @@ void Connection::wait_readable() {
 }
 
 void Connection::on_readable() {
+  reading_ = true;
+  receive();
+  reading_ = false;
+  // Without a turn of the loop, and a look at its sockets, in between.
+  if (!queue_.empty() && !waits_writable_) flush();
+}
+
+void Connection::receive() {
   uint64_t total = 0;
   while (state_ == State::kOpen && !paused_ && total < kTurnBytes) {
     const std::span<uint8_t> space = input_.space();
@@ -164,7 +172,7 @@ void Connection::write(const chr_slice* slices, uint32_t n) {
   const uint64_t now = monotonic_ns();
   if (queue_.empty()) progress_ns_ = now;
   queue_.push(slices, n, now);
-  if (!waits_writable_) set_.flush_later(*this);
+  if (!waits_writable_ && !reading_) set_.flush_later(*this);
 }
 
 void Connection::flush() {

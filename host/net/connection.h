@@ -72,6 +72,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   void wait_readable();
   void on_readable();
+  void receive();
   void discard_input();
   void deliver();
   void deliver_rest();
@@ -97,6 +98,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   uint64_t shared_copied_ = 0;         // of these, taken from the budget that all slow readers share
   bool paused_ = false;
   bool delivering_ = false;
+  bool reading_ = false;  // what is answered meanwhile is flushed at its end
   bool waits_readable_ = false;
   bool waits_writable_ = false;
   bool was_active_ = false;  // since the last sweep

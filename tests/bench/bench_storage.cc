@@ -3,7 +3,8 @@
 //     bench_storage PLUGIN.so <workload> [directory] [KEY=INTEGER]...
 //
 // Workloads: batches (16 KiB entries, 16 to a commit), retention (1 MB to a commit of 1-256 KiB entries over
-// 64 groups, the oldest trimmed at the same rate), single (one entry to a commit), read (catch up on 1 GB),
+// 64 groups, the oldest trimmed at the same rate), single (one entry to a commit), small (three entries of 200 bytes
+// in three of 50 groups to a commit, as offsets of consumers come), read (catch up on 1 GB),
 // cold (the same with nothing in the page cache), stalled (retention while 200 readers hold each lease for
 // its whole age).
 #include "thread_host.hpp"
@@ -20,6 +21,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 
 namespace {
@@ -341,6 +343,34 @@ void single(Bench& bench) {
   }
 }
 
+// Bytes that this process gave to write() and the like: the pages of a store. What /proc/self/io calls write_bytes counts
+// all of a folio of the page cache for each page of it.
+double bytes_written() {
+  std::ifstream counts("/proc/self/io");
+  for (std::string name, value; counts >> name >> value;)
+    if (name == "wchar:") return std::stod(value);
+  return 0;
+}
+
+void small(Bench& bench) {
+  constexpr int kRounds = 6'000, kEntries = 3;
+  std::vector<Bench::Group> groups;
+  for (int i = 0; i < 50; ++i) groups.push_back(bench.group("small-" + std::to_string(i)));
+  std::mt19937_64 random(3);
+  Meter meter;
+  for (int pass = 0; pass < 3; ++pass) {
+    meter.start();
+    const double written = bytes_written(), cpu = cpu_seconds();
+    run_rounds(meter, kRounds, kEntries, [&](Latch& latch) {
+      for (int i = 0; i < kEntries; ++i) bench.append(groups[random() % groups.size()], 200, 0, latch);
+      meter.bytes += kEntries * 200;
+    });
+    meter.print("small");
+    std::printf("%-28s %.1f KiB written a round, %.0f us CPU\n", "",
+                (bytes_written() - written) / kRounds / 1024, (cpu_seconds() - cpu) / kRounds * 1e6);
+  }
+}
+
 constexpr uint64_t kReadEntries = 4 * 4000;
 
 void fill(Bench& bench) {
@@ -432,7 +462,7 @@ void stalled(Bench& bench) {
 
 int main(int argc, char** argv) {
   if (argc < 3)
-    die("usage: bench_storage PLUGIN.so batches|retention|single|read|cold|stalled [directory] "
+    die("usage: bench_storage PLUGIN.so batches|retention|single|small|read|cold|stalled [directory] "
         "[KEY=INTEGER]...");
   mallopt(M_MMAP_THRESHOLD, 32 << 20);  // as the server does: fresh pages cost more than all else
   mallopt(M_TRIM_THRESHOLD, 64 << 20);
@@ -447,9 +477,9 @@ int main(int argc, char** argv) {
     else
       settings.emplace_back(arg.substr(0, equals), std::stoll(arg.substr(equals + 1)));
   }
-  const std::map<std::string, void (*)(Bench&)> workloads = {{"batches", batches}, {"retention", retention},
-                                                             {"single", single},   {"read", read},
-                                                             {"cold", fill},       {"stalled", stalled}};
+  const std::map<std::string, void (*)(Bench&)> workloads = {
+      {"batches", batches}, {"retention", retention}, {"single", single},  {"small", small},
+      {"read", read},       {"cold", fill},           {"stalled", stalled}};
   if (!workloads.contains(workload)) die("unknown workload " + workload);
   std::filesystem::remove_all(directory);
   std::filesystem::create_directories(directory);

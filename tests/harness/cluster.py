@@ -65,9 +65,6 @@ class Cluster:
     def resident_bytes(self):
         return max(node.resident_bytes() for node in self.nodes)
 
-    def written_bytes(self):
-        return sum(node.written_bytes() for node in self.nodes)
-
     def store_bytes(self):
         return sum(node.store_bytes() for node in self.nodes)
 

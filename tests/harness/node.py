@@ -167,10 +167,6 @@ class Node:
         """Bytes that a disk was read for it; what was in the page cache, or lies in tmpfs, is not counted."""
         return int(re.search(r"^read_bytes: (\d+)", pathlib.Path(f"/proc/{self.pid}/io").read_text(), re.M)[1])
 
-    def written_bytes(self):
-        """Bytes that it had a disk write; into tmpfs, none."""
-        return int(re.search(r"^write_bytes: (\d+)", pathlib.Path(f"/proc/{self.pid}/io").read_text(), re.M)[1])
-
     def store_bytes(self):
         """Bytes that the data folder occupies on disk."""
         total = 0

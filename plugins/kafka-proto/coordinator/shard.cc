@@ -69,6 +69,11 @@ void CoordinatorShard::take_turn(std::string_view key, Turn turn, Run run) {
   run_waiting(std::string(found->first));
 }
 
+bool CoordinatorShard::has_late_write(std::string_view key) const {
+  const auto found = keys_.find(key);
+  return batch_.is_late && found != keys_.end() && found->second.writes > 0;
+}
+
 bool CoordinatorShard::may_run(const Key& key) const {
   if (key.running || key.waiting.empty()) return false;
   return key.writes == 0 || (key.turn == Turn::kShared && key.waiting.front().turn == Turn::kShared);

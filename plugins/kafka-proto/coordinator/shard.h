@@ -73,6 +73,8 @@ class CoordinatorShard : public PartitionObserver {
  protected:
   const Host& host() const { return host_; }
   Partition& partition() const { return partition_; }
+  // Whether a write of the key was late, and told so, and may be applied all the same.
+  bool has_late_write(std::string_view key) const;
   // What the records of a write may take (RecordList::batch_bytes).
   size_t max_write_bytes() const;
 

@@ -26,6 +26,19 @@ GroupShard::CommitResult check_consumer_commit(GroupShard::CommitRequest& reques
   return result;
 }
 
+// Whom these records remove from a consumer group, and do not keep in a classic one that it becomes.
+std::set<std::string, std::less<>> leaving_members(const std::vector<group::Record>& records) {
+  std::set<std::string, std::less<>> out;
+  for (const group::Record& record : records)
+    if (const auto* const member = std::get_if<group::MemberRecord>(&record); member && !member->value)
+      out.insert(member->member_id);
+  for (const group::Record& record : records)
+    if (const auto* const classic = std::get_if<group::ClassicGroupRecord>(&record);
+        classic && classic->value)
+      for (const auto& member : classic->value->members) out.erase(member.member_id);
+  return out;
+}
+
 }  // namespace
 
 // ---- live groups ----
@@ -105,8 +118,9 @@ void GroupShard::end_leading() {
   upkeep_ = nullptr;
   consumers_.topics.unfollow(this);
   consumers_.rules.unfollow(this);
-  const auto live = std::exchange(live_, {});
-  for (const auto& [id, each] : live) each->fail_waits(ErrorCode::kNotCoordinator);
+  // mutant join-lost-at-failover: for (auto& [id, each] : std::exchange(live_, {}))
+  //     each.release()->timer.cancel();
+  for (const auto& [id, each] : std::exchange(live_, {})) each->fail_waits(ErrorCode::kNotCoordinator);
 }
 
 // Arms the timer at the next deadline, or lets go of a group that is as recorded.
@@ -143,6 +157,8 @@ void GroupShard::finish_outcome(const std::string& id, group::Outcome outcome) {
   if (outcome.records.empty()) return end_outcome(id, outcome.finish, ErrorCode::kNone);
   RecordList records;
   for (const group::Record& record : outcome.records) add_record(record, records);
+  if (const auto live = live_.find(id); live != live_.end())
+    live->second->leaving = leaving_members(outcome.records);
   write(id, std::move(records), [this, id, finish = std::move(outcome.finish)](ErrorCode written) {
     end_outcome(id, finish, written);
   });
@@ -155,6 +171,7 @@ void GroupShard::end_outcome(const std::string& id, const std::vector<group::Out
   const auto found = live_.find(id);
   if (found == live_.end()) return;
   Live& live = *found->second;
+  live.leaving.clear();
   live.failed = written != ErrorCode::kNone;
   if (live.failed) {
     live.fail_waits(written);
@@ -243,6 +260,8 @@ ErrorCode GroupShard::heartbeat(std::string_view id, const group::MemberClaim& c
   const auto found = live_.find(id);
   if (found == live_.end()) return ErrorCode::kUnknownMemberId;
   if (found->second->group != nullptr) return found->second->group->heartbeat(claim, now());
+  if (has_late_write(id)) return ErrorCode::kCoordinatorNotAvailable;
+  if (found->second->leaving.contains(claim.member_id)) return ErrorCode::kUnknownMemberId;
   return found->second->consumer->classic_heartbeat(consumer_context(id), claim);
 }
 

@@ -15,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -66,7 +67,7 @@ class GroupShard final : public CoordinatorShard {
   void join(const std::string& id, group::JoinRequest request, group::Reply<group::JoinResult> reply);
   void sync(const std::string& id, group::SyncRequest request, group::Reply<group::SyncResult> reply);
   void leave(const std::string& id, group::LeaveRequest request, group::Reply<group::LeaveResult> reply);
-  // At once, whatever is written.
+  // At once, whatever is written: who is about to be removed is told so.
   ErrorCode heartbeat(std::string_view id, const group::MemberClaim& claim);
   struct OffsetDeletion {
     struct Topic {
@@ -83,7 +84,8 @@ class GroupShard final : public CoordinatorShard {
                       const group::Reply<OffsetDeletionResult>& reply);
   // Topics were deleted: what was committed of them goes, some groups in each turn of the shard.
   void forget_topics(const DeletedTopics& topics) { upkeep_->forget_topics(topics); }
-  // A heartbeat that changes nothing is answered at once, whatever is written.
+  // A heartbeat that changes nothing is answered at once, whatever is written, unless that removes its member, or nobody
+  // knows any more what it comes to.
   void consumer_heartbeat(const std::string& id, group::ConsumerHeartbeatRequest request,
                           const group::Reply<group::ConsumerHeartbeatResult>& reply);
   // DeleteGroups.
@@ -123,8 +125,9 @@ class GroupShard final : public CoordinatorShard {
     std::unique_ptr<group::ConsumerGroup> consumer;
     uint64_t number = 0;  // of the ConsumerGroup: steps of an earlier one are nothing to it
     Timer timer;
-    bool expires = false;  // its turn to expire comes
-    bool failed = false;   // its last write was
+    bool expires = false;                        // its turn to expire comes
+    bool failed = false;                         // its last write was
+    std::set<std::string, std::less<>> leaving;  // members that what is being written removes
   };
 
   Status apply_record(Bytes key, const std::optional<Bytes>& value) override;

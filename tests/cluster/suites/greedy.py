@@ -7,7 +7,8 @@ import threading
 import time
 import zlib
 
-from admin import int32, receive, text
+import hostile_members as members
+from admin import find_coordinator, int32, receive, text
 from sightings import total
 from suite import Suite
 
@@ -19,6 +20,8 @@ LARGEST = 100 << 20  # kafka.max_request_size
 TOO_MANY = "more than one request may name"
 MOST_ANONYMOUS = 250 << 20
 BOMBS = 50
+MANY_MEMBERS, MOST_IDS = 100_000, 10_000  # as docs/groups.md says of ids
+MOST_MEMBERS, MOST_CONSUMERS = 50, 1_000
 
 
 class Run(Suite):
@@ -26,6 +29,8 @@ class Run(Suite):
 
     def run(self):
         self.one_node()
+        self.members_of_groups()
+        self.members_of_small_groups()
         self.three_nodes()
 
     def one_node(self):
@@ -61,6 +66,49 @@ class Run(Suite):
         self.expect(len(produces.waits) >= BOMBS // 2, f"{what}: {len(produces.waits)} Produce of 400 KB, compressed, went between them")
         self.measured("longest wait of a compressed Produce of 400 KB", round(max(produces.waits, default=0) * 1000), 300, "ms")
         self.expect(len(answered) == BOMBS and all(answered), f"{what}: each is answered")
+
+    @contextlib.contextmanager
+    def with_groups(self, keys):
+        with self.node(extra=f"shards = {SHARDS}", tables={"kafka": keys}) as node:
+            node.start()
+            self.create(node.bootstrap, "many", 3, "replicas=1")
+            self.wait_until(lambda: find_coordinator(node.kafka_port, "any") == 0, "groups have a coordinator")
+            yield node
+            self.expect(node.process.poll() is None and node.ready(), "the node goes on")
+            self.expect(members.tell(node.kafka_port, members.commit(b"others", b"m")) == 0, "and other groups commit")
+
+    def members_of_groups(self):
+        """By the bounds that a node has unless its file says otherwise."""
+        with self.with_groups("") as node:
+            for what, frame, code, said in members.refused():
+                before = node.log().count(said) if said else 0
+                with self.watched([node], MOST_ANONYMOUS, what), Pings([node]) as pings:
+                    told = members.tell(node.kafka_port, frame)
+                self.say(f"{what}: others waited {max(pings.waits, default=0) * 1000:.0f} ms")
+                self.expect(told == code, f"{what}: it is told {told}, {code} is right ({members.ENDED}: the connection ends)")
+                if said:
+                    self.expect(node.log().count(said) > before, f"{what}: the log says {said!r}")
+            ids = [members.join(b"ids", 4, (b"range", b""))] * MANY_MEMBERS
+            self.flood(node, f"{MANY_MEMBERS:,} members that ask for an id on one connection", ids,
+                       {members.MEMBER_ID_REQUIRED: MOST_IDS, members.GROUP_FULL: MANY_MEMBERS - MOST_IDS})
+
+    def members_of_small_groups(self):
+        """By group_max_size and group_consumer_max_size."""
+        with self.with_groups(f"group_max_size = {MOST_MEMBERS}\ngroup_consumer_max_size = {MOST_CONSUMERS}") as node:
+            consumers = [members.consume(b"crowd", b"m%d" % i) for i in range(MANY_MEMBERS)]
+            self.flood(node, f"{MANY_MEMBERS:,} consumers on one connection", consumers,
+                       {members.NONE: MOST_CONSUMERS, members.GROUP_FULL: MANY_MEMBERS - MOST_CONSUMERS})
+            what = f"{2 * MOST_MEMBERS} members of 900 KB"
+            with self.watched([node], MOST_ANONYMOUS, what):
+                codes = members.wait_together(node.kafka_port, [members.join(b"fat", 3, (b"range", bytes(900_000)))] * (2 * MOST_MEMBERS))
+            self.expect(codes == {members.NONE: MOST_MEMBERS, members.GROUP_FULL: MOST_MEMBERS}, f"{what} are told {dict(codes)}")
+
+    def flood(self, node, what, frames, expected):
+        with self.watched([node], MOST_ANONYMOUS, what), Pings([node]) as pings:
+            begun = time.monotonic()
+            codes = members.flood(node.kafka_port, frames)
+        self.say(f"{what}: answered in {time.monotonic() - begun:.1f} s; others waited {max(pings.waits, default=0) * 1000:.0f} ms")
+        self.expect(codes == expected, f"{what} are told {dict(codes)}, {expected} is right")
 
     def three_nodes(self):
         with self.cluster() as cluster:

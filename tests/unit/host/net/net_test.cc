@@ -239,6 +239,21 @@ TEST_F(Net, WritesOfOneTurnArriveInOrderAndDrainedIsCalled) {
   drained.get_future().wait();
 }
 
+TEST_F(Net, AnAnswerIsOnItsWayBeforeOthersHaveTheirTurn) {
+  start();
+  std::promise<uint64_t> left;
+  protocol_.on_data = [&](TestProtocol::Session& session, chr_slice bytes, uint64_t*) {
+    host_.post(static_cast<uint32_t>(host_.current_shard()),
+               [&, conn = session.conn] { left.set_value(net_->queued(host_.self(), conn)); });
+    echo(session, bytes);
+    return bytes.n;
+  };
+  Client client(listen());
+  client.send("x");
+  EXPECT_EQ(left.get_future().get(), 0u);
+  EXPECT_EQ(client.read(1), "x");
+}
+
 uint64_t anonymous_memory() {
   std::ifstream status("/proc/self/status");
   for (std::string line; std::getline(status, line);) {

@@ -48,6 +48,36 @@ TEST_F(ConsumerShardTest, AHeartbeatThatChangesNothingWaitsForNoWrite) {
   EXPECT_EQ(told.size(), 4u);
 }
 
+// Its session is over, and the record that says so takes its time: it is not told that it may go on (the simulator's seed
+// 150 of pause,stall-disk,members).
+TEST_F(ConsumerShardTest, AMemberThatIsAboutToBeRemovedIsNotToldThatAllIsWell) {
+  const int32_t epoch = join("a")->epoch;
+  consensus.hold_commits(true);
+  host.advance(std::chrono::seconds(46));
+  EXPECT_FALSE(alive("a", epoch).has_value());
+  consensus.hold_commits(false);
+  consensus.commit(group());
+  host.run();
+  ASSERT_EQ(told.size(), 2u);
+  EXPECT_EQ(told[1].error, ErrorCode::kUnknownMemberId);
+}
+
+TEST_F(ConsumerShardTest, NobodyIsToldThatAllIsWellWhileAWriteMayStillBeApplied) {
+  const int32_t epoch = join("a")->epoch;
+  host.advance(std::chrono::seconds(40));
+  consensus.hold_commits(true);
+  EXPECT_FALSE(join("b").has_value());
+  host.advance(std::chrono::seconds(4));
+  EXPECT_EQ(alive("a", epoch)->error, ErrorCode::kNone);
+  host.advance(std::chrono::seconds(2));  // 6: it is late
+  EXPECT_EQ(told.at(2).error, ErrorCode::kCoordinatorNotAvailable);
+  EXPECT_EQ(alive("a", epoch)->error, ErrorCode::kCoordinatorNotAvailable);
+  consensus.hold_commits(false);
+  consensus.commit(group());
+  host.run();
+  EXPECT_EQ(alive("a", epoch)->error, ErrorCode::kNone);
+}
+
 TEST_F(ConsumerShardTest, WaitsEndWithLeadership) {
   join("a");
   host.advance(std::chrono::seconds(2));

@@ -157,6 +157,24 @@ TEST_F(StaticMigrationTest, TheLastConsumerComesBackAsAClassicMemberAndNobodyReb
   EXPECT_EQ(group::test::describe(group::by_id(assignment->partitions, topics), topics), "orders:1,3");
 }
 
+TEST_F(StaticMigrationTest, WhoStaysIsToldSoWhileTheGroupBecomesClassic) {
+  const int32_t epoch = state().epoch();
+  consensus.hold_commits(true);
+  comes_back();
+  EXPECT_EQ(classic_heartbeat(epoch), ErrorCode::kNone);
+  consensus.hold_commits(false);
+  consensus.commit(group());
+  host.run();
+  EXPECT_EQ(classic_heartbeat(epoch), ErrorCode::kNone);
+}
+
+TEST_F(StaticMigrationTest, WhoseSessionIsOverIsToldSoWhileThatIsWritten) {
+  const int32_t epoch = state().epoch();
+  consensus.hold_commits(true);
+  host.advance(std::chrono::seconds(12));
+  EXPECT_EQ(classic_heartbeat(epoch), ErrorCode::kUnknownMemberId);
+}
+
 TEST_F(StaticMigrationTest, WithAnotherSubscriptionAllJoinAgain) {
   const int32_t epoch = state().epoch();
   comes_back({"orders", "others"});
