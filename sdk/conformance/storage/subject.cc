@@ -88,7 +88,7 @@ class Store::Medium : public testing::FakeHost {
   Trace* trace_;
 };
 
-Store::Store(Disk& disk, Settings settings, Trace* trace) {
+Store::Store(Disk& disk, Settings settings, Trace* trace, Life life) {
   const Subject& subject = Subject::get();
   if (subject.durability == Subject::Durability::kMedium) {
     host_ = std::make_shared<Medium>(disk.medium(), trace);
@@ -111,7 +111,7 @@ Store::Store(Disk& disk, Settings settings, Trace* trace) {
   if (settings == Settings::kSmall) {
     for (const auto& [key, value] : subject.small) host_->config_int(key, value);
   }
-  start();
+  start(life);
 }
 
 template <class Call>
@@ -134,10 +134,16 @@ Outcome Store::finish(Call&& call) {
   return state->outcome;
 }
 
-void Store::start() {
+void Store::start(Life life) {
   chr_error error = make_abi_error();
   const chr_status created = plugin_->create(host_->core(), to_abi("{}"), &instance_, &error);
   failure_ = {created, error.message};
+  if (created == CHR_OK && life == Life::kStopped) {
+    void* self = nullptr;
+    const void* const table = plugin_->service(instance_, CHR_STORAGE_ADMIN_ID, &self);
+    if (table != nullptr) admin_ = StorageAdmin(static_cast<const chr_storage_admin_v1*>(table), self);
+    return;
+  }
   if (created == CHR_OK)
     failure_ = finish([&](uint64_t token, chr_error* e) { return plugin_->start(instance_, token, e); });
   if (failure_ != CHR_OK) {
@@ -155,6 +161,10 @@ void Store::crash() {
 
 Store::~Store() {
   if (instance_ == nullptr) return;
+  if (table_ == nullptr) {  // not started
+    crash();
+    return;
+  }
   try {
     host_->run();
     EXPECT_EQ(finish([&](uint64_t token, chr_error* e) { return plugin_->stop(instance_, token, e); }),

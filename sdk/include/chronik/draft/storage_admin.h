@@ -13,7 +13,7 @@
  * entries() of another gave, for each group keys (PUT) and entries (APPEND) in the order in which they came; a group with neither is made
  * by the DELETE of a key that it does not have. Each write is atomic and durable when it completes, so an import that was interrupted goes
  * on behind last_index. Bounds, entries and keys are the same then; ids of groups need not be. A storage without this service can be
- * written to all the same. chronik/storage_admin.hpp has both sides in C++.
+ * written to all the same. chronik/storage_admin.hpp has this service in C++.
  *
  * Threads: [blocking], one call at a time for an instance. Callbacks run on the calling thread, before the call returns; what they are
  * given is borrowed for that call. One that returns non-zero ends the call that runs it, which returns CANCELLED.
@@ -42,7 +42,7 @@ typedef struct chr_storage_report { /* GROWS */
   uint64_t group;                /* 0: of no group, or it cannot be told of which */
   chr_str name;                  /* of the group; empty where it cannot be told */
   uint64_t first_index;          /* entries [first_index, last_index] are hit; both 0: no entries */
-  uint64_t last_index;
+  uint64_t last_index;           /* UINT64_MAX: all behind */
   chr_str key;                   /* the small key that is hit; empty: none */
   chr_str place;                 /* where in the folder, for people: "data.mdb, page 4711", "journal-2 at 1048576" */
   chr_str what;                  /* what is wrong there, one line */
