@@ -50,16 +50,14 @@ Status Importer::run() {
 }
 
 Status Importer::tell_what_is_there() {
-  Status status;
+  std::vector<std::pair<std::string, uint64_t>> groups;
+  storage_.list_groups([&](std::string_view name, uint64_t id) { groups.emplace_back(name, id); });
   uint64_t bytes = 0;
-  storage_.list_groups([&](std::string_view name, uint64_t id) {
-    const Result<chr_storage_bounds> bounds = storage_.bounds(id);
-    if (!bounds) status = std::unexpected(bounds.error());
-    if (!status) return;
-    bytes += bounds->bytes;
-    status = out_.write(MessageType::kHave, bounds->last_index, name);
-  });
-  CHRONIK_CHECK(status);
+  for (const auto& [name, id] : groups) {
+    CHRONIK_TRY(const chr_storage_bounds bounds, storage_.bounds(id));
+    bytes += bounds.bytes;
+    CHRONIK_CHECK(out_.write(MessageType::kHave, bounds.last_index, name));
+  }
   CHRONIK_CHECK(out_.write(MessageType::kGo, {}, {}));
   progress_.set_done(bytes);
   return out_.flush();

@@ -4,6 +4,7 @@
 
 #include <chronik/result.hpp>
 
+#include <concepts>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -48,6 +49,7 @@ class MessageWriter {
   Status write(MessageType type, std::string_view head, std::string_view body);
   // A head that is a struct of plain numbers.
   template <class T>
+    requires(!std::convertible_to<const T&, std::string_view>)
   Status write(MessageType type, const T& head, std::string_view body) {
     return write(type, std::string_view(reinterpret_cast<const char*>(&head), sizeof head), body);
   }
