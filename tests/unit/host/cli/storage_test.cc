@@ -267,7 +267,10 @@ TEST_F(StorageCommands, WhatCannotBeMeantIsRefused) {
   std::ofstream(target() / "something") << "x";
   expect_part(copy().err, "holds files already; move them away");
   EXPECT_EQ(kept_by(), "fake-a");
-  EXPECT_EQ(copy("kill_at_write = \"soon\"").code, 1);
+  fs::remove_all(target());
+  const Output wrong = copy("kill_at_write = \"soon\"");
+  EXPECT_EQ(wrong.code, 1);
+  expect_part(wrong.err, "node.toml:5:17: error: storage.kill_at_write");
 }
 
 }  // namespace
