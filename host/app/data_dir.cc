@@ -56,6 +56,16 @@ Status write_durably(const fs::path& path, std::string_view text) {
   return {};
 }
 
+Status make_folder(const fs::path& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (!error) return {};
+  return fail(Code::kIo,
+              fmt::format("cannot make data_dir {}: {}; make it and give it to this user, or choose "
+                          "another data_dir",
+                          path.string(), error.message()));
+}
+
 }  // namespace
 
 std::string to_text(const chr_uuid& id) {
@@ -73,31 +83,16 @@ DataDir::~DataDir() {
 
 Status DataDir::open(const DataDirOptions& options) {
   path_ = options.path;
+  CHRONIK_CHECK(make_folder(path_));
   std::error_code error;
-  fs::create_directories(path_, error);
-  if (error) {
-    return fail(Code::kIo,
-                fmt::format("cannot make data_dir {}: {}; make it and give it to this user, or choose "
-                            "another data_dir",
-                            path_.string(), error.message()));
-  }
   const bool known = fs::exists(path_ / kIdentityFile, error);
-  if (!known) {
-    for (const auto& entry : fs::directory_iterator(path_, error)) {
-      const fs::path name = entry.path().filename();
-      if (name == kLockFile || name == "lost+found" || name == std::string(kIdentityFile) + ".new") continue;
-      return fail(
-          Code::kInvalidArgument,
-          fmt::format(
-              "data_dir {} has files (such as {}) but no {}, so it is no chronik data; choose an empty "
-              "folder",
-              path_.string(), name.string(), kIdentityFile));
-    }
-    if (error)
-      return fail(Code::kIo, fmt::format("cannot read data_dir {}: {}", path_.string(), error.message()));
-  }
+  if (!known) CHRONIK_CHECK(check_unused({}));
   CHRONIK_CHECK(lock());
-  if (known) return read_identity(options);
+  if (known) {
+    std::string data_plugin;
+    CHRONIK_CHECK(read_identity(&data_plugin));
+    return check_identity(options, data_plugin);
+  }
   new_node_ = true;
   node_id_ = options.node_id;
   data_plugin_ = options.data_plugin;
@@ -105,9 +100,66 @@ Status DataDir::open(const DataDirOptions& options) {
   return write_identity();
 }
 
+Status DataDir::open_stopped(const fs::path& path) {
+  path_ = path;
+  std::error_code error;
+  if (!fs::exists(path_ / kIdentityFile, error)) {
+    return fail(Code::kNotFound,
+                fmt::format("{} is no data_dir of a node: it has no {}; name the folder that is "
+                            "data_dir in the node's configuration",
+                            path_.string(), kIdentityFile));
+  }
+  CHRONIK_CHECK(lock());
+  return read_identity(&data_plugin_);
+}
+
+Status DataDir::open_unused(const fs::path& path, std::string_view known) {
+  path_ = path;
+  CHRONIK_CHECK(make_folder(path_));
+  std::error_code error;
+  if (fs::exists(path_ / kIdentityFile, error)) {
+    return fail(Code::kExists,
+                fmt::format("{} is the data_dir of a node already; choose an empty folder", path_.string()));
+  }
+  CHRONIK_CHECK(check_unused(known));
+  return lock();
+}
+
+Status DataDir::check_unused(std::string_view known) const {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(path_, error)) {
+    const std::string name = entry.path().filename().string();
+    if (name == kLockFile || name == "lost+found" || name == std::string(kIdentityFile) + ".new") continue;
+    if (!known.empty() && name.starts_with(known)) continue;
+    return fail(
+        Code::kInvalidArgument,
+        fmt::format("data_dir {} has files (such as {}) but no {}, so it is no chronik data; choose an "
+                    "empty folder",
+                    path_.string(), name, kIdentityFile));
+  }
+  if (error)
+    return fail(Code::kIo, fmt::format("cannot read data_dir {}: {}", path_.string(), error.message()));
+  return {};
+}
+
+Status DataDir::bind(const std::string& data_plugin) {
+  data_plugin_ = data_plugin;
+  const std::lock_guard guard(mutex_);
+  return write_identity();
+}
+
+Status DataDir::bind(const std::string& data_plugin, const DataDir& from) {
+  node_id_ = from.node_id_;
+  incarnation_ = from.incarnation_;
+  cluster_id_ = from.cluster_id();
+  return bind(data_plugin);
+}
+
 Status DataDir::lock() {
   const fs::path file = path_ / kLockFile;
   lock_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+  // On a read-only file system no node runs that is not seen here.
+  if (lock_ < 0 && errno == EROFS) lock_ = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (lock_ < 0) {
     return fail(Code::kIo, fmt::format("cannot open {}: {}; give data_dir to this user, or choose another",
                                        file.string(), std::strerror(errno)));
@@ -129,7 +181,7 @@ Status DataDir::lock() {
   return {};
 }
 
-Status DataDir::read_identity(const DataDirOptions& options) {
+Status DataDir::read_identity(std::string* data_plugin) {
   const fs::path file = path_ / kIdentityFile;
   std::ifstream in(file, std::ios::binary);
   const std::string text{std::istreambuf_iterator<char>(in), {}};
@@ -166,7 +218,8 @@ Status DataDir::read_identity(const DataDirOptions& options) {
   node_id_ = static_cast<int32_t>(*node_id);
   incarnation_ = *incarnation;
   cluster_id_ = string("cluster_id");
-  return check_identity(options, string("data_plugin"));
+  *data_plugin = string("data_plugin");
+  return {};
 }
 
 Status DataDir::check_identity(const DataDirOptions& options, const std::string& data_plugin) {

@@ -36,12 +36,26 @@ class DataDir {
   // plugin, or a newer format. A folder whose data plugin has lost all its files becomes a new incarnation.
   Status open(const DataDirOptions& options);
 
+  // For tools, in place of open(): the folder of a node that does not run, locked; nothing else changes. Refused: a
+  // folder that is no node's, or whose node runs, or of a newer format.
+  Status open_stopped(const std::filesystem::path& path);
+  // For tools, in place of open(): makes or takes a folder that is no node's yet, and locks it. Files that begin
+  // with `known` may be there.
+  Status open_unused(const std::filesystem::path& path, std::string_view known);
+  // From here on the data is kept by this plugin, durably. After open_unused() the folder becomes that of the same
+  // node as `from`.
+  Status bind(const std::string& data_plugin);
+  Status bind(const std::string& data_plugin, const DataDir& from);
+
   // Makes and returns the folder of a plugin.
   Result<std::filesystem::path> plugin_directory(const std::string& plugin_id) const;
 
   // Binds the folder to a cluster, durably; kFenced when it is bound to another. Thread-safe, blocks.
   Status adopt_cluster(std::string_view cluster_id);
 
+  const std::filesystem::path& path() const { return path_; }
+  int32_t node_id() const { return node_id_; }
+  const std::string& data_plugin() const { return data_plugin_; }
   bool new_node() const { return new_node_; }    // nothing was kept here before this start
   bool lost_data() const { return lost_data_; }  // a former incarnation's data is gone
   const chr_uuid& incarnation() const { return incarnation_; }
@@ -49,7 +63,8 @@ class DataDir {
 
  private:
   Status lock();
-  Status read_identity(const DataDirOptions& options);
+  Status check_unused(std::string_view known) const;
+  Status read_identity(std::string* data_plugin);
   Status check_identity(const DataDirOptions& options, const std::string& data_plugin);
   Status write_identity() const;
   bool has_files(const std::string& plugin_id) const;

@@ -4,31 +4,14 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <map>
 #include <set>
 
+#include "host/app/config_file.h"
 #include "host/loader/trial.h"
 
 namespace chronik::host {
 namespace {
-
-constexpr std::uintmax_t kMaxConfigBytes = 1 << 20;
-
-Result<std::string> read_text(const std::filesystem::path& file) {
-  std::error_code error;
-  const auto status = std::filesystem::status(file, error);
-  if (!std::filesystem::exists(status)) return fail(Code::kNotFound, "no such file");
-  if (!std::filesystem::is_regular_file(status)) return fail(Code::kInvalidArgument, "is not a regular file");
-  if (std::filesystem::file_size(file, error) > kMaxConfigBytes) {
-    return fail(Code::kOutOfRange, "is larger than 1 MiB, so it is no configuration");
-  }
-  std::ifstream in(file, std::ios::binary);
-  if (!in) return fail(Code::kIo, std::strerror(errno));
-  return std::string(std::istreambuf_iterator<char>(in), {});
-}
 
 // The plugins that a directory has, for a suggestion.
 std::vector<std::string> plugin_names(const std::filesystem::path& directory) {
@@ -72,7 +55,7 @@ std::filesystem::path default_plugin_dir() {
 }
 
 NodePlan::NodePlan(const PlanOptions& options) {
-  const bool readable = read_file(options.file);
+  const bool readable = read_config_file(options.file, &document_, &diagnostics_);
   settings_ = std::make_unique<Settings>(document_, options.overrides, options.environment, diagnostics_);
   config_ = read_host_config(*settings_, options.file);
   schemas_ = host_schemas();
@@ -86,23 +69,6 @@ NodePlan::NodePlan(const PlanOptions& options) {
   for (size_t i = 0; i < plugins_.size(); ++i) validate(i);
   for (const SlotList& list : kSlotLists) check_names(list);
   for (size_t i = 0; i < plugins_.size(); ++i) try_instance(i);
-}
-
-bool NodePlan::read_file(const std::filesystem::path& file) {
-  if (file.empty()) {
-    diagnostics_.set_file("(no file)", "");
-    return true;
-  }
-  auto text = read_text(file);
-  if (!text) {
-    diagnostics_.set_file(file.string(), "");
-    diagnostics_.error_from(file.string(), text.error().message);
-    return false;
-  }
-  document_ = parse_toml(*text);
-  diagnostics_.set_file(file.string(), std::move(*text));
-  for (const TomlError& error : document_.errors) diagnostics_.error(error.at, error.at, error.message);
-  return document_.readable;
 }
 
 std::vector<NodePlan::Selected> NodePlan::select() {

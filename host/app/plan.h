@@ -55,7 +55,6 @@ class NodePlan {
     bool is_absent = false;  // what was selected is not there, or unusable
   };
 
-  bool read_file(const std::filesystem::path& file);
   std::vector<Selected> select();
   void select_lists(std::vector<Selected>* selected);
   void probe(Selected* selected);

@@ -44,48 +44,6 @@ FileIo file_io_of(std::string_view name) {
 
 }  // namespace
 
-class Server::Values final : public ConfigValues {
- public:
-  explicit Values(const TableValues& values) : values_(values) {}
-  chr_status integer(std::string_view key, int64_t* out) const override {
-    const Value* value = values_.find(key);
-    if (value == nullptr || value->is_list || !std::holds_alternative<int64_t>(value->items.at(0))) {
-      return CHR_E_NOT_FOUND;
-    }
-    *out = value->integer();
-    return CHR_OK;
-  }
-  chr_status string(std::string_view key, std::string_view* out) const override {
-    const Value* value = values_.find(key);
-    if (value == nullptr || value->is_list || !std::holds_alternative<std::string>(value->items.at(0))) {
-      return CHR_E_NOT_FOUND;
-    }
-    *out = value->text();
-    return CHR_OK;
-  }
-  chr_status integer_at(std::string_view key, uint32_t i, int64_t* out) const override {
-    return item<int64_t>(key, i, out);
-  }
-  chr_status string_at(std::string_view key, uint32_t i, std::string_view* out) const override {
-    return item<std::string>(key, i, out);
-  }
-  bool is_given(std::string_view key) const override { return values_.is_given(key); }
-
- private:
-  template <class T, class Out>
-  chr_status item(std::string_view key, uint32_t i, Out* out) const {
-    const Value* value = values_.find(key);
-    if (value == nullptr || !value->is_list) return CHR_E_NOT_FOUND;
-    if (i >= value->items.size()) return CHR_E_OUT_OF_RANGE;
-    const auto* found = std::get_if<T>(&value->items[i]);
-    if (found == nullptr) return CHR_E_NOT_FOUND;
-    *out = *found;
-    return CHR_OK;
-  }
-
-  const TableValues& values_;
-};
-
 Server::Server(const NodePlan& plan, std::function<bool()> is_stopping)
     : plan_(plan), is_stopping_(std::move(is_stopping)), watchdog_(logger_, is_stopping_) {
   logger_.set_level(level_from_name(plan.config().log_level));
@@ -194,7 +152,7 @@ Status Server::make_hosts() {
   instances_ = std::make_unique<Instances>(set);
   for (size_t i = 0; i < set.size(); ++i) {
     CHRONIK_TRY(const std::filesystem::path directory, data_.plugin_directory(set[i].id()));
-    values_.push_back(std::make_unique<Values>(plan_.plugin(i).values));
+    values_.push_back(std::make_unique<TableConfig>(plan_.plugin(i).values));
     PluginHostOptions options;
     options.id = set[i].id();
     options.abi_minor = std::min<uint32_t>(set[i].table().abi_minor, CHR_ABI_MINOR);

@@ -4,6 +4,7 @@
 #include "host/abi/plugin_host.h"
 #include "host/app/data_dir.h"
 #include "host/app/plan.h"
+#include "host/app/table_config.h"
 #include "host/app/watchdog.h"
 #include "host/files/file_service.h"
 #include "host/http/admin_routes.h"
@@ -39,8 +40,6 @@ class Server {
   Logger& logger() { return logger_; }
 
  private:
-  class Values;  // TableValues as the runtime wants them
-
   void log_beginning();
   Status open_data();
   Status open_links();
@@ -67,7 +66,7 @@ class Server {
   std::unique_ptr<HttpServer> http_;
   std::unique_ptr<AdminRoutes> admin_;
   std::unique_ptr<Links> links_;
-  std::vector<std::unique_ptr<Values>> values_;
+  std::vector<std::unique_ptr<TableConfig>> values_;
   std::vector<std::unique_ptr<PluginHost>> hosts_;
   std::unique_ptr<Instances> instances_;
   std::chrono::steady_clock::time_point deadline_;  // of a stop

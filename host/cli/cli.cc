@@ -32,7 +32,8 @@ std::string examples(std::string_view first, std::string_view second) {
 class Commands {
  public:
   Commands(CLI::App& app, char** environment) : app_(app) {
-    config_.environment = dev_.environment = admin_.config.environment = read_environment(environment);
+    config_.environment = dev_.environment = admin_.config.environment = storage_.config.environment =
+        read_environment(environment);
     app.name("chronik-server");
     app.description("chronik: a Kafka-compatible, Raft-replicated streaming server");
     app.require_subcommand(1);
@@ -45,6 +46,7 @@ class Commands {
     add_cluster();
     add_node();
     add_group();
+    add_storage();
     add_plugin();
     add_version();
   }
@@ -220,6 +222,41 @@ class Commands {
     return reset;
   }
 
+  void add_storage() {
+    CLI::App* storage =
+        add(app_, "storage", "Check and copy what a node keeps, while it does not run",
+            "chronik-server storage check --config node.toml",
+            "chronik-server storage copy --config node.toml --from storage-lmdb --to storage-log");
+    storage->require_subcommand(1);
+    CLI::App* check = add(*storage, "check", "What is damaged, where, and of which group; changes nothing",
+                          "chronik-server storage check --config node.toml",
+                          "chronik-server storage check --data-dir /var/lib/chronik --plugin storage-lmdb");
+    check
+        ->add_option("--plugin", storage_.plugin,
+                     "The storage whose folder is checked (default: the one that has the node's data)")
+        ->type_name("PLUGIN");
+    check->callback([this] { code_ = command_storage_check(storage_); });
+    CLI::App* copy = add(
+        *storage, "copy", "Copy everything from one storage into another; goes on where it was interrupted",
+        "chronik-server storage copy --config node.toml --from storage-lmdb --to storage-log",
+        "chronik-server storage copy --config node.toml --from storage-lmdb --to storage-lmdb --to-dir "
+        "/mnt/new");
+    copy->add_option("--from", storage_.from, "The storage that has the node's data")
+        ->type_name("PLUGIN")
+        ->required();
+    copy->add_option("--to", storage_.to, "The storage that gets it")->type_name("PLUGIN")->required();
+    copy->add_option("--to-dir", storage_.to_dir, "Another data_dir for the copy (default: the same)")
+        ->type_name("FOLDER");
+    copy->callback([this] { code_ = command_storage_copy(storage_); });
+    for (CLI::App* command : {check, copy}) {
+      CLI::Option* file =
+          command->add_option("-c,--config", storage_.config.file, "The node's TOML file")->type_name("FILE");
+      command->add_option("--data-dir", storage_.data_dir, "The node's data_dir, where there is no TOML file")
+          ->type_name("FOLDER")
+          ->excludes(file);
+    }
+  }
+
   void add_plugin() {
     CLI::App* plugin = add(app_, "plugin", "Look at plugins", "chronik-server plugin ls",
                            "chronik-server plugin check ./my-storage.so");
@@ -258,6 +295,7 @@ class Commands {
   DevArguments dev_;
   AdminArguments admin_;
   ResetArguments reset_;
+  StorageArguments storage_;
   std::filesystem::path directory_;
   std::string plugin_;
   bool origin_ = false;

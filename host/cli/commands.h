@@ -1,5 +1,5 @@
 // What each command does, apart from how its words are parsed. Data goes to stdout, everything else to
-// stderr. Each returns the exit code: 0 done, 1 failed, 2 wrong usage, 78 wrong configuration.
+// stderr. Each returns the exit code: 0 done, 1 failed, 2 wrong usage, 3 damaged data, 78 wrong configuration.
 #pragma once
 
 #include "host/config/settings.h"
@@ -14,6 +14,7 @@ namespace chronik::host {
 inline constexpr int kExitOk = 0;
 inline constexpr int kExitFailed = 1;
 inline constexpr int kExitUsage = 2;
+inline constexpr int kExitDamaged = 3;
 inline constexpr int kExitConfig = 78;  // EX_CONFIG of sysexits.h
 
 struct ConfigArguments {
@@ -52,6 +53,15 @@ struct ResetArguments {
   bool execute = false;
 };
 
+// Of `storage`, which looks into the folder of a node that does not run.
+struct StorageArguments {
+  ConfigArguments config;  // file may be empty
+  std::filesystem::path data_dir;
+  std::string plugin;            // check: empty: the one that the data is bound to
+  std::string from, to;          // copy
+  std::filesystem::path to_dir;  // copy; empty: the same data_dir
+};
+
 int command_start(const ConfigArguments& arguments);
 int command_dev(const DevArguments& arguments);
 // Prints what is wrong with a configuration and returns kExitOk or what ends the command.
@@ -71,6 +81,9 @@ int command_group_list(const AdminArguments& arguments);
 int command_group_describe(const AdminArguments& arguments);
 int command_group_delete(const AdminArguments& arguments);
 int command_group_reset_offsets(const AdminArguments& arguments, const ResetArguments& reset);
+
+int command_storage_check(const StorageArguments& arguments);
+int command_storage_copy(const StorageArguments& arguments);
 
 int command_plugin_ls(const std::filesystem::path& directory);
 // A name in the directory, or a path.

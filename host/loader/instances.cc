@@ -137,6 +137,10 @@ const void* Instances::find_service(std::string_view service, void** instance) {
   return provider ? service_of(*provider, service, instance) : nullptr;
 }
 
+const void* Instances::service_at(size_t i, std::string_view service, void** instance) const {
+  return entries_[i].instance == nullptr ? nullptr : table_of(i, service, instance);
+}
+
 Status Instances::start_all(const Await& await) {
   for (size_t i = 0; i < size(); ++i) {
     if (entries_[i].state != State::kCreated) continue;

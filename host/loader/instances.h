@@ -45,6 +45,8 @@ class Instances {
   const void* acquire(size_t i, std::string_view service, void** instance);
   // A service for the owner itself, who needs no manifest.
   const void* find_service(std::string_view service, void** instance);
+  // The same of an instance that exists, started or not.
+  const void* service_at(size_t i, std::string_view service, void** instance) const;
   // Whether the tables of all that plugin i provides are what they should be; start_all() looks too.
   enum class Missing { kAllowed, kRefused };
   Status check_services(size_t i, Missing missing) const;

@@ -2,6 +2,7 @@
 
 #include <chronik/consensus.h>
 #include <chronik/draft/assignor.h>
+#include <chronik/draft/storage_admin.h>
 #include <chronik/metadata.h>
 #include <chronik/net.h>
 #include <chronik/retry_policy.h>
@@ -55,6 +56,7 @@ constexpr std::string_view kMetadata[] = {"catalog",
 constexpr std::string_view kRetryPolicy[] = {"next_delay"};
 constexpr std::string_view kProtocol[] = {"accept", "data", "drained", "closed"};
 constexpr std::string_view kAssignor[] = {"assign"};
+constexpr std::string_view kStorageAdmin[] = {"check", "open", "close", "groups", "keys", "entries"};
 
 struct Shape {
   std::string_view service;
@@ -67,7 +69,8 @@ constexpr Shape kShapes[] = {{CHR_STORAGE_ID, sizeof(chr_storage_v1), kStorage},
                              {CHR_METADATA_ID, sizeof(chr_metadata_v1), kMetadata},
                              {CHR_RETRY_POLICY_ID, sizeof(chr_retry_policy_v1), kRetryPolicy},
                              {CHR_PROTOCOL_ID, sizeof(chr_protocol_v1), kProtocol},
-                             {CHR_ASSIGNOR_ID, sizeof(chr_assignor_v1), kAssignor, true}};
+                             {CHR_ASSIGNOR_ID, sizeof(chr_assignor_v1), kAssignor, true},
+                             {CHR_STORAGE_ADMIN_ID, sizeof(chr_storage_admin_v1), kStorageAdmin}};
 static_assert(std::ranges::all_of(kShapes, [](const Shape& shape) {
   return shape.size == sizeof(Head) + shape.functions.size() * sizeof(void*);
 }));

@@ -11,9 +11,7 @@
 
 namespace chronik::host {
 
-// Runs fn in a child process and returns what it returned. Where the child ends before, the error says so, in
-// the plugin's name: "storage-x: crashed while it was loaded (signal 11, Segmentation fault)". What it prints
-// is printed. Not for a process with threads.
+// Runs fn in a child process and returns what it returned (child.h). Not for a process with threads.
 Status in_child(std::string_view id, std::string_view doing, const std::function<Status()>& fn,
                 std::chrono::milliseconds patience = std::chrono::seconds(30));
 

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 namespace chronik::storage_lmdb {
 namespace {
@@ -14,6 +15,17 @@ struct FormatRecord {
   uint32_t format;
   uint32_t lanes;
 };
+
+MDB_val format_key() { return {sizeof kFormatKey - 1, const_cast<char*>(kFormatKey)}; }
+
+// Whether LMDB does not know the file.
+bool is_foreign(int rc) { return rc == MDB_INVALID || rc == MDB_VERSION_MISMATCH; }
+Error foreign_file(const std::string& directory, int rc) {
+  return {Code::kCorrupt, directory + "/data.mdb is no store of storage-lmdb, or a damaged one (" +
+                              mdb_strerror(rc) +
+                              "): correct data_dir, or move the file away and restore a backup, or "
+                              "let this node join its cluster as a new one"};
+}
 
 }  // namespace
 
@@ -48,26 +60,28 @@ int commit(MDB_txn* txn) {
   return rc == EIO && errno != EIO ? ENOSPC : rc;
 }
 
+Status Env::create(uint64_t map_size) {
+  int rc = mdb_env_create(&env_);
+  if (rc == MDB_SUCCESS) {
+    mdb_env_set_assert(env_, [](MDB_env*, const char* text) { throw DamagedPage{text}; });
+    rc = mdb_env_set_mapsize(env_, map_size);
+  }
+  if (rc == MDB_SUCCESS) rc = mdb_env_set_maxdbs(env_, 3 + kLanes);
+  if (rc != MDB_SUCCESS) return std::unexpected(lmdb_error(rc, "prepare to open a store"));
+  return {};
+}
+
 Result<std::shared_ptr<Env>> Env::open(const Options& options) {
   std::shared_ptr<Env> env(new Env);
   const auto check = [&options](int rc) -> Status {
     if (rc == MDB_SUCCESS) return {};
     return std::unexpected(lmdb_error(rc, "open the store in " + options.directory));
   };
-  CHRONIK_CHECK(check(mdb_env_create(&env->env_)));
-  mdb_env_set_assert(env->env_, [](MDB_env*, const char* text) { throw DamagedPage{text}; });
-  CHRONIK_CHECK(check(mdb_env_set_mapsize(env->env_, options.map_size)));
+  CHRONIK_CHECK(env->create(options.map_size));
   CHRONIK_CHECK(check(mdb_env_set_maxreaders(env->env_, options.max_readers)));
-  CHRONIK_CHECK(check(mdb_env_set_maxdbs(env->env_, 3 + kLanes)));
   const int rc =
       mdb_env_open(env->env_, options.directory.c_str(), MDB_NOTLS | MDB_NORDAHEAD | MDB_NOMEMINIT, 0640);
-  if (rc == MDB_INVALID || rc == MDB_VERSION_MISMATCH) {
-    return fail(Code::kCorrupt, options.directory +
-                                    "/data.mdb is no store of storage-lmdb, or a damaged one (" +
-                                    mdb_strerror(rc) +
-                                    "): correct data_dir, or move the file away and restore a backup, or "
-                                    "let this node join its cluster as a new one");
-  }
+  if (is_foreign(rc)) return std::unexpected(foreign_file(options.directory, rc));
   CHRONIK_CHECK(check(rc));
   if (env->used_end() > options.map_size)
     CHRONIK_CHECK(check(mdb_env_set_mapsize(env->env_, env->used_end() + options.spare)));
@@ -82,37 +96,71 @@ Result<std::shared_ptr<Env>> Env::open(const Options& options) {
   return env;
 }
 
+Result<std::shared_ptr<Env>> Env::open_for_reading(const std::string& directory) {
+  const std::string file = directory + "/data.mdb";
+  std::error_code error;
+  const uint64_t size = std::filesystem::file_size(file, error);
+  if (error == std::errc::no_such_file_or_directory || (!error && size == 0))
+    return fail(Code::kNotFound,
+                directory + " holds no store of storage-lmdb: there is no data.mdb, or an empty one");
+  if (error) return fail(Code::kIo, "cannot read " + file + ": " + error.message());
+  std::shared_ptr<Env> env(new Env);
+  CHRONIK_CHECK(env->create(size));  // LMDB takes more where the trees need it
+  int rc = mdb_env_open(env->env_, directory.c_str(), MDB_RDONLY | MDB_NOLOCK | MDB_NOTLS, 0);
+  if (is_foreign(rc)) return std::unexpected(foreign_file(directory, rc));
+  MDB_txn* txn = nullptr;
+  if (rc == MDB_SUCCESS) rc = mdb_txn_begin(env->env_, nullptr, MDB_RDONLY, &txn);
+  if (rc != MDB_SUCCESS) return std::unexpected(lmdb_error(rc, "open the store in " + directory));
+  const Status opened = contain([&]() -> Status {
+    CHRONIK_CHECK(env->check_format(txn, directory));
+    return env->open_databases(txn, 0, directory);
+  });
+  if (!opened) {
+    mdb_txn_abort(txn);
+    return std::unexpected(opened.error());
+  }
+  mdb_txn_commit(txn);  // keeps the handles
+  return env;
+}
+
 Env::~Env() {
   if (env_ != nullptr) mdb_env_close(env_);
 }
 
 Status Env::open_databases(const Options& options) {
   MDB_txn* txn = nullptr;
-  int rc = mdb_txn_begin(env_, nullptr, 0, &txn);
+  const int rc = mdb_txn_begin(env_, nullptr, 0, &txn);
   if (rc != MDB_SUCCESS) return std::unexpected(lmdb_error(rc, "begin a transaction"));
-  if (const Status status = check_format(txn, options); !status) {
+  Status status = check_format(txn, options.directory);
+  if (!status && status.error().code == Code::kNotFound) status = make_format(txn, options.directory);
+  if (status) status = open_databases(txn, MDB_CREATE, options.directory);
+  if (!status) {
     mdb_txn_abort(txn);
     return status;
   }
-  rc = mdb_dbi_open(txn, "groups", MDB_CREATE, &groups_);
-  if (rc == MDB_SUCCESS) rc = mdb_dbi_open(txn, "keys", MDB_CREATE, &keys_);
-  for (uint32_t i = 0; i < kLanes && rc == MDB_SUCCESS; ++i) {
-    rc = mdb_dbi_open(txn, ("log" + std::to_string(i)).c_str(), MDB_CREATE, &lanes_[i]);
-  }
-  if (rc != MDB_SUCCESS) {
-    mdb_txn_abort(txn);
-    return std::unexpected(lmdb_error(rc, "open the databases of " + options.directory));
-  }
-  rc = commit(txn);
-  if (rc != MDB_SUCCESS) return std::unexpected(lmdb_error(rc, "write to " + options.directory));
+  const int committed = commit(txn);
+  if (committed != MDB_SUCCESS)
+    return std::unexpected(lmdb_error(committed, "write to " + options.directory));
+  return {};
+}
+
+Status Env::open_databases(MDB_txn* txn, unsigned flags, const std::string& directory) {
+  int rc = mdb_dbi_open(txn, "groups", flags, &groups_);
+  if (rc == MDB_SUCCESS) rc = mdb_dbi_open(txn, "keys", flags, &keys_);
+  for (uint32_t i = 0; i < kLanes && rc == MDB_SUCCESS; ++i)
+    rc = mdb_dbi_open(txn, ("log" + std::to_string(i)).c_str(), flags, &lanes_[i]);
+  if (rc == MDB_NOTFOUND)
+    return fail(Code::kCorrupt, directory + "/data.mdb lacks a table that every store of storage-lmdb has");
+  if (rc != MDB_SUCCESS) return std::unexpected(lmdb_error(rc, "open the databases of " + directory));
   MDB_stat stat{};
   mdb_env_stat(env_, &stat);
   page_size_ = stat.ms_psize;
   return {};
 }
 
-Status Env::check_format(MDB_txn* txn, const Options& options) {
-  MDB_val key{sizeof kFormatKey - 1, const_cast<char*>(kFormatKey)};
+// NOT_FOUND: the file holds nothing.
+Status Env::check_format(MDB_txn* txn, const std::string& directory) {
+  MDB_val key = format_key();
   MDB_val value{};
   int rc = mdb_dbi_open(txn, "meta", 0, &meta_);
   if (rc == MDB_SUCCESS) rc = mdb_get(txn, meta_, &key, &value);
@@ -120,9 +168,9 @@ Status Env::check_format(MDB_txn* txn, const Options& options) {
     FormatRecord record{};
     std::memcpy(&record, value.mv_data, std::min(value.mv_size, sizeof record));
     if (value.mv_size < sizeof record || std::strncmp(record.magic, kMagic, sizeof record.magic) != 0)
-      return fail(Code::kCorrupt, options.directory + " holds an LMDB file whose format record is damaged");
+      return fail(Code::kCorrupt, directory + " holds an LMDB file whose format record is damaged");
     if (record.format != kFormat || record.lanes != kLanes) {
-      return fail(Code::kUnsupported, "the store in " + options.directory + " has format " +
+      return fail(Code::kUnsupported, "the store in " + directory + " has format " +
                                           std::to_string(record.format) + "." + std::to_string(record.lanes) +
                                           "; this storage-lmdb reads format " + std::to_string(kFormat) +
                                           "." + std::to_string(kLanes) +
@@ -130,22 +178,27 @@ Status Env::check_format(MDB_txn* txn, const Options& options) {
     }
     return {};
   }
-  if (rc != MDB_NOTFOUND) return std::unexpected(lmdb_error(rc, "read the format of " + options.directory));
+  if (rc != MDB_NOTFOUND) return std::unexpected(lmdb_error(rc, "read the format of " + directory));
   MDB_stat stat{};
   MDB_dbi main = 0;
   rc = mdb_dbi_open(txn, nullptr, 0, &main);
   if (rc == MDB_SUCCESS) rc = mdb_stat(txn, main, &stat);
-  if (rc == MDB_SUCCESS && stat.ms_entries != 0) {
-    return fail(Code::kCorrupt, options.directory + "/data.mdb is an LMDB file of another program");
-  }
-  if (rc == MDB_SUCCESS) rc = mdb_dbi_open(txn, "meta", MDB_CREATE, &meta_);
+  if (rc != MDB_SUCCESS) return std::unexpected(lmdb_error(rc, "read the tables of " + directory));
+  if (stat.ms_entries != 0)
+    return fail(Code::kCorrupt, directory + "/data.mdb is an LMDB file of another program");
+  return fail(Code::kNotFound, directory + "/data.mdb holds nothing yet");
+}
+
+Status Env::make_format(MDB_txn* txn, const std::string& directory) {
+  MDB_val key = format_key();
   FormatRecord record{};
   std::memcpy(record.magic, kMagic, sizeof kMagic);
   record.format = kFormat;
   record.lanes = kLanes;
-  value = {sizeof record, &record};
+  MDB_val value{sizeof record, &record};
+  int rc = mdb_dbi_open(txn, "meta", MDB_CREATE, &meta_);
   if (rc == MDB_SUCCESS) rc = mdb_put(txn, meta_, &key, &value, 0);
-  if (rc != MDB_SUCCESS) return std::unexpected(lmdb_error(rc, "write to " + options.directory));
+  if (rc != MDB_SUCCESS) return std::unexpected(lmdb_error(rc, "write to " + directory));
   return {};
 }
 

@@ -50,6 +50,9 @@ class Env {
 
   // Opens or makes the store. UNSUPPORTED: a newer format; CORRUPT: data that is not ours. Blocking.
   static Result<std::shared_ptr<Env>> open(const Options& options);
+  // Opens a store that nobody else uses, as it lies there: nothing of its folder changes. NOT_FOUND: there is
+  // none; else as open(). Blocking.
+  static Result<std::shared_ptr<Env>> open_for_reading(const std::string& directory);
   ~Env();
   Env(const Env&) = delete;
   Env& operator=(const Env&) = delete;
@@ -66,8 +69,11 @@ class Env {
 
  private:
   Env() = default;
+  Status create(uint64_t map_size);
   Status open_databases(const Options& options);
-  Status check_format(MDB_txn* txn, const Options& options);
+  Status open_databases(MDB_txn* txn, unsigned flags, const std::string& directory);
+  Status check_format(MDB_txn* txn, const std::string& directory);
+  Status make_format(MDB_txn* txn, const std::string& directory);
 
   MDB_env* env_ = nullptr;
   MDB_dbi meta_ = 0;

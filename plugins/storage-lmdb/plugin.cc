@@ -1,4 +1,5 @@
 // The plugin storage-lmdb: checks of the configuration, life cycle and the service table.
+#include "storage-lmdb/admin.h"
 #include "storage-lmdb/schema.h"
 #include "storage-lmdb/store.h"
 
@@ -45,7 +46,7 @@ class StorageLmdb final : public Plugin {
                        json_integer(json, "preallocate").value_or(kDefaultPreallocate));
   }
 
-  explicit StorageLmdb(Host host) : store_(host) {}
+  explicit StorageLmdb(Host host) : store_(host), admin_(host) {}
 
   const void* service(std::string_view id, void** instance) override;
   Result<Progress> start(uint64_t token) override {
@@ -58,6 +59,7 @@ class StorageLmdb final : public Plugin {
 
  private:
   Store store_;
+  Admin admin_;
 };
 
 constexpr chr_storage_v1 kTable = {
@@ -73,10 +75,23 @@ constexpr chr_storage_v1 kTable = {
     thunk<&Store::usage>,
 };
 
+constexpr chr_storage_admin_v1 kAdminTable = {
+    sizeof kAdminTable,   1,
+    thunk<&Admin::check>, thunk<&Admin::open>,
+    thunk<&Admin::close>, thunk<&Admin::groups>,
+    thunk<&Admin::keys>,  thunk<&Admin::entries>,
+};
+
 const void* StorageLmdb::service(std::string_view id, void** instance) {
-  if (id != CHR_STORAGE_ID) return nullptr;
-  *instance = &store_;
-  return &kTable;
+  if (id == CHR_STORAGE_ID) {
+    *instance = &store_;
+    return &kTable;
+  }
+  if (id == CHR_STORAGE_ADMIN_ID) {
+    *instance = &admin_;
+    return &kAdminTable;
+  }
+  return nullptr;
 }
 
 }  // namespace

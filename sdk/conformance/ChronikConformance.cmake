@@ -13,7 +13,7 @@ function(chronik_add_storage_conformance name)
     set(dir ${CHRONIK_CONFORMANCE_DIR}/storage)
     add_executable(storage_conformance ${dir}/main.cc ${dir}/subject.cc ${dir}/model.cc ${dir}/trace.cc
                    ${dir}/file_recorder.cc ${dir}/storage_test.cc ${dir}/pressure_test.cc ${dir}/random_test.cc
-                   ${dir}/crash_test.cc ${dir}/fault_test.cc ${dir}/drain_test.cc)
+                   ${dir}/crash_test.cc ${dir}/fault_test.cc ${dir}/drain_test.cc ${dir}/admin_test.cc)
     target_link_libraries(storage_conformance PRIVATE chronik::sdk GTest::gtest ${CMAKE_DL_LIBS})
     # The store under test must find our write and fsync first.
     set_target_properties(storage_conformance PROPERTIES ENABLE_EXPORTS ON)

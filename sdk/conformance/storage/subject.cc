@@ -37,7 +37,7 @@ Disk::~Disk() { std::filesystem::remove_all(directory_); }
 
 Image Disk::image() const { return read_directory(directory_); }
 
-Store::Store(Disk& disk, Settings settings) : host_(std::make_shared<testing::FakeHost>()) {
+Store::Store(Disk& disk, Settings settings, Life life) : host_(std::make_shared<testing::FakeHost>()) {
   const Subject& subject = Subject::get();
   if (subject.is_durable) {
     files_ = std::make_unique<testing::FakeFiles>(
@@ -60,7 +60,7 @@ Store::Store(Disk& disk, Settings settings) : host_(std::make_shared<testing::Fa
   if (settings == Settings::kSmall) {
     for (const auto& [key, value] : subject.small) host_->config_int(key, value);
   }
-  start();
+  start(life);
 }
 
 template <class Call>
@@ -83,10 +83,16 @@ Outcome Store::finish(Call&& call) {
   return state->outcome;
 }
 
-void Store::start() {
+void Store::start(Life life) {
   chr_error error = make_abi_error();
   const chr_status created = plugin_->create(host_->core(), to_abi("{}"), &instance_, &error);
   failure_ = {created, error.message};
+  if (created == CHR_OK && life == Life::kStopped) {
+    void* self = nullptr;
+    const void* const table = plugin_->service(instance_, CHR_STORAGE_ADMIN_ID, &self);
+    if (table != nullptr) admin_ = StorageAdmin(static_cast<const chr_storage_admin_v1*>(table), self);
+    return;
+  }
   if (created == CHR_OK)
     failure_ = finish([&](uint64_t token, chr_error* e) { return plugin_->start(instance_, token, e); });
   if (failure_ != CHR_OK) {
@@ -104,6 +110,10 @@ void Store::crash() {
 
 Store::~Store() {
   if (instance_ == nullptr) return;
+  if (table_ == nullptr) {  // not started
+    crash();
+    return;
+  }
   try {
     host_->run();
     EXPECT_EQ(finish([&](uint64_t token, chr_error* e) { return plugin_->stop(instance_, token, e); }),

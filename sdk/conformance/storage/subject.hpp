@@ -5,6 +5,7 @@
 #include "trace.hpp"
 
 #include <chronik/plugin.h>
+#include <chronik/storage_admin.hpp>
 #include <chronik/testing/fake_files.hpp>
 
 #include <functional>
@@ -79,8 +80,10 @@ struct Got {
 class Store {
  public:
   enum class Settings { kUsual, kSmall };
-  // Starts the plugin. Where it must be allowed to refuse, ask failure() before anything else.
-  explicit Store(Disk& disk, Settings settings = Settings::kUsual);
+  enum class Life { kStarted, kStopped };
+  // Starts the plugin, or makes an instance that is not started, for admin(). Where it must be allowed to refuse,
+  // ask failure() before anything else.
+  explicit Store(Disk& disk, Settings settings = Settings::kUsual, Life life = Life::kStarted);
   // Stops it, which must leave nothing behind.
   ~Store();
   Store(const Store&) = delete;
@@ -92,6 +95,8 @@ class Store {
   testing::FakeHost& host() { return *host_; }
   const chr_storage_v1& table() const { return *table_; }
   void* self() const { return self_; }
+  // Of an instance that is not started; false: the plugin does not provide it.
+  const StorageAdmin& admin() const { return admin_; }
   // Destroys the instance as it is, without a stop.
   void crash();
 
@@ -115,8 +120,7 @@ class Store {
   ModelGroup content(uint64_t group, const std::vector<std::string>& keys);
 
  private:
-  void start();
-  void stop();
+  void start(Life life);
   // Makes a call that may answer at once or later, and waits for it.
   template <class Call>
   Outcome finish(Call&& call);
@@ -127,6 +131,7 @@ class Store {
   chr_plugin* instance_ = nullptr;
   const chr_storage_v1* table_ = nullptr;
   void* self_ = nullptr;
+  StorageAdmin admin_;
   Outcome failure_;
 };
 

@@ -13,7 +13,7 @@ namespace chronik::conformance {
 class LmdbStore : public ::testing::Test {
  protected:
   void SetUp() override {
-    Subject::get() = {STORAGE_LMDB, Subject::Durability::kFiles, {{"preallocate", 65536}}, {}, false};
+    Subject::get() = {STORAGE_LMDB, true, {{"preallocate", 65536}}, {}, false};
   }
   std::string file() const { return disk_.directory() + "/data.mdb"; }
   // Changes the store behind the plugin's back.

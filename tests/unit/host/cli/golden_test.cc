@@ -151,6 +151,16 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"group-nobody-there", {"group", "list", "--http", "127.0.0.1:1"}},
         Case{"node-add-without-id", {"node", "add", "--raft", "h:1"}},
         Case{"node-nobody-there", {"node", "list", "--http", "127.0.0.1:1"}},
+        Case{"help-storage", {"storage", "--help"}},
+        Case{"help-storage-check", {"storage", "check", "--help"}},
+        Case{"help-storage-copy", {"storage", "copy", "--help"}},
+        Case{"storage-check-nothing", {"storage", "check"}},
+        Case{"storage-check-both", {"storage", "check", "--config", "good.toml", "--data-dir", "PLUGINS"}},
+        Case{"storage-check-no-file", {"storage", "check", "--config", "absent.toml"}},
+        Case{"storage-check-no-data", {"storage", "check", "--data-dir", "PLUGINS"}},
+        Case{"storage-copy-nothing", {"storage", "copy", "--config", "good.toml"}},
+        Case{"storage-copy-no-data",
+             {"storage", "copy", "--data-dir", "PLUGINS", "--from", "museum-good", "--to", "museum-retry"}},
         Case{"node-no-address", {"cluster", "status", "--http", "nowhere"}}),
     [](const auto& row) { return replace(row.param.name, "-", "_"); });
 

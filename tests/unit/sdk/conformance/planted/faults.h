@@ -43,6 +43,13 @@ enum Fault : int {
   kFailedSyncIsSilent,
   kNeverTrims,
   kTrimOfAllWraps,
+  kAdminLosesLastEntry,
+  kAdminHidesKeys,
+  kAdminWrites,
+  kAdminRaisesTerms,
+  kAdminBeginsAtTheBeginning,
+  kCheckIsBlind,
+  kEmptyFolderIsFine,
 };
 
 // Which storage carries it: with the host's files, or with its own.
@@ -119,6 +126,20 @@ inline constexpr auto kRows = std::to_array<Row>({
     {kFullIsFatal, Carrier::kLmdb, "StorageFaults.AFullDiskIsBackpressure", "a full disk is an IO error"},
     {kFailedSyncIsSilent, Carrier::kLmdb, "StorageFaults.AFailedSyncIsFatalAndNothingIsAcknowledged",
      "a write whose sync failed is acknowledged"},
+    {kAdminLosesLastEntry, Carrier::kLmdb, "StorageAdminConformance.ShowsWhatTheStoreHolds",
+     "the last entry of a group is not shown"},
+    {kAdminHidesKeys, Carrier::kLmdb, "StorageAdminConformance.ShowsWhatAKilledProcessLeft",
+     "keys are not shown"},
+    {kAdminWrites, Carrier::kLmdb, "StorageAdminConformance.ChangesNothing",
+     "the check leaves a file behind"},
+    {kAdminRaisesTerms, Carrier::kLmdb, "StorageAdminConformance.WhatIsImportedIsTheSame",
+     "entries are shown with another term"},
+    {kAdminBeginsAtTheBeginning, Carrier::kLmdb, "StorageAdminConformance.GoesOnFromAnyPlace",
+     "entries are shown from the first one on, whatever was asked for"},
+    {kCheckIsBlind, Carrier::kLmdb, "StorageAdminConformance.FindsAFlippedByte",
+     "the check looks at nothing"},
+    {kEmptyFolderIsFine, Carrier::kLmdb, "StorageAdminConformance.AnEmptyFolderIsNotFound",
+     "an empty folder is a store without groups"},
     {kNeverTrims, Carrier::kLmdb, "StorageSpace.WhatIsTrimmedIsUsedAgain", "trims are forgotten"},
 });
 

@@ -3,6 +3,7 @@
 #include "tests/unit/sdk/conformance/planted/faults.h"
 
 #include <chronik/draft/files.h>
+#include <chronik/draft/storage_admin.h>
 #include <chronik/storage.h>
 
 #include <chronik/plugin.hpp>
@@ -10,6 +11,7 @@
 #include <dlfcn.h>
 
 #include <algorithm>
+#include <fstream>
 #include <map>
 #include <memory>
 #include <set>
@@ -127,6 +129,29 @@ class Planted final : public Plugin {
     return status;
   }
 
+  // ---- chr_storage_admin_v1 ----
+  chr_status check(chr_storage_report_fn fn, void* context, chr_storage_check* out, chr_error* error) {
+    if (fault_ == kAdminWrites)
+      std::ofstream(std::string(from_abi(host_.node().directory)) + "/checked") << "checked";
+    if (fault_ == kCheckIsBlind) fn = [](void*, const chr_storage_report*) { return int32_t{0}; };
+    const chr_status status = admin_->check(admin_self_, fn, context, out, error);
+    if (fault_ == kCheckIsBlind) out->damages = 0;
+    return fault_ == kEmptyFolderIsFine && status == CHR_E_NOT_FOUND ? CHR_OK : status;
+  }
+  chr_status open(chr_error* error) {
+    const chr_status status = admin_->open(admin_self_, error);
+    return fault_ == kEmptyFolderIsFine && status == CHR_E_NOT_FOUND ? CHR_OK : status;
+  }
+  void close() { admin_->close(admin_self_); }
+  chr_status groups(chr_storage_group_fn fn, void* context, chr_error* error) {
+    return admin_->groups(admin_self_, fn, context, error);
+  }
+  chr_status keys(uint64_t group, chr_str after, chr_storage_key_fn fn, void* context, chr_error* error) {
+    if (fault_ == kAdminHidesKeys) return CHR_OK;
+    return admin_->keys(admin_self_, group, after, fn, context, error);
+  }
+  chr_status entries(uint64_t group, uint64_t from, chr_storage_entry_fn fn, void* context, chr_error* error);
+
  private:
   template <class Call>
   static Result<Progress> forward(Call&& call) {
@@ -169,6 +194,8 @@ class Planted final : public Plugin {
   chr_plugin* instance_ = nullptr;
   const chr_storage_v1* table_ = nullptr;
   void* self_ = nullptr;
+  const chr_storage_admin_v1* admin_ = nullptr;
+  void* admin_self_ = nullptr;
   bool starting_ = false;
   int restarted_ = -1;  // not known yet, no, yes
   uint64_t opened_ = 0;
@@ -330,6 +357,29 @@ chr_status CHR_CALL Planted::sync_file(chr_host* self, uint64_t file, uint64_t t
   return outer_files().sync(self, file, token, error);
 }
 
+chr_status Planted::entries(uint64_t group, uint64_t from, chr_storage_entry_fn fn, void* context,
+                            chr_error* error) {
+  struct Bent {
+    Fault fault;
+    chr_storage_entry_fn fn;
+    void* context;
+    std::vector<chr_entry> held;  // the last one, until it is known that it is not
+  } bent{fault_, fn, context, {}};
+  if (fault_ == kAdminBeginsAtTheBeginning) from = 0;
+  const chr_storage_entry_fn each = [](void* to, const chr_entry* entry) -> int32_t {
+    auto* const self = static_cast<Bent*>(to);
+    chr_entry one = *entry;
+    if (self->fault == kAdminRaisesTerms) ++one.header.term;
+    if (self->fault != kAdminLosesLastEntry) return self->fn(self->context, &one);
+    self->held.push_back(one);  // storage-lmdb maps its file: the bytes stay
+    if (self->held.size() < 2) return 0;
+    const chr_entry before = self->held.front();
+    self->held.erase(self->held.begin());
+    return self->fn(self->context, &before);
+  };
+  return admin_->entries(admin_self_, group, from, each, &bent, error);
+}
+
 constexpr chr_storage_v1 kTable = {
     sizeof(chr_storage_v1),      1,
     thunk<&Planted::open_group>, thunk<&Planted::list_groups>,
@@ -338,7 +388,20 @@ constexpr chr_storage_v1 kTable = {
     thunk<&Planted::bounds>,     thunk<&Planted::usage>,
 };
 
+constexpr chr_storage_admin_v1 kAdminTable = {
+    sizeof(chr_storage_admin_v1), 1,
+    thunk<&Planted::check>,       thunk<&Planted::open>,
+    thunk<&Planted::close>,       thunk<&Planted::groups>,
+    thunk<&Planted::keys>,        thunk<&Planted::entries>,
+};
+
 const void* Planted::service(std::string_view id, void** instance) {
+  if (id == CHR_STORAGE_ADMIN_ID) {
+    admin_ = static_cast<const chr_storage_admin_v1*>(
+        plugin_->service(instance_, CHR_STORAGE_ADMIN_ID, &admin_self_));
+    *instance = this;
+    return admin_ == nullptr ? nullptr : &kAdminTable;
+  }
   if (id != CHR_STORAGE_ID) return nullptr;
   *instance = this;
   return &kTable;
