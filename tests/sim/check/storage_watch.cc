@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <chronik/host.hpp>
 
+#include <algorithm>
 #include <utility>
 
 #include "raft/wire/stored.h"
@@ -32,9 +33,9 @@ struct StorageWatch::Calls {
       const auto group = s.groups.find(writes[i].group);
       if (group == s.groups.end()) continue;  // a group that was never opened: storage refuses it
       const uint64_t tag = s.watch->next_tag_++;
-      s.writes[tag] = group->second;
+      s.writes[tag] = {group->second, s.writes.empty() ? tag : s.writes.begin()->first};
       s.watch->check_commit_hint(*s.node, *group->second, writes[i]);
-      if (s.node->files() != nullptr) keep_samples(writes[i], &s.samples[group->second->name]);
+      if (s.node->files() != nullptr) keep_samples(writes[i], tag, &s.samples[group->second->name]);
       s.watch->checker_.write_issued(s.node->id(), *group->second, model_of(writes[i], tag));
       s.node->ops().observe(writes[i].token, &s, tag);
     }
@@ -94,19 +95,20 @@ void StorageWatch::node_gone(Node& node) {
 void StorageWatch::Seat::on_completion(uint64_t tag, const chr_done& done) {
   const auto at = writes.find(tag);
   if (at == writes.end()) return;
-  GroupTruth& group = *at->second;
+  GroupTruth& group = *at->second.group;
+  if (done.code == CHR_OK) settled = std::max(settled, at->second.settled);
   writes.erase(at);
   watch->checker_.write_done(node->id(), group, tag, done.code);
 }
 
-void StorageWatch::keep_samples(const chr_storage_write& write, std::deque<Sample>* samples) {
+void StorageWatch::keep_samples(const chr_storage_write& write, uint64_t tag, std::deque<Sample>* samples) {
   constexpr size_t kSamples = 200, kBegin = 48;
   for (uint64_t i = 0; i < write.n; ++i) {
     const chr_storage_step& step = write.steps[i];
     for (uint32_t e = 0; step.type == CHR_STORAGE_APPEND && e < step.n; ++e) {
       const chr_entry& entry = step.entries[e];
       if (entry.payload.n < kBegin) continue;
-      samples->push_back({entry.header.index, entry.header.term,
+      samples->push_back({entry.header.index, entry.header.term, tag,
                           std::string(reinterpret_cast<const char*>(entry.payload.p), kBegin)});
     }
   }
@@ -122,7 +124,8 @@ bool StorageWatch::damage(Node& node, uint64_t which) {
   for (auto sample = group->second.rbegin(); sample != group->second.rend(); ++sample) {
     const EntryMeta* const entry = durable.find(sample->index);
     if (entry == nullptr || entry->term != sample->term) continue;
-    return sample->index + 1 == durable.end() && node.flip_before(sample->begin, which / 64);
+    return sample->index + 1 == durable.end() && sample->tag < seat.settled &&
+           node.flip_before(sample->begin, which / 64);
   }
   return false;
 }

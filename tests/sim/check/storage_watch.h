@@ -16,14 +16,16 @@ class StorageWatch final : public Interposer {
   // Compares what the store holds before anybody uses it.
   void storage_started(Node& node, std::function<void()> go_on) override;
   void node_gone(Node& node) override;
-  // Damages, in a real file, the record of the newest entry of a group that is durable on this node; `which`
-  // chooses group and bit. False: it is nowhere to be found.
+  // Damages, in a file, the record of the newest entry of a group that is durable on this node; `which` chooses
+  // group and bit. Something that was issued when the entry was durable already must be so, too: the damaged end
+  // of a journal cannot be told from a torn one. False: there is no such entry.
   bool damage(Node& node, uint64_t which);
 
  private:
   // An entry as it lies in a file, wherever that is.
   struct Sample {
     uint64_t index = 0, term = 0;
+    uint64_t tag = 0;   // of its write
     std::string begin;  // of its payload
   };
 
@@ -38,13 +40,18 @@ class StorageWatch final : public Interposer {
     const chr_storage_v1* inner = nullptr;
     void* instance = nullptr;
     std::map<uint64_t, GroupTruth*> groups;
-    std::map<uint64_t, GroupTruth*> writes;  // on their way, by tag
+    struct OnItsWay {
+      GroupTruth* group;
+      uint64_t settled;  // all writes with tags below had ended when it was issued
+    };
+    std::map<uint64_t, OnItsWay> writes;  // by tag
+    uint64_t settled = 0;                 // the largest one of those that are durable
     std::map<std::string, std::deque<Sample>>
         samples;  // the newest entries, by group; they outlive the process
   };
   struct Calls;  // the functions of the table
 
-  static void keep_samples(const chr_storage_write& write, std::deque<Sample>* samples);
+  static void keep_samples(const chr_storage_write& write, uint64_t tag, std::deque<Sample>* samples);
   void check_commit_hint(Node& node, const GroupTruth& group, const chr_storage_write& write);
   static WriteModel model_of(const chr_storage_write& write, uint64_t tag);
 
