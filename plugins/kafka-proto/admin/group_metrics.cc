@@ -103,9 +103,10 @@ void GroupMetrics::read_next(const std::shared_ptr<Round>& round) {
   round->homes.pop_back();
   services_.host.post(home->shard(), [this, round, home] {
     walk_groups(
-        services_.host, home,
+        services_.host, home, "",
         [round](const GroupShard& shard, const std::string& id, const group::Group& group) {
           round->read_group(shard, id, group);
+          return true;
         },
         [this, round](bool) { services_.host.post(0, [this, round] { read_next(round); }); });
   });

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <charconv>
+#include <iterator>
+#include <map>
 #include <memory>
 #include <set>
 #include <utility>
@@ -10,6 +12,7 @@
 
 #include "kafka-proto/admin/routes.h"
 #include "kafka-proto/group/description.h"
+#include "kafka-proto/group/walk.h"
 #include "kafka-proto/partition/by_shard.h"
 
 namespace chronik::kafka {
@@ -18,7 +21,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr size_t kDefaultLimit = 1'000;
-constexpr size_t kMaxLimit = 10'000;
+constexpr size_t kMaxLimit = 1'000;  // what a turn has time for, as JSON that was read and is written again
 
 // 0: the limit is none.
 size_t limit_of(const AdminRequest& request) {
@@ -29,46 +32,72 @@ size_t limit_of(const AdminRequest& request) {
   return error == std::errc() && end == text.data() + text.size() && limit <= kMaxLimit ? limit : 0;
 }
 
-AdminAnswer bad_limit() { return admin_refusal(400, "limit must be 1 to 10000"); }
+AdminAnswer bad_limit() { return admin_refusal(400, "limit must be 1 to 1000"); }
 
 // ---- on one node ----
 
-// A partition of __consumer_offsets, on its shard.
-struct Visit {
-  std::shared_ptr<Partition> partition;
-  bool is_loading = false;
-  std::vector<GroupSummary> rows{};
+// The first groups by their ids. One row more than asked for says that there are more.
+struct FirstGroups {
+  size_t limit;
+  std::map<std::string, GroupSummary> rows{};
+
+  // False: it is none of them, nor is any that follows it.
+  bool has_room_for(std::string_view id) const { return rows.size() <= limit || id < rows.rbegin()->first; }
+  void add(GroupSummary row) {
+    if (!has_room_for(row.id)) return;
+    std::string id = row.id;
+    rows.emplace(std::move(id), std::move(row));
+    if (rows.size() > limit + 1) rows.erase(std::prev(rows.end()));
+  }
 };
 
-// One row more than asked for says that there are more.
-void visit(Visit& visit, const GroupCoordinator& coordinator, const std::string& from, size_t limit) {
-  ErrorCode why = ErrorCode::kNone;
-  const GroupShard* const groups = coordinator.leading(*visit.partition, &why);
-  visit.is_loading = why == ErrorCode::kCoordinatorLoadInProgress;
-  if (groups == nullptr) return;
-  const group::GroupTable::Map& all = groups->table().groups();
-  for (auto each = all.lower_bound(from); each != all.end() && visit.rows.size() <= limit; ++each)
-    visit.rows.push_back(summarize(each->first, each->second, groups->find_live(each->first)));
+// The partitions of __consumer_offsets of one shard, there.
+struct Share {
+  FirstGroups first;
+  std::vector<std::shared_ptr<Partition>> partitions{};
+  std::vector<GroupSummary>
+      walked{};  // of the one that is walked over; nothing where its leadership goes meanwhile
+  size_t loading = 0;
+};
+
+void visit(Share& share, const AdminContext& context, const std::string& from,
+           const std::function<void()>& done) {
+  const auto add = [&share](const GroupShard& groups, const std::string& id, const group::Group& group) {
+    if (!share.first.has_room_for(id) || share.walked.size() > share.first.limit) return false;
+    share.walked.push_back(summarize(id, group, groups.find_live(id)));
+    return true;
+  };
+  const auto begin = [&share, &context, from, add](const std::shared_ptr<Partition>& partition,
+                                                   const std::function<void()>& next) {
+    walk_groups(context.services.host, partition, from, add, [&share, &context, partition, next](bool led) {
+      ErrorCode why = ErrorCode::kNone;
+      for (GroupSummary& row : std::exchange(share.walked, {}))
+        if (led) share.first.add(std::move(row));
+      if (!led) context.groups.leading(*partition, &why);
+      share.loading += why == ErrorCode::kCoordinatorLoadInProgress ? 1 : 0;
+      next();
+    });
+  };
+  one_by_one(context.services.host, share.partitions, begin, done);
 }
 
 struct HereJob {
   AdminReply reply;
   int32_t self;
-  size_t limit;
+  FirstGroups first;
   size_t left = 1;
   size_t loading = 0;
-  std::vector<GroupSummary> rows{};
 
   void one_less() {
     if (--left > 0) return;
-    std::ranges::sort(rows, {}, &GroupSummary::id);
     json::object out{{"next", nullptr}, {"loading", loading}};
-    if (rows.size() > limit) {
-      out["next"] = to_utf8(rows[limit].id);
-      rows.resize(limit);
+    auto& rows = first.rows;
+    if (rows.size() > first.limit) {
+      out["next"] = to_utf8(rows.rbegin()->first);
+      rows.erase(std::prev(rows.end()));
     }
     json::array list;
-    for (const GroupSummary& row : rows)
+    for (const auto& [id, row] : rows)
       list.push_back(json::object{{"id", to_utf8(row.id)},
                                   {"kind", name_of(row.kind)},
                                   {"state", row.state},
@@ -134,21 +163,24 @@ void list_groups_here(const AdminContext& context, const AdminRequest& request, 
   const size_t limit = limit_of(request);
   if (limit == 0) return reply(bad_limit());
   const int32_t self = context.services.host.node().id;
-  const auto job = std::make_shared<HereJob>(reply, self, limit);
+  const auto job = std::make_shared<HereJob>(reply, self, FirstGroups{limit});
   const std::string from = parameter(request.query, "from");
-  ByShard<Visit> visits;
-  for (const auto& partition : context.groups.partitions()) visits.add(partition->shard(), {partition});
-  job->left += visits.batches();
-  visits.run(
+  std::map<uint32_t, Share> by_shard;
+  for (const auto& partition : context.groups.partitions())
+    by_shard.try_emplace(partition->shard(), FirstGroups{limit})
+        .first->second.partitions.push_back(partition);
+  ByShard<Share> shares;
+  for (auto& [shard, share] : by_shard) shares.add(shard, std::move(share));
+  job->left += shares.batches();
+  shares.run(
       context.services.host, 0,
-      [&coordinator = context.groups, from, limit](Visit& each, const std::function<void()>& done) {
-        visit(each, coordinator, from, limit);
-        done();
+      [&context, from](Share& share, const std::function<void()>& done) {
+        visit(share, context, from, done);
       },
-      [job](std::vector<Visit>& done) {
-        for (Visit& each : done) {
-          job->loading += each.is_loading ? 1 : 0;
-          std::ranges::move(each.rows, std::back_inserter(job->rows));
+      [job](std::vector<Share>& done) {
+        for (Share& share : done) {
+          job->loading += share.loading;
+          for (auto& [id, row] : share.first.rows) job->first.add(std::move(row));
         }
         job->one_less();
       });

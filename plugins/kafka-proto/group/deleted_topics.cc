@@ -78,11 +78,10 @@ bool has_offsets_of(const group::Offsets& offsets, const DeletedTopics& topics) 
 }
 
 void delete_topics_offsets(const std::string& group, const group::Offsets& offsets,
-                           const DeletedTopics& topics, size_t max_records,
-                           std::vector<group::Record>& records) {
+                           const DeletedTopics& topics, std::vector<group::Record>& records) {
   each_common(offsets, topics, [&](const auto& topic, const auto& ids) {
     for (const chr_uuid& id : ids) group::delete_topic_offsets(group, offsets, topic.first, id, records);
-    return records.size() <= max_records;
+    return records.size() <= group::kMaxRecordsAtOnce;
   });
 }
 

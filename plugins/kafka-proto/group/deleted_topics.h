@@ -22,10 +22,9 @@ void add_unknown(const group::Offsets& offsets, const group::TopicView& topics, 
 DeletedTopics in_both(const DeletedTopics& a, const DeletedTopics& b);
 
 bool has_offsets_of(const group::Offsets& offsets, const DeletedTopics& topics);
-// Tombstones of these offsets, until there are more than so many records.
+// Tombstones of these offsets, until there are more than go into a write (group::kMaxRecordsAtOnce).
 void delete_topics_offsets(const std::string& group, const group::Offsets& offsets,
-                           const DeletedTopics& topics, size_t max_records,
-                           std::vector<group::Record>& records);
+                           const DeletedTopics& topics, std::vector<group::Record>& records);
 
 // done(), on the calling shard: which of them are not in the catalog, as of all that was agreed on before the call. None
 // where that cannot be had.

@@ -47,4 +47,9 @@ std::unique_ptr<SectionLoad> GroupShard::begin_load() {
       });
 }
 
+bool GroupShard::release_part() {
+  table_.drop_slice();
+  return !table_.groups().empty();
+}
+
 }  // namespace chronik::kafka

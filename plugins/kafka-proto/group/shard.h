@@ -105,6 +105,7 @@ class GroupShard final : public CoordinatorShard {
   Status load(Bytes section) override;
   std::unique_ptr<SectionSave> begin_save() const override;
   std::unique_ptr<SectionLoad> begin_load() override;
+  bool release_part() override;
 
  private:
   struct Live {

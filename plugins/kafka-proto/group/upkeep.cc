@@ -7,11 +7,8 @@
 #include "kafka-proto/group/shard.h"
 
 namespace chronik::kafka {
-namespace {
 
-constexpr size_t kMaxRecordsAtOnce = 2000;  // of a group in a write
-
-}  // namespace
+using group::kMaxRecordsAtOnce;
 
 // ---- by request ----
 
@@ -104,7 +101,7 @@ void GroupUpkeep::forget_deleted(const std::string& id, const group::Group& grou
   groups_.forget_offsets(
       id,
       [id, topics = deleted_](const group::Group& from, std::vector<group::Record>& records) {
-        delete_topics_offsets(id, from.offsets, *topics, kMaxRecordsAtOnce, records);
+        delete_topics_offsets(id, from.offsets, *topics, records);
       },
       [done = std::move(done)](ErrorCode written) { done(written == ErrorCode::kNone); });
 }

@@ -2,6 +2,7 @@
 // that it leads.
 #include <algorithm>
 #include <cctype>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -19,11 +20,19 @@ using Request = ListGroupsRequest;
 using Response = ListGroupsResponse;
 using Names = std::set<std::string, std::less<>>;
 
+// More than these are made into an answer on a blocking thread.
+constexpr size_t kMaxRowsInTurn = group::GroupTable::kMaxSlice;
+
 // One partition, and what is led of it here.
 struct Part {
   std::shared_ptr<Partition> partition;
   ErrorCode error = ErrorCode::kNone;
   std::vector<GroupSummary> groups{};
+};
+
+// Those of one shard.
+struct Share {
+  std::vector<Part> parts{};
 };
 
 // In small letters; empty: all pass.
@@ -35,7 +44,7 @@ struct ListGroupsJob {
   Broker& broker;
   Call<ListGroups> call;
   Filter filter;
-  size_t left = 0;  // batches
+  size_t left = 0;  // shares
   std::vector<Part> parts{};
   Response response{};
 };
@@ -66,8 +75,9 @@ void list_part(const std::shared_ptr<ListGroupsJob>& job, Part* part, const std:
     const bool passes = (filter.states.empty() || filter.states.contains(in_small_letters(listed.state))) &&
                         (filter.types.empty() || filter.types.contains(type_of(listed)));
     if (passes) part->groups.push_back(std::move(listed));
+    return true;
   };
-  walk_groups(job->broker.host, part->partition, visit, [job, part, done](bool led) {
+  walk_groups(job->broker.host, part->partition, "", visit, [job, part, done](bool led) {
     if (!led) {
       part->groups.clear();
       job->broker.groups->leading(*part->partition, &part->error);
@@ -93,6 +103,14 @@ void answer(ListGroupsJob& job) {
   job.call.answer(job.response);
 }
 
+void one_less(const std::shared_ptr<ListGroupsJob>& job) {
+  if (--job->left > 0) return;
+  size_t rows = 0;
+  for (const Part& part : job->parts) rows += part.groups.size();
+  if (rows <= kMaxRowsInTurn) return answer(*job);
+  job->broker.host.blocking([job] { answer(*job); });
+}
+
 }  // namespace
 
 template <>
@@ -103,21 +121,24 @@ void handle<ListGroups>(Broker& broker, Call<ListGroups> call) {
     job->response.error_code = ErrorCode::kCoordinatorNotAvailable;
     return job->call.answer(job->response);
   }
-  ByShard<Part> parts;
+  std::map<uint32_t, Share> by_shard;
   for (const std::shared_ptr<Partition>& partition : broker.groups->partitions())
-    parts.add(partition->shard(), {.partition = partition});
-  job->left = parts.batches() + 1;
-  const auto finish_batch = [job] {
-    if (--job->left == 0) answer(*job);
-  };
-  parts.run(
+    by_shard[partition->shard()].parts.push_back({.partition = partition});
+  ByShard<Share> shares;
+  for (auto& [shard, share] : by_shard) shares.add(shard, std::move(share));
+  job->left = shares.batches() + 1;
+  shares.run(
       broker.host, job->call.shard(),
-      [job](Part& part, const std::function<void()>& done) { list_part(job, &part, done); },
-      [job, finish_batch](std::vector<Part>& batch) {
-        std::ranges::move(batch, std::back_inserter(job->parts));
-        finish_batch();
+      [job](Share& share, const std::function<void()>& done) {
+        one_by_one(
+            job->broker.host, share.parts,
+            [job](Part& part, const std::function<void()>& next) { list_part(job, &part, next); }, done);
+      },
+      [job](std::vector<Share>& batch) {
+        for (Share& share : batch) std::ranges::move(share.parts, std::back_inserter(job->parts));
+        one_less(job);
       });
-  finish_batch();
+  one_less(job);
 }
 
 }  // namespace chronik::kafka

@@ -20,6 +20,19 @@ void on_shard(const Host& host, uint32_t shard, F&& fn) {
   }
 }
 
+// begin(work, done) for one work after the other, each in a later turn of this shard than the one before: done() there, then
+// or later. end() after the last. The works outlive it.
+template <class Work, class Begin, class End>
+void one_by_one(const Host& host, std::vector<Work>& works, const Begin& begin, const End& end,
+                size_t next = 0) {
+  if (next == works.size()) return end();
+  const std::function<void()> done = [host, &works, begin, end, next] {
+    host.post(static_cast<uint32_t>(host.current_shard()),
+              [host, &works, begin, end, next] { one_by_one(host, works, begin, end, next + 1); });
+  };
+  begin(works[next], done);
+}
+
 // What a request asks of partitions, by their shards. Some hundreds go there at once, so that nobody else
 // waits for all of a large request, and come back together.
 template <class Work>

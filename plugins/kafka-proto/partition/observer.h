@@ -76,6 +76,10 @@ class PartitionObserver {
   // small, and goes out and in at once. The observer outlives both; one that is destroyed early was not wanted.
   virtual std::unique_ptr<SectionSave> begin_save() const { return nullptr; }
   virtual std::unique_ptr<SectionLoad> begin_load() { return nullptr; }
+
+  // The partition is closed: a part of the state goes, as much as a turn has time for. False: nothing is left, or
+  // so little that it goes with the observer.
+  virtual bool release_part() { return false; }
 };
 
 }  // namespace chronik::kafka

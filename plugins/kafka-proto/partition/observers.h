@@ -53,6 +53,11 @@ class Observers {
     for (const auto& each : all_) each->trimmed(offset);
   }
 
+  // Of the first that has more. False: none has.
+  bool release_part() {
+    return std::ranges::any_of(all_, [](const auto& each) { return each->release_part(); });
+  }
+
   bool stand_for_log() const {
     return std::ranges::any_of(all_, [](const auto& each) { return each->stands_for_log(); });
   }

@@ -12,6 +12,13 @@ namespace {
 
 Bytes payload_of(const chr_entry& entry) { return Bytes(entry.payload.p, entry.payload.n); }
 
+// Of a closed one, some in each turn; then done().
+void release_states(const Host& host, const std::shared_ptr<Partition>& partition,
+                    const std::function<void()>& done) {
+  if (!partition->observers().release_part()) return done();
+  host.post(partition->shard(), [&host, partition, done] { release_states(host, partition, done); });
+}
+
 }  // namespace
 
 Partition::Partition(const PartitionContext& context, Id id, Members members,
@@ -63,7 +70,8 @@ void Partition::close(Log log, std::function<void()> done) {
   if (replica_.knows_leader() || log != Log::kStays) held_.end_moment();
   replica_.close_group(log, [self, log, done = std::move(done)] {
     self->held_.end_moment();
-    log == Log::kDeleted ? self->replica_.delete_log(done) : done();
+    const auto end = [self, done] { release_states(self->context_.host, self, done); };
+    log == Log::kDeleted ? self->replica_.delete_log(end) : end();
   });
 }
 

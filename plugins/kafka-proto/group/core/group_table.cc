@@ -76,7 +76,12 @@ void GroupTable::swap_groups(GroupTable& other) {
 
 void GroupTable::drop_slice() {
   with_members_.clear();
-  groups_.erase(groups_.begin(), slice_end(groups_.begin()));
+  for (size_t left = kMaxSlice; left > 0 && !groups_.empty(); --left) {
+    const auto first = groups_.begin();
+    left -= first->second.offsets.drop_some(left - 1);
+    if (!first->second.offsets.empty()) return;
+    groups_.erase(first);
+  }
 }
 
 // ---- snapshots ----

@@ -66,7 +66,7 @@ class GroupTable {
 
   // No image of either is read on.
   void swap_groups(GroupTable& other);
-  // A slice goes. For a table that nobody reads any more.
+  // So many groups and offsets go. For a table that nobody reads any more.
   void drop_slice();
 
   // Records that make an empty table equal to this one, group by group. In parts: table_image.h.

@@ -33,6 +33,8 @@ bool is_over(const Offsets::Committed& committed, const ExpiryRule& rule, int64_
   return wall_ms >= since && wall_ms - since >= retention_ms;
 }
 
+bool is_enough(const std::vector<Record>& records) { return records.size() > kMaxRecordsAtOnce; }
+
 }  // namespace
 
 ExpiryRule classic_expiry(const Group& group, const ClassicGroup* live) {
@@ -60,6 +62,7 @@ bool expire_offsets(const std::string& id, const Offsets& offsets, const ExpiryR
       continue;
     }
     for (const auto& [partition, committed] : partitions) {
+      if (is_enough(records)) return false;
       if (is_over(committed, rule, retention_ms, wall_ms)) {
         records.push_back(offset_tombstone(id, topic, partition));
       } else {
@@ -82,15 +85,14 @@ ErrorCode delete_classic(const std::string& id, const Group* group, const Classi
                          std::vector<Record>& records) {
   if (group == nullptr) return ErrorCode::kGroupIdNotFound;
   if (state_of(*group, live) != ClassicState::kEmpty) return ErrorCode::kNonEmptyGroup;
-  delete_offsets(id, group->offsets, records);
-  if (group->classic != nullptr) records.push_back(ClassicGroupRecord{id, std::nullopt});
+  if (delete_offsets(id, group->offsets, records) && group->classic != nullptr)
+    records.push_back(ClassicGroupRecord{id, std::nullopt});
   return ErrorCode::kNone;
 }
 
 ErrorCode delete_consumer(const std::string& id, const Group& group, std::vector<Record>& records) {
   if (!group.consumer->members().empty()) return ErrorCode::kNonEmptyGroup;
-  delete_offsets(id, group.offsets, records);
-  group.consumer->remove_all(id, records);
+  if (delete_offsets(id, group.offsets, records)) group.consumer->remove_all(id, records);
   return ErrorCode::kNone;
 }
 
@@ -104,19 +106,24 @@ void expire_consumer(const std::string& id, const Group& group, int64_t retentio
   if (none_left && state.members().empty()) state.remove_all(id, records);
 }
 
-void delete_offsets(const std::string& id, const Offsets& offsets, std::vector<Record>& records) {
+bool delete_offsets(const std::string& id, const Offsets& offsets, std::vector<Record>& records) {
   for (const auto& [topic, partitions] : offsets.topics())
-    for (const auto& [partition, committed] : partitions)
+    for (const auto& [partition, committed] : partitions) {
+      if (is_enough(records)) return false;
       records.push_back(offset_tombstone(id, topic, partition));
+    }
+  return true;
 }
 
 void delete_topic_offsets(const std::string& id, const Offsets& offsets, std::string_view topic,
                           const chr_uuid& topic_id, std::vector<Record>& records) {
   const auto partitions = offsets.topics().find(topic);
   if (partitions == offsets.topics().end()) return;
-  for (const auto& [partition, committed] : partitions->second)
+  for (const auto& [partition, committed] : partitions->second) {
+    if (is_enough(records)) return;
     if (offsets.find(topic, topic_id, partition) != nullptr)
       records.push_back(offset_tombstone(id, partitions->first, partition));
+  }
 }
 
 ErrorCode check_offset_delete(const Group* group, const ClassicGroup* live) {

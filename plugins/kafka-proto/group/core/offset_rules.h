@@ -17,6 +17,10 @@
 
 namespace chronik::kafka::group {
 
+// Of a group in a write. What adds tombstones of offsets stops one beyond, which says that there are more: a turn has no
+// time for all of a hundred thousand.
+inline constexpr size_t kMaxRecordsAtOnce = 2'000;
+
 // How time removes the offsets of a group; it depends on the group's kind and state.
 //
 //   classic group                     | its offsets expire
@@ -52,8 +56,8 @@ ErrorCode delete_consumer(const std::string& id, const Group& group, std::vector
 // subscribes to; then the group itself, once it has no members.
 void expire_consumer(const std::string& id, const Group& group, int64_t retention_ms, int64_t wall_ms,
                      std::vector<Record>& records);
-// Tombstones of all offsets.
-void delete_offsets(const std::string& id, const Offsets& offsets, std::vector<Record>& records);
+// Tombstones of all offsets. False: there are more.
+bool delete_offsets(const std::string& id, const Offsets& offsets, std::vector<Record>& records);
 // Tombstones of those of a topic that was deleted, where they are of that topic, not of a later one of its name.
 void delete_topic_offsets(const std::string& id, const Offsets& offsets, std::string_view topic,
                           const chr_uuid& topic_id, std::vector<Record>& records);

@@ -24,6 +24,19 @@ void Offsets::apply(const OffsetCommitRecord& record) {
   if (topic->second.empty()) topics_.erase(topic);
 }
 
+size_t Offsets::drop_some(size_t most) {
+  const size_t before = size_;
+  for (size_t left = most; left > 0 && !topics_.empty();) {
+    Topic& topic = topics_.begin()->second;
+    const size_t n = std::min(left, topic.size());
+    topic.erase(topic.begin(), std::next(topic.begin(), static_cast<std::ptrdiff_t>(n)));
+    if (topic.empty()) topics_.erase(topics_.begin());
+    size_ -= n;
+    left -= n;
+  }
+  return before - size_;
+}
+
 const Offsets::Committed* Offsets::find(std::string_view topic, int32_t partition) const {
   const auto partitions = topics_.find(topic);
   if (partitions == topics_.end()) return nullptr;

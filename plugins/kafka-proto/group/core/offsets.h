@@ -26,6 +26,8 @@ class Offsets {
   const Committed* find(std::string_view topic, const chr_uuid& id, int32_t partition) const;
   const Topics& topics() const { return topics_; }
   bool empty() const { return topics_.empty(); }
+  // At most so many go, whichever; how many did.
+  size_t drop_some(size_t most);
   // Of all topics.
   size_t size() const { return size_; }
 

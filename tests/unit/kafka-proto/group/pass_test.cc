@@ -156,8 +156,11 @@ TEST_F(ManyGroupsTest, AWalkIsOverWhereLeadershipIs) {
   const auto walk = [&] {
     visited.clear();
     walk_groups(
-        context.host, partition,
-        [&](const GroupShard&, const std::string& id, const group::Group&) { visited.push_back(id); },
+        context.host, partition, "",
+        [&](const GroupShard&, const std::string& id, const group::Group&) {
+          visited.push_back(id);
+          return true;
+        },
         [&](bool led) { ends.push_back(led); });
     EXPECT_EQ(visited.size(), group::GroupTable::kMaxSlice / 2);
   };
@@ -171,6 +174,39 @@ TEST_F(ManyGroupsTest, AWalkIsOverWhereLeadershipIs) {
   follow(9);
   EXPECT_EQ(ends, (std::vector<bool>{true, false}));
   EXPECT_LT(visited.size(), 3'000u);
+}
+
+TEST_F(ManyGroupsTest, AWalkBeginsAndEndsWhereItIsToldTo) {
+  std::vector<std::string> visited;
+  std::vector<bool> ends;
+  walk_groups(
+      context.host, partition, "g2",
+      [&](const GroupShard&, const std::string& id, const group::Group&) {
+        visited.push_back(id);
+        return visited.size() < 3;
+      },
+      [&](bool led) { ends.push_back(led); });
+  host.run();
+  EXPECT_EQ(visited, (std::vector<std::string>{"g2", "g20", "g200"}));
+  EXPECT_EQ(ends, (std::vector<bool>{true}));
+}
+
+TEST_F(ManyGroupsTest, AClosedPartitionLetsGoOfThemInTurns) {
+  std::vector<size_t> left;  // as others see it that have turns meanwhile
+  bool closed = false;
+  const std::function<void()> look = [&] {
+    left.push_back(shard->table().groups().size());
+    if (!closed) context.host.post(0, look);
+  };
+  partition->close(Partition::Log::kStays, [&] { closed = true; });
+  look();
+  host.run();
+  EXPECT_TRUE(closed);
+  EXPECT_EQ(left.back(), 0u);
+  left.erase(std::unique(left.begin(), left.end()), left.end());
+  EXPECT_EQ(left, (std::vector<size_t>{3'000, 2'000, 1'000, 0}));
+  partition = nullptr;
+  shard = nullptr;
 }
 
 // A save in parts over turns in which groups commit: what it has is the state of its begin.

@@ -2,6 +2,7 @@
 #include "kafka-proto/coordinator/place.h"
 #include "kafka-proto/messages/create_topics.h"
 #include "kafka-proto/messages/find_coordinator.h"
+#include "kafka-proto/messages/list_groups.h"
 #include "kafka-proto/messages/metadata.h"
 #include "kafka-proto/messages/offset_commit.h"
 #include "kafka-proto/messages/offset_fetch.h"
@@ -467,6 +468,21 @@ TEST_F(BelowTheLevelTest, NoGroupIsCoordinated) {
     return line.message.find("chronik.version") != std::string::npos;
   };
   EXPECT_EQ(std::ranges::count_if(broker.host.logs(), says_why), 1);
+}
+
+// As much as a turn of the shard has no time for.
+TEST_F(GroupOffsetsTest, AListOfThousandsIsMadeOnABlockingThread) {
+  make_topic();
+  constexpr size_t kGroups = 2'100;
+  for (size_t i = 0; i < kGroups; ++i)
+    ASSERT_EQ(commit(2, commit_request("g" + std::to_string(i), 1)), ErrorCode::kNone);
+  broker.host.hold_blocking(true);
+  client->send<ListGroups>(4, {});
+  broker.host.run();
+  EXPECT_FALSE(client->next_frame().has_value());
+  broker.host.hold_blocking(false);
+  broker.host.run();
+  EXPECT_EQ(client->receive<ListGroups>(4).groups.size(), kGroups);
 }
 
 }  // namespace

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+#include <vector>
+
 #include <chronik/testing/fake_host.hpp>
 
 namespace chronik::kafka {
@@ -63,6 +66,24 @@ TEST_F(ByShardTest, ABatchComesBackOnceAllOfItIsDone) {
   host_.on_shard(2, [&] { open.at(1)(); });
   host_.run();
   EXPECT_EQ(back_.size(), 2u);
+}
+
+TEST_F(ByShardTest, OneByOneHasATurnForEach) {
+  const Host host(host_.core());
+  std::vector<Work> works = {{0}, {1}, {2}};
+  std::string seen;
+  host_.on_shard(1, [&] {
+    one_by_one(
+        host, works,
+        [&](Work& work, const std::function<void()>& done) {
+          seen += std::to_string(work.number);
+          host.post(1, [&seen] { seen += '.'; });  // others
+          done();
+        },
+        [&] { seen += "end"; });
+  });
+  host_.run();
+  EXPECT_EQ(seen, "0.1.2.end");
 }
 
 TEST_F(ByShardTest, NothingIsNoBatch) {

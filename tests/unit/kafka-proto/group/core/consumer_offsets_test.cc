@@ -1,6 +1,9 @@
 // What time and tools may do to the offsets of a group of the consumer protocol.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <functional>
+
 #include "kafka-proto/group/core/group_table.h"
 #include "kafka-proto/group/core/offset_rules.h"
 
@@ -65,6 +68,32 @@ TEST_F(ConsumerOffsets, ToolsMayDeleteWhatNobodySubscribesTo) {
   std::vector<Record> records;
   EXPECT_EQ(delete_consumer("g", group, records), ErrorCode::kNonEmptyGroup);
   EXPECT_TRUE(records.empty());
+}
+
+// One more than a write takes says that there are more: the group itself goes with the last of them.
+TEST(OffsetRules, AddNoMoreThanATurnHasTimeFor) {
+  constexpr size_t kMore = kMaxRecordsAtOnce + 1;
+  GroupTable table;
+  table.apply(ClassicGroupRecord{"classic", ClassicGroupRecord::Value{.protocol_type = "consumer"}});
+  table.apply(GroupEpochRecord{"consumer", {{2, 0}}});
+  for (const std::string group : {"classic", "consumer"})
+    for (int partition = 0; partition < 5'000; ++partition)
+      table.apply(OffsetCommitRecord{group, "t", partition, OffsetCommitRecord::Value{7, 2, "m", 9, -1, {}}});
+  const Group& classic = *table.find("classic");
+  const Group& consumer = *table.find("consumer");
+  const std::vector<std::function<void(std::vector<Record>&)>> rules = {
+      [&](auto& to) { EXPECT_EQ(delete_classic("classic", &classic, nullptr, to), ErrorCode::kNone); },
+      [&](auto& to) { EXPECT_EQ(delete_consumer("consumer", consumer, to), ErrorCode::kNone); },
+      [&](auto& to) { expire_classic("classic", classic, nullptr, kRetentionMs, 1'000'000'000, to); },
+      [&](auto& to) { expire_consumer("consumer", consumer, kRetentionMs, 1'000'000'000, to); },
+      [&](auto& to) { delete_topic_offsets("classic", classic.offsets, "t", {}, to); }};
+  for (const auto& add : rules) {
+    std::vector<Record> records;
+    add(records);
+    EXPECT_EQ(records.size(), kMore);
+    EXPECT_TRUE(std::ranges::all_of(
+        records, [](const Record& each) { return std::holds_alternative<OffsetCommitRecord>(each); }));
+  }
 }
 
 }  // namespace
