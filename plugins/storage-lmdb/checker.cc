@@ -92,7 +92,7 @@ std::string PagesInUse::place(MDB_val value) const {
 
 // ---- what is told ----
 
-Status Checker::tell(Finding finding) {
+Status Checker::tell(const Finding& finding) {
   CHRONIK_CHECK(flush());
   chr_storage_report report{};
   report.struct_size = sizeof report;
@@ -141,7 +141,7 @@ Status Checker::note_progress(uint64_t bytes) {
   told_done_ = done_;
   Finding progress;
   progress.kind = CHR_REPORT_PROGRESS;
-  return tell(std::move(progress));
+  return tell(progress);
 }
 
 // ---- the check ----
@@ -289,7 +289,7 @@ std::string Checker::fault_of(Walk& walk, const StoredRecord& record, bool is_re
   if (!is_readable) return "the disk cannot read it, or the file ends before it";
   const Result<RecordView> view = parse_readable(record.key, record.value);
   if (!view) return "its head fails its check";
-  const std::string totals = fault_of_totals(walk, view->head);
+  std::string totals = fault_of_totals(walk, view->head);
   walk.whole = view->head;
   walk.rows_since = 0;
   walk.is_interrupted = false;
@@ -405,14 +405,14 @@ Status Checker::check_count(MDB_dbi table, const std::string& name, size_t key_b
   if (!counted) {
     finding.kind = CHR_REPORT_NOTE;
     finding.what = "what was dropped or trimmed cannot be removed: " + counted.error().message;
-    return tell(std::move(finding));
+    return tell(finding);
   }
   if (is_ordered && rows == stat.ms_entries) return {};
   finding.what = is_ordered
                      ? "it should have " + text(stat.ms_entries) + " rows, but has " +
                            (rows > stat.ms_entries ? "more" : text(rows))
                      : "its row " + text(rows) + " has no place there: its keys are out of order, or damaged";
-  return tell(std::move(finding));
+  return tell(finding);
 }
 
 Status Checker::check_free_pages() {

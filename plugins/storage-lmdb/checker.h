@@ -83,7 +83,7 @@ class Checker {
   Status check_count(MDB_dbi table, const std::string& name, size_t key_bytes);
   Status check_free_pages();
 
-  Status tell(Finding finding);
+  Status tell(const Finding& finding);
   // Rows of a log side by side with the same fault are one finding.
   Status tell_row(const Walk& walk, uint64_t index, MDB_val value, std::string what);
   Status tell_tree(const StoredGroup* group, MDB_dbi table, uint64_t first, uint64_t last,
