@@ -36,14 +36,14 @@ class DataDir {
   // plugin, or a newer format. A folder whose data plugin has lost all its files becomes a new incarnation.
   Status open(const DataDirOptions& options);
 
-  // For tools, in place of open(): the folder of a node that does not run, locked; nothing else changes. Refused: a
-  // folder that is no node's, or whose node runs, or of a newer format.
+  // For tools, in place of open(): the folder of a node that does not run, locked; nothing else changes.
+  // Refused: a folder that is no node's, or whose node runs, or of a newer format.
   Status open_stopped(const std::filesystem::path& path);
-  // For tools, in place of open(): makes or takes a folder that is no node's yet, and locks it. Files that begin
-  // with `known` may be there.
+  // For tools, in place of open(): makes or takes a folder that is no node's yet, and locks it. Files that
+  // begin with `known` may be there.
   Status open_unused(const std::filesystem::path& path, std::string_view known);
-  // From here on the data is kept by this plugin, durably. After open_unused() the folder becomes that of the same
-  // node as `from`.
+  // From here on the data is kept by this plugin, durably. After open_unused() the folder becomes that of the
+  // same node as `from`.
   Status bind(const std::string& data_plugin);
   Status bind(const std::string& data_plugin, const DataDir& from);
 

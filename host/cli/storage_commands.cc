@@ -59,16 +59,19 @@ void say_what_now(const StorageArguments& arguments, const StorageCopyOptions& o
   fmt::print("  from  {} in {}, which was not changed\n", options.from.manifest().id, result.source.string());
   fmt::print("  to    {} in {}\n", options.to.manifest().id, result.target.string());
   fmt::print("\nWhat to do now:\n");
+  const std::string& to = options.to.manifest().id;
+  const bool is_moved = !options.to_dir.empty();
   int step = 0;
-  fmt::print("  {}. In {}, under [storage]: plugin = \"{}\"\n", ++step, file, arguments.to);
-  if (!options.to_dir.empty())
-    fmt::print("  {}. In the same file, at the top: data_dir = \"{}\"\n", ++step, options.to_dir.string());
+  if (options.from.manifest().id != to)
+    fmt::print("  {}. In {}, under [storage]: plugin = \"{}\"\n", ++step, file, arguments.to);
+  if (is_moved)
+    fmt::print("  {}. In {}, at the top: data_dir = \"{}\"\n", ++step, file, options.to_dir.string());
   fmt::print("  {}. chronik-server check --config {}   # names keys of [storage] that {} does not have\n",
-             ++step, config, options.to.manifest().id);
+             ++step, config, to);
   fmt::print("  {}. chronik-server start --config {}\n", ++step, config);
   fmt::print(
       "  {}. When all is well, remove {}: from the start on it is old, and must not be started again\n",
-      ++step, result.source.string());
+      ++step, (is_moved ? result.source.parent_path() : result.source).string());
 }
 
 }  // namespace

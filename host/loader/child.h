@@ -1,5 +1,5 @@
-// A function in a process of its own: where the code of a plugin crashes, ends the process or hangs, the error
-// says so in the plugin's name, and this process goes on.
+// A function in a process of its own: where the code of a plugin crashes, ends the process or hangs, the
+// error says so in the plugin's name, and this process goes on.
 #pragma once
 
 #include <chronik/result.hpp>
@@ -18,8 +18,8 @@ namespace chronik::host {
 // Not for a process with threads: the child has none of them.
 class Child {
  public:
-  // Begins to run fn. What it prints is printed; all files that are open stay open in it. doing, for messages:
-  // "it was loaded".
+  // Begins to run fn. What it prints is printed; all files that are open stay open in it. doing, for
+  // messages: "it was loaded".
   static Result<Child> start(std::string_view id, std::string_view doing, const std::function<Status()>& fn);
   Child(Child&& other) noexcept
       : id_(std::move(other.id_)),

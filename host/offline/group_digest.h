@@ -36,8 +36,8 @@ struct ListedGroup {
 // Of an opened folder, by name. CORRUPT: some of them are damaged; the message names them.
 Result<std::vector<ListedGroup>> list_groups(const StorageAdmin& admin);
 
-// Reads a group from end to end. read: told of each entry's bytes. CORRUPT: it is damaged, or does not hold what it
-// says.
+// Reads a group from end to end. read: told of each entry's bytes. CORRUPT: it is damaged, or does not hold
+// what it says.
 Result<GroupDigest> digest_group(const StorageAdmin& admin, const ListedGroup& group,
                                  const std::function<void(uint64_t bytes)>& read);
 

@@ -30,7 +30,7 @@ struct ImportBatch {
 class ImportQueue {
  public:
   // storage is started on this runtime.
-  ImportQueue(Runtime& runtime, Storage storage) : runtime_(runtime), storage_(std::move(storage)) {}
+  ImportQueue(Runtime& runtime, const Storage& storage) : runtime_(runtime), storage_(storage) {}
   ~ImportQueue() { static_cast<void>(wait()); }
   ImportQueue(const ImportQueue&) = delete;
   ImportQueue& operator=(const ImportQueue&) = delete;

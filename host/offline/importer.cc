@@ -63,7 +63,8 @@ Status Importer::tell_what_is_there() {
   return out_.flush();
 }
 
-// Payload alone is less than what a storage takes: where even that does not fit, there is no use in beginning.
+// Payload alone is less than what a storage takes: where even that does not fit, there is no use in
+// beginning.
 Status Importer::take_totals() {
   CHRONIK_TRY(const ExportSizes totals, in_.head_as<ExportSizes>());
   progress_.set_total(totals.bytes);

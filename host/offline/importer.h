@@ -1,5 +1,5 @@
-// The writing side of a copy: what comes through a socket, written to a storage that was started on a folder of its
-// own. What is there already stays, and is not asked for again.
+// The writing side of a copy: what comes through a socket, written to a storage that was started on a folder
+// of its own. What is there already stays, and is not asked for again.
 #pragma once
 
 #include "host/offline/exporter.h"

@@ -1,5 +1,5 @@
-// What two processes of one command say to each other over a socket: a type, a small head, and bytes. Both are
-// this program, so nothing is versioned.
+// What two processes of one command say to each other over a socket: a type, a small head, and bytes. Both
+// are this program, so nothing is versioned.
 #pragma once
 
 #include <chronik/result.hpp>

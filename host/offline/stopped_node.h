@@ -1,4 +1,5 @@
-// The folder of a node that does not run, and what its configuration says of it: for the tools that look into it.
+// The folder of a node that does not run, and what its configuration says of it: for the tools that look into
+// it.
 #pragma once
 
 #include "host/app/data_dir.h"

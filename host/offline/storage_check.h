@@ -5,8 +5,8 @@
 
 namespace chronik::host {
 
-// Prints each finding on stdout as it comes, then what was looked at; progress on stderr. Runs the plugin in a child
-// process. CORRUPT: something is damaged; any other error: it could not be checked.
+// Prints each finding on stdout as it comes, then what was looked at; progress on stderr. Runs the plugin in
+// a child process. CORRUPT: something is damaged; any other error: it could not be checked.
 Status check_storage(const StoppedNode& node, const PluginFile& file, const std::filesystem::path& folder);
 
 }  // namespace chronik::host

@@ -6,8 +6,8 @@
 //     <target>/<plugin>.copying/data/       the folder of the plugin
 //     <target>/<plugin>/                    data/, renamed, once both sides were read again and are the same
 //
-// then the data belongs to the plugin that has the copy (node.toml), durably: the last step, and the only one that
-// a node sees. The source is only read.
+// then the data belongs to the plugin that has the copy (node.toml), durably: the last step, and the only one
+// that a node sees. The source is only read.
 #pragma once
 
 #include "host/offline/group_digest.h"

@@ -12,6 +12,7 @@ namespace {
 
 constexpr MDB_dbi kFreeList = 0;  // LMDB's own: transaction -> the pages that it freed, their number first
 constexpr uint64_t kMetaPages = 2;
+constexpr size_t kMaxKeyBytes = 8 + kMaxStorageKey;
 constexpr uint64_t kProgressBytes = 64 << 20;
 
 std::string text(uint64_t number) { return std::to_string(number); }
@@ -47,8 +48,8 @@ Status each_free_page(StoppedStore& store, F&& fn) {
 
 // ---- pages ----
 
-// LMDB does not say where its map begins. The page of the format record knows its number, which counts where the
-// file has these bytes at this place.
+// LMDB does not say where its map begins. The page of the format record knows its number, which counts where
+// the file has these bytes at this place.
 Status PagesInUse::locate(const Env& env, MDB_txn* txn) {
   page_size_ = env.page_size();
   shared_.resize(env.used_end() / page_size_);
@@ -91,7 +92,7 @@ std::string PagesInUse::place(MDB_val value) const {
 
 // ---- what is told ----
 
-Status Checker::tell(Finding finding) {
+Status Checker::tell(const Finding& finding) {
   CHRONIK_CHECK(flush());
   chr_storage_report report{};
   report.struct_size = sizeof report;
@@ -140,7 +141,7 @@ Status Checker::note_progress(uint64_t bytes) {
   told_done_ = done_;
   Finding progress;
   progress.kind = CHR_REPORT_PROGRESS;
-  return tell(std::move(progress));
+  return tell(progress);
 }
 
 // ---- the check ----
@@ -151,9 +152,9 @@ Status Checker::run() {
   for (const auto& [id, group] : groups_) CHRONIK_CHECK(check_group(group));
   CHRONIK_CHECK(check_strangers(store_.env().keys(), "keys"));
   for (uint32_t i = 0; i < kLanes; ++i) CHRONIK_CHECK(check_strangers(store_.env().lane(i), "entries"));
-  CHRONIK_CHECK(check_count(store_.env().groups(), "groups"));
-  CHRONIK_CHECK(check_count(store_.env().keys(), "keys"));
-  for (uint32_t i = 0; i < kLanes; ++i) CHRONIK_CHECK(check_count(store_.env().lane(i), "log" + text(i)));
+  CHRONIK_CHECK(check_count(store_.env().groups(), "groups", 8));
+  CHRONIK_CHECK(check_count(store_.env().keys(), "keys", 0));
+  for (uint32_t i = 0; i < kLanes; ++i) CHRONIK_CHECK(check_count(store_.env().lane(i), "log" + text(i), 16));
   CHRONIK_CHECK(check_free_pages());
   return flush();
 }
@@ -288,7 +289,7 @@ std::string Checker::fault_of(Walk& walk, const StoredRecord& record, bool is_re
   if (!is_readable) return "the disk cannot read it, or the file ends before it";
   const Result<RecordView> view = parse_readable(record.key, record.value);
   if (!view) return "its head fails its check";
-  const std::string totals = fault_of_totals(walk, view->head);
+  std::string totals = fault_of_totals(walk, view->head);
   walk.whole = view->head;
   walk.rows_since = 0;
   walk.is_interrupted = false;
@@ -356,6 +357,7 @@ Status Checker::check_strangers(MDB_dbi table, const std::string& rows) {
     });
     if (!found && found.error().code != Code::kCorrupt) return std::unexpected(found.error());
     if (found && !there) return {};
+    if (found && *found < id) return {};  // no group's row, which check_count() tells
     // Damage on the way to a group was told with it.
     const auto known = groups_.lower_bound(found ? *found : id);
     if (!found) {
@@ -375,9 +377,10 @@ Status Checker::check_strangers(MDB_dbi table, const std::string& rows) {
 }
 
 // All that is live was looked at: what is met here only is gone, and waits to be removed.
-Status Checker::check_count(MDB_dbi table, const std::string& name) {
+Status Checker::check_count(MDB_dbi table, const std::string& name, size_t key_bytes) {
   if (damaged_tables_.contains(table)) return {};
   uint64_t rows = 0;
+  bool is_ordered = true;
   MDB_stat stat{};
   const Status counted = contain([&]() -> Status {
     CHRONIK_TRY(const Snapshot snapshot, Snapshot::begin(store_.transactions()));
@@ -385,7 +388,13 @@ Status Checker::check_count(MDB_dbi table, const std::string& name) {
       return std::unexpected(lmdb_error(rc, "read the size of a table"));
     CHRONIK_TRY(Cursor cursor, Cursor::open(snapshot.txn(), table));
     CHRONIK_TRY(bool there, cursor.move(MDB_FIRST));
-    for (; there && rows <= stat.ms_entries; ++rows) {
+    std::string before;
+    for (; there && is_ordered && rows <= stat.ms_entries; ++rows) {
+      const MDB_val row = cursor.key();
+      const std::string key(static_cast<const char*>(row.mv_data), std::min(row.mv_size, kMaxKeyBytes + 1));
+      const bool fits = key_bytes == 0 ? key_of(row).size() - 1 < kMaxStorageKey : key.size() == key_bytes;
+      is_ordered = fits && key > before && groups_.contains(group_of(row));
+      before = key;
       CHRONIK_TRY(there, cursor.move(MDB_NEXT));
     }
     return {};
@@ -396,12 +405,14 @@ Status Checker::check_count(MDB_dbi table, const std::string& name) {
   if (!counted) {
     finding.kind = CHR_REPORT_NOTE;
     finding.what = "what was dropped or trimmed cannot be removed: " + counted.error().message;
-    return tell(std::move(finding));
+    return tell(finding);
   }
-  if (rows == stat.ms_entries) return {};
-  finding.what = "it should have " + text(stat.ms_entries) + " rows, but has " +
-                 (rows > stat.ms_entries ? "more" : text(rows));
-  return tell(std::move(finding));
+  if (is_ordered && rows == stat.ms_entries) return {};
+  finding.what = is_ordered
+                     ? "it should have " + text(stat.ms_entries) + " rows, but has " +
+                           (rows > stat.ms_entries ? "more" : text(rows))
+                     : "its row " + text(rows) + " has no place there: its keys are out of order, or damaged";
+  return tell(finding);
 }
 
 Status Checker::check_free_pages() {

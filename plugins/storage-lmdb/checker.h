@@ -1,5 +1,5 @@
-// What is damaged in a store that nobody uses: every group record, key and entry with its checksums, the trees
-// that lead to them as far as LMDB can walk, their counts, and the list of free pages. Changes nothing.
+// What is damaged in a store that nobody uses: every group record, key and entry with its checksums, the
+// trees that lead to them as far as LMDB can walk, their counts, and the list of free pages. Changes nothing.
 // Blocking; for one check.
 #pragma once
 
@@ -79,10 +79,11 @@ class Checker {
   };
   Result<Way> way_behind(const StoredGroup& group, uint64_t bad);
   Status check_strangers(MDB_dbi table, const std::string& rows);
-  Status check_count(MDB_dbi table, const std::string& name);
+  // How many rows there are, and whether each has a key that may stand there. key_bytes: 0: of any size.
+  Status check_count(MDB_dbi table, const std::string& name, size_t key_bytes);
   Status check_free_pages();
 
-  Status tell(Finding finding);
+  Status tell(const Finding& finding);
   // Rows of a log side by side with the same fault are one finding.
   Status tell_row(const Walk& walk, uint64_t index, MDB_val value, std::string what);
   Status tell_tree(const StoredGroup* group, MDB_dbi table, uint64_t first, uint64_t last,

@@ -14,6 +14,7 @@ Result<LogEnds> LogEnds::open(MDB_txn* txn, const Env& env, uint64_t group) {
 Result<bool> LogEnds::stands(int rc) {
   if (rc == MDB_NOTFOUND) return false;
   if (rc != MDB_SUCCESS) return std::unexpected(lmdb_error(rc, "look for an entry"));
+  if (!LogKey::fits(key_)) return fail(Code::kCorrupt, "the key of an entry is damaged on disk");
   return LogKey::load(key_.mv_data) == group_;
 }
 

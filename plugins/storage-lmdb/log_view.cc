@@ -16,6 +16,7 @@ Result<std::optional<StoredRecord>> LogView::locate(MDB_val key, MDB_cursor_op o
   const int rc = mdb_cursor_get(cursor_, &key, &value, op);
   if (rc == MDB_NOTFOUND) return std::nullopt;
   if (rc != MDB_SUCCESS) return std::unexpected(lmdb_error(rc, "read an entry"));
+  if (!LogKey::fits(key)) return fail(Code::kCorrupt, "the key of an entry is damaged on disk");
   const StoredRecord record{key, value};
   if (LogKey::load(key.mv_data) != group_ || record.index() < start_) return std::nullopt;
   return record;

@@ -29,6 +29,8 @@ class LogKey {
   MDB_val group_val() { return {8, bytes_}; }
   const uint8_t* bytes() const { return bytes_; }
 
+  // Whether a row's key is one: that of a damaged page may be anything.
+  static bool fits(MDB_val key) { return key.mv_size == sizeof bytes_; }
   static uint64_t load(const void* p) {
     uint64_t value = 0;
     std::memcpy(&value, p, sizeof value);

@@ -1,5 +1,5 @@
-// chronik.storage_admin/1, for a storage that provides it: an instance that is not started shows what the store
-// holds, and what of it is damaged, without changing anything.
+// chronik.storage_admin/1, for a storage that provides it: an instance that is not started shows what the
+// store holds, and what of it is damaged, without changing anything.
 #include "subject.hpp"
 
 #include <gtest/gtest.h>

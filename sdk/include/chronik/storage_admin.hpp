@@ -6,7 +6,8 @@
 //     CHRONIK_CHECK(admin.entries(id, 1, [&](const chr_entry& entry) { ...; return true; }));
 //     admin.close();
 //
-// A callback returns whether to go on; where it says no, the call comes to CANCELLED. What it is given ends with it.
+// A callback returns whether to go on; where it says no, the call comes to CANCELLED. What it is given ends
+// with it.
 #pragma once
 
 #include <chronik/draft/storage_admin.h>

@@ -1,4 +1,5 @@
-// A storage for the tests of `storage check` and `storage copy`, which fails, ends its process and lies on demand.
+// A storage for the tests of `storage check` and `storage copy`, which fails, ends its process and lies on
+// demand.
 #include "tests/unit/host/offline/fake_store.h"
 
 #include <chronik/draft/storage_admin.h>
