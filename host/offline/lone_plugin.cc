@@ -46,6 +46,7 @@ Status LonePlugin::create() {
   RuntimeOptions runtime;
   runtime.shards = 1;
   parts_->runtime = std::make_unique<Runtime>(runtime, parts_->logger, parts_->metrics);
+  CHRONIK_TRY(parts_->files, FileService::open(*parts_->runtime, FileIo::kAuto));
   parts_->runtime->start();
   PluginHostOptions host;
   host.id = id();
@@ -54,6 +55,7 @@ Status LonePlugin::create() {
   host.node.id = options_.node_id;
   host.node.directory = options_.directory.string();
   host.node.peers.push_back({options_.node_id, {}});
+  CHRONIK_TRY(host.files, parts_->files->open_folder(id(), options_.directory.string()));
   parts_->host = std::make_unique<PluginHost>(*parts_->runtime, parts_->health, std::move(host));
   parts_->instances = std::make_unique<Instances>(parts_->set);
   CHRONIK_CHECK(parts_->instances->create(0, parts_->host->core(), json));

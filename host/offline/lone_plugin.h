@@ -4,6 +4,7 @@
 
 #include "host/abi/plugin_host.h"
 #include "host/app/table_config.h"
+#include "host/files/file_service.h"
 #include "host/loader/instances.h"
 #include "host/observe/health.h"
 #include "host/observe/logger.h"
@@ -58,6 +59,7 @@ class LonePlugin {
     TableValues values;
     std::unique_ptr<TableConfig> config;
     std::unique_ptr<Runtime> runtime;
+    std::unique_ptr<FileService> files;
     std::unique_ptr<PluginHost> host;
     PluginSet set;
     std::unique_ptr<Instances> instances;
