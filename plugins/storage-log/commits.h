@@ -1,0 +1,59 @@
+// Commits: what was accepted, on its way into the journal. Writes gather in a frame; it is written as soon as
+// fewer than so many others are being written, and what comes meanwhile gathers in the next one.
+#pragma once
+
+#include "storage-log/groups.h"
+#include "storage-log/journal/journal.h"
+
+namespace chronik::storage_log {
+
+// Under the store's mutex.
+class Commits {
+ public:
+  // One write in a frame.
+  struct Effect {
+    std::shared_ptr<Group> group;
+    uint64_t token = 0;
+    uint64_t bytes = 0;
+  };
+  struct Frame {
+    Frame(Host host, uint64_t block) : buffer(host, block) {}
+    FrameBuffer buffer;
+    std::vector<uint64_t> groups;
+    std::vector<Effect> effects;  // one per change in the buffer
+    uint64_t sequence = 0;        // once it is written
+    uint64_t began_ns = 0;
+  };
+
+  Commits(Host host, Journal& journal) : host_(host), journal_(journal) {}
+
+  // Room for a change of so many bytes. OVERLOADED: the host has no memory; INVALID_ARGUMENT: it fits in no file of
+  // the journal.
+  Status reserve(uint64_t bytes);
+  // Which was reserved.
+  void add(const GroupChange& change, uint64_t bytes, Effect effect);
+
+  // The frames that may be written now.
+  std::vector<Journal::Frame> take_ready();
+  // An empty one, that says how far all is durable.
+  std::optional<Journal::Frame> take_mark();
+  // A frame was written: those that are durable now, in order.
+  std::vector<std::unique_ptr<Frame>> finished(uint64_t sequence);
+
+  bool is_idle() const;
+  // Frames wait that could be written if the journal had room.
+  bool is_stuck() const;
+  // After a failure: all that was neither written nor found durable.
+  std::vector<std::unique_ptr<Frame>> take_all();
+
+ private:
+  Frame& gathering();
+  std::optional<Journal::Frame> begin(std::unique_ptr<Frame> frame);
+
+  Host host_;
+  Journal& journal_;
+  std::deque<std::unique_ptr<Frame>> gathered_;  // more are added to the last one
+  std::deque<std::unique_ptr<Frame>> written_;   // and not durable
+};
+
+}  // namespace chronik::storage_log
