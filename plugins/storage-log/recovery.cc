@@ -103,23 +103,20 @@ Status Recovery::replay(const CheckpointHead& head) {
 Status Recovery::apply_frame(uint64_t sequence, const chr_slice& payload) {
   std::string_view rest(reinterpret_cast<const char*>(payload.p), payload.n);
   ReadChange change;
+  std::set<uint64_t> applied;  // groups may have several changes in a frame
   while (!rest.empty()) {
     CHRONIK_CHECK(read_change(&rest, &change));
-    CHRONIK_CHECK(apply_change(change, payload.lease, sequence));
+    std::shared_ptr<Group> group = parts_.groups.find(change.change.group);
+    // A group that is gone since is in no checkpoint.
+    if (group == nullptr && !change.change.creates) continue;
+    if (group == nullptr) group = parts_.groups.restore(change.change.group, change.change.name);
+    const bool is_known = sequence <= group->sequence && !applied.contains(group->id);
+    if (is_known || !group->damage.empty()) continue;
+    applied.insert(group->id);
+    parts_.apply(group, change, payload.lease, sequence);
   }
   if (parts_.sums.waiting_bytes.load() < kReplayBytes) return {};
   return parts_.mover.move_all();
-}
-
-Status Recovery::apply_change(const ReadChange& read, chr_buf* lease, uint64_t sequence) {
-  const GroupChange& change = read.change;
-  std::shared_ptr<Group> group = parts_.groups.find(change.group);
-  // A group that is gone since is in no checkpoint.
-  if (group == nullptr && !change.creates) return {};
-  if (group == nullptr) group = parts_.groups.restore(change.group, change.name);
-  if (sequence <= group->sequence || !group->damage.empty()) return {};
-  parts_.apply(group, read, lease, sequence);
-  return {};
 }
 
 void Recovery::lose(uint64_t sequence, const std::vector<uint64_t>& groups) {

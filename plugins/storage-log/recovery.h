@@ -32,7 +32,6 @@ class Recovery {
   Result<CheckpointHead> load(const Folder& folder);
   Status replay(const CheckpointHead& head);
   Status apply_frame(uint64_t sequence, const chr_slice& payload);
-  Status apply_change(const ReadChange& change, chr_buf* lease, uint64_t sequence);
   void lose(uint64_t sequence, const std::vector<uint64_t>& groups);
   void damage(Group& group, const std::string& why);
   void check_segments();
