@@ -87,11 +87,17 @@ bool Commits::is_stuck() const {
 }
 
 std::vector<std::unique_ptr<Commits::Frame>> Commits::take_all() {
-  std::vector<std::unique_ptr<Frame>> out;
-  for (auto* frames : {&written_, &gathered_}) {
-    for (std::unique_ptr<Frame>& frame : *frames) out.push_back(std::move(frame));
-    frames->clear();
-  }
+  std::vector<std::unique_ptr<Frame>> out(std::make_move_iterator(written_.begin()),
+                                          std::make_move_iterator(written_.end()));
+  written_.clear();
+  for (std::unique_ptr<Frame>& frame : take_gathered()) out.push_back(std::move(frame));
+  return out;
+}
+
+std::vector<std::unique_ptr<Commits::Frame>> Commits::take_gathered() {
+  std::vector<std::unique_ptr<Frame>> out(std::make_move_iterator(gathered_.begin()),
+                                          std::make_move_iterator(gathered_.end()));
+  gathered_.clear();
   return out;
 }
 

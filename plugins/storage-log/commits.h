@@ -13,8 +13,7 @@ class Commits {
   // One write in a frame.
   struct Effect {
     std::shared_ptr<Group> group;
-    uint64_t token = 0;
-    uint64_t bytes = 0;
+    OwnedWrite write;
   };
   struct Frame {
     Frame(Host host, uint64_t block) : buffer(host, block) {}
@@ -43,8 +42,10 @@ class Commits {
   bool is_idle() const;
   // Frames wait that could be written if the journal had room.
   bool is_stuck() const;
-  // After a failure: all that was neither written nor found durable.
+  // What was neither written nor found durable: after a failure.
   std::vector<std::unique_ptr<Frame>> take_all();
+  // What was not written, nor will be.
+  std::vector<std::unique_ptr<Frame>> take_gathered();
 
  private:
   Frame& gathering();

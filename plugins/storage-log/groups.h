@@ -23,7 +23,8 @@ struct Pending {
   std::vector<std::unique_ptr<DirectWrite>> direct;
   uint32_t parts = 0;  // on their way
   bool is_accepted = false;
-  Status failure;  // of a part
+  bool is_withdrawn = false;  // what came before it was refused meanwhile
+  Status failure;             // of a part
 
   // As new, with the memory that it has.
   void clear() {
@@ -36,6 +37,7 @@ struct Pending {
     direct.clear();
     parts = 0;
     is_accepted = false;
+    is_withdrawn = false;
     failure = {};
   }
 };

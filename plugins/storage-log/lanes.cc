@@ -44,6 +44,22 @@ void Lanes::published(const GroupPtr& group) {
   if (--lane.in_frames == 0 && std::exchange(lane.waits_for_all, false)) list(group);
 }
 
+void Lanes::unaccept(Commits::Frame& frame, Turn& turn) {
+  for (Commits::Effect& effect : frame.effects) {
+    Group& group = *effect.group;
+    group.fence.refused(effect.write);
+    parts_.waiting_bytes -= effect.write.bytes();
+    turn.finish(effect.write.token(), CHR_E_NO_SPACE,
+                "the disk is full, and so is the journal: free some space");
+    const std::vector<SegmentId> begun = group.log->withdraw();
+    if (!begun.empty()) parts_.segments.remove(begun);
+    group.is_created = group.exists;
+    group.is_dropped = false;
+    if (group.lane.pending != nullptr) group.lane.pending->is_withdrawn = group.lane.pending->is_accepted;
+    published(effect.group);
+  }
+}
+
 void Lanes::refuse_all(Turn& turn) {
   const Error error{Code::kIo, parts_.failure.message()};
   std::map<uint64_t, GroupPtr> groups;
@@ -232,13 +248,13 @@ Lanes::Next Lanes::accept(const GroupPtr& group, Plan& plan, Turn& turn) {
 }
 
 void Lanes::commit(const GroupPtr& group, const GroupChange& change, uint64_t bytes) {
-  const OwnedWrite& write = group->lane.waiting.front();
-  parts_.commits.add(change, bytes, {group, write.token(), write.bytes()});
+  OwnedWrite& write = group->lane.waiting.front();
   group->is_created = true;
   group->is_dropped = change.drops;
   ++group->lane.in_frames;
   group->fence.applied(write);
   parts_.room.wrote(write);
+  parts_.commits.add(change, bytes, {group, std::move(write)});
   pop(*group);
 }
 
@@ -333,6 +349,7 @@ Lanes::Next Lanes::finish_parts(const GroupPtr& group, Turn& turn) {
     fail_(pending.failure.error());
     return refuse(group, pending.failure.error(), turn);
   }
+  if (pending.is_withdrawn) pending.failure = fail(Code::kNoSpace, "the disk is full: free some space");
   const GroupChange change = change_of(*group, pending);
   const uint64_t bytes = change_bytes(change);
   if (pending.failure) pending.failure = parts_.commits.reserve(bytes);

@@ -31,6 +31,9 @@ class Lanes {
   bool has_turns() const { return !listed_.empty(); }
   // No write is in a lane.
   bool is_idle() const { return writes_ == 0; }
+  // What a frame has that will not be written is refused, with all that was accepted behind it. Nothing is on its
+  // way to the journal.
+  void unaccept(Commits::Frame& frame, Turn& turn);
   // After a failure: what no part is on its way for ends with IO; the rest when its parts end.
   void refuse_all(Turn& turn);
 

@@ -103,9 +103,17 @@ void Store::go_on(Turn& turn) {
   } else {
     opened_->lanes.run(turn);
     for (const Journal::Frame& frame : parts.commits.take_ready()) submit(frame, turn);
+    refuse_what_is_stuck(turn);
     arm();
   }
-  if (!was_stopped_) opened_->upkeep.want(turn, false);
+  opened_->upkeep.want(turn, false);
+}
+
+// The journal is full, and the disk has no room for what would empty it.
+void Store::refuse_what_is_stuck(Turn& turn) {
+  StoreParts& parts = opened_->parts;
+  if (submitted_ != 0 || !parts.commits.is_stuck() || !opened_->upkeep.is_held()) return;
+  for (const auto& frame : parts.commits.take_gathered()) opened_->lanes.unaccept(*frame, turn);
 }
 
 void Store::perform(Turn& turn) {
@@ -214,10 +222,10 @@ void Store::publish(Commits::Frame& frame, Turn& turn) {
     const Status read = read_change(&rest, &change);
     CHRONIK_INVARIANT(host_, read.has_value(), "a frame does not hold what was put into it");
     parts.apply(effect.group, change, frame.buffer.lease(), frame.sequence);
-    parts.waiting_bytes -= effect.bytes;
-    bytes += effect.bytes;
+    parts.waiting_bytes -= effect.write.bytes();
+    bytes += effect.write.bytes();
     opened_->lanes.published(effect.group);
-    turn.finish(effect.token, CHR_OK);
+    turn.finish(effect.write.token(), CHR_OK);
   }
   parts.metrics.note_commit(bytes, host_.now_ns() - frame.began_ns);
   note_sizes();
@@ -250,9 +258,9 @@ void Store::refuse_all(Turn& turn) {
   StoreParts& parts = opened_->parts;
   for (const auto& frame : parts.commits.take_all()) {
     for (const Commits::Effect& effect : frame->effects) {
-      parts.waiting_bytes -= effect.bytes;
+      parts.waiting_bytes -= effect.write.bytes();
       opened_->lanes.published(effect.group);
-      turn.finish(effect.token, CHR_E_IO, parts.failure.message());
+      turn.finish(effect.write.token(), CHR_E_IO, parts.failure.message());
     }
   }
   opened_->lanes.refuse_all(turn);

@@ -49,6 +49,7 @@ class Store {
   void turn(const Step& step);
   void go_on(Turn& turn);
   void perform(Turn& turn);
+  void refuse_what_is_stuck(Turn& turn);
   void post_turn(uint32_t shard, Step step);
 
   Status check_taken(const std::vector<OwnedWrite>& writes) const;

@@ -26,6 +26,8 @@ class Upkeep {
   void want(Turn& turn, bool tick);
   // The last one: all is moved, and a checkpoint says that nothing follows.
   void want_last(Turn& turn);
+  // The disk has no room, and nothing else is tried before the next tick.
+  bool is_held() const { return is_held_ && !is_running_; }
   bool is_running() const { return is_running_; }
   bool is_finished() const { return is_finished_; }
 
