@@ -91,7 +91,6 @@ void GroupLog::add_entry(const PlacedEntry& given) {
     Segment segment;
     segment.number = entry.place.segment;
     segment.first = header.index;
-    segment.base_offset = header.base_offset;
     segments_.push_back(segment);
     last_number_ = std::max(last_number_, segment.number);
     sealed_ = false;
@@ -157,6 +156,10 @@ std::vector<SegmentId> GroupLog::publish_trim(const Boundary& boundary) {
   if (first_ != 0) {
     pop_tail(tail_from(first_));
     remove_segments(0, segment_from(first_), &removed);
+    if (boundary.below.last == 0 || segments_.empty()) return removed;
+    const Place& first = boundary.below.next;
+    segments_.front().first = first_;
+    if (first.segment == segments_.front().number) segments_.front().begin = first.at;
     return removed;
   }
   ++epoch_;
@@ -285,14 +288,17 @@ Stretch GroupLog::stretch(uint64_t index, bool below, size_t tail_entries, uint6
   const size_t i = segment_from(index);
   out.segment = segments_[i];
   out.limit = out.segment.end.next.at;
-  if (i != 0) out.before = segments_[i - 1].end;
+  if (i != 0) {
+    out.before = segments_[i - 1].end;
+  } else {
+    out.before.totals = before_;
+    out.before.next = {out.segment.number, out.segment.begin};
+  }
   if (!tail_.empty() && tail_.front().placed.place.segment == out.segment.number) {
     out.limit = tail_.front().placed.place.at;
     out.behind = tail_.front().placed.entry.header.index;
   }
-  if (index <= out.segment.first) {
-    out.start = IndexPoint{out.segment.first, out.segment.base_offset, INT64_MIN, 0};
-  } else {
+  if (index > out.segment.first) {
     out.start = fresh_point_locked(out.segment.number, [&](const IndexPoint& point) {
       return below ? point.index < index : point.index <= index;
     });

@@ -31,8 +31,9 @@ namespace chronik::storage_log {
 // A segment as its group lists it.
 struct Segment {
   uint64_t number = 0;
-  uint64_t first = 0;          // index of its first entry, trimmed or not
-  int64_t base_offset = 0;     // of that entry
+  uint64_t first = 0;  // index of its first entry
+  uint64_t begin =
+      0;  // where the record of that lies; before it are trimmed ones, or ones that were never moved
   int64_t max_timestamp = -1;  // no entry's is larger
   uint64_t on_disk = 0;        // so many bytes of it were there at the last checkpoint
   LogEnd end;                  // with its last entry
@@ -54,7 +55,7 @@ struct Stretch {
   uint64_t limit = 0;
   uint64_t behind = 0;              // index of the entry at the limit, where that lies in memory
   std::optional<IndexPoint> start;  // where the walk may begin, if that is known in memory
-  LogEnd before;                    // the end of the segment before it
+  LogEnd before;                    // the end of the log in front of it
   std::vector<TailEntry> tail;
 };
 

@@ -7,7 +7,7 @@ namespace {
 
 using Found = SegmentView::Found;
 
-constexpr size_t kTailEntries = 1024;              // taken from memory at a time
+constexpr size_t kMostOfTail = 1024;               // taken from memory at a time
 constexpr uint64_t kNoIndex = 2 * kPointDistance;  // a segment up to this size is walked from its beginning
 
 }  // namespace
@@ -35,7 +35,8 @@ Result<LogCursor::Step> LogCursor::enter(uint64_t index) {
   const bool is_on_its_way = began_;
   for (;;) {
     want_ = index;
-    stretch_ = log_.stretch(index, false, kTailEntries, tail_bytes_);
+    stretch_ = log_.stretch(index, false, tail_entries_, tail_bytes_);
+    tail_entries_ = std::min(2 * tail_entries_, kMostOfTail);
     if (began_ && (stretch_.epoch != epoch_ || stretch_.first > index)) return Step::kChanged;
     began_ = true;
     epoch_ = stretch_.epoch;
@@ -60,7 +61,9 @@ Result<LogCursor::Step> LogCursor::enter(uint64_t index) {
 
 // kEnd: what comes next lies in memory.
 Result<LogCursor::Step> LogCursor::enter_segment(uint64_t index) {
-  CHRONIK_TRY(const bool is_open, open(stretch_.segment, stretch_.limit, &view_));
+  if (stretch_.limit == 0) return Step::kEnd;
+  CHRONIK_TRY(const bool is_open,
+              open(stretch_.segment.number, stretch_.segment.begin, stretch_.limit, &view_));
   if (!is_open) return Step::kNotLoaded;
   CHRONIK_TRY(const std::optional<uint64_t> start, start_at(index, false));
   if (!start) return Step::kNotLoaded;
@@ -98,54 +101,56 @@ Result<LogCursor::Step> LogCursor::walk_to(uint64_t index, Passed* passed) {
   return Step::kEnd;
 }
 
-Result<bool> LogCursor::open(const Segment& segment, uint64_t limit, std::optional<SegmentView>* view) {
-  const SegmentId id{log_.group(), segment.number};
+Result<bool> LogCursor::open(uint64_t number, uint64_t begin, uint64_t limit,
+                             std::optional<SegmentView>* view) {
+  const SegmentId id{log_.group(), number};
   std::shared_ptr<OpenSegment> file = files_.find(id);
   if (file == nullptr) {
     if (wait_ == Wait::kNever) return false;
     Result<std::shared_ptr<OpenSegment>> opened = files_.open(id);
     if (!opened && opened.error().code == Code::kNotFound) {
-      if (!log_.lists(segment.number)) return fail(Code::kConflict, segment_name(id) + " is gone");
+      if (!log_.lists(number)) return fail(Code::kConflict, segment_name(id) + " is gone");
       return fail(Code::kCorrupt,
                   "the file " + segment_name(id) + " is missing: restore this replica from another");
     }
     if (!opened) return std::unexpected(opened.error());
     file = std::move(*opened);
   }
-  CHRONIK_TRY(SegmentView opened, SegmentView::open(files_, std::move(file), limit, wait_));
+  CHRONIK_TRY(SegmentView opened, SegmentView::open(files_, std::move(file), begin, limit, wait_));
   view->emplace(std::move(opened));
   return true;
 }
 
 // Where in view_ a walk to the index begins. A point that no record lies at has the index made again.
 Result<std::optional<uint64_t>> LogCursor::start_at(uint64_t index, bool below) {
-  if (index <= stretch_.segment.first || (!stretch_.start && stretch_.limit <= kNoIndex)) return uint64_t{0};
+  const uint64_t begin = view_->begin();
+  std::optional<IndexPoint> start = stretch_.start;
+  if (index <= stretch_.segment.first || (!start && view_->limit() - begin <= kNoIndex)) return begin;
   const auto before = [&](const IndexPoint& point) {
     return below ? point.index < index : point.index <= index;
   };
-  std::optional<IndexPoint> start = stretch_.start;
   if (!start) {
     SegmentIndexes::Points points = indexes_.find(view_->id());
     if (points == nullptr && wait_ == Wait::kNever) return std::nullopt;
     if (points == nullptr) points = indexes_.load(*view_, false);
     start = last_point(std::span(*points), before);
   }
-  if (!start) return uint64_t{0};
+  if (!start || start->at <= begin) return begin;
   RecordHead head;
   const Found found = view_->head(start->at, &head);
   if (found == Found::kWhole && head.header.index == start->index) return start->at;
   if (wait_ == Wait::kNever) return std::nullopt;
   start = last_point(std::span(*indexes_.load(*view_, true)), before);
-  return start ? start->at : uint64_t{0};
+  return start ? std::max(start->at, begin) : begin;
 }
 
 Result<std::optional<SegmentIndexes::Points>> LogCursor::points_of(const Segment& segment) {
   const uint64_t limit = log_.moved_end(segment.number);
-  if (limit <= kNoIndex) return std::make_shared<const std::vector<IndexPoint>>();
+  if (limit <= segment.begin + kNoIndex) return std::make_shared<const std::vector<IndexPoint>>();
   if (SegmentIndexes::Points points = indexes_.find({log_.group(), segment.number})) return points;
   std::optional<SegmentView> view;
   if (wait_ == Wait::kNever) return std::nullopt;
-  CHRONIK_CHECK(open(segment, limit, &view));
+  CHRONIK_CHECK(open(segment.number, segment.begin, limit, &view));
   return indexes_.load(*view, false);
 }
 
@@ -157,11 +162,10 @@ Result<std::optional<chr_slice>> LogCursor::payload() {
   } else {
     const PlacedEntry& placed = stretch_.tail[tail_at_].placed;
     if (!placed.in_segment) return placed.entry.payload;
-    Segment segment;
-    segment.number = placed.place.segment;
-    const uint64_t end = placed.place.at + record_bytes(head_.header.bytes);
-    if (!view_ || view_->id().number != segment.number || view_->limit() < end) {
-      CHRONIK_TRY(const bool is_open, open(segment, end, &view_));
+    const auto& [number, at] = placed.place;
+    const uint64_t end = at + record_bytes(head_.header.bytes);
+    if (!view_ || view_->id().number != number || view_->limit() < end) {
+      CHRONIK_TRY(const bool is_open, open(number, at, end, &view_));
       if (!is_open) return std::nullopt;
     }
     found = view_->payload(placed.place.at, head_, &p);
@@ -181,7 +185,8 @@ Result<std::optional<Boundary>> LogCursor::boundary(uint64_t index) {
     boundary.above = stretch_.behind;
     boundary.below = stretch_.before;
     if (stretch_.limit == 0) return boundary;
-    const Result<bool> is_open = open(stretch_.segment, stretch_.limit, &view_);
+    const Result<bool> is_open =
+        open(stretch_.segment.number, stretch_.segment.begin, stretch_.limit, &view_);
     if (!is_open && is_open.error().code == Code::kConflict) continue;
     if (!is_open) return std::unexpected(is_open.error());
     if (!*is_open) return std::nullopt;
@@ -195,10 +200,7 @@ Result<std::optional<Boundary>> LogCursor::boundary(uint64_t index) {
     if (step == Step::kEntry) boundary.above = head_.header.index;
     if (!passed.damaged) return boundary;
     // What is damaged stays in the log on either side, so that nobody takes it for a log that is whole without it.
-    if (boundary.below.last != index - 1) {
-      boundary.below.last = index - 1;
-      boundary.below.next = {stretch_.segment.number, at_};
-    }
+    boundary.below.last = index - 1;
     boundary.above = index;
     return boundary;
   }

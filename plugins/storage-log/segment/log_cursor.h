@@ -37,7 +37,7 @@ class LogCursor {
   Result<std::optional<uint64_t>> start_in(const Segment& segment, Before before) {
     if (const auto point = log_.fresh_point(segment.number, before)) return point->index;
     CHRONIK_TRY(const std::optional<SegmentIndexes::Points> points, points_of(segment));
-    if (!*points) return std::nullopt;
+    if (!points) return std::nullopt;
     const auto point = last_point(std::span(**points), before);
     return point ? point->index : segment.first;
   }
@@ -54,7 +54,7 @@ class LogCursor {
   Result<Step> stand_on_tail();
   Result<Step> walk_to(uint64_t index, Passed* passed);
   // False: only the disk has it.
-  Result<bool> open(const Segment& segment, uint64_t limit, std::optional<SegmentView>* view);
+  Result<bool> open(uint64_t number, uint64_t begin, uint64_t limit, std::optional<SegmentView>* view);
   Result<std::optional<uint64_t>> start_at(uint64_t index, bool below);
   Result<std::optional<SegmentIndexes::Points>> points_of(const Segment& segment);
   Error damage() const { return damaged_entry(log_.group(), want_); }
@@ -64,7 +64,8 @@ class LogCursor {
   const GroupLog& log_;
   const Wait wait_;
   const uint64_t tail_bytes_;
-  uint64_t want_ = 0;  // the index that it goes to
+  size_t tail_entries_ = 16;  // that are taken next: more and more, as most walks are short
+  uint64_t want_ = 0;         // the index that it goes to
   bool began_ = false;
   uint64_t epoch_ = 0;
   Stretch stretch_;

@@ -43,14 +43,24 @@ void scan(SegmentView& view, uint64_t from, uint64_t to, std::vector<IndexPoint>
 // With points where too few of them are.
 std::vector<IndexPoint> fill(SegmentView& view, const std::vector<IndexPoint>& points) {
   std::vector<IndexPoint> full;
-  if (points.empty() || points.front().at != 0)
-    scan(view, 0, points.empty() ? view.limit() : points.front().at, &full);
+  if (points.empty() || points.front().at != view.begin())
+    scan(view, view.begin(), points.empty() ? view.limit() : points.front().at, &full);
   for (size_t i = 0; i < points.size(); ++i) {
     const uint64_t next = i + 1 < points.size() ? points[i + 1].at : view.limit();
     full.push_back(points[i]);
     if (next - points[i].at > 2 * kPointDistance) scan(view, points[i].at, next, &full);
   }
   return full;
+}
+
+// With what another thread has put behind them meanwhile.
+SegmentIndexes::Points with_later(SegmentIndexes::Points points, const SegmentIndexes::Points& others) {
+  if (others == nullptr || others->empty()) return points;
+  if (points->empty() || others->back().at <= points->back().at) return points;
+  auto all = std::make_shared<std::vector<IndexPoint>>(*points);
+  for (const IndexPoint& point : *others)
+    if (point.at > points->back().at) all->push_back(point);
+  return all;
 }
 
 }  // namespace
@@ -71,12 +81,13 @@ SegmentIndexes::Points SegmentIndexes::load(SegmentView& view, bool again) {
     if (found != cached_.end() && (found->second.made_again || !again)) return found->second.points;
   }
   const auto points = std::make_shared<const std::vector<IndexPoint>>(
-      fill(view, again ? std::vector<IndexPoint>() : read_file(id, view.limit())));
+      fill(view, again ? std::vector<IndexPoint>() : read_file(view)));
   keep(id, points, again);
   return points;
 }
 
-std::vector<IndexPoint> SegmentIndexes::read_file(const SegmentId& id, uint64_t limit) {
+std::vector<IndexPoint> SegmentIndexes::read_file(const SegmentView& view) {
+  const SegmentId& id = view.id();
   std::vector<IndexPoint> points;
   const std::lock_guard lock(file_mutex_);
   const Result<File> file = files_.files().open(index_name(id), 0);
@@ -87,7 +98,7 @@ std::vector<IndexPoint> SegmentIndexes::read_file(const SegmentId& id, uint64_t 
     if (!is_of(blocks[i], id, i)) continue;
     for (const IndexPoint& point : std::span(blocks[i].points, blocks[i].n)) {
       const bool fits =
-          point.at < limit &&
+          point.at >= view.begin() && point.at < view.limit() &&
           (points.empty() || (point.index > points.back().index && point.at > points.back().at));
       if (fits) points.push_back(point);
     }
@@ -99,6 +110,7 @@ void SegmentIndexes::keep(const SegmentId& id, Points points, bool made_again) {
   const uint64_t most = files_.options().index_bytes / sizeof(IndexPoint);
   const std::lock_guard lock(mutex_);
   Cached& cached = cached_[id];
+  if (!made_again) points = with_later(std::move(points), cached.points);
   if (cached.points != nullptr) cached_points_ -= cached.points->size();
   cached_points_ += points->size();
   cached = {std::move(points), made_again, ++uses_};

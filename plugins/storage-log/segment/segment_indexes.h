@@ -38,7 +38,7 @@ class SegmentIndexes {
     bool made_again = false;
     uint64_t used = 0;
   };
-  std::vector<IndexPoint> read_file(const SegmentId& id, uint64_t limit);
+  std::vector<IndexPoint> read_file(const SegmentView& view);
   void keep(const SegmentId& id, Points points, bool made_again);
 
   SegmentFiles& files_;

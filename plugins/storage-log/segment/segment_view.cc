@@ -13,14 +13,15 @@ constexpr uint64_t kLarge =
 }  // namespace
 
 Result<SegmentView> SegmentView::open(const SegmentFiles& files, std::shared_ptr<OpenSegment> segment,
-                                      uint64_t limit, Wait wait) {
+                                      uint64_t begin, uint64_t limit, Wait wait) {
   CHRONIK_TRY(MappedBytes bytes, segment->map(limit, files.options().segment_bytes));
-  SegmentView view(std::move(segment), std::move(bytes), limit, wait);
+  SegmentView view(std::move(segment), std::move(bytes), begin, limit, wait);
   view.ahead_ = kAhead;
   return view;
 }
 
 SegmentView::Found SegmentView::bring(uint64_t at, uint64_t n, uint64_t ahead) {
+  if (n == 0) return Found::kWhole;
   if (at >= loaded_from_ && at + n <= loaded_to_) return Found::kWhole;
   const uint64_t end = std::min(limit_, segment_->size());
   if (at > end || n > end - at) return Found::kDamaged;

@@ -13,10 +13,11 @@ class SegmentView {
  public:
   enum class Found { kWhole, kDamaged, kNotLoaded };
 
-  // Of the records below limit.
+  // Of the records of [begin, limit).
   static Result<SegmentView> open(const SegmentFiles& files, std::shared_ptr<OpenSegment> segment,
-                                  uint64_t limit, Wait wait);
+                                  uint64_t begin, uint64_t limit, Wait wait);
   const SegmentId& id() const { return segment_->id(); }
+  uint64_t begin() const { return begin_; }
   uint64_t limit() const { return limit_; }
   chr_buf* lease() const { return bytes_.lease.get(); }
 
@@ -28,13 +29,15 @@ class SegmentView {
   uint64_t next_whole(uint64_t at, RecordHead* out);
 
  private:
-  SegmentView(std::shared_ptr<OpenSegment> segment, MappedBytes bytes, uint64_t limit, Wait wait)
-      : segment_(std::move(segment)), bytes_(std::move(bytes)), limit_(limit), wait_(wait) {}
+  SegmentView(std::shared_ptr<OpenSegment> segment, MappedBytes bytes, uint64_t begin, uint64_t limit,
+              Wait wait)
+      : segment_(std::move(segment)), bytes_(std::move(bytes)), begin_(begin), limit_(limit), wait_(wait) {}
   // [at, at + n) may be touched afterwards, where it says kWhole.
   Found bring(uint64_t at, uint64_t n, uint64_t ahead);
 
   std::shared_ptr<OpenSegment> segment_;
   MappedBytes bytes_;
+  uint64_t begin_;
   uint64_t limit_;
   Wait wait_;
   uint64_t loaded_from_ = 0;  // what may be touched
