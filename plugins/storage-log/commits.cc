@@ -9,9 +9,8 @@ constexpr uint64_t kFrameBytes = 1u << 20;  // a frame that has so much is close
 
 }  // namespace
 
-Commits::Frame& Commits::gathering() {
-  if (gathered_.empty()) gathered_.push_back(std::make_unique<Frame>(host_, journal_.block()));
-  return *gathered_.back();
+std::unique_ptr<Commits::Frame> Commits::make_frame() {
+  return std::make_unique<Frame>(host_, journal_.block(), ++last_number_);
 }
 
 Status Commits::reserve(uint64_t bytes) {
@@ -22,9 +21,10 @@ Status Commits::reserve(uint64_t bytes) {
                                             ": raise storage.journal_file_bytes");
   }
   const uint64_t limit = std::min(kFrameBytes, journal_.max_frame() / 2);
-  Frame* frame = &gathering();
+  if (gathered_.empty()) gathered_.push_back(make_frame());
+  Frame* frame = gathered_.back().get();
   if (!frame->buffer.is_empty() && frame->buffer.payload_bytes() + bytes > limit)
-    frame = gathered_.emplace_back(std::make_unique<Frame>(host_, journal_.block())).get();
+    frame = gathered_.emplace_back(make_frame()).get();
   if (frame->buffer.reserve(bytes, frame->groups.size() + 1)) return {};
   return fail(Code::kOverloaded, "the host has no memory for a write");
 }
@@ -32,7 +32,8 @@ Status Commits::reserve(uint64_t bytes) {
 void Commits::add(const GroupChange& change, uint64_t bytes, Effect effect) {
   Frame& frame = *gathered_.back();
   write_change(change, frame.buffer.extend(bytes));
-  if (std::exchange(effect.group->lane.listed_in, &frame) != &frame) frame.groups.push_back(change.group);
+  if (std::exchange(effect.group->lane.listed_in, frame.number) != frame.number)
+    frame.groups.push_back(change.group);
   frame.effects.push_back(std::move(effect));
 }
 
@@ -61,7 +62,7 @@ std::vector<Journal::Frame> Commits::take_ready() {
 }
 
 std::optional<Journal::Frame> Commits::take_mark() {
-  auto frame = std::make_unique<Frame>(host_, journal_.block());
+  std::unique_ptr<Frame> frame = make_frame();
   if (!frame->buffer.reserve(0, 0)) return std::nullopt;
   const std::optional<Journal::Frame> placed = begin(std::move(frame));
   if (!placed) gathered_.pop_front();

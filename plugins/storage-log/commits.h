@@ -16,7 +16,8 @@ class Commits {
     OwnedWrite write;
   };
   struct Frame {
-    Frame(Host host, uint64_t block) : buffer(host, block) {}
+    Frame(Host host, uint64_t block, uint64_t the_number) : number(the_number), buffer(host, block) {}
+    const uint64_t number;  // by which it is known while it gathers
     FrameBuffer buffer;
     std::vector<uint64_t> groups;
     std::vector<Effect> effects;  // one per change in the buffer
@@ -48,11 +49,12 @@ class Commits {
   std::vector<std::unique_ptr<Frame>> take_gathered();
 
  private:
-  Frame& gathering();
+  std::unique_ptr<Frame> make_frame();
   std::optional<Journal::Frame> begin(std::unique_ptr<Frame> frame);
 
   Host host_;
   Journal& journal_;
+  uint64_t last_number_ = 0;
   std::deque<std::unique_ptr<Frame>> gathered_;  // more are added to the last one
   std::deque<std::unique_ptr<Frame>> written_;   // and not durable
 };

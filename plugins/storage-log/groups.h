@@ -52,10 +52,10 @@ struct Lane {
   std::list<OwnedWrite> waiting;
   std::unique_ptr<Pending> pending;  // of the first one
   bool is_busy = false;
-  bool is_listed = false;           // among those that have their turn next
-  bool waits_for_all = false;       // until in_frames is 0
-  uint32_t in_frames = 0;           // writes that are not durable yet
-  const void* listed_in = nullptr;  // the frame that names the group, and was gathered last
+  bool is_listed = false;      // among those that have their turn next
+  bool waits_for_all = false;  // until in_frames is 0
+  uint32_t in_frames = 0;      // writes that are not durable yet
+  uint64_t listed_in = 0;      // number of the frame that names the group, and was gathered last
 };
 
 // Under the store's mutex.

@@ -28,7 +28,11 @@ Store::Opened::Opened(Store& store, const Files& files, const StoreOptions& opti
 Status Store::start(uint64_t token) {
   CHRONIK_TRY(const Files files, Files::of(host_));
   opened_ = std::make_unique<Opened>(*this, files, StoreOptions::of(host_));
-  host_.blocking([this, token] { host_.complete(token, open()); });
+  host_.blocking([this, token] {
+    const Status status = open();
+    if (!status) opened_.reset();  // a stop has nothing to write then
+    host_.complete(token, status);
+  });
   return {};
 }
 
