@@ -7,7 +7,7 @@
 namespace chronik::storage_log {
 namespace {
 
-constexpr uint64_t kLeastSegment = 64u << 10;
+constexpr uint64_t kMinSegment = 64u << 10;
 
 }  // namespace
 
@@ -25,7 +25,7 @@ StoreOptions StoreOptions::of(const Host& host) {
   options.journal.file_bytes = std::min(options.journal.file_bytes, options.max_size / 8 / 4096 * 4096);
   options.journal.files = 2;
   options.segments.segment_bytes =
-      std::min(options.segments.segment_bytes, std::max(options.max_size / 32, kLeastSegment));
+      std::min(options.segments.segment_bytes, std::max(options.max_size / 32, kMinSegment));
   return options;
 }
 

@@ -7,7 +7,8 @@ namespace chronik::storage_log {
 namespace {
 
 constexpr uint64_t kBlock = 4096;
-constexpr uint64_t kLeastFile = 256u << 10;  // works, if not well
+constexpr uint64_t kZeroAtOnce = 1u << 20;
+constexpr uint64_t kMinFile = 256u << 10;  // works, if not well
 constexpr std::string_view kPrefix = "journal-";
 
 }  // namespace
@@ -45,11 +46,10 @@ Status Journal::complete_files() {
   }
   for (const auto& each : ring_) {
     if (each->size >= options_.file_bytes) continue;
-    Status grown = each->file.zero(each->size, options_.file_bytes - each->size);
-    if (grown) grown = each->file.sync();
+    const Status grown = fill(each->file, each->size);
     if (grown) {
       each->size = options_.file_bytes;
-    } else if (grown.error().code != Code::kNoSpace || each->size < kLeastFile) {
+    } else if (grown.error().code != Code::kNoSpace || each->size < kMinFile) {
       return grown;
     }
   }
@@ -59,11 +59,19 @@ Status Journal::complete_files() {
 Result<File> Journal::make_file() {
   const uint32_t number = next_number_++;
   CHRONIK_TRY(File file, open_file(number, CHR_FILE_CREATE));
-  CHRONIK_CHECK(file.zero(0, options_.file_bytes));
-  CHRONIK_CHECK(file.sync());
+  CHRONIK_CHECK(fill(file, 0));
   CHRONIK_CHECK(files_.sync_names());
   file.close();
   return open_file(number, 0);  // whose info has the size
+}
+
+// In pieces, each synced: commits that come meanwhile do not wait for all of it.
+Status Journal::fill(const File& file, uint64_t from) const {
+  for (uint64_t at = from; at < options_.file_bytes; at += kZeroAtOnce) {
+    CHRONIK_CHECK(file.zero(at, std::min(kZeroAtOnce, options_.file_bytes - at)));
+    CHRONIK_CHECK(file.sync());
+  }
+  return {};
 }
 
 void Journal::add_file(File file) {

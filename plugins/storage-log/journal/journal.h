@@ -112,6 +112,7 @@ class Journal {
   };
 
   Result<File> open_file(uint32_t number, uint32_t flags) const;
+  Status fill(const File& file, uint64_t from) const;
   bool is_free(const RingFile& file) const;
   // Makes `current_` a file with room for so much; false: there is none.
   bool find_room(uint64_t size);
