@@ -12,17 +12,15 @@ void AcceptedLog::reset(const View& view) {
 }
 
 void AcceptedLog::begin_write() {
-  before_write_ = view_;
-  kept_ = pending_.size();
+  undo_ = std::make_unique<Undo>(view_, pending_.size(), std::vector<LogEnd>());
 }
 
 void AcceptedLog::end_write(bool keep) {
-  if (!keep) {
-    view_ = before_write_;
-    pending_.shorten(kept_);
-    for (const LogEnd& end : removed_) pending_.push_back(end);
-  }
-  removed_.clear();
+  const std::unique_ptr<Undo> undo = std::move(undo_);
+  if (keep) return;
+  view_ = undo->view;
+  pending_.shorten(undo->kept);
+  for (const LogEnd& end : undo->removed) pending_.push_back(end);
 }
 
 void AcceptedLog::append(std::span<const chr_entry> entries, uint64_t segment_bytes,
@@ -73,10 +71,10 @@ void AcceptedLog::trim(const Boundary& boundary) {
 }
 
 void AcceptedLog::cut_pending(size_t keep) {
-  if (keep < kept_) {
-    const auto gone = pending_.all().subspan(keep, kept_ - keep);
-    removed_.insert(removed_.begin(), gone.begin(), gone.end());
-    kept_ = keep;
+  if (undo_ != nullptr && keep < undo_->kept) {
+    const auto gone = pending_.all().subspan(keep, undo_->kept - keep);
+    undo_->removed.insert(undo_->removed.begin(), gone.begin(), gone.end());
+    undo_->kept = keep;
   }
   pending_.shorten(keep);
 }

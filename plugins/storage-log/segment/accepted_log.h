@@ -7,6 +7,7 @@
 
 #include <chronik/result.hpp>
 
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -43,10 +44,13 @@ class AcceptedLog {
 
   View view_;
   FrontQueue<LogEnd> pending_;  // accepted, not published, not cut off
-  // To take back what a write did.
-  View before_write_;
-  size_t kept_ = 0;              // so many of pending_ from before the write are still there
-  std::vector<LogEnd> removed_;  // those that were behind them
+  // What takes back what a write did.
+  struct Undo {
+    View view;
+    size_t kept = 0;              // so many of pending_ from before the write are still there
+    std::vector<LogEnd> removed;  // those that were behind them
+  };
+  std::unique_ptr<Undo> undo_;  // while a write goes on: there are many logs
 };
 
 }  // namespace chronik::storage_log

@@ -22,7 +22,7 @@ static_assert(std::is_trivially_copyable_v<Segment> && sizeof(Segment) == 96);
 
 bool take(std::string_view* in, void* out, uint64_t n) {
   if (in->size() < n) return false;
-  std::memcpy(out, in->data(), n);
+  if (n != 0) std::memcpy(out, in->data(), n);
   in->remove_prefix(n);
   return true;
 }

@@ -14,7 +14,7 @@ static_assert(std::endian::native == std::endian::little, "records are written a
 struct RecordHead {
   uint32_t
       head_crc;  // CRC32C of group, segment, position, and all of the head behind this field: what lies elsewhere, or in a
-                 // file that had another use, is no record here
+      // file that had another use, is no record here
   uint32_t payload_crc;
   Totals totals;  // with this entry
   chr_entry_header header;

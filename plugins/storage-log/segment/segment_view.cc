@@ -6,7 +6,8 @@ namespace chronik::storage_log {
 namespace {
 
 constexpr uint64_t kPage = 4096;
-constexpr uint64_t kAhead = 64u << 10;
+constexpr uint64_t kAhead = 64u << 10;  // what a walk brings at first; more and more where it goes on
+constexpr uint64_t kMostAhead = 512u << 10;
 constexpr uint64_t kLarge =
     32u << 10;  // behind such a record the next head is not worth to be loaded with others
 
@@ -16,7 +17,7 @@ Result<SegmentView> SegmentView::open(const SegmentFiles& files, std::shared_ptr
                                       uint64_t begin, uint64_t limit, Wait wait) {
   CHRONIK_TRY(MappedBytes bytes, segment->map(limit, files.options().segment_bytes));
   SegmentView view(std::move(segment), std::move(bytes), begin, limit, wait);
-  view.ahead_ = kAhead;
+  view.ahead_ = view.pace_ = kAhead;
   return view;
 }
 
@@ -28,6 +29,8 @@ SegmentView::Found SegmentView::bring(uint64_t at, uint64_t n, uint64_t ahead) {
   const File& file = segment_->file();
   const auto try_bytes = [&](uint64_t bytes) {
     if (wait_ == Wait::kNever ? !file.is_loaded(at, bytes) : !file.load(at, bytes)) return false;
+    if (wait_ == Wait::kMay && loaded_to_ != 0 && at >= loaded_from_ && at <= loaded_to_)
+      pace_ = std::min(2 * pace_, kMostAhead);
     loaded_from_ = at;
     loaded_to_ = at + bytes;
     return true;
@@ -42,7 +45,7 @@ SegmentView::Found SegmentView::head(uint64_t at, RecordHead* out) {
   if (!parse_head(bytes_.p + at, id().group, {id().number, at}, out)) return Found::kDamaged;
   const uint64_t size = record_bytes(out->header.bytes);
   if (size > limit_ - at) return Found::kDamaged;
-  ahead_ = size >= kLarge ? 0 : kAhead;
+  ahead_ = size >= kLarge ? 0 : pace_;
   return Found::kWhole;
 }
 

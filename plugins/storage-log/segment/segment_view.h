@@ -43,6 +43,7 @@ class SegmentView {
   uint64_t loaded_from_ = 0;  // what may be touched
   uint64_t loaded_to_ = 0;
   uint64_t ahead_ = 0;  // how much to load at a time
+  uint64_t pace_ = 0;   // and behind small records
 };
 
 }  // namespace chronik::storage_log
