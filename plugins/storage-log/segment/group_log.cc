@@ -5,11 +5,6 @@
 #include <algorithm>
 
 namespace chronik::storage_log {
-namespace {
-
-constexpr size_t kFewPoints = 4;
-
-}  // namespace
 
 GroupLog::~GroupLog() {
   pop_tail(tail_.size());
@@ -101,7 +96,7 @@ void GroupLog::add_entry(const PlacedEntry& given) {
   segment.end = end_;
   if (header.records != 0) segment.max_timestamp = std::max(segment.max_timestamp, header.max_timestamp);
   accepted_.published(end_);
-  add_point(entry);
+  fresh_.add(header, entry.place);
   if (entry.in_segment) {
     if (tail_.empty()) return;
     entry.entry.payload = {};
@@ -109,19 +104,6 @@ void GroupLog::add_entry(const PlacedEntry& given) {
     sums_.waiting_bytes += header.bytes;
   }
   tail_.push_back({entry, Lease::share(entry.entry.payload.lease)});
-}
-
-void GroupLog::add_point(const PlacedEntry& entry) {
-  const chr_entry_header& header = entry.entry.header;
-  if (fresh_.empty() || fresh_.back().segment != entry.place.segment) {
-    // Few points are found again by a short scan.
-    if (!fresh_.empty() && fresh_.back().points.size() < fresh_.back().written + kFewPoints)
-      fresh_.pop_back();
-    fresh_.push_back({entry.place.segment, 0, {}});
-  }
-  std::vector<IndexPoint>& points = fresh_.back().points;
-  if (wants_point(points, entry.place.at))
-    points.push_back({header.index, header.base_offset, header.log_max_timestamp, entry.place.at});
 }
 
 std::vector<SegmentId> GroupLog::publish_truncate(const Boundary& boundary) {
@@ -144,7 +126,7 @@ std::vector<SegmentId> GroupLog::publish_truncate(const Boundary& boundary) {
   sums_.segment_bytes -= last.end.next.at - end_.next.at;
   last.end = end_;
   last.on_disk = std::min(last.on_disk, end_.next.at);
-  cut_points(end_.next);
+  fresh_.cut(end_.next);
   return removed;
 }
 
@@ -187,17 +169,10 @@ void GroupLog::remove_segments(size_t from, size_t to, std::vector<SegmentId>* r
     const Segment& segment = segments_[i];
     removed->push_back({group_, segment.number});
     sums_.segment_bytes -= segment.end.next.at;
-    std::erase_if(fresh_, [&](const FreshPoints& fresh) { return fresh.segment == segment.number; });
+    fresh_.remove(segment.number);
   }
   segments_.erase(segments_.begin() + static_cast<ptrdiff_t>(from),
                   segments_.begin() + static_cast<ptrdiff_t>(to));
-}
-
-void GroupLog::cut_points(const Place& from) {
-  if (fresh_.empty() || fresh_.back().segment != from.segment) return;
-  FreshPoints& fresh = fresh_.back();
-  std::erase_if(fresh.points, [&](const IndexPoint& point) { return point.at >= from.at; });
-  fresh.written = std::min(fresh.written, fresh.points.size());
 }
 
 void GroupLog::cut_tail(size_t keep) {
@@ -299,7 +274,7 @@ Stretch GroupLog::stretch(uint64_t index, bool below, size_t tail_entries, uint6
     out.behind = tail_.front().placed.entry.header.index;
   }
   if (index > out.segment.first) {
-    out.start = fresh_point_locked(out.segment.number, [&](const IndexPoint& point) {
+    out.start = fresh_.last(out.segment.number, [&](const IndexPoint& point) {
       return below ? point.index < index : point.index <= index;
     });
   }
@@ -337,41 +312,14 @@ std::pair<Place, Place> GroupLog::waiting() const {
   return {tail_.front().placed.place, tail_.back().placed.place};
 }
 
-bool GroupLog::is_due(const FreshPoints& fresh, size_t block) const {
-  const size_t left = fresh.points.size() - fresh.written;
-  const bool ended = segments_.empty() || fresh.segment != segments_.back().number;
-  return left >= block || (ended && left != 0);
-}
-
-bool GroupLog::has_due_points(size_t block) const {
+std::optional<SegmentPoints> GroupLog::due_points(size_t block) const {
   const std::lock_guard lock(mutex_);
-  return std::ranges::any_of(fresh_, [&](const FreshPoints& fresh) { return is_due(fresh, block); });
-}
-
-std::optional<FreshPoints> GroupLog::due_points(size_t block) const {
-  const std::lock_guard lock(mutex_);
-  for (const FreshPoints& fresh : fresh_) {
-    if (!is_due(fresh, block)) continue;
-    const auto from = fresh.points.begin() + static_cast<ptrdiff_t>(fresh.written);
-    const auto n = std::min<size_t>(block, fresh.points.size() - fresh.written);
-    return FreshPoints{fresh.segment, 0, {from, from + static_cast<ptrdiff_t>(n)}};
-  }
-  return std::nullopt;
+  return fresh_.due(block);
 }
 
 void GroupLog::points_written(uint64_t segment, size_t n) {
   const std::lock_guard lock(mutex_);
-  for (FreshPoints& fresh : fresh_) {
-    if (fresh.segment != segment) continue;
-    fresh.written = std::min(fresh.written + n, fresh.points.size());
-    const size_t gone = fresh.written == 0 ? 0 : fresh.written - 1;
-    fresh.points.erase(fresh.points.begin(), fresh.points.begin() + static_cast<ptrdiff_t>(gone));
-    fresh.written -= gone;
-  }
-  std::erase_if(fresh_, [&](const FreshPoints& fresh) {
-    return fresh.segment == segment && fresh.written == fresh.points.size() &&
-           (segments_.empty() || segment != segments_.back().number);
-  });
+  fresh_.written(segment, n);
 }
 
 }  // namespace chronik::storage_log

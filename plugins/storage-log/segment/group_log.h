@@ -128,7 +128,7 @@ class GroupLog {
   template <class Before>
   std::optional<IndexPoint> fresh_point(uint64_t segment, Before before) const {
     const std::lock_guard lock(mutex_);
-    return fresh_point_locked(segment, before);
+    return fresh_.last(segment, before);
   }
 
   // ---- Mover ----
@@ -138,27 +138,17 @@ class GroupLog {
   void moved(const Place& last);
   // The places of the first and the last entry that wait; segment 0: none does.
   std::pair<Place, Place> waiting() const;
-  // The first points that are due for the index file of a segment: a whole block, or what is left of one that has ended.
-  std::optional<FreshPoints> due_points(size_t block) const;
+  // FreshPoints::due() and written().
+  std::optional<SegmentPoints> due_points(size_t block) const;
   void points_written(uint64_t segment, size_t n);
-  bool has_due_points(size_t block) const;
 
  private:
-  template <class Before>
-  std::optional<IndexPoint> fresh_point_locked(uint64_t segment, Before before) const {
-    for (const FreshPoints& fresh : fresh_)
-      if (fresh.segment == segment) return last_point(std::span<const IndexPoint>(fresh.points), before);
-    return std::nullopt;
-  }
   void add_entry(const PlacedEntry& entry);
-  void add_point(const PlacedEntry& entry);
   void cut_tail(size_t keep);
   void pop_tail(size_t n);
   void remove_segments(size_t from, size_t to, std::vector<SegmentId>* removed);
-  void cut_points(const Place& from);
   size_t tail_from(uint64_t index) const;
   size_t segment_from(uint64_t index) const;
-  bool is_due(const FreshPoints& fresh, size_t block) const;
 
   const uint64_t group_;
   const uint64_t segment_bytes_;
@@ -175,7 +165,7 @@ class GroupLog {
   std::string broken_;
   std::vector<Segment> segments_;
   FrontQueue<TailEntry> tail_;  // from the first entry on that waits to be moved
-  std::vector<FreshPoints> fresh_;
+  FreshPoints fresh_;
 };
 
 }  // namespace chronik::storage_log

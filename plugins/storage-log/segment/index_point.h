@@ -34,12 +34,34 @@ std::optional<IndexPoint> last_point(std::span<const IndexPoint> points, Before 
   return *(end - 1);
 }
 
-// Points of one segment that are not in its index file yet. The last one stays when it was written, as the next one's distance is
-// counted from it.
-struct FreshPoints {
+// Points of one segment.
+struct SegmentPoints {
   uint64_t segment = 0;
-  size_t written = 0;
+  size_t written = 0;  // so many of them are in the index file
   std::vector<IndexPoint> points;
+};
+
+// The points of a log that are not in its index files yet, of the segment that is being written and of those before it.
+// Used by one thread at a time.
+class FreshPoints {
+ public:
+  void add(const chr_entry_header& header, const Place& place);
+  // What lies there, or behind it in the same segment, is cut off.
+  void cut(const Place& from);
+  void remove(uint64_t segment);
+  template <class Before>
+  std::optional<IndexPoint> last(uint64_t segment, Before before) const {
+    for (const SegmentPoints& fresh : segments_)
+      if (fresh.segment == segment) return last_point(std::span<const IndexPoint>(fresh.points), before);
+    return std::nullopt;
+  }
+  // The first ones that are due for a file: a whole block, or what is left of a segment that is not the last one.
+  std::optional<SegmentPoints> due(size_t block) const;
+  // So many more of a segment are in its file. The last of them stays, as the next one's distance is counted from it.
+  void written(uint64_t segment, size_t n);
+
+ private:
+  std::vector<SegmentPoints> segments_;
 };
 
 }  // namespace chronik::storage_log

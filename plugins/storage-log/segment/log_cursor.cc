@@ -7,7 +7,7 @@ namespace {
 
 using Found = SegmentView::Found;
 
-constexpr size_t kMostOfTail = 1024;               // taken from memory at a time
+constexpr size_t kMaxTailEntries = 1024;           // taken from memory at a time
 constexpr uint64_t kNoIndex = 2 * kPointDistance;  // a segment up to this size is walked from its beginning
 
 }  // namespace
@@ -36,7 +36,7 @@ Result<LogCursor::Step> LogCursor::enter(uint64_t index) {
   for (;;) {
     want_ = index;
     stretch_ = log_.stretch(index, false, tail_entries_, tail_bytes_);
-    tail_entries_ = std::min(2 * tail_entries_, kMostOfTail);
+    tail_entries_ = std::min(2 * tail_entries_, kMaxTailEntries);
     if (began_ && (stretch_.epoch != epoch_ || stretch_.first > index)) return Step::kChanged;
     began_ = true;
     epoch_ = stretch_.epoch;

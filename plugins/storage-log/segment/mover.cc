@@ -52,7 +52,7 @@ class RecordRun {
 };
 
 bool waits(const GroupLog& log) {
-  return log.waiting().first.segment != 0 || log.has_due_points(kIndexBlockPoints);
+  return log.waiting().first.segment != 0 || log.due_points(kIndexBlockPoints).has_value();
 }
 
 }  // namespace
@@ -177,7 +177,7 @@ Status Mover::write(const GroupLog& log, std::span<const TailEntry> entries) {
 }
 
 Status Mover::write_points(GroupLog& log) {
-  while (const std::optional<FreshPoints> due = log.due_points(kIndexBlockPoints)) {
+  while (const std::optional<SegmentPoints> due = log.due_points(kIndexBlockPoints)) {
     const SegmentId id{log.group(), due->segment};
     CHRONIK_CHECK(indexes_.append(id, due->points));
     log.points_written(due->segment, due->points.size());

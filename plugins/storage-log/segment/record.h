@@ -12,9 +12,9 @@ namespace chronik::storage_log {
 static_assert(std::endian::native == std::endian::little, "records are written as they lie in memory");
 
 struct RecordHead {
-  uint32_t
-      head_crc;  // CRC32C of group, segment, position, and all of the head behind this field: what lies elsewhere, or in a
-      // file that had another use, is no record here
+  // CRC32C of group, segment, position, and all of the head behind this field: what lies elsewhere, or in a file that had another
+  // use, is no record here.
+  uint32_t head_crc;
   uint32_t payload_crc;
   Totals totals;  // with this entry
   chr_entry_header header;

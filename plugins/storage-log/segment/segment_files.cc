@@ -8,11 +8,11 @@ namespace chronik::storage_log {
 namespace {
 
 constexpr uint64_t kPage = 4096;
-constexpr uint64_t kSmallest = 16u << 10;  // a partition with one record takes no more
+constexpr uint64_t kMinFileBytes = 16u << 10;  // a partition with one record takes no more
 
 // To what size a file grows so that n bytes fit: few sizes on the way to a whole segment, and little in a small one.
 uint64_t grown_size(uint64_t n, uint64_t segment_bytes) {
-  uint64_t size = kSmallest;
+  uint64_t size = kMinFileBytes;
   while (size < n) size *= 4;
   return size > segment_bytes ? std::max(n, segment_bytes) : size;
 }

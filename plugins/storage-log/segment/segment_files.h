@@ -47,7 +47,7 @@ class OpenSegment {
 // [any] thread, but for what says otherwise.
 class SegmentFiles {
  public:
-  SegmentFiles(Files files, const SegmentOptions& options) : files_(std::move(files)), options_(options) {}
+  SegmentFiles(Files files, const SegmentOptions& options) : files_(files), options_(options) {}
   const Files& files() const { return files_; }
   const SegmentOptions& options() const { return options_; }
 

@@ -7,7 +7,7 @@ namespace {
 
 constexpr uint64_t kPage = 4096;
 constexpr uint64_t kAhead = 64u << 10;  // what a walk brings at first; more and more where it goes on
-constexpr uint64_t kMostAhead = 512u << 10;
+constexpr uint64_t kMaxAhead = 512u << 10;
 constexpr uint64_t kLarge =
     32u << 10;  // behind such a record the next head is not worth to be loaded with others
 
@@ -30,7 +30,7 @@ SegmentView::Found SegmentView::bring(uint64_t at, uint64_t n, uint64_t ahead) {
   const auto try_bytes = [&](uint64_t bytes) {
     if (wait_ == Wait::kNever ? !file.is_loaded(at, bytes) : !file.load(at, bytes)) return false;
     if (wait_ == Wait::kMay && loaded_to_ != 0 && at >= loaded_from_ && at <= loaded_to_)
-      pace_ = std::min(2 * pace_, kMostAhead);
+      pace_ = std::min(2 * pace_, kMaxAhead);
     loaded_from_ = at;
     loaded_to_ = at + bytes;
     return true;
