@@ -8,6 +8,7 @@ namespace chronik::storage_log {
 namespace {
 
 constexpr uint64_t kTickNs = 50'000'000;
+constexpr uint64_t kMaxUnwrittenNs = 30'000'000'000;  // of a frame that finds no room on the disk
 
 }  // namespace
 
@@ -53,6 +54,7 @@ bool Store::stop(uint64_t token) {
     was_stopped_ = true;
     stop_token_ = token;
     opened_->reads.stop();
+    if (!unwritten_.empty()) fail({Code::kNoSpace, "the disk has no room to write to the journal"});
     if (timer_ == 0) return;
     post_turn(timer_shard_, [this](Turn&) { host_.cancel_timer(std::exchange(timer_, 0)); });
   });
@@ -138,7 +140,9 @@ void Store::post_turn(uint32_t shard, Step step) {
 void Store::arm() {
   StoreParts& parts = opened_->parts;
   if (timer_ != 0 || was_stopped_ || parts.failure.has_failed()) return;
-  if (!parts.mover.has_work() && !parts.journal.wants_mark() && !parts.commits.is_stuck()) return;
+  const bool is_wanted = parts.mover.has_work() || parts.journal.wants_mark() || parts.commits.is_stuck() ||
+                         !unwritten_.empty() || parts.room.is_full();
+  if (!is_wanted) return;
   timer_shard_ = static_cast<uint32_t>(host_.current_shard());
   timer_ = host_.timer(kTickNs, &Store::tick, this);
 }
@@ -149,6 +153,7 @@ void CHR_CALL Store::tick(void* self) {
     store->timer_ = 0;
     StoreParts& parts = store->opened_->parts;
     if (parts.failure.has_failed() || store->was_stopped_) return;
+    for (const Journal::Frame& frame : std::exchange(store->unwritten_, {})) store->submit(frame, turn);
     if (parts.journal.is_idle() && parts.journal.wants_mark()) {
       if (const auto mark = parts.commits.take_mark()) store->submit(*mark, turn);
     }
@@ -202,18 +207,34 @@ void Store::take(std::vector<OwnedWrite>& writes, Turn& turn) {
 void Store::submit(const Journal::Frame& frame, Turn& turn) {
   ++submitted_;
   turn.then.emplace_back([this, frame] {
-    Journal::submit(
-        frame, [this, sequence = frame.sequence](const Status& status) { frame_done(sequence, status); });
+    Journal::submit(frame, [this, frame](const Status& status) { frame_done(frame, status); });
   });
 }
 
-void Store::frame_done(uint64_t sequence, const Status& status) {
+void Store::frame_done(const Journal::Frame& frame, const Status& status) {
   turn([&](Turn& turn) {
     --submitted_;
-    if (!status) fail(status.error());
+    if (!status) {
+      keep_or_fail(frame, status.error());
+      return;
+    }
+    unwritten_since_ns_ = 0;
     if (opened_->parts.failure.has_failed()) return;
-    for (const auto& frame : opened_->parts.commits.finished(sequence)) publish(*frame, turn);
+    for (const auto& durable : opened_->parts.commits.finished(frame.sequence)) publish(*durable, turn);
   });
+}
+
+// Some file systems want room for what is written again, too: the same bytes go to the same place at the next ticks.
+void Store::keep_or_fail(const Journal::Frame& frame, const Error& error) {
+  const uint64_t now = host_.now_ns();
+  if (unwritten_since_ns_ == 0) unwritten_since_ns_ = now;
+  if (error.code != Code::kNoSpace || was_stopped_ || now - unwritten_since_ns_ > kMaxUnwrittenNs) {
+    fail(error);
+    return;
+  }
+  if (unwritten_.empty()) host_.warn("the disk has no room to write to the journal; it is tried again");
+  unwritten_.push_back(frame);
+  opened_->parts.room.disk_is_full();
 }
 
 void Store::publish(Commits::Frame& frame, Turn& turn) {

@@ -55,7 +55,8 @@ class Store {
   Status check_taken(const std::vector<OwnedWrite>& writes) const;
   void take(std::vector<OwnedWrite>& writes, Turn& turn);
   void submit(const Journal::Frame& frame, Turn& turn);
-  void frame_done(uint64_t sequence, const Status& status);
+  void frame_done(const Journal::Frame& frame, const Status& status);
+  void keep_or_fail(const Journal::Frame& frame, const Error& error);
   void publish(Commits::Frame& frame, Turn& turn);
   void note_sizes();
 
@@ -81,6 +82,8 @@ class Store {
   uint32_t timer_shard_ = 0;
   uint32_t posted_ = 0;                                              // turns on their way to a shard
   uint32_t submitted_ = 0;                                           // frames that are being written
+  std::vector<Journal::Frame> unwritten_;                            // those that found no room on the disk
+  uint64_t unwritten_since_ns_ = 0;                                  // 0: not since a frame was written
   enum class Ending { kNo, kErasing, kDone } ending_ = Ending::kNo;  // after a failure
   bool was_stopped_ = false;
   std::optional<uint64_t> stop_token_;

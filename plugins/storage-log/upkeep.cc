@@ -15,7 +15,9 @@ void Upkeep::want(Turn& turn, bool tick) {
     moves_ = true;
     is_held_ = false;
   }
-  if (!is_running_ && next_task() != Task::kNone) begin(turn);
+  // A store that is full looks whether it still is.
+  const bool looks = tick && parts_.room.is_full() && !parts_.failure.has_failed();
+  if (!is_running_ && (looks || next_task() != Task::kNone)) begin(turn);
 }
 
 void Upkeep::want_last(Turn& turn) {
@@ -104,6 +106,7 @@ void Upkeep::look_at_space() {
   const std::lock_guard lock(parts_.mutex);
   parts_.note_taken();
   parts_.room.note_free(*free);
+  parts_.room.look_again();
 }
 
 // ---- checkpoints ----
