@@ -61,6 +61,7 @@ void Lanes::unaccept(Commits::Frame& frame, Turn& turn) {
 }
 
 void Lanes::refuse_all(Turn& turn) {
+  is_over_ = true;
   const Error error{Code::kIo, parts_.failure.message()};
   std::map<uint64_t, GroupPtr> groups;
   groups.swap(waiting_);
@@ -95,32 +96,45 @@ Lanes::Next Lanes::refuse(const GroupPtr& group, const Error& error, Turn& turn)
   return Next::kGoOn;
 }
 
+// Writes of a group end in their order: what is refused waits for those before it, and is looked at again then.
+Lanes::Next Lanes::refuse_in_turn(const GroupPtr& group, const Error& error, Turn& turn) {
+  if (group->lane.in_frames != 0) {
+    group->lane.pending->clear();
+    group->lane.waits_for_all = true;
+    return Next::kWait;
+  }
+  if (error.code == Code::kNoSpace) group->fence.refused(group->lane.waiting.front());
+  return refuse(group, error, turn);
+}
+
 Lanes::Next Lanes::try_first(const GroupPtr& group, Turn& turn) {
-  if (parts_.failure.has_failed()) return refuse(group, {Code::kIo, parts_.failure.message()}, turn);
+  if (parts_.failure.has_failed()) {
+    // Not before what is in frames has ended.
+    return is_over_ ? refuse(group, {Code::kIo, parts_.failure.message()}, turn) : Next::kWait;
+  }
   if (pending(*group).is_accepted) return finish_parts(group, turn);
   if (!pending(*group).failure) {
     // What the disk could not say of the log is damage of this group.
-    return refuse(group, {Code::kCorrupt, pending(*group).failure.error().message}, turn);
+    return refuse_in_turn(group, {Code::kCorrupt, pending(*group).failure.error().message}, turn);
   }
   const OwnedWrite& write = group->lane.waiting.front();
   if (group->is_dropped) {
-    return refuse(group,
-                  {Code::kInvalidArgument,
-                   "a write to group " + std::to_string(write.group()) + ", which does not exist"},
-                  turn);
+    return refuse_in_turn(group,
+                          {Code::kInvalidArgument,
+                           "a write to group " + std::to_string(write.group()) + ", which does not exist"},
+                          turn);
   }
-  if (!group->damage.empty()) return refuse(group, {Code::kCorrupt, group->damage}, turn);
+  if (!group->damage.empty()) return refuse_in_turn(group, {Code::kCorrupt, group->damage}, turn);
   Plan plan;
   plan.net = fold(write);
   const uint64_t bytes = plan.net.kept_bytes();
   plan.is_direct = bytes >= parts_.options.direct_bytes && plan.net.kept.size() <= kDirectEntries;
   if (const Status room = check_room(*group, write, plan.is_direct); !room) {
-    group->fence.refused(write);
-    return refuse(group, room.error(), turn);
+    return refuse_in_turn(group, room.error(), turn);
   }
   const Status fits = make_plan(*group, write, &plan);
   if (plan.missing) return look_up(group, *plan.missing, turn);
-  if (!fits) return refuse(group, fits.error(), turn);
+  if (!fits) return refuse_in_turn(group, fits.error(), turn);
   return accept(group, plan, turn);
 }
 
@@ -235,7 +249,7 @@ Lanes::Next Lanes::accept(const GroupPtr& group, Plan& plan, Turn& turn) {
   const uint64_t bytes = change_bytes(change);
   if (status) status = parts_.commits.reserve(bytes);
   group->log->end_write(status.has_value());
-  if (!status) return refuse(group, status.error(), turn);
+  if (!status) return refuse_in_turn(group, status.error(), turn);
   const bool has_files =
       std::ranges::any_of(pending.keys, [](const KeyChange& key) { return key.file != 0; });
   if ((plan.is_direct && !pending.placed.empty()) || has_files) {
@@ -347,7 +361,7 @@ Lanes::Next Lanes::finish_parts(const GroupPtr& group, Turn& turn) {
   Pending& pending = this->pending(*group);
   if (!pending.failure && pending.failure.error().code != Code::kNoSpace) {
     fail_(pending.failure.error());
-    return refuse(group, pending.failure.error(), turn);
+    return Next::kWait;
   }
   if (pending.is_withdrawn) pending.failure = fail(Code::kNoSpace, "the disk is full: free some space");
   const GroupChange change = change_of(*group, pending);

@@ -71,6 +71,7 @@ class Lanes {
   Next finish_parts(const GroupPtr& group, Turn& turn);
   Next take_back(const GroupPtr& group, Turn& turn);
 
+  Next refuse_in_turn(const GroupPtr& group, const Error& error, Turn& turn);
   Next refuse(const GroupPtr& group, const Error& error, Turn& turn);
   void pop(Group& group);
 
@@ -80,6 +81,7 @@ class Lanes {
   std::vector<GroupPtr> listed_;          // may go on
   std::map<uint64_t, GroupPtr> waiting_;  // have writes
   size_t writes_ = 0;
+  bool is_over_ = false;            // refuse_all() was called
   std::unique_ptr<Pending> spare_;  // the memory of the last one
 };
 

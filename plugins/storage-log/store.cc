@@ -118,7 +118,7 @@ void Store::go_on(Turn& turn) {
 // The journal is full, and the disk has no room for what would empty it.
 void Store::refuse_what_is_stuck(Turn& turn) {
   StoreParts& parts = opened_->parts;
-  if (submitted_ != 0 || !parts.commits.is_stuck() || !opened_->upkeep.is_held()) return;
+  if (!parts.journal.is_idle() || !parts.commits.is_stuck() || !opened_->upkeep.is_held()) return;
   for (const auto& frame : parts.commits.take_gathered()) opened_->lanes.unaccept(*frame, turn);
 }
 
