@@ -51,6 +51,7 @@ struct Pending {
 struct Lane {
   std::list<OwnedWrite> waiting;
   std::unique_ptr<Pending> pending;  // of the first one
+  uint32_t shard = 0;                // that brings them
   bool is_busy = false;
   bool is_listed = false;      // among those that have their turn next
   bool waits_for_all = false;  // until in_frames is 0

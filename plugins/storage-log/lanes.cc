@@ -20,6 +20,7 @@ void Lanes::push(const GroupPtr& group, OwnedWrite write) {
   parts_.waiting_bytes += write.bytes();
   ++writes_;
   waiting_.emplace(group->id, group);
+  group->lane.shard = static_cast<uint32_t>(std::max(0, parts_.host.current_shard()));
   group->lane.waiting.push_back(std::move(write));
   list(group);
 }
@@ -49,7 +50,7 @@ void Lanes::unaccept(Commits::Frame& frame, Turn& turn) {
     Group& group = *effect.group;
     group.fence.refused(effect.write);
     parts_.waiting_bytes -= effect.write.bytes();
-    turn.finish(effect.write.token(), CHR_E_NO_SPACE,
+    turn.finish(group.lane.shard, effect.write.token(), CHR_E_NO_SPACE,
                 "the disk is full, and so is the journal: free some space");
     const std::vector<SegmentId> begun = group.log->withdraw();
     if (!begun.empty()) parts_.segments.remove(begun);
@@ -90,7 +91,7 @@ void Lanes::pop(Group& group) {
 
 Lanes::Next Lanes::refuse(const GroupPtr& group, const Error& error, Turn& turn) {
   const OwnedWrite& write = group->lane.waiting.front();
-  turn.finish(write.token(), error);
+  turn.finish(group->lane.shard, write.token(), error);
   parts_.waiting_bytes -= write.bytes();
   pop(*group);
   return Next::kGoOn;

@@ -28,6 +28,7 @@ Store::Opened::Opened(Store& store, const Files& files, const StoreOptions& opti
 
 Status Store::start(uint64_t token) {
   CHRONIK_TRY(const Files files, Files::of(host_));
+  outboxes_.resize(host_.shard_count());
   opened_ = std::make_unique<Opened>(*this, files, StoreOptions::of(host_));
   host_.blocking([this, token] {
     const Status status = open();
@@ -79,12 +80,15 @@ std::optional<uint64_t> Store::advance_stop(Turn& turn) {
 
 void Store::turn(const Step& step) {
   Turn turn;
+  std::vector<Turn::End> ends;
   {
     const std::lock_guard lock(opened_->parts.mutex);
     ++turns_;
     step(turn);
     go_on(turn);
+    ends = take_ends(turn);
   }
+  complete(ends);
   perform(turn);
   Turn last;
   std::optional<uint64_t> stopped;
@@ -122,8 +126,32 @@ void Store::refuse_what_is_stuck(Turn& turn) {
   for (const auto& frame : parts.commits.take_gathered()) opened_->lanes.unaccept(*frame, turn);
 }
 
+// Writes of a group end in their order, whichever shards their frames were written by: each shard is told of its own by
+// itself.
+std::vector<Turn::End> Store::take_ends(Turn& turn) {
+  for (Turn::End& end : turn.ends) outboxes_[end.shard].ends.push_back(std::move(end));
+  const int32_t here = host_.current_shard();
+  for (uint32_t shard = 0; shard < outboxes_.size(); ++shard) {
+    Outbox& box = outboxes_[shard];
+    if (static_cast<int32_t>(shard) == here || box.ends.empty() || std::exchange(box.is_posted, true))
+      continue;
+    post_turn(shard, [&box](Turn&) { box.is_posted = false; });
+  }
+  return here < 0 ? std::vector<Turn::End>() : std::exchange(outboxes_[static_cast<uint32_t>(here)].ends, {});
+}
+
+void Store::complete(std::vector<Turn::End>& ends) {
+  if (ends.empty()) return;
+  std::vector<chr_done> done;
+  done.reserve(ends.size());
+  for (const Turn::End& end : ends) {
+    done.push_back(end.done);
+    done.back().message = to_abi(end.message);
+  }
+  host_.complete(done.data(), static_cast<uint32_t>(done.size()));
+}
+
 void Store::perform(Turn& turn) {
-  if (!turn.done.empty()) host_.complete(turn.done.data(), static_cast<uint32_t>(turn.done.size()));
   for (const auto& next : turn.then) next();
 }
 
@@ -199,7 +227,8 @@ void Store::take(std::vector<OwnedWrite>& writes, Turn& turn) {
       opened_->lanes.push(group, std::move(write));
       continue;
     }
-    turn.finish(write.token(), CHR_E_INVALID_ARGUMENT,
+    turn.finish(static_cast<uint32_t>(std::max(0, host_.current_shard())), write.token(),
+                CHR_E_INVALID_ARGUMENT,
                 "a write to group " + std::to_string(write.group()) + ", which does not exist");
   }
 }
@@ -250,7 +279,7 @@ void Store::publish(Commits::Frame& frame, Turn& turn) {
     parts.waiting_bytes -= effect.write.bytes();
     bytes += effect.write.bytes();
     opened_->lanes.published(effect.group);
-    turn.finish(effect.write.token(), CHR_OK);
+    turn.finish(effect.group->lane.shard, effect.write.token(), CHR_OK);
   }
   parts.metrics.note_commit(bytes, host_.now_ns() - frame.began_ns);
   note_sizes();
@@ -285,7 +314,7 @@ void Store::refuse_all(Turn& turn) {
     for (const Commits::Effect& effect : frame->effects) {
       parts.waiting_bytes -= effect.write.bytes();
       opened_->lanes.published(effect.group);
-      turn.finish(effect.write.token(), CHR_E_IO, parts.failure.message());
+      turn.finish(effect.group->lane.shard, effect.write.token(), CHR_E_IO, parts.failure.message());
     }
   }
   opened_->lanes.refuse_all(turn);

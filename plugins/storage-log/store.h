@@ -43,11 +43,18 @@ class Store {
     Reads reads;
   };
   using Step = std::function<void(Turn&)>;
+  // Ends of writes that a shard brought.
+  struct Outbox {
+    std::vector<Turn::End> ends;
+    bool is_posted = false;  // a turn there is on its way
+  };
 
   Status open();
   // Runs the step under the mutex, and does what it leads to.
   void turn(const Step& step);
   void go_on(Turn& turn);
+  std::vector<Turn::End> take_ends(Turn& turn);
+  void complete(std::vector<Turn::End>& ends);
   void perform(Turn& turn);
   void refuse_what_is_stuck(Turn& turn);
   void post_turn(uint32_t shard, Step step);
@@ -85,6 +92,7 @@ class Store {
   std::vector<Journal::Frame> unwritten_;                            // those that found no room on the disk
   uint64_t unwritten_since_ns_ = 0;                                  // 0: not since a frame was written
   enum class Ending { kNo, kErasing, kDone } ending_ = Ending::kNo;  // after a failure
+  std::vector<Outbox> outboxes_;                                     // by shard
   bool was_stopped_ = false;
   std::optional<uint64_t> stop_token_;
 };

@@ -85,14 +85,15 @@ void StoreParts::count_used(Group& group) {
   used_bytes += used - std::exchange(group.used, used);
 }
 
-void Turn::finish(uint64_t token, chr_status code, std::string_view message) {
-  chr_done one{};
+void Turn::finish(uint32_t shard, uint64_t token, chr_status code, std::string_view message) {
+  End& end = ends.emplace_back();
+  end.shard = shard;
+  end.message = message;
+  chr_done& one = end.done;
   one.token = token;
   one.code = code;
-  if (!message.empty()) one.message = to_abi(messages_.emplace_back(message));
   if (code == CHR_E_NO_SPACE || code == CHR_E_OVERLOADED) one.flags = CHR_ERROR_RETRIABLE;
   if (code == CHR_E_IO) one.flags = CHR_ERROR_PLUGIN_FATAL;
-  done.push_back(one);
 }
 
 }  // namespace chronik::storage_log

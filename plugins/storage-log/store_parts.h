@@ -78,16 +78,19 @@ struct StoreParts {
 
 // What was found to do under the mutex, and is done when it is let go.
 struct Turn {
-  std::vector<chr_done> done;
+  // The end of a write, for the shard that brought it.
+  struct End {
+    uint32_t shard = 0;
+    chr_done done{};
+    std::string message;
+  };
+  std::vector<End> ends;
   std::vector<std::function<void()>> then;
 
-  void finish(uint64_t token, chr_status code, std::string_view message = {});
-  void finish(uint64_t token, const Error& error) {
-    finish(token, static_cast<chr_status>(error.code), error.message);
+  void finish(uint32_t shard, uint64_t token, chr_status code, std::string_view message = {});
+  void finish(uint32_t shard, uint64_t token, const Error& error) {
+    finish(shard, token, static_cast<chr_status>(error.code), error.message);
   }
-
- private:
-  std::list<std::string> messages_;
 };
 
 }  // namespace chronik::storage_log
