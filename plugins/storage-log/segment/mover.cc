@@ -1,5 +1,7 @@
 #include "storage-log/segment/mover.h"
 
+#include <algorithm>
+
 #include "storage-log/segment/record.h"
 
 #include <cstring>
@@ -137,6 +139,8 @@ Status Mover::move_all() {
   {
     const std::lock_guard lock(mutex_);
     for (const auto& [pointer, item] : items_) logs.push_back(item.log);
+    // By what they are, not by where they lie in memory: a run of the simulator is a function of its seed.
+    std::ranges::sort(logs, {}, [](const std::shared_ptr<GroupLog>& log) { return log->group(); });
   }
   for (const std::shared_ptr<GroupLog>& log : logs) {
     const Place last = log->waiting().second;
