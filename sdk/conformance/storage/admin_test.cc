@@ -45,7 +45,7 @@ ModelGroup content_of(const StorageAdmin& admin, uint64_t id) {
 class StorageAdminConformance : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (!Subject::get().is_durable()) GTEST_SKIP() << "a volatile store";
+    if (!Subject::get().is_durable) GTEST_SKIP() << "a volatile store";
     Disk disk;
     const Store store(disk, Store::Settings::kUsual, Store::Life::kStopped);
     if (!store.admin()) GTEST_SKIP() << "it does not provide " CHR_STORAGE_ADMIN_ID;

@@ -214,18 +214,21 @@ Status check_appends(const OwnedWrite& write, StoredBelow&& stored_below) {
 // sees, as indexes may have gaps.
 class AppendFence {
  public:
-  // Whether this write must be refused. A write that starts at or below the refused index, or cuts or trims
-  // the log there, is let through and lifts the fence once it is durable.
+  // Whether this write must be refused. A write that starts at or below the refused index, or cuts the log
+  // there, or trims all that was refused, is let through and lifts the fence once it is durable.
   bool refuses(const OwnedWrite& write) const { return verdict(write) == Verdict::kHole; }
   void refused(const OwnedWrite& write) {
     for (const chr_storage_step& step : write.steps()) {
       if (step.type != CHR_STORAGE_APPEND || step.n == 0) continue;
       refused_from_ = std::min(refused_from_, step.entries[0].header.index);
+      refused_to_ = std::max(refused_to_, step.entries[step.n - 1].header.index);
       return;
     }
   }
   void applied(const OwnedWrite& write) {
-    if (verdict(write) == Verdict::kLifts) refused_from_ = kNone;
+    if (verdict(write) != Verdict::kLifts) return;
+    refused_from_ = kNone;
+    refused_to_ = 0;
   }
   bool is_up() const { return refused_from_ != kNone; }
 
@@ -238,7 +241,7 @@ class AppendFence {
     for (const chr_storage_step& step : write.steps()) {
       if (step.type == CHR_STORAGE_DROP) return Verdict::kLifts;
       if (step.type == CHR_STORAGE_TRUNCATE && step.index <= refused_from_) return Verdict::kLifts;
-      if (step.type == CHR_STORAGE_TRIM && step.index > refused_from_) return Verdict::kLifts;
+      if (step.type == CHR_STORAGE_TRIM && step.index > refused_to_) return Verdict::kLifts;
       if (step.type != CHR_STORAGE_APPEND || step.n == 0) continue;
       return step.entries[0].header.index > refused_from_ ? Verdict::kHole : Verdict::kLifts;
     }
@@ -246,6 +249,7 @@ class AppendFence {
   }
 
   uint64_t refused_from_ = kNone;
+  uint64_t refused_to_ = 0;  // the last entry that was refused
 };
 
 // The fences of the groups in one batch, whose writes become durable together or not at all. Each write is

@@ -125,6 +125,19 @@ TEST(AppendFence, IsLiftedByCutsAndTrimsThere) {
   EXPECT_TRUE(fence.refuses(owned({truncate(6), behind})));
 }
 
+// The refused append was to replace the end of the log, which is still there.
+TEST(AppendFence, IsNotLiftedByATrimOfWhatWasToBeReplaced) {
+  std::vector<chr_entry> refused;
+  std::vector<chr_entry> behind;
+  AppendFence fence;
+  fence.refused(owned({truncate(5), append(refused, {5, 6, 7})}));
+  fence.applied(owned({trim(6)}));
+  EXPECT_TRUE(fence.refuses(owned({append(behind, {8})}))) << "6 and 7 are missing";
+  fence.applied(owned({trim(8)}));
+  behind.clear();
+  EXPECT_FALSE(fence.refuses(owned({append(behind, {8})})));
+}
+
 TEST(BatchFences, JudgeAWriteByThoseBeforeItInTheBatch) {
   std::vector<chr_entry> five;
   std::vector<chr_entry> six;

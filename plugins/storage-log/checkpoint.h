@@ -1,0 +1,54 @@
+// A checkpoint: all groups as they were at a place of the journal, from which a start goes on. One file,
+// `checkpoint-<n>`, with its content twice, so that one damaged place does not cost the store.
+#pragma once
+
+#include "storage-log/groups.h"
+#include "storage-log/journal/journal.h"
+
+#include <chronik/files.hpp>
+
+namespace chronik::storage_log {
+
+struct CheckpointHead {
+  ReplayStart replay;
+  uint64_t next_group = 1;
+  bool is_clean = false;  // nothing follows in the journal
+  bool nameless = false;  // GroupTable::is_nameless()
+};
+
+// The content, piece by piece: the head, then each group, in any order and each as of a frame of its own.
+void save_head(const CheckpointHead& head, std::string* out);
+void save_group(const Group& group, std::string* out);
+// CORRUPT: it is none.
+Status load_head(ByteReader& in, CheckpointHead* out);
+Status load_group(ByteReader& in, GroupTable& groups);
+
+// The number of a checkpoint, if it is the name of one; of one that was not completed, too.
+struct CheckpointName {
+  uint64_t number = 0;
+  bool is_complete = false;
+};
+std::optional<CheckpointName> checkpoint_name(std::string_view name);
+
+// [blocking], one at a time.
+class Checkpoints {
+ public:
+  explicit Checkpoints(Files files) : files_(files) {}
+
+  // The content of the newest one; nullopt: there is none. UNSUPPORTED: of another format. CORRUPT: both copies are
+  // damaged.
+  Result<std::optional<std::string>> load(const std::vector<CheckpointName>& names);
+  // Durable when it returns; the one before goes.
+  Status write(std::string_view content);
+  uint64_t file_bytes() const { return file_bytes_.load(std::memory_order_relaxed); }
+
+ private:
+  Status remove_old();
+
+  Files files_;
+  uint64_t newest_ = 0;
+  std::vector<std::string> old_;
+  std::atomic<uint64_t> file_bytes_{0};
+};
+
+}  // namespace chronik::storage_log

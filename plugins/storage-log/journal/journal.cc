@@ -1,0 +1,191 @@
+#include "storage-log/journal/journal.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace chronik::storage_log {
+namespace {
+
+constexpr uint64_t kBlock = 4096;
+constexpr uint64_t kZeroAtOnce = 1u << 20;
+constexpr uint64_t kMinFile = 256u << 10;  // works, if not well
+constexpr std::string_view kPrefix = "journal-";
+
+}  // namespace
+
+std::string journal_name(uint32_t number) { return std::string(kPrefix) + std::to_string(number); }
+
+std::optional<uint32_t> journal_number(std::string_view name) {
+  if (!name.starts_with(kPrefix)) return std::nullopt;
+  name.remove_prefix(kPrefix.size());
+  uint32_t number = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+  if (error != std::errc() || end != name.data() + name.size()) return std::nullopt;
+  return number;
+}
+
+// ---- files ----
+
+Result<File> Journal::open_file(uint32_t number, uint32_t flags) const {
+  return files_.open(journal_name(number), flags | CHR_FILE_DIRECT);
+}
+
+Status Journal::open(const std::vector<uint32_t>& numbers) {
+  for (const uint32_t number : numbers) {
+    CHRONIK_TRY(File file, open_file(number, 0));
+    next_number_ = std::max(next_number_, number + 1);
+    add_file(std::move(file));
+  }
+  return {};
+}
+
+Status Journal::complete_files() {
+  if (ring_.empty()) {
+    CHRONIK_TRY(File first, make_file());
+    add_file(std::move(first));
+  }
+  for (const auto& each : ring_) {
+    if (each->size >= options_.file_bytes) continue;
+    const Status grown = fill(each->file, each->size);
+    if (grown) {
+      each->size = options_.file_bytes;
+    } else if (grown.error().code != Code::kNoSpace || each->size < kMinFile) {
+      return grown;
+    }
+  }
+  return {};
+}
+
+Result<File> Journal::make_file() {
+  const uint32_t number = next_number_++;
+  CHRONIK_TRY(File file, open_file(number, CHR_FILE_CREATE));
+  CHRONIK_CHECK(fill(file, 0));
+  CHRONIK_CHECK(files_.sync_names());
+  file.close();
+  return open_file(number, 0);  // whose info has the size
+}
+
+// In pieces, each synced: commits that come meanwhile do not wait for all of it.
+Status Journal::fill(const File& file, uint64_t from) const {
+  for (uint64_t at = from; at < options_.file_bytes; at += kZeroAtOnce) {
+    CHRONIK_CHECK(file.zero(at, std::min(kZeroAtOnce, options_.file_bytes - at)));
+    CHRONIK_CHECK(file.sync());
+  }
+  return {};
+}
+
+void Journal::add_file(File file) {
+  block_ = std::max<uint64_t>(kBlock, file.info().block);
+  const uint64_t size = file.info().size / block_ * block_;
+  ring_.push_back(std::make_unique<RingFile>(std::move(file), size, 0));
+}
+
+bool Journal::wants_file() const {
+  return makes_files_ && ring_.size() < options_.files && position_ > ring_[current_]->size / 2;
+}
+
+uint64_t Journal::file_bytes() const { return capacity(); }
+
+uint64_t Journal::capacity() const {
+  uint64_t bytes = 0;
+  for (const auto& file : ring_) bytes += file->size;
+  return bytes;
+}
+
+uint64_t Journal::max_frame() const {
+  uint64_t least = UINT64_MAX;
+  for (const auto& file : ring_) least = std::min(least, file->size);
+  return least;
+}
+
+const std::vector<const File*> Journal::files() const {
+  std::vector<const File*> files;
+  for (const auto& file : ring_) files.push_back(&file->file);
+  return files;
+}
+
+// ---- frames ----
+
+void Journal::begin_generation(const ReplayStart& start) {
+  generation_ = start.generation;
+  next_sequence_ = start.sequence;
+  previous_crc_ = 0;
+  durable_ = marked_ = released_ = start.sequence - 1;
+  replay_start_ = start;
+  current_ = 0;
+  position_ = 0;
+  since_release_ = 0;
+  news_ = 0;
+}
+
+bool Journal::is_free(const RingFile& file) const { return file.last_sequence <= released_; }
+
+bool Journal::find_room(uint64_t size) {
+  if (ring_[current_]->size - position_ >= size) return true;
+  for (size_t i = 1; i <= ring_.size(); ++i) {  // the current one last: it may be covered, too
+    const size_t next = (current_ + i) % ring_.size();
+    if (!is_free(*ring_[next]) || ring_[next]->size < size) continue;
+    current_ = next;
+    position_ = 0;
+    return true;
+  }
+  was_short_ = true;
+  return false;
+}
+
+std::optional<Journal::Frame> Journal::begin(FrameBuffer& buffer, std::span<const uint64_t> groups) {
+  FrameHeader header;
+  header.size = frame_size(buffer.payload_bytes(), groups.size(), block_);
+  if (!find_room(header.size)) return std::nullopt;
+  header.generation = generation_;
+  header.sequence = next_sequence_++;
+  header.mark = durable_;
+  header.payload_bytes = buffer.payload_bytes();
+  header.previous_crc = previous_crc_;
+  previous_crc_ = seal_frame(buffer.base(), header, groups);
+  RingFile* const file = ring_[current_].get();
+  in_flight_.push_back({header.sequence, file, position_, header.size, previous_crc_, header.mark, false});
+  file->last_sequence = header.sequence;
+  since_release_ += header.size;
+  if (!buffer.is_empty()) news_ = header.sequence;
+  return Frame{header.sequence,
+               &file->file,
+               std::exchange(position_, position_ + header.size),
+               {buffer.base(), header.size, buffer.lease()}};
+}
+
+uint64_t Journal::finished(uint64_t sequence) {
+  for (InFlight& frame : in_flight_)
+    if (frame.sequence == sequence) frame.is_done = true;
+  while (!in_flight_.empty() && in_flight_.front().is_done) {
+    const InFlight& frame = in_flight_.front();
+    durable_ = frame.sequence;
+    marked_ = std::max(marked_, frame.mark);
+    replay_start_ = {generation_, frame.sequence + 1, frame.crc};
+    in_flight_.pop_front();
+  }
+  return durable_;
+}
+
+void Journal::release(const ReplayStart& start) {
+  released_ = std::max(released_, start.sequence - 1);
+  since_release_ = 0;
+  was_short_ = false;
+}
+
+bool Journal::wants_checkpoint() const { return was_short_ || since_release_ > capacity() / 2; }
+
+void Journal::erase_unfinished() {
+  // One block holds a header at either end of a frame.
+  FrameBuffer zeros(host_, block_);
+  if (!zeros.reserve(block_, 0)) return;
+  std::memset(zeros.base(), 0, block_);
+  for (const InFlight& frame : in_flight_) {
+    // The disk has failed: whether it takes this, nobody knows.
+    static_cast<void>(frame.file->file.write(frame.at, zeros.base(), block_, CHR_FILE_DURABLE));
+    static_cast<void>(
+        frame.file->file.write(frame.at + frame.size - block_, zeros.base(), block_, CHR_FILE_DURABLE));
+  }
+}
+
+}  // namespace chronik::storage_log

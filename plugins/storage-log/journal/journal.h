@@ -1,0 +1,144 @@
+// The journal: the one stream of commits of all groups. Frames lie in a ring of files, each written with zeros
+// beforehand and used again; several are written at a time, and count as durable in their order only.
+//
+//     begin() gives a frame its number and its place -> submit() writes it -> finished() tells which frames,
+//     from the oldest on, are durable now -> release(): a checkpoint covers them, their files may be used again.
+#pragma once
+
+#include "storage-log/journal/frame_buffer.h"
+
+#include <chronik/files.hpp>
+
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace chronik::storage_log {
+
+struct JournalOptions {
+  uint64_t file_bytes = 64u << 20;
+  uint32_t files = 4;
+  uint32_t in_flight = 4;
+};
+
+// Where a replay goes on: behind the last frame that a checkpoint covers.
+struct ReplayStart {
+  uint64_t generation = 0;
+  uint64_t sequence = 1;      // of the next frame
+  uint32_t previous_crc = 0;  // of the header before it, 0: there is none of this generation
+};
+
+std::string journal_name(uint32_t number);
+// The number of a journal file, if it is the name of one.
+std::optional<uint32_t> journal_number(std::string_view name);
+
+// Under the store's mutex, but for what says otherwise.
+class Journal {
+ public:
+  // What is to be written where. Stays as it is until finished().
+  struct Frame {
+    uint64_t sequence = 0;
+    const File* file = nullptr;
+    uint64_t at = 0;
+    chr_slice bytes{};
+  };
+
+  Journal(Host host, Files files, const JournalOptions& options)
+      : host_(host), files_(files), options_(options) {}
+
+  // [blocking] At a start, once: opens the files that there are.
+  Status open(const std::vector<uint32_t>& numbers);
+  // [blocking] At a start, when the files were read: makes the first if there is none, and completes those whose
+  // making was cut short.
+  Status complete_files();
+  // The frames from here on belong to this generation; all that the files hold is covered by a checkpoint.
+  void begin_generation(const ReplayStart& start);
+
+  // Whether a frame may be written now: not too many are on their way.
+  bool has_slot() const { return in_flight_.size() < options_.in_flight; }
+  // The largest frame that there may be.
+  uint64_t max_frame() const;
+  // Seals what was gathered and gives it a place. nullopt: no file has room before a checkpoint covers one.
+  std::optional<Frame> begin(FrameBuffer& buffer, std::span<const uint64_t> groups);
+  // [shard] done(Status), on this shard. Not under the mutex: done may come before it returns.
+  template <class F>
+  static void submit(const Frame& frame, F done) {
+    frame.file->write(frame.at, std::span(&frame.bytes, 1), CHR_FILE_DURABLE, std::move(done));
+  }
+  // The frame was written. The sequences up to the returned one are durable.
+  uint64_t finished(uint64_t sequence);
+  bool is_idle() const { return in_flight_.empty(); }
+  uint64_t durable() const { return durable_; }
+  // Whether a frame is durable of which no header on disk says so.
+  bool wants_mark() const { return marked_ < news_ && news_ <= durable_; }
+
+  // Behind the last durable frame.
+  ReplayStart replay_start() const { return replay_start_; }
+  // All before is covered by a checkpoint that is durable.
+  void release(const ReplayStart& start);
+  // A checkpoint should come: soon there is no room left.
+  bool wants_checkpoint() const;
+  // [blocking] Another file, in a bounded time; not under the mutex, and by one at a time.
+  bool wants_file() const;
+  Result<File> make_file();
+  void add_file(File file);
+  // No more of them: the disk is full.
+  void stop_making_files() { makes_files_ = false; }
+
+  uint64_t file_bytes() const;
+  uint64_t block() const { return block_; }
+  // Whether writes pass the page cache.
+  bool is_direct() const { return !ring_.empty() && ring_.front()->file.info().direct != 0; }
+  const std::vector<const File*> files() const;
+  // [blocking] After a failure: what was never durable is not to come back at the next start. Tries to overwrite
+  // the headers of those frames.
+  void erase_unfinished();
+
+ private:
+  struct RingFile {
+    File file;
+    uint64_t size = 0;
+    uint64_t last_sequence = 0;  // of the frames in it
+  };
+  struct InFlight {
+    uint64_t sequence = 0;
+    RingFile* file = nullptr;
+    uint64_t at = 0;
+    uint64_t size = 0;
+    uint32_t crc = 0;
+    uint64_t mark = 0;
+    bool is_done = false;
+  };
+
+  Result<File> open_file(uint32_t number, uint32_t flags) const;
+  Status fill(const File& file, uint64_t from) const;
+  bool is_free(const RingFile& file) const;
+  // Makes `current_` a file with room for so much; false: there is none.
+  bool find_room(uint64_t size);
+  uint64_t capacity() const;
+
+  Host host_;
+  Files files_;
+  JournalOptions options_;
+  uint64_t block_ = 4096;
+  std::vector<std::unique_ptr<RingFile>> ring_;
+  uint32_t next_number_ = 0;
+  bool makes_files_ = true;
+
+  size_t current_ = 0;
+  uint64_t position_ = 0;  // in the current file
+  uint64_t generation_ = 0;
+  uint64_t next_sequence_ = 1;
+  uint32_t previous_crc_ = 0;
+  std::deque<InFlight> in_flight_;
+  uint64_t durable_ = 0;
+  uint64_t marked_ = 0;  // what durable headers say
+  uint64_t news_ = 0;    // the last frame that says more than how far all is durable
+  uint64_t released_ = 0;
+  uint64_t since_release_ = 0;  // bytes of frames
+  bool was_short_ = false;      // a frame found no room
+  ReplayStart replay_start_;
+};
+
+}  // namespace chronik::storage_log

@@ -1,0 +1,123 @@
+#include "storage-log/journal/journal_scan.h"
+
+#include <algorithm>
+
+namespace chronik::storage_log {
+namespace {
+
+constexpr uint64_t kReadAtOnce = 1u << 20;
+
+// n bytes from the host, on a block boundary.
+Result<chr_slice> aligned(const Host& host, uint64_t n, uint64_t block) {
+  chr_slice slice{};
+  if (host.alloc(n + block, &slice) != CHR_OK)
+    return fail(Code::kOverloaded, "the host has no memory to read the journal");
+  slice.p += (block - reinterpret_cast<uintptr_t>(slice.p) % block) % block;
+  slice.n = n;
+  return slice;
+}
+
+// What the disk cannot read reads as zeros, block by block, and fails a checksum later.
+Status read_what_can_be(const File& file, uint64_t at, uint8_t* p, uint64_t n, uint64_t block) {
+  Status status = file.read(at, p, n);
+  if (status || status.error().code != Code::kIo) return status;
+  for (uint64_t k = 0; k < n; k += block) {
+    status = file.read(at + k, p + k, block);
+    if (!status && status.error().code != Code::kIo) return status;
+    if (!status) std::memset(p + k, 0, block);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<JournalScan::Outcome> JournalScan::run(const ReplayStart& start, const Events& events) {
+  for (const File* file : files_) CHRONIK_CHECK(find_headers(*file, start));
+  uint64_t highest_mark = 0;
+  for (const auto& [sequence, found] : found_) highest_mark = std::max(highest_mark, found.header.mark);
+  Outcome outcome;
+  std::optional<uint32_t> previous = start.previous_crc;
+  for (uint64_t sequence = start.sequence;; ++sequence) {
+    outcome.next_sequence = sequence;
+    const auto found = found_.find(sequence);
+    const bool is_found = found != found_.end();
+    const bool follows = is_found && (!previous || found->second.header.previous_crc == *previous);
+    if (!follows) {
+      if (sequence > highest_mark) break;
+      events.lost(sequence, {});
+      previous = is_found ? std::optional(found->second.header.crc) : std::nullopt;
+      continue;
+    }
+    CHRONIK_TRY(const bool counts, deliver(found->second, highest_mark, events));
+    if (!counts) break;
+    previous = found->second.header.crc;
+    ++outcome.frames;
+  }
+  outcome.dropped =
+      static_cast<uint64_t>(std::distance(found_.lower_bound(outcome.next_sequence), found_.end()));
+  return outcome;
+}
+
+Status JournalScan::find_headers(const File& file, const ReplayStart& start) {
+  const uint64_t size = file.info().size / block_ * block_;
+  const uint64_t piece = std::max(kReadAtOnce / block_, uint64_t{1}) * block_;
+  CHRONIK_TRY(const chr_slice buffer, aligned(host_, piece, block_));
+  const Lease lease = Lease::adopt(buffer.lease);
+  for (uint64_t at = 0; at < size; at += piece) {
+    const uint64_t n = std::min(piece, size - at);
+    CHRONIK_CHECK(read_what_can_be(file, at, const_cast<uint8_t*>(buffer.p), n, block_));
+    for (uint64_t k = 0; k < n; k += block_) look_at_block(file, at + k, buffer.p + k, start);
+  }
+  return {};
+}
+
+void JournalScan::look_at_block(const File& file, uint64_t at, const uint8_t* block,
+                                const ReplayStart& start) {
+  const auto add = [&](const std::optional<FrameHeader>& header, bool is_front) {
+    if (!header || header->generation != start.generation || header->sequence < start.sequence) return;
+    if (!is_front && at + block_ < header->size) return;
+    found_.try_emplace(header->sequence, Found{&file, is_front ? at : at + block_ - header->size, *header});
+  };
+  add(parse_header(block), true);
+  add(parse_header(block + block_ - sizeof(FrameHeader)), false);
+}
+
+Result<chr_slice> JournalScan::read(const Found& found) {
+  CHRONIK_TRY(const chr_slice frame, aligned(host_, found.header.size, block_));
+  Lease lease = Lease::adopt(frame.lease);
+  CHRONIK_CHECK(read_what_can_be(*found.file, found.at, const_cast<uint8_t*>(frame.p), frame.n, block_));
+  static_cast<void>(lease.release());
+  return frame;
+}
+
+std::vector<uint64_t> JournalScan::ids_of(const Found& found, const uint8_t* frame) const {
+  for (const uint64_t at : {front_ids(found.header), back_ids(found.header)}) {
+    if (!ids_are_whole(found.header, frame + at)) continue;
+    std::vector<uint64_t> ids(found.header.groups);
+    std::memcpy(ids.data(), frame + at, ids.size() * sizeof(uint64_t));
+    return ids;
+  }
+  return {};
+}
+
+Result<bool> JournalScan::deliver(const Found& found, uint64_t highest_mark, const Events& events) {
+  const FrameHeader& header = found.header;
+  const bool is_durable = header.sequence <= highest_mark;
+  if (found.at + header.size > found.file->info().size) {
+    if (is_durable) events.lost(header.sequence, {});
+    return is_durable;
+  }
+  CHRONIK_TRY(const chr_slice frame, read(found));
+  const Lease lease = Lease::adopt(frame.lease);
+  const chr_slice payload{frame.p + sizeof header, header.payload_bytes, frame.lease};
+  if (payload_is_whole(header, payload.p)) {
+    CHRONIK_CHECK(events.frame(header.sequence, payload));
+    return true;
+  }
+  if (!is_durable) return false;
+  // A frame that only carries a mark has no groups, and nothing to lose.
+  if (header.payload_bytes != 0) events.lost(header.sequence, ids_of(found, frame.p));
+  return true;
+}
+
+}  // namespace chronik::storage_log

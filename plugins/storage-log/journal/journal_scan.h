@@ -1,0 +1,56 @@
+// What a start reads of the journal: the frames behind the last checkpoint, in their order.
+//
+// Each frame says up to which frame all was durable when it was written: its mark. What is broken above the
+// highest mark is where the writes of a crash ended: it and what follows it never counted. What is broken below
+// is damage: of the groups that the frame names, or of all where that is damaged, too.
+#pragma once
+
+#include "storage-log/journal/journal.h"
+
+#include <functional>
+#include <map>
+
+namespace chronik::storage_log {
+
+class JournalScan {
+ public:
+  struct Events {
+    // A whole frame. The payload's lease is borrowed.
+    std::function<Status(uint64_t sequence, const chr_slice& payload)> frame;
+    // A frame that was durable is damaged; no ids: nobody knows of which groups it was.
+    std::function<void(uint64_t sequence, const std::vector<uint64_t>& groups)> lost;
+  };
+  struct Outcome {
+    uint64_t next_sequence = 1;
+    uint64_t frames = 0;
+    uint64_t dropped = 0;  // frames or parts of frames that never counted
+  };
+
+  JournalScan(Host host, std::vector<const File*> files, uint64_t block)
+      : host_(host), files_(std::move(files)), block_(block) {}
+
+  // [blocking] Reads all files and calls the events, in order.
+  Result<Outcome> run(const ReplayStart& start, const Events& events);
+
+ private:
+  struct Found {
+    const File* file = nullptr;
+    uint64_t at = 0;
+    FrameHeader header;
+  };
+
+  // Every header of this generation from this sequence on, at either end of its frame.
+  Status find_headers(const File& file, const ReplayStart& start);
+  void look_at_block(const File& file, uint64_t at, const uint8_t* block, const ReplayStart& start);
+  Result<chr_slice> read(const Found& found);
+  // The ids, from where they are whole; none: nowhere.
+  std::vector<uint64_t> ids_of(const Found& found, const uint8_t* frame) const;
+  Result<bool> deliver(const Found& found, uint64_t highest_mark, const Events& events);
+
+  Host host_;
+  std::vector<const File*> files_;
+  uint64_t block_;
+  std::map<uint64_t, Found> found_;  // by sequence
+};
+
+}  // namespace chronik::storage_log

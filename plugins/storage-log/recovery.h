@@ -1,0 +1,45 @@
+// A start: what the folder holds becomes groups again, and is durable before anybody is shown it.
+//
+// The checkpoint says how the groups were; the frames of the journal behind it are applied; then all is moved to the
+// segments and synced, and a new checkpoint begins a new generation of frames, so that nothing of the old ones can
+// come back.
+#pragma once
+
+#include "storage-log/upkeep.h"
+
+#include "storage-log/journal/journal_scan.h"
+
+namespace chronik::storage_log {
+
+// [blocking] Once, before anything else is done with a store.
+class Recovery {
+ public:
+  Recovery(StoreParts& parts, Upkeep& upkeep) : parts_(parts), upkeep_(upkeep) {}
+
+  // UNSUPPORTED, CORRUPT, IO, NO_SPACE: nothing was changed that would be missed.
+  Status run();
+
+ private:
+  struct Folder {
+    std::vector<CheckpointName> checkpoints;
+    std::vector<uint32_t> journals;
+    std::vector<std::string> values;
+    std::string data;     // a file that only a store with content has
+    std::string foreign;  // a file that is none of ours
+  };
+
+  Result<Folder> look() const;
+  Result<CheckpointHead> load(const Folder& folder);
+  Status replay(const CheckpointHead& head);
+  Status apply_frame(uint64_t sequence, const chr_slice& payload);
+  void lose(uint64_t sequence, const std::vector<uint64_t>& groups);
+  void damage(Group& group, const std::string& why);
+  void check_segments();
+  Status remove_strangers(const Folder& folder);
+
+  StoreParts& parts_;
+  Upkeep& upkeep_;
+  uint64_t next_sequence_ = 1;
+};
+
+}  // namespace chronik::storage_log

@@ -1,0 +1,62 @@
+// Whether there is room for a write, and what operators hear of a store that is full.
+//
+//   state | entered by                                                         | health of "space"
+//   room  | there is room again for as much as was refused, or data is written |
+//         | while nothing was refused for a second                             | ready
+//   full  | a write is refused for lack of space                               | degraded
+#pragma once
+
+#include <chronik/storage_write.hpp>
+
+namespace chronik::storage_log {
+
+// Under the store's mutex.
+class Room {
+ public:
+  // max_size: 0 where there is none.
+  Room(Host host, uint64_t max_size) : host_(host), max_size_(max_size) {}
+
+  // What all files take, together with what is on its way to them.
+  void note_taken(uint64_t bytes) { taken_ = bytes; }
+  // What the file system has left, as of now.
+  void note_free(uint64_t bytes);
+  // It refused a write; it took one, or gave something back.
+  void disk_is_full();
+  void disk_has_room() { refused_by_disk_ns_ = 0; }
+
+  // What lies in the journal and could not be moved to its segment yet, and what the journal holds in all.
+  void note_journal(uint64_t waiting, uint64_t capacity) {
+    waiting_ = waiting;
+    journal_ = capacity;
+  }
+
+  // Whether a write that was counted as taken may be accepted. is_direct: it goes to its segment at once.
+  bool has(Growth growth, bool is_direct, uint64_t bytes) const;
+  void refused(uint64_t bytes);
+  void wrote(const OwnedWrite& write);
+  // Something was removed.
+  void look_again();
+  bool is_full() const { return is_full_; }
+  // Where the files must stop growing.
+  uint64_t capacity() const;
+
+ private:
+  bool is_refused_by_disk(bool is_direct) const;
+  uint64_t left() const;
+  uint64_t reserve() const;
+  void set_full(bool full);
+
+  Host host_;
+  const uint64_t max_size_;
+  uint64_t taken_ = 0;
+  uint64_t free_ = UINT64_MAX;  // when it was asked
+  uint64_t taken_then_ = 0;
+  uint64_t refused_by_disk_ns_ = 0;  // when, last; 0: not since it took something
+  uint64_t waiting_ = 0;
+  uint64_t journal_ = 0;
+  bool is_full_ = false;
+  uint64_t refused_ns_ = 0;
+  uint64_t refused_bytes_ = 0;
+};
+
+}  // namespace chronik::storage_log

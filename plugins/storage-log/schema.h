@@ -1,0 +1,41 @@
+// The configuration of storage-log: keys, defaults, ranges. The host gives a store a value for each key.
+#pragma once
+
+#include <chronik/plugin.hpp>
+
+namespace chronik::storage_log {
+
+inline constexpr int64_t kMinSize = 8 << 20;
+
+inline constexpr chr_config_key kSchema[] = {
+    config_key("max_size", CHR_CONFIG_SIZE, "\"-1\"",
+               "Size of all files at which writes are refused until something is removed, at least 8MiB; -1: "
+               "none, but what the disk has.",
+               -1, 1ll << 46),
+    config_key(
+        "journal_file_bytes", CHR_CONFIG_SIZE, "\"64MiB\"",
+        "Size of each file of the journal that is made from now on; written with zeros when it is made. "
+        "What one write brings without its large payloads must fit in one.",
+        1 << 20, 1ll << 32),
+    config_key("journal_files", CHR_CONFIG_INT, "4",
+               "How many files the journal may take. They are made when they are needed, and used again.", 2,
+               64),
+    config_key(
+        "segment_bytes", CHR_CONFIG_SIZE, "\"64MiB\"",
+        "Size at which the log of a partition goes on in another segment file; retention removes whole "
+        "segments, so that up to one more than what is retained stays on disk.",
+        1 << 16, 1ll << 36),
+    config_key(
+        "direct_bytes", CHR_CONFIG_SIZE, "\"64KiB\"",
+        "Payloads of a write that take together at least so much go straight to their segment, and not "
+        "into the journal.",
+        1 << 12, 1 << 20),
+    config_key("queue_bytes", CHR_CONFIG_SIZE, "\"64MiB\"",
+               "Bytes that may wait to be written, or to be moved from the journal to their segments; beyond "
+               "them callers are told to come back.",
+               1 << 16, 1ll << 32),
+    config_key("open_files", CHR_CONFIG_INT, "256", "Segment files that are kept open at a time.", 16,
+               1 << 16),
+};
+
+}  // namespace chronik::storage_log

@@ -1,0 +1,275 @@
+#include "storage-log/segment/segment_files.h"
+
+#include "storage-log/segment/group_log.h"
+
+#include <algorithm>
+
+namespace chronik::storage_log {
+namespace {
+
+constexpr uint64_t kPage = 4096;
+constexpr uint64_t kMinFileBytes = 16u << 10;  // a partition with one record takes no more
+
+// To what size a file grows so that n bytes fit: few sizes on the way to a whole segment, and little in a small one.
+uint64_t grown_size(uint64_t n, uint64_t segment_bytes) {
+  uint64_t size = kMinFileBytes;
+  while (size < n) size *= 4;
+  return size > segment_bytes ? std::max(n, segment_bytes) : size;
+}
+
+}  // namespace
+
+Result<MappedBytes> OpenSegment::map(uint64_t n, uint64_t usual) {
+  const std::lock_guard lock(mutex_);
+  if (mapped_.n < n) {
+    const uint64_t pages = (std::max(n, usual) + kPage - 1) & ~(kPage - 1);
+    CHRONIK_TRY(const chr_slice mapped, file_.map(0, pages));
+    mapped_ = {mapped.p, mapped.n, Lease::adopt(mapped.lease)};
+  }
+  return mapped_;
+}
+
+std::shared_ptr<OpenSegment> SegmentFiles::find(const SegmentId& id) {
+  const std::lock_guard lock(mutex_);
+  const auto found = open_.find(id);
+  if (found == open_.end()) return nullptr;
+  found->second->used_ = ++uses_;
+  return found->second;
+}
+
+std::shared_ptr<OpenSegment> SegmentFiles::ready(const SegmentId& id, uint64_t n) {
+  std::shared_ptr<OpenSegment> segment = find(id);
+  if (segment == nullptr || segment->size() < n) return nullptr;
+  const std::lock_guard lock(mutex_);
+  return unsynced_names_.contains(id) ? nullptr : segment;
+}
+
+Result<std::shared_ptr<OpenSegment>> SegmentFiles::prepare(const SegmentId& id, uint64_t n) {
+  CHRONIK_TRY(std::shared_ptr<OpenSegment> segment, open_to_write(id, n));
+  bool has_name = false;
+  {
+    const std::lock_guard lock(mutex_);
+    has_name = !unsynced_names_.contains(id);
+  }
+  if (!has_name) CHRONIK_CHECK(sync_names());
+  return segment;
+}
+
+Result<std::shared_ptr<OpenSegment>> SegmentFiles::open_to_write(const SegmentId& id, uint64_t n) {
+  CHRONIK_TRY(std::shared_ptr<OpenSegment> segment, open(id, CHR_FILE_CREATE));
+  if (segment->size() < n) CHRONIK_CHECK(grow(*segment, n));
+  return segment;
+}
+
+void SegmentFiles::written(OpenSegment& segment) {
+  const std::lock_guard lock(mutex_);
+  segment.dirty_ = true;
+}
+
+Result<std::shared_ptr<OpenSegment>> SegmentFiles::open(const SegmentId& id, uint32_t flags) {
+  if (std::shared_ptr<OpenSegment> segment = find(id)) return segment;
+  const std::lock_guard lock(opening_);
+  if (std::shared_ptr<OpenSegment> segment = find(id)) return segment;
+  CHRONIK_CHECK(make_room());
+  CHRONIK_TRY(File file, files_.open(segment_name(id), flags));
+  const uint64_t size = file.info().size;
+  auto segment = std::make_shared<OpenSegment>(id, std::move(file), size);
+  const std::lock_guard state(mutex_);
+  // Another thread may have asked for the removal meanwhile: then this one goes with it.
+  if (!sizes_.contains(id)) unsynced_names_.insert(id);
+  set_size(id, size);
+  segment->used_ = ++uses_;
+  open_.emplace(id, segment);
+  return segment;
+}
+
+Status SegmentFiles::grow(OpenSegment& segment, uint64_t n) {
+  const std::lock_guard lock(opening_);
+  if (segment.size() >= n) return {};
+  const uint64_t size = grown_size(n, options_.segment_bytes);
+  CHRONIK_CHECK(segment.file().resize(size));
+  segment.size_.store(size, std::memory_order_release);
+  const std::lock_guard state(mutex_);
+  if (sizes_.contains(segment.id())) set_size(segment.id(), size);
+  return {};
+}
+
+// With opening_ held.
+Status SegmentFiles::make_room() {
+  for (;;) {
+    const std::shared_ptr<OpenSegment> segment = least_used();
+    if (segment == nullptr) return {};
+    CHRONIK_CHECK(sync(*segment));
+    const std::lock_guard lock(mutex_);
+    if (segment.use_count() > 2 || segment->dirty_) return {};  // somebody came for it: one more stays open
+    open_.erase(segment->id());
+  }
+}
+
+// One that nobody uses, if there are too many; what is not written to first, as that needs no sync.
+std::shared_ptr<OpenSegment> SegmentFiles::least_used() {
+  const std::lock_guard lock(mutex_);
+  if (open_.size() < options_.open_files) return nullptr;
+  std::shared_ptr<OpenSegment> least;
+  for (const auto& [id, segment] : open_) {
+    if (segment.use_count() > (segment == least ? 2 : 1)) continue;
+    if (least == nullptr ||
+        std::pair(segment->dirty_, segment->used_) < std::pair(least->dirty_, least->used_))
+      least = segment;
+  }
+  return least;
+}
+
+Status SegmentFiles::sync(OpenSegment& segment) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!std::exchange(segment.dirty_, false)) return {};
+  }
+  const Status synced = segment.file().sync();
+  if (!synced) written(segment);
+  return synced;
+}
+
+Status SegmentFiles::sync_names() {
+  std::set<SegmentId> names;
+  {
+    const std::lock_guard lock(mutex_);
+    names = unsynced_names_;
+  }
+  CHRONIK_CHECK(files_.sync_names());
+  const std::lock_guard lock(mutex_);
+  for (const SegmentId& id : names) unsynced_names_.erase(id);
+  return {};
+}
+
+Status SegmentFiles::sync_written() {
+  std::vector<std::shared_ptr<OpenSegment>> dirty;
+  bool has_names = false;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [id, segment] : open_)
+      if (segment->dirty_) dirty.push_back(segment);
+    has_names = !unsynced_names_.empty();
+  }
+  for (const auto& segment : dirty) CHRONIK_CHECK(sync(*segment));
+  return has_names ? sync_names() : Status();
+}
+
+void SegmentFiles::remove(std::span<const SegmentId> ids) {
+  const std::lock_guard lock(mutex_);
+  to_remove_.insert(ids.begin(), ids.end());
+}
+
+bool SegmentFiles::has_removals() const {
+  const std::lock_guard lock(mutex_);
+  return !to_remove_.empty();
+}
+
+Status SegmentFiles::remove_some(size_t files) {
+  for (; files > 0; --files) {
+    SegmentId id;
+    {
+      const std::lock_guard lock(mutex_);
+      if (to_remove_.empty()) return {};
+      id = *to_remove_.begin();
+      to_remove_.erase(to_remove_.begin());
+    }
+    if (const Status removed = remove_one(id); !removed) {
+      remove({&id, 1});
+      return removed;
+    }
+  }
+  return {};
+}
+
+Status SegmentFiles::remove_one(const SegmentId& id) {
+  std::shared_ptr<OpenSegment> open;  // closed when who uses it is done
+  const std::lock_guard lock(opening_);
+  {
+    const std::lock_guard state(mutex_);
+    if (const auto found = open_.find(id); found != open_.end()) {
+      open = std::move(found->second);
+      open_.erase(found);
+    }
+  }
+  for (const std::string& name : {index_name(id), segment_name(id)}) {
+    const Status removed = files_.remove(name);
+    if (!removed && removed.error().code != Code::kNotFound) return removed;
+  }
+  const std::lock_guard state(mutex_);
+  set_size(id, 0);
+  sizes_.erase(id);
+  unsynced_names_.erase(id);
+  return {};
+}
+
+Status SegmentFiles::scan() {
+  const std::lock_guard lock(mutex_);
+  return files_.list([this](std::string_view name, uint64_t size) {
+    SegmentId id;
+    if (parse_segment_name(name, &id)) set_size(id, size);
+    if (parse_index_name(name, &id)) found_indexes_.insert(id);
+  });
+}
+
+Status SegmentFiles::check(const GroupLog& log) const {
+  for (const Segment& segment : log.segments()) {
+    const SegmentId id{log.group(), segment.number};
+    const uint64_t size = size_of(id);
+    if (size >= segment.on_disk) continue;
+    return fail(Code::kCorrupt, "the file " + segment_name(id) + " has " + std::to_string(size) +
+                                    " bytes and had " + std::to_string(segment.on_disk) +
+                                    ": restore this replica from another");
+  }
+  return {};
+}
+
+Status SegmentFiles::remove_strangers(std::span<const std::shared_ptr<GroupLog>> logs) {
+  std::set<SegmentId> listed;
+  std::unordered_map<uint64_t, uint64_t> last_numbers;
+  for (const auto& log : logs) {
+    for (const Segment& segment : log->segments()) listed.insert({log->group(), segment.number});
+    last_numbers[log->group()] = log->last_number();
+  }
+  std::set<SegmentId> strangers;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [id, size] : sizes_) strangers.insert(id);
+    strangers.merge(std::exchange(found_indexes_, {}));
+  }
+  for (const SegmentId& id : strangers) {
+    if (listed.contains(id)) continue;
+    const auto last = last_numbers.find(id.group);
+    // Its number may be given out again.
+    if (last != last_numbers.end() && id.number > last->second) {
+      CHRONIK_CHECK(remove_one(id));
+    } else {
+      remove({&id, 1});
+    }
+  }
+  return {};
+}
+
+uint64_t SegmentFiles::file_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return file_bytes_;
+}
+
+size_t SegmentFiles::open_count() const {
+  const std::lock_guard lock(mutex_);
+  return open_.size();
+}
+
+void SegmentFiles::set_size(const SegmentId& id, uint64_t size) {
+  uint64_t& known = sizes_[id];
+  file_bytes_ += size - known;
+  known = size;
+}
+
+uint64_t SegmentFiles::size_of(const SegmentId& id) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = sizes_.find(id);
+  return found == sizes_.end() ? 0 : found->second;
+}
+
+}  // namespace chronik::storage_log

@@ -1,0 +1,112 @@
+// The segment files of all groups: those that are open, with their maps, and what is to be removed or synced.
+#pragma once
+
+#include "storage-log/segment/place.h"
+
+#include <chronik/files.hpp>
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <unordered_map>
+#include <vector>
+
+namespace chronik::storage_log {
+
+class GroupLog;
+
+// The bytes of a segment, to read; for as long as the lease.
+struct MappedBytes {
+  const uint8_t* p = nullptr;
+  uint64_t n = 0;
+  Lease lease;
+};
+
+// [any] thread. One of SegmentFiles; kept open while somebody has it.
+class OpenSegment {
+ public:
+  OpenSegment(const SegmentId& id, File file, uint64_t size) : id_(id), file_(std::move(file)), size_(size) {}
+  const SegmentId& id() const { return id_; }
+  const File& file() const { return file_; }
+  uint64_t size() const { return size_.load(std::memory_order_acquire); }
+  // [0, n) at least.
+  Result<MappedBytes> map(uint64_t n, uint64_t usual);
+
+ private:
+  friend class SegmentFiles;
+  const SegmentId id_;
+  const File file_;
+  std::atomic<uint64_t> size_;
+  std::mutex mutex_;  // mapped_
+  MappedBytes mapped_;
+  uint64_t used_ = 0;   // SegmentFiles::mutex_
+  bool dirty_ = false;  // the same
+};
+
+// [any] thread, but for what says otherwise.
+class SegmentFiles {
+ public:
+  SegmentFiles(Files files, const SegmentOptions& options) : files_(files), options_(options) {}
+  const Files& files() const { return files_; }
+  const SegmentOptions& options() const { return options_; }
+
+  // The open file, or nullptr.
+  std::shared_ptr<OpenSegment> find(const SegmentId& id);
+  // The open file, if n bytes of it may be written and survive with its name: a direct write goes there at once. nullptr: prepare().
+  std::shared_ptr<OpenSegment> ready(const SegmentId& id, uint64_t n);
+  // [blocking] Makes ready() true, and says what ready() says. NO_SPACE, IO.
+  Result<std::shared_ptr<OpenSegment>> prepare(const SegmentId& id, uint64_t n);
+  // [blocking] To read. NOT_FOUND.
+  Result<std::shared_ptr<OpenSegment>> open(const SegmentId& id) { return open(id, 0); }
+  // [blocking] To write to [0, n) without DURABLE. After written(), sync_written() makes it durable, with the name.
+  Result<std::shared_ptr<OpenSegment>> open_to_write(const SegmentId& id, uint64_t n);
+  void written(OpenSegment& segment);
+
+  // Files that no log lists any more go in the background, with their indexes. Leases on them go on.
+  void remove(std::span<const SegmentId> ids);
+  bool has_removals() const;
+  // [blocking] At most so many. What could not be removed is tried again by the next call.
+  Status remove_some(size_t files);
+
+  // [blocking] All that was written() before the call is durable, with all names.
+  Status sync_written();
+
+  // [blocking] At a start, before anything else: what lies in the folder.
+  Status scan();
+  // At a start, after the last frame. CORRUPT names the first segment that is missing, or shorter than what the checkpoint had of
+  // it. The log serves what lies before it, and behind it.
+  Status check(const GroupLog& log) const;
+  // [blocking] Then, before the first write: removes what no log lists.
+  Status remove_strangers(std::span<const std::shared_ptr<GroupLog>> logs);
+
+  // On disk, as sizes of files.
+  uint64_t file_bytes() const;
+  size_t open_count() const;
+
+ private:
+  Result<std::shared_ptr<OpenSegment>> open(const SegmentId& id, uint32_t flags);
+  Status grow(OpenSegment& segment, uint64_t n);
+  Status make_room();
+  std::shared_ptr<OpenSegment> least_used();
+  Status sync(OpenSegment& segment);
+  Status sync_names();
+  Status remove_one(const SegmentId& id);
+  void set_size(const SegmentId& id, uint64_t size);
+  uint64_t size_of(const SegmentId& id) const;
+
+  const Files files_;
+  const SegmentOptions options_;
+
+  std::mutex opening_;        // a file is opened once at a time; held during that, before mutex_
+  mutable std::mutex mutex_;  // all below
+  std::map<SegmentId, std::shared_ptr<OpenSegment>> open_;
+  std::map<SegmentId, uint64_t> sizes_;  // of all there are
+  uint64_t file_bytes_ = 0;
+  uint64_t uses_ = 0;
+  std::set<SegmentId> unsynced_names_;
+  std::set<SegmentId> to_remove_;
+  std::set<SegmentId> found_indexes_;  // from scan() to remove_strangers()
+};
+
+}  // namespace chronik::storage_log

@@ -1,0 +1,70 @@
+#include "storage-log/segment/segment_view.h"
+
+#include <algorithm>
+
+namespace chronik::storage_log {
+namespace {
+
+constexpr uint64_t kPage = 4096;
+constexpr uint64_t kAhead = 64u << 10;  // what a walk brings at first; more and more where it goes on
+constexpr uint64_t kMaxAhead = 512u << 10;
+constexpr uint64_t kLarge =
+    32u << 10;  // behind such a record the next head is not worth to be loaded with others
+
+}  // namespace
+
+Result<SegmentView> SegmentView::open(const SegmentFiles& files, std::shared_ptr<OpenSegment> segment,
+                                      uint64_t begin, uint64_t limit, Wait wait) {
+  CHRONIK_TRY(MappedBytes bytes, segment->map(limit, files.options().segment_bytes));
+  SegmentView view(std::move(segment), std::move(bytes), begin, limit, wait);
+  view.ahead_ = view.pace_ = kAhead;
+  return view;
+}
+
+SegmentView::Found SegmentView::bring(uint64_t at, uint64_t n, uint64_t ahead) {
+  if (n == 0) return Found::kWhole;
+  if (at >= loaded_from_ && at + n <= loaded_to_) return Found::kWhole;
+  const uint64_t end = std::min(limit_, segment_->size());
+  if (at > end || n > end - at) return Found::kDamaged;
+  const File& file = segment_->file();
+  const auto try_bytes = [&](uint64_t bytes) {
+    if (wait_ == Wait::kNever ? !file.is_loaded(at, bytes) : !file.load(at, bytes)) return false;
+    if (wait_ == Wait::kMay && loaded_to_ != 0 && at >= loaded_from_ && at <= loaded_to_)
+      pace_ = std::min(2 * pace_, kMaxAhead);
+    loaded_from_ = at;
+    loaded_to_ = at + bytes;
+    return true;
+  };
+  const uint64_t more = std::min(end - at, std::max(n, ahead));
+  if (try_bytes(more) || (more != n && try_bytes(n))) return Found::kWhole;
+  return wait_ == Wait::kNever ? Found::kNotLoaded : Found::kDamaged;
+}
+
+SegmentView::Found SegmentView::head(uint64_t at, RecordHead* out) {
+  if (const Found found = bring(at, sizeof *out, ahead_); found != Found::kWhole) return found;
+  if (!parse_head(bytes_.p + at, id().group, {id().number, at}, out)) return Found::kDamaged;
+  const uint64_t size = record_bytes(out->header.bytes);
+  if (size > limit_ - at) return Found::kDamaged;
+  ahead_ = size >= kLarge ? 0 : pace_;
+  return Found::kWhole;
+}
+
+SegmentView::Found SegmentView::payload(uint64_t at, const RecordHead& head, const uint8_t** p) {
+  const uint64_t from = at + sizeof head;
+  if (const Found found = bring(from, head.header.bytes, ahead_); found != Found::kWhole) return found;
+  *p = bytes_.p + from;
+  return payload_is_whole(head, *p) ? Found::kWhole : Found::kDamaged;
+}
+
+uint64_t SegmentView::next_whole(uint64_t at, RecordHead* out) {
+  for (at += 8; at + sizeof *out <= limit_; at += 8) {
+    if (bring(at, sizeof *out, kPage) != Found::kWhole) {
+      at = (at | (kPage - 1)) + 1 - 8;
+      continue;
+    }
+    if (head(at, out) == Found::kWhole) return at;
+  }
+  return limit_;
+}
+
+}  // namespace chronik::storage_log

@@ -1,0 +1,375 @@
+#include "storage-log/store.h"
+
+#include "storage-log/recovery.h"
+
+#include <chronik/invariant.hpp>
+
+namespace chronik::storage_log {
+namespace {
+
+constexpr uint64_t kTickNs = 50'000'000;
+constexpr uint64_t kMaxUnwrittenNs = 30'000'000'000;  // of a frame that finds no room on the disk
+
+}  // namespace
+
+// ---- life ----
+
+Store::Opened::Opened(Store& store, const Files& files, const StoreOptions& options)
+    : parts(store.host_, files, options),
+      lanes(
+          parts, [&store](const Step& step) { store.turn(step); },
+          [&store](const Error& error) { store.fail(error); }),
+      upkeep(
+          parts, [&store](const Step& step) { store.turn(step); },
+          [&store](const Error& error) { store.fail(error); }),
+      reads(parts) {
+  reads.on_idle = [&store] { store.turn([](Turn&) {}); };
+}
+
+Status Store::start(uint64_t token) {
+  CHRONIK_TRY(const Files files, Files::of(host_));
+  outboxes_.resize(host_.shard_count());
+  opened_ = std::make_unique<Opened>(*this, files, StoreOptions::of(host_));
+  host_.blocking([this, token] {
+    const Status status = open();
+    if (!status) opened_.reset();  // a stop has nothing to write then
+    host_.complete(token, status);
+  });
+  return {};
+}
+
+Status Store::open() {
+  StoreParts& parts = opened_->parts;
+  CHRONIK_CHECK(Recovery(parts, opened_->upkeep).run());
+  const Result<uint64_t> free = parts.segments.files().free_bytes();
+  const std::lock_guard lock(parts.mutex);
+  parts.note_taken();
+  if (free) parts.room.note_free(*free);
+  note_sizes();
+  return {};
+}
+
+bool Store::stop(uint64_t token) {
+  if (opened_ == nullptr) return true;
+  turn([&](Turn&) {
+    was_stopped_ = true;
+    stop_token_ = token;
+    opened_->reads.stop();
+    if (!unwritten_.empty()) fail({Code::kNoSpace, "the disk has no room to write to the journal"});
+    if (timer_ == 0) return;
+    post_turn(timer_shard_, [this](Turn&) { host_.cancel_timer(std::exchange(timer_, 0)); });
+  });
+  return false;
+}
+
+bool Store::is_idle() const {
+  return turns_ == 0 && posted_ == 0 && submitted_ == 0 && timer_ == 0 && ending_ != Ending::kErasing &&
+         opened_->lanes.is_idle() && opened_->parts.commits.is_idle() && opened_->reads.is_idle() &&
+         !opened_->upkeep.is_running();
+}
+
+std::optional<uint64_t> Store::advance_stop(Turn& turn) {
+  if (!was_stopped_ || !is_idle()) return std::nullopt;
+  if (opened_->parts.failure.has_failed() || opened_->upkeep.is_finished())
+    return std::exchange(stop_token_, std::nullopt);
+  opened_->upkeep.want_last(turn);
+  return std::nullopt;
+}
+
+// ---- turns ----
+
+void Store::turn(const Step& step) {
+  Turn turn;
+  std::vector<Turn::End> ends;
+  {
+    const std::lock_guard lock(opened_->parts.mutex);
+    ++turns_;
+    step(turn);
+    go_on(turn);
+    ends = take_ends(turn);
+  }
+  complete(ends);
+  perform(turn);
+  Turn last;
+  std::optional<uint64_t> stopped;
+  {
+    const std::lock_guard lock(opened_->parts.mutex);
+    --turns_;
+    stopped = advance_stop(last);
+  }
+  perform(last);
+  if (stopped) host_.complete(*stopped, CHR_OK);  // the store may be gone from here on
+}
+
+void Store::go_on(Turn& turn) {
+  StoreParts& parts = opened_->parts;
+  if (parts.failure.has_failed() && ending_ != Ending::kDone) {
+    end_after_failure(turn);
+    return;
+  }
+  if (host_.current_shard() < 0) {
+    const bool has_work = opened_->lanes.has_turns() || parts.commits.is_stuck();
+    if (has_work && posted_ == 0) post_turn(0, [](Turn&) {});
+  } else {
+    opened_->lanes.run(turn);
+    for (const Journal::Frame& frame : parts.commits.take_ready()) submit(frame, turn);
+    refuse_what_is_stuck(turn);
+    arm();
+  }
+  opened_->upkeep.want(turn, false);
+}
+
+// The journal is full, and the disk has no room for what would empty it.
+void Store::refuse_what_is_stuck(Turn& turn) {
+  StoreParts& parts = opened_->parts;
+  if (!parts.journal.is_idle() || !parts.commits.is_stuck() || !opened_->upkeep.is_held()) return;
+  for (const auto& frame : parts.commits.take_gathered()) opened_->lanes.unaccept(*frame, turn);
+}
+
+// Writes of a group end in their order, whichever shards their frames were written by: each shard is told of its own by
+// itself.
+std::vector<Turn::End> Store::take_ends(Turn& turn) {
+  for (Turn::End& end : turn.ends) outboxes_[end.shard].ends.push_back(std::move(end));
+  const int32_t here = host_.current_shard();
+  for (uint32_t shard = 0; shard < outboxes_.size(); ++shard) {
+    Outbox& box = outboxes_[shard];
+    if (static_cast<int32_t>(shard) == here || box.ends.empty() || std::exchange(box.is_posted, true))
+      continue;
+    post_turn(shard, [&box](Turn&) { box.is_posted = false; });
+  }
+  return here < 0 ? std::vector<Turn::End>() : std::exchange(outboxes_[static_cast<uint32_t>(here)].ends, {});
+}
+
+void Store::complete(std::vector<Turn::End>& ends) {
+  if (ends.empty()) return;
+  std::vector<chr_done> done;
+  done.reserve(ends.size());
+  for (const Turn::End& end : ends) {
+    done.push_back(end.done);
+    done.back().message = to_abi(end.message);
+  }
+  host_.complete(done.data(), static_cast<uint32_t>(done.size()));
+}
+
+void Store::perform(Turn& turn) {
+  for (const auto& next : turn.then) next();
+}
+
+void Store::post_turn(uint32_t shard, Step step) {
+  ++posted_;
+  host_.post(shard, [this, step = std::move(step)] {
+    turn([&](Turn& turn) {
+      --posted_;
+      step(turn);
+    });
+  });
+}
+
+void Store::arm() {
+  StoreParts& parts = opened_->parts;
+  if (timer_ != 0 || was_stopped_ || parts.failure.has_failed()) return;
+  const bool is_wanted = parts.mover.has_work() || parts.journal.wants_mark() || parts.commits.is_stuck() ||
+                         !unwritten_.empty() || parts.room.is_full();
+  if (!is_wanted) return;
+  timer_shard_ = static_cast<uint32_t>(host_.current_shard());
+  timer_ = host_.timer(kTickNs, &Store::tick, this);
+}
+
+void CHR_CALL Store::tick(void* self) {
+  auto* const store = static_cast<Store*>(self);
+  store->turn([store](Turn& turn) {
+    store->timer_ = 0;
+    StoreParts& parts = store->opened_->parts;
+    if (parts.failure.has_failed() || store->was_stopped_) return;
+    for (const Journal::Frame& frame : std::exchange(store->unwritten_, {})) store->submit(frame, turn);
+    if (parts.journal.is_idle() && parts.journal.wants_mark()) {
+      if (const auto mark = parts.commits.take_mark()) store->submit(*mark, turn);
+    }
+    store->opened_->upkeep.want(turn, true);
+  });
+}
+
+// ---- writes ----
+
+chr_status Store::write(const chr_storage_write* writes, uint32_t n, chr_error* error) {
+  std::vector<OwnedWrite> copies;
+  copies.reserve(n);
+  for (uint32_t i = 0; i < n; ++i) {
+    if (const Status status = check_steps(writes[i]); !status) return report(error, status.error());
+    copies.emplace_back(writes[i]);
+  }
+  Status taken;
+  turn([&](Turn& turn) {
+    taken = check_taken(copies);
+    if (taken) take(copies, turn);
+  });
+  if (taken) return CHR_PENDING;
+  const bool is_overloaded = taken.error().code == Code::kOverloaded;
+  return report(error, static_cast<chr_status>(taken.error().code), taken.error().message,
+                is_overloaded ? CHR_ERROR_RETRIABLE : 0);
+}
+
+Status Store::check_taken(const std::vector<OwnedWrite>& writes) const {
+  const StoreParts& parts = opened_->parts;
+  if (parts.failure.has_failed()) return chronik::fail(Code::kIo, parts.failure.message());
+  if (was_stopped_) return chronik::fail(Code::kShuttingDown, "the store is stopping");
+  uint64_t bytes = parts.waiting_bytes + parts.sums.waiting_bytes.load(std::memory_order_relaxed);
+  for (const OwnedWrite& write : writes) bytes += write.bytes();
+  if (bytes <= parts.options.queue_bytes || parts.waiting_bytes == 0) return {};
+  if (std::ranges::all_of(writes, is_small_keys)) return {};
+  return chronik::fail(Code::kOverloaded, "too many bytes wait to be written");
+}
+
+void Store::take(std::vector<OwnedWrite>& writes, Turn& turn) {
+  for (OwnedWrite& write : writes) {
+    const std::shared_ptr<Group> group = opened_->parts.groups.find(write.group());
+    if (group != nullptr) {
+      opened_->lanes.push(group, std::move(write));
+      continue;
+    }
+    turn.finish(static_cast<uint32_t>(std::max(0, host_.current_shard())), write.token(),
+                CHR_E_INVALID_ARGUMENT,
+                "a write to group " + std::to_string(write.group()) + ", which does not exist");
+  }
+}
+
+void Store::submit(const Journal::Frame& frame, Turn& turn) {
+  ++submitted_;
+  turn.then.emplace_back([this, frame] {
+    Journal::submit(frame, [this, frame](const Status& status) { frame_done(frame, status); });
+  });
+}
+
+void Store::frame_done(const Journal::Frame& frame, const Status& status) {
+  turn([&](Turn& turn) {
+    --submitted_;
+    if (!status) {
+      keep_or_fail(frame, status.error());
+      return;
+    }
+    unwritten_since_ns_ = 0;
+    if (opened_->parts.failure.has_failed()) return;
+    for (const auto& durable : opened_->parts.commits.finished(frame.sequence)) publish(*durable, turn);
+  });
+}
+
+// Some file systems want room for what is written again, too: the same bytes go to the same place at the next ticks.
+void Store::keep_or_fail(const Journal::Frame& frame, const Error& error) {
+  const uint64_t now = host_.now_ns();
+  if (unwritten_since_ns_ == 0) unwritten_since_ns_ = now;
+  if (error.code != Code::kNoSpace || was_stopped_ || now - unwritten_since_ns_ > kMaxUnwrittenNs) {
+    fail(error);
+    return;
+  }
+  if (unwritten_.empty()) host_.warn("the disk has no room to write to the journal; it is tried again");
+  unwritten_.push_back(frame);
+  opened_->parts.room.disk_is_full();
+}
+
+void Store::publish(Commits::Frame& frame, Turn& turn) {
+  if (frame.effects.empty()) return;
+  StoreParts& parts = opened_->parts;
+  std::string_view rest = frame.buffer.payload();
+  ReadChange change;
+  uint64_t bytes = 0;
+  for (const Commits::Effect& effect : frame.effects) {
+    const Status read = read_change(&rest, &change);
+    CHRONIK_INVARIANT(host_, read.has_value(), "a frame does not hold what was put into it");
+    parts.apply(effect.group, change, frame.buffer.lease(), frame.sequence);
+    parts.waiting_bytes -= effect.write.bytes();
+    bytes += effect.write.bytes();
+    opened_->lanes.published(effect.group);
+    turn.finish(effect.group->lane.shard, effect.write.token(), CHR_OK);
+  }
+  parts.metrics.note_commit(bytes, host_.now_ns() - frame.began_ns);
+  note_sizes();
+}
+
+void Store::note_sizes() {
+  StoreParts& parts = opened_->parts;
+  parts.metrics.note_sizes({parts.groups.count(), parts.used_bytes, parts.taken_bytes(),
+                            parts.sums.waiting_bytes.load(std::memory_order_relaxed)});
+}
+
+// ---- failure ----
+
+void Store::fail(const Error& error) { opened_->parts.failure.begin(error); }
+
+void Store::end_after_failure(Turn& turn) {
+  if (submitted_ != 0 || ending_ != Ending::kNo) return;
+  ending_ = Ending::kErasing;
+  turn.then.emplace_back([this] {
+    host_.blocking([this] {
+      opened_->parts.journal.erase_unfinished();
+      opened_->parts.failure.end_node();
+      this->turn([this](Turn& rest) { refuse_all(rest); });
+    });
+  });
+}
+
+void Store::refuse_all(Turn& turn) {
+  ending_ = Ending::kDone;
+  StoreParts& parts = opened_->parts;
+  for (const auto& frame : parts.commits.take_all()) {
+    for (const Commits::Effect& effect : frame->effects) {
+      parts.waiting_bytes -= effect.write.bytes();
+      opened_->lanes.published(effect.group);
+      turn.finish(effect.group->lane.shard, effect.write.token(), CHR_E_IO, parts.failure.message());
+    }
+  }
+  opened_->lanes.refuse_all(turn);
+}
+
+// ---- reads and groups ----
+
+chr_status Store::read(const chr_storage_read* args, chr_entries* out, uint64_t token, chr_error* error) {
+  return opened_->reads.read(args, out, token, error);
+}
+
+chr_status Store::find(uint64_t group, int32_t by, int64_t value, chr_entry_header* out, uint64_t token,
+                       chr_error* error) {
+  return opened_->reads.find(group, by, value, out, token, error);
+}
+
+chr_status Store::get(uint64_t group, chr_str key, chr_slice* out, uint64_t token, chr_error* error) {
+  return opened_->reads.get(group, key, out, token, error);
+}
+
+chr_status Store::bounds(uint64_t group, chr_storage_bounds* out) {
+  return opened_->reads.bounds(group, out);
+}
+
+chr_status Store::open_group(chr_str name, uint64_t* group, chr_error* error) {
+  if (name.n == 0 || name.n > kMaxGroupName)
+    return report(error, CHR_E_INVALID_ARGUMENT, "a group's name must have 1 to 255 bytes");
+  const std::lock_guard lock(opened_->parts.mutex);
+  const Result<uint64_t> opened = opened_->parts.groups.open(from_abi(name));
+  if (!opened) return report(error, opened.error());
+  *group = *opened;
+  return CHR_OK;
+}
+
+void Store::list_groups(void(CHR_CALL* fn)(void*, chr_str, uint64_t), void* context) {
+  std::vector<std::shared_ptr<Group>> groups;
+  {
+    const std::lock_guard lock(opened_->parts.mutex);
+    groups = opened_->parts.groups.all();
+    std::erase_if(groups, [](const std::shared_ptr<Group>& group) { return !group->exists; });
+  }
+  for (const std::shared_ptr<Group>& group : groups) fn(context, to_abi(group->name), group->id);
+}
+
+chr_status Store::usage(chr_storage_usage* out) {
+  if (opened_ == nullptr) return CHR_E_UNAVAILABLE;
+  StoreParts& parts = opened_->parts;
+  const std::lock_guard lock(parts.mutex);
+  parts.note_taken();
+  parts.room.look_again();
+  out->full = parts.room.is_full() ? 1 : 0;
+  out->used_bytes = parts.used_bytes;
+  out->file_bytes = parts.taken_bytes();
+  out->capacity_bytes = parts.room.capacity();
+  return CHR_OK;
+}
+
+}  // namespace chronik::storage_log

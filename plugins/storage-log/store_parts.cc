@@ -1,0 +1,99 @@
+#include "storage-log/store_parts.h"
+
+#include "storage-log/settings.h"
+
+#include <algorithm>
+
+namespace chronik::storage_log {
+namespace {
+
+constexpr uint64_t kMinSegment = 64u << 10;
+
+}  // namespace
+
+StoreOptions StoreOptions::of(const Host& host) {
+  StoreOptions options;
+  options.max_size = setting(host, "max_size");
+  options.journal.file_bytes = setting(host, "journal_file_bytes") / 4096 * 4096;
+  options.journal.files = static_cast<uint32_t>(setting(host, "journal_files"));
+  options.segments.segment_bytes = setting(host, "segment_bytes");
+  options.segments.open_files = setting(host, "open_files");
+  options.direct_bytes = setting(host, "direct_bytes");
+  options.queue_bytes = setting(host, "queue_bytes");
+  if (options.max_size == 0) return options;
+  // A small store would hold little but its journal, and free nothing before a segment is done with.
+  options.journal.file_bytes = std::min(options.journal.file_bytes, options.max_size / 8 / 4096 * 4096);
+  options.journal.files = 2;
+  options.segments.segment_bytes =
+      std::min(options.segments.segment_bytes, std::max(options.max_size / 32, kMinSegment));
+  return options;
+}
+
+uint64_t StoreParts::taken_bytes() const {
+  return segments.file_bytes() + journal.file_bytes() + checkpoints.file_bytes() + value_bytes +
+         sums.waiting_bytes.load(std::memory_order_relaxed) + waiting_bytes;
+}
+
+void StoreParts::note_taken() {
+  room.note_taken(taken_bytes());
+  room.note_journal(sums.waiting_bytes.load(std::memory_order_relaxed), journal.file_bytes());
+}
+
+void StoreParts::apply(const std::shared_ptr<Group>& group, const ReadChange& read, chr_buf* lease,
+                       uint64_t sequence) {
+  const GroupChange& change = read.change;
+  group->sequence = sequence;
+  if (change.creates) groups.exists(*group);
+  std::vector<SegmentId> gone;
+  const auto add_gone = [&](std::vector<SegmentId> more) {
+    gone.insert(gone.end(), more.begin(), more.end());
+  };
+  std::vector<uint64_t> gone_values;
+  if (change.truncate) add_gone(group->log->publish_truncate(*change.truncate));
+  if (change.trim) add_gone(group->log->publish_trim(*change.trim));
+  if (!change.entries.empty()) {
+    std::vector<PlacedEntry> entries(change.entries.begin(), change.entries.end());
+    bool waits = false;
+    for (PlacedEntry& entry : entries) {
+      if (entry.in_segment) continue;
+      entry.entry.payload.lease = lease;
+      waits = true;
+    }
+    group->log->publish_append(entries);
+    if (waits) mover.add(group->log);
+  }
+  const uint64_t values_before = group->keys.file_bytes();
+  for (const KeyChange& key : change.keys) {
+    group->keys.apply(key, &gone_values);
+    group->next_value = std::max(group->next_value, key.file + 1);
+  }
+  if (change.drops) {
+    add_gone(group->log->drop());
+    group->keys.clear(&gone_values);
+  }
+  value_bytes += group->keys.file_bytes() - values_before;
+  for (const uint64_t number : gone_values) values.remove(group->id, number);
+  if (!gone.empty()) segments.remove(gone);
+  count_used(*group);
+  if (change.drops) groups.remove(*group);
+}
+
+void StoreParts::count_used(Group& group) {
+  chr_storage_bounds bounds{};
+  group.log->bounds(&bounds);
+  const uint64_t used = bounds.bytes + bounds.entries * sizeof(RecordHead) + group.keys.bytes();
+  used_bytes += used - std::exchange(group.used, used);
+}
+
+void Turn::finish(uint32_t shard, uint64_t token, chr_status code, std::string_view message) {
+  End& end = ends.emplace_back();
+  end.shard = shard;
+  end.message = message;
+  chr_done& one = end.done;
+  one.token = token;
+  one.code = code;
+  if (code == CHR_E_NO_SPACE || code == CHR_E_OVERLOADED) one.flags = CHR_ERROR_RETRIABLE;
+  if (code == CHR_E_IO) one.flags = CHR_ERROR_PLUGIN_FATAL;
+}
+
+}  // namespace chronik::storage_log

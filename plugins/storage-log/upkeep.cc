@@ -1,0 +1,151 @@
+#include "storage-log/upkeep.h"
+
+namespace chronik::storage_log {
+namespace {
+
+constexpr uint64_t kMoveAtOnce = 8u << 20;  // bytes, before something else has its turn
+constexpr uint64_t kMovesBytes = 1u << 20;  // so much is moved without waiting for more
+constexpr size_t kRemoveAtOnce = 16;        // files
+constexpr size_t kGroupsAtOnce = 64;        // of a checkpoint, while others wait for the mutex
+
+}  // namespace
+
+void Upkeep::want(Turn& turn, bool tick) {
+  if (tick) {
+    moves_ = true;
+    is_held_ = false;
+  }
+  // A store that is full looks whether it still is.
+  const bool looks = tick && parts_.room.is_full() && !parts_.failure.has_failed();
+  if (!is_running_ && (looks || next_task() != Task::kNone)) begin(turn);
+}
+
+void Upkeep::want_last(Turn& turn) {
+  is_last_ = true;
+  if (!is_running_) begin(turn);
+}
+
+void Upkeep::begin(Turn& turn) {
+  is_running_ = true;
+  turn.then.push_back([this] { parts_.host.blocking([this] { run(); }); });
+}
+
+Upkeep::Task Upkeep::next_task() const {
+  if (parts_.failure.has_failed() || is_finished_) return Task::kNone;
+  if (parts_.segments.has_removals() || parts_.values.has_removals()) return Task::kRemove;
+  if (is_last_) return Task::kLast;
+  if (is_held_) return Task::kNone;
+  if (parts_.journal.wants_checkpoint()) return Task::kCheckpoint;
+  const uint64_t waiting = parts_.sums.waiting_bytes.load(std::memory_order_relaxed);
+  if (parts_.mover.has_work() && (moves_ || waiting >= kMovesBytes)) return Task::kMove;
+  if (parts_.journal.wants_file()) return Task::kMakeFile;
+  return Task::kNone;
+}
+
+void Upkeep::run() {
+  for (;;) {
+    look_at_space();
+    Task task = Task::kNone;
+    run_turn_([&](Turn&) {
+      task = next_task();
+      if (task == Task::kNone) {
+        is_running_ = false;
+        moves_ = false;
+      }
+    });
+    if (task == Task::kNone) return;  // the store may be gone already
+    const Status status = perform(task);
+    run_turn_([&](Turn& turn) { after(task, status, turn); });
+  }
+}
+
+Status Upkeep::perform(Task task) {
+  switch (task) {
+    case Task::kRemove:
+      CHRONIK_CHECK(parts_.values.remove_some());
+      return parts_.segments.remove_some(kRemoveAtOnce);
+    case Task::kMove:
+      return parts_.mover.move_some(kMoveAtOnce);
+    case Task::kMakeFile:
+      return make_file();
+    default:
+      return checkpoint(task == Task::kLast);
+  }
+}
+
+void Upkeep::after(Task task, const Status& status, Turn&) {
+  parts_.note_taken();
+  if (task == Task::kLast) is_finished_ = true;
+  if (status) {
+    if (task == Task::kMove || task == Task::kRemove) parts_.room.disk_has_room();
+    if (task == Task::kRemove) parts_.room.look_again();
+    return;
+  }
+  if (status.error().code != Code::kNoSpace) {
+    fail_(status.error());
+    return;
+  }
+  // It stays in the journal meanwhile.
+  is_held_ = true;
+  if (task == Task::kMakeFile)
+    parts_.journal.stop_making_files();
+  else
+    parts_.room.disk_is_full();
+}
+
+Status Upkeep::make_file() {
+  CHRONIK_TRY(File file, parts_.journal.make_file());
+  const std::lock_guard lock(parts_.mutex);
+  parts_.journal.add_file(std::move(file));
+  return {};
+}
+
+void Upkeep::look_at_space() {
+  const Result<uint64_t> free = parts_.segments.files().free_bytes();
+  if (!free) return;  // as it was
+  const std::lock_guard lock(parts_.mutex);
+  parts_.note_taken();
+  parts_.room.note_free(*free);
+  parts_.room.look_again();
+}
+
+// ---- checkpoints ----
+
+Status Upkeep::checkpoint(bool is_last) {
+  CheckpointHead head;
+  std::vector<uint64_t> groups;
+  {
+    const std::lock_guard lock(parts_.mutex);
+    head = {parts_.journal.replay_start(), parts_.groups.next_id(), is_last, parts_.groups.is_nameless()};
+    for (const std::shared_ptr<Group>& group : parts_.groups.all())
+      if (group->exists) groups.push_back(group->id);
+  }
+  CHRONIK_CHECK(write(head, groups));
+  const std::lock_guard lock(parts_.mutex);
+  parts_.journal.release(head.replay);
+  parts_.metrics.note_checkpoint();
+  return {};
+}
+
+Status Upkeep::write_checkpoint(const CheckpointHead& head) {
+  std::vector<uint64_t> groups;
+  for (const std::shared_ptr<Group>& group : parts_.groups.all())
+    if (group->exists) groups.push_back(group->id);
+  return write(head, groups);
+}
+
+// Each group is as of the frame that was its last when it was copied; a replay leaves out what it has already.
+Status Upkeep::write(const CheckpointHead& head, const std::vector<uint64_t>& groups) {
+  std::string content;
+  save_head(head, &content);
+  for (size_t i = 0; i < groups.size();) {
+    const std::lock_guard lock(parts_.mutex);
+    for (size_t n = 0; n < kGroupsAtOnce && i < groups.size(); ++n, ++i)
+      if (const std::shared_ptr<Group> group = parts_.groups.find(groups[i])) save_group(*group, &content);
+  }
+  CHRONIK_CHECK(parts_.mover.move_all());
+  CHRONIK_CHECK(parts_.segments.sync_written());
+  return parts_.checkpoints.write(content);
+}
+
+}  // namespace chronik::storage_log

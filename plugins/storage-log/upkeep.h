@@ -1,0 +1,60 @@
+// What is done in the background, on a blocking thread, one thing after the other: files that are out of use
+// are removed, entries move from the journal's memory to their segments, checkpoints are written so that the
+// files of the journal can be used again, and further files of it are made.
+//
+//   state   | left by
+//   idle    | want(): running
+//   running | nothing is left to do: idle
+#pragma once
+
+#include "storage-log/store_parts.h"
+
+namespace chronik::storage_log {
+
+class Upkeep {
+ public:
+  // Runs something under the store's mutex, on a blocking thread, and then whatever it leads to.
+  using RunTurn = std::function<void(std::function<void(Turn&)>)>;
+  using Fail = std::function<void(const Error&)>;
+
+  Upkeep(StoreParts& parts, RunTurn run_turn, Fail fail)
+      : parts_(parts), run_turn_(std::move(run_turn)), fail_(std::move(fail)) {}
+
+  // ---- under the store's mutex ----
+  // Begins where there is something to do. With `tick`, what waited for more is done now, and what failed for
+  // lack of space is tried again.
+  void want(Turn& turn, bool tick);
+  // The last one: all is moved, and a checkpoint says that nothing follows.
+  void want_last(Turn& turn);
+  // The disk has no room, and nothing else is tried before the next tick.
+  bool is_held() const { return is_held_ && !is_running_; }
+  bool is_running() const { return is_running_; }
+  bool is_finished() const { return is_finished_; }
+
+  // [blocking] All groups, as they are now, durably. After a start nothing else runs.
+  Status write_checkpoint(const CheckpointHead& head);
+
+ private:
+  enum class Task { kNone, kRemove, kMove, kMakeFile, kCheckpoint, kLast };
+
+  void begin(Turn& turn);
+  Task next_task() const;
+  void run();
+  Status perform(Task task);
+  void after(Task task, const Status& status, Turn& turn);
+  Status make_file();
+  Status checkpoint(bool is_last);
+  Status write(const CheckpointHead& head, const std::vector<uint64_t>& groups);
+  void look_at_space();
+
+  StoreParts& parts_;
+  RunTurn run_turn_;
+  Fail fail_;
+  bool is_running_ = false;
+  bool moves_ = false;    // what waits is to be moved, be it little
+  bool is_held_ = false;  // for lack of space, until the next tick
+  bool is_last_ = false;
+  bool is_finished_ = false;
+};
+
+}  // namespace chronik::storage_log

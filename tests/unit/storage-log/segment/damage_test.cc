@@ -1,0 +1,230 @@
+// Damaged segments and indexes: never served, contained, told by name.
+#include "log_fixture.h"
+
+namespace chronik::storage_log {
+namespace {
+
+class DamagedLog : public LogFixture {
+ protected:
+  using Indexes = std::vector<uint64_t>;
+
+  void expect_damaged(uint64_t index) {
+    const Got got = read(from(index));
+    ASSERT_EQ(got.code, Code::kCorrupt) << "from " << index;
+    ASSERT_NE(got.message.find("restore this replica from another"), std::string::npos) << got.message;
+    ASSERT_EQ(got.out.n, 0u);
+  }
+  // Everything lies in segments, also after a restart.
+  void settle() {
+    ASSERT_NO_FATAL_FAILURE(checkpoint());
+    ASSERT_NO_FATAL_FAILURE(reopen());
+    ASSERT_TRUE(check_);
+  }
+};
+
+TEST_F(DamagedLog, EachFlippedByteOfARecordIsFoundOut) {
+  ASSERT_NO_FATAL_FAILURE(append(entries(5, 101)));
+  ASSERT_NO_FATAL_FAILURE(settle());
+  const uint64_t record = record_bytes(101);
+  for (uint64_t byte = 0; byte < sizeof(RecordHead) + 101; ++byte) {
+    SCOPED_TRACE("byte " + std::to_string(byte));
+    flip(path(1), 2 * record + byte);
+    EXPECT_EQ(read(all()).indexes(), (Indexes{1, 2}));
+    ASSERT_NO_FATAL_FAILURE(expect_damaged(3));
+    EXPECT_EQ(read(from(4)).indexes(), (Indexes{4, 5})) << "what lies behind is whole";
+    flip(path(1), 2 * record + byte);
+  }
+  ASSERT_NO_FATAL_FAILURE(expect_as_model());
+}
+
+TEST_F(DamagedLog, ADamagedHeadIsInTheWayOfSearchesThatMeetIt) {
+  ASSERT_NO_FATAL_FAILURE(append(entries(5, 101)));
+  ASSERT_NO_FATAL_FAILURE(settle());
+  flip(path(1), 2 * record_bytes(101) + 40);
+  chr_entry_header found{};
+  EXPECT_TRUE(reader_->find(*log_, CHR_FIND_OFFSET, 1, Wait::kMay, &found));
+  EXPECT_EQ(found.index, 2u);
+  const Result<bool> past = reader_->find(*log_, CHR_FIND_OFFSET, 3, Wait::kMay, &found);
+  ASSERT_FALSE(past);
+  EXPECT_EQ(past.error().code, Code::kCorrupt);
+}
+
+TEST_F(DamagedLog, CutsBesideADamagedHeadKeepItInTheLog) {
+  ASSERT_NO_FATAL_FAILURE(append(entries(6, 101)));
+  ASSERT_NO_FATAL_FAILURE(settle());
+  flip(path(1), 3 * record_bytes(101) + 40);  // entry 4
+  const std::string image = image_;
+  truncate(5);
+  chr_storage_bounds bounds{};
+  log_->bounds(&bounds);
+  EXPECT_EQ(bounds.last_index, 4u);
+  EXPECT_EQ(read(all()).indexes(), (Indexes{1, 2, 3}));
+  ASSERT_NO_FATAL_FAILURE(expect_damaged(4));
+  journal_.clear();
+  ASSERT_NO_FATAL_FAILURE(reopen());
+  trim(4);
+  log_->bounds(&bounds);
+  EXPECT_EQ(bounds.first_index, 4u);
+  EXPECT_EQ(bounds.entries, 3u);
+  ASSERT_NO_FATAL_FAILURE(expect_damaged(4));
+  EXPECT_EQ(read(from(5)).indexes(), (Indexes{5, 6}));
+}
+
+TEST_F(DamagedLog, ACutSegmentIsNamed) {
+  for (int i = 0; i < 6; ++i) ASSERT_NO_FATAL_FAILURE(append(entries(10, 9'000)));
+  ASSERT_NO_FATAL_FAILURE(settle());
+  const std::vector<Segment> segments = log_->segments();
+  ASSERT_GE(segments.size(), 3u);
+  const uint64_t kept = 5 * record_bytes(9'000) + 1'000;
+  std::filesystem::resize_file(path(segments[1].number), kept);
+  ASSERT_NO_FATAL_FAILURE(reopen());
+  ASSERT_FALSE(check_);
+  EXPECT_EQ(check_.error().code, Code::kCorrupt);
+  EXPECT_NE(check_.error().message.find("7-2.segment has " + std::to_string(kept) + " bytes"),
+            std::string::npos)
+      << check_.error().message;
+  Indexes before;
+  for (uint64_t i = 1; i < segments[1].first + 5; ++i) before.push_back(i);
+  EXPECT_EQ(read(all()).indexes(), before);
+  ASSERT_NO_FATAL_FAILURE(expect_damaged(segments[1].first + 5));
+  ASSERT_NO_FATAL_FAILURE(expect_damaged(segments[1].end.last));
+  ASSERT_NO_FATAL_FAILURE(expect_read(from(segments[2].first)));
+}
+
+TEST_F(DamagedLog, AMissingSegmentIsNamed) {
+  for (int i = 0; i < 6; ++i) ASSERT_NO_FATAL_FAILURE(append(entries(10, 9'000)));
+  ASSERT_NO_FATAL_FAILURE(settle());
+  const std::vector<Segment> segments = log_->segments();
+  std::filesystem::remove(path(segments[1].number));
+  ASSERT_NO_FATAL_FAILURE(reopen());
+  ASSERT_FALSE(check_);
+  EXPECT_NE(check_.error().message.find("7-2.segment has 0 bytes"), std::string::npos);
+  EXPECT_EQ(read(all()).out.n, segments[0].end.last);
+  const Got got = read(from(segments[1].first));
+  EXPECT_EQ(got.code, Code::kCorrupt);
+  EXPECT_EQ(got.message, "the file 7-2.segment is missing: restore this replica from another");
+  ASSERT_NO_FATAL_FAILURE(expect_read(from(segments[2].first)));
+  ASSERT_NO_FATAL_FAILURE(append(entries(3, 100))) << "the log goes on";
+  ASSERT_NO_FATAL_FAILURE(expect_read(from(segments[2].first)));
+}
+
+TEST_F(DamagedLog, WhatTheDiskCannotReadIsDamaged) {
+  ASSERT_NO_FATAL_FAILURE(append(entries(20, 9'000)));
+  ASSERT_NO_FATAL_FAILURE(settle());
+  fake_files_.fault = [](const FakeFiles::Call& call) {
+    const bool hits = call.at <= 100'000 && call.at + call.n > 100'000;
+    return call.kind == FakeFiles::Kind::kLoad && hits ? CHR_E_IO : CHR_OK;
+  };
+  chr_entries out{};
+  ASSERT_TRUE(reader_->read(*log_, all(), Wait::kMay, &out));
+  const Lease lease = Lease::adopt(out.lease);
+  EXPECT_EQ(out.n, 11u) << "of entries that take 9,088 bytes each";
+  EXPECT_FALSE(reader_->read(*log_, from(12), Wait::kMay, &out));
+  EXPECT_TRUE(reader_->read(*log_, from(13), Wait::kMay, &out));
+  Lease::adopt(out.lease);
+}
+
+class DamagedIndex : public DamagedLog {
+ protected:
+  // Two segments, of which the first has an index in its file.
+  void write_two_segments() {
+    for (int i = 0; i < 90; ++i) ASSERT_NO_FATAL_FAILURE(append(entries(1, 4'000)));
+    ASSERT_NO_FATAL_FAILURE(settle());
+    ASSERT_GE(log_->segments().size(), 2u);
+    ASSERT_TRUE(std::filesystem::exists(index_path(1)));
+  }
+  void expect_reads_everywhere() {
+    const uint64_t last = model_.entries.rbegin()->first;
+    for (uint64_t index = 1; index <= last; index += 7) {
+      chr_storage_read args = from(index);
+      args.max_entries = 2;
+      ASSERT_NO_FATAL_FAILURE(expect_read(args));
+    }
+    ASSERT_NO_FATAL_FAILURE(expect_found(CHR_FIND_OFFSET, static_cast<int64_t>(last / 2)));
+    ASSERT_NO_FATAL_FAILURE(expect_found(CHR_FIND_TIMESTAMP, 1'300));
+  }
+};
+
+TEST_F(DamagedIndex, AFlippedByteIsFoundOut) {
+  ASSERT_NO_FATAL_FAILURE(write_two_segments());
+  for (const uint64_t byte : {0, 4, 8, 16, 24, 32, 50, 100, 200, 4000}) {
+    flip(index_path(1), byte);
+    ASSERT_NO_FATAL_FAILURE(reopen());
+    ASSERT_NO_FATAL_FAILURE(expect_reads_everywhere()) << "byte " << byte;
+    flip(index_path(1), byte);
+  }
+}
+
+TEST_F(DamagedIndex, ALostOneIsMadeAgain) {
+  ASSERT_NO_FATAL_FAILURE(write_two_segments());
+  std::filesystem::remove(index_path(1));
+  ASSERT_NO_FATAL_FAILURE(reopen());
+  ASSERT_NO_FATAL_FAILURE(expect_reads_everywhere());
+}
+
+TEST_F(DamagedIndex, ThatOfAnotherSegmentSaysNothing) {
+  ASSERT_NO_FATAL_FAILURE(write_two_segments());
+  std::filesystem::copy_file(index_path(1), index_path(2), std::filesystem::copy_options::overwrite_existing);
+  ASSERT_NO_FATAL_FAILURE(reopen());
+  ASSERT_NO_FATAL_FAILURE(expect_reads_everywhere());
+}
+
+TEST_F(DamagedIndex, PointsWhereNoRecordLiesAreNotBelieved) {
+  ASSERT_NO_FATAL_FAILURE(write_two_segments());
+  std::filesystem::remove(index_path(1));
+  const std::vector<IndexPoint> lies = {{1, 0, 1'000, 8}, {9, 1, 1'001, 40'000}, {20, 15, 1'200, 200'000}};
+  ASSERT_TRUE(SegmentIndexes(*files_).append({kGroup, 1}, lies));
+  ASSERT_NO_FATAL_FAILURE(reopen());
+  for (const uint64_t index : {2, 9, 10, 19, 20, 30, 50}) {
+    chr_storage_read args = from(index);
+    args.max_entries = 3;
+    ASSERT_NO_FATAL_FAILURE(expect_read(args)) << index;
+  }
+}
+
+TEST_F(DamagedIndex, IsOfNoUseBesideADamagedHead) {
+  ASSERT_NO_FATAL_FAILURE(write_two_segments());
+  std::filesystem::remove(index_path(1));
+  flip(path(1), 20 * record_bytes(4'000) + 30);
+  ASSERT_NO_FATAL_FAILURE(reopen());
+  EXPECT_EQ(read(all()).out.n, 20u);
+  ASSERT_NO_FATAL_FAILURE(expect_damaged(21));
+  ASSERT_NO_FATAL_FAILURE(expect_read(from(22)));
+  ASSERT_NO_FATAL_FAILURE(expect_read(from(40)));
+}
+
+TEST_F(DamagedLog, WhatIsLostBehindTheEndIsToldAlsoAfterARestart) {
+  ASSERT_NO_FATAL_FAILURE(append(entries(3, 100)));
+  const std::string why = "a frame of the journal is damaged: restore this replica from another";
+  log_->break_off(why);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(read(all()).indexes(), (Indexes{1, 2, 3}));
+    ASSERT_NO_FATAL_FAILURE(expect_damaged(4));
+    std::vector<PlacedEntry> placed;
+    chr_entry entry{entries(1, 0)[0].header, {}};
+    const Status refused = log_->accept_append({&entry, 1}, &placed);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Code::kCorrupt);
+    EXPECT_EQ(refused.error().message, why);
+    ASSERT_NO_FATAL_FAILURE(settle());
+  }
+}
+
+TEST_F(DamagedLog, AnImageThatWasCutIsNone) {
+  ASSERT_NO_FATAL_FAILURE(append(entries(3, 100)));
+  std::string image;
+  log_->save(&image);
+  for (size_t n = 0; n < image.size(); ++n) {
+    std::string_view part(image.data(), n);
+    GroupLog log(kGroup, options_, sums_);
+    const Status loaded = log.load(&part);
+    ASSERT_FALSE(loaded) << n;
+    EXPECT_EQ(loaded.error().code, Code::kCorrupt);
+  }
+  std::string_view whole(image);
+  GroupLog other(kGroup + 1, options_, sums_);
+  EXPECT_FALSE(other.load(&whole)) << "of another group";
+}
+
+}  // namespace
+}  // namespace chronik::storage_log
