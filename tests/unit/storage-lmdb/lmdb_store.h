@@ -12,9 +12,7 @@ namespace chronik::conformance {
 
 class LmdbStore : public ::testing::Test {
  protected:
-  void SetUp() override {
-    Subject::get() = {STORAGE_LMDB, true, {{"preallocate", 65536}}, {}, false};
-  }
+  void SetUp() override { Subject::get() = {STORAGE_LMDB, true, {{"preallocate", 65536}}, {}, false}; }
   std::string file() const { return disk_.directory() + "/data.mdb"; }
   // Changes the store behind the plugin's back.
   void edit(const char* database, std::string key, std::string value) {
