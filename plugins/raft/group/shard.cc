@@ -164,7 +164,9 @@ void Shard::stop(std::function<void()> done) {
   stopped_ = std::move(done);
   std::vector<std::shared_ptr<Group>> all;
   for (const auto& [name, group] : groups_) all.push_back(group);
-  for (const auto& group : all) group->close(CHR_CLOSE_PLAIN, 0);
+  // A close that is under way ends as it was asked for, and whoever asked hears of it.
+  for (const auto& group : all)
+    if (!group->closing) group->close(CHR_CLOSE_PLAIN, 0);
   finish_stop();
 }
 

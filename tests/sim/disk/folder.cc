@@ -11,6 +11,8 @@
 namespace chronik::sim {
 namespace {
 
+constexpr uint64_t kLookAgain = 100 * kMillisecond;  // a stall may be over sooner than it was to be
+
 // A mapped range, for as long as someone holds it.
 struct Map {
   chr_buf buf;
@@ -354,8 +356,11 @@ void Folder::run_end(const Event& event, bool alive) {
 
 void Folder::end(uint64_t number) {
   settle();
-  if (disk_.stalled_until > world_.loop.now())
-    return world_.loop.add(disk_.stalled_until, id_, &Folder::run_end, this, nullptr, number);
+  const uint64_t now = world_.loop.now();
+  if (disk_.stalled_until > now) {
+    const uint64_t again = std::min(disk_.stalled_until, now + kLookAgain);
+    return world_.loop.add(again, id_, &Folder::run_end, this, nullptr, number);
+  }
   Operation operation = std::move(operations_.extract(number).mapped());
   note(operation.token << 1 | (operation.status == CHR_OK ? 0 : 1));
   if (!operation.slices.empty() && digest_of(operation) != operation.digest)

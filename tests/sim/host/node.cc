@@ -128,6 +128,7 @@ void Node::boot() {
   links_.node_up(*this);
   step_ = 0;
   held_ = false;
+  refusals_before_ = disk_.refusals();
   start_next();
 }
 
@@ -191,7 +192,9 @@ bool Node::may_refuse_to_start(chr_status status, std::string_view message) {
   // One damaged record of a file costs its group, and a store goes on.
   const bool contained = files_ != nullptr && set_[step_].manifest().provides_service(CHR_STORAGE_ID);
   const bool damaged = status == CHR_E_CORRUPT && disk_.damaged() && !contained;
-  const bool full = status == CHR_E_NO_SPACE && disk_.capacity != UINT64_MAX;
+  // By the time that it says so there may be room again.
+  const bool was_full = disk_.capacity != UINT64_MAX || disk_.refusals() != refusals_before_;
+  const bool full = status == CHR_E_NO_SPACE && was_full;
   if (!damaged && !full && !disk_.failed()) return false;
   quarantined_ = damaged;
   world_.log(id_, hosts_[step_]->name, CHR_LOG_ERROR, message, "refused=1");

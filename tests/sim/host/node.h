@@ -211,8 +211,9 @@ class Node final : public Machine {
   std::vector<std::unique_ptr<chr_host>> hosts_;
   std::unique_ptr<chr_host> harness_;
   std::unique_ptr<host::Instances> instances_;
-  size_t step_ = 0;    // the plugin that starts or stops
-  bool held_ = false;  // the next one waits: for this one, or for the interposers
+  size_t step_ = 0;               // the plugin that starts or stops
+  bool held_ = false;             // the next one waits: for this one, or for the interposers
+  uint64_t refusals_before_ = 0;  // those of the disk for want of room, before this start
 };
 
 // Fills host.core: services.cc.

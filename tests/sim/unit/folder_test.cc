@@ -181,6 +181,20 @@ TEST_F(FolderTest, WritesInFlightEndInAnyOrderAndDurably) {
   EXPECT_TRUE(reordered);
 }
 
+// Nobody takes a disk for well whose calls do not end.
+TEST_F(FolderTest, AStallThatIsOverSoonerHoldsNothingUp) {
+  const uint64_t file = open("a");
+  static const std::string text(512, 'x');
+  bool ended = false;
+  shard([&] { begin_write(file, 0, text, [&](const chr_done&) { ended = true; }); });
+  node().disk().stalled_until = world_->now() + 60 * kSecond;
+  ASSERT_TRUE(cluster_->run_for(5 * kSecond)) << world_->violation;
+  EXPECT_FALSE(ended);
+  node().disk().stalled_until = 0;
+  ASSERT_TRUE(cluster_->run_for(kSecond)) << world_->violation;
+  EXPECT_TRUE(ended);
+}
+
 TEST_F(FolderTest, MisuseFailsTheRun) {
   const auto misused = [&](std::string_view what) {
     const bool found = world_->violation.find(what) != std::string::npos;

@@ -19,7 +19,7 @@ const host::PluginSet& plugins() {
 }
 
 struct Sim {
-  explicit Sim(uint64_t seed, uint8_t fill = 0xc3, bool poison = true)
+  explicit Sim(uint64_t seed, uint8_t fill = 0xc3, bool poison = true, const char* reserve = "0")
       : world([&] {
           WorldOptions options;
           options.seed = seed;
@@ -28,7 +28,7 @@ struct Sim {
           options.fill = fill;
           return options;
         }()),
-        cluster(world, plugins(), {{"probe.listen", "node-{node}:9092"}}, {}) {}
+        cluster(world, plugins(), {{"probe.listen", "node-{node}:9092"}, {"probe.reserve", reserve}}, {}) {}
 
   const chr_probe_v1* probe(uint32_t node, void** self) {
     return static_cast<const chr_probe_v1*>(cluster.node(node).service(CHR_PROBE_ID, self, false));
@@ -223,6 +223,21 @@ TEST(SimHost, StopIsClean) {
   sim.cluster.node(2).stop();
   ASSERT_TRUE(sim.cluster.run_for(kSecond)) << sim.world.violation;
   EXPECT_EQ(sim.cluster.node(2).state(), Node::State::kDown);
+}
+
+// The stall makes the answer late: by then the disk has room again.
+TEST(SimHost, AStartThatFoundADiskFullMaySaySoLater) {
+  Sim sim(10, 0xc3, true, "4096");
+  Node& node = sim.cluster.node(1);
+  node.disk().capacity = 1;
+  node.disk().stalled_until = 5 * kSecond;
+  sim.cluster.boot_all();
+  ASSERT_TRUE(sim.cluster.run_for(2 * kSecond)) << sim.world.violation;
+  node.disk().capacity = UINT64_MAX;
+  ASSERT_TRUE(sim.cluster.run_for(3500 * kMillisecond)) << sim.world.violation;
+  EXPECT_EQ(node.state(), Node::State::kDown);
+  ASSERT_TRUE(sim.cluster.run_for(2 * kSecond)) << sim.world.violation;
+  EXPECT_TRUE(node.running());
 }
 
 }  // namespace

@@ -22,6 +22,7 @@ class Probe final : public Plugin {
     static constexpr chr_config_key kKeys[] = {
         config_key("beat", CHR_CONFIG_DURATION, "\"100ms\"", "Time between two beats."),
         config_key("listen", CHR_CONFIG_ADDRESS, "\"node-0:9092\"", "Where clients connect."),
+        config_key("reserve", CHR_CONFIG_INT, "0", "Bytes that the log grows by at the start.", 0, 1 << 20),
     };
     return kKeys;
   }
@@ -46,6 +47,9 @@ class Probe final : public Plugin {
       end_ = log_.info().size;
       recovered_.resize(end_);
       if (!log_.read(0, recovered_.data(), end_)) host_.fatal("cannot read");
+      const auto reserve = static_cast<uint64_t>(host_.config_int("reserve"));
+      if (const Status grown = reserve == 0 ? Status() : log_.resize(end_ + reserve); !grown)
+        return host_.complete(token, grown);
       host_.post(0, [this, token] {
         beat(this);
         host_.complete(token, CHR_OK);

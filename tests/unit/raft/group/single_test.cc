@@ -466,5 +466,26 @@ TEST(Stop, WaitsForADeletion) {
   node.host.on_complete = nullptr;
 }
 
+// What was asked for is done, and whoever asked hears of it: a handle is good until then.
+TEST(Stop, LeavesACloseThatIsUnderWayAsItIs) {
+  Node node;
+  Journal journal;
+  node.open("test/0", &journal);
+  node.propose("test/0", "a");  // the close waits for it, and the stop comes meanwhile
+  chr_done closed{};
+  closed.code = 99;
+  node.host.on_shard(0, [&] {
+    EXPECT_EQ(node.consensus->close_group(node.group("test/0"), CHR_CLOSE_SNAPSHOT, node.host.begin(&closed),
+                                          nullptr),
+              CHR_PENDING);
+  });
+  node.stop();
+  EXPECT_EQ(closed.code, CHR_OK);
+  node.start();
+  Journal restarted;
+  node.open("test/0", &restarted);
+  EXPECT_EQ(restarted.loads, 1) << "it was closed without the snapshot";
+}
+
 }  // namespace
 }  // namespace chronik::raft::test
