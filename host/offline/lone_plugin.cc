@@ -18,7 +18,7 @@ LonePlugin::LonePlugin(LonePluginOptions options) : options_(std::move(options))
 LonePlugin::~LonePlugin() {
   if (!parts_) return;
   if (is_running_ && !stop()) {
-    parts_.release();  // its callbacks may still come
+    static_cast<void>(parts_.release());  // its callbacks may still come
     return;
   }
   if (parts_->instances) parts_->instances->destroy_all();
