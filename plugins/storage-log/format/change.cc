@@ -164,4 +164,16 @@ Status read_change(std::string_view* in, ReadChange* out) {
   return {};
 }
 
+bool are_whole_changes(std::string_view bytes) {
+  ReadChange read;
+  while (!bytes.empty()) {
+    if (!read_change(&bytes, &read)) return false;
+    for (const PlacedEntry& entry : read.entries) {
+      const chr_slice& payload = entry.entry.payload;
+      if (!entry.in_segment && entry.payload_crc != crc32c::extend(0, payload.p, payload.n)) return false;
+    }
+  }
+  return true;
+}
+
 }  // namespace chronik::storage_log

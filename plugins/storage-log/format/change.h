@@ -49,4 +49,7 @@ struct ReadChange {
 // Takes a change off the front of *in. CORRUPT: there is none.
 Status read_change(std::string_view* in, ReadChange* out);
 
+// Whether these bytes are a row of changes, with each payload that lies here as its checksum says.
+bool are_whole_changes(std::string_view bytes);
+
 }  // namespace chronik::storage_log
