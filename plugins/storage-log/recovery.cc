@@ -8,7 +8,8 @@ namespace {
 constexpr uint64_t kReplayBytes = 16u << 20;  // of payload that a replay keeps in memory
 
 bool is_data_name(std::string_view name) {
-  return name.ends_with(".segment") || name.ends_with(".index") || is_value_name(name);
+  SegmentId id;
+  return parse_segment_name(name, &id) || parse_index_name(name, &id) || is_value_name(name);
 }
 
 }  // namespace
@@ -51,7 +52,8 @@ Status Recovery::begin_without_room(const CheckpointHead& old, const CheckpointH
     // All is as the old checkpoint says, but that frames follow from now on.
     std::string content;
     save_head(next, &content);
-    if (content_.empty()) return fail(Code::kNoSpace, "the disk has no room for a new store: free some space");
+    if (content_.empty())
+      return fail(Code::kNoSpace, "the disk has no room for a new store: free some space");
     content.append(content_, content.size());
     CHRONIK_CHECK(parts_.checkpoints.overwrite(content));
     CHRONIK_CHECK(parts_.journal.leave_small_files());
@@ -61,7 +63,8 @@ Status Recovery::begin_without_room(const CheckpointHead& old, const CheckpointH
     CHRONIK_CHECK(parts_.journal.leave_small_files());
   }
   parts_.room.disk_is_full();
-  parts_.host.warn("the disk is full: the store begins without a checkpoint of its own, and writes it once there is room");
+  parts_.host.warn(
+      "the disk is full: the store begins without a checkpoint of its own, and writes it once there is room");
   return {};
 }
 
@@ -141,7 +144,7 @@ Status Recovery::apply_frame(uint64_t sequence, const chr_slice& payload) {
     if (group == nullptr && !change.change.creates) continue;
     if (group == nullptr) group = parts_.groups.restore(change.change.group, change.change.name);
     const bool is_known = sequence <= group->sequence && !applied.contains(group->id);
-    if (is_known || !group->damage.empty()) continue;
+    if (is_known || (!group->damage.empty() && !change.change.drops)) continue;
     applied.insert(group->id);
     parts_.apply(group, change, payload.lease, sequence);
   }

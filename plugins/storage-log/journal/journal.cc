@@ -114,6 +114,14 @@ uint64_t Journal::capacity() const {
   return bytes;
 }
 
+uint64_t Journal::left() const {
+  if (ring_.empty()) return 0;
+  uint64_t bytes = ring_[current_]->size - position_;
+  for (size_t i = 0; i < ring_.size(); ++i)
+    if (i != current_ && is_free(*ring_[i])) bytes += ring_[i]->size;
+  return bytes;
+}
+
 uint64_t Journal::max_frame() const {
   uint64_t least = UINT64_MAX;
   for (const auto& file : ring_) least = std::min(least, file->size);

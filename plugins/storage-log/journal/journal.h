@@ -107,6 +107,8 @@ class Journal {
   void stop_making_files() { makes_files_ = false; }
 
   uint64_t file_bytes() const;
+  // So much of it may be written before a checkpoint must come.
+  uint64_t left() const;
   uint64_t block() const { return block_; }
   // Whether writes pass the page cache.
   bool is_direct() const { return !ring_.empty() && ring_.front()->file.info().direct != 0; }

@@ -43,14 +43,14 @@ class FullDisk : public ::testing::Test {
     step.value = {reinterpret_cast<const uint8_t*>(value.data()), value.size(), nullptr};
     write(step, done);
   }
-  void append(uint64_t index, chr_done* done) {
+  void append(uint64_t index, chr_done* done, uint32_t bytes = 900) {
     static constexpr uint8_t kPayload[900] = {7};
     chr_entry entry{};
     entry.header.index = index;
     entry.header.records = 1;
     entry.header.base_offset = static_cast<int64_t>(index);
-    entry.header.bytes = sizeof kPayload;
-    entry.payload = {kPayload, sizeof kPayload, nullptr};
+    entry.header.bytes = bytes;
+    entry.payload = {kPayload, bytes, nullptr};
     chr_storage_step step{};
     step.type = CHR_STORAGE_APPEND;
     step.entries = &entry;
@@ -80,7 +80,8 @@ class FullDisk : public ::testing::Test {
     files_.fault = [](const testing::FakeFiles::Call& call) {
       using enum testing::FakeFiles::Kind;
       const bool grows = call.kind == kWrite || call.kind == kResize || call.kind == kZero;
-      const bool is_there = call.name.starts_with("journal") || (call.kind == kWrite && call.name == "checkpoint-2");
+      const bool is_there =
+          call.name.starts_with("journal") || (call.kind == kWrite && call.name == "checkpoint-2");
       return grows && !is_there && call.n != 0 ? CHR_E_NO_SPACE : CHR_OK;
     };
   }
@@ -197,6 +198,29 @@ TEST_F(FullDisk, AStartAfterACleanStopNeedsNoRoom) {
   start();
   EXPECT_EQ(value(), "later");
   EXPECT_EQ(bounds(), std::pair(uint64_t{1}, uint64_t{4}));
+  stop();
+}
+
+// Small writes fill the journal long before their bytes are many: what is left of it is for what makes room.
+TEST_F(FullDisk, RemovalsFindRoomInTheJournal) {
+  chr_done done{};
+  append(1, &done);
+  fill_disk_but_for_the_journal();
+  uint64_t last = 1;
+  while (done.code == CHR_OK && last < 2000) {
+    append(++last, &done, 16);
+    fake_.advance(std::chrono::milliseconds(60));
+  }
+  EXPECT_EQ(done.code, CHR_E_NO_SPACE);
+  do put("vote", &done);
+  while (done.code == CHR_OK);
+  EXPECT_EQ(done.code, CHR_E_NO_SPACE);
+  for (int round = 0; round < 2; ++round) {
+    trim(last - 10 + static_cast<uint64_t>(round), &done);
+    EXPECT_EQ(done.code, CHR_OK);
+    restart();
+  }
+  EXPECT_EQ(bounds().first, last - 9);
   stop();
 }
 
