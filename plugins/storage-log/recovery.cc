@@ -1,5 +1,7 @@
 #include "storage-log/recovery.h"
 
+#include <chronik/crc32c.hpp>
+
 #include <set>
 
 namespace chronik::storage_log {
@@ -146,6 +148,7 @@ Status Recovery::apply_frame(uint64_t sequence, const chr_slice& payload) {
     const bool is_known = sequence <= group->sequence && !applied.contains(group->id);
     if (is_known || (!group->damage.empty() && !change.change.drops)) continue;
     applied.insert(group->id);
+    check_payloads(*group, change);
     parts_.apply(group, change, payload.lease, sequence);
   }
   if (parts_.sums.waiting_bytes.load() < next_move_) return {};
@@ -153,6 +156,17 @@ Status Recovery::apply_frame(uint64_t sequence, const chr_slice& payload) {
   if (!moved && moved.error().code != Code::kNoSpace) return moved;
   next_move_ = parts_.sums.waiting_bytes.load() + kReplayBytes;  // of which some may find no room
   return {};
+}
+
+// Damage is moved as it is, with the checksum that tells of it.
+void Recovery::check_payloads(const Group& group, ReadChange& change) const {
+  for (PlacedEntry& entry : change.entries) {
+    const chr_slice& payload = entry.entry.payload;
+    entry.is_damaged = !entry.in_segment && entry.payload_crc != crc32c::extend(0, payload.p, payload.n);
+    if (!entry.is_damaged) continue;
+    parts_.host.error(damaged_entry(group.id, entry.entry.header.index).message,
+                      "group=" + std::to_string(group.id) + " name=" + group.name);
+  }
 }
 
 void Recovery::lose(uint64_t sequence, const std::vector<uint64_t>& groups) {

@@ -32,6 +32,7 @@ class Recovery {
   Result<CheckpointHead> load(const Folder& folder);
   Status replay(const CheckpointHead& head);
   Status apply_frame(uint64_t sequence, const chr_slice& payload);
+  void check_payloads(const Group& group, ReadChange& change) const;
   void lose(uint64_t sequence, const std::vector<uint64_t>& groups);
   void damage(Group& group, const std::string& why);
   void check_segments();

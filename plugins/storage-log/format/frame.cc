@@ -1,8 +1,8 @@
 #include "storage-log/format/frame.h"
 
-#include <chronik/crc32c.hpp>
+#include "storage-log/format/crc_change.h"
 
-#include <array>
+#include <chronik/crc32c.hpp>
 
 namespace chronik::storage_log {
 namespace {
@@ -11,17 +11,6 @@ uint32_t header_crc(FrameHeader header) {
   header.crc = 0;
   return crc32c::extend(0, &header, sizeof header);
 }
-
-// What a byte does to a CRC32C of zero.
-constexpr std::array<uint32_t, 256> kCrcOfByte = [] {
-  std::array<uint32_t, 256> table{};
-  for (uint32_t byte = 0; byte < 256; ++byte) {
-    uint32_t crc = byte;
-    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) != 0 ? 0x82f63b78u : 0u);
-    table[byte] = crc;
-  }
-  return table;
-}();
 
 }  // namespace
 
@@ -55,21 +44,21 @@ bool payload_is_whole(const FrameHeader& header, const uint8_t* payload) {
   return header.payload_crc == crc32c::extend(0, payload, header.payload_bytes);
 }
 
-bool mend_payload(const FrameHeader& header, uint8_t* payload) {
-  // A checksum is linear: a flip changes it by something that only depends on how far from the end it is.
-  const uint32_t wrong = header.payload_crc ^ crc32c::extend(0, payload, header.payload_bytes);
+uint32_t payload_crc_change(const FrameHeader& header, const uint8_t* payload) {
+  return header.payload_crc ^ crc32c::extend(0, payload, header.payload_bytes);
+}
+
+std::optional<uint64_t> flipped_bit(const FrameHeader& header, const uint8_t* payload) {
+  const uint32_t wrong = payload_crc_change(header, payload);
   std::array<uint32_t, 8> change{};
   for (uint32_t bit = 0; bit < 8; ++bit) change[bit] = kCrcOfByte[size_t{1} << bit];
   for (uint64_t at = header.payload_bytes; at-- > 0;) {
     for (uint32_t bit = 0; bit < 8; ++bit) {
-      if (change[bit] == wrong) {
-        payload[at] ^= static_cast<uint8_t>(1u << bit);
-        return true;
-      }
-      change[bit] = (change[bit] >> 8) ^ kCrcOfByte[change[bit] & 0xff];
+      if (change[bit] == wrong) return 8 * at + bit;
+      change[bit] = crc_change_behind(change[bit], 1);
     }
   }
-  return false;
+  return std::nullopt;
 }
 
 bool ids_are_whole(const FrameHeader& header, const uint8_t* ids) {

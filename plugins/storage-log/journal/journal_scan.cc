@@ -104,12 +104,19 @@ std::vector<uint64_t> JournalScan::ids_of(const Found& found, const uint8_t* fra
   return {};
 }
 
-bool JournalScan::mend(const FrameHeader& header, uint8_t* payload) const {
+bool JournalScan::is_usable(const FrameHeader& header, uint8_t* payload) const {
   const std::string_view bytes(reinterpret_cast<const char*>(payload), header.payload_bytes);
-  if (!mend_payload(header, payload) || !are_whole_changes(bytes)) return false;
-  host_.warn("a commit in the journal had a flipped bit, which was turned back: check the disk",
-             "number=" + std::to_string(header.sequence));
-  return true;
+  const std::string number = "number=" + std::to_string(header.sequence);
+  if (const std::optional<uint64_t> bit = flipped_bit(header, payload)) {
+    uint8_t& byte = payload[*bit / 8];
+    byte ^= static_cast<uint8_t>(1u << *bit % 8);
+    if (are_whole_changes(bytes)) {
+      host_.warn("a commit in the journal had a flipped bit, which was turned back: check the disk", number);
+      return true;
+    }
+    byte ^= static_cast<uint8_t>(1u << *bit % 8);
+  }
+  return only_payloads_are_damaged(bytes, payload_crc_change(header, payload));
 }
 
 Result<bool> JournalScan::deliver(const Found& found, uint64_t highest_mark, const Events& events) {
@@ -123,7 +130,7 @@ Result<bool> JournalScan::deliver(const Found& found, uint64_t highest_mark, con
     return true;
   }
   if (!is_durable) return false;
-  if (mend(header, const_cast<uint8_t*>(payload.p))) {
+  if (is_usable(header, const_cast<uint8_t*>(payload.p))) {
     CHRONIK_CHECK(events.frame(header.sequence, payload));
     return true;
   }

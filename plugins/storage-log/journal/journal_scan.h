@@ -15,7 +15,8 @@ namespace chronik::storage_log {
 class JournalScan {
  public:
   struct Events {
-    // A whole frame. The payload's lease is borrowed.
+    // A whole frame, or one in which at most payloads of entries are not what their checksums say. The payload's lease is
+    // borrowed.
     std::function<Status(uint64_t sequence, const chr_slice& payload)> frame;
     // A frame that was durable is damaged; no ids: nobody knows of which groups it was.
     std::function<void(uint64_t sequence, const std::vector<uint64_t>& groups)> lost;
@@ -40,8 +41,8 @@ class JournalScan {
   Result<chr_slice> read(const Found& found);
   // The ids, from where they are whole; none: nowhere.
   std::vector<uint64_t> ids_of(const Found& found, const uint8_t* frame) const;
-  // Makes a frame that counts whole again, where a single bit of it is wrong.
-  bool mend(const FrameHeader& header, uint8_t* payload) const;
+  // Of a damaged frame that counts: makes it whole again where a single bit is wrong; or nothing but payloads of entries is damaged.
+  bool is_usable(const FrameHeader& header, uint8_t* payload) const;
   Result<bool> deliver(const Found& found, uint64_t highest_mark, const Events& events);
 
   Host host_;
