@@ -138,6 +138,7 @@ Result<std::optional<std::string>> Checkpoints::load(const std::vector<Checkpoin
   CHRONIK_CHECK(file.read(0, bytes.data(), bytes.size()));
   file_bytes_ = bytes.size();
   const Result<std::string_view> first = parse_copy(bytes, name);
+  first_is_whole_ = first.has_value();
   if (first) return std::string(*first);
   const Result<std::string_view> second = parse_copy(std::string_view(bytes).substr(bytes.size() / 2), name);
   if (second) return std::string(*second);
@@ -146,6 +147,7 @@ Result<std::optional<std::string>> Checkpoints::load(const std::vector<Checkpoin
 
 Status Checkpoints::write(std::string_view content) {
   const std::string name = file_name(newest_ + 1);
+  may_count_ = false;
   CopyHead head;
   head.bytes = content.size();
   head.crc = copy_crc(head, content);
@@ -158,6 +160,7 @@ Status Checkpoints::write(std::string_view content) {
     CHRONIK_CHECK(file.resize(0));  // what is left of one that was cut short
     CHRONIK_CHECK(file.write(0, both));
     CHRONIK_CHECK(file.sync());
+    may_count_ = true;
     CHRONIK_CHECK(files_.rename(unfinished, name));
   }
   CHRONIK_CHECK(files_.sync_names());
@@ -165,6 +168,22 @@ Status Checkpoints::write(std::string_view content) {
   ++newest_;
   file_bytes_ = 2 * (sizeof head + content.size());
   return remove_old();
+}
+
+Status Checkpoints::overwrite(std::string_view content) {
+  CHRONIK_TRY(const File file, files_.open(file_name(newest_), 0));
+  CopyHead head;
+  head.bytes = content.size();
+  head.crc = copy_crc(head, content);
+  const uint64_t size = sizeof head + content.size();
+  if (file.info().size != 2 * size)
+    return fail(Code::kNoSpace, "the disk has no room for a checkpoint: free some space");
+  const std::array<chr_slice, 2> copy = {
+      chr_slice{reinterpret_cast<const uint8_t*>(&head), sizeof head, nullptr},
+      chr_slice{reinterpret_cast<const uint8_t*>(content.data()), content.size(), nullptr}};
+  // The copy that is known to be whole comes last.
+  CHRONIK_CHECK(file.write(first_is_whole_ ? size : 0, copy, CHR_FILE_DURABLE));
+  return file.write(first_is_whole_ ? 0 : size, copy, CHR_FILE_DURABLE);
 }
 
 Status Checkpoints::remove_old() {

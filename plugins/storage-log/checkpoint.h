@@ -40,6 +40,10 @@ class Checkpoints {
   Result<std::optional<std::string>> load(const std::vector<CheckpointName>& names);
   // Durable when it returns; the one before goes.
   Status write(std::string_view content);
+  // The last write() came as far as the name: what it wrote may count at the next start, even where it failed.
+  bool may_count() const { return may_count_; }
+  // In place of the one that was loaded, of the same size, without any more room. One of the two copies is whole at any time.
+  Status overwrite(std::string_view content);
   uint64_t file_bytes() const { return file_bytes_.load(std::memory_order_relaxed); }
 
  private:
@@ -47,6 +51,8 @@ class Checkpoints {
 
   Files files_;
   uint64_t newest_ = 0;
+  bool first_is_whole_ = false;  // of the copies that were loaded
+  bool may_count_ = false;
   std::vector<std::string> old_;
   std::atomic<uint64_t> file_bytes_{0};
 };

@@ -125,9 +125,11 @@ Lanes::Next Lanes::try_first(const GroupPtr& group, Turn& turn) {
                            "a write to group " + std::to_string(write.group()) + ", which does not exist"},
                           turn);
   }
-  if (!group->damage.empty()) return refuse_in_turn(group, {Code::kCorrupt, group->damage}, turn);
   Plan plan;
   plan.net = fold(write);
+  // It may be removed, so that another of its name can begin.
+  if (!group->damage.empty() && !plan.net.drops)
+    return refuse_in_turn(group, {Code::kCorrupt, group->damage}, turn);
   const uint64_t bytes = plan.net.kept_bytes();
   plan.is_direct = bytes >= parts_.options.direct_bytes && plan.net.kept.size() <= kDirectEntries;
   if (const Status room = check_room(*group, write, plan.is_direct); !room) {

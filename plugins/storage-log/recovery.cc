@@ -1,5 +1,7 @@
 #include "storage-log/recovery.h"
 
+#include <chronik/crc32c.hpp>
+
 #include <set>
 
 namespace chronik::storage_log {
@@ -8,7 +10,8 @@ namespace {
 constexpr uint64_t kReplayBytes = 16u << 20;  // of payload that a replay keeps in memory
 
 bool is_data_name(std::string_view name) {
-  return name.ends_with(".segment") || name.ends_with(".index") || is_value_name(name);
+  SegmentId id;
+  return parse_segment_name(name, &id) || parse_index_name(name, &id) || is_value_name(name);
 }
 
 }  // namespace
@@ -18,7 +21,7 @@ Status Recovery::run() {
   CHRONIK_TRY(CheckpointHead head, load(folder));
   CHRONIK_CHECK(parts_.segments.scan());
   CHRONIK_CHECK(parts_.journal.open(folder.journals));
-  next_sequence_ = head.replay.sequence;
+  tail_.next_sequence = head.replay.sequence;
   if (!head.is_clean) CHRONIK_CHECK(replay(head));
   for (const std::shared_ptr<Group>& group : parts_.groups.all()) {
     group->log->resume();
@@ -26,16 +29,44 @@ Status Recovery::run() {
   }
   check_segments();
   CHRONIK_CHECK(remove_strangers(folder));
-  ReplayStart start;
-  start.sequence = next_sequence_;
-  while (start.generation == 0) start.generation = parts_.host.random_u64();
-  CHRONIK_CHECK(upkeep_.write_checkpoint(
-      {start, parts_.groups.next_id(), /*is_clean=*/false, parts_.groups.is_nameless()}));
-  CHRONIK_CHECK(parts_.journal.complete_files());
-  parts_.journal.begin_generation(start);
+  CHRONIK_CHECK(begin(head));
   if (!parts_.journal.is_direct())
     parts_.host.info(
         "the file system of the data directory takes no direct writes: commits pass the page cache");
+  return {};
+}
+
+Status Recovery::begin(const CheckpointHead& old) {
+  CheckpointHead next{{}, parts_.groups.next_id(), /*is_clean=*/false, parts_.groups.is_nameless()};
+  next.replay.sequence = tail_.next_sequence;
+  while (next.replay.generation == 0) next.replay.generation = parts_.host.random_u64();
+  const Status written = upkeep_.write_checkpoint(next);
+  if (!written && (written.error().code != Code::kNoSpace || parts_.checkpoints.may_count())) return written;
+  if (!written) return begin_without_room(old, next);
+  CHRONIK_CHECK(parts_.journal.complete_files());
+  parts_.journal.begin_generation(next.replay);
+  return {};
+}
+
+// A full disk must not keep a node from what makes room again.
+Status Recovery::begin_without_room(const CheckpointHead& old, const CheckpointHead& next) {
+  if (old.is_clean) {
+    // All is as the old checkpoint says, but that frames follow from now on.
+    std::string content;
+    save_head(next, &content);
+    if (content_.empty())
+      return fail(Code::kNoSpace, "the disk has no room for a new store: free some space");
+    content.append(content_, content.size());
+    CHRONIK_CHECK(parts_.checkpoints.overwrite(content));
+    CHRONIK_CHECK(parts_.journal.leave_small_files());
+    parts_.journal.begin_generation(next.replay);
+  } else {
+    CHRONIK_CHECK(parts_.journal.resume(old.replay, tail_));
+    CHRONIK_CHECK(parts_.journal.leave_small_files());
+  }
+  parts_.room.disk_is_full();
+  parts_.host.warn(
+      "the disk is full: the store begins without a checkpoint of its own, and writes it once there is room");
   return {};
 }
 
@@ -72,7 +103,8 @@ Result<CheckpointHead> Recovery::load(const Folder& folder) {
                                     (folder.data.empty() ? journal_name(folder.journals[0]) : folder.data) +
                                     ", but no checkpoint: restore this replica from another");
   }
-  ByteReader in(*content);
+  content_ = *content;
+  ByteReader in(content_);
   CHRONIK_CHECK(load_head(in, &head));
   parts_.groups.restore_next_id(head.next_group);
   if (head.nameless) parts_.groups.lost_a_name();
@@ -91,11 +123,14 @@ Status Recovery::replay(const CheckpointHead& head) {
     return apply_frame(sequence, payload);
   };
   events.lost = [this](uint64_t sequence, const std::vector<uint64_t>& groups) { lose(sequence, groups); };
-  CHRONIK_TRY(const JournalScan::Outcome outcome, scan.run(head.replay, events));
-  next_sequence_ = outcome.next_sequence;
-  if (outcome.dropped != 0) {
+  next_move_ = kReplayBytes;
+  CHRONIK_TRY(JournalScan::Outcome outcome, scan.run(head.replay, events));
+  tail_ = std::move(outcome.tail);
+  // What was being written when the store ended may be in the page cache only, and counts from here on.
+  for (const File* file : parts_.journal.files()) CHRONIK_CHECK(file->sync());
+  if (!tail_.dropped.empty()) {
     parts_.host.info("the last commits were cut short when the store ended; none of them was acknowledged",
-                     "from=" + std::to_string(outcome.next_sequence));
+                     "from=" + std::to_string(tail_.next_sequence));
   }
   return {};
 }
@@ -111,12 +146,27 @@ Status Recovery::apply_frame(uint64_t sequence, const chr_slice& payload) {
     if (group == nullptr && !change.change.creates) continue;
     if (group == nullptr) group = parts_.groups.restore(change.change.group, change.change.name);
     const bool is_known = sequence <= group->sequence && !applied.contains(group->id);
-    if (is_known || !group->damage.empty()) continue;
+    if (is_known || (!group->damage.empty() && !change.change.drops)) continue;
     applied.insert(group->id);
+    check_payloads(*group, change);
     parts_.apply(group, change, payload.lease, sequence);
   }
-  if (parts_.sums.waiting_bytes.load() < kReplayBytes) return {};
-  return parts_.mover.move_all();
+  if (parts_.sums.waiting_bytes.load() < next_move_) return {};
+  const Status moved = parts_.mover.move_all();
+  if (!moved && moved.error().code != Code::kNoSpace) return moved;
+  next_move_ = parts_.sums.waiting_bytes.load() + kReplayBytes;  // of which some may find no room
+  return {};
+}
+
+// Damage is moved as it is, with the checksum that tells of it.
+void Recovery::check_payloads(const Group& group, ReadChange& change) const {
+  for (PlacedEntry& entry : change.entries) {
+    const chr_slice& payload = entry.entry.payload;
+    entry.is_damaged = !entry.in_segment && entry.payload_crc != crc32c::extend(0, payload.p, payload.n);
+    if (!entry.is_damaged) continue;
+    parts_.host.error(damaged_entry(group.id, entry.entry.header.index).message,
+                      "group=" + std::to_string(group.id) + " name=" + group.name);
+  }
 }
 
 void Recovery::lose(uint64_t sequence, const std::vector<uint64_t>& groups) {

@@ -2,7 +2,7 @@
 //
 // The checkpoint says how the groups were; the frames of the journal behind it are applied; then all is moved to the
 // segments and synced, and a new checkpoint begins a new generation of frames, so that nothing of the old ones can
-// come back.
+// come back. Where the disk has no room for that, the journal goes on behind its last frame, as if the store had not ended.
 #pragma once
 
 #include "storage-log/upkeep.h"
@@ -16,7 +16,7 @@ class Recovery {
  public:
   Recovery(StoreParts& parts, Upkeep& upkeep) : parts_(parts), upkeep_(upkeep) {}
 
-  // UNSUPPORTED, CORRUPT, IO, NO_SPACE: nothing was changed that would be missed.
+  // UNSUPPORTED, CORRUPT, IO, NO_SPACE (there is no room even for a first journal): nothing was changed that would be missed.
   Status run();
 
  private:
@@ -32,6 +32,7 @@ class Recovery {
   Result<CheckpointHead> load(const Folder& folder);
   Status replay(const CheckpointHead& head);
   Status apply_frame(uint64_t sequence, const chr_slice& payload);
+  void check_payloads(const Group& group, ReadChange& change) const;
   void lose(uint64_t sequence, const std::vector<uint64_t>& groups);
   void damage(Group& group, const std::string& why);
   void check_segments();
@@ -39,7 +40,13 @@ class Recovery {
 
   StoreParts& parts_;
   Upkeep& upkeep_;
-  uint64_t next_sequence_ = 1;
+  // What is durable by a new checkpoint, or by the old one and what the journal holds.
+  Status begin(const CheckpointHead& old);
+  Status begin_without_room(const CheckpointHead& old, const CheckpointHead& next);
+
+  std::string content_;  // of the checkpoint that was found
+  JournalTail tail_;
+  uint64_t next_move_ = 0;  // at so many bytes that wait in memory
 };
 
 }  // namespace chronik::storage_log

@@ -36,8 +36,9 @@ uint64_t Room::reserve() const { return std::clamp<uint64_t>(capacity() / 16, 25
 
 bool Room::is_refused_by_disk(bool is_direct) const {
   if (refused_by_disk_ns_ == 0) return false;
+  // The journal has its place already, and may hold some of it until the disk has room: frames are larger than what is in them.
+  if (journal_left_ < journal_ / 4) return true;
   if (is_direct) return host_.now_ns() - refused_by_disk_ns_ < kTryAgainNs;
-  // The journal has its place already, and may hold some of it until the disk has room.
   return waiting_ > journal_ / 8;
 }
 
@@ -47,7 +48,8 @@ bool Room::has(Growth growth, bool is_direct, uint64_t bytes) const {
     const uint64_t kept = reserve();
     return !is_refused_by_disk(is_direct) && left() >= kept && left() - kept >= bytes;
   }
-  // Votes and the like use three quarters of the reserve.
+  // Votes and the like use three quarters of the reserve, and leave an eighth of the journal to what makes room.
+  if (refused_by_disk_ns_ != 0 && journal_left_ < journal_ / 8) return false;
   return left() >= reserve() / 4 && left() - reserve() / 4 >= bytes;
 }
 

@@ -24,9 +24,11 @@ class Room {
   void disk_is_full();
   void disk_has_room() { refused_by_disk_ns_ = 0; }
 
-  // What lies in the journal and could not be moved to its segment yet, and what the journal holds in all.
-  void note_journal(uint64_t waiting, uint64_t capacity) {
+  // What lies in the journal and could not be moved to its segment yet, what it can take without a checkpoint, and what it
+  // holds in all.
+  void note_journal(uint64_t waiting, uint64_t left, uint64_t capacity) {
     waiting_ = waiting;
+    journal_left_ = left;
     journal_ = capacity;
   }
 
@@ -53,6 +55,7 @@ class Room {
   uint64_t taken_then_ = 0;
   uint64_t refused_by_disk_ns_ = 0;  // when, last; 0: not since it took something
   uint64_t waiting_ = 0;
+  uint64_t journal_left_ = 0;
   uint64_t journal_ = 0;
   bool is_full_ = false;
   uint64_t refused_ns_ = 0;

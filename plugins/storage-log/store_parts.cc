@@ -36,7 +36,7 @@ uint64_t StoreParts::taken_bytes() const {
 
 void StoreParts::note_taken() {
   room.note_taken(taken_bytes());
-  room.note_journal(sums.waiting_bytes.load(std::memory_order_relaxed), journal.file_bytes());
+  room.note_journal(sums.waiting_bytes.load(std::memory_order_relaxed), journal.left(), journal.file_bytes());
 }
 
 void StoreParts::apply(const std::shared_ptr<Group>& group, const ReadChange& read, chr_buf* lease,

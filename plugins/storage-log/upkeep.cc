@@ -94,9 +94,9 @@ void Upkeep::after(Task task, const Status& status, Turn&) {
 }
 
 Status Upkeep::make_file() {
-  CHRONIK_TRY(File file, parts_.journal.make_file());
+  CHRONIK_TRY(auto made, parts_.journal.make_file());
   const std::lock_guard lock(parts_.mutex);
-  parts_.journal.add_file(std::move(file));
+  parts_.journal.add_file(made.first, std::move(made.second));
   return {};
 }
 

@@ -1,5 +1,7 @@
 #include "storage-log/format/change.h"
 
+#include "storage-log/format/crc_change.h"
+
 #include <chronik/crc32c.hpp>
 
 #include <algorithm>
@@ -162,6 +164,28 @@ Status read_change(std::string_view* in, ReadChange* out) {
   change.keys = out->keys;
   in->remove_prefix(head.bytes);
   return {};
+}
+
+bool are_whole_changes(std::string_view bytes) { return only_payloads_are_damaged(bytes, 0); }
+
+bool only_payloads_are_damaged(std::string_view bytes, uint32_t crc_change) {
+  uint32_t change = 0;
+  const auto* at = reinterpret_cast<const uint8_t*>(bytes.data());
+  const auto* const end = at + bytes.size();
+  ReadChange read;
+  while (!bytes.empty()) {
+    if (!read_change(&bytes, &read)) return false;
+    for (const PlacedEntry& entry : read.entries) {
+      const chr_slice& payload = entry.entry.payload;
+      if (entry.in_segment || payload.n == 0) continue;
+      const uint32_t wrong = entry.payload_crc ^ crc32c::extend(0, payload.p, payload.n);
+      if (crc_change == 0 && wrong != 0) return false;
+      const uint8_t* const behind = payload.p + payload.n;
+      change = crc_change_behind(change, static_cast<uint64_t>(behind - at)) ^ wrong;
+      at = behind;
+    }
+  }
+  return crc_change_behind(change, static_cast<uint64_t>(end - at)) == crc_change;
 }
 
 }  // namespace chronik::storage_log

@@ -49,4 +49,10 @@ struct ReadChange {
 // Takes a change off the front of *in. CORRUPT: there is none.
 Status read_change(std::string_view* in, ReadChange* out);
 
+// Whether these bytes are a row of changes, with each payload that lies here as its checksum says.
+bool are_whole_changes(std::string_view bytes);
+// Whether nothing but payloads of entries is damaged in a row of changes whose checksum is off by so much: then it is off by
+// what these payloads are off their own checksums, and all else may be used.
+bool only_payloads_are_damaged(std::string_view bytes, uint32_t crc_change);
+
 }  // namespace chronik::storage_log

@@ -1,5 +1,7 @@
 #include "storage-log/format/frame.h"
 
+#include "storage-log/format/crc_change.h"
+
 #include <chronik/crc32c.hpp>
 
 namespace chronik::storage_log {
@@ -40,6 +42,23 @@ std::optional<FrameHeader> parse_header(const uint8_t* p) {
 
 bool payload_is_whole(const FrameHeader& header, const uint8_t* payload) {
   return header.payload_crc == crc32c::extend(0, payload, header.payload_bytes);
+}
+
+uint32_t payload_crc_change(const FrameHeader& header, const uint8_t* payload) {
+  return header.payload_crc ^ crc32c::extend(0, payload, header.payload_bytes);
+}
+
+std::optional<uint64_t> flipped_bit(const FrameHeader& header, const uint8_t* payload) {
+  const uint32_t wrong = payload_crc_change(header, payload);
+  std::array<uint32_t, 8> change{};
+  for (uint32_t bit = 0; bit < 8; ++bit) change[bit] = kCrcOfByte[size_t{1} << bit];
+  for (uint64_t at = header.payload_bytes; at-- > 0;) {
+    for (uint32_t bit = 0; bit < 8; ++bit) {
+      if (change[bit] == wrong) return 8 * at + bit;
+      change[bit] = crc_change_behind(change[bit], 1);
+    }
+  }
+  return std::nullopt;
 }
 
 bool ids_are_whole(const FrameHeader& header, const uint8_t* ids) {

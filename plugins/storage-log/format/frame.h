@@ -54,6 +54,11 @@ uint32_t seal_frame(uint8_t* p, FrameHeader header, std::span<const uint64_t> gr
 std::optional<FrameHeader> parse_header(const uint8_t* p);
 
 bool payload_is_whole(const FrameHeader& header, const uint8_t* payload);
+// What the checksum of a damaged payload is off by.
+uint32_t payload_crc_change(const FrameHeader& header, const uint8_t* payload);
+// The one bit whose flip made the payload what it is, counted from its first; none: no single one did. Larger damage looks like that
+// once in 2^29 / payload_bytes times: whoever asks looks at what comes out.
+std::optional<uint64_t> flipped_bit(const FrameHeader& header, const uint8_t* payload);
 // Whether these are the ids that the header says; header.groups of them, of any alignment.
 bool ids_are_whole(const FrameHeader& header, const uint8_t* ids);
 

@@ -34,35 +34,57 @@ Status Journal::open(const std::vector<uint32_t>& numbers) {
   for (const uint32_t number : numbers) {
     CHRONIK_TRY(File file, open_file(number, 0));
     next_number_ = std::max(next_number_, number + 1);
-    add_file(std::move(file));
+    add_file(number, std::move(file));
   }
   return {};
 }
 
 Status Journal::complete_files() {
   if (ring_.empty()) {
-    CHRONIK_TRY(File first, make_file());
-    add_file(std::move(first));
+    CHRONIK_TRY(auto first, make_file());
+    add_file(first.first, std::move(first.second));
   }
   for (const auto& each : ring_) {
     if (each->size >= options_.file_bytes) continue;
     const Status grown = fill(each->file, each->size);
     if (grown) {
       each->size = options_.file_bytes;
-    } else if (grown.error().code != Code::kNoSpace || each->size < kMinFile) {
+    } else if (grown.error().code != Code::kNoSpace) {
       return grown;
+    } else {
+      CHRONIK_CHECK(each->file.resize(each->size));  // what it took of the last room is of no use here
     }
   }
-  return {};
+  return leave_small_files();
 }
 
-Result<File> Journal::make_file() {
+Status Journal::leave_small_files() {
+  for (size_t i = 0; i < ring_.size();) {
+    if (ring_[i]->size >= kMinFile || ring_[i]->last_sequence != 0) {
+      ++i;
+      continue;
+    }
+    CHRONIK_CHECK(files_.remove(journal_name(ring_[i]->number)));
+    ring_.erase(ring_.begin() + static_cast<ptrdiff_t>(i));
+    if (i < current_) --current_;
+  }
+  if (!ring_.empty()) return {};
+  return fail(Code::kNoSpace, "the disk has no room for a file of the journal: free some space");
+}
+
+Result<std::pair<uint32_t, File>> Journal::make_file() {
   const uint32_t number = next_number_++;
   CHRONIK_TRY(File file, open_file(number, CHR_FILE_CREATE));
-  CHRONIK_CHECK(fill(file, 0));
-  CHRONIK_CHECK(files_.sync_names());
+  Status made = fill(file, 0);
+  if (made) made = files_.sync_names();
   file.close();
-  return open_file(number, 0);  // whose info has the size
+  if (!made) {
+    // It took all that the disk had left. Where it stays, the next start completes it.
+    static_cast<void>(files_.remove(journal_name(number)));
+    return std::unexpected(made.error());
+  }
+  CHRONIK_TRY(file, open_file(number, 0));  // whose info has the size
+  return std::pair(number, std::move(file));
 }
 
 // In pieces, each synced: commits that come meanwhile do not wait for all of it.
@@ -74,10 +96,10 @@ Status Journal::fill(const File& file, uint64_t from) const {
   return {};
 }
 
-void Journal::add_file(File file) {
+void Journal::add_file(uint32_t number, File file) {
   block_ = std::max<uint64_t>(kBlock, file.info().block);
   const uint64_t size = file.info().size / block_ * block_;
-  ring_.push_back(std::make_unique<RingFile>(std::move(file), size, 0));
+  ring_.push_back(std::make_unique<RingFile>(std::move(file), number, size, 0));
 }
 
 bool Journal::wants_file() const {
@@ -89,6 +111,14 @@ uint64_t Journal::file_bytes() const { return capacity(); }
 uint64_t Journal::capacity() const {
   uint64_t bytes = 0;
   for (const auto& file : ring_) bytes += file->size;
+  return bytes;
+}
+
+uint64_t Journal::left() const {
+  if (ring_.empty()) return 0;
+  uint64_t bytes = ring_[current_]->size - position_;
+  for (size_t i = 0; i < ring_.size(); ++i)
+    if (i != current_ && is_free(*ring_[i])) bytes += ring_[i]->size;
   return bytes;
 }
 
@@ -116,6 +146,29 @@ void Journal::begin_generation(const ReplayStart& start) {
   position_ = 0;
   since_release_ = 0;
   news_ = 0;
+}
+
+Status Journal::resume(const ReplayStart& start, const JournalTail& tail) {
+  CHRONIK_TRY(const FrameBuffer zeros, zero_block());
+  for (const FoundFrame& frame : tail.dropped)
+    CHRONIK_CHECK(erase_ends(*frame.file, frame.at, frame.header.size, zeros));
+  begin_generation(start);
+  previous_crc_ = start.previous_crc;
+  next_sequence_ = tail.next_sequence;
+  durable_ = news_ = tail.next_sequence - 1;
+  for (const FoundFrame& frame : tail.frames) {
+    current_ = 0;
+    while (&ring_[current_]->file != frame.file) ++current_;
+    RingFile& file = *ring_[current_];
+    position_ = std::min(frame.at + frame.header.size, file.size);
+    file.last_sequence = frame.header.sequence;
+    since_release_ += frame.header.size;
+    marked_ = std::max(marked_, frame.header.mark);
+    // Behind one that is lost any frame counts, and none is named.
+    previous_crc_ = frame.header.sequence == durable_ ? frame.header.crc : 0;
+  }
+  replay_start_ = {generation_, next_sequence_, previous_crc_};
+  return {};
 }
 
 bool Journal::is_free(const RingFile& file) const { return file.last_sequence <= released_; }
@@ -175,17 +228,26 @@ void Journal::release(const ReplayStart& start) {
 
 bool Journal::wants_checkpoint() const { return was_short_ || since_release_ > capacity() / 2; }
 
-void Journal::erase_unfinished() {
-  // One block holds a header at either end of a frame.
+// One block holds a header at either end of a frame.
+Result<FrameBuffer> Journal::zero_block() const {
   FrameBuffer zeros(host_, block_);
-  if (!zeros.reserve(block_, 0)) return;
+  if (!zeros.reserve(block_, 0)) return fail(Code::kOverloaded, "the host has no memory for the journal");
   std::memset(zeros.base(), 0, block_);
-  for (const InFlight& frame : in_flight_) {
-    // The disk has failed: whether it takes this, nobody knows.
-    static_cast<void>(frame.file->file.write(frame.at, zeros.base(), block_, CHR_FILE_DURABLE));
-    static_cast<void>(
-        frame.file->file.write(frame.at + frame.size - block_, zeros.base(), block_, CHR_FILE_DURABLE));
-  }
+  return zeros;
+}
+
+Status Journal::erase_ends(const File& file, uint64_t at, uint64_t size, const FrameBuffer& zeros) const {
+  const Status front = file.write(at, zeros.base(), block_, CHR_FILE_DURABLE);
+  const Status back = file.write(at + size - block_, zeros.base(), block_, CHR_FILE_DURABLE);
+  return front ? back : front;
+}
+
+void Journal::erase_unfinished() {
+  const Result<FrameBuffer> zeros = zero_block();
+  if (!zeros) return;
+  // The disk has failed: whether it takes this, nobody knows.
+  for (const InFlight& frame : in_flight_)
+    static_cast<void>(erase_ends(frame.file->file, frame.at, frame.size, *zeros));
 }
 
 }  // namespace chronik::storage_log

@@ -29,6 +29,20 @@ struct ReplayStart {
   uint32_t previous_crc = 0;  // of the header before it, 0: there is none of this generation
 };
 
+// A frame that a start found in the files.
+struct FoundFrame {
+  const File* file = nullptr;
+  uint64_t at = 0;
+  FrameHeader header;
+};
+
+// All that a start found behind the last checkpoint, in order: what counts, and what is left of frames that never did.
+struct JournalTail {
+  uint64_t next_sequence = 1;
+  std::vector<FoundFrame> frames;
+  std::vector<FoundFrame> dropped;
+};
+
 std::string journal_name(uint32_t number);
 // The number of a journal file, if it is the name of one.
 std::optional<uint32_t> journal_number(std::string_view name);
@@ -54,6 +68,12 @@ class Journal {
   Status complete_files();
   // The frames from here on belong to this generation; all that the files hold is covered by a checkpoint.
   void begin_generation(const ReplayStart& start);
+
+  // [blocking] Instead of that, where no checkpoint can be written: the next frame goes behind those that the files hold, and
+  // belongs to their generation. What never counted is overwritten first, durably, so that nothing of it can follow a new frame.
+  Status resume(const ReplayStart& start, const JournalTail& tail);
+  // Leaves out files that are too small for a frame, and hold none; NO_SPACE: no other is left.
+  Status leave_small_files();
 
   // Whether a frame may be written now: not too many are on their way.
   bool has_slot() const { return in_flight_.size() < options_.in_flight; }
@@ -81,12 +101,14 @@ class Journal {
   bool wants_checkpoint() const;
   // [blocking] Another file, in a bounded time; not under the mutex, and by one at a time.
   bool wants_file() const;
-  Result<File> make_file();
-  void add_file(File file);
+  Result<std::pair<uint32_t, File>> make_file();
+  void add_file(uint32_t number, File file);
   // No more of them: the disk is full.
   void stop_making_files() { makes_files_ = false; }
 
   uint64_t file_bytes() const;
+  // So much of it may be written before a checkpoint must come.
+  uint64_t left() const;
   uint64_t block() const { return block_; }
   // Whether writes pass the page cache.
   bool is_direct() const { return !ring_.empty() && ring_.front()->file.info().direct != 0; }
@@ -98,6 +120,7 @@ class Journal {
  private:
   struct RingFile {
     File file;
+    uint32_t number = 0;
     uint64_t size = 0;
     uint64_t last_sequence = 0;  // of the frames in it
   };
@@ -113,6 +136,8 @@ class Journal {
 
   Result<File> open_file(uint32_t number, uint32_t flags) const;
   Status fill(const File& file, uint64_t from) const;
+  Status erase_ends(const File& file, uint64_t at, uint64_t size, const FrameBuffer& zeros) const;
+  Result<FrameBuffer> zero_block() const;
   bool is_free(const RingFile& file) const;
   // Makes `current_` a file with room for so much; false: there is none.
   bool find_room(uint64_t size);

@@ -1,5 +1,7 @@
 #include "storage-log/journal/journal_scan.h"
 
+#include "storage-log/format/change.h"
+
 #include <algorithm>
 
 namespace chronik::storage_log {
@@ -38,7 +40,7 @@ Result<JournalScan::Outcome> JournalScan::run(const ReplayStart& start, const Ev
   Outcome outcome;
   std::optional<uint32_t> previous = start.previous_crc;
   for (uint64_t sequence = start.sequence;; ++sequence) {
-    outcome.next_sequence = sequence;
+    outcome.tail.next_sequence = sequence;
     const auto found = found_.find(sequence);
     const bool is_found = found != found_.end();
     const bool follows = is_found && (!previous || found->second.header.previous_crc == *previous);
@@ -53,8 +55,8 @@ Result<JournalScan::Outcome> JournalScan::run(const ReplayStart& start, const Ev
     previous = found->second.header.crc;
     ++outcome.frames;
   }
-  outcome.dropped =
-      static_cast<uint64_t>(std::distance(found_.lower_bound(outcome.next_sequence), found_.end()));
+  for (const auto& [sequence, found] : found_)
+    (sequence < outcome.tail.next_sequence ? outcome.tail.frames : outcome.tail.dropped).push_back(found);
   return outcome;
 }
 
@@ -75,7 +77,9 @@ void JournalScan::look_at_block(const File& file, uint64_t at, const uint8_t* bl
                                 const ReplayStart& start) {
   const auto add = [&](const std::optional<FrameHeader>& header, bool is_front) {
     if (!header || header->generation != start.generation || header->sequence < start.sequence) return;
-    if (!is_front && at + block_ < header->size) return;
+    // Whoever made it: a frame lies in whole blocks of its file, and knows none of those behind it.
+    const uint64_t room = is_front ? file.info().size - at : at + block_;
+    if (header->size % block_ != 0 || header->size > room || header->mark >= header->sequence) return;
     found_.try_emplace(header->sequence, Found{&file, is_front ? at : at + block_ - header->size, *header});
   };
   add(parse_header(block), true);
@@ -100,13 +104,24 @@ std::vector<uint64_t> JournalScan::ids_of(const Found& found, const uint8_t* fra
   return {};
 }
 
+bool JournalScan::is_usable(const FrameHeader& header, uint8_t* payload) const {
+  const std::string_view bytes(reinterpret_cast<const char*>(payload), header.payload_bytes);
+  const std::string number = "number=" + std::to_string(header.sequence);
+  if (const std::optional<uint64_t> bit = flipped_bit(header, payload)) {
+    uint8_t& byte = payload[*bit / 8];
+    byte ^= static_cast<uint8_t>(1u << *bit % 8);
+    if (are_whole_changes(bytes)) {
+      host_.warn("a commit in the journal had a flipped bit, which was turned back: check the disk", number);
+      return true;
+    }
+    byte ^= static_cast<uint8_t>(1u << *bit % 8);
+  }
+  return only_payloads_are_damaged(bytes, payload_crc_change(header, payload));
+}
+
 Result<bool> JournalScan::deliver(const Found& found, uint64_t highest_mark, const Events& events) {
   const FrameHeader& header = found.header;
   const bool is_durable = header.sequence <= highest_mark;
-  if (found.at + header.size > found.file->info().size) {
-    if (is_durable) events.lost(header.sequence, {});
-    return is_durable;
-  }
   CHRONIK_TRY(const chr_slice frame, read(found));
   const Lease lease = Lease::adopt(frame.lease);
   const chr_slice payload{frame.p + sizeof header, header.payload_bytes, frame.lease};
@@ -115,6 +130,10 @@ Result<bool> JournalScan::deliver(const Found& found, uint64_t highest_mark, con
     return true;
   }
   if (!is_durable) return false;
+  if (is_usable(header, const_cast<uint8_t*>(payload.p))) {
+    CHRONIK_CHECK(events.frame(header.sequence, payload));
+    return true;
+  }
   // A frame that only carries a mark has no groups, and nothing to lose.
   if (header.payload_bytes != 0) events.lost(header.sequence, ids_of(found, frame.p));
   return true;

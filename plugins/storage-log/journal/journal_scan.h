@@ -15,15 +15,15 @@ namespace chronik::storage_log {
 class JournalScan {
  public:
   struct Events {
-    // A whole frame. The payload's lease is borrowed.
+    // A whole frame, or one in which at most payloads of entries are not what their checksums say. The payload's lease is
+    // borrowed.
     std::function<Status(uint64_t sequence, const chr_slice& payload)> frame;
     // A frame that was durable is damaged; no ids: nobody knows of which groups it was.
     std::function<void(uint64_t sequence, const std::vector<uint64_t>& groups)> lost;
   };
   struct Outcome {
-    uint64_t next_sequence = 1;
-    uint64_t frames = 0;
-    uint64_t dropped = 0;  // frames or parts of frames that never counted
+    uint64_t frames = 0;  // that were whole
+    JournalTail tail;
   };
 
   JournalScan(Host host, std::vector<const File*> files, uint64_t block)
@@ -33,11 +33,7 @@ class JournalScan {
   Result<Outcome> run(const ReplayStart& start, const Events& events);
 
  private:
-  struct Found {
-    const File* file = nullptr;
-    uint64_t at = 0;
-    FrameHeader header;
-  };
+  using Found = FoundFrame;
 
   // Every header of this generation from this sequence on, at either end of its frame.
   Status find_headers(const File& file, const ReplayStart& start);
@@ -45,6 +41,8 @@ class JournalScan {
   Result<chr_slice> read(const Found& found);
   // The ids, from where they are whole; none: nowhere.
   std::vector<uint64_t> ids_of(const Found& found, const uint8_t* frame) const;
+  // Of a damaged frame that counts: makes it whole again where a single bit is wrong; or nothing but payloads of entries is damaged.
+  bool is_usable(const FrameHeader& header, uint8_t* payload) const;
   Result<bool> deliver(const Found& found, uint64_t highest_mark, const Events& events);
 
   Host host_;

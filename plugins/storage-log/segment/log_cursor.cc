@@ -161,6 +161,7 @@ Result<std::optional<chr_slice>> LogCursor::payload() {
     found = view_->payload(at_, head_, &p);
   } else {
     const PlacedEntry& placed = stretch_.tail[tail_at_].placed;
+    if (placed.is_damaged) return std::unexpected(damaged_entry(log_.group(), head_.header.index));
     if (!placed.in_segment) return placed.entry.payload;
     const auto& [number, at] = placed.place;
     const uint64_t end = at + record_bytes(head_.header.bytes);

@@ -76,6 +76,7 @@ struct PlacedEntry {
   Place place;
   Totals totals;  // with this entry
   uint32_t payload_crc = 0;
+  bool is_damaged = false;  // the payload here is not what payload_crc says
   bool in_segment = false;  // written there with its head, durably (direct_write.h)
 };
 

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 #include <chronik/testing/fake_files.hpp>
 
+#include <optional>
+
 namespace chronik::storage_log {
 namespace {
 
@@ -18,11 +20,20 @@ class FullDisk : public ::testing::Test {
     fake_.config_int("direct_bytes", 65536);
     fake_.config_int("queue_bytes", 1 << 20);
     fake_.config_int("open_files", 16);
+    start();
+  }
+  void start() {
+    store_.reset();
+    store_.emplace(Host(fake_.core()));
     chr_done started{};
-    EXPECT_TRUE(store_.start(fake_.begin(&started)));
+    EXPECT_TRUE(store_->start(fake_.begin(&started)));
     fake_.run();
-    EXPECT_EQ(started.code, CHR_OK);
-    EXPECT_EQ(store_.open_group(to_abi("g"), &group_, nullptr), CHR_OK);
+    ASSERT_EQ(started.code, CHR_OK);
+    EXPECT_EQ(store_->open_group(to_abi("g"), &group_, nullptr), CHR_OK);
+  }
+  void restart() {
+    stop();
+    start();
   }
   void put(std::string_view value, chr_done* done) {
     done->code = CHR_PENDING;
@@ -30,8 +41,32 @@ class FullDisk : public ::testing::Test {
     step.type = CHR_STORAGE_PUT;
     step.key = to_abi("k");
     step.value = {reinterpret_cast<const uint8_t*>(value.data()), value.size(), nullptr};
+    write(step, done);
+  }
+  void append(uint64_t index, chr_done* done, uint32_t bytes = 900) {
+    static constexpr uint8_t kPayload[900] = {7};
+    chr_entry entry{};
+    entry.header.index = index;
+    entry.header.records = 1;
+    entry.header.base_offset = static_cast<int64_t>(index);
+    entry.header.bytes = bytes;
+    entry.payload = {kPayload, bytes, nullptr};
+    chr_storage_step step{};
+    step.type = CHR_STORAGE_APPEND;
+    step.entries = &entry;
+    step.n = 1;
+    write(step, done);
+  }
+  void trim(uint64_t index, chr_done* done) {
+    chr_storage_step step{};
+    step.type = CHR_STORAGE_TRIM;
+    step.index = index;
+    write(step, done);
+  }
+  void write(const chr_storage_step& step, chr_done* done) {
+    done->code = CHR_PENDING;
     const chr_storage_write write{group_, fake_.begin(done), &step, 1};
-    fake_.on_shard(0, [&] { ASSERT_EQ(store_.write(&write, 1, nullptr), CHR_PENDING); });
+    fake_.on_shard(0, [&] { ASSERT_EQ(store_->write(&write, 1, nullptr), CHR_PENDING); });
     fake_.run();
   }
   void fill_disk() {
@@ -40,10 +75,32 @@ class FullDisk : public ::testing::Test {
       return hits ? CHR_E_NO_SPACE : CHR_OK;
     };
   }
+  // For all but what is there already.
+  void fill_disk_but_for_the_journal() {
+    files_.fault = [](const testing::FakeFiles::Call& call) {
+      using enum testing::FakeFiles::Kind;
+      const bool grows = call.kind == kWrite || call.kind == kResize || call.kind == kZero;
+      const bool is_there =
+          call.name.starts_with("journal") || (call.kind == kWrite && call.name == "checkpoint-2");
+      return grows && !is_there && call.n != 0 ? CHR_E_NO_SPACE : CHR_OK;
+    };
+  }
+  std::string value() {
+    chr_slice out{};
+    const chr_status status = store_->get(group_, to_abi("k"), &out, 1, nullptr);
+    if (status != CHR_OK) return "?";
+    const Lease lease = Lease::adopt(out.lease);
+    return {reinterpret_cast<const char*>(out.p), out.n};
+  }
+  std::pair<uint64_t, uint64_t> bounds() {
+    chr_storage_bounds bounds{};
+    EXPECT_EQ(store_->bounds(group_, &bounds), CHR_OK);
+    return {bounds.first_index, bounds.last_index};
+  }
   void stop() {
     chr_done stopped{};
     stopped.code = CHR_PENDING;
-    store_.stop(fake_.begin(&stopped));
+    store_->stop(fake_.begin(&stopped));
     fake_.run();
     EXPECT_EQ(stopped.code, CHR_OK);
     fake_.expect_idle();
@@ -51,7 +108,7 @@ class FullDisk : public ::testing::Test {
 
   testing::FakeHost fake_;
   testing::FakeFiles files_{fake_};
-  Store store_{Host(fake_.core())};
+  std::optional<Store> store_;
   uint64_t group_ = 0;
 };
 
@@ -90,6 +147,81 @@ TEST_F(FullDisk, AStopDoesNotWaitForRoom) {
   put("1", &done);
   stop();
   EXPECT_EQ(done.code, CHR_E_IO);
+}
+
+// What was moved to no segment yet, and no checkpoint has, stays in the journal over any number of starts.
+TEST_F(FullDisk, AStartNeedsNoRoom) {
+  chr_done done{};
+  put("1", &done);
+  fill_disk_but_for_the_journal();
+  uint64_t last = 0;
+  for (int round = 0; round < 5; ++round) {
+    append(++last, &done);
+    EXPECT_EQ(done.code, CHR_OK);
+    put(std::to_string(round), &done);
+    EXPECT_EQ(done.code, CHR_OK);
+    restart();
+    EXPECT_EQ(value(), std::to_string(round));
+    EXPECT_EQ(bounds(), std::pair(uint64_t{1}, last));
+  }
+  EXPECT_TRUE(fake_.logged("the disk is full"));
+  trim(3, &done);
+  EXPECT_EQ(done.code, CHR_OK);
+  restart();
+  EXPECT_EQ(bounds(), std::pair(uint64_t{3}, last));
+  files_.fault = nullptr;
+  append(++last, &done);
+  fake_.advance(std::chrono::seconds(2));
+  for (int round = 0; round < 2; ++round) {
+    restart();
+    EXPECT_EQ(value(), "4");
+    EXPECT_EQ(bounds(), std::pair(uint64_t{3}, last));
+  }
+  stop();
+}
+
+TEST_F(FullDisk, AStartAfterACleanStopNeedsNoRoom) {
+  chr_done done{};
+  put("1", &done);
+  append(1, &done);
+  stop();
+  fill_disk_but_for_the_journal();
+  for (int round = 0; round < 3; ++round) {
+    start();
+    EXPECT_EQ(bounds(), std::pair(uint64_t{1}, uint64_t{1} + static_cast<uint64_t>(round)));
+    append(2 + static_cast<uint64_t>(round), &done);
+    EXPECT_EQ(done.code, CHR_OK);
+    put("later", &done);
+    stop();
+  }
+  files_.fault = nullptr;
+  start();
+  EXPECT_EQ(value(), "later");
+  EXPECT_EQ(bounds(), std::pair(uint64_t{1}, uint64_t{4}));
+  stop();
+}
+
+// Small writes fill the journal long before their bytes are many: what is left of it is for what makes room.
+TEST_F(FullDisk, RemovalsFindRoomInTheJournal) {
+  chr_done done{};
+  append(1, &done);
+  fill_disk_but_for_the_journal();
+  uint64_t last = 1;
+  while (done.code == CHR_OK && last < 2000) {
+    append(++last, &done, 16);
+    fake_.advance(std::chrono::milliseconds(60));
+  }
+  EXPECT_EQ(done.code, CHR_E_NO_SPACE);
+  do put("vote", &done);
+  while (done.code == CHR_OK);
+  EXPECT_EQ(done.code, CHR_E_NO_SPACE);
+  for (int round = 0; round < 2; ++round) {
+    trim(last - 10 + static_cast<uint64_t>(round), &done);
+    EXPECT_EQ(done.code, CHR_OK);
+    restart();
+  }
+  EXPECT_EQ(bounds().first, last - 9);
+  stop();
 }
 
 }  // namespace

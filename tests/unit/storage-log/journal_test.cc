@@ -111,12 +111,12 @@ TEST_F(JournalTest, FramesComeBackInTheirOrder) {
   const Read read = scan();
   EXPECT_EQ(read.frames, texts);
   EXPECT_TRUE(read.lost.empty());
-  EXPECT_EQ(read.outcome.next_sequence, 25u);
+  EXPECT_EQ(read.outcome.tail.next_sequence, 25u);
 }
 
 TEST_F(JournalTest, AnEmptyJournalIsNoNews) {
   EXPECT_TRUE(scan().frames.empty());
-  EXPECT_EQ(scan().outcome.next_sequence, 5u);
+  EXPECT_EQ(scan().outcome.tail.next_sequence, 5u);
 }
 
 TEST_F(JournalTest, FramesOfOtherGenerationsDoNotReplay) {
@@ -158,8 +158,8 @@ TEST_F(JournalTest, WhatWasInFlightMayBeThereOrNot) {
   const Read read = scan();
   EXPECT_EQ(read.frames, Texts{"durable"});
   EXPECT_TRUE(read.lost.empty()) << "it was never acknowledged";
-  EXPECT_EQ(read.outcome.next_sequence, 6u);
-  EXPECT_EQ(read.outcome.dropped, 1u);
+  EXPECT_EQ(read.outcome.tail.next_sequence, 6u);
+  EXPECT_EQ(read.outcome.tail.dropped.size(), 1u);
 }
 
 // Each bit of the first block of a frame below the mark, and some of the others.
@@ -200,7 +200,7 @@ TEST_F(JournalTest, AFlippedByteAboveTheMarkIsTheEnd) {
     const Read read = scan();
     EXPECT_EQ(read.frames, Texts{"first"});
     EXPECT_TRUE(read.lost.empty());
-    EXPECT_EQ(read.outcome.next_sequence, 6u);
+    EXPECT_EQ(read.outcome.tail.next_sequence, 6u);
   }
 }
 
@@ -227,7 +227,7 @@ TEST_F(JournalTest, AFrameOfWhichNothingIsLeftIsDamageOfAll) {
   const Read read = scan();
   EXPECT_EQ(read.frames, (Texts{"first", "third"}));
   EXPECT_EQ(read.lost, std::vector<Lost>({{6, {}}}));
-  EXPECT_EQ(read.outcome.next_sequence, 9u);
+  EXPECT_EQ(read.outcome.tail.next_sequence, 9u);
 }
 
 TEST_F(JournalTest, FilesAreUsedAgainOnceACheckpointCoversThem) {
@@ -243,7 +243,7 @@ TEST_F(JournalTest, FilesAreUsedAgainOnceACheckpointCoversThem) {
   EXPECT_TRUE(journal_->wants_checkpoint());
   auto more = journal_->make_file();
   ASSERT_TRUE(more);
-  journal_->add_file(std::move(*more));
+  journal_->add_file(more->first, std::move(more->second));
   write(text);
   EXPECT_EQ(scan().frames.size(), 5u);
   start_ = journal_->replay_start();
@@ -264,6 +264,63 @@ TEST_F(JournalTest, WhatAFailureLeftDoesNotComeBack) {
   ASSERT_EQ(scan().frames.size(), 2u);
   journal_->erase_unfinished();
   EXPECT_EQ(scan().frames, Texts{"first"});
+}
+
+// Two files, and a torn end that lies in the first one while the frames that count end in the second.
+TEST_F(JournalTest, WhatNeverCountedDoesNotFollowWhatIsWrittenInItsPlace) {
+  auto more = journal_->make_file();
+  ASSERT_TRUE(more);
+  journal_->add_file(more->first, std::move(more->second));
+  const std::string text(60'000, 't');
+  for (int i = 0; i < 4; ++i) write(text);
+  start_ = journal_->replay_start();
+  journal_->release(start_);
+  for (int i = 0; i < 3; ++i) write(std::to_string(i) + text);
+  write("whole");
+  const uint64_t torn_at = begin(text + text)->at;  // is not written
+  EXPECT_EQ(torn_at, 0u) << "of the first file";
+  const auto behind = begin("stale");
+  std::string bytes = content();
+  bytes.replace(behind->at, behind->bytes.n, reinterpret_cast<const char*>(behind->bytes.p), behind->bytes.n);
+  set_content(bytes);
+  Read read = scan();
+  ASSERT_EQ(read.frames.size(), 4u);
+  ASSERT_EQ(read.outcome.tail.dropped.size(), 1u);
+
+  for (int round = 0; round < 3; ++round) {
+    journal_.emplace(Host(fake_.core()), *Files::of(Host(fake_.core())), JournalOptions{kFileBytes, 2, 4});
+    ASSERT_TRUE(journal_->open({0, 1}));
+    read = scan();
+    ASSERT_TRUE(read.lost.empty());
+    ASSERT_TRUE(journal_->resume(start_, read.outcome.tail));
+    EXPECT_TRUE(scan().outcome.tail.dropped.empty()) << "round " << round;
+    EXPECT_TRUE(journal_->wants_mark());
+    write("new " + std::to_string(round));
+  }
+  read = scan();
+  ASSERT_EQ(read.frames.size(), 7u);
+  EXPECT_EQ(read.frames[3], "whole");
+  EXPECT_EQ(read.frames[4], "new 0");
+  EXPECT_EQ(read.frames[6], "new 2");
+  EXPECT_TRUE(read.outcome.tail.dropped.empty());
+}
+
+TEST_F(JournalTest, AFileThatFindsNoRoomTakesNone) {
+  files_.fault = [](const testing::FakeFiles::Call& call) {
+    return call.kind == testing::FakeFiles::Kind::kZero && call.at >= kFileBytes / 2 ? CHR_E_NO_SPACE : CHR_OK;
+  };
+  journal_.emplace(Host(fake_.core()), *Files::of(Host(fake_.core())), JournalOptions{4 << 20, 2, 4});
+  ASSERT_TRUE(journal_->open({0}));
+  EXPECT_FALSE(journal_->make_file());
+  EXPECT_FALSE(std::filesystem::exists(files_.path(journal_name(1))));
+  // One that a crash left half made, beside one that works.
+  ASSERT_TRUE(Files::of(Host(fake_.core()))->open(journal_name(3), CHR_FILE_CREATE));
+  journal_.emplace(Host(fake_.core()), *Files::of(Host(fake_.core())), JournalOptions{4 << 20, 2, 4});
+  ASSERT_TRUE(journal_->open({0, 3}));
+  ASSERT_TRUE(journal_->complete_files());
+  EXPECT_EQ(journal_->max_frame(), kFileBytes);
+  EXPECT_EQ(std::filesystem::file_size(files_.path(journal_name(0))), kFileBytes);
+  EXPECT_FALSE(std::filesystem::exists(files_.path(journal_name(3))));
 }
 
 TEST_F(JournalTest, ASectorThatCannotBeReadIsDamage) {
