@@ -307,7 +307,8 @@ TEST_F(JournalTest, WhatNeverCountedDoesNotFollowWhatIsWrittenInItsPlace) {
 
 TEST_F(JournalTest, AFileThatFindsNoRoomTakesNone) {
   files_.fault = [](const testing::FakeFiles::Call& call) {
-    return call.kind == testing::FakeFiles::Kind::kZero && call.at >= kFileBytes / 2 ? CHR_E_NO_SPACE : CHR_OK;
+    return call.kind == testing::FakeFiles::Kind::kZero && call.at >= kFileBytes / 2 ? CHR_E_NO_SPACE
+                                                                                     : CHR_OK;
   };
   journal_.emplace(Host(fake_.core()), *Files::of(Host(fake_.core())), JournalOptions{4 << 20, 2, 4});
   ASSERT_TRUE(journal_->open({0}));
