@@ -103,14 +103,17 @@ void Shard::post(chr_fn fn, void* context) {
 
 void Shard::schedule_drain() {
   local_scheduled_ = true;
-  boost::asio::post(io_, as_turn([this] { drain(); }));
+  // The inbox's drain leaves the mark alone: one of each is queued at most, and sockets wait for two turns at most.
+  boost::asio::post(io_, as_turn([this] {
+                      local_scheduled_ = false;
+                      drain();
+                    }));
 }
 
 // Runs what stood in the queues when it began, in turns: sockets and timers come in between, and before what
 // that posts.
 void Shard::drain() {
   draining_ = true;
-  local_scheduled_ = false;
   const bool refilled = next_ == running_.size();
   if (refilled) refill();
   const bool was_idle = running_.empty();

@@ -6,6 +6,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
+#include <thread>
+#include <utility>
 #include <vector>
 
 namespace chronik::host {
@@ -130,6 +134,52 @@ TEST(Shard, CompletionsThatComeTogetherAreSpreadOverTurns) {
   });
   runtime.stop();
   work.expect_turns_between();
+}
+
+// Long work that another thread brings, one more for each that runs, and a timer that is set again whenever it rings.
+struct Flood {
+  static constexpr int kAll = 60;
+
+  Shard* shard = nullptr;
+  std::atomic<int> begun = 0;
+  std::atomic<int> posted = 0;
+  int since_ring = 0;
+  int most_between_rings = 0;
+
+  void run() {
+    ++since_ring;
+    const int mine = ++begun;
+    while (posted < std::min(mine + 3, kAll)) std::this_thread::yield();  // more waits already
+    for (const uint64_t begin = monotonic_ns(); monotonic_ns() - begin < 6'000'000;) continue;
+  }
+  void bring() {
+    for (; posted < kAll; ++posted) {
+      while (begun + 3 < posted) std::this_thread::yield();
+      shard->post([](void* context) { static_cast<Flood*>(context)->run(); }, this);
+    }
+  }
+  void ring() {
+    most_between_rings = std::max(most_between_rings, std::exchange(since_ring, 0));
+    if (begun < kAll)
+      shard->timer_start(0, [](void* context) { static_cast<Flood*>(context)->ring(); }, this);
+  }
+};
+
+TEST(Shard, TimersRingHoweverMuchOthersBring) {
+  Logger logger;
+  Metrics metrics;
+  RuntimeOptions options;
+  options.shards = 1;
+  Runtime runtime(options, logger, metrics);
+  Flood flood;
+  flood.shard = &runtime.shard(0);
+  runtime.start();
+  runtime.run_on(0, [&] { flood.ring(); });
+  std::thread other([&] { flood.bring(); });
+  other.join();
+  while (flood.begun < Flood::kAll) std::this_thread::yield();
+  runtime.stop();
+  EXPECT_LE(flood.most_between_rings, 3);
 }
 
 }  // namespace
