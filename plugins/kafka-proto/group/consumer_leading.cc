@@ -36,7 +36,7 @@ void GroupShard::consumer_heartbeat(const std::string& id, group::ConsumerHeartb
                                     const HeartbeatReply& reply) {
   const auto found = live_.find(id);
   if (found != live_.end() && found->second->consumer != nullptr && !has_late_write(id) &&
-      !found->second->leaving.contains(request.member_id)) {
+      !found->second->leaving.members.contains(request.member_id)) {
     const group::ConsumerContext context = consumer_context(id);
     if (found->second->consumer->changes_nothing(context, request)) {
       group::Outcome outcome;

@@ -27,15 +27,20 @@ GroupShard::CommitResult check_consumer_commit(GroupShard::CommitRequest& reques
 }
 
 // Whom these records remove from a consumer group, and do not keep in a classic one that it becomes.
-std::set<std::string, std::less<>> leaving_members(const std::vector<group::Record>& records) {
-  std::set<std::string, std::less<>> out;
-  for (const group::Record& record : records)
-    if (const auto* const member = std::get_if<group::MemberRecord>(&record); member && !member->value)
-      out.insert(member->member_id);
+GroupShard::Leaving leaving_members(const std::vector<group::Record>& records) {
+  GroupShard::Leaving out;
+  for (const group::Record& record : records) {
+    const auto* const member = std::get_if<group::MemberRecord>(&record);
+    if (member == nullptr) continue;
+    if (!member->value)
+      out.members.insert(member->member_id);
+    else if (member->value->instance_id)
+      out.taken_instances.insert(*member->value->instance_id);
+  }
   for (const group::Record& record : records)
     if (const auto* const classic = std::get_if<group::ClassicGroupRecord>(&record);
         classic && classic->value)
-      for (const auto& member : classic->value->members) out.erase(member.member_id);
+      for (const auto& member : classic->value->members) out.members.erase(member.member_id);
   return out;
 }
 
@@ -171,7 +176,7 @@ void GroupShard::end_outcome(const std::string& id, const std::vector<group::Out
   const auto found = live_.find(id);
   if (found == live_.end()) return;
   Live& live = *found->second;
-  live.leaving.clear();
+  live.leaving = {};
   live.failed = written != ErrorCode::kNone;
   if (live.failed) {
     live.fail_waits(written);
@@ -261,7 +266,11 @@ ErrorCode GroupShard::heartbeat(std::string_view id, const group::MemberClaim& c
   if (found == live_.end()) return ErrorCode::kUnknownMemberId;
   if (found->second->group != nullptr) return found->second->group->heartbeat(claim, now());
   if (has_late_write(id)) return ErrorCode::kCoordinatorNotAvailable;
-  if (found->second->leaving.contains(claim.member_id)) return ErrorCode::kUnknownMemberId;
+  if (const Leaving& leaving = found->second->leaving; leaving.members.contains(claim.member_id)) {
+    // As it will be told once that is written.
+    const bool is_fenced = claim.instance_id && leaving.taken_instances.contains(*claim.instance_id);
+    return is_fenced ? ErrorCode::kFencedInstanceId : ErrorCode::kUnknownMemberId;
+  }
   return found->second->consumer->classic_heartbeat(consumer_context(id), claim);
 }
 

@@ -88,6 +88,11 @@ class GroupShard final : public CoordinatorShard {
   // knows any more what it comes to.
   void consumer_heartbeat(const std::string& id, group::ConsumerHeartbeatRequest request,
                           const group::Reply<group::ConsumerHeartbeatResult>& reply);
+  // Members that are being removed by what is being written, and instance ids that members have from then on.
+  struct Leaving {
+    std::set<std::string, std::less<>> members;
+    std::set<std::string, std::less<>> taken_instances;
+  };
   // DeleteGroups.
   void remove(const std::string& id, const group::Reply<ErrorCode>& reply);
 
@@ -126,9 +131,9 @@ class GroupShard final : public CoordinatorShard {
     std::unique_ptr<group::ConsumerGroup> consumer;
     uint64_t number = 0;  // of the ConsumerGroup: steps of an earlier one are nothing to it
     Timer timer;
-    bool expires = false;                        // its turn to expire comes
-    bool failed = false;                         // its last write was
-    std::set<std::string, std::less<>> leaving;  // members that what is being written removes
+    bool expires = false;  // its turn to expire comes
+    bool failed = false;   // its last write was
+    Leaving leaving;       // by what is being written
   };
 
   Status apply_record(Bytes key, const std::optional<Bytes>& value) override;

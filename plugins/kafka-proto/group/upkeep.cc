@@ -1,5 +1,6 @@
 #include "kafka-proto/group/upkeep.h"
 
+#include <set>
 #include <utility>
 
 #include "kafka-proto/group/core/offset_rules.h"
@@ -12,23 +13,35 @@ using group::kMaxRecordsAtOnce;
 
 // ---- by request ----
 
+// As many as go into a write, until nothing is left of them. What is named again and again is forgotten once.
 void GroupShard::delete_offsets(const std::string& id, OffsetDeletion request,
                                 const group::Reply<OffsetDeletionResult>& reply) {
-  take_turn(id, Turn::kAlone, [this, id, request = std::move(request), reply](ErrorCode error) {
+  take_turn(id, Turn::kAlone, [this, id, request = std::move(request), reply](ErrorCode error) mutable {
     const group::Group* const group = table_.find(id);
     const group::ClassicGroup* const live = find_live(id);
     if (error == ErrorCode::kNone) error = group::check_offset_delete(group, live);
     if (error != ErrorCode::kNone) return reply({error, {}});
     OffsetDeletionResult result;
     group::Outcome outcome;
+    std::set<std::pair<std::string_view, int32_t>> gone;
     for (const OffsetDeletion::Topic& topic : request.topics) {
       result.topics.push_back(group::check_topic_offset_delete(*group, live, topic.name));
       if (result.topics.back() != ErrorCode::kNone) continue;
-      for (const int32_t partition : topic.partitions)
-        if (group->offsets.find(topic.name, partition) != nullptr)
+      for (const int32_t partition : topic.partitions) {
+        if (outcome.records.size() > kMaxRecordsAtOnce) break;
+        if (group->offsets.find(topic.name, partition) != nullptr &&
+            gone.emplace(topic.name, partition).second)
           outcome.records.push_back(group::offset_tombstone(id, topic.name, partition));
+      }
     }
-    outcome.answer(reply, std::move(result));
+    if (!cut_to_write(outcome.records)) {
+      outcome.answer(reply, std::move(result));
+    } else {
+      outcome.finish.push_back([this, id, request = std::move(request), reply](ErrorCode written) mutable {
+        if (written != ErrorCode::kNone) return reply({written, {}});
+        delete_offsets(id, std::move(request), reply);
+      });
+    }
     finish_outcome(id, std::move(outcome));
   });
 }

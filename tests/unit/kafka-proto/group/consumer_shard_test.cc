@@ -258,5 +258,21 @@ TEST_F(ConsumerShardTest, OffsetsOfSubscribedTopicsAreNotDeleted) {
   EXPECT_EQ(committed("g"), 5);
 }
 
+TEST_F(ConsumerShardTest, AnOffsetThatIsNamedAgainAndAgainIsDeletedOnce) {
+  commit("g", 5);
+  host.run();
+  const GroupShard::OffsetDeletion::Topic named{"orders", std::vector<int32_t>(100'000)};
+  GroupShard::OffsetDeletionResult deleted{ErrorCode::kUnknownServerError, {}};
+  const int64_t before = consensus.group(group()).log_end;
+  shard->delete_offsets("g", {{named, named}},
+                        [&](GroupShard::OffsetDeletionResult result) { deleted = std::move(result); });
+  host.run();
+  EXPECT_EQ(deleted.error, ErrorCode::kNone);
+  EXPECT_EQ(deleted.topics, std::vector<ErrorCode>(2, ErrorCode::kNone));
+  EXPECT_EQ(committed("g"), -1);
+  EXPECT_LE(consensus.group(group()).log_end - before, 2)
+      << "the offset, and the group that has nothing left";
+}
+
 }  // namespace
 }  // namespace chronik::kafka::testing

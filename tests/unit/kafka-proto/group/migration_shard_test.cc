@@ -175,6 +175,31 @@ TEST_F(StaticMigrationTest, WhoseSessionIsOverIsToldSoWhileThatIsWritten) {
   EXPECT_EQ(classic_heartbeat(epoch), ErrorCode::kUnknownMemberId);
 }
 
+TEST_F(MigrationShardTest, WhoseInstanceIsTakenIsFencedWhileThatIsWritten) {
+  upgrade();
+  const auto static_join = [this](const std::string& new_id) {
+    group::JoinRequest request;
+    request.new_member_id = new_id;
+    request.instance_id = "i";
+    request.protocol_type = "consumer";
+    request.protocols = {{"range", group::test::subscription_bytes({"orders"}, {}, topics)}};
+    request.session_timeout_ms = 10'000;
+    request.rebalance_timeout_ms = 30'000;
+    shard->join("g", request, [](const group::JoinResult&) {});
+    host.run();
+  };
+  static_join("s2");
+  ASSERT_NE(state().find_member("s2"), nullptr);
+  const group::MemberClaim claim{"s2", "i", state().epoch()};
+  consensus.hold_commits(true);
+  static_join("s3");
+  EXPECT_EQ(shard->heartbeat("g", claim), ErrorCode::kFencedInstanceId);
+  consensus.hold_commits(false);
+  consensus.commit(group());
+  host.run();
+  EXPECT_EQ(shard->heartbeat("g", claim), ErrorCode::kFencedInstanceId);
+}
+
 TEST_F(StaticMigrationTest, WithAnotherSubscriptionAllJoinAgain) {
   const int32_t epoch = state().epoch();
   comes_back({"orders", "others"});
