@@ -67,7 +67,8 @@ void UringQueue::start(std::unique_ptr<FileOp> op) {
 void UringQueue::finish() {
   if (finished_) return;
   while (in_flight_ > 0 || !waiting_.empty()) {
-    io_uring_submit_and_wait(&ring_, 1);
+    const unsigned ready = io_uring_sq_ready(&ring_);
+    check_chains(ready, io_uring_submit_and_wait(&ring_, 1));
     reap();
   }
   finished_ = true;
@@ -116,10 +117,14 @@ void UringQueue::flush() {
     const int submitted = io_uring_submit(&ring_);
     if (submitted == -EINTR) continue;
     if (submitted <= 0) return flush_later();  // short of memory
-    // A sync that has lost its write could end before it, and make it durable that was not.
-    if (chains_ && static_cast<unsigned>(submitted) < ready)
-      return shard_.runtime().fatal("files", "io_uring took a part of a chain; set file_io to \"threads\"");
+    check_chains(ready, submitted);
   }
+}
+
+// A sync that has lost its write could end before it, and make it durable that was not.
+void UringQueue::check_chains(unsigned ready, int submitted) {
+  if (chains_ && submitted > 0 && static_cast<unsigned>(submitted) < ready)
+    shard_.runtime().fatal("files", "io_uring took a part of a chain; set file_io to \"threads\"");
 }
 
 void UringQueue::flush_later() {
@@ -152,6 +157,7 @@ void UringQueue::note(const io_uring_cqe& cqe) {
   const bool of_chain = chains_ && op->durable && op->file->kind().direct;
   const bool is_whole = of_chain && (cqe.user_data & kChainHead) == 0 && cqe.res == 0;
   const int64_t result = is_whole ? static_cast<int64_t>(op->left) : cqe.res;
+  op->is_unsynced |= of_chain && !is_whole && cqe.res > 0;
   if (op->note(result)) {
     ended_.push_back(std::move(op));
   } else if (result < 0) {

@@ -45,6 +45,7 @@ class UringQueue {
   void prepare(std::unique_ptr<FileOp> op);
   void flush();
   void flush_later();
+  void check_chains(unsigned ready, int submitted);
   void reap();
   void note(const io_uring_cqe& cqe);
 
