@@ -207,10 +207,13 @@ chr_status Folder::remove(chr_host* self, std::string_view name, chr_error* erro
 chr_status Folder::sync_names(chr_host* self, chr_error* error) {
   if (const chr_status status = admit(self, "sync_names()", true, error); status != CHR_OK) return status;
   uint64_t durable_at = UINT64_MAX;
+  const uint64_t begins = world_.now();
   const chr_status status = disk_.sync_names(world_.now(), &durable_at, &world_.current.cost);
   note(1);
   for (NameChange& change : changes_) {
-    if (status == CHR_OK) change.durable_at = std::min(change.durable_at, durable_at);
+    // Another job's may come later than this one's.
+    if (status == CHR_OK && change.time <= begins)
+      change.durable_at = std::min(change.durable_at, durable_at);
   }
   return failed(status, "sync names", error);
 }
@@ -235,6 +238,8 @@ chr_status Folder::open(chr_host* self, std::string_view name, uint32_t flags, u
                         chr_file_info* info, chr_error* error) {
   if (const chr_status status = admit(self, "open()", true, error); status != CHR_OK) return status;
   if (!is_name(name)) return misuse(self, "open() of what is no name", error);
+  if ((flags & ~(CHR_FILE_CREATE | CHR_FILE_DIRECT)) != 0)
+    return misuse(self, "open() with unknown flags", error);
   auto found = names_.find(name);
   if (found == names_.end() && (flags & CHR_FILE_CREATE) == 0)
     return report(error, CHR_E_NOT_FOUND, fmt::format("there is no file {}", name));
@@ -313,6 +318,8 @@ chr_status Folder::write(chr_host* self, const chr_file_write& args, chr_error* 
   }
   operation.n = bytes.size();
   FdVolume& to = volume(*handle);
+  if (operation.n == 0) return misuse(self, "a write of no bytes", error);
+  if ((args.flags & ~CHR_FILE_DURABLE) != 0) return misuse(self, "write() with unknown flags", error);
   if (!is_aligned) return misuse(self, "a write to a direct file is not aligned", error);
   if (args.at > to.size()) return misuse(self, "a write leaves a hole", error);
   if (overlaps_one_in_flight(handle->number, args.at, bytes.size()))

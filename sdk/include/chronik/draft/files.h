@@ -15,7 +15,8 @@
  *    target is the old file or the new one.
  *
  * Errors: NO_SPACE (a part may have been written; what it was is unknown), IO (the device failed; the kernel may have dropped what it
- * could not write, so that nothing written since the last success may be relied on, and a later success says nothing of it),
+ * could not write, so that nothing written since the last success may be relied on, and a later success says nothing of it, nor does that of what
+ * was in flight together with what failed),
  * NOT_FOUND, OUT_OF_RANGE (past the end), INVALID_ARGUMENT (a caller's bug).
  */
 #ifndef CHRONIK_DRAFT_FILES_H_
@@ -48,7 +49,7 @@ enum { CHR_FILE_DURABLE = 1u };  /* completes when the bytes, and the size that 
 typedef struct chr_file_write {
   uint64_t file;
   uint64_t at;                   /* at most the size, with what is in flight: a file grows without holes */
-  const chr_slice* slices;       /* written one after the other; n of them, at least one, at most CHR_FILE_MAX_SLICES */
+  const chr_slice* slices;       /* written one after the other; n of them, at least one byte, at most CHR_FILE_MAX_SLICES */
   uint32_t n;
   uint32_t flags;                /* CHR_FILE_DURABLE */
   uint64_t token;                /* 0: [blocking], done when write() returns. Otherwise it returns PENDING, and completes the token */
@@ -85,7 +86,7 @@ typedef struct chr_files_v1 {
   chr_status(CHR_CALL* map)(chr_host* self, uint64_t file, uint64_t at, uint64_t n, chr_slice* out, chr_error* error);
   /* [blocking] Brings the file's bytes [at, at + n) into memory. IO: the disk cannot read them. */
   chr_status(CHR_CALL* load)(chr_host* self, uint64_t file, uint64_t at, uint64_t n, chr_error* error);
-  /* [any] 1: [at, at + n) is in memory just now, as far as can be told without waiting. */
+  /* [any] 1: [at, at + n) is in memory just now, as far as can be told without waiting. What reaches beyond the end is not. */
   int32_t(CHR_CALL* is_loaded)(chr_host* self, uint64_t file, uint64_t at, uint64_t n);
 
   /* [blocking] Gives the file another name, in place of what had it. Open handles stay with their file. */

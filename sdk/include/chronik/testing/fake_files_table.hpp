@@ -58,6 +58,7 @@ struct FakeFilesTable {
       operation.slices.push_back(slice);
       operation.leases.push_back(Lease::share(slice.lease));
     }
+    if (operation.n == 0) FakeFiles::misuse("a write of no bytes");
     FakeFiles::aligned(to, args->at, "the position");
     if (args->at > to.size)
       FakeFiles::misuse("a write at " + std::to_string(args->at) + " leaves a hole in " + to.name);
@@ -147,6 +148,7 @@ struct FakeFilesTable {
   static int32_t CHR_CALL is_loaded(chr_host* self, uint64_t file, uint64_t at, uint64_t n) {
     FakeFiles& files = of(self);
     const Handle& from = files.handle(file, "is_loaded()");
+    if (at + n > from.size) return 0;
     if (!files.options_.is_cold) return 1;
     for (uint64_t page = at / 4096; page * 4096 < at + n; ++page) {
       if (!files.loaded_.contains({from.inode, page})) return 0;
