@@ -130,7 +130,7 @@ Status DataDir::check_unused(std::string_view known) const {
   for (const auto& entry : fs::directory_iterator(path_, error)) {
     const std::string name = entry.path().filename().string();
     if (name == kLockFile || name == "lost+found" || name == std::string(kIdentityFile) + ".new") continue;
-    if (!known.empty() && name.starts_with(known)) continue;
+    if (!known.empty() && (name == known || name == std::string(known) + ".copying")) continue;
     return fail(
         Code::kInvalidArgument,
         fmt::format("data_dir {} has files (such as {}) but no {}, so it is no chronik data; choose an "

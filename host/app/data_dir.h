@@ -39,8 +39,8 @@ class DataDir {
   // For tools, in place of open(): the folder of a node that does not run, locked; nothing else changes.
   // Refused: a folder that is no node's, or whose node runs, or of a newer format.
   Status open_stopped(const std::filesystem::path& path);
-  // For tools, in place of open(): makes or takes a folder that is no node's yet, and locks it. Files that
-  // begin with `known` may be there.
+  // For tools, in place of open(): makes or takes a folder that is no node's yet, and locks it. What is called
+  // `known`, or so with ".copying" behind it, may be there.
   Status open_unused(const std::filesystem::path& path, std::string_view known);
   // From here on the data is kept by this plugin, durably. After open_unused() the folder becomes that of the
   // same node as `from`.

@@ -37,11 +37,6 @@ std::string join(const std::vector<std::string>& items) {
   return out;
 }
 
-FileIo file_io_of(std::string_view name) {
-  if (name == "io_uring") return FileIo::kUring;
-  return name == "threads" ? FileIo::kThreads : FileIo::kAuto;
-}
-
 }  // namespace
 
 Server::Server(const NodePlan& plan, std::function<bool()> is_stopping)

@@ -97,8 +97,8 @@ int command_storage_check(const StorageArguments& arguments) {
   const int code = tell_failure(checked.error());
   if (code == kExitDamaged) {
     say("what to do: in a cluster, move the node's data_dir away and start it on an empty one, so that it "
-        "gets all of "
-        "it from the others; a node alone needs its backup. docs/operating/storage.md says more");
+        "gets all of it "
+        "from the others; a node alone needs its backup. docs/operating/storage.md says more");
   }
   return code;
 }

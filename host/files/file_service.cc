@@ -24,6 +24,11 @@ FileService::FileService(Runtime& runtime, const MakeBackend& make)
 
 FileService::~FileService() { reaper_->detach(); }
 
+FileIo file_io_of(std::string_view name) {
+  if (name == "io_uring") return FileIo::kUring;
+  return name == "threads" ? FileIo::kThreads : FileIo::kAuto;
+}
+
 Result<std::unique_ptr<FileService>> FileService::open(Runtime& runtime, FileIo io) {
   if (io == FileIo::kThreads) return std::make_unique<FileService>(runtime, nullptr);
   const Status usable = probe_uring();

@@ -22,6 +22,8 @@ enum class FileIo {
   kUring,  // by io_uring, or not at all
   kThreads
 };
+// As the key file_io says it.
+FileIo file_io_of(std::string_view name);
 
 // Thread-safe. Lives until the runtime has stopped.
 class FileService {

@@ -103,6 +103,8 @@ Status Child::wait(std::optional<std::chrono::milliseconds> patience) {
         trouble(Code::kTimeout, id_, fmt::format("hung while {}, for {} ms", doing_, patience->count())));
   int32_t code = 0;
   if (text.size() < sizeof code) {
+    if (WIFSIGNALED(result) && WTERMSIG(result) == SIGPIPE)
+      return fail(Code::kCancelled, fmt::format("nobody reads what is printed any more; {} was ended", id_));
     const std::string what = WIFSIGNALED(result)
                                  ? fmt::format("crashed while {} (signal {}, {})", doing_, WTERMSIG(result),
                                                ::strsignal(WTERMSIG(result)))

@@ -36,13 +36,20 @@ Status check_part(const LastIndexes& there, const std::vector<ListedGroup>& grou
     if (found == there.end()) continue;
     ++known;
     if (found->second > group.last_index)
-      return fail(Code::kConflict,
-                  fmt::format("the copy of group {} ends at entry {}, the group itself at {}", group.name,
-                              found->second, group.last_index));
+      return fail(
+          Code::kConflict,
+          fmt::format(
+              "the copy of group {} ends at entry {}, the group itself at {}: remove the unfinished copy "
+              "(its folder ends in .copying) and copy again",
+              group.name, found->second, group.last_index));
   }
   if (known == there.size()) return {};
-  return fail(Code::kConflict,
-              fmt::format("the copy has {} groups that its source does not have", there.size() - known));
+  return fail(
+      Code::kConflict,
+      fmt::format(
+          "the copy has {} groups that its source does not have: remove the unfinished copy (its folder "
+          "ends in .copying) and copy again",
+          there.size() - known));
 }
 
 Error of_group(const ListedGroup& group, Error error) {

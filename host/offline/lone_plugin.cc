@@ -46,7 +46,7 @@ Status LonePlugin::create() {
   RuntimeOptions runtime;
   runtime.shards = 1;
   parts_->runtime = std::make_unique<Runtime>(runtime, parts_->logger, parts_->metrics);
-  CHRONIK_TRY(parts_->files, FileService::open(*parts_->runtime, FileIo::kAuto));
+  CHRONIK_TRY(parts_->files, FileService::open(*parts_->runtime, options_.file_io));
   parts_->runtime->start();
   PluginHostOptions host;
   host.id = id();

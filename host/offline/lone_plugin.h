@@ -21,6 +21,7 @@ struct LonePluginOptions {
   PluginFile file;
   std::filesystem::path directory;  // its own; exists
   int32_t node_id = 1;
+  FileIo file_io = FileIo::kAuto;
   std::function<Result<TableValues>(const TableSchema& schema)> values;
 };
 

@@ -10,8 +10,9 @@
 namespace chronik::host {
 
 StoppedNode::StoppedNode(StoppedNodeOptions options) : options_(std::move(options)) {
-  read_config_file(options_.file, &document_, &diagnostics_);
-  Settings settings(document_, options_.overrides, options_.environment, diagnostics_);
+  TomlDocument document;
+  read_config_file(options_.file, &document, &diagnostics_);
+  Settings settings(document, options_.overrides, options_.environment, diagnostics_);
   config_ = read_host_config(settings, options_.file);
   if (config_.plugin_dir.empty()) config_.plugin_dir = default_plugin_dir();
 }
@@ -28,6 +29,12 @@ Result<PluginFile> StoppedNode::find_storage(std::string_view name) const {
         fmt::format("{} does not provide {}, so nothing can look into its folder; ask its author for it",
                     manifest.id, CHR_STORAGE_ADMIN_ID));
   return file;
+}
+
+LonePluginOptions StoppedNode::plugin_options(const PluginFile& file,
+                                              const std::filesystem::path& folder) const {
+  return {file, folder, data_.node_id(), file_io_of(config_.file_io),
+          [this](const TableSchema& schema) { return values(schema); }};
 }
 
 Result<TableValues> StoppedNode::values(const TableSchema& schema) const {

@@ -5,6 +5,7 @@
 #include "host/app/data_dir.h"
 #include "host/config/host_schema.h"
 #include "host/loader/plugin_file.h"
+#include "host/offline/lone_plugin.h"
 
 namespace chronik::host {
 
@@ -30,13 +31,14 @@ class StoppedNode {
 
   // A storage with chronik.storage_admin/1, by its name or path. Runs no code of it.
   Result<PluginFile> find_storage(std::string_view name) const;
+  // To run it on a folder; this outlives it.
+  LonePluginOptions plugin_options(const PluginFile& file, const std::filesystem::path& folder) const;
   // The keys of a plugin as the configuration has them; for those that it does not have, their defaults.
   Result<TableValues> values(const TableSchema& schema) const;
 
  private:
   StoppedNodeOptions options_;
   Diagnostics diagnostics_;
-  TomlDocument document_;
   HostConfig config_;
   DataDir data_;
 };

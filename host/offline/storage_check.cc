@@ -73,7 +73,7 @@ Status run_check(LonePlugin& plugin, const std::filesystem::path& folder) {
 
 Status check_storage(const StoppedNode& node, const PluginFile& file, const std::filesystem::path& folder) {
   CHRONIK_TRY(Child child, Child::start(file.manifest().id, "its folder was checked", [&] {
-                LonePlugin plugin({file, folder, 1, [&](const TableSchema& s) { return node.values(s); }});
+                LonePlugin plugin(node.plugin_options(file, folder));
                 return run_check(plugin, folder);
               }));
   return child.wait();

@@ -47,12 +47,12 @@ Status sync_folder(const fs::path& folder) {
 Result<std::string> stamp_of(const fs::path& folder) {
   std::map<std::string, std::string> files;
   std::error_code error;
-  for (const auto& entry : fs::recursive_directory_iterator(folder, error)) {
+  for (fs::recursive_directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
+    const fs::path& path = at->path();
     struct stat info{};
-    if (::stat(entry.path().c_str(), &info) != 0)
-      return std::unexpected(io_error("read", entry.path(), errno).error());
+    if (::stat(path.c_str(), &info) != 0) return std::unexpected(io_error("read", path, errno).error());
     if (!S_ISREG(info.st_mode)) continue;
-    files[entry.path().lexically_relative(folder).string()] =
+    files[path.lexically_relative(folder).string()] =
         fmt::format("{} {} {}", info.st_size, info.st_mtim.tv_sec, info.st_mtim.tv_nsec);
   }
   if (error) return fail(Code::kIo, fmt::format("cannot read {}: {}", folder.string(), error.message()));
@@ -98,6 +98,13 @@ Status StorageCopy::check_source() const {
         Code::kInvalidArgument,
         fmt::format("source and target are both {}; name another storage, or another folder with --to-dir",
                     from));
+  // The last step of a copy removes this.
+  const std::string& to = options_.to.manifest().id;
+  const fs::path left = data.path() / (to + ".copying");
+  if (data.data_plugin() == to && to != from && fs::exists(left / "copy.toml") && !fs::exists(left / "data"))
+    return fail(Code::kExists,
+                fmt::format("the node in {} keeps its data in {} already: the copy is complete; remove {}",
+                            data.path().string(), to, left.string()));
   if (data.data_plugin() != from)
     return fail(Code::kInvalidArgument,
                 fmt::format("the node in {} keeps its data in {}, not in {}", data.path().string(),
@@ -107,10 +114,26 @@ Status StorageCopy::check_source() const {
               fmt::format("{} has no files, so there is nothing to copy", (data.path() / from).string()));
 }
 
+// A copy within the node's own folder would be a part of what it is made of.
+Status StorageCopy::check_apart() const {
+  std::error_code error;
+  const fs::path node = fs::weakly_canonical(node_.data().path(), error);
+  const fs::path to = fs::weakly_canonical(options_.to_dir, error);
+  const auto [rest, below] = std::mismatch(node.begin(), node.end(), to.begin(), to.end());
+  const bool is_within = rest == node.end() && below != to.end();  // itself it is no unused folder either
+  if (!is_within) return {};
+  return fail(Code::kInvalidArgument,
+              fmt::format("{} lies within {}, which is the node's; choose a folder elsewhere",
+                          options_.to_dir.string(), node.string()));
+}
+
 // The copy of an earlier run goes on only where nothing was written to the source since.
 Status StorageCopy::prepare() {
   const std::string& to = options_.to.manifest().id;
-  if (!options_.to_dir.empty()) CHRONIK_CHECK(other_.open_unused(options_.to_dir, to));
+  if (!options_.to_dir.empty()) {
+    CHRONIK_CHECK(check_apart());
+    CHRONIK_CHECK(other_.open_unused(options_.to_dir, to));
+  }
   result_.source = node_.data().path() / options_.from.manifest().id;
   result_.target = target_->path() / to;
   work_ = target_->path() / (to + ".copying");
@@ -150,8 +173,7 @@ Status StorageCopy::begin_anew() {
 }
 
 Status StorageCopy::read_groups(const fs::path& folder, const PluginFile& file, int socket) const {
-  LonePlugin plugin(
-      {file, folder, node_.data().node_id(), [&](const TableSchema& s) { return node_.values(s); }});
+  LonePlugin plugin(node_.plugin_options(file, folder));
   CHRONIK_CHECK(plugin.create());
   CHRONIK_TRY(const StorageAdmin admin, plugin.admin());
   return plugin.run_blocking([&]() -> Status {
@@ -164,8 +186,7 @@ Status StorageCopy::read_groups(const fs::path& folder, const PluginFile& file, 
 
 Status StorageCopy::write_groups(int socket) const {
   const fs::path folder = work_ / "data";
-  LonePlugin plugin(
-      {options_.to, folder, node_.data().node_id(), [&](const TableSchema& s) { return node_.values(s); }});
+  LonePlugin plugin(node_.plugin_options(options_.to, folder));
   CHRONIK_CHECK(plugin.create());
   CHRONIK_CHECK(plugin.start());
   CHRONIK_TRY(const Storage storage, plugin.storage());
@@ -193,6 +214,7 @@ Status StorageCopy::transfer() {
   if (read && written) return {};
   const bool is_source = is_cause(read, written);
   Error error = is_source ? read.error() : written.error();
+  if (!is_source && error.code == Code::kCorrupt) error.code = Code::kFailed;  // of the source it would tell
   error.message = is_source ? fmt::format("cannot read {}: {}", result_.source.string(), error.message)
                             : fmt::format("cannot write {}: {}", work_.string(), error.message);
   if (error.code != Code::kCorrupt && error.code != Code::kConflict)
@@ -201,8 +223,7 @@ Status StorageCopy::transfer() {
 }
 
 Status StorageCopy::digest_groups(const fs::path& folder, const PluginFile& file, int socket) const {
-  LonePlugin plugin(
-      {file, folder, node_.data().node_id(), [&](const TableSchema& s) { return node_.values(s); }});
+  LonePlugin plugin(node_.plugin_options(file, folder));
   CHRONIK_CHECK(plugin.create());
   CHRONIK_TRY(const StorageAdmin admin, plugin.admin());
   return plugin.run_blocking([&]() -> Status {
@@ -236,14 +257,17 @@ Status StorageCopy::verify() {
   const Status read = reads_from.wait();
   const Status read_copy = reads_to.wait();
   const std::string again =
-      fmt::format("nothing was changed for the node; remove {} and copy again", work_.string());
+      fmt::format("nothing was changed for the node; remove {}{} and copy again",
+                  is_in_place_ ? result_.target.string() + " and " : "", work_.string());
   const auto is_known = [](const Status& status) {
     return !status && status.error().code != Code::kCancelled;
   };
   if (is_known(read) || is_known(read_copy)) {
     const Error& error = is_known(read) ? read.error() : read_copy.error();
     const fs::path& folder = is_known(read) ? result_.source : copy;
-    return fail(error.code, fmt::format("cannot verify {}: {}; {}", folder.string(), error.message, again));
+    // Damage of the copy is none of the source.
+    return fail(is_known(read) ? error.code : Code::kFailed,
+                fmt::format("cannot verify {}: {}; {}", folder.string(), error.message, again));
   }
   if (same) return {};
   return fail(same.error().code,

@@ -38,6 +38,7 @@ class StorageCopy {
 
  private:
   Status check_source() const;
+  Status check_apart() const;
   Status prepare();
   Status begin_anew();
   Status transfer();

@@ -20,13 +20,12 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr size_t kDefaultLimit = 1'000;
-constexpr size_t kMaxLimit = 1'000;  // what a turn has time for, as JSON that was read and is written again
+constexpr size_t kMaxLimit = 1'000;  // rows that shard 0 can read from all nodes and write in a turn
 
 // 0: the limit is none.
 size_t limit_of(const AdminRequest& request) {
   const std::string text = parameter(request.query, "limit");
-  if (text.empty()) return kDefaultLimit;
+  if (text.empty()) return kMaxLimit;
   size_t limit = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), limit);
   return error == std::errc() && end == text.data() + text.size() && limit <= kMaxLimit ? limit : 0;

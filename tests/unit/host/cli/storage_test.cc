@@ -241,6 +241,17 @@ TEST_F(StorageCommands, ACopyThatIsInPlaceIsTakenOver) {
   expect_copied(output);
 }
 
+// The power failed before the very last step.
+TEST_F(StorageCommands, ACopyThatIsCompleteIsToldSo) {
+  EXPECT_EQ(copy("kill_at_write = 3").code, 1);
+  const std::string mark = read_file(work() / "copy.toml");
+  expect_copied(copy());
+  fs::create_directory(work());
+  std::ofstream(work() / "copy.toml") << mark;
+  expect_part(copy().err,
+              "keeps its data in fake-b already: the copy is complete; remove " + work().string());
+}
+
 TEST_F(StorageCommands, AnotherFolderBecomesTheNodes) {
   const fs::path other = folder_.path() / "other";
   const Output output = run({"copy", "--from", "fake-a", "--to", "fake-a", "--to-dir", "other"});
@@ -263,6 +274,12 @@ TEST_F(StorageCommands, WhatCannotBeMeantIsRefused) {
               "keeps its data in fake-a, not in fake-b");
   const Output onto = run({"copy", "--from", "fake-a", "--to", "fake-b", "--to-dir", "data"});
   expect_part(onto.err, "is the data_dir of a node already; choose an empty folder");
+  const Output within = run({"copy", "--from", "fake-a", "--to", "fake-a", "--to-dir", "data/fake-a/new"});
+  expect_part(within.err, "lies within " + data_dir().string() + ", which is the node's");
+  EXPECT_FALSE(fs::exists(data_dir() / "fake-a" / "new"));
+  fs::create_directories(folder_.path() / "old" / "fake-a-of-before");
+  expect_part(run({"copy", "--from", "fake-a", "--to", "fake-a", "--to-dir", "old"}).err,
+              "has files (such as fake-a-of-before)");
   fs::create_directory(target());
   std::ofstream(target() / "something") << "x";
   expect_part(copy().err, "holds files already; move them away");
