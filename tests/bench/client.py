@@ -1,4 +1,4 @@
-"""perf_client as a process of a workload: ended on every path out."""
+"""perf_client or group_client as a process of a workload: ended on every path out."""
 import contextlib
 import json
 import subprocess

@@ -19,6 +19,8 @@ import statistics
 import subprocess
 import time
 
+from client import Client
+
 PARTS = {"groups": ["settle", "roll", "failover", "idle", "offsets"], "commits": ["one", "three"]}
 # At most so much, or such a part of Kafka's in the same run.
 TARGETS = {
@@ -56,33 +58,16 @@ def disk_written_bytes(folder):
 class GroupBench:
     def __init__(self, bench):
         self.bench = bench
-        self.program = str(bench.programs / "group_client")
+        self.load = Client(bench.programs / "group_client")
         self.sizes = SHORT if bench.arguments.short else FULL
         most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # connections of all members, also of those that are started
 
     def client(self, verb, node, partitions, *arguments):
-        done = subprocess.run(self.command(verb, node, partitions, *arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        if done.returncode != 0:
-            raise RuntimeError(f"{verb}: {done.stderr[-500:]}")
-        return json.loads(done.stdout)
+        return self.load.run(*self.command(verb, node, partitions, *arguments))
 
     def command(self, verb, node, partitions, *arguments):
-        return [self.program, verb, node.bootstrap, "bench", str(partitions), *map(str, arguments)]
-
-    def marked_client(self, command, read):
-        """What it prints, and what read() came to at its two marks."""
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        lines = []
-        marks = {}
-        for line in process.stderr:
-            lines.append(line)
-            if line.strip() in ("measuring", "measured"):
-                marks[line.strip()] = (time.monotonic(), read())
-        result = process.stdout.read()
-        if process.wait() != 0:
-            raise RuntimeError(f"the client failed with {process.returncode}: {''.join(lines)[-500:]}")
-        return json.loads(result), marks["measuring"], marks["measured"]
+        return [verb, node.bootstrap, "bench", str(partitions), *map(str, arguments)]
 
     @contextlib.contextmanager
     def started(self, nodes, kind, partitions, replicas=1):
@@ -110,7 +95,7 @@ class GroupBench:
 
     def failover(self, kind, folder):
         with self.started(self.bench.three(kind, folder), kind, 20, replicas=3) as nodes:
-            process = subprocess.Popen(self.command("fail-over", nodes, 20, 5), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            process = subprocess.Popen([self.load.program, *self.command("fail-over", nodes, 20, 5)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
             try:
                 failures = [self.fail_over(nodes, process, i) for i in range(self.sizes["kills"])]
                 process.stdin.close()
@@ -168,9 +153,9 @@ class GroupBench:
             time.sleep(5)
             idle_share = (node.cpu_seconds() - before) / 5
             empty_mb = memory(node)
-            out, start, end = self.marked_client(
-                self.command("idle", node, 6, self.sizes["groups"], 5, self.bench.arguments.warmup, self.bench.arguments.seconds),
-                lambda: (node.cpu_seconds(), memory(node)))
+            out, start, end = self.load.marked(
+                lambda: (node.cpu_seconds(), memory(node)),
+                *self.command("idle", node, 6, self.sizes["groups"], 5, self.bench.arguments.warmup, self.bench.arguments.seconds))
         cpu = end[1][0] - start[1][0] - idle_share * (end[0] - start[0])
         return {"cpu_us_per_heartbeat": cpu * 1e6 / out["heartbeats"], "memory_mb": end[1][1], "more_than_empty_mb": end[1][1] - empty_mb,
                 "heartbeats_per_s": out["heartbeats"] / (end[0] - start[0]), "joined_again": out["joined_again"]}
@@ -229,7 +214,7 @@ class GroupBench:
             return counted
 
         arguments = self.bench.arguments
-        out, start, end = self.marked_client(self.command("commits", system, 6, 200, rate, arguments.warmup, arguments.seconds), read)
+        out, start, end = self.load.marked(read, *self.command("commits", system, 6, 200, rate, arguments.warmup, arguments.seconds))
         delta = {key: end[1][key] - start[1][key] for key in start[1]}
         commits = rate * arguments.seconds
         out["cpu_us_per_commit"] = delta["cpu"] * 1e6 / commits

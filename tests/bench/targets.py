@@ -8,6 +8,7 @@ TARGETS = {
         ("anonymous_mb", "<= 1.00 of sink-direct + 20"),
         ("fetch_mb_per_s", ">= 1.5 of kafka"),
         ("fetch_cpu_s_per_gb", "<= 0.25"),
+        ("behind_mb_per_s", ">= 90"),  # of 100, or it reads little
         ("behind_read_mb", "<= 1"),  # pages of the programs, which are dropped too, are no records
     ],
     "latency": [

@@ -1,4 +1,4 @@
-// storage_conformance PLUGIN.so [--files] [--set KEY=INTEGER]... [--small KEY=INTEGER]... [gtest flags]
+// storage_conformance PLUGIN.so [--files] [--admin] [--set KEY=INTEGER]... [--small KEY=INTEGER]... [gtest flags]
 #include "subject.hpp"
 
 #include <gtest/gtest.h>
@@ -21,8 +21,10 @@ class EndTest : public ::testing::EmptyTestEventListener {
 int usage() {
   std::fprintf(
       stderr,
-      "usage: storage_conformance PLUGIN.so [--files] [--set KEY=INTEGER]... [--small KEY=INTEGER]...\n"
+      "usage: storage_conformance PLUGIN.so [--files] [--admin] [--set KEY=INTEGER]... [--small "
+      "KEY=INTEGER]...\n"
       "  --files   what it wrote survives in its directory, by files of its own or chronik.host.files/1\n"
+      "  --admin   it provides chronik.storage_admin/1, and fails where it does not\n"
       "  --set     a setting of the plugin\n"
       "  --small   a setting with which it is full after some MiB\n"
       "CHRONIK_CONFORMANCE_STUB_SYNC=1 makes every sync do nothing: the crash tests must fail then.\n");
@@ -49,6 +51,8 @@ int main(int argc, char** argv) {
     const char* value = i + 1 < argc ? argv[i + 1] : "";
     if (arg == "--files") {
       subject.is_durable = true;
+    } else if (arg == "--admin") {
+      subject.has_admin = true;
     } else if (arg == "--set" || arg == "--small") {
       if (!parse_setting(value, arg == "--set" ? &subject.settings : &subject.small)) return usage();
       ++i;

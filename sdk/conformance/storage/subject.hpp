@@ -23,6 +23,7 @@ struct Subject {
   std::vector<std::pair<std::string, int64_t>> settings;
   std::vector<std::pair<std::string, int64_t>> small;  // settings that make it full after some MiB
   bool stub_syncs = false;                             // the crash tests must fail then
+  bool has_admin = false;                              // it must provide chronik.storage_admin/1
 
   static Subject& get();
 };
