@@ -15,6 +15,18 @@
 namespace chronik::host {
 namespace {
 
+class OneShard : public ::testing::Test {
+ protected:
+  static RuntimeOptions one() {
+    RuntimeOptions options;
+    options.shards = 1;
+    return options;
+  }
+  Logger logger_;
+  Metrics metrics_;
+  Runtime runtime_{one(), logger_, metrics_};
+};
+
 struct Seen {
   Shard* shard = nullptr;
   int turns = 0;
@@ -22,28 +34,23 @@ struct Seen {
   bool ran_after_stop = false;
 };
 
-TEST(Shard, HooksRunAtTheEndOfTurnsAndOnceBeforeTheEnd) {
-  Logger logger;
-  Metrics metrics;
-  RuntimeOptions options;
-  options.shards = 1;
-  Runtime runtime(options, logger, metrics);
+TEST_F(OneShard, HooksRunAtTheEndOfTurnsAndOnceBeforeTheEnd) {
   Seen seen;
-  seen.shard = &runtime.shard(0);
-  runtime.shard(0).on_turn_end([](void* context) { ++static_cast<Seen*>(context)->turns; }, &seen);
-  runtime.shard(0).on_stop(
+  seen.shard = &runtime_.shard(0);
+  runtime_.shard(0).on_turn_end([](void* context) { ++static_cast<Seen*>(context)->turns; }, &seen);
+  runtime_.shard(0).on_stop(
       [](void* context) {
         auto* at = static_cast<Seen*>(context);
         at->stops.push_back(at->turns);
         at->shard->post([](void* later) { static_cast<Seen*>(later)->ran_after_stop = true; }, at);
       },
       &seen);
-  runtime.start();
+  runtime_.start();
   int turns_before = 0;
-  runtime.run_on(0, [&] { turns_before = seen.turns; });
-  runtime.run_on(0, [&] { EXPECT_GT(seen.turns, turns_before) << "the turn of before has ended"; });
+  runtime_.run_on(0, [&] { turns_before = seen.turns; });
+  runtime_.run_on(0, [&] { EXPECT_GT(seen.turns, turns_before) << "the turn of before has ended"; });
   EXPECT_TRUE(seen.stops.empty());
-  runtime.stop();
+  runtime_.stop();
   EXPECT_EQ(seen.stops.size(), 1u);
   EXPECT_TRUE(seen.ran_after_stop) << "what a stop hook posts runs before the thread ends";
   EXPECT_GT(seen.turns, seen.stops.front()) << "the turn that stops ends like any other";
@@ -87,17 +94,12 @@ struct Long {
   }
 };
 
-TEST(Shard, LongWorkIsSpreadOverTurns) {
-  Logger logger;
-  Metrics metrics;
-  RuntimeOptions options;
-  options.shards = 1;
-  Runtime runtime(options, logger, metrics);
+TEST_F(OneShard, LongWorkIsSpreadOverTurns) {
   Long work;
-  work.shard = &runtime.shard(0);
+  work.shard = &runtime_.shard(0);
   work.shard->on_turn_end([](void* context) { ++static_cast<Long*>(context)->turns; }, &work);
-  runtime.start();
-  runtime.run_on(0, [&] {
+  runtime_.start();
+  runtime_.run_on(0, [&] {
     for (int i = 0; i < 10; ++i)
       work.shard->post([](void* context) { static_cast<Long*>(context)->run(); }, &work);
     const auto ring = [](void* context) {
@@ -107,32 +109,27 @@ TEST(Shard, LongWorkIsSpreadOverTurns) {
     };
     work.shard->timer_start(0, ring, &work);
   });
-  runtime.stop();
+  runtime_.stop();
   work.expect_turns_between();
   EXPECT_TRUE(work.timer_ran);
   EXPECT_LT(work.ran_before_timer, 10u) << "a timer need not wait for all of it";
 }
 
-TEST(Shard, CompletionsThatComeTogetherAreSpreadOverTurns) {
-  Logger logger;
-  Metrics metrics;
-  RuntimeOptions options;
-  options.shards = 1;
-  Runtime runtime(options, logger, metrics);
+TEST_F(OneShard, CompletionsThatComeTogetherAreSpreadOverTurns) {
   Long work;
   const std::string from = "the test";
-  work.shard = &runtime.shard(0);
+  work.shard = &runtime_.shard(0);
   work.shard->on_turn_end([](void* context) { ++static_cast<Long*>(context)->turns; }, &work);
-  runtime.start();
-  runtime.run_on(0, [&] {
+  runtime_.start();
+  runtime_.run_on(0, [&] {
     std::vector<chr_done> done(10);
     for (chr_done& one : done) {
       one.token = work.shard->op_begin(
           [](void* context, const chr_done*) { static_cast<Long*>(context)->run(); }, &work);
     }
-    runtime.complete(done.data(), static_cast<uint32_t>(done.size()), from);
+    runtime_.complete(done.data(), static_cast<uint32_t>(done.size()), from);
   });
-  runtime.stop();
+  runtime_.stop();
   work.expect_turns_between();
 }
 
@@ -165,20 +162,15 @@ struct Flood {
   }
 };
 
-TEST(Shard, TimersRingHoweverMuchOthersBring) {
-  Logger logger;
-  Metrics metrics;
-  RuntimeOptions options;
-  options.shards = 1;
-  Runtime runtime(options, logger, metrics);
+TEST_F(OneShard, TimersRingHoweverMuchOthersBring) {
   Flood flood;
-  flood.shard = &runtime.shard(0);
-  runtime.start();
-  runtime.run_on(0, [&] { flood.ring(); });
+  flood.shard = &runtime_.shard(0);
+  runtime_.start();
+  runtime_.run_on(0, [&] { flood.ring(); });
   std::thread other([&] { flood.bring(); });
   other.join();
   while (flood.begun < Flood::kAll) std::this_thread::yield();
-  runtime.stop();
+  runtime_.stop();
   EXPECT_LE(flood.most_between_rings, 3);
 }
 
