@@ -42,6 +42,7 @@ class ConsumerMember final : public GroupMember {
   int32_t epoch_ = 0;
   std::set<int32_t> owned_;
   bool owes_ = false;       // it was told to give something up, and has not said that it did
+  bool is_asking_ = false;  // it waits for an answer
   bool is_unsure_ = false;  // of what the last answer would have been
 };
 
@@ -53,11 +54,13 @@ void ConsumerMember::begin_anew() {
 }
 
 void ConsumerMember::forget() {
-  // What a static member has stays its own until it comes back, but for what it was to give up.
-  parts_.owners.keeps(group_, name_, instance_ ? owned_ : std::set<int32_t>());
+  // What a static member has stays its own until it comes back, but for what it was to give up: an answer that it does not
+  // have may say so.
+  const bool knows_its_own = instance_ && !is_asking_ && !is_unsure_;
+  parts_.owners.keeps(group_, name_, knows_its_own ? owned_ : std::set<int32_t>());
   epoch_ = 0;
   owned_.clear();
-  owes_ = is_unsure_ = false;
+  owes_ = is_asking_ = is_unsure_ = false;
   id_.clear();
 }
 
@@ -85,12 +88,14 @@ void ConsumerMember::step() {
   const Request heartbeat = request(owned_);
   if (heartbeat.topic_partitions && epoch_ > 0) parts_.owners.keeps(group_, name_, owned_);
   ++parts_.counts.heartbeats;
+  is_asking_ = true;
   ask<kafka::ConsumerGroupHeartbeat>(
       client_.one_of(0, 1), heartbeat, kTimeout,
       [this](const auto& response, uint32_t node, uint64_t begun) { answered(response, node, begun); });
 }
 
 void ConsumerMember::answered(const Result<Response>& response, uint32_t node, uint64_t begun) {
+  is_asking_ = false;
   // What is late may be over by now.
   const bool is_late = parts_.world().now() - begun > within() / 2;
   const ErrorCode error = response && !is_late ? response->error_code : ErrorCode::kNotCoordinator;
