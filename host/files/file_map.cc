@@ -8,11 +8,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <memory>
 #include <utility>
-#include <vector>
 
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22
@@ -117,12 +117,20 @@ Status read_pages(const OpenFile& file, uint64_t at, uint64_t n) {
 }
 
 bool is_in_memory(const OpenFile& file, uint64_t at, uint64_t n) {
-  if (n == 0) return true;
+  constexpr uint64_t kPagesAtOnce = 256;
   const Pages pages = pages_of(at, n);
-  const ScopedMap map(file, pages);
-  std::vector<unsigned char> resident((pages.n + page_bytes() - 1) / page_bytes());
-  if (map.get() == nullptr || ::mincore(map.get(), pages.n, resident.data()) != 0) return false;
-  return std::all_of(resident.begin(), resident.end(), [](unsigned char page) { return (page & 1) != 0; });
+  const std::shared_ptr<const ProbeMap> map = n == 0 ? nullptr : file.probe(at + n);
+  if (map == nullptr) return n == 0;
+  std::array<unsigned char, kPagesAtOnce> resident;
+  const uint64_t step = kPagesAtOnce * page_bytes();
+  for (uint64_t done = 0; done < pages.n; done += step) {
+    const uint64_t some = std::min(step, pages.n - done);
+    if (::mincore(map->begin() + pages.at + done, some, resident.data()) != 0) return false;
+    const auto* const end = resident.cbegin() + (some + page_bytes() - 1) / page_bytes();
+    if (!std::all_of(resident.cbegin(), end, [](unsigned char page) { return (page & 1) != 0; }))
+      return false;
+  }
+  return true;
 }
 
 }  // namespace chronik::host

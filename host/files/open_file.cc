@@ -1,11 +1,18 @@
 #include "host/files/open_file.h"
 
 #include <fmt/format.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <bit>
 
 namespace chronik::host {
+namespace {
+
+constexpr uint64_t kMinProbeBytes = 1u << 20;
+
+}  // namespace
 
 std::string OpenFile::name() const {
   const std::lock_guard lock(mutex_);
@@ -25,6 +32,16 @@ uint64_t OpenFile::size() const {
 void OpenFile::set_size(uint64_t n) {
   const std::lock_guard lock(mutex_);
   size_ = n;
+}
+
+// Larger than the file, so that one which grows is mapped few times.
+std::shared_ptr<const ProbeMap> OpenFile::probe(uint64_t n) const {
+  const std::lock_guard lock(mutex_);
+  if (probe_ != nullptr && probe_->bytes() >= n) return probe_;
+  const uint64_t bytes = std::bit_ceil(std::max({n, size_, kMinProbeBytes}));
+  void* const p = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, fd_, 0);
+  if (p != MAP_FAILED) probe_ = std::make_shared<const ProbeMap>(reaper_, p, bytes);
+  return p == MAP_FAILED ? nullptr : probe_;
 }
 
 Status OpenFile::begin_write(uint64_t at, uint64_t n) {

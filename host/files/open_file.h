@@ -14,6 +14,23 @@
 
 namespace chronik::host {
 
+// A map of a file that only asks which of its pages are in memory.
+class ProbeMap {
+ public:
+  ProbeMap(std::shared_ptr<FileReaper> reaper, void* p, uint64_t n)
+      : reaper_(std::move(reaper)), p_(p), n_(n) {}
+  ~ProbeMap() { reaper_->unmap(p_, n_); }
+  ProbeMap(const ProbeMap&) = delete;
+  ProbeMap& operator=(const ProbeMap&) = delete;
+  uint8_t* begin() const { return static_cast<uint8_t*>(p_); }
+  uint64_t bytes() const { return n_; }
+
+ private:
+  const std::shared_ptr<FileReaper> reaper_;
+  void* const p_;
+  const uint64_t n_;
+};
+
 // Thread-safe. The descriptor is closed with the last reference.
 class OpenFile {
  public:
@@ -37,6 +54,9 @@ class OpenFile {
   uint64_t size() const;
   void set_size(uint64_t n);
 
+  // Of [0, n) at least; kept for the next call. Null: there is no room for a map.
+  std::shared_ptr<const ProbeMap> probe(uint64_t n) const;
+
   // A write of [at, at + n) begins. OUT_OF_RANGE: there would be a hole before it.
   Status begin_write(uint64_t at, uint64_t n);
   void begin_sync();
@@ -50,7 +70,8 @@ class OpenFile {
   const Kind kind_;
   const std::shared_ptr<FileReaper> reaper_;
 
-  mutable std::mutex mutex_;
+  mutable std::mutex mutex_;  // all below
+  mutable std::shared_ptr<const ProbeMap> probe_;
   std::condition_variable idle_;
   std::string name_;
   uint64_t size_;

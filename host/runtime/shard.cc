@@ -22,6 +22,7 @@ constexpr int kNiceness = -5;       // ahead of what is busy, but storage thread
 constexpr uint32_t kShardBit = 24;  // of a timer's id, above its slot
 constexpr size_t kKeptItems = 4096;
 constexpr uint64_t kTurnNs = 5'000'000;  // after this long the rest waits for the next turn
+constexpr uint64_t kRoundsNs = 200'000;  // for so long a turn goes on with what it has led to itself
 
 thread_local Shard* t_current = nullptr;
 
@@ -89,7 +90,7 @@ void CHR_CALL Shard::beat(void* context) {
 void Shard::post(chr_fn fn, void* context) {
   if (t_current == this) {
     local_.push_back({fn, context});
-    if (!draining_ && !local_scheduled_) schedule_drain();
+    if (!in_turn_ && !local_scheduled_) schedule_drain();
     return;
   }
   {
@@ -98,7 +99,7 @@ void Shard::post(chr_fn fn, void* context) {
     if (drain_scheduled_) return;
     drain_scheduled_ = true;
   }
-  boost::asio::post(io_, as_turn([this] { drain(); }));
+  boost::asio::post(io_, as_turn([this] { drain_due_ = true; }));
 }
 
 void Shard::schedule_drain() {
@@ -106,27 +107,34 @@ void Shard::schedule_drain() {
   // The inbox's drain leaves the mark alone: one of each is queued at most, and sockets wait for two turns at most.
   boost::asio::post(io_, as_turn([this] {
                       local_scheduled_ = false;
-                      drain();
+                      drain_due_ = true;
                     }));
 }
 
-// Runs what stood in the queues when it began, in turns: sockets and timers come in between, and before what
-// that posts.
-void Shard::drain() {
-  draining_ = true;
-  const bool refilled = next_ == running_.size();
-  if (refilled) refill();
-  const bool was_idle = running_.empty();
-  run_items(now_ns() + kTurnNs);
-  const bool unfinished = next_ != running_.size();
-  draining_ = false;
-  end_turn();
-  // Where this was the rest of an earlier turn, the inbox's own drain may have been spent on it.
-  if ((unfinished || !refilled || !local_.empty()) && !local_scheduled_) schedule_drain();
-  if (stopping_ && !local_scheduled_) {
-    if (was_idle) return io_.stop();
-    schedule_drain();
+// Runs what the handler of this turn has posted, and for a while what that posts: each look at the sockets is a call of the
+// kernel. They and timers come in between where it takes longer. What is left of an earlier turn is for the drain.
+void Shard::finish_turn(uint64_t begin_ns) {
+  const bool is_drain = std::exchange(drain_due_, false);
+  const auto has_more = [this] { return next_ == running_.size() && (!local_.empty() || end_wanted_); };
+  bool refilled = true, was_idle = false;
+  for (bool goes_on = is_drain || has_more(); goes_on;
+       goes_on = has_more() && now_ns() < begin_ns + kRoundsNs) {
+    refilled = next_ == running_.size();
+    if (refilled) refill();
+    was_idle = running_.empty();
+    draining_ = true;
+    run_items(begin_ns + kTurnNs);
+    draining_ = end_wanted_ = false;
+    end_turn();
   }
+  in_turn_ = false;
+  if (std::exchange(end_wanted_, false)) end_turn_soon();
+  // Where this was the rest of an earlier turn, the inbox's own drain may have been spent on it.
+  const bool unfinished = next_ != running_.size();
+  if ((unfinished || !refilled || !local_.empty()) && !local_scheduled_) schedule_drain();
+  if (!is_drain || !stopping_ || local_scheduled_) return;
+  if (was_idle) return io_.stop();
+  schedule_drain();
 }
 
 // Replaces what has run by what was posted since.
@@ -169,10 +177,14 @@ void Shard::end_turn() {
 
 void Shard::end_turn_soon() {
   if (draining_ || end_scheduled_) return;
+  if (in_turn_) {
+    end_wanted_ = true;
+    return;
+  }
   end_scheduled_ = true;
   boost::asio::post(io_, as_turn([this] {
                       end_scheduled_ = false;
-                      end_turn();
+                      end_wanted_ = true;
                     }));
 }
 

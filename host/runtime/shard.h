@@ -65,12 +65,14 @@ class Shard {
   uint64_t op_begin(chr_done_fn fn, void* context) { return ops_.begin(fn, context); }
   bool op_end(uint64_t token, OpTable::Op* op) { return ops_.end(token, op); }
 
-  // A handler for io() that is timed as a turn. What waits on io() is one.
+  // A handler for io() that is a turn. What waits on io() is one.
   template <class F>
   auto as_turn(F fn) {
     return [this, fn = std::move(fn)](auto... arguments) mutable {
       const uint64_t begin = now_ns();
+      in_turn_ = true;
       fn(arguments...);
+      finish_turn(begin);
       turns_.note(begin, now_ns());
     };
   }
@@ -94,7 +96,7 @@ class Shard {
   void run();
   void raise_priority();
   void schedule_drain();
-  void drain();
+  void finish_turn(uint64_t begin_ns);
   void refill();
   void run_items(uint64_t until_ns);
   bool deliver_some(CompletionBatch& batch, uint64_t until_ns);
@@ -119,7 +121,10 @@ class Shard {
   size_t next_ = 0;                 // of running_
   const void* callback_ = nullptr;  // the code that was called last, for the message where it throws
   bool local_scheduled_ = false;
-  bool draining_ = false;
+  bool in_turn_ = false;
+  bool drain_due_ = false;   // in this turn
+  bool draining_ = false;    // in run_items()
+  bool end_wanted_ = false;  // in this turn, though nothing was posted
   bool end_scheduled_ = false;
   bool stopping_ = false;
 

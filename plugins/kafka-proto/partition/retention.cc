@@ -22,7 +22,15 @@ void Retention::retain() {
   if (now.log_start >= now.high_watermark) return;
   if (oldest_.offset != now.log_start) return look_at_head(now, kOneBatch);
   if (!is_due(oldest_, now.bytes)) return;
-  if (replica_.leads() || trim_alone(oldest_.end)) look_at_head(replica_.bounds(), kHeadBytes);
+  if (replica_.leads() || trim_alone(oldest_.end)) look_at_head(replica_.bounds(), due_bytes(*config));
+}
+
+// How much may be due, and a batch behind that. By their age any number of batches may be.
+uint64_t Retention::due_bytes(const TopicConfig& config) const {
+  const auto keeps = static_cast<uint64_t>(config.retention_bytes);
+  const uint64_t has = replica_.bounds().bytes;
+  if (config.retention_bytes < 0 || is_too_old(oldest_, config)) return kHeadBytes;
+  return std::min(kHeadBytes, has - std::min(has, keeps) + oldest_.bytes + kOneBatch);
 }
 
 void Retention::trim_to_snapshot() {
@@ -36,15 +44,17 @@ void Retention::trim_to_snapshot() {
   }
 }
 
+bool Retention::is_too_old(const Oldest& batch, const TopicConfig& config) const {
+  return config.retention_ms >= 0 && batch.max_timestamp >= 0 &&
+         replica_.context().host.unix_ms() - batch.max_timestamp > config.retention_ms;
+}
+
 bool Retention::is_due(const Oldest& batch, uint64_t log_bytes) const {
   const std::shared_ptr<const TopicConfig> config = replica_.info().config();
   if (!config->deletes) return false;
-  const int64_t now_ms = replica_.context().host.unix_ms();
-  const bool too_old = config->retention_ms >= 0 && batch.max_timestamp >= 0 &&
-                       now_ms - batch.max_timestamp > config->retention_ms;
   const bool too_many = config->retention_bytes >= 0 && log_bytes >= batch.bytes &&
                         log_bytes - batch.bytes >= static_cast<uint64_t>(config->retention_bytes);
-  return too_old || too_many;
+  return too_many || is_too_old(batch, *config);
 }
 
 // Reads the headers of the oldest batches.

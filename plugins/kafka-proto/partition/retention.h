@@ -38,6 +38,8 @@ class Retention {
 
   void look_at_head(const chr_group_bounds& now, uint64_t max_bytes);
   void retain_from(int64_t start, const chr_entries& head, uint64_t asked_bytes);
+  uint64_t due_bytes(const TopicConfig& config) const;
+  bool is_too_old(const Oldest& batch, const TopicConfig& config) const;
   bool is_due(const Oldest& batch, uint64_t log_bytes) const;
   void trim(int64_t offset, bool again);
   bool trim_alone(int64_t offset);
