@@ -9,7 +9,7 @@ namespace {
 
 constexpr uint32_t kMaxRefusals = 1000;
 
-// Where a file system does not know RWF_DSYNC, or more than these bytes are to be synced.
+// Where a file system does not know RWF_DSYNC.
 int64_t write_then_sync(FileOp& op, const iovec* parts, int count) {
   const int fd = op.file->fd();
   const ssize_t n = ::pwritev(fd, parts, count, static_cast<off_t>(op.at));
@@ -26,7 +26,6 @@ int64_t call_once(FileOp& op) {
     const ssize_t n = ::pwritev(fd, parts, count, static_cast<off_t>(op.at));
     return n >= 0 ? n : -errno;
   }
-  if (op.is_unsynced) return write_then_sync(op, parts, count);
   const ssize_t n = ::pwritev2(fd, parts, count, static_cast<off_t>(op.at), RWF_DSYNC);
   if (n < 0 && errno == EOPNOTSUPP) return write_then_sync(op, parts, count);
   return n >= 0 ? n : -errno;

@@ -18,7 +18,6 @@ struct FileOp {
   uint64_t token = 0;  // 0: the caller waits
   bool is_sync = false;
   bool durable = false;
-  bool is_unsynced = false;   // a part was written that the rest of a durable write has to sync
   uint64_t bytes = 0;         // of the whole write
   uint64_t at = 0, left = 0;  // of what is not written yet
   std::vector<iovec> parts;   // not empty ones; those before first_part are written

@@ -42,7 +42,7 @@ std::unexpected<Error> uring_error(int error) { return fail(Code::kUnsupported, 
 
 Status open_uring(uint32_t entries, io_uring* ring) {
   // Only the shard that submits looks for completions, so that nothing has to interrupt it; and an entry that is wrong does not
-  // keep back those behind it, which may be chained to it. Since Linux 5.19.
+  // keep back those behind it. Since Linux 5.19.
   int error = init(entries, ring, IORING_SETUP_COOP_TASKRUN | IORING_SETUP_SUBMIT_ALL);
   if (error == -EINVAL) error = init(entries, ring, 0);
   if (error != 0) return uring_error(-error);

@@ -16,22 +16,13 @@ namespace chronik::host {
 namespace {
 
 constexpr uint64_t kFlushAgainNs = 1'000'000;
-constexpr uint32_t kEntriesEach = 2;
-
-// In the data of an entry, beside the operation's address: the first of a chain.
-constexpr uint64_t kChainHead = 1;
-static_assert(alignof(FileOp) > kChainHead);
-
-bool has_chains(const io_uring& ring) {
-  return (ring.features & IORING_FEAT_CQE_SKIP) != 0 && (ring.flags & IORING_SETUP_SUBMIT_ALL) != 0;
-}
 
 }  // namespace
 
 Result<std::unique_ptr<UringQueue>> UringQueue::open(Shard& shard, FileCompleter& completer,
                                                      FileBackend& refused) {
   io_uring ring;
-  CHRONIK_CHECK(open_uring(kEntriesEach * kMaxInFlight, &ring));
+  CHRONIK_CHECK(open_uring(kMaxInFlight, &ring));
   const int event = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   const int error = event < 0 ? -errno : io_uring_register_eventfd(&ring, event);
   if (error != 0) {
@@ -46,12 +37,7 @@ Result<std::unique_ptr<UringQueue>> UringQueue::open(Shard& shard, FileCompleter
 
 UringQueue::UringQueue(Shard& shard, FileCompleter& completer, FileBackend& refused, const io_uring& ring,
                        int event)
-    : shard_(shard),
-      completer_(completer),
-      refused_(refused),
-      ring_(ring),
-      event_(shard.io(), event),
-      chains_(has_chains(ring)) {}
+    : shard_(shard), completer_(completer), refused_(refused), ring_(ring), event_(shard.io(), event) {}
 
 UringQueue::~UringQueue() {
   finish();
@@ -67,8 +53,7 @@ void UringQueue::start(std::unique_ptr<FileOp> op) {
 void UringQueue::finish() {
   if (finished_) return;
   while (in_flight_ > 0 || !waiting_.empty()) {
-    const unsigned ready = io_uring_sq_ready(&ring_);
-    check_chains(ready, io_uring_submit_and_wait(&ring_, 1));
+    (void)io_uring_submit_and_wait(&ring_, 1);
     reap();
   }
   finished_ = true;
@@ -86,7 +71,7 @@ void UringQueue::wait_for_event() {
 }
 
 void UringQueue::submit_waiting() {
-  while (!waiting_.empty() && in_flight_ < kMaxInFlight && io_uring_sq_space_left(&ring_) >= kEntriesEach) {
+  while (!waiting_.empty() && in_flight_ < kMaxInFlight && io_uring_sq_space_left(&ring_) > 0) {
     prepare(std::move(waiting_.front()));
     waiting_.pop_front();
   }
@@ -95,36 +80,24 @@ void UringQueue::submit_waiting() {
 
 void UringQueue::prepare(std::unique_ptr<FileOp> op) {
   const int fd = op->file->fd();
-  const bool chain = chains_ && op->durable && op->file->kind().direct;
-  io_uring_sqe* sqe = io_uring_get_sqe(&ring_);
-  if (!op->is_sync) {
+  io_uring_sqe* const sqe = io_uring_get_sqe(&ring_);
+  if (op->is_sync) {
+    io_uring_prep_fsync(sqe, fd, IORING_FSYNC_DATASYNC);
+  } else {
     const auto parts = static_cast<unsigned>(op->parts.size() - op->first_part);
     io_uring_prep_writev2(sqe, fd, op->parts.data() + op->first_part, parts, op->at,
-                          op->durable && !chain ? RWF_DSYNC : 0);
+                          op->durable ? RWF_DSYNC : 0);
   }
-  if (chain) {
-    io_uring_sqe_set_flags(sqe, IOSQE_IO_LINK | IOSQE_CQE_SKIP_SUCCESS);
-    sqe->user_data = reinterpret_cast<uintptr_t>(op.get()) | kChainHead;
-    sqe = io_uring_get_sqe(&ring_);
-  }
-  if (chain || op->is_sync) io_uring_prep_fsync(sqe, fd, IORING_FSYNC_DATASYNC);
   ++in_flight_;
   sqe->user_data = reinterpret_cast<uintptr_t>(op.release());  // note() takes it back
 }
 
 void UringQueue::flush() {
-  while (const unsigned ready = io_uring_sq_ready(&ring_)) {
+  while (io_uring_sq_ready(&ring_) > 0) {
     const int submitted = io_uring_submit(&ring_);
     if (submitted == -EINTR) continue;
     if (submitted <= 0) return flush_later();  // short of memory
-    check_chains(ready, submitted);
   }
-}
-
-// A sync that has lost its write could end before it, and make it durable that was not.
-void UringQueue::check_chains(unsigned ready, int submitted) {
-  if (chains_ && submitted > 0 && static_cast<unsigned>(submitted) < ready)
-    shard_.runtime().fatal("files", "io_uring took a part of a chain; set file_io to \"threads\"");
 }
 
 void UringQueue::flush_later() {
@@ -150,17 +123,12 @@ void UringQueue::reap() {
   if (!ended_.empty()) completer_.end(std::exchange(ended_, {}));
 }
 
-// Of a chain one completion comes: that of the write where it failed or was cut short, else that of the sync.
 void UringQueue::note(const io_uring_cqe& cqe) {
   --in_flight_;
-  std::unique_ptr<FileOp> op(reinterpret_cast<FileOp*>(cqe.user_data & ~kChainHead));
-  const bool of_chain = chains_ && op->durable && op->file->kind().direct;
-  const bool is_whole = of_chain && (cqe.user_data & kChainHead) == 0 && cqe.res == 0;
-  const int64_t result = is_whole ? static_cast<int64_t>(op->left) : cqe.res;
-  op->is_unsynced |= of_chain && !is_whole && cqe.res > 0;
-  if (op->note(result)) {
+  std::unique_ptr<FileOp> op(reinterpret_cast<FileOp*>(cqe.user_data));
+  if (op->note(cqe.res)) {
     ended_.push_back(std::move(op));
-  } else if (result < 0) {
+  } else if (cqe.res < 0) {
     refused_.start(std::move(op));
   } else {
     waiting_.push_front(std::move(op));

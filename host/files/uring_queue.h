@@ -2,10 +2,6 @@
 // a write and its completion.
 //
 // An operation waits here while kMaxInFlight are with the kernel; one that was written in part, goes first.
-//
-// A durable write past the page cache is a chain of two: the write, then fdatasync, of which one completion comes, the first that
-// fails or the last. RWF_DSYNC means the same, but then the kernel ends the write on a thread that is bound to one CPU and has no
-// raised priority: milliseconds where the machine is busy.
 #pragma once
 
 #include "host/files/file_backend.h"
@@ -41,11 +37,9 @@ class UringQueue {
   UringQueue(Shard& shard, FileCompleter& completer, FileBackend& refused, const io_uring& ring, int event);
   void wait_for_event();
   void submit_waiting();
-  // Entries of the ring for an operation, at most two.
   void prepare(std::unique_ptr<FileOp> op);
   void flush();
   void flush_later();
-  void check_chains(unsigned ready, int submitted);
   void reap();
   void note(const io_uring_cqe& cqe);
 
@@ -58,7 +52,6 @@ class UringQueue {
   std::deque<std::unique_ptr<FileOp>> waiting_;
   std::vector<std::unique_ptr<FileOp>> ended_;  // of this pass
   uint32_t in_flight_ = 0;                      // with the kernel, or on the way there
-  const bool chains_;                           // since Linux 5.19
   bool flush_soon_ = false;                     // a timer runs
   bool finished_ = false;
 };

@@ -49,9 +49,8 @@ struct record {
 struct operation {
   uint64_t id;  // 0: free
   uint64_t inode;
-  uint64_t user_data;        // of the program: the kernel is given the address of this
-  uint64_t length;           // of a write
-  struct operation* before;  // of a sync: the write that it is chained to
+  uint64_t user_data;  // of the program: the kernel is given the address of this
+  uint64_t length;     // of a write
   int is_sync, durable, lies;
 };
 
@@ -274,19 +273,17 @@ static struct operation* new_operation(const struct stat* status, struct io_urin
   return operation;
 }
 
-static struct operation* begin_write(struct io_uring_sqe* sqe, const struct stat* status) {
+static void begin_write(struct io_uring_sqe* sqe, const struct stat* status) {
   struct operation* const operation = new_operation(status, sqe);
   operation->durable = (sqe->rw_flags & RWF_DSYNC) != 0 && !operation->lies;
   if (!operation->durable) sqe->rw_flags &= ~RWF_DSYNC;
   operation->length = bytes_of((const struct iovec*)(uintptr_t)sqe->addr, sqe->len);
   operation->id = before_change(sqe->fd, status, kWrite, sqe->off, operation->length);
-  return operation;
 }
 
-static void begin_sync(struct io_uring_sqe* sqe, const struct stat* status, struct operation* before) {
+static void begin_sync(struct io_uring_sqe* sqe, const struct stat* status) {
   struct operation* const operation = new_operation(status, sqe);
   operation->is_sync = 1;
-  operation->before = before;
   operation->id = ++g_last_id;
   if (operation->lies)
     sqe->opcode = IORING_OP_NOP;
@@ -294,25 +291,20 @@ static void begin_sync(struct io_uring_sqe* sqe, const struct stat* status, stru
     tell(kSync, status->st_ino, operation->id, 0, (uint64_t)status->st_size);
 }
 
-// What is new in the ring since the last time. A sync that is chained to a write begins when the write has ended.
+// What is new in the ring since the last time.
 static void begin_operations(struct io_uring* ring) {
   pthread_once(&g_once, set_up);
   if (g_journal < 0) return;
   pthread_mutex_lock(&g_lock);
-  struct operation* before = NULL;
   for (unsigned i = ring->sq.sqe_head; i != ring->sq.sqe_tail; ++i) {
     struct io_uring_sqe* const sqe = &ring->sq.sqes[i & ring->sq.ring_mask];
-    struct operation* const linked = before;
     struct stat status;
-    before = NULL;
     const int is_write = sqe->opcode == IORING_OP_WRITEV;
     if ((!is_write && sqe->opcode != IORING_OP_FSYNC) || !is_watched(sqe->fd, &status)) continue;
-    if (is_write) {
-      struct operation* const write = begin_write(sqe, &status);
-      if ((sqe->flags & IOSQE_IO_LINK) != 0) before = write;
-    } else {
-      begin_sync(sqe, &status, linked);
-    }
+    if (is_write)
+      begin_write(sqe, &status);
+    else
+      begin_sync(sqe, &status);
   }
   pthread_mutex_unlock(&g_lock);
 }
@@ -327,25 +319,15 @@ int io_uring_submit_and_wait(struct io_uring* ring, unsigned n) {
   return g_submit_and_wait(ring, n);
 }
 
-static void end_write(struct operation* write, uint64_t length, int durable) {
-  if (length > 0) tell(durable ? kMadeDurable : kWritten, write->inode, write->id, length, 0);
-  memset(write, 0, sizeof *write);
-}
-
 static void end_operation(struct io_uring_cqe* cqe) {
   struct operation* const operation = (struct operation*)(uintptr_t)cqe->user_data;
   if (operation < g_operations || operation >= g_operations + kMaxInFlight) return;
   cqe->user_data = operation->user_data;
-  if (!operation->is_sync) {
-    // Where a chain ends early, its sync has no completion.
-    for (int i = 0; i < kMaxInFlight; ++i)
-      if (g_operations[i].before == operation) memset(&g_operations[i], 0, sizeof g_operations[i]);
-    end_write(operation, cqe->res > 0 ? (uint64_t)cqe->res : 0, operation->durable);
-    return;
-  }
-  const int synced = cqe->res == 0 && !operation->lies;
-  if (synced) tell(kSynced, operation->inode, operation->id, 0, 0);
-  if (operation->before != NULL) end_write(operation->before, operation->before->length, synced);
+  const uint64_t written = !operation->is_sync && cqe->res > 0 ? (uint64_t)cqe->res : 0;
+  if (operation->is_sync && cqe->res == 0 && !operation->lies)
+    tell(kSynced, operation->inode, operation->id, 0, 0);
+  else if (written > 0)
+    tell(operation->durable ? kMadeDurable : kWritten, operation->inode, operation->id, written, 0);
   memset(operation, 0, sizeof *operation);
 }
 
