@@ -5,9 +5,11 @@
 #include "host/runtime/runtime.h"
 
 #include <gtest/gtest.h>
+#include <boost/asio/post.hpp>
 
 #include <algorithm>
 #include <atomic>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -74,6 +76,29 @@ TEST(Shard, TellsHowLongItsTurnsTake) {
   EXPECT_NE(text.find("chronik_shard_longest_turn_seconds{shard=\"1\"} 0."), std::string::npos) << text;
   EXPECT_NE(text.find("chronik_shard_long_turns_total{shard=\"0\"} "), std::string::npos) << text;
   runtime.stop();
+}
+
+// What a handler of the loop posts needs no other turn of it.
+struct Order {
+  Shard* shard = nullptr;
+  std::vector<std::string> ran;
+};
+
+TEST_F(OneShard, ATurnGoesOnWithWhatItLeadsTo) {
+  Order order;
+  order.shard = &runtime_.shard(0);
+  runtime_.start();
+  runtime_.run_on(0, [&] {
+    const auto posts = [&] {
+      order.ran.emplace_back("first handler");
+      order.shard->post([](void* to) { static_cast<Order*>(to)->ran.emplace_back("posted"); }, &order);
+    };
+    boost::asio::post(order.shard->io(), order.shard->as_turn(posts));
+    boost::asio::post(order.shard->io(),
+                      order.shard->as_turn([&] { order.ran.emplace_back("second handler"); }));
+  });
+  runtime_.stop();
+  EXPECT_EQ(order.ran, (std::vector<std::string>{"first handler", "posted", "second handler"}));
 }
 
 // Ten callbacks of one drain, each as long as a turn may be, and what came between them.

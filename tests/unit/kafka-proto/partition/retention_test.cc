@@ -68,6 +68,18 @@ TEST_F(RetentionTest, TooManyBytesGo) {
   EXPECT_EQ(log_start(), 7);  // the fewest that still hold retention.bytes
 }
 
+TEST_F(RetentionTest, NoMoreIsLookedAtThanMayBeDue) {
+  set_retention(-1, 10'000);
+  for (int i = 0; i < 100; ++i) append();  // 100 bytes each
+  retain();
+  EXPECT_EQ(log_start(), 0);
+  const uint64_t before = consensus.read_bytes();
+  append();
+  retain();
+  EXPECT_EQ(log_start(), 1);
+  EXPECT_LE(consensus.read_bytes() - before, 500u) << "the one that goes, and those around it";
+}
+
 TEST_F(RetentionTest, ForEverIsForEver) {
   set_retention(-1, -1);
   append();
