@@ -5,6 +5,7 @@ import random
 import sys
 import time
 
+import stores
 from suite import Suite
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "powerloss"))
@@ -15,14 +16,12 @@ PARTITIONS = 6
 
 class Run(Suite):
     in_ci = True
+    ci_storages = ("storage-lmdb", "storage-log")
 
     @staticmethod
     def options(parser):
         parser.add_argument("--losses", type=int, help="of power, of the whole cluster (default 20, bounded 3)")
         parser.add_argument("--seed", type=int, default=1, help="of what a loss leaves, and of when it comes")
-        parser.add_argument("--storage", default="storage-lmdb", help="the plugin")
-        parser.add_argument("--file-io", choices=("io_uring", "threads"), help="of a storage that leaves its files to the host "
-                            "(default: one after the other)")
 
     def run(self):
         for io in self.ways():
@@ -30,10 +29,8 @@ class Run(Suite):
             self.lie(io)
 
     def ways(self):
-        """How its files are written; storage-lmdb writes them itself."""
-        if self.arguments.storage == "storage-lmdb":
-            return ["auto"]
-        return [self.arguments.file_io] if self.arguments.file_io else ["io_uring", "threads"]
+        """How the files are written: each way of all stores, unless one is named."""
+        return [self.arguments.file_io] if self.arguments.file_io else max((store.file_io for store in self.stores), key=len)
 
     def lose_power(self, io):
         losses = self.arguments.losses or (3 if self.bounded else 20)
@@ -47,14 +44,14 @@ class Run(Suite):
                     self.power_loss(cluster)
                 load.wait_for_all_partitions()
                 load.finish()
-            load.check(f"{self.arguments.storage}, file_io {io}, seed {self.arguments.seed}, {losses} power losses, "
+            load.check(f"{stores.names(self.stores)}, file_io {io}, seed {self.arguments.seed}, {losses} power losses, "
                        f"{self.taken_back} sectors taken back")
             self.expect(self.taken_back > 0, "there were unsynced writes to lose")
 
     @contextlib.contextmanager
     def watched(self, io):
         """A cluster whose servers keep what a power loss would take back."""
-        with self.cluster(storage=self.arguments.storage) as cluster:
+        with self.cluster() as cluster:
             for node in cluster.nodes:
                 node.environment.update(LD_PRELOAD=str(self.tests / "undo_shim.so"), CHRONIK_UNDO_OF=str(node.folder / "data"),
                                         CHRONIK_UNDO_JOURNAL=str(node.folder / "undo"), CHRONIK_UNDO_LIES=str(cluster.folder / "lies"),
