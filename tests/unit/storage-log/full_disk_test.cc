@@ -6,6 +6,7 @@
 #include <chronik/testing/fake_files.hpp>
 
 #include <optional>
+#include <vector>
 
 namespace chronik::storage_log {
 namespace {
@@ -198,6 +199,35 @@ TEST_F(FullDisk, AStartAfterACleanStopNeedsNoRoom) {
   start();
   EXPECT_EQ(value(), "later");
   EXPECT_EQ(bounds(), std::pair(uint64_t{1}, uint64_t{4}));
+  stop();
+}
+
+// Of many logs the front is removed in whole segments: what stays of those must not take what max_size leaves.
+TEST_F(FullDisk, KeepsTwoFifthsOfItsSizeInManyLogs) {
+  constexpr uint64_t kSize = 8u << 20;
+  constexpr uint64_t kKept = kSize * 2 / 5 / 8 / 900;  // entries of each log
+  stop();
+  fake_.config_int("max_size", kSize);
+  fake_.config_int("journal_file_bytes", 64 << 20);
+  fake_.config_int("segment_bytes", 64 << 20);
+  fake_.config_int("queue_bytes", 64 << 20);
+  start();
+  std::vector<uint64_t> groups(8);
+  for (size_t i = 0; i < groups.size(); ++i)
+    ASSERT_EQ(store_->open_group(to_abi("log-" + std::to_string(i)), &groups[i], nullptr), CHR_OK);
+  chr_done done{};
+  for (uint64_t index = 1; index <= 2 * kKept; ++index) {
+    for (const uint64_t group : groups) {
+      group_ = group;
+      append(index, &done);
+      ASSERT_EQ(done.code, CHR_OK) << "entry " << index;
+      if (index <= kKept) continue;
+      trim(index - kKept, &done);
+      ASSERT_EQ(done.code, CHR_OK) << "entry " << index;
+    }
+    if (index % 100 == 0) fake_.advance(std::chrono::milliseconds(60));
+  }
+  EXPECT_FALSE(fake_.logged("the store is full"));
   stop();
 }
 
