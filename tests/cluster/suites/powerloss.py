@@ -6,6 +6,7 @@ import sys
 import time
 
 import stores
+from sightings import Connection, leaders_by_log, total
 from suite import Suite
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "powerloss"))
@@ -41,7 +42,7 @@ class Run(Suite):
                 for _ in range(losses):
                     load.wait_for_all_partitions()
                     time.sleep(self.random.uniform(0, 0.3))  # no synchronisation: the loss comes at any moment
-                    self.power_loss(cluster)
+                    self.power_loss(cluster, load)
                 load.wait_for_all_partitions()
                 load.finish()
             load.check(f"{stores.names(self.stores)}, file_io {io}, seed {self.arguments.seed}, {losses} power losses, "
@@ -60,14 +61,31 @@ class Run(Suite):
             self.create(cluster.bootstrap, "power", PARTITIONS, "replicas=3", "min.insync.replicas=2")
             yield cluster
 
-    def power_loss(self, cluster, torn=True):
+    def power_loss(self, cluster, load, torn=True):
         for node in cluster.nodes:
             node.process.kill()
+        # librdkafka 2.0 may stay for good with a node that one answer names as the leader and the next one does not (its issue 4976).
+        # A node that has just started names whom it knew: clients go on once all of them name the same.
+        with load.held():
+            for node in cluster.nodes:
+                node.kill()
+                self.taken_back += undo.power_loss(node.folder / "undo", node.folder / "data", torn and self.random.random() < 0.5, self.random)
+            (cluster.folder / "lies").unlink(missing_ok=True)
+            cluster.start()
+            self.wait_until(lambda: self.name_the_same(cluster), "all nodes name the same leaders")
+
+    @staticmethod
+    def name_the_same(cluster):
+        """What leads now, to their clients."""
+        if total(cluster.nodes, "chronik_raft_leaders") != total(cluster.nodes[:1], "chronik_raft_groups"):
+            return False
+        truth = leaders_by_log(cluster.nodes)
+        del truth["__meta"]
         for node in cluster.nodes:
-            node.kill()
-            self.taken_back += undo.power_loss(node.folder / "undo", node.folder / "data", torn and self.random.random() < 0.5, self.random)
-        (cluster.folder / "lies").unlink(missing_ok=True)
-        cluster.start()
+            with contextlib.closing(Connection(node)) as client:
+                if client.leaders() != truth:
+                    return False
+        return True
 
     def lie(self, io):
         """The same on disks that lie: then records must be missed, or this suite could not find anything."""
@@ -77,7 +95,7 @@ class Run(Suite):
                 (cluster.folder / "lies").touch()
                 load.wait_for_acks(500)
                 load.end()
-            self.power_loss(cluster, torn=False)
+            self.power_loss(cluster, load, torn=False)
             load.dump()
             counts, _ = load.verdict()
             self.expect(counts["lost"] > 0, f"disks that lie are found: {counts['lost']} acknowledged records lost")
