@@ -9,6 +9,7 @@ class Lmdb:
     name = "storage-lmdb"
     file_io = ("auto",)     # it writes its files itself
     moves_to_make_room = "chronik_storage_moved_bytes_total"
+    shared_files = ""       # of all partitions together, of a size that does not depend on them
 
     @staticmethod
     def small(max_size=None):
@@ -20,6 +21,7 @@ class Log:
     name = "storage-log"
     file_io = ("io_uring", "threads")  # by the host's files
     moves_to_make_room = None          # segments go whole
+    shared_files = "journal-*"
 
     @staticmethod
     def small(max_size=None):

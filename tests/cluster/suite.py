@@ -49,11 +49,13 @@ class Suite:
     def options(parser):
         pass
 
-    def __init__(self, name, arguments, storage):
+    def __init__(self, name, arguments, storage, again=False):
+        """again: CI has run it on another storage already."""
         self.name = name
         self.stores = stores.parse(storage)
         self.arguments = arguments
         self.bounded = arguments.bounded
+        self.again = again
         self.server = arguments.server
         self.tests = pathlib.Path(arguments.server).resolve().parent.parent / "tests"
         self.failures = []

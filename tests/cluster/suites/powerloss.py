@@ -34,7 +34,7 @@ class Run(Suite):
         return [self.arguments.file_io] if self.arguments.file_io else max((store.file_io for store in self.stores), key=len)
 
     def lose_power(self, io):
-        losses = self.arguments.losses or (3 if self.bounded else 20)
+        losses = self.arguments.losses or (2 if self.again else 3 if self.bounded else 20)
         self.random = random.Random(self.arguments.seed)
         self.taken_back = 0
         with self.watched(io) as cluster:
