@@ -41,6 +41,11 @@ void StoreParts::note_taken() {
   room.note_journal(sums.waiting_bytes.load(std::memory_order_relaxed), journal.left(), journal.file_bytes());
 }
 
+void StoreParts::note_sizes() {
+  metrics.note_sizes(
+      {groups.count(), used_bytes, taken_bytes(), sums.waiting_bytes.load(std::memory_order_relaxed)});
+}
+
 void StoreParts::apply(const std::shared_ptr<Group>& group, const ReadChange& read, chr_buf* lease,
                        uint64_t sequence) {
   const GroupChange& change = read.change;

@@ -134,6 +134,15 @@ TEST_F(FullDisk, AFrameThatFindsNoRoomIsWrittenLater) {
   stop();
 }
 
+TEST_F(FullDisk, WhatWasMovedIsShownWithoutAnotherWrite) {
+  chr_done done{};
+  append(1, &done);
+  EXPECT_EQ(fake_.metric("chronik_storage_unmoved_bytes"), 900);
+  fake_.advance(std::chrono::milliseconds(60));
+  EXPECT_EQ(fake_.metric("chronik_storage_unmoved_bytes"), 0);
+  stop();
+}
+
 TEST_F(FullDisk, AFrameThatNeverFindsRoomEndsTheNode) {
   chr_done done{};
   fill_disk();
