@@ -9,14 +9,12 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/mman.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstddef>
-#include <cstdlib>
-#include <cstring>
 #include <span>
 
 namespace chronik::host {
@@ -216,13 +214,14 @@ Status FileFolder::zero(uint64_t file, uint64_t at, uint64_t n) {
   CHRONIK_TRY(const std::shared_ptr<OpenFile> to, find(file));
   CHRONIK_CHECK(check_range(*to, at, n, "zeros of"));
   CHRONIK_CHECK(check_aligned(*to, at, nullptr, n));
-  const uint64_t alignment = std::max<uint64_t>(to->kind().block, alignof(std::max_align_t));
-  const std::unique_ptr<void, void (*)(void*)> zeros(std::aligned_alloc(alignment, kZeroPiece), std::free);
-  if (zeros == nullptr) return fail(Code::kOverloaded, "no memory for zeros to write");
-  std::memset(zeros.get(), 0, kZeroPiece);
+  // Pages that nobody has written are one page of zeros: they take no memory.
+  void* const zeros = ::mmap(nullptr, kZeroPiece, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (zeros == MAP_FAILED) return fail(Code::kOverloaded, "no memory for zeros to write");
+  const auto unmap = [](void* p) { ::munmap(p, kZeroPiece); };
+  const std::unique_ptr<void, decltype(unmap)> mapped(zeros, unmap);
   for (uint64_t done = 0; done < n;) {
     const uint64_t piece = std::min(n - done, kZeroPiece);
-    CHRONIK_CHECK(zero_piece(to, at + done, static_cast<uint8_t*>(zeros.get()), piece));
+    CHRONIK_CHECK(zero_piece(to, at + done, static_cast<uint8_t*>(zeros), piece));
     done += piece;
   }
   return {};

@@ -92,7 +92,12 @@ Status load_file(const OpenFile& file, uint64_t at, uint64_t n) {
   if (n == 0) return {};
   const Pages pages = pages_of(at, n);
   const ScopedMap map(file, pages);
-  if (map.get() != nullptr && ::madvise(map.get(), pages.n, MADV_POPULATE_READ) == 0) return {};
+  // A fault brings what lies around it too, of some devices MiB: the head of a record would cost as much as all of it.
+  static_cast<void>(::posix_fadvise(file.fd(), static_cast<off_t>(pages.at), static_cast<off_t>(pages.n),
+                                    POSIX_FADV_WILLNEED));
+  if (map.get() != nullptr && ::madvise(map.get(), pages.n, MADV_RANDOM) == 0 &&
+      ::madvise(map.get(), pages.n, MADV_POPULATE_READ) == 0)
+    return {};
   return read_pages(file, at, n);
 }
 

@@ -7,7 +7,8 @@
 namespace chronik::storage_log {
 namespace {
 
-constexpr uint64_t kReplayBytes = 16u << 20;  // of payload that a replay keeps in memory
+constexpr uint64_t kReplayBytes = 16u << 20;   // that a replay keeps in memory
+constexpr uint64_t kBesidePayload = 3u << 12;  // of a frame: its head and ids, its last block, what aligns it
 
 bool is_data_name(std::string_view name) {
   SegmentId id;
@@ -123,7 +124,6 @@ Status Recovery::replay(const CheckpointHead& head) {
     return apply_frame(sequence, payload);
   };
   events.lost = [this](uint64_t sequence, const std::vector<uint64_t>& groups) { lose(sequence, groups); };
-  next_move_ = kReplayBytes;
   CHRONIK_TRY(JournalScan::Outcome outcome, scan.run(head.replay, events));
   tail_ = std::move(outcome.tail);
   // What was being written when the store ended may be in the page cache only, and counts from here on.
@@ -139,6 +139,7 @@ Status Recovery::apply_frame(uint64_t sequence, const chr_slice& payload) {
   std::string_view rest(reinterpret_cast<const char*>(payload.p), payload.n);
   ReadChange change;
   std::set<uint64_t> applied;  // groups may have several changes in a frame
+  kept_bytes_ += payload.n + kBesidePayload;
   while (!rest.empty()) {
     CHRONIK_CHECK(read_change(&rest, &change));
     std::shared_ptr<Group> group = parts_.groups.find(change.change.group);
@@ -148,13 +149,14 @@ Status Recovery::apply_frame(uint64_t sequence, const chr_slice& payload) {
     const bool is_known = sequence <= group->sequence && !applied.contains(group->id);
     if (is_known || (!group->damage.empty() && !change.change.drops)) continue;
     applied.insert(group->id);
+    kept_bytes_ += change.change.entries.size() * sizeof(TailEntry);
     check_payloads(*group, change);
     parts_.apply(group, change, payload.lease, sequence);
   }
-  if (parts_.sums.waiting_bytes.load() < next_move_) return {};
+  if (kept_bytes_ < kReplayBytes) return {};
+  kept_bytes_ = 0;
   const Status moved = parts_.mover.move_all();
   if (!moved && moved.error().code != Code::kNoSpace) return moved;
-  next_move_ = parts_.sums.waiting_bytes.load() + kReplayBytes;  // of which some may find no room
   return {};
 }
 

@@ -46,7 +46,7 @@ class Recovery {
 
   std::string content_;  // of the checkpoint that was found
   JournalTail tail_;
-  uint64_t next_move_ = 0;  // at so many bytes that wait in memory
+  uint64_t kept_bytes_ = 0;  // in memory, at most, since the last move
 };
 
 }  // namespace chronik::storage_log

@@ -45,7 +45,7 @@ Status Store::open() {
   const std::lock_guard lock(parts.mutex);
   parts.note_taken();
   if (free) parts.room.note_free(*free);
-  note_sizes();
+  parts.note_sizes();
   return {};
 }
 
@@ -282,13 +282,7 @@ void Store::publish(Commits::Frame& frame, Turn& turn) {
     turn.finish(effect.group->lane.shard, effect.write.token(), CHR_OK);
   }
   parts.metrics.note_commit(bytes, host_.now_ns() - frame.began_ns);
-  note_sizes();
-}
-
-void Store::note_sizes() {
-  StoreParts& parts = opened_->parts;
-  parts.metrics.note_sizes({parts.groups.count(), parts.used_bytes, parts.taken_bytes(),
-                            parts.sums.waiting_bytes.load(std::memory_order_relaxed)});
+  parts.note_sizes();
 }
 
 // ---- failure ----

@@ -65,7 +65,6 @@ class Store {
   void frame_done(const Journal::Frame& frame, const Status& status);
   void keep_or_fail(const Journal::Frame& frame, const Error& error);
   void publish(Commits::Frame& frame, Turn& turn);
-  void note_sizes();
 
   // A timer for what may wait a moment: the mark of an idle journal, moves of little.
   void arm();

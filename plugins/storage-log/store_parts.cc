@@ -8,6 +8,8 @@ namespace chronik::storage_log {
 namespace {
 
 constexpr uint64_t kMinSegment = 64u << 10;
+constexpr uint64_t kSegmentsOfSmallStore =
+    128;  // each log keeps up to two that are not full of what is retained
 
 }  // namespace
 
@@ -24,8 +26,8 @@ StoreOptions StoreOptions::of(const Host& host) {
   // A small store would hold little but its journal, and free nothing before a segment is done with.
   options.journal.file_bytes = std::min(options.journal.file_bytes, options.max_size / 8 / 4096 * 4096);
   options.journal.files = 2;
-  options.segments.segment_bytes =
-      std::min(options.segments.segment_bytes, std::max(options.max_size / 32, kMinSegment));
+  options.segments.segment_bytes = std::min(options.segments.segment_bytes,
+                                            std::max(options.max_size / kSegmentsOfSmallStore, kMinSegment));
   return options;
 }
 
@@ -37,6 +39,11 @@ uint64_t StoreParts::taken_bytes() const {
 void StoreParts::note_taken() {
   room.note_taken(taken_bytes());
   room.note_journal(sums.waiting_bytes.load(std::memory_order_relaxed), journal.left(), journal.file_bytes());
+}
+
+void StoreParts::note_sizes() {
+  metrics.note_sizes(
+      {groups.count(), used_bytes, taken_bytes(), sums.waiting_bytes.load(std::memory_order_relaxed)});
 }
 
 void StoreParts::apply(const std::shared_ptr<Group>& group, const ReadChange& read, chr_buf* lease,

@@ -68,6 +68,8 @@ struct StoreParts {
   uint64_t taken_bytes() const;
   // Tells the room how things are.
   void note_taken();
+  // What operators see of it.
+  void note_sizes();
   // Applies what a frame, or the journal at a start, says of a group; what is out of the log is removed in the
   // background. Payloads are read under the lease until they are moved.
   void apply(const std::shared_ptr<Group>& group, const ReadChange& change, chr_buf* lease,

@@ -75,6 +75,7 @@ Status Upkeep::perform(Task task) {
 
 void Upkeep::after(Task task, const Status& status, Turn&) {
   parts_.note_taken();
+  parts_.note_sizes();
   if (task == Task::kLast) is_finished_ = true;
   if (status) {
     if (task == Task::kMove || task == Task::kRemove) parts_.room.disk_has_room();

@@ -2,14 +2,14 @@
 import json
 import subprocess
 
-from node import Node, free_port
+from node import free_port
 
 
 class Joining:
     def fourth(self, cluster, **options):
         """Node 4, whose file lists all four; those of the others do not. Options as for harness/node.py."""
         self.raft = f"127.0.0.1:{free_port()}"
-        return Node(self.server, cluster.folder / "node4", node_id=4, peers={**cluster.raft_addresses, 4: self.raft}, **options)
+        return self.node_in(cluster.folder / "node4", node_id=4, peers={**cluster.raft_addresses, 4: self.raft}, **options)
 
     def add(self, cluster, node):
         node.launch()

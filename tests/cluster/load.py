@@ -8,6 +8,8 @@
     times = load.acknowledgement_times()  # for gap_in
 """
 import bisect
+import contextlib
+import signal
 import subprocess
 import time
 
@@ -79,6 +81,17 @@ class Load:
             for (kind, number), process in self.processes.items():
                 if kind == verb:
                     self.suite.expect(self.suite.finish(process, timeout) == 0, f"client {number} ({verb}) ended without an error")
+
+    @contextlib.contextmanager
+    def held(self):
+        """The clients stand still meanwhile."""
+        for process in self.processes.values():
+            process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for process in self.processes.values():
+                process.send_signal(signal.SIGCONT)
 
     def dump(self):
         """What is in the log now, for `check`."""

@@ -10,6 +10,7 @@ import traceback
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 sys.path.insert(0, str(HERE.parent / "harness"))
+import stores  # noqa: E402
 from node import exit_on_sigterm  # noqa: E402
 
 
@@ -29,6 +30,9 @@ def arguments_of(suites, words):
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--server", required=True)
     parser.add_argument("--bounded", action="store_true", help="fewer faults, shorter runs: for CI")
+    parser.add_argument("--storage", help=f"the plugin, of all nodes or of each in turn: {', '.join(stores.STORES)} (default: "
+                        f"{stores.DEFAULT}, or what the suite is about; in CI what it names)")
+    parser.add_argument("--file-io", choices=("io_uring", "threads"), help="of storages that leave their files to the host")
     parser.add_argument("only", nargs="*", metavar="NAME", help="suites; all by default, with --bounded those of CI")
     for name in words:  # the options of the suites that are asked for
         if name in suites:
@@ -42,7 +46,23 @@ def arguments_of(suites, words):
         for name in names:
             suites[name].Run.options(parser)
         arguments = parser.parse_args(words)
+    try:
+        stores.parse(arguments.storage or stores.DEFAULT)
+    except ValueError as error:
+        parser.error(error)
     return names, arguments
+
+
+def runs_of(suites, names, arguments):
+    """(suite's name, its storage) of each run."""
+    for name in names:
+        run = suites[name].Run
+        if arguments.storage is None:
+            yield from ((name, storage) for storage in (run.ci_storages if arguments.bounded and not arguments.only else run.ci_storages[:1]))
+        elif run.only_storage in (None, arguments.storage):
+            yield name, arguments.storage
+        else:
+            print(f"-- {name} is left out: it holds for {run.only_storage} only", flush=True)
 
 
 def main(words):
@@ -50,18 +70,19 @@ def main(words):
     names, arguments = arguments_of(suites, words)
     exit_on_sigterm()
     checks, failures = 0, []
-    for name in names:
-        print(f"-- {name}", flush=True)
+    for name, storage in runs_of(suites, names, arguments):
+        label = name if storage == stores.DEFAULT else f"{name} on {storage}"
+        print(f"-- {label}", flush=True)
         begin = time.monotonic()
-        suite = suites[name].Run(name, arguments)
+        suite = suites[name].Run(name, arguments, storage, again=storage in suites[name].Run.ci_storages[1:] and arguments.storage is None)
         try:
             suite.run()
         except Exception:  # the others still have something to say
             traceback.print_exc(file=sys.stdout)
-            suite.expect(False, f"{name} came to its end")
-        suite.say(f"{name} took {time.monotonic() - begin:.0f} s")
+            suite.expect(False, f"{label} came to its end")
+        suite.say(f"{label} took {time.monotonic() - begin:.0f} s")
         checks += suite.checks
-        failures += [f"{name}: {failure}" for failure in suite.failures]
+        failures += [f"{label}: {failure}" for failure in suite.failures]
     for failure in failures:  # again, where nobody has to look for them
         print(f"FAIL {failure}")
     print(f"{checks - len(failures)} passed, {len(failures)} failed")

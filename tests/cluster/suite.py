@@ -4,6 +4,8 @@ A suite is one file of suites/, its name is the file's. Its first line of docume
 
     class Run(Suite):
         in_ci = True                          # belongs to what CI runs, in the form that self.bounded asks for
+        ci_storages = ("storage-lmdb", "storage-log")  # optional: CI runs it once on each of them
+        only_storage = "storage-lmdb"         # optional: it holds for no other; see stores.py
 
         @staticmethod
         def options(parser):                  # optional: options of its own
@@ -28,6 +30,8 @@ import tempfile
 import threading
 import time
 
+import stores
+
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "harness")]
 from cluster import Cluster  # noqa: E402
@@ -38,15 +42,20 @@ from raw_produce import batch, produce, pump  # noqa: E402
 
 class Suite:
     in_ci = False
+    ci_storages = (stores.DEFAULT,)
+    only_storage = None
 
     @staticmethod
     def options(parser):
         pass
 
-    def __init__(self, name, arguments):
+    def __init__(self, name, arguments, storage, again=False):
+        """again: CI has run it on another storage already."""
         self.name = name
+        self.stores = stores.parse(storage)
         self.arguments = arguments
         self.bounded = arguments.bounded
+        self.again = again
         self.server = arguments.server
         self.tests = pathlib.Path(arguments.server).resolve().parent.parent / "tests"
         self.failures = []
@@ -75,6 +84,19 @@ class Suite:
     def say(what, mark="     "):
         print(mark + what, flush=True)
 
+    # ---- what the nodes store with ----
+    def store(self, node_id):
+        """Of stores.py."""
+        return self.stores[(node_id - 1) % len(self.stores)]
+
+    def small_store(self, max_size=None):
+        """[storage] of each node, for `tables`: of a store that is soon full."""
+        return lambda node_id: self.store(node_id).small(max_size)
+
+    def file_io(self):
+        """The environment that says how files are written."""
+        return {"CHRONIK_FILE_IO": self.arguments.file_io} if self.arguments.file_io else {}
+
     # ---- nodes, on every path out ended ----
     @contextlib.contextmanager
     def folder(self):
@@ -85,7 +107,9 @@ class Suite:
     def cluster(self, relay=False, **options):
         """A cluster in a temporary folder, not started; options as for harness/cluster.py. With relay, its links can be troubled."""
         program = self.tests / "relay" if relay else None
-        with self.folder() as folder, Cluster(self.server, folder, relay=program, **options) as cluster:
+        environment = options.pop("environment", {})
+        with self.folder() as folder, Cluster(self.server, folder, relay=program, storage=lambda node_id: self.store(node_id).name,
+                                              environment={**self.file_io(), **environment}, **options) as cluster:
             try:
                 yield cluster
             except Exception:
@@ -96,8 +120,11 @@ class Suite:
     @contextlib.contextmanager
     def node(self, **options):
         """One node in a temporary folder, not started; options as for harness/node.py."""
-        with self.folder() as folder, Node(self.server, folder, **options) as node:
+        with self.folder() as folder, self.node_in(folder, **options) as node:
             yield node
+
+    def node_in(self, folder, node_id=1, **options):
+        return Node(self.server, folder, node_id=node_id, storage=self.store(node_id).name, environment=self.file_io(), **options)
 
     # ---- what a node takes ----
     @contextlib.contextmanager

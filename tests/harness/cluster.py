@@ -17,7 +17,7 @@ from relay import Relay
 
 class Cluster:
     def __init__(self, server, folder, size=3, relay=None, **options):
-        """options: as for Node. `tables` may have a callable per table: what it returns for a node's id."""
+        """options: as for Node. `storage`, and each of `tables`, may be a callable: what it returns for a node's id."""
         self.folder = pathlib.Path(folder)
         self.raft_addresses = {node_id: f"127.0.0.1:{free_port()}" for node_id in range(1, size + 1)}
         extra = options.pop("extra", "")
@@ -25,9 +25,13 @@ class Cluster:
         self.relay = Relay(relay) if relay else None
         self.nodes = []
         for node_id in self.raft_addresses:
-            own = {name: text(node_id) if callable(text) else text for name, text in tables.items()}
-            self.nodes.append(Node(server, self.folder / f"node{node_id}", extra=extra, tables=own, node_id=node_id,
-                                   peers=self.addresses_for(node_id), **options))
+            own = self.of_node(node_id, options)
+            self.nodes.append(Node(server, self.folder / f"node{node_id}", extra=extra, tables=self.of_node(node_id, tables),
+                                   node_id=node_id, peers=self.addresses_for(node_id), **own))
+
+    @staticmethod
+    def of_node(node_id, options):
+        return {name: value(node_id) if callable(value) else value for name, value in options.items()}
 
     def addresses_for(self, node_id):
         """The [[peer]] list of one node: where it listens itself, and where it finds the others."""

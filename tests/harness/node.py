@@ -167,12 +167,15 @@ class Node:
         """Bytes that a disk was read for it; what was in the page cache, or lies in tmpfs, is not counted."""
         return int(re.search(r"^read_bytes: (\d+)", pathlib.Path(f"/proc/{self.pid}/io").read_text(), re.M)[1])
 
-    def store_bytes(self):
-        """Bytes that the data folder occupies on disk."""
+    def open_files(self):
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def store_bytes(self, but=""):
+        """Bytes that the data folder occupies on disk; `but`: a pattern of names that do not count."""
         total = 0
         for path in (self.folder / "data").rglob("*"):
             try:
-                total += path.stat().st_blocks * 512 if path.is_file() else 0
+                total += path.stat().st_blocks * 512 if path.is_file() and not (but and path.match(but)) else 0
             except FileNotFoundError:  # a storage removes files when it likes
                 pass
         return total

@@ -7,7 +7,7 @@ import subprocess
 import threading
 
 from admin import elect_preferred
-from node import Node, free_port
+from node import free_port
 from suite import Suite
 
 TOPIC, PARTITIONS = "held", 3
@@ -33,7 +33,7 @@ class Run(Suite):
     def impostor(self, cluster, name, node_id, **peers):
         """A node whose file has the cluster's peers, but an address of its own."""
         own = {**cluster.raft_addresses, node_id: f"127.0.0.1:{free_port()}", **peers}
-        return Node(self.server, cluster.folder / name, node_id=node_id, peers=own)
+        return self.node_in(cluster.folder / name, node_id=node_id, peers=own)
 
     def twin(self, cluster):
         """a second node 2, with a folder of its own"""
@@ -46,7 +46,7 @@ class Run(Suite):
     def stranger(self, cluster):
         """a node of another cluster"""
         folder = cluster.folder / "stranger"
-        with Node(self.server, folder, node_id=4) as alone:
+        with self.node_in(folder, node_id=4) as alone:
             alone.start()
             self.expect(alone.stop() == 0, "a cluster of its own was made")
         with self.impostor(cluster, "stranger", 4) as stranger:
@@ -74,7 +74,8 @@ class Run(Suite):
         target = ["kcat", "-b", cluster.node(1).bootstrap, "-t", "marked", "-p", str(partition)]
         subprocess.run([*target, "-P", "-X", "acks=all"], input=lines, check=True, timeout=60)
         self.expect(node.stop() == 0, "node 3 stops")
-        flip(node.folder / "data" / "storage-lmdb" / "data.mdb", b"MARKER-05-", 4_000)
+        for path in (node.folder / "data" / self.store(3).name).iterdir():
+            flip(path, b"MARKER-05-", 4_000)
         node.start()
         self.wait_until(lambda: self.led_by_3(cluster, partition), "node 3 leads", pause=0.2)
         read = subprocess.run([*target, "-C", "-e", "-o", "beginning"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=60)

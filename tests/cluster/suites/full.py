@@ -13,12 +13,12 @@ from suite import Suite
 PARTITIONS = 8
 RECORD = 16_000
 SIZE = "200MiB"
-STORE = 'preallocate = "4MiB"'
 KEEP = 1 << 20  # of each partition, once retention is lowered
 
 
 class Run(Suite):
     in_ci = True
+    ci_storages = ("storage-lmdb", "storage-log")
 
     @staticmethod
     def options(parser):
@@ -28,6 +28,8 @@ class Run(Suite):
 
     def run(self):
         self.large_after_small()
+        if self.again:  # room that is counted was seen to hold: here the disk refuses writes
+            return self.fill_and_come_back(os.geteuid() == 0)
         self.fill_and_come_back(self.arguments.file_system)
         if self.bounded and not self.arguments.file_system and os.geteuid() == 0:
             self.say("the same on file systems that are full")
@@ -37,7 +39,7 @@ class Run(Suite):
         """What retention leaves of small batches lies between free pages, where large ones find none in a row."""
         self.say("large batches after small ones")
         size = 96 << 20
-        with self.cluster(tables={"storage": f'max_size = "{size >> 20}MiB"\n' + STORE}) as cluster:
+        with self.cluster(tables={"storage": self.small_store(f"{size >> 20}MiB")}) as cluster:
             cluster.start()
             self.wait_for_links(cluster)
             self.create(cluster.bootstrap, "mixed", PARTITIONS, "replicas=3", "min.insync.replicas=2",
@@ -47,8 +49,9 @@ class Run(Suite):
                 self.take(cluster, batch(os.urandom(3000)), 2 * size // 4096, at_once=200)
                 refused = self.take(cluster, batch(os.urandom(1_000_000)), 8 * PARTITIONS, at_once=1)
                 self.say(f"turn {turn}: all batches of 1 MB were taken; refused meanwhile: {refused}")
-            moved = [int(node.metric("chronik_storage_moved_bytes_total")) for node in cluster.nodes]
-            self.expect(any(moved), f"bytes that were moved: {moved}")
+            moved = [int(node.metric(metric)) for node in cluster.nodes if (metric := self.store(node.id).moves_to_make_room)]
+            if moved:
+                self.expect(any(moved), f"bytes that were moved: {moved}")
 
     def take(self, cluster, payload, count, at_once):
         """Sends it until so many are taken; how many are refused meanwhile."""
@@ -65,10 +68,10 @@ class Run(Suite):
         return errors.total() - errors[0]
 
     def fill_and_come_back(self, on_file_systems):
-        rounds = 2 if self.bounded else self.arguments.rounds
+        rounds = 1 if self.again else 2 if self.bounded else self.arguments.rounds
         times = []
-        limit = "" if on_file_systems else f'max_size = "{SIZE}"\n'
-        with self.cluster(tables={"storage": limit + STORE}) as cluster, contextlib.ExitStack() as file_systems:
+        store = self.small_store(None if on_file_systems else SIZE)
+        with self.cluster(tables={"storage": store}) as cluster, contextlib.ExitStack() as file_systems:
             if on_file_systems:
                 for node in cluster.nodes:
                     file_systems.enter_context(self.file_system(node.folder / "data"))

@@ -13,6 +13,7 @@ INVALID_UPDATE_VERSION = 95
 
 class Run(Suite):
     in_ci = True
+    only_storage = "storage-lmdb"  # the older build has no other
 
     @staticmethod
     def options(parser):

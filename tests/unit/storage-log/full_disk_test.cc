@@ -6,6 +6,7 @@
 #include <chronik/testing/fake_files.hpp>
 
 #include <optional>
+#include <vector>
 
 namespace chronik::storage_log {
 namespace {
@@ -43,18 +44,20 @@ class FullDisk : public ::testing::Test {
     step.value = {reinterpret_cast<const uint8_t*>(value.data()), value.size(), nullptr};
     write(step, done);
   }
-  void append(uint64_t index, chr_done* done, uint32_t bytes = 900) {
+  void append(uint64_t index, chr_done* done, uint32_t bytes = 900, uint32_t n = 1) {
     static constexpr uint8_t kPayload[900] = {7};
-    chr_entry entry{};
-    entry.header.index = index;
-    entry.header.records = 1;
-    entry.header.base_offset = static_cast<int64_t>(index);
-    entry.header.bytes = bytes;
-    entry.payload = {kPayload, bytes, nullptr};
+    std::vector<chr_entry> entries(n);
+    for (chr_entry& entry : entries) {
+      entry.header.index = index++;
+      entry.header.records = 1;
+      entry.header.base_offset = static_cast<int64_t>(entry.header.index);
+      entry.header.bytes = bytes;
+      entry.payload = {kPayload, bytes, nullptr};
+    }
     chr_storage_step step{};
     step.type = CHR_STORAGE_APPEND;
-    step.entries = &entry;
-    step.n = 1;
+    step.entries = entries.data();
+    step.n = n;
     write(step, done);
   }
   void trim(uint64_t index, chr_done* done) {
@@ -131,6 +134,15 @@ TEST_F(FullDisk, AFrameThatFindsNoRoomIsWrittenLater) {
   stop();
 }
 
+TEST_F(FullDisk, WhatWasMovedIsShownWithoutAnotherWrite) {
+  chr_done done{};
+  append(1, &done);
+  EXPECT_EQ(fake_.metric("chronik_storage_unmoved_bytes"), 900);
+  fake_.advance(std::chrono::milliseconds(60));
+  EXPECT_EQ(fake_.metric("chronik_storage_unmoved_bytes"), 0);
+  stop();
+}
+
 TEST_F(FullDisk, AFrameThatNeverFindsRoomEndsTheNode) {
   chr_done done{};
   fill_disk();
@@ -180,6 +192,33 @@ TEST_F(FullDisk, AStartNeedsNoRoom) {
   stop();
 }
 
+// Small entries take far more memory than their payloads, each frame at least three blocks.
+TEST_F(FullDisk, AStartMovesWhatItReplaysBeforeItTakesMuchMemory) {
+  using enum testing::FakeFiles::Kind;
+  stop();
+  fake_.config_int("journal_file_bytes", 16 << 20);
+  start();
+  chr_done done{};
+  append(1, &done, 16);
+  fill_disk_but_for_the_journal();
+  for (uint64_t index = 2; index <= 2000; ++index) {
+    append(index, &done, 16);
+    ASSERT_EQ(done.code, CHR_OK) << index;
+  }
+  stop();
+  bool moves = false;
+  uint64_t replayed_later = 0;
+  files_.fault = [&](const testing::FakeFiles::Call& call) {
+    moves = moves || (call.kind == kWrite && call.name.ends_with(".segment"));
+    if (moves && call.kind == kRead && call.name.starts_with("journal")) ++replayed_later;
+    return CHR_OK;
+  };
+  start();
+  EXPECT_GT(replayed_later, 200u);
+  EXPECT_EQ(bounds(), std::pair(uint64_t{1}, uint64_t{2000}));
+  stop();
+}
+
 TEST_F(FullDisk, AStartAfterACleanStopNeedsNoRoom) {
   chr_done done{};
   put("1", &done);
@@ -198,6 +237,36 @@ TEST_F(FullDisk, AStartAfterACleanStopNeedsNoRoom) {
   start();
   EXPECT_EQ(value(), "later");
   EXPECT_EQ(bounds(), std::pair(uint64_t{1}, uint64_t{4}));
+  stop();
+}
+
+// Of many logs the front is removed in whole segments: what stays of those must not take what max_size leaves.
+TEST_F(FullDisk, KeepsTwoFifthsOfItsSizeInManyLogs) {
+  constexpr uint64_t kSize = 8u << 20;
+  constexpr uint64_t kKept = kSize * 2 / 5 / 8 / 900;  // entries of each log
+  constexpr uint32_t kAtOnce = 16;
+  stop();
+  fake_.config_int("max_size", kSize);
+  fake_.config_int("journal_file_bytes", 64 << 20);
+  fake_.config_int("segment_bytes", 64 << 20);
+  fake_.config_int("queue_bytes", 64 << 20);
+  start();
+  std::vector<uint64_t> groups(8);
+  for (size_t i = 0; i < groups.size(); ++i)
+    ASSERT_EQ(store_->open_group(to_abi("log-" + std::to_string(i)), &groups[i], nullptr), CHR_OK);
+  chr_done done{};
+  for (uint64_t index = 1; index <= 4 * kKept; index += kAtOnce) {
+    for (const uint64_t group : groups) {
+      group_ = group;
+      append(index, &done, 900, kAtOnce);
+      ASSERT_EQ(done.code, CHR_OK) << "entry " << index;
+      if (index <= kKept) continue;
+      trim(index - kKept, &done);
+      ASSERT_EQ(done.code, CHR_OK) << "entry " << index;
+    }
+    fake_.advance(std::chrono::milliseconds(60));
+  }
+  EXPECT_FALSE(fake_.logged("the store is full"));
   stop();
 }
 
