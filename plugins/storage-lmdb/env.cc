@@ -1,8 +1,15 @@
 #include "storage-lmdb/env.h"
 
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <cerrno>
+#include <cinttypes>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 
 namespace chronik::storage_lmdb {
 namespace {
@@ -108,6 +115,7 @@ Result<std::shared_ptr<Env>> Env::open_for_reading(const std::string& directory)
   CHRONIK_CHECK(env->create(size));  // LMDB takes more where the trees need it
   int rc = mdb_env_open(env->env_, directory.c_str(), MDB_RDONLY | MDB_NOLOCK | MDB_NOTLS, 0);
   if (is_foreign(rc)) return std::unexpected(foreign_file(directory, rc));
+  if (rc == MDB_SUCCESS) env->stand_in_for_missing(size);
   MDB_txn* txn = nullptr;
   if (rc == MDB_SUCCESS) rc = mdb_txn_begin(env->env_, nullptr, MDB_RDONLY, &txn);
   if (rc != MDB_SUCCESS) return std::unexpected(lmdb_error(rc, "open the store in " + directory));
@@ -117,10 +125,41 @@ Result<std::shared_ptr<Env>> Env::open_for_reading(const std::string& directory)
   });
   if (!opened) {
     mdb_txn_abort(txn);
-    return std::unexpected(opened.error());
+    Error failed = opened.error();
+    if (failed.code == Code::kCorrupt && size < env->used_end())
+      failed.message = file + " was cut short, it ends after " + std::to_string(size) + " of " +
+                       std::to_string(env->used_end()) + " bytes: " + failed.message;
+    return std::unexpected(std::move(failed));
   }
   mdb_txn_commit(txn);  // keeps the handles
   return env;
+}
+
+// Touching the map beyond the end of its file would end the process. Zeros are no page of LMDB, so there they are damage.
+void Env::stand_in_for_missing(uint64_t size) {
+  MDB_stat stat{};
+  mdb_env_stat(env_, &stat);
+  page_size_ = stat.ms_psize;
+  if (size >= used_end()) return;
+  struct stat info{};
+  if (::fstat(data_file(), &info) != 0) return;
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    uintptr_t begin = 0;
+    uintptr_t end = 0;
+    uint64_t offset = 0;
+    uint64_t inode = 0;
+    if (std::sscanf(line.c_str(), "%" SCNxPTR "-%" SCNxPTR " %*s %" SCNx64 " %*s %" SCNu64, &begin, &end,
+                    &offset, &inode) != 4 ||
+        inode != info.st_ino || !line.ends_with("/data.mdb"))
+      continue;
+    const uintptr_t page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+    const uintptr_t there = (size + page - 1) / page * page;
+    const uintptr_t from = there > offset ? begin + (there - offset) : begin;
+    if (from >= end) continue;
+    ::mmap(reinterpret_cast<void*>(from), end - from, PROT_READ, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1,
+           0);
+  }
 }
 
 Env::~Env() {

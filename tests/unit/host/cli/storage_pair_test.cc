@@ -3,8 +3,8 @@
 
 #include <fstream>
 
-#include "host/app/data_dir.h"
 #include "file_recorder.hpp"
+#include "host/app/data_dir.h"
 #include "process.h"
 #include "subject.hpp"
 
@@ -29,7 +29,8 @@ void use_plugin(const std::string& name) {
   subject.plugin = std::string(CHRONIK_PLUGINS) + "/" + name + ".so";
   subject.is_durable = true;
   subject.settings.clear();
-  if (name == "storage-log") subject.settings = {{"journal_file_bytes", 1 << 20}, {"segment_bytes", 256 << 10}};
+  if (name == "storage-log")
+    subject.settings = {{"journal_file_bytes", 1 << 20}, {"segment_bytes", 256 << 10}};
   if (name == "storage-lmdb") subject.settings = {{"preallocate", 65536}};
 }
 
