@@ -1,7 +1,6 @@
 #include "storage-lmdb/env.h"
 
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -141,24 +140,26 @@ void Env::stand_in_for_missing(uint64_t size) {
   mdb_env_stat(env_, &stat);
   page_size_ = stat.ms_psize;
   if (size >= used_end()) return;
-  struct stat info{};
-  if (::fstat(data_file(), &info) != 0) return;
+  // By its name: file systems in layers show another inode there.
+  std::error_code error;
+  const std::string path =
+      std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(data_file()), error);
+  if (error) return;
   std::ifstream maps("/proc/self/maps");
   for (std::string line; std::getline(maps, line);) {
     uintptr_t begin = 0;
     uintptr_t end = 0;
     uint64_t offset = 0;
-    uint64_t inode = 0;
-    if (std::sscanf(line.c_str(), "%" SCNxPTR "-%" SCNxPTR " %*s %" SCNx64 " %*s %" SCNu64, &begin, &end,
-                    &offset, &inode) != 4 ||
-        inode != info.st_ino || !line.ends_with("/data.mdb"))
-      continue;
+    const bool is_map =
+        std::sscanf(line.c_str(), "%" SCNxPTR "-%" SCNxPTR " %*s %" SCNx64, &begin, &end, &offset) == 3;
+    if (!is_map || !line.ends_with(" " + path)) continue;
     const uintptr_t page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
     const uintptr_t there = (size + page - 1) / page * page;
     const uintptr_t from = there > offset ? begin + (there - offset) : begin;
     if (from >= end) continue;
-    ::mmap(reinterpret_cast<void*>(from), end - from, PROT_READ, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1,
-           0);
+    if (::mmap(reinterpret_cast<void*>(from), end - from, PROT_READ, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS,
+               -1, 0) == MAP_FAILED)
+      return;
   }
 }
 

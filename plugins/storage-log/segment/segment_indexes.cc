@@ -97,6 +97,9 @@ SegmentIndexes::Stored SegmentIndexes::stored(const SegmentView& view) {
   const Result<File> file = files_.files().open(index_name(id), 0);
   if (!file) return out;
   out.bytes = file->info().size;
+  // Where the index is larger than the segment, a walk over that is sooner done; after a cut that is in order.
+  if (out.bytes > std::max(view.limit(), files_.options().segment_bytes)) out.damaged = 0;
+  if (out.bytes > view.limit()) return out;
   const auto block = std::make_unique<Block>();
   for (uint64_t at = 0; at < out.bytes; at += sizeof(Block)) {
     const bool is_whole = sizeof(Block) <= out.bytes - at && file->read(at, block.get(), sizeof(Block)) &&

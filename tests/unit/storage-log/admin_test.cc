@@ -190,7 +190,7 @@ TEST_F(StoppedLog, AKilledStoreHasNothingToSay) {
 
 // Trims, truncations, drops, checkpoints and restarts: whatever a store goes through, nothing of it looks damaged.
 TEST_F(StoppedLog, NoSoundStoreIsCalledDamaged) {
-  for (uint64_t seed = 1; seed <= 6; ++seed) {
+  for (uint64_t seed = 1; seed <= 3; ++seed) {
     Disk disk;
     std::mt19937_64 random(seed);
     std::map<std::string, ModelGroup> models;
@@ -319,6 +319,8 @@ TEST_F(StoppedLog, ADamagedIndexIsANote) {
   EXPECT_TRUE(found.has("note group 1 (a): a block of the index fails its check")) << found.all();
   EXPECT_TRUE(found.has("[" + index + " at 0]")) << found.all();
   cut(index, 4000);
+  EXPECT_TRUE(check().has("[" + index + " at 0]"));
+  cut(index, uint64_t{1} << 40);  // sparse: nobody reads so much
   EXPECT_TRUE(check().has("[" + index + " at 0]"));
   std::filesystem::remove(path(index));
   EXPECT_FALSE(check().has(index)) << "there may be none";
@@ -593,7 +595,7 @@ TEST_F(EachByte, IsDamageWhereAStartServesLess) {
   const Image image = disk_.image();
   for (const auto& [name, bytes] : image) {
     const size_t end = name.starts_with("journal-") ? 17 * 4096 : bytes.size();
-    for (size_t at = name.size() % 7; at < std::min(end, bytes.size()); at += 769) {
+    for (size_t at = name.size() % 7; at < std::min(end, bytes.size()); at += 1543) {
       Image damaged = image;
       for (size_t i = at; i < std::min(at + 9, bytes.size()); i += 4) damaged.at(name)[i] ^= 0x20;
       Disk disk(damaged);
