@@ -226,7 +226,7 @@ class Commands {
     CLI::App* storage =
         add(app_, "storage", "Check and copy what a node keeps, while it does not run",
             "chronik-server storage check --config node.toml",
-            "chronik-server storage copy --config node.toml --from storage-lmdb --to my-storage");
+            "chronik-server storage copy --config node.toml --from storage-lmdb --to storage-log");
     storage->require_subcommand(1);
     CLI::App* check = add(*storage, "check", "What is damaged, where, and of which group; changes nothing",
                           "chronik-server storage check --config node.toml",
@@ -238,7 +238,7 @@ class Commands {
     check->callback([this] { code_ = command_storage_check(storage_); });
     CLI::App* copy = add(
         *storage, "copy", "Copy everything from one storage into another; goes on where it was interrupted",
-        "chronik-server storage copy --config node.toml --from storage-lmdb --to my-storage",
+        "chronik-server storage copy --config node.toml --from storage-lmdb --to storage-log",
         "chronik-server storage copy --config node.toml --from storage-lmdb --to storage-lmdb --to-dir "
         "/mnt/new");
     copy->add_option("--from", storage_.from, "The storage that has the node's data")

@@ -54,8 +54,9 @@ void say_what_now(const StorageArguments& arguments, const StorageCopyOptions& o
                   const StorageCopyResult& result) {
   const std::string file = arguments.config.file.empty() ? "the node's TOML" : arguments.config.file.string();
   const std::string config = arguments.config.file.empty() ? "node.toml" : arguments.config.file.string();
-  fmt::print("copied {} groups, {} keys, {} entries, {} of payload; checksum of both sides {:08x}\n",
-             result.groups, result.keys, result.entries, human_size(result.bytes), result.checksum);
+  fmt::print("copied {}, {}, {}, {} of payload; checksum of both sides {:08x}\n",
+             plural(result.groups, "group", "groups"), plural(result.keys, "key", "keys"),
+             plural(result.entries, "entry", "entries"), human_size(result.bytes), result.checksum);
   fmt::print("  from  {} in {}, which was not changed\n", options.from.manifest().id, result.source.string());
   fmt::print("  to    {} in {}\n", options.to.manifest().id, result.target.string());
   fmt::print("\nWhat to do now:\n");

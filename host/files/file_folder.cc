@@ -106,11 +106,12 @@ bool FileFolder::make_direct(int fd, std::string_view name) {
 
 Result<uint64_t> FileFolder::open(std::string_view name, uint32_t flags, chr_file_info* info) {
   CHRONIK_CHECK(check_file_name(name));
-  if ((flags & ~(CHR_FILE_CREATE | CHR_FILE_DIRECT)) != 0)
+  const bool both = (flags & CHR_FILE_CREATE) != 0 && (flags & CHR_FILE_READ) != 0;
+  if (both || (flags & ~(CHR_FILE_CREATE | CHR_FILE_DIRECT | CHR_FILE_READ)) != 0)
     return fail(Code::kInvalidArgument,
-                fmt::format("flags {:#x} to open {}, not all are known", flags, name));
+                fmt::format("flags {:#x} to open {}, not all are known, or not together", flags, name));
   const std::lock_guard opening(opening_);
-  CHRONIK_TRY(FileShape shape, open_file(directory_, name, (flags & CHR_FILE_CREATE) != 0));
+  CHRONIK_TRY(FileShape shape, open_file(directory_, name, flags));
   const Inode inode{shape.status.st_dev, shape.status.st_ino};
   CHRONIK_CHECK(wait_closed(inode, name));
   OpenFile::Kind kind;

@@ -65,9 +65,12 @@ Status check_file_name(std::string_view name) {
                           name.substr(0, kMaxName), kMaxName));
 }
 
-Result<FileShape> open_file(int directory, std::string_view name, bool create) {
-  const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | (create ? O_CREAT : 0);
-  FileShape shape{Descriptor(::openat(directory, std::string(name).c_str(), flags, 0640)), {}};
+Result<FileShape> open_file(int directory, std::string_view name, uint32_t flags) {
+  const int access = (flags & CHR_FILE_READ) != 0 ? O_RDONLY : O_RDWR;
+  const int create = (flags & CHR_FILE_CREATE) != 0 ? O_CREAT : 0;
+  FileShape shape{Descriptor(::openat(directory, std::string(name).c_str(),
+                                      access | create | O_CLOEXEC | O_NOFOLLOW, 0640)),
+                  {}};
   if (shape.fd.get() < 0 || ::fstat(shape.fd.get(), &shape.status) != 0)
     return std::unexpected(file_error(errno, "open", name));
   if (!S_ISREG(shape.status.st_mode)) return fail(Code::kIo, fmt::format("{} is no regular file", name));

@@ -46,8 +46,8 @@ Status check_file_name(std::string_view name);
 
 // [blocking], all that follow.
 
-// A file of the folder, made where there is none and `create` says so.
-Result<FileShape> open_file(int directory, std::string_view name, bool create);
+// A file of the folder, with the flags of chr_files_v1.open; of CREATE and READ only one.
+Result<FileShape> open_file(int directory, std::string_view name, uint32_t flags);
 Result<uint64_t> file_size(int fd, std::string_view name);
 // What positions, sizes and addresses of a DIRECT file are multiples of.
 uint32_t direct_block(int fd);

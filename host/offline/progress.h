@@ -10,6 +10,8 @@ namespace chronik::host {
 
 // "1.2 GiB"
 std::string human_size(uint64_t bytes);
+// "1 group", "2 groups"
+std::string plural(uint64_t n, std::string_view one, std::string_view many);
 
 class Progress {
  public:

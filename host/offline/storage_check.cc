@@ -38,10 +38,6 @@ void print_finding(const chr_storage_report& report) {
   std::fflush(stdout);
 }
 
-std::string plural(uint64_t n, std::string_view one, std::string_view many) {
-  return fmt::format("{} {}", n, n == 1 ? one : many);
-}
-
 std::string describe_seen(const chr_storage_check& seen) {
   return fmt::format("{}, {}, {}, {} of payload", plural(seen.groups, "group", "groups"),
                      plural(seen.keys, "key", "keys"), plural(seen.entries, "entry", "entries"),

@@ -1,8 +1,14 @@
 #include "storage-lmdb/env.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <cerrno>
+#include <cinttypes>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 
 namespace chronik::storage_lmdb {
 namespace {
@@ -108,6 +114,7 @@ Result<std::shared_ptr<Env>> Env::open_for_reading(const std::string& directory)
   CHRONIK_CHECK(env->create(size));  // LMDB takes more where the trees need it
   int rc = mdb_env_open(env->env_, directory.c_str(), MDB_RDONLY | MDB_NOLOCK | MDB_NOTLS, 0);
   if (is_foreign(rc)) return std::unexpected(foreign_file(directory, rc));
+  if (rc == MDB_SUCCESS) env->stand_in_for_missing(size);
   MDB_txn* txn = nullptr;
   if (rc == MDB_SUCCESS) rc = mdb_txn_begin(env->env_, nullptr, MDB_RDONLY, &txn);
   if (rc != MDB_SUCCESS) return std::unexpected(lmdb_error(rc, "open the store in " + directory));
@@ -117,10 +124,43 @@ Result<std::shared_ptr<Env>> Env::open_for_reading(const std::string& directory)
   });
   if (!opened) {
     mdb_txn_abort(txn);
-    return std::unexpected(opened.error());
+    Error failed = opened.error();
+    if (failed.code == Code::kCorrupt && size < env->used_end())
+      failed.message = file + " was cut short, it ends after " + std::to_string(size) + " of " +
+                       std::to_string(env->used_end()) + " bytes: " + failed.message;
+    return std::unexpected(std::move(failed));
   }
   mdb_txn_commit(txn);  // keeps the handles
   return env;
+}
+
+// Touching the map beyond the end of its file would end the process. Zeros are no page of LMDB, so there they are damage.
+void Env::stand_in_for_missing(uint64_t size) {
+  MDB_stat stat{};
+  mdb_env_stat(env_, &stat);
+  page_size_ = stat.ms_psize;
+  if (size >= used_end()) return;
+  // By its name: file systems in layers show another inode there.
+  std::error_code error;
+  const std::string path =
+      std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(data_file()), error);
+  if (error) return;
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    uintptr_t begin = 0;
+    uintptr_t end = 0;
+    uint64_t offset = 0;
+    const bool is_map =
+        std::sscanf(line.c_str(), "%" SCNxPTR "-%" SCNxPTR " %*s %" SCNx64, &begin, &end, &offset) == 3;
+    if (!is_map || !line.ends_with(" " + path)) continue;
+    const uintptr_t page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+    const uintptr_t there = (size + page - 1) / page * page;
+    const uintptr_t from = there > offset ? begin + (there - offset) : begin;
+    if (from >= end) continue;
+    if (::mmap(reinterpret_cast<void*>(from), end - from, PROT_READ, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS,
+               -1, 0) == MAP_FAILED)
+      return;
+  }
 }
 
 Env::~Env() {

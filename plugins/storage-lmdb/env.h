@@ -70,6 +70,8 @@ class Env {
  private:
   Env() = default;
   Status create(uint64_t map_size);
+  // Of a file with so many bytes: pages that it should have behind them read as zeros.
+  void stand_in_for_missing(uint64_t size);
   Status open_databases(const Options& options);
   Status open_databases(MDB_txn* txn, unsigned flags, const std::string& directory);
   Status check_format(MDB_txn* txn, const std::string& directory);

@@ -145,6 +145,20 @@ Result<std::optional<std::string>> Checkpoints::load(const std::vector<Checkpoin
   return std::unexpected(first.error());
 }
 
+Result<Checkpoints::Copies> Checkpoints::copies() const {
+  Copies out;
+  if (newest_ == 0) return out;
+  out.file = file_name(newest_);
+  CHRONIK_TRY(const File file, files_.open(out.file, 0));
+  std::string bytes(file.info().size, '\0');
+  CHRONIK_CHECK(file.read(0, bytes.data(), bytes.size()));
+  const std::string_view both = bytes;
+  out.bytes = both.size();
+  out.first_is_whole = parse_copy(both, out.file).has_value();
+  out.second_is_whole = parse_copy(both.substr(both.size() / 2), out.file).has_value();
+  return out;
+}
+
 Status Checkpoints::write(std::string_view content) {
   const std::string name = file_name(newest_ + 1);
   may_count_ = false;

@@ -38,6 +38,14 @@ class Checkpoints {
   // The content of the newest one; nullopt: there is none. UNSUPPORTED: of another format. CORRUPT: both copies are
   // damaged.
   Result<std::optional<std::string>> load(const std::vector<CheckpointName>& names);
+  // What load() found, each copy by itself.
+  struct Copies {
+    std::string file;  // empty: there is none
+    uint64_t bytes = 0;
+    bool first_is_whole = false;
+    bool second_is_whole = false;
+  };
+  Result<Copies> copies() const;
   // Durable when it returns; the one before goes.
   Status write(std::string_view content);
   // The last write() came as far as the name: what it wrote may count at the next start, even where it failed.

@@ -39,6 +39,13 @@ class Keys {
     for (const auto& [key, value] : values_)
       if (value.file != 0) fn(value.file);
   }
+  // fn(key, value), in the order of their bytes from behind `after` on, until it is false. False: it was.
+  template <class F>
+  bool for_each(std::string_view after, F&& fn) const {
+    for (auto at = values_.upper_bound(after); at != values_.end(); ++at)
+      if (!fn(std::string_view(at->first), at->second)) return false;
+    return true;
+  }
 
   // For a checkpoint, as bytes that only load() reads.
   void save(std::string* out) const;

@@ -1,4 +1,5 @@
 // The plugin storage-log: checks of the configuration, life cycle and the service table.
+#include "storage-log/admin.h"
 #include "storage-log/schema.h"
 #include "storage-log/store.h"
 
@@ -21,7 +22,7 @@ class StorageLog final : public Plugin {
                     "or set \"-1\" for none");
   }
 
-  explicit StorageLog(Host host) : store_(host) {}
+  explicit StorageLog(Host host) : store_(host), admin_(host) {}
 
   const void* service(std::string_view id, void** instance) override;
   Result<Progress> start(uint64_t token) override {
@@ -34,6 +35,7 @@ class StorageLog final : public Plugin {
 
  private:
   Store store_;
+  Admin admin_;
 };
 
 constexpr chr_storage_v1 kTable = {
@@ -49,10 +51,23 @@ constexpr chr_storage_v1 kTable = {
     thunk<&Store::usage>,
 };
 
+constexpr chr_storage_admin_v1 kAdminTable = {
+    sizeof kAdminTable,   1,
+    thunk<&Admin::check>, thunk<&Admin::open>,
+    thunk<&Admin::close>, thunk<&Admin::groups>,
+    thunk<&Admin::keys>,  thunk<&Admin::entries>,
+};
+
 const void* StorageLog::service(std::string_view id, void** instance) {
-  if (id != CHR_STORAGE_ID) return nullptr;
-  *instance = &store_;
-  return &kTable;
+  if (id == CHR_STORAGE_ID) {
+    *instance = &store_;
+    return &kTable;
+  }
+  if (id == CHR_STORAGE_ADMIN_ID) {
+    *instance = &admin_;
+    return &kAdminTable;
+  }
+  return nullptr;
 }
 
 }  // namespace

@@ -17,31 +17,36 @@ bool is_data_name(std::string_view name) {
 
 }  // namespace
 
-Status Recovery::run() {
-  CHRONIK_TRY(const Folder folder, look());
-  CHRONIK_TRY(CheckpointHead head, load(folder));
+Status Recovery::read() {
+  CHRONIK_CHECK(look());
+  CHRONIK_CHECK(load(folder_));
   CHRONIK_CHECK(parts_.segments.scan());
-  CHRONIK_CHECK(parts_.journal.open(folder.journals));
-  tail_.next_sequence = head.replay.sequence;
-  if (!head.is_clean) CHRONIK_CHECK(replay(head));
+  CHRONIK_CHECK(parts_.journal.open(folder_.journals));
+  tail_.next_sequence = head_.replay.sequence;
+  return head_.is_clean ? Status() : replay(head_);
+}
+
+Status Recovery::run(Upkeep& upkeep) {
+  is_start_ = true;
+  CHRONIK_CHECK(read());
   for (const std::shared_ptr<Group>& group : parts_.groups.all()) {
     group->log->resume();
     parts_.count_used(*group);
   }
   check_segments();
-  CHRONIK_CHECK(remove_strangers(folder));
-  CHRONIK_CHECK(begin(head));
+  CHRONIK_CHECK(remove_strangers(folder_));
+  CHRONIK_CHECK(begin(head_, upkeep));
   if (!parts_.journal.is_direct())
     parts_.host.info(
         "the file system of the data directory takes no direct writes: commits pass the page cache");
   return {};
 }
 
-Status Recovery::begin(const CheckpointHead& old) {
+Status Recovery::begin(const CheckpointHead& old, Upkeep& upkeep) {
   CheckpointHead next{{}, parts_.groups.next_id(), /*is_clean=*/false, parts_.groups.is_nameless()};
   next.replay.sequence = tail_.next_sequence;
   while (next.replay.generation == 0) next.replay.generation = parts_.host.random_u64();
-  const Status written = upkeep_.write_checkpoint(next);
+  const Status written = upkeep.write_checkpoint(next);
   if (!written && (written.error().code != Code::kNoSpace || parts_.checkpoints.may_count())) return written;
   if (!written) return begin_without_room(old, next);
   CHRONIK_CHECK(parts_.journal.complete_files());
@@ -71,8 +76,8 @@ Status Recovery::begin_without_room(const CheckpointHead& old, const CheckpointH
   return {};
 }
 
-Result<Recovery::Folder> Recovery::look() const {
-  Folder folder;
+Status Recovery::look() {
+  Folder& folder = folder_;
   CHRONIK_CHECK(parts_.segments.files().list([&](std::string_view name, uint64_t) {
     if (const auto checkpoint = checkpoint_name(name))
       folder.checkpoints.push_back(*checkpoint);
@@ -84,21 +89,21 @@ Result<Recovery::Folder> Recovery::look() const {
       folder.foreign = name;
     if (is_value_name(name)) folder.values.emplace_back(name);
   }));
-  if (folder.foreign.empty()) return folder;
+  if (folder.foreign.empty()) return {};
   return fail(Code::kCorrupt,
               "the folder of the store holds the file " + folder.foreign +
                   ", which is none of storage-log: set storage.plugin to the storage that wrote "
                   "it, or move the file away");
 }
 
-Result<CheckpointHead> Recovery::load(const Folder& folder) {
-  CheckpointHead head;
+Status Recovery::load(const Folder& folder) {
+  CheckpointHead& head = head_;
   CHRONIK_TRY(const std::optional<std::string> content, parts_.checkpoints.load(folder.checkpoints));
   if (!content) {
     // A first start writes a checkpoint before anything else.
     if (folder.data.empty() && folder.journals.empty()) {
       head.is_clean = true;
-      return head;
+      return {};
     }
     return fail(Code::kCorrupt, "the folder of the store holds " +
                                     (folder.data.empty() ? journal_name(folder.journals[0]) : folder.data) +
@@ -112,7 +117,7 @@ Result<CheckpointHead> Recovery::load(const Folder& folder) {
   while (!in.rest().empty()) CHRONIK_CHECK(load_group(in, parts_.groups));
   for (const std::shared_ptr<Group>& group : parts_.groups.all())
     parts_.value_bytes += group->keys.file_bytes();
-  return head;
+  return {};
 }
 
 // ---- the journal ----
@@ -124,8 +129,15 @@ Status Recovery::replay(const CheckpointHead& head) {
     return apply_frame(sequence, payload);
   };
   events.lost = [this](uint64_t sequence, const std::vector<uint64_t>& groups) { lose(sequence, groups); };
+  events.mended = [this](uint64_t sequence) {
+    findings_.mended.push_back(sequence);
+    if (is_start_)
+      parts_.host.warn("a commit in the journal had a flipped bit, which was turned back: check the disk",
+                       "number=" + std::to_string(sequence));
+  };
   CHRONIK_TRY(JournalScan::Outcome outcome, scan.run(head.replay, events));
   tail_ = std::move(outcome.tail);
+  if (!is_start_) return {};
   // What was being written when the store ended may be in the page cache only, and counts from here on.
   for (const File* file : parts_.journal.files()) CHRONIK_CHECK(file->sync());
   if (!tail_.dropped.empty()) {
@@ -150,10 +162,10 @@ Status Recovery::apply_frame(uint64_t sequence, const chr_slice& payload) {
     if (is_known || (!group->damage.empty() && !change.change.drops)) continue;
     applied.insert(group->id);
     kept_bytes_ += change.change.entries.size() * sizeof(TailEntry);
-    check_payloads(*group, change);
+    check_payloads(*group, change, sequence);
     parts_.apply(group, change, payload.lease, sequence);
   }
-  if (kept_bytes_ < kReplayBytes) return {};
+  if (!is_start_ || kept_bytes_ < kReplayBytes) return {};
   kept_bytes_ = 0;
   const Status moved = parts_.mover.move_all();
   if (!moved && moved.error().code != Code::kNoSpace) return moved;
@@ -161,13 +173,13 @@ Status Recovery::apply_frame(uint64_t sequence, const chr_slice& payload) {
 }
 
 // Damage is moved as it is, with the checksum that tells of it.
-void Recovery::check_payloads(const Group& group, ReadChange& change) const {
+void Recovery::check_payloads(const Group& group, ReadChange& change, uint64_t sequence) {
   for (PlacedEntry& entry : change.entries) {
     const chr_slice& payload = entry.entry.payload;
     entry.is_damaged = !entry.in_segment && entry.payload_crc != crc32c::extend(0, payload.p, payload.n);
     if (!entry.is_damaged) continue;
-    parts_.host.error(damaged_entry(group.id, entry.entry.header.index).message,
-                      "group=" + std::to_string(group.id) + " name=" + group.name);
+    findings_.damaged_entries[{group.id, entry.place}] = sequence;
+    log_error(damaged_entry(group.id, entry.entry.header.index).message, group);
   }
 }
 
@@ -175,12 +187,15 @@ void Recovery::lose(uint64_t sequence, const std::vector<uint64_t>& groups) {
   const std::string why = "a commit in the journal is damaged on disk (number " + std::to_string(sequence) +
                           "): restore this replica from another";
   if (groups.empty()) {
+    findings_.lost.push_back({sequence, 0, false, true});
     parts_.groups.lost_a_name();
     for (const std::shared_ptr<Group>& group : parts_.groups.all()) damage(*group, why);
     return;
   }
   for (const uint64_t id : groups) {
     const std::shared_ptr<Group> group = parts_.groups.find(id);
+    findings_.lost.push_back(
+        {sequence, id, group != nullptr, group == nullptr || sequence > group->sequence});
     if (group == nullptr)
       parts_.groups.lost_a_name();
     else if (sequence > group->sequence)
@@ -192,8 +207,11 @@ void Recovery::damage(Group& group, const std::string& why) {
   if (!group.damage.empty()) return;
   group.damage = why;
   group.log->break_off(why);
-  parts_.host.error("a log is damaged and not written to any more: " + why,
-                    "group=" + std::to_string(group.id) + " name=" + group.name);
+  log_error("a log is damaged and not written to any more: " + why, group);
+}
+
+void Recovery::log_error(const std::string& message, const Group& group) const {
+  if (is_start_) parts_.host.error(message, "group=" + std::to_string(group.id) + " name=" + group.name);
 }
 
 // ---- the files ----
@@ -202,8 +220,8 @@ void Recovery::check_segments() {
   for (const std::shared_ptr<Group>& group : parts_.groups.all()) {
     const Status whole = parts_.segments.check(*group->log);
     if (whole) continue;
-    parts_.host.error("a log is damaged on disk, and what is missing is not served: " + whole.error().message,
-                      "group=" + std::to_string(group->id) + " name=" + group->name);
+    log_error("a log is damaged on disk, and what is missing is not served: " + whole.error().message,
+              *group);
   }
 }
 

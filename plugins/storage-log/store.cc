@@ -40,7 +40,7 @@ Status Store::start(uint64_t token) {
 
 Status Store::open() {
   StoreParts& parts = opened_->parts;
-  CHRONIK_CHECK(Recovery(parts, opened_->upkeep).run());
+  CHRONIK_CHECK(Recovery(parts).run(opened_->upkeep));
   const Result<uint64_t> free = parts.segments.files().free_bytes();
   const std::lock_guard lock(parts.mutex);
   parts.note_taken();

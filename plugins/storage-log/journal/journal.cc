@@ -134,6 +134,12 @@ const std::vector<const File*> Journal::files() const {
   return files;
 }
 
+std::string Journal::name_of(const File* file) const {
+  for (const auto& each : ring_)
+    if (&each->file == file) return journal_name(each->number);
+  return {};
+}
+
 // ---- frames ----
 
 void Journal::begin_generation(const ReplayStart& start) {

@@ -113,6 +113,8 @@ class Journal {
   // Whether writes pass the page cache.
   bool is_direct() const { return !ring_.empty() && ring_.front()->file.info().direct != 0; }
   const std::vector<const File*> files() const;
+  // Of one of them: "journal-2".
+  std::string name_of(const File* file) const;
   // [blocking] After a failure: what was never durable is not to come back at the next start. Tries to overwrite
   // the headers of those frames.
   void erase_unfinished();

@@ -86,7 +86,7 @@ void JournalScan::look_at_block(const File& file, uint64_t at, const uint8_t* bl
   add(parse_header(block + block_ - sizeof(FrameHeader)), false);
 }
 
-Result<chr_slice> JournalScan::read(const Found& found) {
+Result<chr_slice> JournalScan::read(const Found& found) const {
   CHRONIK_TRY(const chr_slice frame, aligned(host_, found.header.size, block_));
   Lease lease = Lease::adopt(frame.lease);
   CHRONIK_CHECK(read_what_can_be(*found.file, found.at, const_cast<uint8_t*>(frame.p), frame.n, block_));
@@ -104,14 +104,13 @@ std::vector<uint64_t> JournalScan::ids_of(const Found& found, const uint8_t* fra
   return {};
 }
 
-bool JournalScan::is_usable(const FrameHeader& header, uint8_t* payload) const {
+bool JournalScan::is_usable(const FrameHeader& header, uint8_t* payload, const Events& events) const {
   const std::string_view bytes(reinterpret_cast<const char*>(payload), header.payload_bytes);
-  const std::string number = "number=" + std::to_string(header.sequence);
   if (const std::optional<uint64_t> bit = flipped_bit(header, payload)) {
     uint8_t& byte = payload[*bit / 8];
     byte ^= static_cast<uint8_t>(1u << *bit % 8);
     if (are_whole_changes(bytes)) {
-      host_.warn("a commit in the journal had a flipped bit, which was turned back: check the disk", number);
+      if (events.mended) events.mended(header.sequence);
       return true;
     }
     byte ^= static_cast<uint8_t>(1u << *bit % 8);
@@ -130,13 +129,30 @@ Result<bool> JournalScan::deliver(const Found& found, uint64_t highest_mark, con
     return true;
   }
   if (!is_durable) return false;
-  if (is_usable(header, const_cast<uint8_t*>(payload.p))) {
+  if (is_usable(header, const_cast<uint8_t*>(payload.p), events)) {
     CHRONIK_CHECK(events.frame(header.sequence, payload));
     return true;
   }
   // A frame that only carries a mark has no groups, and nothing to lose.
   if (header.payload_bytes != 0) events.lost(header.sequence, ids_of(found, frame.p));
   return true;
+}
+
+Result<std::string> JournalScan::faults(const FoundFrame& found) const {
+  CHRONIK_TRY(const chr_slice frame, read(found));
+  const Lease lease = Lease::adopt(frame.lease);
+  const FrameHeader& header = found.header;
+  const auto is_header = [&](uint64_t at) { return std::memcmp(frame.p + at, &header, sizeof header) == 0; };
+  std::string out;
+  const auto note = [&out](bool is_whole, std::string_view part) {
+    if (!is_whole) out.append(out.empty() ? "" : ", ").append(part);
+  };
+  note(is_header(0), "its first header");
+  note(payload_is_whole(header, frame.p + sizeof header), "its payload");
+  note(ids_are_whole(header, frame.p + front_ids(header)), "its first list of groups");
+  note(ids_are_whole(header, frame.p + back_ids(header)), "its second list of groups");
+  note(is_header(header.size - sizeof header), "its second header");
+  return out;
 }
 
 }  // namespace chronik::storage_log

@@ -20,6 +20,8 @@ class JournalScan {
     std::function<Status(uint64_t sequence, const chr_slice& payload)> frame;
     // A frame that was durable is damaged; no ids: nobody knows of which groups it was.
     std::function<void(uint64_t sequence, const std::vector<uint64_t>& groups)> lost;
+    // A bit of a frame was turned back; frame() comes next.
+    std::function<void(uint64_t sequence)> mended;
   };
   struct Outcome {
     uint64_t frames = 0;  // that were whole
@@ -31,6 +33,9 @@ class JournalScan {
 
   // [blocking] Reads all files and calls the events, in order.
   Result<Outcome> run(const ReplayStart& start, const Events& events);
+  // [blocking] The parts of a frame that fail their checks, header and ids at each end: "its first header, its payload";
+  // empty: none does.
+  Result<std::string> faults(const FoundFrame& found) const;
 
  private:
   using Found = FoundFrame;
@@ -38,11 +43,11 @@ class JournalScan {
   // Every header of this generation from this sequence on, at either end of its frame.
   Status find_headers(const File& file, const ReplayStart& start);
   void look_at_block(const File& file, uint64_t at, const uint8_t* block, const ReplayStart& start);
-  Result<chr_slice> read(const Found& found);
+  Result<chr_slice> read(const Found& found) const;
   // The ids, from where they are whole; none: nowhere.
   std::vector<uint64_t> ids_of(const Found& found, const uint8_t* frame) const;
   // Of a damaged frame that counts: makes it whole again where a single bit is wrong; or nothing but payloads of entries is damaged.
-  bool is_usable(const FrameHeader& header, uint8_t* payload) const;
+  bool is_usable(const FrameHeader& header, uint8_t* payload, const Events& events) const;
   Result<bool> deliver(const Found& found, uint64_t highest_mark, const Events& events);
 
   Host host_;

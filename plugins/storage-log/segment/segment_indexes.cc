@@ -86,24 +86,34 @@ SegmentIndexes::Points SegmentIndexes::load(SegmentView& view, bool again) {
   return points;
 }
 
-std::vector<IndexPoint> SegmentIndexes::read_file(const SegmentView& view) {
+std::vector<IndexPoint> SegmentIndexes::read_file(const SegmentView& view) { return stored(view).points; }
+
+// A block at a time: the file may be sparse, and larger than all memory.
+SegmentIndexes::Stored SegmentIndexes::stored(const SegmentView& view) {
   const SegmentId& id = view.id();
-  std::vector<IndexPoint> points;
+  Stored out;
+  std::vector<IndexPoint>& points = out.points;
   const std::lock_guard lock(file_mutex_);
   const Result<File> file = files_.files().open(index_name(id), 0);
-  if (!file) return points;
-  std::vector<Block> blocks(file->info().size / sizeof(Block));
-  if (blocks.empty() || !file->read(0, blocks.data(), blocks.size() * sizeof(Block))) return points;
-  for (size_t i = 0; i < blocks.size(); ++i) {
-    if (!is_of(blocks[i], id, i)) continue;
-    for (const IndexPoint& point : std::span(blocks[i].points, blocks[i].n)) {
+  if (!file) return out;
+  out.bytes = file->info().size;
+  // Where the index is larger than the segment, a walk over that is sooner done; after a cut that is in order.
+  if (out.bytes > std::max(view.limit(), files_.options().segment_bytes)) out.damaged = 0;
+  if (out.bytes > view.limit()) return out;
+  const auto block = std::make_unique<Block>();
+  for (uint64_t at = 0; at < out.bytes; at += sizeof(Block)) {
+    const bool is_whole = sizeof(Block) <= out.bytes - at && file->read(at, block.get(), sizeof(Block)) &&
+                          is_of(*block, id, at / sizeof(Block));
+    if (!is_whole && !out.damaged) out.damaged = at;
+    if (!is_whole) continue;
+    for (const IndexPoint& point : std::span(block->points, block->n)) {
       const bool fits =
           point.at >= view.begin() && point.at < view.limit() &&
           (points.empty() || (point.index > points.back().index && point.at > points.back().at));
       if (fits) points.push_back(point);
     }
   }
-  return points;
+  return out;
 }
 
 void SegmentIndexes::keep(const SegmentId& id, Points points, bool made_again) {

@@ -29,6 +29,13 @@ class SegmentIndexes {
   // [blocking] A point at least every 64 KiB of the records that the view shows, as far as they are whole. With `again` the index
   // file is left out.
   Points load(SegmentView& view, bool again);
+  // [blocking] The index file as it is, for a check.
+  struct Stored {
+    uint64_t bytes = 0;
+    std::vector<IndexPoint> points;   // in order, of the records that the view shows
+    std::optional<uint64_t> damaged;  // where the first block lies that is not whole
+  };
+  Stored stored(const SegmentView& view);
   // [blocking] Points behind those that were written before; at most kIndexBlockPoints.
   Status append(const SegmentId& id, std::span<const IndexPoint> points);
 

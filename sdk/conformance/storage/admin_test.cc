@@ -160,7 +160,8 @@ TEST_F(StorageAdminConformance, ShowsWhatTheStoreHolds) {
   expect_same(show(disk), expected_);
   const Checked checked = check(disk);
   EXPECT_TRUE(checked.status) << checked.status.error().message;
-  EXPECT_TRUE(checked.damages.empty()) << checked.damages[0].what << " [" << checked.damages[0].place << "]";
+  EXPECT_TRUE(checked.damages.empty()) << checked.damages[0].first << "-" << checked.damages[0].last << ": "
+                                       << checked.damages[0].what << " [" << checked.damages[0].place << "]";
   uint64_t entries = 0;
   uint64_t bytes = 0;
   uint64_t keys = 0;
@@ -183,7 +184,10 @@ TEST_F(StorageAdminConformance, ShowsWhatAKilledProcessLeft) {
     store.crash();
   }
   expect_same(show(disk), expected_);
-  EXPECT_EQ(check(disk).damages.size(), 0u);
+  const Checked checked = check(disk);
+  EXPECT_TRUE(checked.status);
+  EXPECT_TRUE(checked.damages.empty()) << checked.damages[0].first << "-" << checked.damages[0].last << ": "
+                                       << checked.damages[0].what << " [" << checked.damages[0].place << "]";
 }
 
 TEST_F(StorageAdminConformance, ChangesNothing) {
@@ -294,8 +298,24 @@ TEST_F(StorageAdminConformance, FindsAFlippedByte) {
     EXPECT_EQ(before, 5u) << "whole entries before the damaged one are given";
     store.admin().close();
   }
-  Disk disk(flip(image, "term 1"));
+}
+
+// Keys may share one checksum, and what is there twice is flipped in both places: then the folder is damaged at its root.
+TEST_F(StorageAdminConformance, FindsAFlippedByteOfAKey) {
+  Disk whole;
+  {
+    Store store(whole);
+    ASSERT_NO_FATAL_FAILURE(fill(store));
+  }
+  Disk disk(flip(whole.image(), "term 1"));
   const Checked checked = check(disk);
+  if (code_of(checked.status) == CHR_E_CORRUPT) {
+    ASSERT_FALSE(checked.damages.empty());
+    EXPECT_FALSE(checked.damages[0].place.empty() || checked.damages[0].what.empty());
+    const Store store(disk);
+    EXPECT_EQ(store.failure_code(), CHR_E_CORRUPT) << "a start takes what the check refuses";
+    return;
+  }
   const bool found = std::ranges::any_of(
       checked.damages, [](const Damage& damage) { return damage.name == "plain" && damage.key == "vote"; });
   EXPECT_TRUE(found) << "the value of a key is damaged, which the check does not say";

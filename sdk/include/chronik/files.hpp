@@ -116,6 +116,12 @@ class Files {
     return Files(host, table);
   }
   explicit operator bool() const { return table_ != nullptr; }
+  // The same folder, with each file opened to be read only.
+  Files to_read() const {
+    Files files = *this;
+    files.flags_ = CHR_FILE_READ;
+    return files;
+  }
 
   // [blocking], all of them
   Result<File> open(std::string_view name, uint32_t flags) const {
@@ -123,7 +129,7 @@ class Files {
     chr_file_info info{};
     info.struct_size = sizeof info;
     CHRONIK_CHECK(run([&](chr_error* error) {
-      return table_->open(host_.self(), to_abi(name), flags, &file, &info, error);
+      return table_->open(host_.self(), to_abi(name), flags | flags_, &file, &info, error);
     }));
     return File(host_, table_, file, info);
   }
@@ -164,6 +170,7 @@ class Files {
 
   Host host_;
   const chr_files_v1* table_ = nullptr;
+  uint32_t flags_ = 0;
 };
 
 }  // namespace chronik

@@ -238,7 +238,7 @@ chr_status Folder::open(chr_host* self, std::string_view name, uint32_t flags, u
                         chr_file_info* info, chr_error* error) {
   if (const chr_status status = admit(self, "open()", true, error); status != CHR_OK) return status;
   if (!is_name(name)) return misuse(self, "open() of what is no name", error);
-  if ((flags & ~(CHR_FILE_CREATE | CHR_FILE_DIRECT)) != 0)
+  if ((flags & ~(CHR_FILE_CREATE | CHR_FILE_DIRECT | CHR_FILE_READ)) != 0)
     return misuse(self, "open() with unknown flags", error);
   auto found = names_.find(name);
   if (found == names_.end() && (flags & CHR_FILE_CREATE) == 0)
@@ -260,7 +260,7 @@ chr_status Folder::open(chr_host* self, std::string_view name, uint32_t flags, u
   Rng drawn = world_.stream("direct");  // what file system it is
   const uint32_t block = drawn.chance(0.5) ? 512 : 4096, passes = drawn.chance(0.8) ? 1 : 0;
   *file = ++last_handle_;
-  handles_[*file] = {number, is_direct ? block : 1};
+  handles_[*file] = {number, is_direct ? block : 1, (flags & CHR_FILE_READ) != 0};
   const chr_file_info all{info->struct_size, is_direct ? block : 1, is_direct ? passes : 0, 0,
                           files_.at(number)->size()};
   std::memcpy(info, &all, std::min<size_t>(info->struct_size, sizeof all));
@@ -305,6 +305,7 @@ chr_status Folder::write(chr_host* self, const chr_file_write& args, chr_error* 
     return status;
   Handle* const handle = find(self, args.file, "write()", error);
   if (handle == nullptr) return CHR_E_INVALID_ARGUMENT;
+  if (handle->is_to_read) return misuse(self, "write() of what was opened to read", error);
   if (args.n == 0 || args.n > CHR_FILE_MAX_SLICES) return misuse(self, "a write has 1 to 1024 slices", error);
   Operation operation{self, args.file, args.at, 0, args.token, 0, CHR_OK};
   std::string bytes;
@@ -401,6 +402,7 @@ chr_status Folder::zero(chr_host* self, uint64_t file, uint64_t at, uint64_t n, 
   if (const chr_status status = admit(self, "zero()", true, error); status != CHR_OK) return status;
   Handle* const handle = find(self, file, "zero()", error);
   if (handle == nullptr) return CHR_E_INVALID_ARGUMENT;
+  if (handle->is_to_read) return misuse(self, "zero() of what was opened to read", error);
   FdVolume& to = volume(*handle);
   if ((at | n) % handle->block != 0) return misuse(self, "zero() of a direct file is not aligned", error);
   if (at > to.size()) return misuse(self, "zero() leaves a hole", error);
@@ -424,6 +426,7 @@ chr_status Folder::resize(chr_host* self, uint64_t file, uint64_t n, chr_error* 
   if (const chr_status status = admit(self, "resize()", true, error); status != CHR_OK) return status;
   Handle* const handle = find(self, file, "resize()", error);
   if (handle == nullptr) return CHR_E_INVALID_ARGUMENT;
+  if (handle->is_to_read) return misuse(self, "resize() of what was opened to read", error);
   FdVolume& of = volume(*handle);
   if (overlaps_one_in_flight(handle->number, n, UINT64_MAX - n))
     return misuse(self, "resize() overlaps a write in flight", error);

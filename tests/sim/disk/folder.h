@@ -63,6 +63,7 @@ class Folder {
   struct Handle {
     uint64_t number;  // of the file
     uint64_t block;
+    bool is_to_read = false;
     bool is_closed = false;
   };
   // A write or a sync with a token; the bytes must be the same until its end.

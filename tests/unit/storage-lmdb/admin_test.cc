@@ -234,6 +234,26 @@ TEST_F(StoppedLmdb, AFileCutShortIsToldBeforeItIsTouched) {
   EXPECT_TRUE(found.has("the file ends after ")) << found.all();
 }
 
+// Wherever it ends, within a tree too.
+TEST_F(StoppedLmdb, AFileCutAnywhereIsTold) {
+  fill(300, 600);
+  const std::string whole = read();
+  size_t used = whole.find_last_not_of('\0') / 4096 + 1;
+  ASSERT_GT(used, 60u);
+  for (size_t pages = 2; pages < used; ++pages) {
+    write(whole.substr(0, pages * 4096 - pages % 2 * 1000));
+    const pid_t child = ::fork();
+    if (child == 0) {
+      const Found found = check();
+      ::_exit(code_of(found.status) == CHR_E_CORRUPT ? 0 : found.all().empty() ? 1 : 2);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    ASSERT_TRUE(WIFEXITED(status)) << "the check crashed on a file of " << pages << " pages";
+    EXPECT_EQ(WEXITSTATUS(status), 0) << pages << " of " << used << " pages";
+  }
+}
+
 TEST_F(StoppedLmdb, WhatIsNoStoreOfOursIsRefused) {
   write(std::string(100'000, 'x'));
   EXPECT_EQ(code_of(check().status), CHR_E_CORRUPT);

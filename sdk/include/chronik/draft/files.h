@@ -31,6 +31,7 @@ extern "C" {
 /* How a file is opened. */
 enum {
   CHR_FILE_CREATE = 1u,          /* made, empty, where there is none; without it NOT_FOUND */
+  CHR_FILE_READ = 4u,            /* to read only, as a file is that may not be written to; without CREATE. What would change it is IO */
   CHR_FILE_DIRECT = 2u           /* writes pass the page cache where the file system can (chr_file_info.direct). Positions, sizes and
                                   * addresses of its reads, writes and zero()s are multiples of chr_file_info.block, whether it can or
                                   * not; resize(), map() and load() are free of it */

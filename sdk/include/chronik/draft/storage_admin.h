@@ -7,7 +7,7 @@
  * will do. Whoever calls sees to it that no node runs on the folder.
  *
  * What is shown is what a start would serve. What a killed process left, a start would bring in order first: here that is done in memory,
- * which is bounded as it is there.
+ * which takes no more than what is out of order, such as a journal.
  *
  * Import needs no function here: start an instance on an empty folder, and write to it through chronik.storage/1 what groups(), keys() and
  * entries() of another gave, for each group keys (PUT) and entries (APPEND) in the order in which they came; a group with neither is made

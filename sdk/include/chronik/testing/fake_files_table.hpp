@@ -15,11 +15,14 @@ struct FakeFilesTable {
                                   chr_file_info* info, chr_error* error) {
     FakeFiles& files = of(self);
     files.may_block("open");
-    if ((flags & ~(CHR_FILE_CREATE | CHR_FILE_DIRECT)) != 0) FakeFiles::misuse("open() with unknown flags");
+    const bool is_to_read = (flags & CHR_FILE_READ) != 0;
+    const bool both = is_to_read && (flags & CHR_FILE_CREATE) != 0;
+    if (both || (flags & ~(CHR_FILE_CREATE | CHR_FILE_DIRECT | CHR_FILE_READ)) != 0)
+      FakeFiles::misuse("open() with flags that are unknown, or do not go together");
     const std::string path = files.named(name);
     if (const chr_status status = files.faulted({Kind::kOpen, std::string(from_abi(name)), 0, 0}, error))
       return status;
-    int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+    int fd = ::open(path.c_str(), (is_to_read ? O_RDONLY : O_RDWR) | O_CLOEXEC);
     const bool is_new = fd < 0 && errno == ENOENT && (flags & CHR_FILE_CREATE) != 0;
     if (is_new) fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC | O_CREAT | O_EXCL, 0644);
     if (fd < 0) return FakeFiles::failed(error, "cannot open " + path);

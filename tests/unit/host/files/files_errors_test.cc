@@ -87,7 +87,7 @@ TEST_P(FilesRefuse, AFileThatIsOpenAndFlagsThatNobodyKnows) {
   EXPECT_EQ(files_.open("b", 0).error().code, Code::kInvalidArgument);
   file.close();
   EXPECT_TRUE(open("b", 0));
-  EXPECT_EQ(files_.open("c", 4).error().code, Code::kInvalidArgument);
+  EXPECT_EQ(files_.open("c", 8).error().code, Code::kInvalidArgument);
   EXPECT_EQ(files_.open("c", 0).error().code, Code::kNotFound);  // it was not made
 }
 
@@ -274,6 +274,36 @@ TEST_P(FilesRefuse, WritesToAFullDisk) {
   EXPECT_NE(full.error().message.find("cannot write journal-0: No space left on device"), std::string::npos);
   EXPECT_TRUE(file.write(0, text.data(), text.size()));  // where there are blocks already
   EXPECT_TRUE(files_.remove("journal-0"));
+}
+
+TEST_P(FilesRefuse, WritesToWhatWasOpenedToRead) {
+  start_files();
+  EXPECT_TRUE(open("journal-0").write(0, "abc", 3));
+  EXPECT_EQ(files_.open("journal-1", CHR_FILE_READ).error().code, Code::kNotFound);
+  EXPECT_EQ(files_.open("journal-1", CHR_FILE_READ | CHR_FILE_CREATE).error().code, Code::kInvalidArgument);
+  const File file = open("journal-0", CHR_FILE_READ);
+  EXPECT_EQ(read(file, 0, 3), "abc");
+  for (const Status& refused : {file.write(0, "x", 1), file.resize(1), file.zero(0, 3),
+                                write_on(0, file, 0, {slice_of("x")}, CHR_FILE_DURABLE)}) {
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Code::kIo) << refused.error().message;
+  }
+  EXPECT_EQ(read(file, 0, 3), "abc");
+}
+
+TEST_P(FilesRefuse, NothingToReadWhatMayNotBeWritten) {
+  std::filesystem::remove_all(folder_);
+  const SmallDisk disk(folder_, "size=1m");
+  if (!disk.mounted()) GTEST_SKIP() << "may not mount a small file system";
+  start_files();
+  EXPECT_TRUE(open("journal-0").write(0, "abc", 3));
+  ASSERT_EQ(::mount(nullptr, folder_.c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr), 0);
+  EXPECT_FALSE(files_.open("journal-0", 0));
+  for (const uint32_t flags : {0u, unsigned{CHR_FILE_DIRECT}}) {
+    const File file = open("journal-0", CHR_FILE_READ | flags);
+    EXPECT_EQ(file.info().size, 3u);
+    ASSERT_TRUE(file.load(0, 3)) << flags;
+  }
 }
 
 TEST_P(FilesRefuse, CallsThatMayBlockOnAShard) {

@@ -49,6 +49,7 @@ enum Fault : int {
   kAdminRaisesTerms,
   kAdminBeginsAtTheBeginning,
   kCheckIsBlind,
+  kCheckForgetsKeys,
   kEmptyFolderIsFine,
 };
 
@@ -138,6 +139,8 @@ inline constexpr auto kRows = std::to_array<Row>({
      "entries are shown from the first one on, whatever was asked for"},
     {kCheckIsBlind, Carrier::kLmdb, "StorageAdminConformance.FindsAFlippedByte",
      "the check looks at nothing"},
+    {kCheckForgetsKeys, Carrier::kLmdb, "StorageAdminConformance.FindsAFlippedByteOfAKey",
+     "the check does not say which key is damaged"},
     {kEmptyFolderIsFine, Carrier::kLmdb, "StorageAdminConformance.AnEmptyFolderIsNotFound",
      "an empty folder is a store without groups"},
     {kNeverTrims, Carrier::kLmdb, "StorageSpace.WhatIsTrimmedIsUsedAgain", "trims are forgotten"},

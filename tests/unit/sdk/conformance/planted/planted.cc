@@ -134,7 +134,19 @@ class Planted final : public Plugin {
     if (fault_ == kAdminWrites)
       std::ofstream(std::string(from_abi(host_.node().directory)) + "/checked") << "checked";
     if (fault_ == kCheckIsBlind) fn = [](void*, const chr_storage_report*) { return int32_t{0}; };
-    const chr_status status = admin_->check(admin_self_, fn, context, out, error);
+    struct Told {
+      chr_storage_report_fn fn;
+      void* context;
+    } told{fn, context};
+    const bool forgets = fault_ == kCheckForgetsKeys;
+    if (forgets) {
+      fn = [](void* to, const chr_storage_report* report) {
+        chr_storage_report rest = *report;
+        rest.key = {};
+        return static_cast<Told*>(to)->fn(static_cast<Told*>(to)->context, &rest);
+      };
+    }
+    const chr_status status = admin_->check(admin_self_, fn, forgets ? &told : context, out, error);
     if (fault_ == kCheckIsBlind) out->damages = 0;
     return fault_ == kEmptyFolderIsFine && status == CHR_E_NOT_FOUND ? CHR_OK : status;
   }

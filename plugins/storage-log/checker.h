@@ -1,0 +1,66 @@
+// What is damaged in a store whose node does not run: both copies of the checkpoint, each frame of the journal that a start would
+// apply, each key with its value, each record and index of each log. Changes nothing.
+//
+// Damage is what a start would not serve. What a start does without, such as one of two copies, is a note. [blocking], for one check.
+#pragma once
+
+#include "storage-log/stopped_store.h"
+
+#include <chronik/draft/storage_admin.h>
+
+namespace chronik::storage_log {
+
+class Checker {
+ public:
+  // report: false ends the check.
+  using Report = std::function<bool(const chr_storage_report&)>;
+
+  // A store that is not read yet.
+  Checker(StoppedStore& store, Report report) : store_(store), report_(std::move(report)) {}
+  // NOT_FOUND; CORRUPT, UNSUPPORTED: a start would refuse the folder; CANCELLED: report said false.
+  Status run();
+  const chr_storage_check& seen() const { return seen_; }
+
+ private:
+  struct Finding {
+    uint64_t group = 0;
+    std::string name;  // of the group
+    uint64_t first = 0, last = 0;
+    std::string key;
+    std::string place;
+    std::string what;
+    uint32_t kind = CHR_REPORT_DAMAGE;
+  };
+
+  Status count_bytes();
+  Status tell_root(const Error& error);
+  Status check_checkpoint();
+  Status check_journal();
+  Status check_frames(const JournalScan& scan);
+  Status tell_lost();
+  Status check_group(const Group& group);
+  Status check_key(const Group& group, std::string_view key, const StoredValue& stored);
+  Status check_log(const Group& group);
+  // What no group lists: a start removes it.
+  Status check_strangers();
+  bool is_stranger(std::string_view name) const;
+
+  // "journal-2 at 8192"; where no header of it is left: "commit 17".
+  std::string place_of(uint64_t sequence) const;
+  std::string folder() const;
+  Finding of_group(uint64_t id) const;
+  Status note(std::string place, std::string what);
+  Status tell(const Finding& finding);
+  Status note_read(uint64_t bytes);
+
+  StoppedStore& store_;
+  Report report_;
+  chr_storage_check seen_{sizeof(chr_storage_check), 0, 0, 0, 0, 0, 0, 0};
+  std::string checkpoint_;        // its file
+  std::set<std::string> values_;  // files of keys
+  uint64_t all_bytes_ = 0;
+  uint64_t done_ = 0;
+  uint64_t told_done_ = 0;
+};
+
+}  // namespace chronik::storage_log

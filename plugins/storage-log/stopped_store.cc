@@ -1,0 +1,76 @@
+#include "storage-log/stopped_store.h"
+
+#include "storage-log/segment/log_cursor.h"
+
+#include <algorithm>
+
+namespace chronik::storage_log {
+
+Status stopped_by_caller() { return fail(Code::kCancelled, "the caller wants no more"); }
+
+Result<std::unique_ptr<StoppedStore>> StoppedStore::make(Host host) {
+  CHRONIK_TRY(const Files files, Files::of(host));
+  return std::unique_ptr<StoppedStore>(new StoppedStore(host, files.to_read()));
+}
+
+Status StoppedStore::read() {
+  CHRONIK_CHECK(recovery_.read());
+  if (std::ranges::any_of(recovery_.folder().checkpoints, &CheckpointName::is_complete)) return {};
+  return fail(Code::kNotFound, "there is no store in " + std::string(from_abi(parts_.host.node().directory)));
+}
+
+Result<std::shared_ptr<Group>> StoppedStore::group(uint64_t id) const {
+  std::shared_ptr<Group> group = parts_.groups.find(id);
+  if (group == nullptr) return fail(Code::kNotFound, "there is no group " + std::to_string(id));
+  return group;
+}
+
+Result<std::pair<chr_slice, Lease>> StoppedStore::value(const Group& group, const StoredValue& stored) {
+  if (stored.file == 0) {
+    const auto* const p = reinterpret_cast<const uint8_t*>(stored.bytes.data());
+    return std::pair(chr_slice{p, stored.bytes.size(), nullptr}, Lease());
+  }
+  CHRONIK_TRY(const chr_slice slice, parts_.values.read(group.id, stored.file, stored));
+  return std::pair(slice, Lease::adopt(slice.lease));
+}
+
+Status StoppedStore::keys(const Group& group, std::string_view after, const KeyFn& fn) {
+  if (!group.damage.empty()) return fail(Code::kCorrupt, group.damage);
+  Status status;
+  group.keys.for_each(after, [&](std::string_view key, const StoredValue& stored) {
+    auto bytes = value(group, stored);
+    if (!bytes) {
+      const Code code = bytes.error().code == Code::kNotFound ? Code::kCorrupt : bytes.error().code;
+      status = fail(code, "the value of the key " + std::string(key) + " of group " +
+                              std::to_string(group.id) + ": " + bytes.error().message);
+    } else if (!fn(key, bytes->first)) {
+      status = stopped_by_caller();
+    }
+    return status.has_value();
+  });
+  return status;
+}
+
+Status StoppedStore::entries(const Group& group, uint64_t from, const EntryFn& fn) {
+  uint64_t next = from;
+  const auto walk = [&]() -> Status {
+    LogCursor cursor(parts_.segments, parts_.indexes, *group.log, Wait::kMay);
+    CHRONIK_TRY(LogCursor::Step step, cursor.seek(from));
+    while (step == LogCursor::Step::kEntry) {
+      const chr_entry_header& header = cursor.head().header;
+      next = header.index;
+      CHRONIK_TRY(const std::optional<chr_slice> payload, cursor.payload());
+      if (!fn({header, {payload->p, payload->n, nullptr}})) return stopped_by_caller();
+      ++next;
+      CHRONIK_TRY(step, cursor.next());
+    }
+    return {};
+  };
+  Status status = walk();
+  if (!status && status.error().code == Code::kCorrupt && !status.error().message.contains("entry "))
+    status.error().message = "entry " + std::to_string(next) + " of group " + std::to_string(group.id) +
+                             ": " + status.error().message;
+  return status;
+}
+
+}  // namespace chronik::storage_log
