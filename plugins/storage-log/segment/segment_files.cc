@@ -63,7 +63,7 @@ Result<std::shared_ptr<OpenSegment>> SegmentFiles::open_to_write(const SegmentId
 
 void SegmentFiles::written(OpenSegment& segment) {
   const std::lock_guard lock(mutex_);
-  segment.dirty_ = true;
+  ++segment.written_;
 }
 
 Result<std::shared_ptr<OpenSegment>> SegmentFiles::open(const SegmentId& id, uint32_t flags) {
@@ -101,7 +101,7 @@ Status SegmentFiles::make_room() {
     if (segment == nullptr) return {};
     CHRONIK_CHECK(sync(*segment));
     const std::lock_guard lock(mutex_);
-    if (segment.use_count() > 2 || segment->dirty_) return {};  // somebody came for it: one more stays open
+    if (segment.use_count() > 2 || segment->is_dirty()) return {};  // somebody came for it: one more stays open
     open_.erase(segment->id());
   }
 }
@@ -114,20 +114,24 @@ std::shared_ptr<OpenSegment> SegmentFiles::least_used() {
   for (const auto& [id, segment] : open_) {
     if (segment.use_count() > (segment == least ? 2 : 1)) continue;
     if (least == nullptr ||
-        std::pair(segment->dirty_, segment->used_) < std::pair(least->dirty_, least->used_))
+        std::pair(segment->is_dirty(), segment->used_) < std::pair(least->is_dirty(), least->used_))
       least = segment;
   }
   return least;
 }
 
+// The file counts as dirty until the sync has ended: who looks meanwhile, for a checkpoint, does not leave it out.
 Status SegmentFiles::sync(OpenSegment& segment) {
+  uint64_t written = 0;
   {
     const std::lock_guard lock(mutex_);
-    if (!std::exchange(segment.dirty_, false)) return {};
+    if (!segment.is_dirty()) return {};
+    written = segment.written_;
   }
-  const Status synced = segment.file().sync();
-  if (!synced) written(segment);
-  return synced;
+  CHRONIK_CHECK(segment.file().sync());
+  const std::lock_guard lock(mutex_);
+  segment.synced_ = std::max(segment.synced_, written);
+  return {};
 }
 
 Status SegmentFiles::sync_names() {
@@ -148,7 +152,7 @@ Status SegmentFiles::sync_written() {
   {
     const std::lock_guard lock(mutex_);
     for (const auto& [id, segment] : open_)
-      if (segment->dirty_) dirty.push_back(segment);
+      if (segment->is_dirty()) dirty.push_back(segment);
     has_names = !unsynced_names_.empty();
   }
   for (const auto& segment : dirty) CHRONIK_CHECK(sync(*segment));

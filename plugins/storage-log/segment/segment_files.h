@@ -40,8 +40,12 @@ class OpenSegment {
   std::atomic<uint64_t> size_;
   std::mutex mutex_;  // mapped_
   MappedBytes mapped_;
-  uint64_t used_ = 0;   // SegmentFiles::mutex_
-  bool dirty_ = false;  // the same
+  bool is_dirty() const { return synced_ != written_; }
+
+  // SegmentFiles::mutex_
+  uint64_t used_ = 0;
+  uint64_t written_ = 0;  // counts writes; of those before the file was opened none is left to sync
+  uint64_t synced_ = 0;   // so many of them are durable
 };
 
 // [any] thread, but for what says otherwise.

@@ -92,6 +92,26 @@ TEST_F(SegmentFilesTest, EveryFileThatWasWrittenIsSyncedOnce) {
   EXPECT_EQ(count(Kind::kSync) + count(Kind::kSyncNames), 0u) << "nothing was written since";
 }
 
+// A read that needs room closes a file that was written to, and a checkpoint comes while its sync is under way.
+TEST_F(SegmentFilesTest, ACheckpointWaitsForASyncThatAnotherHasBegun) {
+  for (int i = 0; i < 60; ++i) ASSERT_NO_FATAL_FAILURE(append(entries(4, 9'000)));
+  std::string first;
+  size_t by_checkpoint = 0;
+  fake_files_.fault = [&](const Call& call) {
+    if (call.kind != Kind::kSync) return CHR_OK;
+    if (!first.empty()) {
+      by_checkpoint += call.name == first ? 1 : 0;
+      return CHR_OK;
+    }
+    first = call.name;
+    EXPECT_TRUE(files_->sync_written());
+    return CHR_OK;
+  };
+  ASSERT_NO_FATAL_FAILURE(move_all());
+  EXPECT_FALSE(first.empty());
+  EXPECT_EQ(by_checkpoint, 1u);
+}
+
 TEST_F(SegmentFilesTest, ASyncThatFailedIsTriedAgain) {
   ASSERT_NO_FATAL_FAILURE(append(entries(4, 9'000)));
   ASSERT_NO_FATAL_FAILURE(move_all());
