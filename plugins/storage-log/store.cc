@@ -22,9 +22,7 @@ Store::Opened::Opened(Store& store, const Files& files, const StoreOptions& opti
       upkeep(
           parts, [&store](const Step& step) { store.turn(step); },
           [&store](const Error& error) { store.fail(error); }),
-      reads(parts) {
-  reads.on_idle = [&store] { store.turn([](Turn&) {}); };
-}
+      reads(parts, [&store](const Step& step) { store.turn(step); }) {}
 
 Status Store::start(uint64_t token) {
   CHRONIK_TRY(const Files files, Files::of(host_));
@@ -153,6 +151,7 @@ void Store::complete(std::vector<Turn::End>& ends) {
 
 void Store::perform(Turn& turn) {
   for (const auto& next : turn.then) next();
+  turn.then.clear();  // with what they hold of the store: at the end of the turn it may be gone
 }
 
 void Store::post_turn(uint32_t shard, Step step) {
