@@ -101,6 +101,8 @@ void Store::turn(const Step& step) {
 
 void Store::go_on(Turn& turn) {
   StoreParts& parts = opened_->parts;
+  // Whoever asked for the sync: a checkpoint, or a read that closed a file to open another.
+  if (const Status synced = parts.segments.failure(); !synced) fail(synced.error());
   if (parts.failure.has_failed() && ending_ != Ending::kDone) {
     end_after_failure(turn);
     return;
