@@ -37,6 +37,33 @@ TEST_F(DamagedLog, EachFlippedByteOfARecordIsFoundOut) {
   ASSERT_NO_FATAL_FAILURE(expect_as_model());
 }
 
+// A head's checksum is no secret, and a size near 2^64 must not wrap to a record of no bytes.
+TEST_F(DamagedLog, ASizeThatDoesNotFitIsDamage) {
+  ASSERT_NO_FATAL_FAILURE(append(entries(5, 101)));
+  ASSERT_NO_FATAL_FAILURE(settle());
+  const uint64_t at = 2 * record_bytes(101);
+  for (const uint64_t bytes : {UINT64_MAX - sizeof(RecordHead) + 1, UINT64_MAX, uint64_t{1} << 63}) {
+    PlacedEntry lie;
+    lie.entry.header = model_.entries.at(3).header;
+    lie.entry.header.bytes = bytes;
+    lie.place = {1, at};
+    const RecordHead head = make_head(kGroup, lie);
+    std::fstream file(path(1), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(static_cast<std::streamoff>(at));
+    file.write(reinterpret_cast<const char*>(&head), sizeof head);
+    file.close();
+    const auto segment = files_->open({kGroup, 1});
+    ASSERT_TRUE(segment);
+    Result<SegmentView> view = SegmentView::open(*files_, *segment, 0, 5 * record_bytes(101), Wait::kMay);
+    ASSERT_TRUE(view);
+    RecordHead out;
+    ASSERT_EQ(view->head(at, &out), SegmentView::Found::kDamaged) << bytes;
+    EXPECT_EQ(read(all()).indexes(), (Indexes{1, 2}));
+    ASSERT_NO_FATAL_FAILURE(expect_damaged(3));
+    EXPECT_EQ(read(from(4)).indexes(), (Indexes{4, 5}));
+  }
+}
+
 TEST_F(DamagedLog, ADamagedHeadIsInTheWayOfSearchesThatMeetIt) {
   ASSERT_NO_FATAL_FAILURE(append(entries(5, 101)));
   ASSERT_NO_FATAL_FAILURE(settle());
