@@ -105,7 +105,7 @@ Status load_group(ByteReader& in, GroupTable& groups) {
   group->next_value = saved.next_value;
   group->damage = damage;
   CHRONIK_CHECK(group->keys.load(in));
-  CHRONIK_CHECK(group->log->load(&in.rest()));
+  CHRONIK_CHECK(group->log->load(in));
   if (!group->damage.empty()) group->log->break_off(group->damage);
   return {};
 }

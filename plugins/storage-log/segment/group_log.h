@@ -18,13 +18,13 @@
 #pragma once
 
 #include "storage-log/segment/accepted_log.h"
+#include "storage-log/segment/bytes.h"
 #include "storage-log/segment/index_point.h"
 
 #include <chronik/host.hpp>
 
 #include <memory>
 #include <mutex>
-#include <string_view>
 
 namespace chronik::storage_log {
 
@@ -101,8 +101,8 @@ class GroupLog {
 
   // ---- a checkpoint: the published state, as bytes that only load() reads ----
   void save(std::string* out) const;
-  // Takes what save() wrote off the front of *in. CORRUPT: it is none.
-  Status load(std::string_view* in);
+  // Takes what save() wrote off the front. CORRUPT: it is none.
+  Status load(ByteReader& in);
 
   void bounds(chr_storage_bounds* out) const;
   std::vector<Segment> segments() const;

@@ -20,11 +20,9 @@ struct ImageHead {
 static_assert(std::is_trivially_copyable_v<ImageHead> && sizeof(ImageHead) == 112);
 static_assert(std::is_trivially_copyable_v<Segment> && sizeof(Segment) == 96);
 
-bool take(std::string_view* in, void* out, uint64_t n) {
-  if (in->size() < n) return false;
-  if (n != 0) std::memcpy(out, in->data(), n);
-  in->remove_prefix(n);
-  return true;
+std::unexpected<Error> unsound(uint64_t group) {
+  return fail(Code::kCorrupt, "the checkpoint says nothing sound of the log of group " +
+                                  std::to_string(group) + ": restore this node from another");
 }
 
 }  // namespace
@@ -44,30 +42,27 @@ void GroupLog::save(std::string* out) const {
   out->append(reinterpret_cast<const char*>(segments_.data()), segments_.size() * sizeof(Segment));
 }
 
-Status GroupLog::load(std::string_view* in) {
+Status GroupLog::load(ByteReader& in) {
   const std::lock_guard lock(mutex_);
-  ImageHead head;
-  const bool whole = take(in, &head, sizeof head) && head.group == group_ &&
-                     head.broken_bytes <= in->size() &&
-                     head.segments <= (in->size() - head.broken_bytes) / sizeof(Segment);
-  if (!whole) {
-    return fail(Code::kCorrupt, "the checkpoint says nothing sound of the log of group " +
-                                    std::to_string(group_) + ": restore this node from another");
-  }
+  const auto head = in.take<ImageHead>();
+  const std::string_view broken = in.take(head.broken_bytes);
+  if (head.group != group_ || head.segments > in.rest().size() / sizeof(Segment)) return unsound(group_);
+  const std::string_view segments = in.take(head.segments * sizeof(Segment));
+  if (!in.is_whole()) return unsound(group_);
   first_ = head.first;
   before_ = head.before;
   end_ = head.end;
   last_number_ = head.last_number;
   sealed_ = head.sealed != 0;
-  broken_ = in->substr(0, head.broken_bytes);
-  in->remove_prefix(head.broken_bytes);
+  broken_ = broken;
   segments_.resize(head.segments);
-  take(in, segments_.data(), segments_.size() * sizeof(Segment));
+  if (!segments.empty()) std::memcpy(segments_.data(), segments.data(), segments.size());
   for (Segment& segment : segments_) {
     segment.on_disk = segment.end.next.at;
     sums_.segment_bytes += segment.end.next.at;
   }
-  return {};
+  const bool ends_in_segments = !segments_.empty() && segments_.back().end == end_;
+  return first_ == 0 || ends_in_segments ? Status() : unsound(group_);
 }
 
 }  // namespace chronik::storage_log

@@ -242,15 +242,25 @@ TEST_F(DamagedLog, AnImageThatWasCutIsNone) {
   std::string image;
   log_->save(&image);
   for (size_t n = 0; n < image.size(); ++n) {
-    std::string_view part(image.data(), n);
+    ByteReader part(std::string_view(image).substr(0, n));
     GroupLog log(kGroup, options_, sums_);
-    const Status loaded = log.load(&part);
+    const Status loaded = log.load(part);
     ASSERT_FALSE(loaded) << n;
     EXPECT_EQ(loaded.error().code, Code::kCorrupt);
   }
-  std::string_view whole(image);
+  for (const auto& [from, to] : std::vector<std::pair<size_t, size_t>>{{104, 112}, {40, 48}}) {
+    std::string lie = image;
+    const uint64_t segments = from == 104 ? 0 : 9;  // none, or another last entry than theirs
+    std::memcpy(lie.data() + from, &segments, to - from);
+    ByteReader lies(lie);
+    GroupLog log(kGroup, options_, sums_);
+    const Status loaded = log.load(lies);
+    ASSERT_FALSE(loaded) << from;
+    EXPECT_EQ(loaded.error().code, Code::kCorrupt);
+  }
+  ByteReader whole(image);
   GroupLog other(kGroup + 1, options_, sums_);
-  EXPECT_FALSE(other.load(&whole)) << "of another group";
+  EXPECT_FALSE(other.load(whole)) << "of another group";
 }
 
 }  // namespace
