@@ -124,8 +124,7 @@ Status Recovery::replay(const CheckpointHead& head) {
   };
   events.lost = [this](uint64_t sequence, const std::vector<uint64_t>& groups) { lose(sequence, groups); };
   next_move_ = kReplayBytes;
-  CHRONIK_TRY(JournalScan::Outcome outcome, scan.run(head.replay, events));
-  tail_ = std::move(outcome.tail);
+  CHRONIK_TRY(tail_, scan.run(head.replay, events));
   // What was being written when the store ended may be in the page cache only, and counts from here on.
   for (const File* file : parts_.journal.files()) CHRONIK_CHECK(file->sync());
   if (!tail_.dropped.empty()) {
