@@ -92,11 +92,12 @@ std::vector<IndexPoint> SegmentIndexes::read_file(const SegmentView& view) {
   const std::lock_guard lock(file_mutex_);
   const Result<File> file = files_.files().open(index_name(id), 0);
   if (!file) return points;
-  std::vector<Block> blocks(file->info().size / sizeof(Block));
-  if (blocks.empty() || !file->read(0, blocks.data(), blocks.size() * sizeof(Block))) return points;
-  for (size_t i = 0; i < blocks.size(); ++i) {
-    if (!is_of(blocks[i], id, i)) continue;
-    for (const IndexPoint& point : std::span(blocks[i].points, blocks[i].n)) {
+  // Where the index is larger than the segment, a walk over that is sooner done.
+  const uint64_t blocks = file->info().size > view.limit() ? 0 : file->info().size / sizeof(Block);
+  Block block;
+  for (uint64_t i = 0; i < blocks; ++i) {
+    if (!file->read(i * sizeof block, &block, sizeof block) || !is_of(block, id, i)) continue;
+    for (const IndexPoint& point : std::span(block.points, block.n)) {
       const bool fits =
           point.at >= view.begin() && point.at < view.limit() &&
           (points.empty() || (point.index > points.back().index && point.at > points.back().at));

@@ -189,6 +189,13 @@ TEST_F(DamagedIndex, ALostOneIsMadeAgain) {
   ASSERT_NO_FATAL_FAILURE(expect_reads_everywhere());
 }
 
+TEST_F(DamagedIndex, ASparseOneTakesNoMemory) {
+  ASSERT_NO_FATAL_FAILURE(write_two_segments());
+  std::filesystem::resize_file(index_path(1), 1ull << 42);
+  ASSERT_NO_FATAL_FAILURE(reopen());
+  ASSERT_NO_FATAL_FAILURE(expect_reads_everywhere());
+}
+
 TEST_F(DamagedIndex, ThatOfAnotherSegmentSaysNothing) {
   ASSERT_NO_FATAL_FAILURE(write_two_segments());
   std::filesystem::copy_file(index_path(1), index_path(2), std::filesystem::copy_options::overwrite_existing);
