@@ -82,10 +82,12 @@ Result<std::string> read_copy(const File& file, const std::string& name, uint64_
                                         ", and this version reads and writes " + std::to_string(kFormat) +
                                         ": start the version that wrote it");
   }
-  const std::string_view content = in.take(head.bytes);
-  if (!in.is_whole() || head.magic != kMagic || head.crc != copy_crc(head, content))
-    return fail(Code::kCorrupt,
-                "the file " + name + " is damaged on disk: restore this replica from another");
+  at += sizeof head;
+  if (head.bytes > size - at) return damaged();
+  CHRONIK_TRY(const bool is_whole, is_whole_copy(file, head, at));
+  if (!is_whole) return damaged();
+  std::string content(head.bytes, '\0');
+  CHRONIK_CHECK(file.read(at, content.data(), content.size()));
   return content;
 }
 
@@ -175,20 +177,26 @@ Status Checkpoints::write(std::string_view content) {
   const chr_slice front{reinterpret_cast<const uint8_t*>(&head), sizeof head, nullptr};
   const chr_slice body{reinterpret_cast<const uint8_t*>(content.data()), content.size(), nullptr};
   const std::array<chr_slice, 4> both = {front, body, front, body};
-  {
-    const std::string unfinished = name + std::string(kUnfinished);
-    CHRONIK_TRY(const File file, files_.open(unfinished, CHR_FILE_CREATE));
-    CHRONIK_CHECK(file.resize(0));  // what is left of one that was cut short
-    CHRONIK_CHECK(file.write(0, both));
-    CHRONIK_CHECK(file.sync());
-    may_count_ = true;
-    CHRONIK_CHECK(files_.rename(unfinished, name));
+  const std::string unfinished = name + std::string(kUnfinished);
+  if (const Status made = make_file(unfinished, both); !made) {
+    // It took of the last room that the disk had. Where it stays, the next one begins with it.
+    static_cast<void>(files_.remove(unfinished));
+    return made;
   }
+  may_count_ = true;
+  CHRONIK_CHECK(files_.rename(unfinished, name));
   CHRONIK_CHECK(files_.sync_names());
   if (newest_ != 0) old_.push_back(file_name(newest_));
   ++newest_;
   file_bytes_ = 2 * (sizeof head + content.size());
   return remove_old();
+}
+
+Status Checkpoints::make_file(const std::string& name, std::span<const chr_slice> content) const {
+  CHRONIK_TRY(const File file, files_.open(name, CHR_FILE_CREATE));
+  CHRONIK_CHECK(file.resize(0));  // what is left of one that was cut short
+  CHRONIK_CHECK(file.write(0, content));
+  return file.sync();
 }
 
 Status Checkpoints::overwrite(std::string_view content) {

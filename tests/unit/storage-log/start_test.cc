@@ -73,5 +73,19 @@ TEST_F(LogStart, OneCopyOfACheckpointThatCannotBeReadCostsNothing) {
   stop();
 }
 
+TEST_F(LogStart, ACheckpointThatFindsNoRoomLeavesTheRoomThatItTook) {
+  put("1", &done_);
+  append(1, &done_);
+  files_.fault = [](const testing::FakeFiles::Call& call) {
+    return call.kind == Kind::kWrite && call.name.ends_with(".new") ? CHR_E_NO_SPACE : CHR_OK;
+  };
+  stop();
+  EXPECT_EQ(count_files(".new"), 0u);
+  start();
+  EXPECT_EQ(count_files(".new"), 0u);
+  EXPECT_EQ(value(), "1");
+  stop();
+}
+
 }  // namespace
 }  // namespace chronik::storage_log
