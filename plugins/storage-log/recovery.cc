@@ -17,6 +17,8 @@ bool is_data_name(std::string_view name) {
 }  // namespace
 
 Status Recovery::run() {
+  // A process that was killed may have left names that a power loss can still take, and all that follows builds on them.
+  CHRONIK_CHECK(parts_.segments.files().sync_names());
   CHRONIK_TRY(const Folder folder, look());
   CHRONIK_TRY(CheckpointHead head, load(folder));
   CHRONIK_CHECK(parts_.segments.scan());

@@ -31,6 +31,20 @@ class LogStart : public StoreFixture {
   chr_done done_{};
 };
 
+TEST_F(LogStart, NamesAreDurableBeforeAnythingIsBuiltOnThem) {
+  put("1", &done_);
+  stop();
+  std::vector<Kind> calls;
+  files_.fault = [&](const testing::FakeFiles::Call& call) {
+    calls.push_back(call.kind);
+    return CHR_OK;
+  };
+  start();
+  ASSERT_FALSE(calls.empty());
+  EXPECT_EQ(calls.front(), Kind::kSyncNames);
+  stop();
+}
+
 TEST_F(LogStart, OnlyTheNameThatIsWrittenIsOurs) {
   stop();
   for (const char* name : {"journal-00", "checkpoint-01", "checkpoint-07.new"}) {
