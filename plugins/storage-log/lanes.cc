@@ -1,5 +1,7 @@
 #include "storage-log/lanes.h"
 
+#include "storage-log/format/change.h"
+
 #include <chronik/crc32c.hpp>
 #include <chronik/invariant.hpp>
 
@@ -46,8 +48,13 @@ void Lanes::published(const GroupPtr& group) {
 }
 
 void Lanes::unaccept(Commits::Frame& frame, Turn& turn) {
+  std::string_view rest = frame.buffer.payload();
+  ReadChange change;
   for (Commits::Effect& effect : frame.effects) {
     Group& group = *effect.group;
+    const Status read = read_change(&rest, &change);
+    CHRONIK_INVARIANT(parts_.host, read.has_value(), "a frame does not hold what was put into it");
+    remove_values(group, change.keys);
     group.fence.refused(effect.write);
     parts_.waiting_bytes -= effect.write.bytes();
     turn.finish(group.lane.shard, effect.write.token(), CHR_E_NO_SPACE,
@@ -381,6 +388,11 @@ Lanes::Next Lanes::finish_parts(const GroupPtr& group, Turn& turn) {
   return Next::kGoOn;
 }
 
+void Lanes::remove_values(const Group& group, std::span<const KeyChange> keys) {
+  for (const KeyChange& key : keys)
+    if (key.file != 0) parts_.values.remove(group.id, key.file);
+}
+
 // It found no room on the disk, or in memory.
 Lanes::Next Lanes::take_back(const GroupPtr& group, Turn& turn) {
   if (group->lane.in_frames != 0) {
@@ -391,8 +403,7 @@ Lanes::Next Lanes::take_back(const GroupPtr& group, Turn& turn) {
   const OwnedWrite& write = group->lane.waiting.front();
   const std::vector<SegmentId> begun = group->log->withdraw();
   if (!begun.empty()) parts_.segments.remove(begun);
-  for (const KeyChange& key : pending.keys)
-    if (key.file != 0) parts_.values.remove(group->id, key.file);
+  remove_values(*group, pending.keys);
   const Error error = pending.failure.error();
   if (error.code == Code::kNoSpace) {
     group->fence.refused(write);

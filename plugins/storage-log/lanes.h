@@ -69,6 +69,7 @@ class Lanes {
                      const std::vector<std::pair<uint64_t, chr_slice>>& values);
   void part_done(GroupPtr group, const Status& status);
   Next finish_parts(const GroupPtr& group, Turn& turn);
+  void remove_values(const Group& group, std::span<const KeyChange> keys);
   Next take_back(const GroupPtr& group, Turn& turn);
 
   Next refuse_in_turn(const GroupPtr& group, const Error& error, Turn& turn);

@@ -114,6 +114,35 @@ TEST_F(FullDisk, AStartAfterACleanStopNeedsNoRoom) {
   stop();
 }
 
+// A large value has its file already when its frame finds no room.
+TEST_F(FullDisk, ARefusedFrameLeavesNoValues) {
+  chr_done done{};
+  const std::string large(5000, 'v');
+  fill_disk_but_for_the_journal();
+  files_.fault = [full = files_.fault](const testing::FakeFiles::Call& call) {
+    return call.name.ends_with(".value") ? CHR_OK : full(call);
+  };
+  for (int i = 0; i < 200; ++i) put("a block each, of 256", &done);
+  EXPECT_EQ(done.code, CHR_OK);
+  // One large value, and more small ones than there is room for in the journal.
+  const std::string small(4096, 's');
+  std::vector<chr_storage_step> steps(80);
+  for (chr_storage_step& step : steps) {
+    const std::string& value = &step == steps.data() ? large : small;
+    step.type = CHR_STORAGE_PUT;
+    step.key = to_abi(value);
+    step.key.n = 1 + static_cast<uint64_t>(&step - steps.data());
+    step.value = {reinterpret_cast<const uint8_t*>(value.data()), value.size(), nullptr};
+  }
+  write(steps, &done);
+  EXPECT_EQ(done.code, CHR_E_NO_SPACE);
+  EXPECT_NE(from_abi(done.message).find("and so is the journal"), std::string_view::npos);
+  fake_.advance(std::chrono::seconds(1));
+  EXPECT_EQ(count_files(".value"), 0u);
+  files_.fault = nullptr;
+  stop();
+}
+
 // Small writes fill the journal long before their bytes are many: what is left of it is for what makes room.
 TEST_F(FullDisk, RemovalsFindRoomInTheJournal) {
   chr_done done{};
