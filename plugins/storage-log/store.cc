@@ -10,6 +10,8 @@ namespace {
 constexpr uint64_t kTickNs = 50'000'000;
 constexpr uint64_t kMaxUnwrittenNs = 30'000'000'000;  // of a frame that finds no room on the disk
 
+bool is_data(const OwnedWrite& write) { return write.growth() == Growth::kData; }
+
 }  // namespace
 
 // ---- life ----
@@ -214,10 +216,15 @@ Status Store::check_taken(const std::vector<OwnedWrite>& writes) const {
   const StoreParts& parts = opened_->parts;
   if (parts.failure.has_failed()) return chronik::fail(Code::kIo, parts.failure.message());
   if (was_stopped_) return chronik::fail(Code::kShuttingDown, "the store is stopping");
-  uint64_t bytes = parts.waiting_bytes + parts.sums.waiting_bytes.load(std::memory_order_relaxed);
+  const uint64_t unmoved = parts.sums.waiting_bytes.load(std::memory_order_relaxed);
+  uint64_t bytes = parts.waiting_bytes + unmoved;
   for (const OwnedWrite& write : writes) bytes += write.bytes();
-  if (bytes <= parts.options.queue_bytes || parts.waiting_bytes == 0) return {};
-  if (std::ranges::all_of(writes, is_small_keys)) return {};
+  if (bytes <= parts.options.queue_bytes || std::ranges::all_of(writes, is_small_keys)) return {};
+  // One call passes where nothing waits, lest a large one never does. What is to be moved stops data only, and not where the disk
+  // has no room for it: the lanes say so.
+  const bool must_move = unmoved > parts.options.queue_bytes && !parts.room.is_disk_full() &&
+                         std::ranges::any_of(writes, is_data);
+  if (parts.waiting_bytes == 0 && !must_move) return {};
   return chronik::fail(Code::kOverloaded, "too many bytes wait to be written");
 }
 

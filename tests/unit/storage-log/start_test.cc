@@ -31,6 +31,7 @@ class LogStart : public StoreFixture {
   chr_done done_{};
 };
 
+// What a process that was killed had not synced is there, and a power loss after the start could take it.
 TEST_F(LogStart, NamesAreDurableBeforeAnythingIsBuiltOnThem) {
   put("1", &done_);
   stop();
@@ -59,6 +60,7 @@ TEST_F(LogStart, OnlyTheNameThatIsWrittenIsOurs) {
   stop();
 }
 
+// Sizes of files say nothing of what is in them.
 TEST_F(LogStart, ASparseCheckpointTakesNoMemory) {
   put("1", &done_);
   stop();
@@ -98,6 +100,64 @@ TEST_F(LogStart, ACheckpointThatFindsNoRoomLeavesTheRoomThatItTook) {
   start();
   EXPECT_EQ(count_files(".new"), 0u);
   EXPECT_EQ(value(), "1");
+  stop();
+}
+
+class SmallQueue : public StoreFixture {
+ protected:
+  static constexpr int64_t kQueueBytes = 65536;
+  SmallQueue() : StoreFixture({}, kQueueBytes) {}
+  chr_status try_append(uint64_t index) {
+    chr_entry entry{};
+    entry.header.index = index;
+    entry.header.records = 1;
+    chr_storage_step step{};
+    step.type = CHR_STORAGE_APPEND;
+    step.entries = &entry;
+    step.n = 1;
+    const chr_storage_write write{group_, 0, &step, 1};
+    chr_status status = CHR_OK;
+    fake_.on_shard(0, [&] { status = store_->write(&write, 1, nullptr); });
+    return status;
+  }
+  // As many as the queue holds, and no time passes in which they would be moved.
+  void fill_queue() {
+    while (static_cast<int64_t>(last_) * 900 <= kQueueBytes) {
+      append(++last_, &done_);
+      ASSERT_EQ(done_.code, CHR_OK);
+    }
+  }
+
+  uint64_t last_ = 0;
+  chr_done done_{};
+};
+
+TEST_F(SmallQueue, WhatWaitsToBeMovedCounts) {
+  ASSERT_NO_FATAL_FAILURE(fill_queue());
+  EXPECT_EQ(try_append(last_ + 1), CHR_E_OVERLOADED);
+  put("a vote passes", &done_);
+  EXPECT_EQ(done_.code, CHR_OK);
+  trim(2, &done_);
+  EXPECT_EQ(done_.code, CHR_OK) << "it makes room";
+  fake_.advance(std::chrono::seconds(1));
+  append(last_ + 1, &done_);
+  EXPECT_EQ(done_.code, CHR_OK);
+  stop();
+}
+
+// It cannot be moved: then the journal's room is what counts, and NO_SPACE what is said.
+TEST_F(SmallQueue, AFullDiskIsNoOverload) {
+  files_.fault = [](const testing::FakeFiles::Call& call) {
+    return call.kind == Kind::kWrite && call.name.ends_with(".segment") ? CHR_E_NO_SPACE : CHR_OK;
+  };
+  append(++last_, &done_);
+  fake_.advance(std::chrono::milliseconds(100));
+  while (done_.code == CHR_OK && last_ < 2000) append(++last_, &done_);
+  EXPECT_GT(static_cast<int64_t>(last_) * 900, kQueueBytes);
+  EXPECT_EQ(done_.code, CHR_E_NO_SPACE);
+  trim(last_ - 1, &done_);
+  EXPECT_EQ(done_.code, CHR_OK);
+  files_.fault = nullptr;
   stop();
 }
 
