@@ -88,8 +88,7 @@ class GroupLog {
   // ---- durable, in the order in which it was accepted; or from the journal at a start ----
   // Payloads that do not lie in their segment yet are kept in memory, by their lease, until the mover wrote them.
   void publish_append(std::span<const PlacedEntry> entries);
-  // The segments that are out of the log: to SegmentFiles::remove() once no start can replay an older frame without
-  // this one, that is when the mark on disk, or a checkpoint, covers it.
+  // The segments that are out of the log: to SegmentFiles::remove(), as the frame that says so is durable.
   std::vector<SegmentId> publish_truncate(const Boundary& boundary);
   std::vector<SegmentId> publish_trim(const Boundary& boundary);
   std::vector<SegmentId> drop();
