@@ -97,6 +97,21 @@ TEST_F(DamagedLog, CutsBesideADamagedHeadKeepItInTheLog) {
   EXPECT_EQ(read(from(5)).indexes(), (Indexes{5, 6}));
 }
 
+// What stays of the segment has no bytes.
+TEST_F(DamagedLog, ACutBehindADamagedFirstEntryKeepsItInTheLog) {
+  ASSERT_NO_FATAL_FAILURE(append(entries(3, 101)));
+  ASSERT_NO_FATAL_FAILURE(settle());
+  flip(path(1), 40);
+  truncate(2);
+  for (int round = 0; round < 2; ++round) {
+    chr_storage_bounds bounds{};
+    log_->bounds(&bounds);
+    EXPECT_EQ(bounds.last_index, 1u);
+    ASSERT_NO_FATAL_FAILURE(expect_damaged(1));
+    ASSERT_NO_FATAL_FAILURE(settle());
+  }
+}
+
 TEST_F(DamagedLog, ACutSegmentIsNamed) {
   for (int i = 0; i < 6; ++i) ASSERT_NO_FATAL_FAILURE(append(entries(10, 9'000)));
   ASSERT_NO_FATAL_FAILURE(settle());
