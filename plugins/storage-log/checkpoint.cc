@@ -14,6 +14,8 @@ constexpr std::string_view kUnfinished = ".new";
 constexpr std::array<char, 16> kMagic = {'c', 'h', 'r', 'o', 'n', 'i', 'k', '.', 'l', 'o', 'g'};
 constexpr uint32_t kFormat = 1;
 constexpr uint64_t kReadAtOnce = 1u << 20;
+constexpr uint64_t kMaxNumber =
+    uint64_t{1} << 62;  // of a frame or a group: nobody counts so far, and none behind it wraps
 
 // In front of each copy of the content.
 struct CopyHead {
@@ -104,6 +106,9 @@ void save_head(const CheckpointHead& head, std::string* out) {
 Status load_head(ByteReader& in, CheckpointHead* out) {
   const auto saved = in.take<SavedHead>();
   if (!in.is_whole()) return fail(Code::kCorrupt, "the checkpoint is too short");
+  if (saved.sequence == 0 || saved.sequence > kMaxNumber || saved.next_group > kMaxNumber)
+    return fail(Code::kCorrupt,
+                "the checkpoint has numbers that cannot be: restore this replica from another");
   out->replay = {saved.generation, saved.sequence, saved.previous_crc};
   out->next_group = saved.next_group;
   out->is_clean = saved.is_clean != 0;

@@ -142,6 +142,7 @@ class GroupLog {
   void points_written(uint64_t segment, size_t n);
 
  private:
+  bool is_sound() const;
   void add_entry(const PlacedEntry& entry);
   void cut_tail(size_t keep);
   void pop_tail(size_t n);

@@ -42,6 +42,20 @@ void GroupLog::save(std::string* out) const {
   out->append(reinterpret_cast<const char*>(segments_.data()), segments_.size() * sizeof(Segment));
 }
 
+// Reads go by it: a row of segments that ascends and ends at the log's end.
+bool GroupLog::is_sound() const {
+  const Segment* before = nullptr;
+  for (const Segment& segment : segments_) {
+    if (segment.begin > kMaxPlace || segment.end.next.at > kMaxPlace || segment.first > segment.end.last)
+      return false;
+    if (before != nullptr && (segment.number <= before->number || segment.first <= before->end.last))
+      return false;
+    before = &segment;
+  }
+  if (first_ == 0) return before == nullptr;
+  return before != nullptr && before->end == end_ && before->number <= last_number_ && first_ <= end_.last;
+}
+
 Status GroupLog::load(ByteReader& in) {
   const std::lock_guard lock(mutex_);
   const auto head = in.take<ImageHead>();
@@ -61,8 +75,7 @@ Status GroupLog::load(ByteReader& in) {
     segment.on_disk = segment.end.next.at;
     sums_.segment_bytes += segment.end.next.at;
   }
-  const bool ends_in_segments = !segments_.empty() && segments_.back().end == end_;
-  return first_ == 0 || ends_in_segments ? Status() : unsound(group_);
+  return is_sound() ? Status() : unsound(group_);
 }
 
 }  // namespace chronik::storage_log

@@ -43,6 +43,8 @@ struct Place {
   uint64_t at = 0;
   auto operator<=>(const Place&) const = default;
 };
+// No segment, and no record, is as large: what says so is damage, and would wrap.
+constexpr uint64_t kMaxPlace = uint64_t{1} << 48;
 
 // Of entries up to some place, counted from some start that bounds() takes off again.
 struct Totals {

@@ -1,6 +1,8 @@
 // The journal: frames in their order, what is left of them after a crash, and what a start makes of damage.
 #include "storage-log/journal/journal_scan.h"
 
+#include "storage-log/format/change.h"
+
 #include <gtest/gtest.h>
 #include <chronik/testing/fake_files.hpp>
 
@@ -343,6 +345,36 @@ TEST_F(JournalTest, AFileThatFindsNoRoomTakesNone) {
   EXPECT_EQ(journal_->max_frame(), kFileBytes);
   EXPECT_EQ(std::filesystem::file_size(files_.path(journal_name(0))), kFileBytes);
   EXPECT_FALSE(std::filesystem::exists(files_.path(journal_name(3))));
+}
+
+// What it says is written there would wrap, or have a file grow without end.
+TEST(LogChange, AnImpossiblePlaceIsDamage) {
+  PlacedEntry entry;
+  entry.entry.header.index = 1;
+  entry.place = {1, 0};
+  entry.in_segment = true;
+  GroupChange change;
+  change.entries = {&entry, 1};
+  const auto reads = [&] {
+    std::string bytes(change_bytes(change), '\0');
+    write_change(change, reinterpret_cast<uint8_t*>(bytes.data()));
+    std::string_view rest = bytes;
+    ReadChange read;
+    return read_change(&rest, &read).has_value();
+  };
+  EXPECT_TRUE(reads());
+  entry.place.at = UINT64_MAX;
+  EXPECT_FALSE(reads());
+  entry.place = {0, 0};
+  EXPECT_FALSE(reads());
+  entry.place = {1, 0};
+  entry.entry.header.bytes = UINT64_MAX;
+  EXPECT_FALSE(reads());
+  entry.entry.header.bytes = 0;
+  change.trim.emplace();
+  EXPECT_TRUE(reads());
+  change.trim->below.next.at = UINT64_MAX;
+  EXPECT_FALSE(reads());
 }
 
 TEST_F(JournalTest, ASectorThatCannotBeReadIsDamage) {

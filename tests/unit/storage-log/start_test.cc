@@ -77,6 +77,21 @@ TEST_F(LogStart, ASparseCheckpointTakesNoMemory) {
   stop();
 }
 
+// Counting goes on from it, and must not wrap.
+TEST_F(LogStart, ACheckpointWithImpossibleNumbersIsDamaged) {
+  stop();
+  for (const auto& [sequence, group] :
+       {std::pair(uint64_t{0}, uint64_t{1}), {UINT64_MAX - 3, 1}, {1, UINT64_MAX}}) {
+    CheckpointHead head{{7, sequence, 0}, group};
+    std::string content;
+    save_head(head, &content);
+    ByteReader in(content);
+    const Status loaded = load_head(in, &head);
+    ASSERT_FALSE(loaded) << sequence << " " << group;
+    EXPECT_EQ(loaded.error().code, Code::kCorrupt);
+  }
+}
+
 TEST_F(LogStart, OneCopyOfACheckpointThatCannotBeReadCostsNothing) {
   put("1", &done_);
   stop();

@@ -270,14 +270,15 @@ TEST_F(DamagedLog, AnImageThatWasCutIsNone) {
     ASSERT_FALSE(loaded) << n;
     EXPECT_EQ(loaded.error().code, Code::kCorrupt);
   }
-  for (const auto& [from, to] : std::vector<std::pair<size_t, size_t>>{{104, 112}, {40, 48}}) {
+  // No segments; another last entry than theirs; a first one behind the last; a segment that begins past all, or has no number.
+  for (const auto& [at, number] :
+       std::vector<std::pair<size_t, uint64_t>>{{104, 0}, {40, 9}, {8, 4}, {112 + 16, UINT64_MAX}, {88, 0}}) {
     std::string lie = image;
-    const uint64_t segments = from == 104 ? 0 : 9;  // none, or another last entry than theirs
-    std::memcpy(lie.data() + from, &segments, to - from);
+    std::memcpy(lie.data() + at, &number, sizeof number);
     ByteReader lies(lie);
     GroupLog log(kGroup, options_, sums_);
     const Status loaded = log.load(lies);
-    ASSERT_FALSE(loaded) << from;
+    ASSERT_FALSE(loaded) << at;
     EXPECT_EQ(loaded.error().code, Code::kCorrupt);
   }
   ByteReader whole(image);
