@@ -8,7 +8,7 @@ namespace chronik::storage_log {
 namespace {
 
 constexpr uint64_t kReadAtOnce = 1u << 20;
-constexpr uint64_t kMostFrames = 1u << 26;  // of the largest journal that can be set, a block each
+constexpr uint64_t kMaxFrames = 1u << 26;  // of the largest journal that can be set, a block each
 
 // n bytes from the host, on a block boundary.
 Result<chr_slice> aligned(const Host& host, uint64_t n, uint64_t block) {
@@ -86,7 +86,7 @@ void JournalScan::look_at_block(const File& file, uint64_t at, const uint8_t* bl
     // Whoever made it: a frame lies in whole blocks of its file, and knows none of those behind it.
     const uint64_t room = is_front ? file.info().size - at : at + block_;
     if (header->size % block_ != 0 || header->size > room || header->mark >= header->sequence) return;
-    if (header->sequence - start.sequence >= kMostFrames) return;
+    if (header->sequence - start.sequence >= kMaxFrames) return;
     found_.try_emplace(header->sequence, Found{&file, is_front ? at : at + block_ - header->size, *header});
   };
   add(parse_header(block), true);
