@@ -13,6 +13,9 @@ constexpr std::string_view kPrefix = "checkpoint-";
 constexpr std::string_view kUnfinished = ".new";
 constexpr std::array<char, 16> kMagic = {'c', 'h', 'r', 'o', 'n', 'i', 'k', '.', 'l', 'o', 'g'};
 constexpr uint32_t kFormat = 1;
+constexpr uint64_t kReadAtOnce = 1u << 20;
+constexpr uint64_t kMaxNumber =
+    uint64_t{1} << 62;  // of a frame or a group: nobody counts so far, and none behind it wraps
 
 // In front of each copy of the content.
 struct CopyHead {
@@ -43,25 +46,50 @@ struct SavedGroup {
 static_assert(sizeof(SavedGroup) == 32);
 
 std::string file_name(uint64_t number) { return std::string(kPrefix) + std::to_string(number); }
+std::string file_name(const CheckpointName& name) {
+  return file_name(name.number) + std::string(name.is_complete ? "" : kUnfinished);
+}
 
 uint32_t copy_crc(CopyHead head, std::string_view content) {
   head.crc = 0;
   return crc32c::extend(crc32c::extend(0, &head, sizeof head), content.data(), content.size());
 }
 
-// The content of the copy at the front of these bytes.
-Result<std::string_view> parse_copy(std::string_view bytes, const std::string& name) {
-  ByteReader in(bytes);
-  const auto head = in.take<CopyHead>();
-  if (in.is_whole() && head.magic == kMagic && head.format != kFormat) {
+// Whether this head is that of the content behind it, which lies at `at` and is there.
+Result<bool> is_whole_copy(const File& file, CopyHead head, uint64_t at) {
+  const uint32_t crc = std::exchange(head.crc, 0);
+  uint32_t computed = crc32c::extend(0, &head, sizeof head);
+  std::string piece(std::min(head.bytes, kReadAtOnce), '\0');
+  for (uint64_t done = 0; done < head.bytes; done += piece.size()) {
+    piece.resize(std::min(head.bytes - done, kReadAtOnce));
+    CHRONIK_CHECK(file.read(at + done, piece.data(), piece.size()));
+    computed = crc32c::extend(computed, piece.data(), piece.size());
+  }
+  return crc == computed;
+}
+
+// The content of the copy at this place. Memory is taken for what is known to be whole only: sizes lie, files may be sparse.
+Result<std::string> read_copy(const File& file, const std::string& name, uint64_t at) {
+  const auto damaged = [&] {
+    return fail(Code::kCorrupt,
+                "the file " + name + " is damaged on disk: restore this replica from another");
+  };
+  const uint64_t size = file.info().size;
+  CopyHead head;
+  if (size - at < sizeof head) return damaged();
+  CHRONIK_CHECK(file.read(at, &head, sizeof head));
+  if (head.magic != kMagic) return damaged();
+  if (head.format != kFormat) {
     return fail(Code::kUnsupported, "the store in this folder has format " + std::to_string(head.format) +
                                         ", and this version reads and writes " + std::to_string(kFormat) +
                                         ": start the version that wrote it");
   }
-  const std::string_view content = in.take(head.bytes);
-  if (!in.is_whole() || head.magic != kMagic || head.crc != copy_crc(head, content))
-    return fail(Code::kCorrupt,
-                "the file " + name + " is damaged on disk: restore this replica from another");
+  at += sizeof head;
+  if (head.bytes > size - at) return damaged();
+  CHRONIK_TRY(const bool is_whole, is_whole_copy(file, head, at));
+  if (!is_whole) return damaged();
+  std::string content(head.bytes, '\0');
+  CHRONIK_CHECK(file.read(at, content.data(), content.size()));
   return content;
 }
 
@@ -78,6 +106,9 @@ void save_head(const CheckpointHead& head, std::string* out) {
 Status load_head(ByteReader& in, CheckpointHead* out) {
   const auto saved = in.take<SavedHead>();
   if (!in.is_whole()) return fail(Code::kCorrupt, "the checkpoint is too short");
+  if (saved.sequence == 0 || saved.sequence > kMaxNumber || saved.next_group > kMaxNumber)
+    return fail(Code::kCorrupt,
+                "the checkpoint has numbers that cannot be: restore this replica from another");
   out->replay = {saved.generation, saved.sequence, saved.previous_crc};
   out->next_group = saved.next_group;
   out->is_clean = saved.is_clean != 0;
@@ -105,7 +136,7 @@ Status load_group(ByteReader& in, GroupTable& groups) {
   group->next_value = saved.next_value;
   group->damage = damage;
   CHRONIK_CHECK(group->keys.load(in));
-  CHRONIK_CHECK(group->log->load(&in.rest()));
+  CHRONIK_CHECK(group->log->load(in));
   if (!group->damage.empty()) group->log->break_off(group->damage);
   return {};
 }
@@ -115,12 +146,11 @@ Status load_group(ByteReader& in, GroupTable& groups) {
 std::optional<CheckpointName> checkpoint_name(std::string_view name) {
   CheckpointName out;
   if (!name.starts_with(kPrefix)) return std::nullopt;
-  name.remove_prefix(kPrefix.size());
   out.is_complete = !name.ends_with(kUnfinished);
-  if (!out.is_complete) name.remove_suffix(kUnfinished.size());
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), out.number);
-  if (error != std::errc() || end != name.data() + name.size()) return std::nullopt;
-  return out;
+  const std::string_view number = name.substr(kPrefix.size());
+  if (std::from_chars(number.data(), number.data() + number.size(), out.number).ec != std::errc())
+    return std::nullopt;
+  return name == file_name(out) ? std::optional(out) : std::nullopt;
 }
 
 Result<std::optional<std::string>> Checkpoints::load(const std::vector<CheckpointName>& names) {
@@ -129,19 +159,17 @@ Result<std::optional<std::string>> Checkpoints::load(const std::vector<Checkpoin
   }
   for (const CheckpointName& name : names) {
     if (name.is_complete && name.number == newest_) continue;
-    old_.push_back(file_name(name.number) + std::string(name.is_complete ? "" : kUnfinished));
+    old_.push_back(file_name(name));
   }
   if (newest_ == 0) return std::nullopt;
   const std::string name = file_name(newest_);
   CHRONIK_TRY(const File file, files_.open(name, 0));
-  std::string bytes(file.info().size, '\0');
-  CHRONIK_CHECK(file.read(0, bytes.data(), bytes.size()));
-  file_bytes_ = bytes.size();
-  const Result<std::string_view> first = parse_copy(bytes, name);
+  file_bytes_ = file.info().size;
+  Result<std::string> first = read_copy(file, name, 0);
   first_is_whole_ = first.has_value();
-  if (first) return std::string(*first);
-  const Result<std::string_view> second = parse_copy(std::string_view(bytes).substr(bytes.size() / 2), name);
-  if (second) return std::string(*second);
+  if (first) return first;
+  Result<std::string> second = read_copy(file, name, file_bytes_ / 2);
+  if (second) return second;
   return std::unexpected(first.error());
 }
 
@@ -150,12 +178,9 @@ Result<Checkpoints::Copies> Checkpoints::copies() const {
   if (newest_ == 0) return out;
   out.file = file_name(newest_);
   CHRONIK_TRY(const File file, files_.open(out.file, 0));
-  std::string bytes(file.info().size, '\0');
-  CHRONIK_CHECK(file.read(0, bytes.data(), bytes.size()));
-  const std::string_view both = bytes;
-  out.bytes = both.size();
-  out.first_is_whole = parse_copy(both, out.file).has_value();
-  out.second_is_whole = parse_copy(both.substr(both.size() / 2), out.file).has_value();
+  out.bytes = file.info().size;
+  out.first_is_whole = read_copy(file, out.file, 0).has_value();
+  out.second_is_whole = read_copy(file, out.file, out.bytes / 2).has_value();
   return out;
 }
 
@@ -168,20 +193,26 @@ Status Checkpoints::write(std::string_view content) {
   const chr_slice front{reinterpret_cast<const uint8_t*>(&head), sizeof head, nullptr};
   const chr_slice body{reinterpret_cast<const uint8_t*>(content.data()), content.size(), nullptr};
   const std::array<chr_slice, 4> both = {front, body, front, body};
-  {
-    const std::string unfinished = name + std::string(kUnfinished);
-    CHRONIK_TRY(const File file, files_.open(unfinished, CHR_FILE_CREATE));
-    CHRONIK_CHECK(file.resize(0));  // what is left of one that was cut short
-    CHRONIK_CHECK(file.write(0, both));
-    CHRONIK_CHECK(file.sync());
-    may_count_ = true;
-    CHRONIK_CHECK(files_.rename(unfinished, name));
+  const std::string unfinished = name + std::string(kUnfinished);
+  if (const Status made = make_file(unfinished, both); !made) {
+    // It took of the last room that the disk had. Where it stays, the next one begins with it.
+    static_cast<void>(files_.remove(unfinished));
+    return made;
   }
+  may_count_ = true;
+  CHRONIK_CHECK(files_.rename(unfinished, name));
   CHRONIK_CHECK(files_.sync_names());
   if (newest_ != 0) old_.push_back(file_name(newest_));
   ++newest_;
   file_bytes_ = 2 * (sizeof head + content.size());
   return remove_old();
+}
+
+Status Checkpoints::make_file(const std::string& name, std::span<const chr_slice> content) const {
+  CHRONIK_TRY(const File file, files_.open(name, CHR_FILE_CREATE));
+  CHRONIK_CHECK(file.resize(0));  // what is left of one that was cut short
+  CHRONIK_CHECK(file.write(0, content));
+  return file.sync();
 }
 
 Status Checkpoints::overwrite(std::string_view content) {

@@ -7,6 +7,8 @@
 
 #include <chronik/files.hpp>
 
+#include <span>
+
 namespace chronik::storage_log {
 
 struct CheckpointHead {
@@ -55,6 +57,7 @@ class Checkpoints {
   uint64_t file_bytes() const { return file_bytes_.load(std::memory_order_relaxed); }
 
  private:
+  Status make_file(const std::string& name, std::span<const chr_slice> content) const;
   Status remove_old();
 
   Files files_;

@@ -1,5 +1,7 @@
 #include "storage-log/lanes.h"
 
+#include "storage-log/format/change.h"
+
 #include <chronik/crc32c.hpp>
 #include <chronik/invariant.hpp>
 
@@ -46,8 +48,13 @@ void Lanes::published(const GroupPtr& group) {
 }
 
 void Lanes::unaccept(Commits::Frame& frame, Turn& turn) {
+  std::string_view rest = frame.buffer.payload();
+  ReadChange change;
   for (Commits::Effect& effect : frame.effects) {
     Group& group = *effect.group;
+    const Status read = read_change(&rest, &change);
+    CHRONIK_INVARIANT(parts_.host, read.has_value(), "a frame does not hold what was put into it");
+    remove_values(group, change.keys);
     group.fence.refused(effect.write);
     parts_.waiting_bytes -= effect.write.bytes();
     turn.finish(group.lane.shard, effect.write.token(), CHR_E_NO_SPACE,
@@ -285,16 +292,17 @@ Lanes::Next Lanes::look_up(const GroupPtr& group, uint64_t index, Turn& turn) {
   group->lane.is_busy = true;
   const auto shard = static_cast<uint32_t>(parts_.host.current_shard());
   turn.then.push_back([this, group, index, shard] {
-    parts_.host.blocking([this, group, index, shard] {
+    parts_.host.blocking([this, group, index, shard]() mutable {
       Result<std::optional<Boundary>> found = parts_.reader.boundary(*group->log, index, Wait::kMay);
-      parts_.host.post(shard, [this, group, index, found = std::move(found)] {
+      parts_.host.post(shard, [this, group = std::move(group), index, found = std::move(found)]() mutable {
         run_turn_([&](Turn&) {
-          group->lane.is_busy = false;
+          const GroupPtr here = std::move(group);
+          here->lane.is_busy = false;
           if (found)
-            pending(*group).boundaries.emplace(index, **found);
+            pending(*here).boundaries.emplace(index, **found);
           else
-            pending(*group).failure = std::unexpected(found.error());
-          list(group);
+            pending(*here).failure = std::unexpected(found.error());
+          list(here);
         });
       });
     });
@@ -318,7 +326,10 @@ void Lanes::start_parts(const GroupPtr& group, Turn& turn) {
     ++pending.parts;
     turn.then.push_back([this, group, segment = std::move(segment), write = each.get()] {
       segment->file().write(write->at, write->slices, CHR_FILE_DURABLE,
-                            [this, group, segment](const Status& status) { part_done(group, 1, status); });
+                            [this, group, segment](const Status& status) mutable {
+                              segment.reset();
+                              part_done(std::move(group), status);
+                            });
     });
   }
   size_t next = 0;
@@ -331,9 +342,10 @@ void Lanes::start_parts(const GroupPtr& group, Turn& turn) {
   ++pending.parts;
   const auto shard = static_cast<uint32_t>(parts_.host.current_shard());
   turn.then.push_back([this, group, shard, blocking = std::move(blocking), values = std::move(values)] {
-    parts_.host.blocking([this, group, shard, blocking, values] {
+    parts_.host.blocking([this, group, shard, blocking, values]() mutable {
       const Status status = write_parts(*group, blocking, values);
-      parts_.host.post(shard, [this, group, status] { part_done(group, 1, status); });
+      parts_.host.post(
+          shard, [this, group = std::move(group), status]() mutable { part_done(std::move(group), status); });
     });
   });
 }
@@ -349,14 +361,15 @@ Status Lanes::write_parts(const Group& group, const std::vector<DirectWrite*>& d
   return {};
 }
 
-void Lanes::part_done(const GroupPtr& group, uint32_t parts, const Status& status) {
+// The group goes in the turn: at its end the store may be gone.
+void Lanes::part_done(GroupPtr group, const Status& status) {
   run_turn_([&](Turn&) {
-    Pending& pending = this->pending(*group);
+    const GroupPtr here = std::move(group);
+    Pending& pending = this->pending(*here);
     if (!status && pending.failure) pending.failure = status;
-    pending.parts -= parts;
-    if (pending.parts != 0) return;
-    group->lane.is_busy = false;
-    list(group);
+    if (--pending.parts != 0) return;
+    here->lane.is_busy = false;
+    list(here);
   });
 }
 
@@ -375,6 +388,11 @@ Lanes::Next Lanes::finish_parts(const GroupPtr& group, Turn& turn) {
   return Next::kGoOn;
 }
 
+void Lanes::remove_values(const Group& group, std::span<const KeyChange> keys) {
+  for (const KeyChange& key : keys)
+    if (key.file != 0) parts_.values.remove(group.id, key.file);
+}
+
 // It found no room on the disk, or in memory.
 Lanes::Next Lanes::take_back(const GroupPtr& group, Turn& turn) {
   if (group->lane.in_frames != 0) {
@@ -385,8 +403,7 @@ Lanes::Next Lanes::take_back(const GroupPtr& group, Turn& turn) {
   const OwnedWrite& write = group->lane.waiting.front();
   const std::vector<SegmentId> begun = group->log->withdraw();
   if (!begun.empty()) parts_.segments.remove(begun);
-  for (const KeyChange& key : pending.keys)
-    if (key.file != 0) parts_.values.remove(group->id, key.file);
+  remove_values(*group, pending.keys);
   const Error error = pending.failure.error();
   if (error.code == Code::kNoSpace) {
     group->fence.refused(write);

@@ -67,8 +67,9 @@ class Lanes {
   void start_parts(const GroupPtr& group, Turn& turn);
   Status write_parts(const Group& group, const std::vector<DirectWrite*>& direct,
                      const std::vector<std::pair<uint64_t, chr_slice>>& values);
-  void part_done(const GroupPtr& group, uint32_t parts, const Status& status);
+  void part_done(GroupPtr group, const Status& status);
   Next finish_parts(const GroupPtr& group, Turn& turn);
+  void remove_values(const Group& group, std::span<const KeyChange> keys);
   Next take_back(const GroupPtr& group, Turn& turn);
 
   Next refuse_in_turn(const GroupPtr& group, const Error& error, Turn& turn);

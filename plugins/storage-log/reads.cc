@@ -15,8 +15,9 @@ Result<chr_slice> copy_of(const Host& host, const std::string& bytes) {
 
 }  // namespace
 
-Reads::Reads(StoreParts& parts)
+Reads::Reads(StoreParts& parts, RunTurn run_turn)
     : parts_(parts),
+      run_turn_(std::move(run_turn)),
       lane_(std::make_shared<BlockingLane>(parts.host, kReadsAtOnce)),
       values_lane_(std::make_shared<BlockingLane>(parts.host, 1)) {}
 
@@ -27,16 +28,23 @@ chr_status Reads::on_blocking(BlockingLane& lane, F fn, chr_error* error) {
     if (is_stopped_) return report(error, CHR_E_SHUTTING_DOWN, "the store is not running");
     ++running_;
   }
-  lane.run([this, fn = std::move(fn)] {
-    fn();
-    bool tells = false;
-    {
-      const std::lock_guard lock(parts_.mutex);
-      tells = --running_ == 0 && is_stopped_;
-    }
-    if (tells) on_idle();  // the store may be gone then
+  lane.run([this, job = std::optional<F>(std::move(fn))]() mutable {
+    (*job)();
+    job.reset();  // what it holds of the store goes while there is one
+    ended();      // the store may be gone then
   });
   return CHR_PENDING;
+}
+
+// It counts until its turn: the store is there that long.
+void Reads::ended() {
+  {
+    const std::lock_guard lock(parts_.mutex);
+    const bool has_news = is_stopped_ || !parts_.segments.failure();
+    if (!has_news) --running_;
+    if (!has_news) return;
+  }
+  run_turn_([this](Turn&) { --running_; });
 }
 
 Result<std::shared_ptr<GroupLog>> Reads::log_of(uint64_t id) const {

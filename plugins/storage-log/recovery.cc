@@ -28,6 +28,8 @@ Status Recovery::read() {
 
 Status Recovery::run(Upkeep& upkeep) {
   is_start_ = true;
+  // A process that was killed may have left names that a power loss can still take, and all that follows builds on them.
+  CHRONIK_CHECK(parts_.segments.files().sync_names());
   CHRONIK_CHECK(read());
   for (const std::shared_ptr<Group>& group : parts_.groups.all()) {
     group->log->resume();
@@ -135,8 +137,7 @@ Status Recovery::replay(const CheckpointHead& head) {
       parts_.host.warn("a commit in the journal had a flipped bit, which was turned back: check the disk",
                        "number=" + std::to_string(sequence));
   };
-  CHRONIK_TRY(JournalScan::Outcome outcome, scan.run(head.replay, events));
-  tail_ = std::move(outcome.tail);
+  CHRONIK_TRY(tail_, scan.run(head.replay, events));
   if (!is_start_) return {};
   // What was being written when the store ended may be in the page cache only, and counts from here on.
   for (const File* file : parts_.journal.files()) CHRONIK_CHECK(file->sync());

@@ -23,6 +23,7 @@ class Room {
   // It refused a write; it took one, or gave something back.
   void disk_is_full();
   void disk_has_room() { refused_by_disk_ns_ = 0; }
+  bool is_disk_full() const { return refused_by_disk_ns_ != 0; }
 
   // What lies in the journal and could not be moved to its segment yet, what it can take without a checkpoint, and what it
   // holds in all.

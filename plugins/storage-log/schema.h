@@ -18,8 +18,10 @@ inline constexpr chr_config_key kSchema[] = {
         "What one write brings without its large payloads must fit in one.",
         1 << 20, 1ll << 32),
     config_key("journal_files", CHR_CONFIG_INT, "4",
-               "How many files the journal may take. They are made when they are needed, and used again.", 2,
-               64),
+               "How many files the journal may take. They are made when they are needed, and used again. 2 "
+               "where max_size "
+               "is set.",
+               2, 64),
     config_key(
         "segment_bytes", CHR_CONFIG_SIZE, "\"64MiB\"",
         "Size at which the log of a partition goes on in another segment file; retention removes whole "

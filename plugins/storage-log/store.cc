@@ -10,6 +10,8 @@ namespace {
 constexpr uint64_t kTickNs = 50'000'000;
 constexpr uint64_t kMaxUnwrittenNs = 30'000'000'000;  // of a frame that finds no room on the disk
 
+bool is_data(const OwnedWrite& write) { return write.growth() == Growth::kData; }
+
 }  // namespace
 
 // ---- life ----
@@ -22,9 +24,7 @@ Store::Opened::Opened(Store& store, const Files& files, const StoreOptions& opti
       upkeep(
           parts, [&store](const Step& step) { store.turn(step); },
           [&store](const Error& error) { store.fail(error); }),
-      reads(parts) {
-  reads.on_idle = [&store] { store.turn([](Turn&) {}); };
-}
+      reads(parts, [&store](const Step& step) { store.turn(step); }) {}
 
 Status Store::start(uint64_t token) {
   CHRONIK_TRY(const Files files, Files::of(host_));
@@ -103,6 +103,8 @@ void Store::turn(const Step& step) {
 
 void Store::go_on(Turn& turn) {
   StoreParts& parts = opened_->parts;
+  // Whoever asked for the sync: a checkpoint, or a read that closed a file to open another.
+  if (const Status synced = parts.segments.failure(); !synced) fail(synced.error());
   if (parts.failure.has_failed() && ending_ != Ending::kDone) {
     end_after_failure(turn);
     return;
@@ -153,6 +155,7 @@ void Store::complete(std::vector<Turn::End>& ends) {
 
 void Store::perform(Turn& turn) {
   for (const auto& next : turn.then) next();
+  turn.then.clear();  // with what they hold of the store: at the end of the turn it may be gone
 }
 
 void Store::post_turn(uint32_t shard, Step step) {
@@ -213,10 +216,15 @@ Status Store::check_taken(const std::vector<OwnedWrite>& writes) const {
   const StoreParts& parts = opened_->parts;
   if (parts.failure.has_failed()) return chronik::fail(Code::kIo, parts.failure.message());
   if (was_stopped_) return chronik::fail(Code::kShuttingDown, "the store is stopping");
-  uint64_t bytes = parts.waiting_bytes + parts.sums.waiting_bytes.load(std::memory_order_relaxed);
+  const uint64_t unmoved = parts.sums.waiting_bytes.load(std::memory_order_relaxed);
+  uint64_t bytes = parts.waiting_bytes + unmoved;
   for (const OwnedWrite& write : writes) bytes += write.bytes();
-  if (bytes <= parts.options.queue_bytes || parts.waiting_bytes == 0) return {};
-  if (std::ranges::all_of(writes, is_small_keys)) return {};
+  if (bytes <= parts.options.queue_bytes || std::ranges::all_of(writes, is_small_keys)) return {};
+  // One call passes where nothing waits, lest a large one never does. What is to be moved stops data only, and not where the disk
+  // has no room for it: the lanes say so.
+  const bool must_move = unmoved > parts.options.queue_bytes && !parts.room.is_disk_full() &&
+                         std::ranges::any_of(writes, is_data);
+  if (parts.waiting_bytes == 0 && !must_move) return {};
   return chronik::fail(Code::kOverloaded, "too many bytes wait to be written");
 }
 

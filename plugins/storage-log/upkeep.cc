@@ -55,7 +55,7 @@ void Upkeep::run() {
     });
     if (task == Task::kNone) return;  // the store may be gone already
     const Status status = perform(task);
-    run_turn_([&](Turn& turn) { after(task, status, turn); });
+    run_turn_([&](Turn&) { after(task, status); });
   }
 }
 
@@ -73,7 +73,7 @@ Status Upkeep::perform(Task task) {
   }
 }
 
-void Upkeep::after(Task task, const Status& status, Turn&) {
+void Upkeep::after(Task task, const Status& status) {
   parts_.note_taken();
   parts_.note_sizes();
   if (task == Task::kLast) is_finished_ = true;
@@ -118,8 +118,7 @@ Status Upkeep::checkpoint(bool is_last) {
   {
     const std::lock_guard lock(parts_.mutex);
     head = {parts_.journal.replay_start(), parts_.groups.next_id(), is_last, parts_.groups.is_nameless()};
-    for (const std::shared_ptr<Group>& group : parts_.groups.all())
-      if (group->exists) groups.push_back(group->id);
+    groups = existing_groups();
   }
   CHRONIK_CHECK(write(head, groups));
   const std::lock_guard lock(parts_.mutex);
@@ -128,11 +127,13 @@ Status Upkeep::checkpoint(bool is_last) {
   return {};
 }
 
-Status Upkeep::write_checkpoint(const CheckpointHead& head) {
+Status Upkeep::write_checkpoint(const CheckpointHead& head) { return write(head, existing_groups()); }
+
+std::vector<uint64_t> Upkeep::existing_groups() const {
   std::vector<uint64_t> groups;
   for (const std::shared_ptr<Group>& group : parts_.groups.all())
     if (group->exists) groups.push_back(group->id);
-  return write(head, groups);
+  return groups;
 }
 
 // Each group is as of the frame that was its last when it was copied; a replay leaves out what it has already.

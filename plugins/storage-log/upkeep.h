@@ -31,7 +31,7 @@ class Upkeep {
   bool is_running() const { return is_running_; }
   bool is_finished() const { return is_finished_; }
 
-  // [blocking] All groups, as they are now, durably. After a start nothing else runs.
+  // [blocking] All groups, as they are now, durably. At a start, when nothing else runs.
   Status write_checkpoint(const CheckpointHead& head);
 
  private:
@@ -41,9 +41,10 @@ class Upkeep {
   Task next_task() const;
   void run();
   Status perform(Task task);
-  void after(Task task, const Status& status, Turn& turn);
+  void after(Task task, const Status& status);
   Status make_file();
   Status checkpoint(bool is_last);
+  std::vector<uint64_t> existing_groups() const;
   Status write(const CheckpointHead& head, const std::vector<uint64_t>& groups);
   void look_at_space();
 

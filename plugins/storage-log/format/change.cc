@@ -94,6 +94,15 @@ PlacedEntry read_entry(ByteReader& from) {
   return out;
 }
 
+bool can_be(const PlacedEntry& entry) {
+  return entry.entry.header.index != 0 && entry.place.segment != 0 && entry.place.at <= kMaxPlace &&
+         entry.entry.header.bytes <= kMaxPlace;
+}
+
+bool can_be(const std::optional<Boundary>& boundary) {
+  return !boundary || boundary->below.next.at <= kMaxPlace;
+}
+
 KeyChange read_key(ByteReader& from) {
   const auto head = from.take<KeyHead>();
   KeyChange out;
@@ -142,7 +151,10 @@ void write_change(const GroupChange& change, uint8_t* p) {
 }
 
 Status read_change(std::string_view* in, ReadChange* out) {
-  const auto damaged = [] { return fail(Code::kCorrupt, "a change in the journal does not fit its size"); };
+  const auto damaged = [] {
+    return fail(Code::kCorrupt,
+                "a change in the journal does not fit its size, or has places that cannot be");
+  };
   ByteReader peek(*in);
   const auto head = peek.take<ChangeHead>();
   if (!peek.is_whole() || head.bytes < sizeof head || head.bytes > in->size()) return damaged();
@@ -160,6 +172,9 @@ Status read_change(std::string_view* in, ReadChange* out) {
   for (uint32_t i = 0; i < head.entries && from.is_whole(); ++i) out->entries.push_back(read_entry(from));
   for (uint32_t i = 0; i < head.keys && from.is_whole(); ++i) out->keys.push_back(read_key(from));
   if (!from.is_whole() || !from.rest().empty()) return damaged();
+  if (!std::ranges::all_of(out->entries, [](const PlacedEntry& entry) { return can_be(entry); }) ||
+      !can_be(change.truncate) || !can_be(change.trim))
+    return damaged();
   change.entries = out->entries;
   change.keys = out->keys;
   in->remove_prefix(head.bytes);

@@ -2,7 +2,7 @@
 // docs/internals/store-format.md has the bytes.
 #pragma once
 
-#include "storage-log/format/bytes.h"
+#include "storage-log/segment/bytes.h"
 #include "storage-log/segment/place.h"
 
 #include <chronik/result.hpp>

@@ -17,11 +17,10 @@ std::string journal_name(uint32_t number) { return std::string(kPrefix) + std::t
 
 std::optional<uint32_t> journal_number(std::string_view name) {
   if (!name.starts_with(kPrefix)) return std::nullopt;
-  name.remove_prefix(kPrefix.size());
+  const std::string_view digits = name.substr(kPrefix.size());
   uint32_t number = 0;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
-  if (error != std::errc() || end != name.data() + name.size()) return std::nullopt;
-  return number;
+  const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  return read.ec == std::errc() && name == journal_name(number) ? std::optional(number) : std::nullopt;
 }
 
 // ---- files ----

@@ -8,6 +8,7 @@ namespace chronik::storage_log {
 namespace {
 
 constexpr uint64_t kReadAtOnce = 1u << 20;
+constexpr uint64_t kMaxFrames = 1u << 26;  // of the largest journal that can be set, a block each
 
 // n bytes from the host, on a block boundary.
 Result<chr_slice> aligned(const Host& host, uint64_t n, uint64_t block) {
@@ -33,14 +34,14 @@ Status read_what_can_be(const File& file, uint64_t at, uint8_t* p, uint64_t n, u
 
 }  // namespace
 
-Result<JournalScan::Outcome> JournalScan::run(const ReplayStart& start, const Events& events) {
+Result<JournalTail> JournalScan::run(const ReplayStart& start, const Events& events) {
   for (const File* file : files_) CHRONIK_CHECK(find_headers(*file, start));
   uint64_t highest_mark = 0;
   for (const auto& [sequence, found] : found_) highest_mark = std::max(highest_mark, found.header.mark);
-  Outcome outcome;
+  JournalTail tail;
   std::optional<uint32_t> previous = start.previous_crc;
   for (uint64_t sequence = start.sequence;; ++sequence) {
-    outcome.tail.next_sequence = sequence;
+    tail.next_sequence = sequence;
     const auto found = found_.find(sequence);
     const bool is_found = found != found_.end();
     const bool follows = is_found && (!previous || found->second.header.previous_crc == *previous);
@@ -48,16 +49,21 @@ Result<JournalScan::Outcome> JournalScan::run(const ReplayStart& start, const Ev
       if (sequence > highest_mark) break;
       events.lost(sequence, {});
       previous = is_found ? std::optional(found->second.header.crc) : std::nullopt;
+      if (!is_found) sequence = end_of_gap(sequence, highest_mark);
       continue;
     }
     CHRONIK_TRY(const bool counts, deliver(found->second, highest_mark, events));
     if (!counts) break;
     previous = found->second.header.crc;
-    ++outcome.frames;
   }
   for (const auto& [sequence, found] : found_)
-    (sequence < outcome.tail.next_sequence ? outcome.tail.frames : outcome.tail.dropped).push_back(found);
-  return outcome;
+    (sequence < tail.next_sequence ? tail.frames : tail.dropped).push_back(found);
+  return tail;
+}
+
+uint64_t JournalScan::end_of_gap(uint64_t sequence, uint64_t highest_mark) const {
+  const auto next = found_.upper_bound(sequence);
+  return next == found_.end() ? highest_mark : std::min(highest_mark, next->first - 1);
 }
 
 Status JournalScan::find_headers(const File& file, const ReplayStart& start) {
@@ -80,6 +86,7 @@ void JournalScan::look_at_block(const File& file, uint64_t at, const uint8_t* bl
     // Whoever made it: a frame lies in whole blocks of its file, and knows none of those behind it.
     const uint64_t room = is_front ? file.info().size - at : at + block_;
     if (header->size % block_ != 0 || header->size > room || header->mark >= header->sequence) return;
+    if (header->sequence - start.sequence >= kMaxFrames) return;
     found_.try_emplace(header->sequence, Found{&file, is_front ? at : at + block_ - header->size, *header});
   };
   add(parse_header(block), true);

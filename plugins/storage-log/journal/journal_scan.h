@@ -18,21 +18,16 @@ class JournalScan {
     // A whole frame, or one in which at most payloads of entries are not what their checksums say. The payload's lease is
     // borrowed.
     std::function<Status(uint64_t sequence, const chr_slice& payload)> frame;
-    // A frame that was durable is damaged; no ids: nobody knows of which groups it was.
+    // A frame that was durable is damaged; no ids: nobody knows of which groups it was, and others behind it may be gone with it.
     std::function<void(uint64_t sequence, const std::vector<uint64_t>& groups)> lost;
     // A bit of a frame was turned back; frame() comes next.
     std::function<void(uint64_t sequence)> mended;
   };
-  struct Outcome {
-    uint64_t frames = 0;  // that were whole
-    JournalTail tail;
-  };
-
   JournalScan(Host host, std::vector<const File*> files, uint64_t block)
       : host_(host), files_(std::move(files)), block_(block) {}
 
   // [blocking] Reads all files and calls the events, in order.
-  Result<Outcome> run(const ReplayStart& start, const Events& events);
+  Result<JournalTail> run(const ReplayStart& start, const Events& events);
   // [blocking] The parts of a frame that fail their checks, header and ids at each end: "its first header, its payload";
   // empty: none does.
   Result<std::string> faults(const FoundFrame& found) const;
@@ -43,6 +38,8 @@ class JournalScan {
   // Every header of this generation from this sequence on, at either end of its frame.
   Status find_headers(const File& file, const ReplayStart& start);
   void look_at_block(const File& file, uint64_t at, const uint8_t* block, const ReplayStart& start);
+  // The last sequence, of those of which nothing was found, up to the mark or the next one that was.
+  uint64_t end_of_gap(uint64_t sequence, uint64_t highest_mark) const;
   Result<chr_slice> read(const Found& found) const;
   // The ids, from where they are whole; none: nowhere.
   std::vector<uint64_t> ids_of(const Found& found, const uint8_t* frame) const;

@@ -18,13 +18,13 @@
 #pragma once
 
 #include "storage-log/segment/accepted_log.h"
+#include "storage-log/segment/bytes.h"
 #include "storage-log/segment/index_point.h"
 
 #include <chronik/host.hpp>
 
 #include <memory>
 #include <mutex>
-#include <string_view>
 
 namespace chronik::storage_log {
 
@@ -88,8 +88,7 @@ class GroupLog {
   // ---- durable, in the order in which it was accepted; or from the journal at a start ----
   // Payloads that do not lie in their segment yet are kept in memory, by their lease, until the mover wrote them.
   void publish_append(std::span<const PlacedEntry> entries);
-  // The segments that are out of the log: to SegmentFiles::remove() once no start can replay an older frame without
-  // this one, that is when the mark on disk, or a checkpoint, covers it.
+  // The segments that are out of the log: to SegmentFiles::remove(), as the frame that says so is durable.
   std::vector<SegmentId> publish_truncate(const Boundary& boundary);
   std::vector<SegmentId> publish_trim(const Boundary& boundary);
   std::vector<SegmentId> drop();
@@ -101,8 +100,8 @@ class GroupLog {
 
   // ---- a checkpoint: the published state, as bytes that only load() reads ----
   void save(std::string* out) const;
-  // Takes what save() wrote off the front of *in. CORRUPT: it is none.
-  Status load(std::string_view* in);
+  // Takes what save() wrote off the front. CORRUPT: it is none.
+  Status load(ByteReader& in);
 
   void bounds(chr_storage_bounds* out) const;
   std::vector<Segment> segments() const;
@@ -143,6 +142,7 @@ class GroupLog {
   void points_written(uint64_t segment, size_t n);
 
  private:
+  bool is_sound() const;
   void add_entry(const PlacedEntry& entry);
   void cut_tail(size_t keep);
   void pop_tail(size_t n);

@@ -20,11 +20,9 @@ struct ImageHead {
 static_assert(std::is_trivially_copyable_v<ImageHead> && sizeof(ImageHead) == 112);
 static_assert(std::is_trivially_copyable_v<Segment> && sizeof(Segment) == 96);
 
-bool take(std::string_view* in, void* out, uint64_t n) {
-  if (in->size() < n) return false;
-  if (n != 0) std::memcpy(out, in->data(), n);
-  in->remove_prefix(n);
-  return true;
+std::unexpected<Error> unsound(uint64_t group) {
+  return fail(Code::kCorrupt, "the checkpoint says nothing sound of the log of group " +
+                                  std::to_string(group) + ": restore this node from another");
 }
 
 }  // namespace
@@ -44,30 +42,40 @@ void GroupLog::save(std::string* out) const {
   out->append(reinterpret_cast<const char*>(segments_.data()), segments_.size() * sizeof(Segment));
 }
 
-Status GroupLog::load(std::string_view* in) {
-  const std::lock_guard lock(mutex_);
-  ImageHead head;
-  const bool whole = take(in, &head, sizeof head) && head.group == group_ &&
-                     head.broken_bytes <= in->size() &&
-                     head.segments <= (in->size() - head.broken_bytes) / sizeof(Segment);
-  if (!whole) {
-    return fail(Code::kCorrupt, "the checkpoint says nothing sound of the log of group " +
-                                    std::to_string(group_) + ": restore this node from another");
+// Reads go by it: a row of segments that ascends and ends at the log's end.
+bool GroupLog::is_sound() const {
+  const Segment* before = nullptr;
+  for (const Segment& segment : segments_) {
+    if (segment.begin > kMaxPlace || segment.end.next.at > kMaxPlace || segment.first > segment.end.last)
+      return false;
+    if (before != nullptr && (segment.number <= before->number || segment.first <= before->end.last))
+      return false;
+    before = &segment;
   }
+  if (first_ == 0) return before == nullptr;
+  return before != nullptr && before->end == end_ && before->number <= last_number_ && first_ <= end_.last;
+}
+
+Status GroupLog::load(ByteReader& in) {
+  const std::lock_guard lock(mutex_);
+  const auto head = in.take<ImageHead>();
+  const std::string_view broken = in.take(head.broken_bytes);
+  if (head.group != group_ || head.segments > in.rest().size() / sizeof(Segment)) return unsound(group_);
+  const std::string_view segments = in.take(head.segments * sizeof(Segment));
+  if (!in.is_whole()) return unsound(group_);
   first_ = head.first;
   before_ = head.before;
   end_ = head.end;
   last_number_ = head.last_number;
   sealed_ = head.sealed != 0;
-  broken_ = in->substr(0, head.broken_bytes);
-  in->remove_prefix(head.broken_bytes);
+  broken_ = broken;
   segments_.resize(head.segments);
-  take(in, segments_.data(), segments_.size() * sizeof(Segment));
+  if (!segments.empty()) std::memcpy(segments_.data(), segments.data(), segments.size());
   for (Segment& segment : segments_) {
     segment.on_disk = segment.end.next.at;
     sums_.segment_bytes += segment.end.next.at;
   }
-  return {};
+  return is_sound() ? Status() : unsound(group_);
 }
 
 }  // namespace chronik::storage_log

@@ -61,7 +61,9 @@ Result<LogCursor::Step> LogCursor::enter(uint64_t index) {
 
 // kEnd: what comes next lies in memory.
 Result<LogCursor::Step> LogCursor::enter_segment(uint64_t index) {
-  if (stretch_.limit == 0) return Step::kEnd;
+  if (stretch_.limit == 0 && stretch_.behind != 0) return Step::kEnd;
+  // All that the segment had was cut off behind damage.
+  if (stretch_.limit == 0) return std::unexpected(damage());
   CHRONIK_TRY(const bool is_open,
               open(stretch_.segment.number, stretch_.segment.begin, stretch_.limit, &view_));
   if (!is_open) return Step::kNotLoaded;

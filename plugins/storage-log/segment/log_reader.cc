@@ -110,9 +110,7 @@ Result<bool> LogReader::find_offset(const GroupLog& log, int64_t offset, Wait wa
     return point.base_offset <= offset;
   }));
   if (!start) return false;
-  const auto holds = [&](const chr_entry_header& h) {
-    return h.records != 0 && h.base_offset + static_cast<int64_t>(h.records) > offset;
-  };
+  const auto holds = [&](const chr_entry_header& h) { return h.records != 0 && next_offset(h) > offset; };
   return scan(cursor, *start, UINT64_MAX, holds, out);
 }
 

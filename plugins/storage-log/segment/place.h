@@ -36,12 +36,15 @@ std::string index_name(const SegmentId& id);  // of the file with its index
 bool parse_segment_name(std::string_view name, SegmentId* id);
 bool parse_index_name(std::string_view name, SegmentId* id);
 
-// Where a record's head begins. No place is given out twice.
+// Where a record's head begins. No place is given out twice, but for those behind the last frame that a crash left: a direct write
+// may lie there, and its record is whole until the next one is written over it.
 struct Place {
   uint64_t segment = 0;  // its number
   uint64_t at = 0;
   auto operator<=>(const Place&) const = default;
 };
+// No segment, and no record, is as large: what says so is damage, and would wrap.
+constexpr uint64_t kMaxPlace = uint64_t{1} << 48;
 
 // Of entries up to some place, counted from some start that bounds() takes off again.
 struct Totals {

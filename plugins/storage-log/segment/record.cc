@@ -37,7 +37,7 @@ LogEnd end_at(const chr_entry_header& header, const Totals& totals, const Place&
   end.last = header.index;
   end.totals = totals;
   end.next = {place.segment, place.at + record_bytes(header.bytes)};
-  end.next_offset = header.base_offset + static_cast<int64_t>(header.records);
+  end.next_offset = next_offset(header);
   end.log_max_timestamp = header.log_max_timestamp;
   return end;
 }

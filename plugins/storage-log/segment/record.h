@@ -30,6 +30,10 @@ RecordHead make_head(uint64_t group, const PlacedEntry& entry);
 // The head at p, of sizeof(RecordHead) readable bytes. False: it is none, or not of this place.
 bool parse_head(const uint8_t* p, uint64_t group, const Place& place, RecordHead* out);
 bool payload_is_whole(const RecordHead& head, const uint8_t* payload);
+// The Kafka offset behind it. What is damaged may wrap.
+inline int64_t next_offset(const chr_entry_header& header) {
+  return static_cast<int64_t>(static_cast<uint64_t>(header.base_offset) + header.records);
+}
 // The end of the log with this entry as its last.
 LogEnd end_at(const chr_entry_header& header, const Totals& totals, const Place& place);
 

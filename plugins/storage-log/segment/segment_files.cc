@@ -41,7 +41,7 @@ std::shared_ptr<OpenSegment> SegmentFiles::ready(const SegmentId& id, uint64_t n
   std::shared_ptr<OpenSegment> segment = find(id);
   if (segment == nullptr || segment->size() < n) return nullptr;
   const std::lock_guard lock(mutex_);
-  return unsynced_names_.contains(id) ? nullptr : segment;
+  return unsynced_names_.contains(id) || !failure_ ? nullptr : segment;
 }
 
 Result<std::shared_ptr<OpenSegment>> SegmentFiles::prepare(const SegmentId& id, uint64_t n) {
@@ -56,6 +56,7 @@ Result<std::shared_ptr<OpenSegment>> SegmentFiles::prepare(const SegmentId& id, 
 }
 
 Result<std::shared_ptr<OpenSegment>> SegmentFiles::open_to_write(const SegmentId& id, uint64_t n) {
+  CHRONIK_CHECK(failure());
   CHRONIK_TRY(std::shared_ptr<OpenSegment> segment, open(id, CHR_FILE_CREATE));
   if (segment->size() < n) CHRONIK_CHECK(grow(*segment, n));
   return segment;
@@ -63,7 +64,7 @@ Result<std::shared_ptr<OpenSegment>> SegmentFiles::open_to_write(const SegmentId
 
 void SegmentFiles::written(OpenSegment& segment) {
   const std::lock_guard lock(mutex_);
-  segment.dirty_ = true;
+  ++segment.written_;
 }
 
 Result<std::shared_ptr<OpenSegment>> SegmentFiles::open(const SegmentId& id, uint32_t flags) {
@@ -101,7 +102,8 @@ Status SegmentFiles::make_room() {
     if (segment == nullptr) return {};
     CHRONIK_CHECK(sync(*segment));
     const std::lock_guard lock(mutex_);
-    if (segment.use_count() > 2 || segment->dirty_) return {};  // somebody came for it: one more stays open
+    if (segment.use_count() > 2 || segment->is_dirty())
+      return {};  // somebody came for it: one more stays open
     open_.erase(segment->id());
   }
 }
@@ -114,20 +116,37 @@ std::shared_ptr<OpenSegment> SegmentFiles::least_used() {
   for (const auto& [id, segment] : open_) {
     if (segment.use_count() > (segment == least ? 2 : 1)) continue;
     if (least == nullptr ||
-        std::pair(segment->dirty_, segment->used_) < std::pair(least->dirty_, least->used_))
+        std::pair(segment->is_dirty(), segment->used_) < std::pair(least->is_dirty(), least->used_))
       least = segment;
   }
   return least;
 }
 
+// The file counts as dirty until the sync has ended: who looks meanwhile, for a checkpoint, does not leave it out.
 Status SegmentFiles::sync(OpenSegment& segment) {
+  uint64_t written = 0;
   {
     const std::lock_guard lock(mutex_);
-    if (!std::exchange(segment.dirty_, false)) return {};
+    if (!segment.is_dirty()) return {};
+    if (!failure_) return failure_;
+    written = segment.written_;
   }
   const Status synced = segment.file().sync();
-  if (!synced) written(segment);
-  return synced;
+  const std::lock_guard lock(mutex_);
+  // A lack of space, too: the kernel has dropped what it could not write.
+  if (!synced) return keep_failure("the sync of " + segment_name(segment.id()) + " failed", synced.error());
+  segment.synced_ = std::max(segment.synced_, written);
+  return {};
+}
+
+Status SegmentFiles::keep_failure(const std::string& what, const Error& error) {
+  if (failure_) failure_ = fail(Code::kIo, what + ": " + error.message);
+  return failure_;
+}
+
+Status SegmentFiles::failure() const {
+  const std::lock_guard lock(mutex_);
+  return failure_;
 }
 
 Status SegmentFiles::sync_names() {
@@ -136,8 +155,11 @@ Status SegmentFiles::sync_names() {
     const std::lock_guard lock(mutex_);
     names = unsynced_names_;
   }
-  CHRONIK_CHECK(files_.sync_names());
+  const Status synced = files_.sync_names();
   const std::lock_guard lock(mutex_);
+  if (!synced && synced.error().code == Code::kNoSpace)
+    return synced;  // names stay in memory, and are tried again
+  if (!synced) return keep_failure("the sync of the names of segments failed", synced.error());
   for (const SegmentId& id : names) unsynced_names_.erase(id);
   return {};
 }
@@ -147,8 +169,9 @@ Status SegmentFiles::sync_written() {
   bool has_names = false;
   {
     const std::lock_guard lock(mutex_);
+    if (!failure_) return failure_;
     for (const auto& [id, segment] : open_)
-      if (segment->dirty_) dirty.push_back(segment);
+      if (segment->is_dirty()) dirty.push_back(segment);
     has_names = !unsynced_names_.empty();
   }
   for (const auto& segment : dirty) CHRONIK_CHECK(sync(*segment));

@@ -40,8 +40,12 @@ class OpenSegment {
   std::atomic<uint64_t> size_;
   std::mutex mutex_;  // mapped_
   MappedBytes mapped_;
-  uint64_t used_ = 0;   // SegmentFiles::mutex_
-  bool dirty_ = false;  // the same
+  bool is_dirty() const { return synced_ != written_; }
+
+  // SegmentFiles::mutex_
+  uint64_t used_ = 0;
+  uint64_t written_ = 0;  // counts writes; of those before the file was opened none is left to sync
+  uint64_t synced_ = 0;   // so many of them are durable
 };
 
 // [any] thread, but for what says otherwise.
@@ -55,7 +59,7 @@ class SegmentFiles {
   std::shared_ptr<OpenSegment> find(const SegmentId& id);
   // The open file, if n bytes of it may be written and survive with its name: a direct write goes there at once. nullptr: prepare().
   std::shared_ptr<OpenSegment> ready(const SegmentId& id, uint64_t n);
-  // [blocking] Makes ready() true, and says what ready() says. NO_SPACE, IO.
+  // [blocking] Makes ready() true, and says what ready() says. NO_SPACE, IO, and failure().
   Result<std::shared_ptr<OpenSegment>> prepare(const SegmentId& id, uint64_t n);
   // [blocking] To read. NOT_FOUND.
   Result<std::shared_ptr<OpenSegment>> open(const SegmentId& id) { return open(id, 0); }
@@ -69,8 +73,11 @@ class SegmentFiles {
   // [blocking] At most so many. What could not be removed is tried again by the next call.
   Status remove_some(size_t files);
 
-  // [blocking] All that was written() before the call is durable, with all names.
+  // [blocking] All that was written() before the call is durable, with all names. IO: see failure().
   Status sync_written();
+  // OK, or the first sync that failed: IO. What was written before may be lost whatever a later sync says, and memory does not
+  // have it any more. So nothing more is written or synced here.
+  Status failure() const;
 
   // [blocking] At a start, before anything else: what lies in the folder.
   Status scan();
@@ -92,6 +99,7 @@ class SegmentFiles {
   Status sync(OpenSegment& segment);
   Status sync_names();
   Status remove_one(const SegmentId& id);
+  Status keep_failure(const std::string& what, const Error& error);
   void set_size(const SegmentId& id, uint64_t size);
   uint64_t size_of(const SegmentId& id) const;
 
@@ -107,6 +115,7 @@ class SegmentFiles {
   std::set<SegmentId> unsynced_names_;
   std::set<SegmentId> to_remove_;
   std::set<SegmentId> found_indexes_;  // from scan() to remove_strangers()
+  Status failure_;
 };
 
 }  // namespace chronik::storage_log

@@ -23,7 +23,7 @@ Result<SegmentView> SegmentView::open(const SegmentFiles& files, std::shared_ptr
 
 SegmentView::Found SegmentView::bring(uint64_t at, uint64_t n, uint64_t ahead) {
   if (n == 0) return Found::kWhole;
-  if (at >= loaded_from_ && at + n <= loaded_to_) return Found::kWhole;
+  if (at >= loaded_from_ && at <= loaded_to_ && n <= loaded_to_ - at) return Found::kWhole;
   const uint64_t end = std::min(limit_, segment_->size());
   if (at > end || n > end - at) return Found::kDamaged;
   const File& file = segment_->file();
@@ -43,8 +43,10 @@ SegmentView::Found SegmentView::bring(uint64_t at, uint64_t n, uint64_t ahead) {
 SegmentView::Found SegmentView::head(uint64_t at, RecordHead* out) {
   if (const Found found = bring(at, sizeof *out, ahead_); found != Found::kWhole) return found;
   if (!parse_head(bytes_.p + at, id().group, {id().number, at}, out)) return Found::kDamaged;
-  const uint64_t size = record_bytes(out->header.bytes);
-  if (size > limit_ - at) return Found::kDamaged;
+  // Its checksum can be made by whoever wants to: a payload may hold a head for the place where it will lie.
+  const uint64_t bytes = out->header.bytes;
+  if (bytes > limit_ - at || record_bytes(bytes) > limit_ - at) return Found::kDamaged;
+  const uint64_t size = record_bytes(bytes);
   ahead_ = size >= kLarge ? 0 : pace_;
   return Found::kWhole;
 }

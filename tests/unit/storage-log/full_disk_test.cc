@@ -1,77 +1,12 @@
 // A disk that has no room for a frame, though its place was written before: the store waits for it, and then
 // goes on or ends the node.
-#include "storage-log/store.h"
-
-#include <gtest/gtest.h>
-#include <chronik/testing/fake_files.hpp>
-
-#include <optional>
-#include <vector>
+#include "store_fixture.h"
 
 namespace chronik::storage_log {
 namespace {
 
-class FullDisk : public ::testing::Test {
+class FullDisk : public StoreFixture {
  protected:
-  FullDisk() {
-    fake_.config_int("max_size", -1);
-    fake_.config_int("journal_file_bytes", 1 << 20);
-    fake_.config_int("journal_files", 2);
-    fake_.config_int("segment_bytes", 1 << 20);
-    fake_.config_int("direct_bytes", 65536);
-    fake_.config_int("queue_bytes", 1 << 20);
-    fake_.config_int("open_files", 16);
-    start();
-  }
-  void start() {
-    store_.reset();
-    store_.emplace(Host(fake_.core()));
-    chr_done started{};
-    EXPECT_TRUE(store_->start(fake_.begin(&started)));
-    fake_.run();
-    ASSERT_EQ(started.code, CHR_OK);
-    EXPECT_EQ(store_->open_group(to_abi("g"), &group_, nullptr), CHR_OK);
-  }
-  void restart() {
-    stop();
-    start();
-  }
-  void put(std::string_view value, chr_done* done) {
-    done->code = CHR_PENDING;
-    chr_storage_step step{};
-    step.type = CHR_STORAGE_PUT;
-    step.key = to_abi("k");
-    step.value = {reinterpret_cast<const uint8_t*>(value.data()), value.size(), nullptr};
-    write(step, done);
-  }
-  void append(uint64_t index, chr_done* done, uint32_t bytes = 900, uint32_t n = 1) {
-    static constexpr uint8_t kPayload[900] = {7};
-    std::vector<chr_entry> entries(n);
-    for (chr_entry& entry : entries) {
-      entry.header.index = index++;
-      entry.header.records = 1;
-      entry.header.base_offset = static_cast<int64_t>(entry.header.index);
-      entry.header.bytes = bytes;
-      entry.payload = {kPayload, bytes, nullptr};
-    }
-    chr_storage_step step{};
-    step.type = CHR_STORAGE_APPEND;
-    step.entries = entries.data();
-    step.n = n;
-    write(step, done);
-  }
-  void trim(uint64_t index, chr_done* done) {
-    chr_storage_step step{};
-    step.type = CHR_STORAGE_TRIM;
-    step.index = index;
-    write(step, done);
-  }
-  void write(const chr_storage_step& step, chr_done* done) {
-    done->code = CHR_PENDING;
-    const chr_storage_write write{group_, fake_.begin(done), &step, 1};
-    fake_.on_shard(0, [&] { ASSERT_EQ(store_->write(&write, 1, nullptr), CHR_PENDING); });
-    fake_.run();
-  }
   void fill_disk() {
     files_.fault = [](const testing::FakeFiles::Call& call) {
       const bool hits = call.kind == testing::FakeFiles::Kind::kWrite && call.name.starts_with("journal");
@@ -88,31 +23,6 @@ class FullDisk : public ::testing::Test {
       return grows && !is_there && call.n != 0 ? CHR_E_NO_SPACE : CHR_OK;
     };
   }
-  std::string value() {
-    chr_slice out{};
-    const chr_status status = store_->get(group_, to_abi("k"), &out, 1, nullptr);
-    if (status != CHR_OK) return "?";
-    const Lease lease = Lease::adopt(out.lease);
-    return {reinterpret_cast<const char*>(out.p), out.n};
-  }
-  std::pair<uint64_t, uint64_t> bounds() {
-    chr_storage_bounds bounds{};
-    EXPECT_EQ(store_->bounds(group_, &bounds), CHR_OK);
-    return {bounds.first_index, bounds.last_index};
-  }
-  void stop() {
-    chr_done stopped{};
-    stopped.code = CHR_PENDING;
-    store_->stop(fake_.begin(&stopped));
-    fake_.run();
-    EXPECT_EQ(stopped.code, CHR_OK);
-    fake_.expect_idle();
-  }
-
-  testing::FakeHost fake_;
-  testing::FakeFiles files_{fake_};
-  std::optional<Store> store_;
-  uint64_t group_ = 0;
 };
 
 TEST_F(FullDisk, AFrameThatFindsNoRoomIsWrittenLater) {
@@ -267,6 +177,35 @@ TEST_F(FullDisk, KeepsTwoFifthsOfItsSizeInManyLogs) {
     fake_.advance(std::chrono::milliseconds(60));
   }
   EXPECT_FALSE(fake_.logged("the store is full"));
+  stop();
+}
+
+// A large value has its file already when its frame finds no room.
+TEST_F(FullDisk, ARefusedFrameLeavesNoValues) {
+  chr_done done{};
+  const std::string large(5000, 'v');
+  fill_disk_but_for_the_journal();
+  files_.fault = [full = files_.fault](const testing::FakeFiles::Call& call) {
+    return call.name.ends_with(".value") ? CHR_OK : full(call);
+  };
+  for (int i = 0; i < 200; ++i) put("a block each, of 256", &done);
+  EXPECT_EQ(done.code, CHR_OK);
+  // One large value, and more small ones than there is room for in the journal.
+  const std::string small(4096, 's');
+  std::vector<chr_storage_step> steps(80);
+  for (chr_storage_step& step : steps) {
+    const std::string& value = &step == steps.data() ? large : small;
+    step.type = CHR_STORAGE_PUT;
+    step.key = to_abi(value);
+    step.key.n = 1 + static_cast<uint64_t>(&step - steps.data());
+    step.value = {reinterpret_cast<const uint8_t*>(value.data()), value.size(), nullptr};
+  }
+  write(steps, &done);
+  EXPECT_EQ(done.code, CHR_E_NO_SPACE);
+  EXPECT_NE(from_abi(done.message).find("and so is the journal"), std::string_view::npos);
+  fake_.advance(std::chrono::seconds(1));
+  EXPECT_EQ(count_files(".value"), 0u);
+  files_.fault = nullptr;
   stop();
 }
 

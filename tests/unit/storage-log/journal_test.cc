@@ -1,6 +1,8 @@
 // The journal: frames in their order, what is left of them after a crash, and what a start makes of damage.
 #include "storage-log/journal/journal_scan.h"
 
+#include "storage-log/format/change.h"
+
 #include <gtest/gtest.h>
 #include <chronik/testing/fake_files.hpp>
 
@@ -22,7 +24,7 @@ struct Lost {
 struct Read {
   std::vector<std::string> frames;
   std::vector<Lost> lost;
-  JournalScan::Outcome outcome;
+  JournalTail tail;
 };
 
 class JournalTest : public ::testing::Test {
@@ -74,9 +76,9 @@ class JournalTest : public ::testing::Test {
     events.lost = [&](uint64_t sequence, const std::vector<uint64_t>& groups) {
       out.lost.push_back({sequence, groups});
     };
-    const auto outcome = scan.run(start_, events);
-    EXPECT_TRUE(outcome);
-    if (outcome) out.outcome = *outcome;
+    const auto tail = scan.run(start_, events);
+    EXPECT_TRUE(tail);
+    if (tail) out.tail = *tail;
     return out;
   }
 
@@ -111,12 +113,12 @@ TEST_F(JournalTest, FramesComeBackInTheirOrder) {
   const Read read = scan();
   EXPECT_EQ(read.frames, texts);
   EXPECT_TRUE(read.lost.empty());
-  EXPECT_EQ(read.outcome.tail.next_sequence, 25u);
+  EXPECT_EQ(read.tail.next_sequence, 25u);
 }
 
 TEST_F(JournalTest, AnEmptyJournalIsNoNews) {
   EXPECT_TRUE(scan().frames.empty());
-  EXPECT_EQ(scan().outcome.tail.next_sequence, 5u);
+  EXPECT_EQ(scan().tail.next_sequence, 5u);
 }
 
 TEST_F(JournalTest, FramesOfOtherGenerationsDoNotReplay) {
@@ -158,8 +160,8 @@ TEST_F(JournalTest, WhatWasInFlightMayBeThereOrNot) {
   const Read read = scan();
   EXPECT_EQ(read.frames, Texts{"durable"});
   EXPECT_TRUE(read.lost.empty()) << "it was never acknowledged";
-  EXPECT_EQ(read.outcome.tail.next_sequence, 6u);
-  EXPECT_EQ(read.outcome.tail.dropped.size(), 1u);
+  EXPECT_EQ(read.tail.next_sequence, 6u);
+  EXPECT_EQ(read.tail.dropped.size(), 1u);
 }
 
 // Each bit of the first block of a frame below the mark, and some of the others.
@@ -200,7 +202,7 @@ TEST_F(JournalTest, AFlippedByteAboveTheMarkIsTheEnd) {
     const Read read = scan();
     EXPECT_EQ(read.frames, Texts{"first"});
     EXPECT_TRUE(read.lost.empty());
-    EXPECT_EQ(read.outcome.tail.next_sequence, 6u);
+    EXPECT_EQ(read.tail.next_sequence, 6u);
   }
 }
 
@@ -227,7 +229,28 @@ TEST_F(JournalTest, AFrameOfWhichNothingIsLeftIsDamageOfAll) {
   const Read read = scan();
   EXPECT_EQ(read.frames, (Texts{"first", "third"}));
   EXPECT_EQ(read.lost, std::vector<Lost>({{6, {}}}));
-  EXPECT_EQ(read.outcome.tail.next_sequence, 9u);
+  EXPECT_EQ(read.tail.next_sequence, 9u);
+}
+
+// One header that says of itself what it likes.
+TEST_F(JournalTest, AGapIsToldOnceAndASequenceThatCannotBeIsNone) {
+  write("first");
+  const std::string whole = content();
+  for (const uint64_t sequence : {start_.sequence + (1u << 20), uint64_t{1} << 40, UINT64_MAX}) {
+    FrameHeader header;
+    header.size = kBlock;
+    header.generation = start_.generation;
+    header.sequence = sequence;
+    header.mark = sequence - 1;
+    std::string forged = whole;
+    seal_frame(reinterpret_cast<uint8_t*>(forged.data()) + 4 * kBlock, header, {});
+    set_content(forged);
+    const Read read = scan();
+    EXPECT_EQ(read.frames, Texts{"first"});
+    const bool can_be = sequence == start_.sequence + (1u << 20);
+    EXPECT_EQ(read.lost, can_be ? std::vector<Lost>({{6, {}}}) : std::vector<Lost>());
+    EXPECT_EQ(read.tail.next_sequence, can_be ? sequence + 1 : 6);
+  }
 }
 
 TEST_F(JournalTest, FilesAreUsedAgainOnceACheckpointCoversThem) {
@@ -285,15 +308,15 @@ TEST_F(JournalTest, WhatNeverCountedDoesNotFollowWhatIsWrittenInItsPlace) {
   set_content(bytes);
   Read read = scan();
   ASSERT_EQ(read.frames.size(), 4u);
-  ASSERT_EQ(read.outcome.tail.dropped.size(), 1u);
+  ASSERT_EQ(read.tail.dropped.size(), 1u);
 
   for (int round = 0; round < 3; ++round) {
     journal_.emplace(Host(fake_.core()), *Files::of(Host(fake_.core())), JournalOptions{kFileBytes, 2, 4});
     ASSERT_TRUE(journal_->open({0, 1}));
     read = scan();
     ASSERT_TRUE(read.lost.empty());
-    ASSERT_TRUE(journal_->resume(start_, read.outcome.tail));
-    EXPECT_TRUE(scan().outcome.tail.dropped.empty()) << "round " << round;
+    ASSERT_TRUE(journal_->resume(start_, read.tail));
+    EXPECT_TRUE(scan().tail.dropped.empty()) << "round " << round;
     EXPECT_TRUE(journal_->wants_mark());
     write("new " + std::to_string(round));
   }
@@ -302,7 +325,7 @@ TEST_F(JournalTest, WhatNeverCountedDoesNotFollowWhatIsWrittenInItsPlace) {
   EXPECT_EQ(read.frames[3], "whole");
   EXPECT_EQ(read.frames[4], "new 0");
   EXPECT_EQ(read.frames[6], "new 2");
-  EXPECT_TRUE(read.outcome.tail.dropped.empty());
+  EXPECT_TRUE(read.tail.dropped.empty());
 }
 
 TEST_F(JournalTest, AFileThatFindsNoRoomTakesNone) {
@@ -322,6 +345,36 @@ TEST_F(JournalTest, AFileThatFindsNoRoomTakesNone) {
   EXPECT_EQ(journal_->max_frame(), kFileBytes);
   EXPECT_EQ(std::filesystem::file_size(files_.path(journal_name(0))), kFileBytes);
   EXPECT_FALSE(std::filesystem::exists(files_.path(journal_name(3))));
+}
+
+// What it says is written there would wrap, or have a file grow without end.
+TEST(LogChange, AnImpossiblePlaceIsDamage) {
+  PlacedEntry entry;
+  entry.entry.header.index = 1;
+  entry.place = {1, 0};
+  entry.in_segment = true;
+  GroupChange change;
+  change.entries = {&entry, 1};
+  const auto reads = [&] {
+    std::string bytes(change_bytes(change), '\0');
+    write_change(change, reinterpret_cast<uint8_t*>(bytes.data()));
+    std::string_view rest = bytes;
+    ReadChange read;
+    return read_change(&rest, &read).has_value();
+  };
+  EXPECT_TRUE(reads());
+  entry.place.at = UINT64_MAX;
+  EXPECT_FALSE(reads());
+  entry.place = {0, 0};
+  EXPECT_FALSE(reads());
+  entry.place = {1, 0};
+  entry.entry.header.bytes = UINT64_MAX;
+  EXPECT_FALSE(reads());
+  entry.entry.header.bytes = 0;
+  change.trim.emplace();
+  EXPECT_TRUE(reads());
+  change.trim->below.next.at = UINT64_MAX;
+  EXPECT_FALSE(reads());
 }
 
 TEST_F(JournalTest, ASectorThatCannotBeReadIsDamage) {

@@ -205,8 +205,7 @@ TEST_F(LogStore, OfACutSegmentTheBeginningIsServed) {
   EXPECT_EQ(store.content(store.group("b"), {"k"}).digest(), digests_[1]);
 }
 
-// A flip anywhere in the journal that a kill left: either everything is there all the same, or the group whose commit
-// it was says so, and the other one goes on.
+// A flip anywhere in the journal that a kill left.
 TEST_F(LogStore, OneFlippedBitInTheJournalCostsNothing) {
   fill();
   const Image image = disk_.image();
@@ -225,6 +224,7 @@ TEST_F(LogStore, OneFlippedBitInTheJournalCostsNothing) {
   EXPECT_GT(mended, 50u);
 }
 
+// Several flips: either everything is there all the same, or the group whose commit it was says so, and the other one goes on.
 TEST_F(LogStore, DamageInTheJournalCostsOneGroup) {
   fill();
   const Image image = disk_.image();

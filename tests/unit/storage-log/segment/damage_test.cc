@@ -37,6 +37,33 @@ TEST_F(DamagedLog, EachFlippedByteOfARecordIsFoundOut) {
   ASSERT_NO_FATAL_FAILURE(expect_as_model());
 }
 
+// A head's checksum is no secret, and a size near 2^64 must not wrap to a record of no bytes.
+TEST_F(DamagedLog, ASizeThatDoesNotFitIsDamage) {
+  ASSERT_NO_FATAL_FAILURE(append(entries(5, 101)));
+  ASSERT_NO_FATAL_FAILURE(settle());
+  const uint64_t at = 2 * record_bytes(101);
+  for (const uint64_t bytes : {UINT64_MAX - sizeof(RecordHead) + 1, UINT64_MAX, uint64_t{1} << 63}) {
+    PlacedEntry lie;
+    lie.entry.header = model_.entries.at(3).header;
+    lie.entry.header.bytes = bytes;
+    lie.place = {1, at};
+    const RecordHead head = make_head(kGroup, lie);
+    std::fstream file(path(1), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(static_cast<std::streamoff>(at));
+    file.write(reinterpret_cast<const char*>(&head), sizeof head);
+    file.close();
+    const auto segment = files_->open({kGroup, 1});
+    ASSERT_TRUE(segment);
+    Result<SegmentView> view = SegmentView::open(*files_, *segment, 0, 5 * record_bytes(101), Wait::kMay);
+    ASSERT_TRUE(view);
+    RecordHead out;
+    ASSERT_EQ(view->head(at, &out), SegmentView::Found::kDamaged) << bytes;
+    EXPECT_EQ(read(all()).indexes(), (Indexes{1, 2}));
+    ASSERT_NO_FATAL_FAILURE(expect_damaged(3));
+    EXPECT_EQ(read(from(4)).indexes(), (Indexes{4, 5}));
+  }
+}
+
 TEST_F(DamagedLog, ADamagedHeadIsInTheWayOfSearchesThatMeetIt) {
   ASSERT_NO_FATAL_FAILURE(append(entries(5, 101)));
   ASSERT_NO_FATAL_FAILURE(settle());
@@ -68,6 +95,21 @@ TEST_F(DamagedLog, CutsBesideADamagedHeadKeepItInTheLog) {
   EXPECT_EQ(bounds.entries, 3u);
   ASSERT_NO_FATAL_FAILURE(expect_damaged(4));
   EXPECT_EQ(read(from(5)).indexes(), (Indexes{5, 6}));
+}
+
+// What stays of the segment has no bytes.
+TEST_F(DamagedLog, ACutBehindADamagedFirstEntryKeepsItInTheLog) {
+  ASSERT_NO_FATAL_FAILURE(append(entries(3, 101)));
+  ASSERT_NO_FATAL_FAILURE(settle());
+  flip(path(1), 40);
+  truncate(2);
+  for (int round = 0; round < 2; ++round) {
+    chr_storage_bounds bounds{};
+    log_->bounds(&bounds);
+    EXPECT_EQ(bounds.last_index, 1u);
+    ASSERT_NO_FATAL_FAILURE(expect_damaged(1));
+    ASSERT_NO_FATAL_FAILURE(settle());
+  }
 }
 
 TEST_F(DamagedLog, ACutSegmentIsNamed) {
@@ -162,6 +204,13 @@ TEST_F(DamagedIndex, ALostOneIsMadeAgain) {
   ASSERT_NO_FATAL_FAILURE(expect_reads_everywhere());
 }
 
+TEST_F(DamagedIndex, ASparseOneTakesNoMemory) {
+  ASSERT_NO_FATAL_FAILURE(write_two_segments());
+  std::filesystem::resize_file(index_path(1), 1ull << 42);
+  ASSERT_NO_FATAL_FAILURE(reopen());
+  ASSERT_NO_FATAL_FAILURE(expect_reads_everywhere());
+}
+
 TEST_F(DamagedIndex, ThatOfAnotherSegmentSaysNothing) {
   ASSERT_NO_FATAL_FAILURE(write_two_segments());
   std::filesystem::copy_file(index_path(1), index_path(2), std::filesystem::copy_options::overwrite_existing);
@@ -215,15 +264,26 @@ TEST_F(DamagedLog, AnImageThatWasCutIsNone) {
   std::string image;
   log_->save(&image);
   for (size_t n = 0; n < image.size(); ++n) {
-    std::string_view part(image.data(), n);
+    ByteReader part(std::string_view(image).substr(0, n));
     GroupLog log(kGroup, options_, sums_);
-    const Status loaded = log.load(&part);
+    const Status loaded = log.load(part);
     ASSERT_FALSE(loaded) << n;
     EXPECT_EQ(loaded.error().code, Code::kCorrupt);
   }
-  std::string_view whole(image);
+  // No segments; another last entry than theirs; a first one behind the last; a segment that begins past all, or has no number.
+  for (const auto& [at, number] :
+       std::vector<std::pair<size_t, uint64_t>>{{104, 0}, {40, 9}, {8, 4}, {112 + 16, UINT64_MAX}, {88, 0}}) {
+    std::string lie = image;
+    std::memcpy(lie.data() + at, &number, sizeof number);
+    ByteReader lies(lie);
+    GroupLog log(kGroup, options_, sums_);
+    const Status loaded = log.load(lies);
+    ASSERT_FALSE(loaded) << at;
+    EXPECT_EQ(loaded.error().code, Code::kCorrupt);
+  }
+  ByteReader whole(image);
   GroupLog other(kGroup + 1, options_, sums_);
-  EXPECT_FALSE(other.load(&whole)) << "of another group";
+  EXPECT_FALSE(other.load(whole)) << "of another group";
 }
 
 }  // namespace

@@ -49,9 +49,9 @@ class LogFixture : public ::testing::Test {
     reader_ = std::make_unique<LogReader>(*files_, *indexes_);
     log_ = std::make_shared<GroupLog>(kGroup, options_, sums_);
     ASSERT_TRUE(files_->scan());
-    std::string_view image = image_;
-    if (!image.empty()) {
-      const Status loaded = log_->load(&image);
+    if (!image_.empty()) {
+      ByteReader image(image_);
+      const Status loaded = log_->load(image);
       ASSERT_TRUE(loaded) << loaded.error().message;
     }
     for (const Published& step : journal_) publish(step);

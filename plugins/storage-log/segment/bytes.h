@@ -43,8 +43,7 @@ class ByteReader {
   }
   // Nothing was missing so far.
   bool is_whole() const { return is_whole_; }
-  void spoil() { is_whole_ = false; }
-  std::string_view& rest() { return rest_; }
+  std::string_view rest() const { return rest_; }
 
  private:
   std::string_view rest_;

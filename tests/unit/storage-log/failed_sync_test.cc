@@ -1,0 +1,61 @@
+// A sync of a segment that fails, for whoever asked for it: the store ends the node.
+#include "store_fixture.h"
+
+namespace chronik::storage_log {
+namespace {
+
+constexpr int kOpenFiles = 16;  // as the fixture says
+
+class FailedSync : public StoreFixture {
+ protected:
+  using Kind = testing::FakeFiles::Kind;
+
+  FailedSync() : StoreFixture({.is_cold = true}) {
+    // One file more than may be open, each with something that is not synced; the first one is closed.
+    for (int i = 0; i <= kOpenFiles; ++i) {
+      EXPECT_EQ(store_->open_group(to_abi("g" + std::to_string(i)), &group_, nullptr), CHR_OK);
+      groups_.push_back(group_);
+      append(1, &done_);
+      append(3, &done_);
+      EXPECT_EQ(done_.code, CHR_OK);
+      fake_.advance(std::chrono::milliseconds(60));
+    }
+    group_ = groups_[0];
+    files_.fault = [](const testing::FakeFiles::Call& call) {
+      return call.kind == Kind::kSync && call.name.ends_with(".segment") ? CHR_E_IO : CHR_OK;
+    };
+  }
+  void expect_ended() {
+    ASSERT_EQ(fake_.fatals().size(), 1u);
+    EXPECT_NE(fake_.fatals()[0].find(".segment failed"), std::string::npos) << fake_.fatals()[0];
+    stop();
+  }
+
+  std::vector<uint64_t> groups_;
+  chr_done done_{};
+};
+
+TEST_F(FailedSync, OfARead) {
+  chr_storage_read args{};
+  args.group = group_;
+  args.from = 1;
+  args.max_bytes = 1 << 20;
+  chr_entries out{};
+  EXPECT_EQ(store_->read(&args, &out, fake_.begin(&done_), nullptr), CHR_PENDING);
+  fake_.run();
+  EXPECT_EQ(done_.code, CHR_E_IO);
+  ASSERT_NO_FATAL_FAILURE(expect_ended());
+}
+
+// The cut lies between two entries in a file that is not open.
+TEST_F(FailedSync, OfATruncationIsNoDamageOfItsGroup) {
+  chr_storage_step step{};
+  step.type = CHR_STORAGE_TRUNCATE;
+  step.index = 2;
+  write(step, &done_);
+  EXPECT_EQ(done_.code, CHR_E_IO);
+  ASSERT_NO_FATAL_FAILURE(expect_ended());
+}
+
+}  // namespace
+}  // namespace chronik::storage_log

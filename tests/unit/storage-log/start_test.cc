@@ -1,0 +1,180 @@
+// What a start makes of the folder that it finds.
+#include "store_fixture.h"
+
+#include <fstream>
+
+namespace chronik::storage_log {
+namespace {
+
+using Kind = testing::FakeFiles::Kind;
+
+class LogStart : public StoreFixture {
+ protected:
+  void make_file(const std::string& name, const std::string& bytes, uint64_t size) const {
+    std::ofstream(files_.path(name), std::ios::binary)
+        .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    std::filesystem::resize_file(files_.path(name), size);
+  }
+  std::string content(const std::string& name) const {
+    std::ifstream file(files_.path(name), std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  // Of the only checkpoint.
+  std::string checkpoint() const {
+    for (const auto& entry : std::filesystem::directory_iterator(files_.directory())) {
+      const std::string name = entry.path().filename().string();
+      if (name.starts_with("checkpoint-")) return name;
+    }
+    return "";
+  }
+
+  chr_done done_{};
+};
+
+// What a process that was killed had not synced is there, and a power loss after the start could take it.
+TEST_F(LogStart, NamesAreDurableBeforeAnythingIsBuiltOnThem) {
+  put("1", &done_);
+  stop();
+  std::vector<Kind> calls;
+  files_.fault = [&](const testing::FakeFiles::Call& call) {
+    calls.push_back(call.kind);
+    return CHR_OK;
+  };
+  start();
+  ASSERT_FALSE(calls.empty());
+  EXPECT_EQ(calls.front(), Kind::kSyncNames);
+  stop();
+}
+
+TEST_F(LogStart, OnlyTheNameThatIsWrittenIsOurs) {
+  stop();
+  for (const char* name : {"journal-00", "checkpoint-01", "checkpoint-07.new"}) {
+    make_file(name, "x", 1);
+    const chr_done refused = try_start();
+    EXPECT_EQ(refused.code, CHR_E_CORRUPT) << name;
+    EXPECT_NE(from_abi(refused.message).find(name), std::string_view::npos) << from_abi(refused.message);
+    EXPECT_TRUE(std::filesystem::exists(files_.path(name)));
+    std::filesystem::remove(files_.path(name));
+  }
+  start();
+  stop();
+}
+
+// Sizes of files say nothing of what is in them.
+TEST_F(LogStart, ASparseCheckpointTakesNoMemory) {
+  put("1", &done_);
+  stop();
+  const std::string name = checkpoint();
+  const std::string bytes = content(name);
+  constexpr uint64_t kHuge = 1ull << 42;
+  make_file(name, "", kHuge);
+  EXPECT_EQ(try_start().code, CHR_E_CORRUPT);
+  std::string grown = bytes;
+  const uint64_t claimed = kHuge;
+  std::memcpy(grown.data() + 24, &claimed, sizeof claimed);
+  make_file(name, grown, grown.size());
+  EXPECT_EQ(try_start().code, CHR_OK) << "the second copy is whole";
+  stop();
+}
+
+// Counting goes on from it, and must not wrap.
+TEST_F(LogStart, ACheckpointWithImpossibleNumbersIsDamaged) {
+  stop();
+  for (const auto& [sequence, group] :
+       {std::pair(uint64_t{0}, uint64_t{1}), {UINT64_MAX - 3, 1}, {1, UINT64_MAX}}) {
+    CheckpointHead head{{7, sequence, 0}, group};
+    std::string content;
+    save_head(head, &content);
+    ByteReader in(content);
+    const Status loaded = load_head(in, &head);
+    ASSERT_FALSE(loaded) << sequence << " " << group;
+    EXPECT_EQ(loaded.error().code, Code::kCorrupt);
+  }
+}
+
+TEST_F(LogStart, OneCopyOfACheckpointThatCannotBeReadCostsNothing) {
+  put("1", &done_);
+  stop();
+  const std::string name = checkpoint();
+  files_.fault = [&](const testing::FakeFiles::Call& call) {
+    return call.kind == Kind::kRead && call.name == name && call.at == 0 ? CHR_E_IO : CHR_OK;
+  };
+  start();
+  EXPECT_EQ(value(), "1");
+  stop();
+}
+
+TEST_F(LogStart, ACheckpointThatFindsNoRoomLeavesTheRoomThatItTook) {
+  put("1", &done_);
+  append(1, &done_);
+  files_.fault = [](const testing::FakeFiles::Call& call) {
+    return call.kind == Kind::kWrite && call.name.ends_with(".new") ? CHR_E_NO_SPACE : CHR_OK;
+  };
+  stop();
+  EXPECT_EQ(count_files(".new"), 0u);
+  start();
+  EXPECT_EQ(count_files(".new"), 0u);
+  EXPECT_EQ(value(), "1");
+  stop();
+}
+
+class SmallQueue : public StoreFixture {
+ protected:
+  static constexpr int64_t kQueueBytes = 65536;
+  SmallQueue() : StoreFixture({}, kQueueBytes) {}
+  chr_status try_append(uint64_t index) {
+    chr_entry entry{};
+    entry.header.index = index;
+    entry.header.records = 1;
+    chr_storage_step step{};
+    step.type = CHR_STORAGE_APPEND;
+    step.entries = &entry;
+    step.n = 1;
+    const chr_storage_write write{group_, 0, &step, 1};
+    chr_status status = CHR_OK;
+    fake_.on_shard(0, [&] { status = store_->write(&write, 1, nullptr); });
+    return status;
+  }
+  // As many as the queue holds, and no time passes in which they would be moved.
+  void fill_queue() {
+    while (static_cast<int64_t>(last_) * 900 <= kQueueBytes) {
+      append(++last_, &done_);
+      ASSERT_EQ(done_.code, CHR_OK);
+    }
+  }
+
+  uint64_t last_ = 0;
+  chr_done done_{};
+};
+
+TEST_F(SmallQueue, WhatWaitsToBeMovedCounts) {
+  ASSERT_NO_FATAL_FAILURE(fill_queue());
+  EXPECT_EQ(try_append(last_ + 1), CHR_E_OVERLOADED);
+  put("a vote passes", &done_);
+  EXPECT_EQ(done_.code, CHR_OK);
+  trim(2, &done_);
+  EXPECT_EQ(done_.code, CHR_OK) << "it makes room";
+  fake_.advance(std::chrono::seconds(1));
+  append(last_ + 1, &done_);
+  EXPECT_EQ(done_.code, CHR_OK);
+  stop();
+}
+
+// It cannot be moved: then the journal's room is what counts, and NO_SPACE what is said.
+TEST_F(SmallQueue, AFullDiskIsNoOverload) {
+  files_.fault = [](const testing::FakeFiles::Call& call) {
+    return call.kind == Kind::kWrite && call.name.ends_with(".segment") ? CHR_E_NO_SPACE : CHR_OK;
+  };
+  append(++last_, &done_);
+  fake_.advance(std::chrono::milliseconds(100));
+  while (done_.code == CHR_OK && last_ < 2000) append(++last_, &done_);
+  EXPECT_GT(static_cast<int64_t>(last_) * 900, kQueueBytes);
+  EXPECT_EQ(done_.code, CHR_E_NO_SPACE);
+  trim(last_ - 1, &done_);
+  EXPECT_EQ(done_.code, CHR_OK);
+  files_.fault = nullptr;
+  stop();
+}
+
+}  // namespace
+}  // namespace chronik::storage_log
