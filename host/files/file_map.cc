@@ -21,6 +21,8 @@
 namespace chronik::host {
 namespace {
 
+constexpr uint64_t kAdvisedBytes = 128u << 10;
+
 uint64_t page_bytes() {
   static const auto bytes = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
   return bytes;
@@ -92,9 +94,13 @@ Status load_file(const OpenFile& file, uint64_t at, uint64_t n) {
   if (n == 0) return {};
   const Pages pages = pages_of(at, n);
   const ScopedMap map(file, pages);
-  // A fault brings what lies around it too, of some devices MiB: the head of a record would cost as much as all of it.
-  static_cast<void>(::posix_fadvise(file.fd(), static_cast<off_t>(pages.at), static_cast<off_t>(pages.n),
-                                    POSIX_FADV_WILLNEED));
+  // In pieces, as the kernel takes no more of one advice than its window for reading ahead.
+  for (uint64_t done = 0; done < pages.n; done += kAdvisedBytes) {
+    const uint64_t some = std::min(kAdvisedBytes, pages.n - done);
+    static_cast<void>(::posix_fadvise(file.fd(), static_cast<off_t>(pages.at + done),
+                                      static_cast<off_t>(some), POSIX_FADV_WILLNEED));
+  }
+  // Else a fault brings what lies around it too, of some devices MiB: the head of a record would cost as much as all of it.
   if (map.get() != nullptr && ::madvise(map.get(), pages.n, MADV_RANDOM) == 0 &&
       ::madvise(map.get(), pages.n, MADV_POPULATE_READ) == 0)
     return {};

@@ -90,7 +90,7 @@ void CHR_CALL Shard::beat(void* context) {
 void Shard::post(chr_fn fn, void* context) {
   if (t_current == this) {
     local_.push_back({fn, context});
-    if (!in_turn_ && !local_scheduled_) schedule_drain();
+    if (!turn_.is_on && !local_scheduled_) schedule_drain();
     return;
   }
   {
@@ -99,36 +99,43 @@ void Shard::post(chr_fn fn, void* context) {
     if (drain_scheduled_) return;
     drain_scheduled_ = true;
   }
-  boost::asio::post(io_, as_turn([this] { drain_due_ = true; }));
+  boost::asio::post(io_, as_turn([this] {
+                      {
+                        const std::lock_guard lock(mutex_);
+                        drain_scheduled_ = false;
+                      }
+                      turn_.drain_due = true;
+                    }));
 }
 
 void Shard::schedule_drain() {
   local_scheduled_ = true;
-  // The inbox's drain leaves the mark alone: one of each is queued at most, and sockets wait for two turns at most.
+  // Each of the two drains clears its own mark, and none else does: one of each is queued at most, so that sockets and timers wait for
+  // two turns at most, however many a turn of many rounds leads to.
   boost::asio::post(io_, as_turn([this] {
                       local_scheduled_ = false;
-                      drain_due_ = true;
+                      turn_.drain_due = true;
                     }));
 }
 
 // Runs what the handler of this turn has posted, and for a while what that posts: each look at the sockets is a call of the
 // kernel. They and timers come in between where it takes longer. What is left of an earlier turn is for the drain.
 void Shard::finish_turn(uint64_t begin_ns) {
-  const bool is_drain = std::exchange(drain_due_, false);
-  const auto has_more = [this] { return next_ == running_.size() && (!local_.empty() || end_wanted_); };
+  const bool is_drain = std::exchange(turn_.drain_due, false);
+  const auto has_more = [this] { return next_ == running_.size() && (!local_.empty() || turn_.end_wanted); };
   bool refilled = true, was_idle = false;
   for (bool goes_on = is_drain || has_more(); goes_on;
        goes_on = has_more() && now_ns() < begin_ns + kRoundsNs) {
     refilled = next_ == running_.size();
     if (refilled) refill();
     was_idle = running_.empty();
-    draining_ = true;
+    turn_.draining = true;
     run_items(begin_ns + kTurnNs);
-    draining_ = end_wanted_ = false;
+    turn_.draining = turn_.end_wanted = false;
     end_turn();
   }
-  in_turn_ = false;
-  if (std::exchange(end_wanted_, false)) end_turn_soon();
+  turn_.is_on = false;
+  if (std::exchange(turn_.end_wanted, false) && !local_scheduled_) end_turn_soon();
   // Where this was the rest of an earlier turn, the inbox's own drain may have been spent on it.
   const bool unfinished = next_ != running_.size();
   if ((unfinished || !refilled || !local_.empty()) && !local_scheduled_) schedule_drain();
@@ -144,7 +151,6 @@ void Shard::refill() {
   next_ = 0;
   running_.swap(local_);
   const std::lock_guard lock(mutex_);
-  drain_scheduled_ = false;
   if (running_.empty()) {
     running_.swap(inbox_);
   } else {
@@ -176,15 +182,15 @@ void Shard::end_turn() {
 }
 
 void Shard::end_turn_soon() {
-  if (draining_ || end_scheduled_) return;
-  if (in_turn_) {
-    end_wanted_ = true;
+  if (turn_.draining || end_scheduled_) return;
+  if (turn_.is_on) {
+    turn_.end_wanted = true;
     return;
   }
   end_scheduled_ = true;
   boost::asio::post(io_, as_turn([this] {
                       end_scheduled_ = false;
-                      end_wanted_ = true;
+                      turn_.end_wanted = true;
                     }));
 }
 

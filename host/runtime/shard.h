@@ -70,7 +70,7 @@ class Shard {
   auto as_turn(F fn) {
     return [this, fn = std::move(fn)](auto... arguments) mutable {
       const uint64_t begin = now_ns();
-      in_turn_ = true;
+      turn_.is_on = true;
       fn(arguments...);
       finish_turn(begin);
       turns_.note(begin, now_ns());
@@ -90,6 +90,12 @@ class Shard {
   struct Item {
     chr_fn fn;  // null: the context is a CompletionBatch, which may take several turns
     void* context;
+  };
+  struct TurnState {
+    bool is_on = false;
+    bool drain_due = false;   // in this turn
+    bool draining = false;    // in run_items()
+    bool end_wanted = false;  // in this turn, though nothing was posted
   };
   static uint64_t now_ns();
   static void CHR_CALL beat(void* context);
@@ -121,10 +127,7 @@ class Shard {
   size_t next_ = 0;                 // of running_
   const void* callback_ = nullptr;  // the code that was called last, for the message where it throws
   bool local_scheduled_ = false;
-  bool in_turn_ = false;
-  bool drain_due_ = false;   // in this turn
-  bool draining_ = false;    // in run_items()
-  bool end_wanted_ = false;  // in this turn, though nothing was posted
+  TurnState turn_;
   bool end_scheduled_ = false;
   bool stopping_ = false;
 

@@ -123,7 +123,9 @@ std::shared_ptr<OpenSegment> SegmentFiles::least_used() {
 }
 
 // The file counts as dirty until the sync has ended: who looks meanwhile, for a checkpoint, does not leave it out.
+// One at a time: the kernel tells a failure to one sync of a descriptor only.
 Status SegmentFiles::sync(OpenSegment& segment) {
+  const std::lock_guard one(segment.syncing_);
   uint64_t written = 0;
   {
     const std::lock_guard lock(mutex_);

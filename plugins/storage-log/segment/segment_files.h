@@ -38,7 +38,8 @@ class OpenSegment {
   const SegmentId id_;
   const File file_;
   std::atomic<uint64_t> size_;
-  std::mutex mutex_;  // mapped_
+  std::mutex mutex_;    // mapped_
+  std::mutex syncing_;  // held during a sync, before SegmentFiles::mutex_
   MappedBytes mapped_;
   bool is_dirty() const { return synced_ != written_; }
 

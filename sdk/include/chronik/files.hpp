@@ -116,7 +116,7 @@ class Files {
     return Files(host, table);
   }
   explicit operator bool() const { return table_ != nullptr; }
-  // The same folder, with each file opened to be read only.
+  // The same folder, to look at: files are opened to be read only, and no name is changed (INVALID_ARGUMENT).
   Files to_read() const {
     Files files = *this;
     files.flags_ = CHR_FILE_READ;
@@ -134,14 +134,14 @@ class Files {
     return File(host_, table_, file, info);
   }
   Status rename(std::string_view from, std::string_view to) const {
-    return run(
+    return change(
         [&](chr_error* error) { return table_->rename(host_.self(), to_abi(from), to_abi(to), error); });
   }
   Status remove(std::string_view name) const {
-    return run([&](chr_error* error) { return table_->remove(host_.self(), to_abi(name), error); });
+    return change([&](chr_error* error) { return table_->remove(host_.self(), to_abi(name), error); });
   }
   Status sync_names() const {
-    return run([&](chr_error* error) { return table_->sync_names(host_.self(), error); });
+    return change([&](chr_error* error) { return table_->sync_names(host_.self(), error); });
   }
   // fn(std::string_view name, uint64_t size), before the return.
   template <class F>
@@ -166,6 +166,12 @@ class Files {
     chr_error error = make_abi_error();
     const chr_status status = invoke(&error);
     return to_status(status, error.message);
+  }
+
+  template <class Call>
+  Status change(Call&& invoke) const {
+    if (flags_ == CHR_FILE_READ) return fail(Code::kInvalidArgument, "the folder is only to be read");
+    return run(invoke);
   }
 
   Host host_;

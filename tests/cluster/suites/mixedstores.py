@@ -58,7 +58,7 @@ class Run(Suite):
         # They are counted a moment after they are installed.
         self.wait_until(lambda: node.metric("chronik_raft_snapshots_installed_total") >= before + PARTITIONS,
                         f"node {node.id} gets a snapshot of each partition of {SHORT}", pause=0.1)
-        self.expect(True, f"node {node.id} ({self.store(node.id).name}) has all of node {leader.id} ({self.store(leader.id).name}) again")
+        self.say(f"node {node.id} ({self.store(node.id).name}) has all of node {leader.id} ({self.store(leader.id).name}) again")
 
     def place(self, cluster, nodes):
         """The replicas of all partitions; the first of the nodes leads."""

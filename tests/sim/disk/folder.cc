@@ -238,8 +238,9 @@ chr_status Folder::open(chr_host* self, std::string_view name, uint32_t flags, u
                         chr_file_info* info, chr_error* error) {
   if (const chr_status status = admit(self, "open()", true, error); status != CHR_OK) return status;
   if (!is_name(name)) return misuse(self, "open() of what is no name", error);
-  if ((flags & ~(CHR_FILE_CREATE | CHR_FILE_DIRECT | CHR_FILE_READ)) != 0)
-    return misuse(self, "open() with unknown flags", error);
+  const bool both = (flags & CHR_FILE_CREATE) != 0 && (flags & CHR_FILE_READ) != 0;
+  if (both || (flags & ~(CHR_FILE_CREATE | CHR_FILE_DIRECT | CHR_FILE_READ)) != 0)
+    return misuse(self, "open() with flags that are unknown or contradict each other", error);
   auto found = names_.find(name);
   if (found == names_.end() && (flags & CHR_FILE_CREATE) == 0)
     return report(error, CHR_E_NOT_FOUND, fmt::format("there is no file {}", name));

@@ -289,6 +289,11 @@ TEST_P(FilesRefuse, WritesToWhatWasOpenedToRead) {
     EXPECT_EQ(refused.error().code, Code::kIo) << refused.error().message;
   }
   EXPECT_EQ(read(file, 0, 3), "abc");
+  const Files to_read = files_.to_read();
+  for (const Status& refused :
+       {to_read.rename("journal-0", "journal-2"), to_read.remove("journal-0"), to_read.sync_names()})
+    EXPECT_FALSE(refused);
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "journal-0"));
 }
 
 TEST_P(FilesRefuse, NothingToReadWhatMayNotBeWritten) {

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <semaphore>
 #include <string>
 #include <thread>
 #include <utility>
@@ -99,6 +100,47 @@ TEST_F(OneShard, ATurnGoesOnWithWhatItLeadsTo) {
   });
   runtime_.stop();
   EXPECT_EQ(order.ran, (std::vector<std::string>{"first handler", "posted", "second handler"}));
+}
+
+// Items that each post the next one, and go on when another thread has posted, too.
+struct Chain {
+  static constexpr int kAll = 4000;
+
+  Shard* shard = nullptr;
+  int ran = 0;
+  int ran_before_timer = kAll;
+  std::counting_semaphore<> asked{0}, posted{0};
+
+  void run() {
+    asked.release();
+    posted.acquire();
+    if (++ran < kAll) shard->post([](void* chain) { static_cast<Chain*>(chain)->run(); }, this);
+  }
+  void post_when_asked() {
+    for (int i = 0; i < kAll; ++i) {
+      asked.acquire();
+      shard->post([](void*) {}, nullptr);
+      posted.release();
+    }
+  }
+};
+
+TEST_F(OneShard, TimersRingThoughATurnOfManyRoundsIsPostedTo) {
+  Chain chain;
+  chain.shard = &runtime_.shard(0);
+  runtime_.start();
+  std::thread other([&] { chain.post_when_asked(); });
+  runtime_.run_on(0, [&] {
+    const auto ring = [](void* at) {
+      static_cast<Chain*>(at)->ran_before_timer = static_cast<Chain*>(at)->ran;
+    };
+    chain.shard->timer_start(0, ring, &chain);
+    chain.run();
+  });
+  other.join();
+  runtime_.stop();
+  EXPECT_EQ(chain.ran, Chain::kAll);
+  EXPECT_LT(chain.ran_before_timer, Chain::kAll / 8);
 }
 
 // Ten callbacks of one drain, each as long as a turn may be, and what came between them.
