@@ -247,7 +247,8 @@ TEST_P(FilesDo, BringADirectFileIntoMemoryAndShowWhatIsWrittenThen) {
   EXPECT_FALSE(file.is_loaded(0, n));  // it went past the page cache
   EXPECT_TRUE(file.load(n / 2, 1));
   EXPECT_TRUE(file.is_loaded(n / 2, 1));
-  for (const uint64_t at : {n / 4, n / 2 + 8192}) EXPECT_FALSE(file.is_loaded(at, 1));  // nobody asked for that
+  for (const uint64_t at : {n / 4, n / 2 + 8192})
+    EXPECT_FALSE(file.is_loaded(at, 1));  // nobody asked for that
   EXPECT_TRUE(file.load(0, n));
   EXPECT_TRUE(file.is_loaded(0, n));
   const auto mapped = file.map(0, n);
