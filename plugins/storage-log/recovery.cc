@@ -15,6 +15,11 @@ bool is_data_name(std::string_view name) {
   return parse_segment_name(name, &id) || parse_index_name(name, &id) || is_value_name(name);
 }
 
+std::string lost_commit(uint64_t sequence) {
+  return "a commit in the journal is damaged on disk (number " + std::to_string(sequence) +
+         "): restore this replica from another";
+}
+
 }  // namespace
 
 Status Recovery::read() {
@@ -162,15 +167,25 @@ Status Recovery::apply_frame(uint64_t sequence, const chr_slice& payload) {
     const bool is_known = sequence <= group->sequence && !applied.contains(group->id);
     if (is_known || (!group->damage.empty() && !change.change.drops)) continue;
     applied.insert(group->id);
-    kept_bytes_ += change.change.entries.size() * sizeof(TailEntry);
-    check_payloads(*group, change, sequence);
-    parts_.apply(group, change, payload.lease, sequence);
+    apply(group, change, sequence, payload.lease);
   }
   if (!is_start_ || kept_bytes_ < kReplayBytes) return {};
   kept_bytes_ = 0;
   const Status moved = parts_.mover.move_all();
   if (!moved && moved.error().code != Code::kNoSpace) return moved;
   return {};
+}
+
+void Recovery::apply(const std::shared_ptr<Group>& group, ReadChange& change, uint64_t sequence,
+                     chr_buf* lease) {
+  if (!group->log->fits(change.change.truncate, change.change.trim, change.change.entries)) {
+    findings_.lost.push_back({sequence, group->id, true, true});
+    damage(*group, lost_commit(sequence));
+    return;
+  }
+  kept_bytes_ += change.change.entries.size() * sizeof(TailEntry);
+  check_payloads(*group, change, sequence);
+  parts_.apply(group, change, lease, sequence);
 }
 
 // Damage is moved as it is, with the checksum that tells of it.
@@ -185,8 +200,7 @@ void Recovery::check_payloads(const Group& group, ReadChange& change, uint64_t s
 }
 
 void Recovery::lose(uint64_t sequence, const std::vector<uint64_t>& groups) {
-  const std::string why = "a commit in the journal is damaged on disk (number " + std::to_string(sequence) +
-                          "): restore this replica from another";
+  const std::string why = lost_commit(sequence);
   if (groups.empty()) {
     findings_.lost.push_back({sequence, 0, false, true});
     parts_.groups.lost_a_name();

@@ -58,6 +58,7 @@ class Recovery {
   Status load(const Folder& folder);
   Status replay(const CheckpointHead& head);
   Status apply_frame(uint64_t sequence, const chr_slice& payload);
+  void apply(const std::shared_ptr<Group>& group, ReadChange& change, uint64_t sequence, chr_buf* lease);
   void check_payloads(const Group& group, ReadChange& change, uint64_t sequence);
   void lose(uint64_t sequence, const std::vector<uint64_t>& groups);
   void damage(Group& group, const std::string& why);

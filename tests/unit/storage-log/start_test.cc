@@ -19,6 +19,44 @@ class LogStart : public StoreFixture {
     std::ifstream file(files_.path(name), std::ios::binary);
     return {std::istreambuf_iterator<char>(file), {}};
   }
+  // As if the store had been killed behind one commit with these changes.
+  void make_commit(const std::vector<GroupChange>& changes) {
+    const std::string old = checkpoint();
+    std::string bytes = content(old);
+    std::filesystem::remove(files_.path(old));
+    bytes = bytes.substr(32, bytes.size() / 2 - 32);
+    CheckpointHead head;
+    ByteReader in(bytes);
+    ASSERT_TRUE(load_head(in, &head));
+    head.is_clean = false;
+    std::string next;
+    save_head(head, &next);
+    next.append(in.rest());
+    ASSERT_TRUE(Checkpoints(*Files::of(Host(fake_.core()))).write(next));
+    uint64_t payload_bytes = 0;
+    std::vector<uint64_t> groups;
+    for (const GroupChange& change : changes) {
+      payload_bytes += change_bytes(change);
+      groups.push_back(change.group);
+    }
+    FrameHeader header;
+    header.generation = head.replay.generation;
+    header.sequence = head.replay.sequence;
+    header.mark = header.sequence - 1;
+    header.previous_crc = head.replay.previous_crc;
+    header.payload_bytes = payload_bytes;
+    header.size = frame_size(payload_bytes, groups.size(), 4096);
+    std::string frame(header.size, '\0');
+    auto* at = reinterpret_cast<uint8_t*>(frame.data()) + sizeof header;
+    for (const GroupChange& change : changes) {
+      write_change(change, at);
+      at += change_bytes(change);
+    }
+    seal_frame(reinterpret_cast<uint8_t*>(frame.data()), header, groups);
+    std::string journal = content("journal-0");
+    journal.replace(0, frame.size(), frame);
+    make_file("journal-0", journal, journal.size());
+  }
   // Of the only checkpoint.
   std::string checkpoint() const {
     for (const auto& entry : std::filesystem::directory_iterator(files_.directory())) {
@@ -90,6 +128,33 @@ TEST_F(LogStart, ACheckpointWithImpossibleNumbersIsDamaged) {
     ASSERT_FALSE(loaded) << sequence << " " << group;
     EXPECT_EQ(loaded.error().code, Code::kCorrupt);
   }
+}
+
+// The checksums are right, and a cut leaves of one group a log with entries that lie in no segment.
+TEST_F(LogStart, ACommitThatCannotBeTrueSetsItsGroupAside) {
+  put("1", &done_);
+  stop();
+  GroupChange good;
+  good.group = 1;
+  KeyChange key;
+  key.key = "k";
+  key.value = "2";
+  good.keys = std::span(&key, 1);
+  GroupChange bad;
+  bad.group = 2;
+  bad.creates = true;
+  bad.name = "bad";
+  bad.truncate = Boundary{5, 5, {}};
+  bad.truncate->below.last = 4;
+  make_commit({good, bad});
+  start();
+  EXPECT_EQ(value(), "2");
+  uint64_t group = 0;
+  ASSERT_EQ(store_->open_group(to_abi("bad"), &group, nullptr), CHR_OK);
+  chr_storage_bounds bounds{};
+  EXPECT_EQ(store_->bounds(group, &bounds), CHR_E_CORRUPT);
+  EXPECT_TRUE(fake_.logged("a log is damaged"));
+  stop();
 }
 
 TEST_F(LogStart, OneCopyOfACheckpointThatCannotBeReadCostsNothing) {
