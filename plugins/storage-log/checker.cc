@@ -250,10 +250,13 @@ Status Checker::check_log(const Group& group) {
 
 bool Checker::is_stranger(std::string_view name) const {
   if (checkpoint_name(name)) return name != checkpoint_;
-  if (is_value_name(name)) return !values_.contains(std::string(name));
+  const GroupTable& groups = store_.parts().groups;
   SegmentId id;
+  if (parse_value_name(name, &id.group))
+    return !values_.contains(std::string(name)) && !groups.keeps_files(id.group);
   if (!parse_segment_name(name, &id) && !parse_index_name(name, &id)) return false;
-  const std::shared_ptr<Group> group = store_.parts().groups.find(id.group);
+  if (groups.keeps_files(id.group)) return false;
+  const std::shared_ptr<Group> group = groups.find(id.group);
   return group == nullptr || !group->log->lists(id.number);
 }
 

@@ -12,7 +12,7 @@ constexpr uint64_t kBesidePayload = 3u << 12;  // of a frame: its head and ids, 
 
 bool is_data_name(std::string_view name) {
   SegmentId id;
-  return parse_segment_name(name, &id) || parse_index_name(name, &id) || is_value_name(name);
+  return parse_segment_name(name, &id) || parse_index_name(name, &id) || parse_value_name(name, &id.group);
 }
 
 std::string lost_commit(uint64_t sequence) {
@@ -94,7 +94,8 @@ Status Recovery::look() {
       folder.data = name;
     else
       folder.foreign = name;
-    if (is_value_name(name)) folder.values.emplace_back(name);
+    uint64_t group = 0;
+    if (parse_value_name(name, &group)) folder.values.emplace_back(group, name);
   }));
   if (folder.foreign.empty()) return {};
   return fail(Code::kCorrupt,
@@ -247,9 +248,10 @@ Status Recovery::remove_strangers(const Folder& folder) {
     logs.push_back(group->log);
     group->keys.for_each_file([&](uint64_t file) { values.insert(value_name(group->id, file)); });
   }
-  CHRONIK_CHECK(parts_.segments.remove_strangers(logs));
-  for (const std::string& name : folder.values)
-    if (!values.contains(name)) CHRONIK_CHECK(parts_.segments.files().remove(name));
+  const auto keeps = [this](uint64_t group) { return parts_.groups.keeps_files(group); };
+  CHRONIK_CHECK(parts_.segments.remove_strangers(logs, keeps));
+  for (const auto& [group, name] : folder.values)
+    if (!values.contains(name) && !keeps(group)) CHRONIK_CHECK(parts_.segments.files().remove(name));
   return {};
 }
 

@@ -35,9 +35,9 @@ class Recovery {
   struct Folder {
     std::vector<CheckpointName> checkpoints;
     std::vector<uint32_t> journals;
-    std::vector<std::string> values;
-    std::string data;     // a file that only a store with content has
-    std::string foreign;  // a file that is none of ours
+    std::vector<std::pair<uint64_t, std::string>> values;  // with their groups
+    std::string data;                                      // a file that only a store with content has
+    std::string foreign;                                   // a file that is none of ours
   };
 
   explicit Recovery(StoreParts& parts) : parts_(parts) {}

@@ -157,6 +157,37 @@ TEST_F(LogStart, ACommitThatCannotBeTrueSetsItsGroupAside) {
   stop();
 }
 
+TEST_F(LogStart, WhatNobodyListsOfAGroupThatIsSetAsideStays) {
+  put("1", &done_);
+  stop();
+  GroupChange bad;
+  bad.group = 2;
+  bad.creates = true;
+  bad.name = "bad";
+  bad.truncate = Boundary{5, 5, {}};
+  bad.truncate->below.last = 4;
+  make_commit({bad});
+  const std::vector<std::string> kept = {"2-1.value", "2-9.segment", "2-9.index"};
+  const std::vector<std::string> gone = {"1-77.value", "1-9.segment", "3-1.value"};
+  for (const auto& names : {kept, gone})
+    for (const std::string& name : names) make_file(name, "x", 4096);
+  start();
+  put("1", &done_);
+  fake_.advance(std::chrono::seconds(1));
+  for (const std::string& name : kept) EXPECT_TRUE(std::filesystem::exists(files_.path(name))) << name;
+  for (const std::string& name : gone) EXPECT_FALSE(std::filesystem::exists(files_.path(name))) << name;
+  ASSERT_EQ(store_->open_group(to_abi("bad"), &group_, nullptr), CHR_OK);
+  chr_storage_step drop{};
+  drop.type = CHR_STORAGE_DROP;
+  write(drop, &done_);
+  ASSERT_EQ(done_.code, CHR_OK);
+  restart();
+  put("2", &done_);
+  fake_.advance(std::chrono::seconds(1));
+  for (const std::string& name : kept) EXPECT_FALSE(std::filesystem::exists(files_.path(name))) << name;
+  stop();
+}
+
 TEST_F(LogStart, OneCopyOfACheckpointThatCannotBeReadCostsNothing) {
   put("1", &done_);
   stop();
