@@ -115,12 +115,12 @@ Status Checker::check_checkpoint() {
 Status Checker::check_journal() {
   StoreParts& parts = store_.parts();
   const Recovery& recovery = store_.recovery();
-  const CheckpointHead& head = recovery.head();
   const std::vector<const File*> files = parts.journal.files();
-  if (!head.is_clean && files.empty() && head.replay.sequence > 1) {
+  for (const std::string& name : recovery.findings().missing) {
     Finding finding;
-    finding.place = folder();
-    finding.what = "no file of the journal is there: what was written behind " + checkpoint_ + " is lost";
+    finding.place = name;
+    finding.what = "the file is missing or cut short: what was written behind " + checkpoint_ +
+                   " may be lost, and a start refuses; restore the file, or remove this replica's folder";
     CHRONIK_CHECK(tell(finding));
   }
   CHRONIK_CHECK(tell_lost());

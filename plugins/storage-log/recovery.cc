@@ -2,6 +2,7 @@
 
 #include <chronik/crc32c.hpp>
 
+#include <algorithm>
 #include <set>
 
 namespace chronik::storage_log {
@@ -27,6 +28,7 @@ Status Recovery::read() {
   CHRONIK_CHECK(load(folder_));
   CHRONIK_CHECK(parts_.segments.scan());
   CHRONIK_CHECK(parts_.journal.open(folder_.journals));
+  CHRONIK_CHECK(look_for_journals());
   tail_.next_sequence = head_.replay.sequence;
   return head_.is_clean ? Status() : replay(head_);
 }
@@ -50,25 +52,34 @@ Status Recovery::run(Upkeep& upkeep) {
 }
 
 Status Recovery::begin(const CheckpointHead& old, Upkeep& upkeep) {
-  CheckpointHead next{{}, parts_.groups.next_id(), /*is_clean=*/false, parts_.groups.is_nameless()};
+  CheckpointHead next{
+      {}, parts_.groups.next_id(), /*is_clean=*/false, parts_.groups.is_nameless(), parts_.journal.numbers()};
   next.replay.sequence = tail_.next_sequence;
   while (next.replay.generation == 0) next.replay.generation = parts_.host.random_u64();
   const Status written = upkeep.write_checkpoint(next);
   if (!written && (written.error().code != Code::kNoSpace || parts_.checkpoints.may_count())) return written;
   if (!written) return begin_without_room(old, next);
   CHRONIK_CHECK(parts_.journal.complete_files());
+  if (parts_.journal.numbers() != *next.journals) {
+    next.journals = parts_.journal.numbers();
+    CHRONIK_CHECK(upkeep.write_checkpoint(next));
+  }
   parts_.journal.begin_generation(next.replay);
   return {};
 }
 
 // A full disk must not keep a node from what makes room again.
 Status Recovery::begin_without_room(const CheckpointHead& old, const CheckpointHead& next) {
+  const std::vector<uint32_t> named = old.journals.value_or(parts_.journal.numbers());
+  parts_.journal.use_only(named);
   if (old.is_clean) {
     // All is as the old checkpoint says, but that frames follow from now on.
     std::string content;
     save_head(next, &content);
     if (content_.empty())
       return fail(Code::kNoSpace, "the disk has no room for a new store: free some space");
+    if (next.journals != old.journals)
+      return fail(Code::kNoSpace, "the disk has no room for a checkpoint: free some space");
     content.append(content_, content.size());
     CHRONIK_CHECK(parts_.checkpoints.overwrite(content));
     CHRONIK_CHECK(parts_.journal.leave_small_files());
@@ -129,6 +140,19 @@ Status Recovery::load(const Folder& folder) {
 }
 
 // ---- the journal ----
+
+// What a frame in such a file said would be lost, and nothing else tells of those at the end.
+Status Recovery::look_for_journals() {
+  if (head_.is_clean || !head_.journals) return {};
+  const std::vector<uint32_t> there = parts_.journal.numbers();
+  for (const uint32_t number : *head_.journals)
+    if (std::ranges::find(there, number) == there.end()) findings_.missing.push_back(journal_name(number));
+  if (findings_.missing.empty() || !is_start_) return {};
+  return fail(Code::kCorrupt, "the file " + findings_.missing.front() +
+                                  " of the journal is missing or cut short, with commits that were "
+                                  "acknowledged: restore the file, or remove the folder of this "
+                                  "replica's store and let it come back from the others");
+}
 
 Status Recovery::replay(const CheckpointHead& head) {
   JournalScan scan(parts_.host, parts_.journal.files(), parts_.journal.block());

@@ -24,8 +24,9 @@ struct ReplayFindings {
     bool is_known = false;  // the group was there
     bool counts = false;    // it does not have what the frame said
   };
-  std::vector<Lost> lost;                                          // frames, by group
-  std::vector<uint64_t> mended;                                    // frames with a bit that was turned back
+  std::vector<Lost> lost;            // frames, by group
+  std::vector<std::string> missing;  // files of the journal that the checkpoint names
+  std::vector<uint64_t> mended;      // frames with a bit that was turned back
   std::map<std::pair<uint64_t, Place>, uint64_t> damaged_entries;  // by group: the frame with the payload
 };
 
@@ -56,6 +57,7 @@ class Recovery {
  private:
   Status look();
   Status load(const Folder& folder);
+  Status look_for_journals();
   Status replay(const CheckpointHead& head);
   Status apply_frame(uint64_t sequence, const chr_slice& payload);
   void apply(const std::shared_ptr<Group>& group, ReadChange& change, uint64_t sequence, chr_buf* lease);

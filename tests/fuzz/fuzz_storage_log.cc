@@ -150,6 +150,8 @@ ReplayStart make_checkpoint(Input& in, const Files& files) {
   head.next_group = in.number();
   head.is_clean = in.below(8) == 0;
   head.nameless = in.below(8) == 0;
+  if (in.flag())
+    head.journals.emplace(in.below(4) == 0 ? 1 + in.below(4) : 1, static_cast<uint32_t>(in.below(2)));
   std::string content;
   save_head(head, &content);
   for (uint64_t n = in.below(3); n != 0; --n) add_group(in, in.below(8) == 0 ? in.number() : n, &content);
@@ -251,7 +253,9 @@ void make_file(Input& in) {
   const std::string path = folder() + "/" + kNames[in.below(kNames.size())];
   const std::string bytes = in.bytes(in.byte());
   std::ofstream(path, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  if (in.flag()) std::filesystem::resize_file(path, uint64_t{1} << in.byte() % 40);
+  // A journal is read to its end, however long it is.
+  const bool is_read = path.find("journal") != std::string::npos;
+  if (in.flag()) std::filesystem::resize_file(path, uint64_t{1} << in.byte() % (is_read ? 22 : 40));
 }
 
 // ---- what is asked of it ----

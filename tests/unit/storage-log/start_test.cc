@@ -1,6 +1,8 @@
 // What a start makes of the folder that it finds.
 #include "store_fixture.h"
 
+#include <chronik/crc32c.hpp>
+
 #include <fstream>
 
 namespace chronik::storage_log {
@@ -120,7 +122,7 @@ TEST_F(LogStart, ACheckpointWithImpossibleNumbersIsDamaged) {
   stop();
   for (const auto& [sequence, group] :
        {std::pair(uint64_t{0}, uint64_t{1}), {UINT64_MAX - 3, 1}, {1, UINT64_MAX}}) {
-    CheckpointHead head{{7, sequence, 0}, group};
+    CheckpointHead head{{7, sequence, 0}, group, false, false, {}};
     std::string content;
     save_head(head, &content);
     ByteReader in(content);
@@ -185,6 +187,58 @@ TEST_F(LogStart, WhatNobodyListsOfAGroupThatIsSetAsideStays) {
   put("2", &done_);
   fake_.advance(std::chrono::seconds(1));
   for (const std::string& name : kept) EXPECT_FALSE(std::filesystem::exists(files_.path(name))) << name;
+  stop();
+}
+
+// The last commits lie in it, so that no later one tells of them.
+TEST_F(LogStart, AMissingFileOfTheJournalIsTold) {
+  put("1", &done_);
+  const std::string big(4000, 'v');
+  for (int i = 0; count_files("journal-1") == 0 && i < 1000; ++i) put(big, &done_);
+  ASSERT_EQ(count_files("journal-1"), 1u);
+  const std::string named = content(checkpoint());
+  stop();
+  const auto make_named = [&] {
+    std::filesystem::remove(files_.path(checkpoint()));
+    make_file("checkpoint-9", named, named.size());
+  };
+  make_named();
+  const std::string last = content("journal-1");
+  std::filesystem::remove(files_.path("journal-1"));
+  const chr_done refused = try_start();
+  EXPECT_EQ(refused.code, CHR_E_CORRUPT);
+  EXPECT_NE(from_abi(refused.message).find("journal-1 of the journal is missing"), std::string_view::npos);
+  make_file("journal-1", last, 0);
+  EXPECT_EQ(try_start().code, CHR_E_CORRUPT) << "it is cut";
+  make_file("journal-1", last, last.size());
+  start();
+  stop();
+  std::filesystem::remove(files_.path("journal-1"));
+  start();
+  EXPECT_EQ(value(), big) << "a stop leaves nothing in the journal";
+  stop();
+}
+
+TEST_F(LogStart, ACheckpointThatNamesNoJournalIsRead) {
+  put("1", &done_);
+  stop();
+  const std::string name = checkpoint();
+  const std::string bytes = content(name);
+  std::string copy = bytes.substr(0, bytes.size() / 2);
+  uint32_t journals = 0;
+  std::memcpy(&journals, copy.data() + 64, sizeof journals);
+  copy.erase(64, sizeof journals + journals * sizeof journals);
+  const uint32_t old_format = 1;
+  const uint32_t no_crc = 0;
+  const uint64_t size = copy.size() - 32;
+  std::memcpy(copy.data() + 16, &old_format, sizeof old_format);
+  std::memcpy(copy.data() + 20, &no_crc, sizeof no_crc);
+  std::memcpy(copy.data() + 24, &size, sizeof size);
+  const uint32_t crc = crc32c::extend(0, copy.data(), copy.size());
+  std::memcpy(copy.data() + 20, &crc, sizeof crc);
+  make_file(name, copy + copy, 2 * copy.size());
+  start();
+  EXPECT_EQ(value(), "1");
   stop();
 }
 
