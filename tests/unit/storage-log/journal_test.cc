@@ -191,6 +191,16 @@ TEST_F(JournalTest, AFlippedByteBelowTheMarkIsDamageOfItsGroups) {
   }
 }
 
+// None is written so; the sanitizers watch that nothing is copied from or to nowhere.
+TEST_F(JournalTest, ADamagedFrameThatNamesNoGroupIsDamageOfAll) {
+  write("first", {});
+  write("second");
+  std::string bytes = content();
+  bytes[sizeof(FrameHeader)] ^= 0x11;
+  set_content(bytes);
+  EXPECT_EQ(scan().lost, (std::vector<Lost>{{5, {}}}));
+}
+
 TEST_F(JournalTest, AFlippedByteAboveTheMarkIsTheEnd) {
   write("first");
   write("second");
