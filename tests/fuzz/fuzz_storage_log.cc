@@ -5,6 +5,7 @@
 #include <chronik/testing/fake_files.hpp>
 
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 
@@ -368,6 +369,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (asker.start()) asker.ask(in);
   asker.stop();
   for (const std::string& fatal : host.fatals())
-    if (fatal.find("invariant") != std::string::npos) std::abort();
+    if (fatal.find("invariant") != std::string::npos) {
+      std::fprintf(stderr, "%s\n", fatal.c_str());
+      std::abort();
+    }
   return 0;
 }

@@ -56,7 +56,7 @@ struct Outline {
     end = end_at(entry.entry.header, {}, entry.place);
     last_number = std::max(last_number, entry.place.segment);
     is_sealed = false;
-    return end.next.at <= kMaxPlace;
+    return end.next.at <= kMaxPlace && last_number <= kMaxPlace;
   }
 };
 

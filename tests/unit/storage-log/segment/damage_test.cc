@@ -271,8 +271,8 @@ TEST_F(DamagedLog, AnImageThatWasCutIsNone) {
     EXPECT_EQ(loaded.error().code, Code::kCorrupt);
   }
   // No segments; another last entry than theirs; a first one behind the last; a segment that begins past all, or has no number.
-  for (const auto& [at, number] :
-       std::vector<std::pair<size_t, uint64_t>>{{104, 0}, {40, 9}, {8, 4}, {112 + 16, UINT64_MAX}, {88, 0}}) {
+  for (const auto& [at, number] : std::vector<std::pair<size_t, uint64_t>>{
+           {104, 0}, {40, 9}, {8, 4}, {112 + 16, UINT64_MAX}, {88, 0}, {88, UINT64_MAX}}) {
     std::string lie = image;
     std::memcpy(lie.data() + at, &number, sizeof number);
     ByteReader lies(lie);
@@ -345,6 +345,7 @@ TEST_F(LyingFrame, OfAnEntryIsNotBelieved) {
   EXPECT_TRUE(fits({}, all, {entry(1, {3, 0})}));
   EXPECT_FALSE(fits({}, {}, {entry(6, next)})) << "its index is taken";
   EXPECT_FALSE(fits({}, {}, {entry(7, {2, 0})})) << "its place is taken";
+  EXPECT_FALSE(fits({}, {}, {entry(7, {UINT64_MAX, 0})})) << "the next one would wrap";
   EXPECT_FALSE(fits({}, {}, {entry(7, {3, 8})}));
   EXPECT_FALSE(fits({}, {}, {entry(7, {next.segment, next.at + 8})}));
   EXPECT_FALSE(fits({}, {}, {entry(7, next), entry(7, {3, 0})}));
