@@ -115,12 +115,12 @@ Status Checker::check_checkpoint() {
 Status Checker::check_journal() {
   StoreParts& parts = store_.parts();
   const Recovery& recovery = store_.recovery();
-  const CheckpointHead& head = recovery.head();
   const std::vector<const File*> files = parts.journal.files();
-  if (!head.is_clean && files.empty() && head.replay.sequence > 1) {
+  for (const std::string& name : recovery.findings().missing) {
     Finding finding;
-    finding.place = folder();
-    finding.what = "no file of the journal is there: what was written behind " + checkpoint_ + " is lost";
+    finding.place = name;
+    finding.what = "the file is missing or cut short: what was written behind " + checkpoint_ +
+                   " may be lost, and a start refuses; restore the file, or remove this replica's folder";
     CHRONIK_CHECK(tell(finding));
   }
   CHRONIK_CHECK(tell_lost());
@@ -129,7 +129,8 @@ Status Checker::check_journal() {
     const FoundFrame& first = dropped.front();
     CHRONIK_CHECK(note(parts.journal.name_of(first.file) + " at " + text(first.at),
                        "the last commits, from number " + text(recovery.tail().next_sequence) +
-                           " on, were cut short when the store ended; none of them was acknowledged"));
+                           " on, were cut short when the store ended, or damaged since; nothing says that "
+                           "they were acknowledged"));
   }
   for (const File* file : files) CHRONIK_CHECK(note_read(file->info().size));
   return {};
@@ -250,10 +251,13 @@ Status Checker::check_log(const Group& group) {
 
 bool Checker::is_stranger(std::string_view name) const {
   if (checkpoint_name(name)) return name != checkpoint_;
-  if (is_value_name(name)) return !values_.contains(std::string(name));
+  const GroupTable& groups = store_.parts().groups;
   SegmentId id;
+  if (parse_value_name(name, &id.group))
+    return !values_.contains(std::string(name)) && !groups.keeps_files(id.group);
   if (!parse_segment_name(name, &id) && !parse_index_name(name, &id)) return false;
-  const std::shared_ptr<Group> group = store_.parts().groups.find(id.group);
+  if (groups.keeps_files(id.group)) return false;
+  const std::shared_ptr<Group> group = groups.find(id.group);
   return group == nullptr || !group->log->lists(id.number);
 }
 

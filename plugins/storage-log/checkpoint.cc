@@ -12,7 +12,9 @@ namespace {
 constexpr std::string_view kPrefix = "checkpoint-";
 constexpr std::string_view kUnfinished = ".new";
 constexpr std::array<char, 16> kMagic = {'c', 'h', 'r', 'o', 'n', 'i', 'k', '.', 'l', 'o', 'g'};
-constexpr uint32_t kFormat = 1;
+constexpr uint32_t kFormat = 2;
+constexpr uint32_t kFormatWithoutJournals = 1;
+constexpr uint32_t kUnknown = UINT32_MAX;  // in place of how many files the journal has
 constexpr uint64_t kReadAtOnce = 1u << 20;
 constexpr uint64_t kMaxNumber =
     uint64_t{1} << 62;  // of a frame or a group: nobody counts so far, and none behind it wraps
@@ -79,7 +81,7 @@ Result<std::string> read_copy(const File& file, const std::string& name, uint64_
   if (size - at < sizeof head) return damaged();
   CHRONIK_CHECK(file.read(at, &head, sizeof head));
   if (head.magic != kMagic) return damaged();
-  if (head.format != kFormat) {
+  if (head.format != kFormat && head.format != kFormatWithoutJournals) {
     return fail(Code::kUnsupported, "the store in this folder has format " + std::to_string(head.format) +
                                         ", and this version reads and writes " + std::to_string(kFormat) +
                                         ": start the version that wrote it");
@@ -90,6 +92,8 @@ Result<std::string> read_copy(const File& file, const std::string& name, uint64_
   if (!is_whole) return damaged();
   std::string content(head.bytes, '\0');
   CHRONIK_CHECK(file.read(at, content.data(), content.size()));
+  if (head.format == kFormatWithoutJournals && content.size() >= sizeof(SavedHead))
+    content.insert(sizeof(SavedHead), reinterpret_cast<const char*>(&kUnknown), sizeof kUnknown);
   return content;
 }
 
@@ -101,10 +105,18 @@ void save_head(const CheckpointHead& head, std::string* out) {
   append_value(out, SavedHead{head.replay.generation, head.replay.sequence, head.next_group,
                               head.replay.previous_crc, static_cast<uint16_t>(head.is_clean ? 1 : 0),
                               static_cast<uint16_t>(head.nameless ? 1 : 0)});
+  append_value(out, head.journals ? static_cast<uint32_t>(head.journals->size()) : kUnknown);
+  if (!head.journals) return;
+  for (const uint32_t number : *head.journals) append_value(out, number);
 }
 
 Status load_head(ByteReader& in, CheckpointHead* out) {
   const auto saved = in.take<SavedHead>();
+  const auto journals = in.take<uint32_t>();
+  if (journals != kUnknown) {
+    out->journals.emplace();
+    for (uint32_t i = 0; i < journals && in.is_whole(); ++i) out->journals->push_back(in.take<uint32_t>());
+  }
   if (!in.is_whole()) return fail(Code::kCorrupt, "the checkpoint is too short");
   if (saved.sequence == 0 || saved.sequence > kMaxNumber || saved.next_group > kMaxNumber)
     return fail(Code::kCorrupt,

@@ -16,6 +16,8 @@ struct CheckpointHead {
   uint64_t next_group = 1;
   bool is_clean = false;  // nothing follows in the journal
   bool nameless = false;  // GroupTable::is_nameless()
+  // The files of the journal: frames are in these only. None: it is of format 1, and does not say.
+  std::optional<std::vector<uint32_t>> journals;
 };
 
 // The content, piece by piece: the head, then each group, in any order and each as of a frame of its own.

@@ -28,6 +28,11 @@ std::shared_ptr<Group> GroupTable::find(uint64_t id) const {
   return found == groups_.end() ? nullptr : found->second;
 }
 
+bool GroupTable::keeps_files(uint64_t id) const {
+  const std::shared_ptr<Group> group = find(id);
+  return group == nullptr ? nameless_ : !group->damage.empty();
+}
+
 std::vector<std::shared_ptr<Group>> GroupTable::all() const {
   std::vector<std::shared_ptr<Group>> groups;
   groups.reserve(groups_.size());

@@ -102,6 +102,8 @@ class GroupTable {
   // Something of a group is lost whose name nobody knows: no name is given out that is not known.
   void lost_a_name() { nameless_ = true; }
   bool is_nameless() const { return nameless_; }
+  // What nobody lists of it stays, for who looks for what is lost: it is set aside, or may be a group that was lost.
+  bool keeps_files(uint64_t id) const;
 
  private:
   std::shared_ptr<Group> add(uint64_t id, std::string_view name);

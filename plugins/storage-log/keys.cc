@@ -21,14 +21,13 @@ std::string value_name(uint64_t group, uint64_t number) {
   return std::to_string(group) + "-" + std::to_string(number) + std::string(kSuffix);
 }
 
-bool is_value_name(std::string_view name) {
-  uint64_t group = 0;
+bool parse_value_name(std::string_view name, uint64_t* group) {
   uint64_t number = 0;
   const char* const end = name.data() + name.size();
-  const auto first = std::from_chars(name.data(), end, group);
+  const auto first = std::from_chars(name.data(), end, *group);
   if (first.ec != std::errc() || first.ptr == end) return false;
   const auto second = std::from_chars(first.ptr + 1, end, number);
-  return second.ec == std::errc() && name == value_name(group, number);
+  return second.ec == std::errc() && name == value_name(*group, number);
 }
 
 void Keys::count(const StoredValue& value, bool more) {

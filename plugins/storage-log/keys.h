@@ -14,7 +14,8 @@ inline constexpr uint64_t kMaxValueInMemory = 4096;
 
 // `<group>-<number>.value`
 std::string value_name(uint64_t group, uint64_t number);
-bool is_value_name(std::string_view name);
+// False: it is no such name.
+bool parse_value_name(std::string_view name, uint64_t* group);
 
 struct StoredValue {
   std::string bytes;  // where it is in memory

@@ -292,7 +292,7 @@ Lanes::Next Lanes::look_up(const GroupPtr& group, uint64_t index, Turn& turn) {
   group->lane.is_busy = true;
   const auto shard = static_cast<uint32_t>(parts_.host.current_shard());
   turn.then.push_back([this, group, index, shard] {
-    parts_.host.blocking([this, group, index, shard]() mutable {
+    parts_.host.blocking([this, group = GroupPtr(group), index, shard]() mutable {
       Result<std::optional<Boundary>> found = parts_.reader.boundary(*group->log, index, Wait::kMay);
       parts_.host.post(shard, [this, group = std::move(group), index, found = std::move(found)]() mutable {
         run_turn_([&](Turn&) {
@@ -326,7 +326,7 @@ void Lanes::start_parts(const GroupPtr& group, Turn& turn) {
     ++pending.parts;
     turn.then.push_back([this, group, segment = std::move(segment), write = each.get()] {
       segment->file().write(write->at, write->slices, CHR_FILE_DURABLE,
-                            [this, group, segment](const Status& status) mutable {
+                            [this, group = GroupPtr(group), segment](const Status& status) mutable {
                               segment.reset();
                               part_done(std::move(group), status);
                             });
@@ -342,7 +342,7 @@ void Lanes::start_parts(const GroupPtr& group, Turn& turn) {
   ++pending.parts;
   const auto shard = static_cast<uint32_t>(parts_.host.current_shard());
   turn.then.push_back([this, group, shard, blocking = std::move(blocking), values = std::move(values)] {
-    parts_.host.blocking([this, group, shard, blocking, values]() mutable {
+    parts_.host.blocking([this, group = GroupPtr(group), shard, blocking, values]() mutable {
       const Status status = write_parts(*group, blocking, values);
       parts_.host.post(
           shard, [this, group = std::move(group), status]() mutable { part_done(std::move(group), status); });

@@ -2,6 +2,7 @@
 
 #include <chronik/crc32c.hpp>
 
+#include <algorithm>
 #include <set>
 
 namespace chronik::storage_log {
@@ -12,7 +13,12 @@ constexpr uint64_t kBesidePayload = 3u << 12;  // of a frame: its head and ids, 
 
 bool is_data_name(std::string_view name) {
   SegmentId id;
-  return parse_segment_name(name, &id) || parse_index_name(name, &id) || is_value_name(name);
+  return parse_segment_name(name, &id) || parse_index_name(name, &id) || parse_value_name(name, &id.group);
+}
+
+std::string lost_commit(uint64_t sequence) {
+  return "a commit in the journal is damaged on disk (number " + std::to_string(sequence) +
+         "): restore this replica from another";
 }
 
 }  // namespace
@@ -22,6 +28,7 @@ Status Recovery::read() {
   CHRONIK_CHECK(load(folder_));
   CHRONIK_CHECK(parts_.segments.scan());
   CHRONIK_CHECK(parts_.journal.open(folder_.journals));
+  CHRONIK_CHECK(look_for_journals());
   tail_.next_sequence = head_.replay.sequence;
   return head_.is_clean ? Status() : replay(head_);
 }
@@ -45,25 +52,34 @@ Status Recovery::run(Upkeep& upkeep) {
 }
 
 Status Recovery::begin(const CheckpointHead& old, Upkeep& upkeep) {
-  CheckpointHead next{{}, parts_.groups.next_id(), /*is_clean=*/false, parts_.groups.is_nameless()};
+  CheckpointHead next{
+      {}, parts_.groups.next_id(), /*is_clean=*/false, parts_.groups.is_nameless(), parts_.journal.numbers()};
   next.replay.sequence = tail_.next_sequence;
   while (next.replay.generation == 0) next.replay.generation = parts_.host.random_u64();
   const Status written = upkeep.write_checkpoint(next);
   if (!written && (written.error().code != Code::kNoSpace || parts_.checkpoints.may_count())) return written;
   if (!written) return begin_without_room(old, next);
   CHRONIK_CHECK(parts_.journal.complete_files());
+  if (parts_.journal.numbers() != *next.journals) {
+    next.journals = parts_.journal.numbers();
+    CHRONIK_CHECK(upkeep.write_checkpoint(next));
+  }
   parts_.journal.begin_generation(next.replay);
   return {};
 }
 
 // A full disk must not keep a node from what makes room again.
 Status Recovery::begin_without_room(const CheckpointHead& old, const CheckpointHead& next) {
+  const std::vector<uint32_t> named = old.journals.value_or(parts_.journal.numbers());
+  parts_.journal.use_only(named);
   if (old.is_clean) {
     // All is as the old checkpoint says, but that frames follow from now on.
     std::string content;
     save_head(next, &content);
     if (content_.empty())
       return fail(Code::kNoSpace, "the disk has no room for a new store: free some space");
+    if (next.journals != old.journals)
+      return fail(Code::kNoSpace, "the disk has no room for a checkpoint: free some space");
     content.append(content_, content.size());
     CHRONIK_CHECK(parts_.checkpoints.overwrite(content));
     CHRONIK_CHECK(parts_.journal.leave_small_files());
@@ -89,7 +105,8 @@ Status Recovery::look() {
       folder.data = name;
     else
       folder.foreign = name;
-    if (is_value_name(name)) folder.values.emplace_back(name);
+    uint64_t group = 0;
+    if (parse_value_name(name, &group)) folder.values.emplace_back(group, name);
   }));
   if (folder.foreign.empty()) return {};
   return fail(Code::kCorrupt,
@@ -124,6 +141,19 @@ Status Recovery::load(const Folder& folder) {
 
 // ---- the journal ----
 
+// What a frame in such a file said would be lost, and nothing else tells of those at the end.
+Status Recovery::look_for_journals() {
+  if (head_.is_clean || !head_.journals) return {};
+  const std::vector<uint32_t> there = parts_.journal.numbers();
+  for (const uint32_t number : *head_.journals)
+    if (std::ranges::find(there, number) == there.end()) findings_.missing.push_back(journal_name(number));
+  if (findings_.missing.empty() || !is_start_) return {};
+  return fail(Code::kCorrupt, "the file " + findings_.missing.front() +
+                                  " of the journal is missing or cut short, with commits that were "
+                                  "acknowledged: restore the file, or remove the folder of this "
+                                  "replica's store and let it come back from the others");
+}
+
 Status Recovery::replay(const CheckpointHead& head) {
   JournalScan scan(parts_.host, parts_.journal.files(), parts_.journal.block());
   JournalScan::Events events;
@@ -142,8 +172,10 @@ Status Recovery::replay(const CheckpointHead& head) {
   // What was being written when the store ended may be in the page cache only, and counts from here on.
   for (const File* file : parts_.journal.files()) CHRONIK_CHECK(file->sync());
   if (!tail_.dropped.empty()) {
-    parts_.host.info("the last commits were cut short when the store ended; none of them was acknowledged",
-                     "from=" + std::to_string(tail_.next_sequence));
+    parts_.host.info(
+        "the last commits were cut short when the store ended, or damaged since; nothing says that they were "
+        "acknowledged",
+        "from=" + std::to_string(tail_.next_sequence));
   }
   return {};
 }
@@ -162,15 +194,25 @@ Status Recovery::apply_frame(uint64_t sequence, const chr_slice& payload) {
     const bool is_known = sequence <= group->sequence && !applied.contains(group->id);
     if (is_known || (!group->damage.empty() && !change.change.drops)) continue;
     applied.insert(group->id);
-    kept_bytes_ += change.change.entries.size() * sizeof(TailEntry);
-    check_payloads(*group, change, sequence);
-    parts_.apply(group, change, payload.lease, sequence);
+    apply(group, change, sequence, payload.lease);
   }
   if (!is_start_ || kept_bytes_ < kReplayBytes) return {};
   kept_bytes_ = 0;
   const Status moved = parts_.mover.move_all();
   if (!moved && moved.error().code != Code::kNoSpace) return moved;
   return {};
+}
+
+void Recovery::apply(const std::shared_ptr<Group>& group, ReadChange& change, uint64_t sequence,
+                     chr_buf* lease) {
+  if (!group->log->fits(change.change.truncate, change.change.trim, change.change.entries)) {
+    findings_.lost.push_back({sequence, group->id, true, true});
+    damage(*group, lost_commit(sequence));
+    return;
+  }
+  kept_bytes_ += change.change.entries.size() * sizeof(TailEntry);
+  check_payloads(*group, change, sequence);
+  parts_.apply(group, change, lease, sequence);
 }
 
 // Damage is moved as it is, with the checksum that tells of it.
@@ -185,8 +227,7 @@ void Recovery::check_payloads(const Group& group, ReadChange& change, uint64_t s
 }
 
 void Recovery::lose(uint64_t sequence, const std::vector<uint64_t>& groups) {
-  const std::string why = "a commit in the journal is damaged on disk (number " + std::to_string(sequence) +
-                          "): restore this replica from another";
+  const std::string why = lost_commit(sequence);
   if (groups.empty()) {
     findings_.lost.push_back({sequence, 0, false, true});
     parts_.groups.lost_a_name();
@@ -233,9 +274,10 @@ Status Recovery::remove_strangers(const Folder& folder) {
     logs.push_back(group->log);
     group->keys.for_each_file([&](uint64_t file) { values.insert(value_name(group->id, file)); });
   }
-  CHRONIK_CHECK(parts_.segments.remove_strangers(logs));
-  for (const std::string& name : folder.values)
-    if (!values.contains(name)) CHRONIK_CHECK(parts_.segments.files().remove(name));
+  const auto keeps = [this](uint64_t group) { return parts_.groups.keeps_files(group); };
+  CHRONIK_CHECK(parts_.segments.remove_strangers(logs, keeps));
+  for (const auto& [group, name] : folder.values)
+    if (!values.contains(name) && !keeps(group)) CHRONIK_CHECK(parts_.segments.files().remove(name));
   return {};
 }
 

@@ -24,8 +24,9 @@ struct ReplayFindings {
     bool is_known = false;  // the group was there
     bool counts = false;    // it does not have what the frame said
   };
-  std::vector<Lost> lost;                                          // frames, by group
-  std::vector<uint64_t> mended;                                    // frames with a bit that was turned back
+  std::vector<Lost> lost;            // frames, by group
+  std::vector<std::string> missing;  // files of the journal that the checkpoint names
+  std::vector<uint64_t> mended;      // frames with a bit that was turned back
   std::map<std::pair<uint64_t, Place>, uint64_t> damaged_entries;  // by group: the frame with the payload
 };
 
@@ -35,9 +36,9 @@ class Recovery {
   struct Folder {
     std::vector<CheckpointName> checkpoints;
     std::vector<uint32_t> journals;
-    std::vector<std::string> values;
-    std::string data;     // a file that only a store with content has
-    std::string foreign;  // a file that is none of ours
+    std::vector<std::pair<uint64_t, std::string>> values;  // with their groups
+    std::string data;                                      // a file that only a store with content has
+    std::string foreign;                                   // a file that is none of ours
   };
 
   explicit Recovery(StoreParts& parts) : parts_(parts) {}
@@ -56,8 +57,10 @@ class Recovery {
  private:
   Status look();
   Status load(const Folder& folder);
+  Status look_for_journals();
   Status replay(const CheckpointHead& head);
   Status apply_frame(uint64_t sequence, const chr_slice& payload);
+  void apply(const std::shared_ptr<Group>& group, ReadChange& change, uint64_t sequence, chr_buf* lease);
   void check_payloads(const Group& group, ReadChange& change, uint64_t sequence);
   void lose(uint64_t sequence, const std::vector<uint64_t>& groups);
   void damage(Group& group, const std::string& why);

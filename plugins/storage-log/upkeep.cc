@@ -117,7 +117,8 @@ Status Upkeep::checkpoint(bool is_last) {
   std::vector<uint64_t> groups;
   {
     const std::lock_guard lock(parts_.mutex);
-    head = {parts_.journal.replay_start(), parts_.groups.next_id(), is_last, parts_.groups.is_nameless()};
+    head = {parts_.journal.replay_start(), parts_.groups.next_id(), is_last, parts_.groups.is_nameless(),
+            parts_.journal.numbers()};
     groups = existing_groups();
   }
   CHRONIK_CHECK(write(head, groups));

@@ -34,6 +34,7 @@ Status Journal::open(const std::vector<uint32_t>& numbers) {
     CHRONIK_TRY(File file, open_file(number, 0));
     next_number_ = std::max(next_number_, number + 1);
     add_file(number, std::move(file));
+    ring_.back()->is_named = true;
   }
   return {};
 }
@@ -42,6 +43,7 @@ Status Journal::complete_files() {
   if (ring_.empty()) {
     CHRONIK_TRY(auto first, make_file());
     add_file(first.first, std::move(first.second));
+    ring_.back()->is_named = true;
   }
   for (const auto& each : ring_) {
     if (each->size >= options_.file_bytes) continue;
@@ -98,11 +100,26 @@ Status Journal::fill(const File& file, uint64_t from) const {
 void Journal::add_file(uint32_t number, File file) {
   block_ = std::max<uint64_t>(kBlock, file.info().block);
   const uint64_t size = file.info().size / block_ * block_;
-  ring_.push_back(std::make_unique<RingFile>(std::move(file), number, size, 0));
+  ring_.push_back(std::make_unique<RingFile>(std::move(file), number, size, 0, false));
 }
 
 bool Journal::wants_file() const {
   return makes_files_ && ring_.size() < options_.files && position_ > ring_[current_]->size / 2;
+}
+
+std::vector<uint32_t> Journal::numbers() const {
+  std::vector<uint32_t> numbers;
+  for (const auto& file : ring_)
+    if (file->size >= kMinFile) numbers.push_back(file->number);
+  return numbers;
+}
+
+void Journal::use_only(const std::vector<uint32_t>& numbers) {
+  for (const auto& file : ring_) file->is_named = std::ranges::find(numbers, file->number) != numbers.end();
+}
+
+bool Journal::is_any_unnamed() const {
+  return std::ranges::any_of(ring_, [](const auto& file) { return !file->is_named; });
 }
 
 uint64_t Journal::file_bytes() const { return capacity(); }
@@ -147,7 +164,8 @@ void Journal::begin_generation(const ReplayStart& start) {
   previous_crc_ = 0;
   durable_ = marked_ = released_ = start.sequence - 1;
   replay_start_ = start;
-  current_ = 0;
+  const auto first = std::ranges::find_if(ring_, [](const auto& file) { return file->is_named; });
+  current_ = first == ring_.end() ? 0 : static_cast<size_t>(first - ring_.begin());
   position_ = 0;
   since_release_ = 0;
   news_ = 0;
@@ -176,7 +194,7 @@ Status Journal::resume(const ReplayStart& start, const JournalTail& tail) {
   return {};
 }
 
-bool Journal::is_free(const RingFile& file) const { return file.last_sequence <= released_; }
+bool Journal::is_free(const RingFile& file) const { return file.is_named && file.last_sequence <= released_; }
 
 bool Journal::find_room(uint64_t size) {
   if (ring_[current_]->size - position_ >= size) return true;
@@ -229,9 +247,12 @@ void Journal::release(const ReplayStart& start) {
   released_ = std::max(released_, start.sequence - 1);
   since_release_ = 0;
   was_short_ = false;
+  for (const auto& file : ring_) file->is_named = true;
 }
 
-bool Journal::wants_checkpoint() const { return was_short_ || since_release_ > capacity() / 2; }
+bool Journal::wants_checkpoint() const {
+  return was_short_ || since_release_ > capacity() / 2 || is_any_unnamed();
+}
 
 // One block holds a header at either end of a frame.
 Result<FrameBuffer> Journal::zero_block() const {

@@ -102,9 +102,15 @@ class Journal {
   // [blocking] Another file, in a bounded time; not under the mutex, and by one at a time.
   bool wants_file() const;
   Result<std::pair<uint32_t, File>> make_file();
+  // It is used once a checkpoint names it: at its release().
   void add_file(uint32_t number, File file);
   // No more of them: the disk is full.
   void stop_making_files() { makes_files_ = false; }
+
+  // Those in which a frame has room.
+  std::vector<uint32_t> numbers() const;
+  // No frame goes to others than these: no checkpoint that counts names them.
+  void use_only(const std::vector<uint32_t>& numbers);
 
   uint64_t file_bytes() const;
   // So much of it may be written before a checkpoint must come.
@@ -125,6 +131,7 @@ class Journal {
     uint32_t number = 0;
     uint64_t size = 0;
     uint64_t last_sequence = 0;  // of the frames in it
+    bool is_named = false;       // by a checkpoint, so that a start misses it
   };
   struct InFlight {
     uint64_t sequence = 0;
@@ -141,6 +148,7 @@ class Journal {
   Status erase_ends(const File& file, uint64_t at, uint64_t size, const FrameBuffer& zeros) const;
   Result<FrameBuffer> zero_block() const;
   bool is_free(const RingFile& file) const;
+  bool is_any_unnamed() const;
   // Makes `current_` a file with room for so much; false: there is none.
   bool find_room(uint64_t size);
   uint64_t capacity() const;

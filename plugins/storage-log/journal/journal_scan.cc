@@ -105,7 +105,7 @@ std::vector<uint64_t> JournalScan::ids_of(const Found& found, const uint8_t* fra
   for (const uint64_t at : {front_ids(found.header), back_ids(found.header)}) {
     if (!ids_are_whole(found.header, frame + at)) continue;
     std::vector<uint64_t> ids(found.header.groups);
-    std::memcpy(ids.data(), frame + at, ids.size() * sizeof(uint64_t));
+    if (!ids.empty()) std::memcpy(ids.data(), frame + at, ids.size() * sizeof(uint64_t));
     return ids;
   }
   return {};

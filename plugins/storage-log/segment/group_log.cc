@@ -49,7 +49,7 @@ void GroupLog::resume() {
   view.before = before_;
   view.end = view.durable = end_;
   view.last_number = last_number_;
-  if (!sealed_) view.next = end_.next;
+  if (!sealed_ && !segments_.empty()) view.next = end_.next;
   accepted_.reset(view);
 }
 

@@ -86,6 +86,9 @@ class GroupLog {
   std::optional<Boundary> known_boundary(uint64_t index) const;
 
   // ---- durable, in the order in which it was accepted; or from the journal at a start ----
+  // Whether these may be published, one after the other: asked of what comes from the journal.
+  bool fits(const std::optional<Boundary>& truncate, const std::optional<Boundary>& trim,
+            std::span<const PlacedEntry> entries) const;
   // Payloads that do not lie in their segment yet are kept in memory, by their lease, until the mover wrote them.
   void publish_append(std::span<const PlacedEntry> entries);
   // The segments that are out of the log: to SegmentFiles::remove(), as the frame that says so is durable.

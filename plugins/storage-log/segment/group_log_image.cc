@@ -44,6 +44,7 @@ void GroupLog::save(std::string* out) const {
 
 // Reads go by it: a row of segments that ascends and ends at the log's end.
 bool GroupLog::is_sound() const {
+  if (last_number_ > kMaxPlace) return false;  // the next one would wrap
   const Segment* before = nullptr;
   for (const Segment& segment : segments_) {
     if (segment.begin > kMaxPlace || segment.end.next.at > kMaxPlace || segment.first > segment.end.last)

@@ -249,7 +249,8 @@ Status SegmentFiles::check(const GroupLog& log) const {
   return {};
 }
 
-Status SegmentFiles::remove_strangers(std::span<const std::shared_ptr<GroupLog>> logs) {
+Status SegmentFiles::remove_strangers(std::span<const std::shared_ptr<GroupLog>> logs,
+                                      const std::function<bool(uint64_t group)>& keeps) {
   std::set<SegmentId> listed;
   std::unordered_map<uint64_t, uint64_t> last_numbers;
   for (const auto& log : logs) {
@@ -263,7 +264,7 @@ Status SegmentFiles::remove_strangers(std::span<const std::shared_ptr<GroupLog>>
     strangers.merge(std::exchange(found_indexes_, {}));
   }
   for (const SegmentId& id : strangers) {
-    if (listed.contains(id)) continue;
+    if (listed.contains(id) || (keeps && keeps(id.group))) continue;
     const auto last = last_numbers.find(id.group);
     // Its number may be given out again.
     if (last != last_numbers.end() && id.number > last->second) {

@@ -1,6 +1,8 @@
 // What a start makes of the folder that it finds.
 #include "store_fixture.h"
 
+#include <chronik/crc32c.hpp>
+
 #include <fstream>
 
 namespace chronik::storage_log {
@@ -18,6 +20,44 @@ class LogStart : public StoreFixture {
   std::string content(const std::string& name) const {
     std::ifstream file(files_.path(name), std::ios::binary);
     return {std::istreambuf_iterator<char>(file), {}};
+  }
+  // As if the store had been killed behind one commit with these changes.
+  void make_commit(const std::vector<GroupChange>& changes) {
+    const std::string old = checkpoint();
+    std::string bytes = content(old);
+    std::filesystem::remove(files_.path(old));
+    bytes = bytes.substr(32, bytes.size() / 2 - 32);
+    CheckpointHead head;
+    ByteReader in(bytes);
+    ASSERT_TRUE(load_head(in, &head));
+    head.is_clean = false;
+    std::string next;
+    save_head(head, &next);
+    next.append(in.rest());
+    ASSERT_TRUE(Checkpoints(*Files::of(Host(fake_.core()))).write(next));
+    uint64_t payload_bytes = 0;
+    std::vector<uint64_t> groups;
+    for (const GroupChange& change : changes) {
+      payload_bytes += change_bytes(change);
+      groups.push_back(change.group);
+    }
+    FrameHeader header;
+    header.generation = head.replay.generation;
+    header.sequence = head.replay.sequence;
+    header.mark = header.sequence - 1;
+    header.previous_crc = head.replay.previous_crc;
+    header.payload_bytes = payload_bytes;
+    header.size = frame_size(payload_bytes, groups.size(), 4096);
+    std::string frame(header.size, '\0');
+    auto* at = reinterpret_cast<uint8_t*>(frame.data()) + sizeof header;
+    for (const GroupChange& change : changes) {
+      write_change(change, at);
+      at += change_bytes(change);
+    }
+    seal_frame(reinterpret_cast<uint8_t*>(frame.data()), header, groups);
+    std::string journal = content("journal-0");
+    journal.replace(0, frame.size(), frame);
+    make_file("journal-0", journal, journal.size());
   }
   // Of the only checkpoint.
   std::string checkpoint() const {
@@ -82,7 +122,7 @@ TEST_F(LogStart, ACheckpointWithImpossibleNumbersIsDamaged) {
   stop();
   for (const auto& [sequence, group] :
        {std::pair(uint64_t{0}, uint64_t{1}), {UINT64_MAX - 3, 1}, {1, UINT64_MAX}}) {
-    CheckpointHead head{{7, sequence, 0}, group};
+    CheckpointHead head{{7, sequence, 0}, group, false, false, {}};
     std::string content;
     save_head(head, &content);
     ByteReader in(content);
@@ -90,6 +130,116 @@ TEST_F(LogStart, ACheckpointWithImpossibleNumbersIsDamaged) {
     ASSERT_FALSE(loaded) << sequence << " " << group;
     EXPECT_EQ(loaded.error().code, Code::kCorrupt);
   }
+}
+
+// The checksums are right, and a cut leaves of one group a log with entries that lie in no segment.
+TEST_F(LogStart, ACommitThatCannotBeTrueSetsItsGroupAside) {
+  put("1", &done_);
+  stop();
+  GroupChange good;
+  good.group = 1;
+  KeyChange key;
+  key.key = "k";
+  key.value = "2";
+  good.keys = std::span(&key, 1);
+  GroupChange bad;
+  bad.group = 2;
+  bad.creates = true;
+  bad.name = "bad";
+  bad.truncate = Boundary{5, 5, {}};
+  bad.truncate->below.last = 4;
+  make_commit({good, bad});
+  start();
+  EXPECT_EQ(value(), "2");
+  uint64_t group = 0;
+  ASSERT_EQ(store_->open_group(to_abi("bad"), &group, nullptr), CHR_OK);
+  chr_storage_bounds bounds{};
+  EXPECT_EQ(store_->bounds(group, &bounds), CHR_E_CORRUPT);
+  EXPECT_TRUE(fake_.logged("a log is damaged"));
+  stop();
+}
+
+TEST_F(LogStart, WhatNobodyListsOfAGroupThatIsSetAsideStays) {
+  put("1", &done_);
+  stop();
+  GroupChange bad;
+  bad.group = 2;
+  bad.creates = true;
+  bad.name = "bad";
+  bad.truncate = Boundary{5, 5, {}};
+  bad.truncate->below.last = 4;
+  make_commit({bad});
+  const std::vector<std::string> kept = {"2-1.value", "2-9.segment", "2-9.index"};
+  const std::vector<std::string> gone = {"1-77.value", "1-9.segment", "3-1.value"};
+  for (const auto& names : {kept, gone})
+    for (const std::string& name : names) make_file(name, "x", 4096);
+  start();
+  put("1", &done_);
+  fake_.advance(std::chrono::seconds(1));
+  for (const std::string& name : kept) EXPECT_TRUE(std::filesystem::exists(files_.path(name))) << name;
+  for (const std::string& name : gone) EXPECT_FALSE(std::filesystem::exists(files_.path(name))) << name;
+  ASSERT_EQ(store_->open_group(to_abi("bad"), &group_, nullptr), CHR_OK);
+  chr_storage_step drop{};
+  drop.type = CHR_STORAGE_DROP;
+  write(drop, &done_);
+  ASSERT_EQ(done_.code, CHR_OK);
+  restart();
+  put("2", &done_);
+  fake_.advance(std::chrono::seconds(1));
+  for (const std::string& name : kept) EXPECT_FALSE(std::filesystem::exists(files_.path(name))) << name;
+  stop();
+}
+
+// The last commits lie in it, so that no later one tells of them.
+TEST_F(LogStart, AMissingFileOfTheJournalIsTold) {
+  put("1", &done_);
+  const std::string big(4000, 'v');
+  for (int i = 0; count_files("journal-1") == 0 && i < 1000; ++i) put(big, &done_);
+  ASSERT_EQ(count_files("journal-1"), 1u);
+  const std::string named = content(checkpoint());
+  stop();
+  const auto make_named = [&] {
+    std::filesystem::remove(files_.path(checkpoint()));
+    make_file("checkpoint-9", named, named.size());
+  };
+  make_named();
+  const std::string last = content("journal-1");
+  std::filesystem::remove(files_.path("journal-1"));
+  const chr_done refused = try_start();
+  EXPECT_EQ(refused.code, CHR_E_CORRUPT);
+  EXPECT_NE(from_abi(refused.message).find("journal-1 of the journal is missing"), std::string_view::npos);
+  make_file("journal-1", last, 0);
+  EXPECT_EQ(try_start().code, CHR_E_CORRUPT) << "it is cut";
+  make_file("journal-1", last, last.size());
+  start();
+  stop();
+  std::filesystem::remove(files_.path("journal-1"));
+  start();
+  EXPECT_EQ(value(), big) << "a stop leaves nothing in the journal";
+  stop();
+}
+
+TEST_F(LogStart, ACheckpointThatNamesNoJournalIsRead) {
+  put("1", &done_);
+  stop();
+  const std::string name = checkpoint();
+  const std::string bytes = content(name);
+  std::string copy = bytes.substr(0, bytes.size() / 2);
+  uint32_t journals = 0;
+  std::memcpy(&journals, copy.data() + 64, sizeof journals);
+  copy.erase(64, sizeof journals + journals * sizeof journals);
+  const uint32_t old_format = 1;
+  const uint32_t no_crc = 0;
+  const uint64_t size = copy.size() - 32;
+  std::memcpy(copy.data() + 16, &old_format, sizeof old_format);
+  std::memcpy(copy.data() + 20, &no_crc, sizeof no_crc);
+  std::memcpy(copy.data() + 24, &size, sizeof size);
+  const uint32_t crc = crc32c::extend(0, copy.data(), copy.size());
+  std::memcpy(copy.data() + 20, &crc, sizeof crc);
+  make_file(name, copy + copy, 2 * copy.size());
+  start();
+  EXPECT_EQ(value(), "1");
+  stop();
 }
 
 TEST_F(LogStart, OneCopyOfACheckpointThatCannotBeReadCostsNothing) {

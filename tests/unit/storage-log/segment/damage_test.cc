@@ -271,8 +271,8 @@ TEST_F(DamagedLog, AnImageThatWasCutIsNone) {
     EXPECT_EQ(loaded.error().code, Code::kCorrupt);
   }
   // No segments; another last entry than theirs; a first one behind the last; a segment that begins past all, or has no number.
-  for (const auto& [at, number] :
-       std::vector<std::pair<size_t, uint64_t>>{{104, 0}, {40, 9}, {8, 4}, {112 + 16, UINT64_MAX}, {88, 0}}) {
+  for (const auto& [at, number] : std::vector<std::pair<size_t, uint64_t>>{
+           {104, 0}, {40, 9}, {8, 4}, {112 + 16, UINT64_MAX}, {88, 0}, {88, UINT64_MAX}}) {
     std::string lie = image;
     std::memcpy(lie.data() + at, &number, sizeof number);
     ByteReader lies(lie);
@@ -284,6 +284,73 @@ TEST_F(DamagedLog, AnImageThatWasCutIsNone) {
   ByteReader whole(image);
   GroupLog other(kGroup + 1, options_, sums_);
   EXPECT_FALSE(other.load(whole)) << "of another group";
+}
+
+class LyingFrame : public LogFixture {
+ protected:
+  using Cut = std::optional<Boundary>;
+  // Entries 1 to 6 in two segments, the first of which is trimmed; the cut before entry 5.
+  void SetUp() override {
+    ASSERT_NO_FATAL_FAILURE(append(entries(3, 100)));
+    truncate(3);
+    ASSERT_NO_FATAL_FAILURE(append(entries(4, 100)));
+    trim(2);
+    cut_ = **reader_->boundary(*log_, 5, Wait::kNever);
+    ASSERT_EQ(cut_.above, 5u);
+    ASSERT_TRUE(log_->fits(cut_, {}, {}));
+    ASSERT_TRUE(log_->fits({}, cut_, {}));
+  }
+  Boundary lie(auto change) const {
+    Boundary out = cut_;
+    change(out);
+    return out;
+  }
+  PlacedEntry entry(uint64_t index, Place place) const {
+    PlacedEntry out;
+    out.entry.header.index = index;
+    out.place = place;
+    return out;
+  }
+  bool fits(const Cut& truncate, const Cut& trim, const std::vector<PlacedEntry>& entries) const {
+    return log_->fits(truncate, trim, entries);
+  }
+
+  Boundary cut_;
+};
+
+TEST_F(LyingFrame, OfACutIsNotBelieved) {
+  using B = Boundary;
+  for (const Boundary& cut :
+       {lie([](B& b) { b.below.next = {}; }), lie([](B& b) { b.below.next.segment = 3; }),
+        lie([](B& b) { b.below.next.at += 1 << 20; }), lie([](B& b) { b.below.last = 5; }),
+        lie([](B& b) { b.below.last = 1; }), lie([](B& b) { b.below.last = 0; }),
+        lie([](B& b) { b.above = 7; }), lie([](B& b) { b.above = 4; })})
+    EXPECT_FALSE(fits(cut, {}, {})) << cut.above << " " << cut.below.last << " " << cut.below.next.segment;
+  for (const Boundary& cut :
+       {lie([](B& b) { b.above = 7; }), lie([](B& b) { b.above = 1; }), lie([](B& b) { b.below.last = 5; })})
+    EXPECT_FALSE(fits({}, cut, {})) << cut.above << " " << cut.below.last;
+  EXPECT_FALSE(fits(cut_, cut_, {})) << "it cuts what is cut off already";
+  GroupLog empty(kGroup, options_, sums_);
+  EXPECT_FALSE(empty.fits(cut_, {}, {}));
+  EXPECT_FALSE(empty.fits({}, cut_, {}));
+}
+
+TEST_F(LyingFrame, OfAnEntryIsNotBelieved) {
+  const Place next = log_->segments().back().end.next;
+  Boundary all;
+  all.index = UINT64_MAX;
+  EXPECT_TRUE(fits({}, {}, {entry(7, next)}));
+  EXPECT_TRUE(fits({}, {}, {entry(9, {3, 0}), entry(10, {3, record_bytes(0)})}));
+  EXPECT_TRUE(fits(cut_, {}, {entry(5, {3, 0})}));
+  EXPECT_TRUE(fits({}, all, {entry(1, {3, 0})}));
+  EXPECT_FALSE(fits({}, {}, {entry(6, next)})) << "its index is taken";
+  EXPECT_FALSE(fits({}, {}, {entry(7, {2, 0})})) << "its place is taken";
+  EXPECT_FALSE(fits({}, {}, {entry(7, {UINT64_MAX, 0})})) << "the next one would wrap";
+  EXPECT_FALSE(fits({}, {}, {entry(7, {3, 8})}));
+  EXPECT_FALSE(fits({}, {}, {entry(7, {next.segment, next.at + 8})}));
+  EXPECT_FALSE(fits({}, {}, {entry(7, next), entry(7, {3, 0})}));
+  EXPECT_FALSE(fits(cut_, {}, {entry(5, cut_.below.next)})) << "a cut begins a segment";
+  EXPECT_FALSE(fits({}, all, {entry(1, next)}));
 }
 
 }  // namespace

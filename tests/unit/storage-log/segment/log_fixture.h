@@ -133,7 +133,14 @@ class LogFixture : public ::testing::Test {
     journal_.push_back({kind, {}, {}, **boundary});
     return journal_.back().boundary;
   }
+  bool fits(const Published& step) const {
+    const auto cut = [&](Published::Kind kind) {
+      return step.kind == kind ? std::optional(step.boundary) : std::nullopt;
+    };
+    return log_->fits(cut(Published::kTruncate), cut(Published::kTrim), step.entries);
+  }
   void publish(const Published& step) {
+    EXPECT_TRUE(fits(step)) << "what was accepted is taken from the journal, too";
     std::vector<SegmentId> removed;
     if (step.kind == Published::kAppend) log_->publish_append(step.entries);
     if (step.kind == Published::kTruncate) removed = log_->publish_truncate(step.boundary);
