@@ -156,7 +156,7 @@ Status StoppedStore::entries(const StoredGroup& group, uint64_t from, const Entr
     }
     return {};
   });
-  if (!status && status.error().code == Code::kCorrupt && !status.error().message.contains("entry "))
+  if (!status && status.error().code == Code::kCorrupt && !status.error().message.starts_with("entry "))
     status.error().message = entry_name(next, group.id) + ", or what leads to it: " + status.error().message;
   return status;
 }

@@ -67,7 +67,7 @@ Status StoppedStore::entries(const Group& group, uint64_t from, const EntryFn& f
     return {};
   };
   Status status = walk();
-  if (!status && status.error().code == Code::kCorrupt && !status.error().message.contains("entry "))
+  if (!status && status.error().code == Code::kCorrupt && !status.error().message.starts_with("entry "))
     status.error().message = "entry " + std::to_string(next) + " of group " + std::to_string(group.id) +
                              ": " + status.error().message;
   return status;

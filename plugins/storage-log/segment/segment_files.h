@@ -36,13 +36,14 @@ class OpenSegment {
 
  private:
   friend class SegmentFiles;
+  bool is_dirty() const { return synced_ != written_; }
+
   const SegmentId id_;
   const File file_;
   std::atomic<uint64_t> size_;
   std::mutex mutex_;    // mapped_
   std::mutex syncing_;  // held during a sync, before SegmentFiles::mutex_
   MappedBytes mapped_;
-  bool is_dirty() const { return synced_ != written_; }
 
   // SegmentFiles::mutex_
   uint64_t used_ = 0;

@@ -50,7 +50,6 @@ struct operation {
   uint64_t id;  // 0: free
   uint64_t inode;
   uint64_t user_data;  // of the program: the kernel is given the address of this
-  uint64_t length;     // of a write
   int is_sync, durable, lies;
 };
 
@@ -277,8 +276,8 @@ static void begin_write(struct io_uring_sqe* sqe, const struct stat* status) {
   struct operation* const operation = new_operation(status, sqe);
   operation->durable = (sqe->rw_flags & RWF_DSYNC) != 0 && !operation->lies;
   if (!operation->durable) sqe->rw_flags &= ~RWF_DSYNC;
-  operation->length = bytes_of((const struct iovec*)(uintptr_t)sqe->addr, sqe->len);
-  operation->id = before_change(sqe->fd, status, kWrite, sqe->off, operation->length);
+  const uint64_t length = bytes_of((const struct iovec*)(uintptr_t)sqe->addr, sqe->len);
+  operation->id = before_change(sqe->fd, status, kWrite, sqe->off, length);
 }
 
 static void begin_sync(struct io_uring_sqe* sqe, const struct stat* status) {
