@@ -19,7 +19,7 @@ void Lanes::list(const GroupPtr& group) {
 }
 
 void Lanes::push(const GroupPtr& group, OwnedWrite write) {
-  parts_.waiting_bytes += write.bytes();
+  parts_.came(write);
   ++writes_;
   waiting_.emplace(group->id, group);
   group->lane.shard = static_cast<uint32_t>(std::max(0, parts_.host.current_shard()));
@@ -56,7 +56,7 @@ void Lanes::unaccept(Commits::Frame& frame, Turn& turn) {
     CHRONIK_INVARIANT(parts_.host, read.has_value(), "a frame does not hold what was put into it");
     remove_values(group, change.keys);
     group.fence.refused(effect.write);
-    parts_.waiting_bytes -= effect.write.bytes();
+    parts_.went(effect.write);
     turn.finish(group.lane.shard, effect.write.token(), CHR_E_NO_SPACE,
                 "the disk is full, and so is the journal: free some space");
     const std::vector<SegmentId> begun = group.log->withdraw();
@@ -99,7 +99,7 @@ void Lanes::pop(Group& group) {
 Lanes::Next Lanes::refuse(const GroupPtr& group, const Error& error, Turn& turn) {
   const OwnedWrite& write = group->lane.waiting.front();
   turn.finish(group->lane.shard, write.token(), error);
-  parts_.waiting_bytes -= write.bytes();
+  parts_.went(write);
   pop(*group);
   return Next::kGoOn;
 }

@@ -1,30 +1,39 @@
 #include "storage-log/room.h"
 
-#include <algorithm>
-
 namespace chronik::storage_log {
 namespace {
 
 constexpr uint64_t kSayFullForNs = 1'000'000'000;
+constexpr uint64_t kLookAfter = 1u << 20;        // bytes, at least
 constexpr uint64_t kTryAgainNs = 1'000'000'000;  // after the disk refused a write
 
 }  // namespace
 
-void Room::note_free(uint64_t bytes) {
+int64_t Room::begin_look(uint64_t unwritten) {
+  came_then_ = came_;
+  return came_ - static_cast<int64_t>(unwritten);
+}
+
+void Room::note_free(uint64_t bytes, int64_t written) {
   free_ = bytes;
-  taken_then_ = taken_;
+  written_then_ = written;
+}
+
+bool Room::wants_look() const {
+  return free_ != UINT64_MAX && came_ - came_then_ > static_cast<int64_t>(std::max(free_ / 4, kLookAfter));
 }
 
 void Room::disk_is_full() { refused_by_disk_ns_ = host_.now_ns(); }
 
-uint64_t Room::left() const {
-  uint64_t left = UINT64_MAX;
-  if (max_size_ != 0) left = max_size_ - std::min(max_size_, taken_);
-  if (free_ != UINT64_MAX) {
-    const uint64_t since = taken_ - std::min(taken_, taken_then_);
-    left = std::min(left, free_ - std::min(free_, since));
-  }
-  return left;
+uint64_t Room::size_left() const {
+  return max_size_ == 0 ? UINT64_MAX : max_size_ - std::min(max_size_, taken_);
+}
+
+// Segments are grown before they are written to, and take their room only then: sizes of files say nothing of the disk.
+uint64_t Room::disk_left() const {
+  if (free_ == UINT64_MAX) return UINT64_MAX;
+  const int64_t unwritten = std::max<int64_t>(0, came_ - written_then_);
+  return free_ - std::min(free_, static_cast<uint64_t>(unwritten));
 }
 
 uint64_t Room::capacity() const {
@@ -48,9 +57,12 @@ bool Room::has(Growth growth, bool is_direct, uint64_t bytes) const {
     const uint64_t kept = reserve();
     return !is_refused_by_disk(is_direct) && left() >= kept && left() - kept >= bytes;
   }
-  // Votes and the like use three quarters of the reserve, and leave an eighth of the journal to what makes room.
-  if (refused_by_disk_ns_ != 0 && journal_left_ < journal_ / 8) return false;
-  return left() >= reserve() / 4 && left() - reserve() / 4 >= bytes;
+  // Votes and the like use three quarters of the reserve. Where the disk has no more they find room in the journal, and leave an
+  // eighth of it to what makes room.
+  const uint64_t kept = reserve() / 4;
+  const bool is_tight = refused_by_disk_ns_ != 0 || disk_left() < kept + bytes;
+  if (is_tight && journal_left_ < journal_ / 8) return false;
+  return size_left() >= kept && size_left() - kept >= bytes;
 }
 
 void Room::refused(uint64_t bytes) {

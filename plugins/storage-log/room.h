@@ -8,6 +8,8 @@
 
 #include <chronik/storage_write.hpp>
 
+#include <algorithm>
+
 namespace chronik::storage_log {
 
 // Under the store's mutex.
@@ -18,8 +20,16 @@ class Room {
 
   // What all files take, together with what is on its way to them.
   void note_taken(uint64_t bytes) { taken_ = bytes; }
-  // What the file system has left, as of now.
-  void note_free(uint64_t bytes);
+  // Bytes of a write that came, or that was refused then.
+  void came(uint64_t bytes) { came_ += static_cast<int64_t>(bytes); }
+  void went(uint64_t bytes) { came_ -= static_cast<int64_t>(bytes); }
+  // Before the file system is asked what it has left. unwritten: what came, and may not be in files yet. Returns how much is: below
+  // 0 where a start left more than has come since.
+  int64_t begin_look(uint64_t unwritten);
+  // What it has left, with what begin_look() returned.
+  void note_free(uint64_t bytes, int64_t written);
+  // So much came since the last look that another one is due, lest the disk be taken for full.
+  bool wants_look() const;
   // It refused a write; it took one, or gave something back.
   void disk_is_full();
   void disk_has_room() { refused_by_disk_ns_ = 0; }
@@ -45,15 +55,19 @@ class Room {
 
  private:
   bool is_refused_by_disk(bool is_direct) const;
-  uint64_t left() const;
+  uint64_t size_left() const;
+  uint64_t disk_left() const;
+  uint64_t left() const { return std::min(size_left(), disk_left()); }
   uint64_t reserve() const;
   void set_full(bool full);
 
   Host host_;
   const uint64_t max_size_;
   uint64_t taken_ = 0;
-  uint64_t free_ = UINT64_MAX;  // when it was asked
-  uint64_t taken_then_ = 0;
+  int64_t came_ = 0;
+  uint64_t free_ = UINT64_MAX;  // of the disk, when it was asked
+  int64_t came_then_ = 0;
+  int64_t written_then_ = 0;
   uint64_t refused_by_disk_ns_ = 0;  // when, last; 0: not since it took something
   uint64_t waiting_ = 0;
   uint64_t journal_left_ = 0;

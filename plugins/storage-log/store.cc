@@ -44,7 +44,8 @@ Status Store::open() {
   const Result<uint64_t> free = parts.segments.files().free_bytes();
   const std::lock_guard lock(parts.mutex);
   parts.note_taken();
-  if (free) parts.room.note_free(*free);
+  const int64_t written = parts.room.begin_look(parts.unwritten_bytes());
+  if (free) parts.room.note_free(*free, written);
   parts.note_sizes();
   return {};
 }

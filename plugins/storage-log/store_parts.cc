@@ -1,5 +1,6 @@
 #include "storage-log/store_parts.h"
 
+#include "storage-log/segment/record.h"
 #include "storage-log/settings.h"
 
 #include <algorithm>
@@ -29,6 +30,21 @@ StoreOptions StoreOptions::of(const Host& host) {
   options.segments.segment_bytes = std::min(options.segments.segment_bytes,
                                             std::max(options.max_size / kSegmentsOfSmallStore, kMinSegment));
   return options;
+}
+
+void StoreParts::came(const OwnedWrite& write) {
+  waiting_bytes += write.bytes();
+  room.came(write.bytes());
+}
+
+void StoreParts::went(const OwnedWrite& write) {
+  waiting_bytes -= write.bytes();
+  room.went(write.bytes());
+}
+
+uint64_t StoreParts::unwritten_bytes() const {
+  const uint64_t heads = sums.waiting_entries.load(std::memory_order_relaxed) * record_bytes(0);
+  return waiting_bytes + sums.waiting_bytes.load(std::memory_order_relaxed) + heads;
 }
 
 uint64_t StoreParts::taken_bytes() const {

@@ -64,6 +64,11 @@ struct StoreParts {
   uint64_t used_bytes = 0;     // what is live, with its overhead
   uint64_t value_bytes = 0;    // in files
 
+  // A write came; it was refused.
+  void came(const OwnedWrite& write);
+  void went(const OwnedWrite& write);
+  // Of what came, and of a start: what may not be in its segment yet.
+  uint64_t unwritten_bytes() const;
   // What all files take, and will take when what is on its way is there.
   uint64_t taken_bytes() const;
   // Tells the room how things are.

@@ -15,8 +15,9 @@ void Upkeep::want(Turn& turn, bool tick) {
     moves_ = true;
     is_held_ = false;
   }
-  // A store that is full looks whether it still is.
-  const bool looks = tick && parts_.room.is_full() && !parts_.failure.has_failed();
+  // A store that is full looks whether it still is, one that takes much whether it will be.
+  const bool looks =
+      ((tick && parts_.room.is_full()) || parts_.room.wants_look()) && !parts_.failure.has_failed();
   if (!is_running_ && (looks || next_task() != Task::kNone)) begin(turn);
 }
 
@@ -102,11 +103,16 @@ Status Upkeep::make_file() {
 }
 
 void Upkeep::look_at_space() {
+  int64_t written = 0;
+  {
+    const std::lock_guard lock(parts_.mutex);
+    written = parts_.room.begin_look(parts_.unwritten_bytes());
+  }
   const Result<uint64_t> free = parts_.segments.files().free_bytes();
   if (!free) return;  // as it was
   const std::lock_guard lock(parts_.mutex);
   parts_.note_taken();
-  parts_.room.note_free(*free);
+  parts_.room.note_free(*free, written);
   parts_.room.look_again();
 }
 

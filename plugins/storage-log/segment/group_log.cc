@@ -101,6 +101,7 @@ void GroupLog::add_entry(const PlacedEntry& given) {
     if (tail_.empty()) return;
     entry.entry.payload = {};
   } else {
+    ++sums_.waiting_entries;
     sums_.waiting_bytes += header.bytes;
   }
   tail_.push_back({entry, Lease::share(entry.entry.payload.lease)});
@@ -175,19 +176,19 @@ void GroupLog::remove_segments(size_t from, size_t to, std::vector<SegmentId>* r
                   segments_.begin() + static_cast<ptrdiff_t>(to));
 }
 
+void GroupLog::take_off_sums(const PlacedEntry& waiting) {
+  if (waiting.in_segment) return;
+  --sums_.waiting_entries;
+  sums_.waiting_bytes -= waiting.entry.header.bytes;
+}
+
 void GroupLog::cut_tail(size_t keep) {
-  for (size_t i = keep; i < tail_.size(); ++i) {
-    const PlacedEntry& placed = tail_[i].placed;
-    if (!placed.in_segment) sums_.waiting_bytes -= placed.entry.header.bytes;
-  }
+  for (size_t i = keep; i < tail_.size(); ++i) take_off_sums(tail_[i].placed);
   tail_.shorten(keep);
 }
 
 void GroupLog::pop_tail(size_t n) {
-  for (size_t i = 0; i < n; ++i) {
-    const PlacedEntry& placed = tail_[i].placed;
-    if (!placed.in_segment) sums_.waiting_bytes -= placed.entry.header.bytes;
-  }
+  for (size_t i = 0; i < n; ++i) take_off_sums(tail_[i].placed);
   while (n < tail_.size() && tail_[n].placed.in_segment) ++n;
   tail_.pop_front(n);
 }

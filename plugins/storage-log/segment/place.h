@@ -19,7 +19,9 @@ struct SegmentOptions {
 
 // Of all logs of a store; the logs keep them. Outlives every GroupLog.
 struct LogSums {
-  std::atomic<uint64_t> waiting_bytes{0};  // payload that is in memory and in the journal only
+  // Entries that are in memory and in the journal only, and their payload.
+  std::atomic<uint64_t> waiting_entries{0};
+  std::atomic<uint64_t> waiting_bytes{0};
   std::atomic<uint64_t> segment_bytes{0};  // what the segments that the logs list hold
 };
 

@@ -24,6 +24,20 @@ class FullDisk : public StoreFixture {
       return grows && !is_there && call.n != 0 ? CHR_E_NO_SPACE : CHR_OK;
     };
   }
+  // Large enough to go past the journal.
+  void append_direct(uint64_t index, std::span<const uint8_t> payload, chr_done* done) {
+    chr_entry entry{};
+    entry.header.index = index;
+    entry.header.records = 1;
+    entry.header.base_offset = static_cast<int64_t>(index);
+    entry.header.bytes = static_cast<uint32_t>(payload.size());
+    entry.payload = {payload.data(), payload.size(), nullptr};
+    chr_storage_step step{};
+    step.type = CHR_STORAGE_APPEND;
+    step.entries = &entry;
+    step.n = 1;
+    write(step, done);
+  }
 };
 
 TEST_F(FullDisk, AFrameThatFindsNoRoomIsWrittenLater) {
@@ -230,6 +244,73 @@ TEST_F(FullDisk, RemovalsFindRoomInTheJournal) {
     restart();
   }
   EXPECT_EQ(bounds().first, last - 9);
+  stop();
+}
+
+// Segments are grown before they are written to, and what waits is on no disk yet: none of it may take the reserve.
+TEST_F(FullDisk, DataLeavesTheReserveOfTheDisk) {
+  uint64_t disk = 0;
+  files_.fault = [&](const testing::FakeFiles::Call& call) {
+    if (call.kind != testing::FakeFiles::Kind::kWrite || !call.name.ends_with(".segment")) return CHR_OK;
+    EXPECT_GE(disk, call.n);
+    disk -= std::min(disk, call.n);
+    files_.free_bytes = disk;
+    return CHR_OK;
+  };
+  chr_done done{};
+  std::vector<uint8_t> payload(100'000);
+  uint64_t index = 0;
+  for (uint64_t begin = 3u << 20; begin < 4u << 20; begin += 100'000) {
+    disk = begin;
+    files_.free_bytes = disk;
+    restart();
+    do {
+      append_direct(++index, payload, &done);
+      if (index % 10 != 3) continue;
+      append(++index, &done);
+      fake_.advance(std::chrono::milliseconds(60));  // it looks what is left
+    } while (done.code == CHR_OK);
+    EXPECT_EQ(done.code, CHR_E_NO_SPACE);
+    fake_.advance(std::chrono::milliseconds(60));
+    EXPECT_EQ(fake_.metric("chronik_storage_unmoved_bytes"), 0);
+    EXPECT_GE(disk, 256u << 10);
+    EXPECT_LE(disk, 1u << 20) << "the rest of it was used";
+    put("vote", &done);
+    EXPECT_EQ(done.code, CHR_OK);
+    trim(index + 1, &done);
+    EXPECT_EQ(done.code, CHR_OK);
+  }
+  stop();
+}
+
+// Others have filled the disk. The journal has its place, and without votes nobody could lead what makes room.
+TEST_F(FullDisk, VotesFindRoomInTheJournal) {
+  chr_done done{};
+  append(1, &done);
+  files_.free_bytes = 0;
+  restart();
+  append(2, &done);
+  EXPECT_EQ(done.code, CHR_E_NO_SPACE);
+  put("vote", &done);
+  EXPECT_EQ(done.code, CHR_OK);
+  files_.free_bytes.reset();
+  fake_.advance(std::chrono::milliseconds(60));
+  append(2, &done);
+  EXPECT_EQ(done.code, CHR_OK);
+  stop();
+}
+
+// All that came since the last look counts as taken, however much was removed: it looks again in time.
+TEST_F(FullDisk, ADiskWithRoomIsNotTakenForFull) {
+  files_.free_bytes = 8 << 20;
+  restart();
+  chr_done done{};
+  std::vector<uint8_t> payload(100'000);
+  for (uint64_t index = 1; index <= 300; ++index) {
+    append_direct(index, payload, &done);
+    ASSERT_EQ(done.code, CHR_OK) << index;
+  }
+  EXPECT_FALSE(fake_.logged("the store is full"));
   stop();
 }
 
