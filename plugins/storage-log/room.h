@@ -50,6 +50,8 @@ class Room {
   // Something was removed.
   void look_again();
   bool is_full() const { return is_full_; }
+  // Less than a quarter of it is left: nothing is kept that could go.
+  bool is_tight() const { return left() < capacity() / 4; }
   // Where the files must stop growing.
   uint64_t capacity() const;
 

@@ -14,7 +14,9 @@ void Upkeep::want(Turn& turn, bool tick) {
   if (tick) {
     moves_ = true;
     is_held_ = false;
+    parts_.segments.age_spares();
   }
+  if (parts_.room.is_tight()) parts_.segments.give_up_spares();
   // A store that is full looks whether it still is, one that takes much whether it will be.
   const bool looks =
       ((tick && parts_.room.is_full()) || parts_.room.wants_look()) && !parts_.failure.has_failed();
@@ -23,6 +25,7 @@ void Upkeep::want(Turn& turn, bool tick) {
 
 void Upkeep::want_last(Turn& turn) {
   is_last_ = true;
+  parts_.segments.give_up_spares();
   if (!is_running_) begin(turn);
 }
 

@@ -5,6 +5,7 @@
 #include <chronik/host.hpp>
 
 #include <atomic>
+#include <memory>
 #include <vector>
 
 namespace chronik::storage_log {
@@ -17,8 +18,10 @@ class EntriesLease {
 
   bool empty() const { return entries_.empty(); }
   size_t size() const { return entries_.size(); }
-  // The payload's lease is borrowed.
-  void add(const chr_entry_header& header, const chr_slice& payload) {
+  // The payload's lease is borrowed; readers: of the segment where it lies, if it does.
+  void add(const chr_entry_header& header, const chr_slice& payload, std::shared_ptr<const void> readers) {
+    if (readers != nullptr && (readers_.empty() || readers_.back() != readers))
+      readers_.push_back(std::move(readers));
     if (payload.lease != nullptr && (leases_.empty() || leases_.back().get() != payload.lease))
       leases_.push_back(Lease::share(payload.lease));
     entries_.push_back({header, payload});
@@ -51,6 +54,7 @@ class EntriesLease {
   Base base_;
   std::atomic<uint64_t> references_{1};
   std::vector<Lease> leases_;
+  std::vector<std::shared_ptr<const void>> readers_;
   std::vector<chr_entry> entries_;
 };
 

@@ -178,6 +178,11 @@ Result<std::optional<chr_slice>> LogCursor::payload() {
   return chr_slice{p, head_.header.bytes, view_->lease()};
 }
 
+std::shared_ptr<const void> LogCursor::readers() const {
+  const bool is_in_segment = stretch_.tail.empty() || stretch_.tail[tail_at_].placed.in_segment;
+  return is_in_segment ? view_->readers() : nullptr;
+}
+
 Result<std::optional<Boundary>> LogCursor::boundary(uint64_t index) {
   for (;;) {
     stretch_ = log_.stretch(index, true, 0, 0);

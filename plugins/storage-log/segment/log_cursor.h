@@ -28,6 +28,8 @@ class LogCursor {
   const RecordHead& head() const { return head_; }
   // The payload where the cursor stands; its lease is the cursor's. nullopt: only the disk has it.
   Result<std::optional<chr_slice>> payload();
+  // Of the segment where that payload lies; nullptr: it lies in memory.
+  std::shared_ptr<const void> readers() const;
 
   // Where the log is cut before an index that lies above its first entry. nullopt: only the disk has it.
   Result<std::optional<Boundary>> boundary(uint64_t index);

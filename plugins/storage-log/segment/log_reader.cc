@@ -22,14 +22,14 @@ Result<bool> collect(LogCursor& cursor, const chr_storage_read& args, EntriesLea
     const chr_entry_header& header = cursor.head().header;
     if (args.to != 0 && header.index >= args.to) return true;
     if (args.headers_only != 0) {
-      entries.add(header, {});
+      entries.add(header, {}, nullptr);
     } else {
       if (!entries.empty() && (bytes > args.max_bytes || header.bytes > args.max_bytes - bytes)) return true;
       const Result<std::optional<chr_slice>> payload = cursor.payload();
       if (!payload && entries.empty()) return std::unexpected(payload.error());
       if (!payload) return true;
       if (!*payload) return false;
-      entries.add(header, **payload);
+      entries.add(header, **payload, cursor.readers());
       bytes += header.bytes;
       if (bytes > args.max_bytes) return true;
     }

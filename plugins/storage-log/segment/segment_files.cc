@@ -19,6 +19,21 @@ uint64_t grown_size(uint64_t n, uint64_t segment_bytes) {
 
 }  // namespace
 
+OpenSegment::OpenSegment(const SegmentId& id, File file, uint64_t size, Readers readers)
+    : id_(id),
+      file_(std::move(file)),
+      size_(size),
+      readers_(readers != nullptr ? std::move(readers) : std::make_shared<char>()) {}
+
+OpenSegment::OpenSegment(const SegmentId& id, OpenSegment& old)
+    : id_(id),
+      file_(std::move(old.file_)),
+      size_(old.size()),
+      readers_(std::make_shared<char>()),
+      mapped_(std::move(old.mapped_)),
+      written_(old.written_),
+      synced_(old.synced_) {}
+
 Result<MappedBytes> OpenSegment::map(uint64_t n, uint64_t usual) {
   const std::lock_guard lock(mutex_);
   if (mapped_.n < n) {
@@ -72,15 +87,70 @@ Result<std::shared_ptr<OpenSegment>> SegmentFiles::open(const SegmentId& id, uin
   const std::lock_guard lock(opening_);
   if (std::shared_ptr<OpenSegment> segment = find(id)) return segment;
   CHRONIK_CHECK(make_room());
+  // A log that begins its first segment may never fill it.
+  if ((flags & CHR_FILE_CREATE) != 0 && id.number > 1) {
+    CHRONIK_TRY(std::shared_ptr<OpenSegment> reused, reuse_spare(id));
+    if (reused != nullptr) return reused;
+  }
   CHRONIK_TRY(File file, files_.open(segment_name(id), flags));
   const uint64_t size = file.info().size;
-  auto segment = std::make_shared<OpenSegment>(id, std::move(file), size);
   const std::lock_guard state(mutex_);
+  const auto read = read_.find(id);
+  auto segment = std::make_shared<OpenSegment>(id, std::move(file), size,
+                                               read == read_.end() ? nullptr : read->second.lock());
   // Another thread may have asked for the removal meanwhile: then this one goes with it.
   if (!sizes_.contains(id)) unsynced_names_.insert(id);
   set_size(id, size);
   segment->used_ = ++uses_;
   open_.emplace(id, segment);
+  return segment;
+}
+
+// With opening_ held. nullptr: there is none.
+Result<std::shared_ptr<OpenSegment>> SegmentFiles::reuse_spare(const SegmentId& id) {
+  std::optional<SegmentId> spare;
+  std::shared_ptr<OpenSegment> old;
+  {
+    const std::lock_guard lock(mutex_);
+    if (sizes_.contains(id)) return nullptr;
+    spare = spares_.take([&](const SegmentId& each) {
+      const auto found = open_.find(each);
+      return !is_read(each) && (found == open_.end() || found->second.use_count() == 1);
+    });
+    if (!spare) return nullptr;
+    std::atomic_thread_fence(std::memory_order_acquire);  // the last reader's reads were before
+    if (const auto found = open_.find(*spare); found != open_.end()) {
+      old = std::move(found->second);
+      open_.erase(found);
+    }
+  }
+  Result<std::shared_ptr<OpenSegment>> renamed = rename(*spare, std::move(old), id);
+  if (renamed) return renamed;
+  remove_at_once({&*spare, 1});
+  if (renamed.error().code == Code::kNotFound) return nullptr;
+  return renamed;
+}
+
+Result<std::shared_ptr<OpenSegment>> SegmentFiles::rename(const SegmentId& from,
+                                                          std::shared_ptr<OpenSegment> old,
+                                                          const SegmentId& to) {
+  const Status unindexed = files_.remove(index_name(from));
+  if (!unindexed && unindexed.error().code != Code::kNotFound) return std::unexpected(unindexed.error());
+  CHRONIK_CHECK(files_.rename(segment_name(from), segment_name(to)));
+  std::shared_ptr<OpenSegment> segment;
+  if (old != nullptr) {
+    segment = std::make_shared<OpenSegment>(to, *old);
+  } else {
+    CHRONIK_TRY(File file, files_.open(segment_name(to), 0));
+    const uint64_t size = file.info().size;
+    segment = std::make_shared<OpenSegment>(to, std::move(file), size);
+  }
+  const std::lock_guard lock(mutex_);
+  forget(from);
+  unsynced_names_.insert(to);
+  set_size(to, segment->size());
+  segment->used_ = ++uses_;
+  open_.emplace(to, segment);
   return segment;
 }
 
@@ -104,6 +174,8 @@ Status SegmentFiles::make_room() {
     const std::lock_guard lock(mutex_);
     if (segment.use_count() > 2 || segment->is_dirty())
       return {};  // somebody came for it: one more stays open
+    std::erase_if(read_, [](const auto& each) { return each.second.expired(); });
+    if (segment->is_read()) read_[segment->id()] = segment->readers();
     open_.erase(segment->id());
   }
 }
@@ -182,7 +254,30 @@ Status SegmentFiles::sync_written() {
 
 void SegmentFiles::remove(std::span<const SegmentId> ids) {
   const std::lock_guard lock(mutex_);
+  for (const SegmentId& id : ids) {
+    const auto size = sizes_.find(id);
+    if (size == sizes_.end() || !spares_.keep(id, size->second, file_bytes_)) to_remove_.insert(id);
+  }
+}
+
+void SegmentFiles::remove_at_once(std::span<const SegmentId> ids) {
+  const std::lock_guard lock(mutex_);
   to_remove_.insert(ids.begin(), ids.end());
+}
+
+void SegmentFiles::age_spares() {
+  const std::lock_guard lock(mutex_);
+  for (const SegmentId& id : spares_.age()) to_remove_.insert(id);
+}
+
+void SegmentFiles::give_up_spares() {
+  const std::lock_guard lock(mutex_);
+  for (const SegmentId& id : spares_.give_up()) to_remove_.insert(id);
+}
+
+bool SegmentFiles::has_spares() const {
+  const std::lock_guard lock(mutex_);
+  return !spares_.empty();
 }
 
 bool SegmentFiles::has_removals() const {
@@ -200,7 +295,7 @@ Status SegmentFiles::remove_some(size_t files) {
       to_remove_.erase(to_remove_.begin());
     }
     if (const Status removed = remove_one(id); !removed) {
-      remove({&id, 1});
+      remove_at_once({&id, 1});
       return removed;
     }
   }
@@ -222,9 +317,7 @@ Status SegmentFiles::remove_one(const SegmentId& id) {
     if (!removed && removed.error().code != Code::kNotFound) return removed;
   }
   const std::lock_guard state(mutex_);
-  set_size(id, 0);
-  sizes_.erase(id);
-  unsynced_names_.erase(id);
+  forget(id);
   return {};
 }
 
@@ -270,7 +363,7 @@ Status SegmentFiles::remove_strangers(std::span<const std::shared_ptr<GroupLog>>
     if (last != last_numbers.end() && id.number > last->second) {
       CHRONIK_CHECK(remove_one(id));
     } else {
-      remove({&id, 1});
+      remove_at_once({&id, 1});
     }
   }
   return {};
@@ -284,6 +377,19 @@ uint64_t SegmentFiles::file_bytes() const {
 size_t SegmentFiles::open_count() const {
   const std::lock_guard lock(mutex_);
   return open_.size();
+}
+
+void SegmentFiles::forget(const SegmentId& id) {
+  set_size(id, 0);
+  sizes_.erase(id);
+  unsynced_names_.erase(id);
+  read_.erase(id);
+}
+
+bool SegmentFiles::is_read(const SegmentId& id) const {
+  if (const auto open = open_.find(id); open != open_.end()) return open->second->is_read();
+  const auto closed = read_.find(id);
+  return closed != read_.end() && !closed->second.expired();
 }
 
 void SegmentFiles::set_size(const SegmentId& id, uint64_t size) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "storage-log/segment/place.h"
+#include "storage-log/segment/spare_segments.h"
 
 #include <chronik/files.hpp>
 
@@ -27,20 +28,28 @@ struct MappedBytes {
 // [any] thread. One of SegmentFiles; kept open while somebody has it.
 class OpenSegment {
  public:
-  OpenSegment(const SegmentId& id, File file, uint64_t size) : id_(id), file_(std::move(file)), size_(size) {}
+  using Readers = std::shared_ptr<const void>;
+  // readers: of the file when it was open before, where some are left.
+  OpenSegment(const SegmentId& id, File file, uint64_t size, Readers readers = nullptr);
+  // Its file under another name. Nobody has the old one, or reads what it gave out.
+  OpenSegment(const SegmentId& id, OpenSegment& old);
   const SegmentId& id() const { return id_; }
   const File& file() const { return file_; }
   uint64_t size() const { return size_.load(std::memory_order_acquire); }
   // [0, n) at least.
   Result<MappedBytes> map(uint64_t n, uint64_t usual);
+  // To be kept by whoever reads what map() gave, beyond the time for which he has the segment: the file is not written over then.
+  Readers readers() const { return readers_; }
 
  private:
   friend class SegmentFiles;
   bool is_dirty() const { return synced_ != written_; }
+  bool is_read() const { return readers_.use_count() > 1; }
 
   const SegmentId id_;
-  const File file_;
+  File file_;
   std::atomic<uint64_t> size_;
+  const Readers readers_;
   std::mutex mutex_;    // mapped_
   std::mutex syncing_;  // held during a sync, before SegmentFiles::mutex_
   MappedBytes mapped_;
@@ -54,7 +63,8 @@ class OpenSegment {
 // [any] thread, but for what says otherwise.
 class SegmentFiles {
  public:
-  SegmentFiles(Files files, const SegmentOptions& options) : files_(files), options_(options) {}
+  SegmentFiles(Files files, const SegmentOptions& options)
+      : files_(files), options_(options), spares_(options.segment_bytes) {}
   const Files& files() const { return files_; }
   const SegmentOptions& options() const { return options_; }
 
@@ -70,8 +80,14 @@ class SegmentFiles {
   Result<std::shared_ptr<OpenSegment>> open_to_write(const SegmentId& id, uint64_t n);
   void written(OpenSegment& segment);
 
-  // Files that no log lists any more go in the background, with their indexes. Leases on them go on.
+  // Files that no log lists any more, as is durable, go in the background, with their indexes, or become files of other segments.
+  // Leases on them go on.
   void remove(std::span<const SegmentId> ids);
+  // Some time has passed: those that were kept for others and that nobody took go.
+  void age_spares();
+  // All of them do.
+  void give_up_spares();
+  bool has_spares() const;
   bool has_removals() const;
   // [blocking] At most so many. What could not be removed is tried again by the next call.
   Status remove_some(size_t files);
@@ -97,6 +113,9 @@ class SegmentFiles {
 
  private:
   Result<std::shared_ptr<OpenSegment>> open(const SegmentId& id, uint32_t flags);
+  Result<std::shared_ptr<OpenSegment>> reuse_spare(const SegmentId& id);
+  Result<std::shared_ptr<OpenSegment>> rename(const SegmentId& from, std::shared_ptr<OpenSegment> old,
+                                              const SegmentId& to);
   Status grow(OpenSegment& segment, uint64_t n);
   Status make_room();
   std::shared_ptr<OpenSegment> least_used();
@@ -104,6 +123,9 @@ class SegmentFiles {
   Status sync_names();
   Status remove_one(const SegmentId& id);
   Status keep_failure(const std::string& what, const Error& error);
+  void remove_at_once(std::span<const SegmentId> ids);
+  void forget(const SegmentId& id);
+  bool is_read(const SegmentId& id) const;
   void set_size(const SegmentId& id, uint64_t size);
   uint64_t size_of(const SegmentId& id) const;
 
@@ -117,6 +139,8 @@ class SegmentFiles {
   uint64_t file_bytes_ = 0;
   uint64_t uses_ = 0;
   std::set<SegmentId> unsynced_names_;
+  std::map<SegmentId, std::weak_ptr<const void>> read_;  // closed, and perhaps read by who had it
+  SpareSegments spares_;
   std::set<SegmentId> to_remove_;
   std::set<SegmentId> found_indexes_;  // from scan() to remove_strangers()
   Status failure_;

@@ -20,6 +20,7 @@ class SegmentView {
   uint64_t begin() const { return begin_; }
   uint64_t limit() const { return limit_; }
   chr_buf* lease() const { return bytes_.lease.get(); }
+  std::shared_ptr<const void> readers() const { return segment_->readers(); }
 
   // The head of the record at a place.
   Found head(uint64_t at, RecordHead* out);
