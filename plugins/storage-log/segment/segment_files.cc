@@ -267,7 +267,7 @@ void SegmentFiles::remove_at_once(std::span<const SegmentId> ids) {
 
 void SegmentFiles::age_spares() {
   const std::lock_guard lock(mutex_);
-  for (const SegmentId& id : spares_.age()) to_remove_.insert(id);
+  for (const SegmentId& id : spares_.age(file_bytes_)) to_remove_.insert(id);
 }
 
 void SegmentFiles::give_up_spares() {

@@ -83,7 +83,7 @@ class SegmentFiles {
   // Files that no log lists any more, as is durable, go in the background, with their indexes, or become files of other segments.
   // Leases on them go on.
   void remove(std::span<const SegmentId> ids);
-  // Some time has passed: those that were kept for others and that nobody took go.
+  // 50 ms have passed: those that were kept for others and that nobody took for long go.
   void age_spares();
   // All of them do.
   void give_up_spares();

@@ -31,18 +31,22 @@ class SpareSegments {
     }
     return std::nullopt;
   }
-  // Some time has passed: those that nobody took for long.
-  std::vector<SegmentId> age();
+  // 50 ms have passed, of a store of so many bytes: those that nobody took for long.
+  std::vector<SegmentId> age(uint64_t store_bytes);
   std::vector<SegmentId> give_up();
   bool empty() const { return spares_.empty(); }
 
  private:
   struct Spare {
     SegmentId id;
-    uint64_t until = 0;  // which age() lets it go
+    uint64_t since = 0;  // which age()
   };
+  bool are_many(uint64_t store_bytes, uint64_t share) const {
+    return spares_.size() * share * segment_bytes_ > store_bytes;
+  }
+
   const uint64_t segment_bytes_;
-  uint64_t now_ = 0;
+  uint64_t now_ = 0;  // counts calls of age()
   std::deque<Spare> spares_;
 };
 
