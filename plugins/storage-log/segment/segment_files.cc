@@ -17,6 +17,12 @@ uint64_t grown_size(uint64_t n, uint64_t segment_bytes) {
   return size > segment_bytes ? std::max(n, segment_bytes) : size;
 }
 
+// Of what nobody else has any more: what others did with it was before what follows. use_count() alone does not say so.
+template <class T>
+void follow(const std::shared_ptr<T>& last) {
+  std::shared_ptr<T>(last).reset();
+}
+
 }  // namespace
 
 OpenSegment::OpenSegment(const SegmentId& id, File file, uint64_t size, Readers readers)
@@ -118,10 +124,11 @@ Result<std::shared_ptr<OpenSegment>> SegmentFiles::reuse_spare(const SegmentId& 
       return !is_read(each) && (found == open_.end() || found->second.use_count() == 1);
     });
     if (!spare) return nullptr;
-    std::atomic_thread_fence(std::memory_order_acquire);  // the last reader's reads were before
     if (const auto found = open_.find(*spare); found != open_.end()) {
       old = std::move(found->second);
       open_.erase(found);
+      follow(old);
+      follow(old->readers_);
     }
   }
   Result<std::shared_ptr<OpenSegment>> renamed = rename(*spare, std::move(old), id);
