@@ -93,8 +93,7 @@ Result<std::shared_ptr<OpenSegment>> SegmentFiles::open(const SegmentId& id, uin
   const std::lock_guard lock(opening_);
   if (std::shared_ptr<OpenSegment> segment = find(id)) return segment;
   CHRONIK_CHECK(make_room());
-  // A log that begins its first segment may never fill it.
-  if ((flags & CHR_FILE_CREATE) != 0 && id.number > 1) {
+  if ((flags & CHR_FILE_CREATE) != 0) {
     CHRONIK_TRY(std::shared_ptr<OpenSegment> reused, reuse_spare(id));
     if (reused != nullptr) return reused;
   }
@@ -112,13 +111,15 @@ Result<std::shared_ptr<OpenSegment>> SegmentFiles::open(const SegmentId& id, uin
   return segment;
 }
 
-// With opening_ held. nullptr: there is none.
+// With opening_ held. nullptr: there is none, or the log has not filled the segment before, and may never fill this one.
 Result<std::shared_ptr<OpenSegment>> SegmentFiles::reuse_spare(const SegmentId& id) {
   std::optional<SegmentId> spare;
   std::shared_ptr<OpenSegment> old;
   {
     const std::lock_guard lock(mutex_);
-    if (sizes_.contains(id)) return nullptr;
+    const auto before = sizes_.find({id.group, id.number - 1});
+    if (before == sizes_.end() || before->second < options_.segment_bytes || sizes_.contains(id))
+      return nullptr;
     spare = spares_.take([&](const SegmentId& each) {
       const auto found = open_.find(each);
       return !is_read(each) && (found == open_.end() || found->second.use_count() == 1);

@@ -92,5 +92,19 @@ TEST_F(SpareFiles, ASpareThatNobodyTakesGoes) {
   EXPECT_EQ(file_count(), files - 6) << "with their indexes";
 }
 
+// It would have a whole segment for a few records: a thousand such logs, once something else has filled the disk.
+TEST_F(SpareFiles, ALogThatFillsNoSegmentTakesNoSpare) {
+  for (int i = 0; i < 60; ++i) ASSERT_NO_FATAL_FAILURE(append(entries(4, 9'000)));
+  ASSERT_NO_FATAL_FAILURE(checkpoint());
+  trim(log_->segments()[1].first);
+  ASSERT_TRUE(files_->has_spares());
+  for (uint64_t number = 1; number <= 3; ++number) {
+    const auto segment = files_->open_to_write({kGroup + 1, number}, 100);
+    ASSERT_TRUE(segment);
+    EXPECT_LT((*segment)->size(), options_.segment_bytes) << number;
+  }
+  EXPECT_TRUE(files_->has_spares());
+}
+
 }  // namespace
 }  // namespace chronik::storage_log
