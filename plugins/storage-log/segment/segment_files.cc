@@ -264,7 +264,8 @@ void SegmentFiles::remove(std::span<const SegmentId> ids) {
   const std::lock_guard lock(mutex_);
   for (const SegmentId& id : ids) {
     const auto size = sizes_.find(id);
-    if (size == sizes_.end() || !spares_.keep(id, size->second, file_bytes_)) to_remove_.insert(id);
+    if (is_starting_ || size == sizes_.end() || !spares_.keep(id, size->second, file_bytes_))
+      to_remove_.insert(id);
   }
 }
 
@@ -331,6 +332,7 @@ Status SegmentFiles::remove_one(const SegmentId& id) {
 
 Status SegmentFiles::scan() {
   const std::lock_guard lock(mutex_);
+  is_starting_ = true;
   return files_.list([this](std::string_view name, uint64_t size) {
     SegmentId id;
     if (parse_segment_name(name, &id)) set_size(id, size);
@@ -363,6 +365,7 @@ Status SegmentFiles::remove_strangers(std::span<const std::shared_ptr<GroupLog>>
     const std::lock_guard lock(mutex_);
     for (const auto& [id, size] : sizes_) strangers.insert(id);
     strangers.merge(std::exchange(found_indexes_, {}));
+    is_starting_ = false;
   }
   for (const SegmentId& id : strangers) {
     if (listed.contains(id) || (keeps && keeps(id.group))) continue;

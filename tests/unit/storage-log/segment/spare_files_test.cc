@@ -92,6 +92,30 @@ TEST_F(SpareFiles, ASpareThatNobodyTakesGoes) {
   EXPECT_EQ(file_count(), files - 6) << "with their indexes";
 }
 
+// A power loss may still take the frame that says of the trim, and the segment is the log's then.
+TEST_F(SpareFiles, AStartWritesOverNothing) {
+  for (int i = 0; i < 60; ++i) ASSERT_NO_FATAL_FAILURE(append(entries(4, 9'000)));
+  ASSERT_NO_FATAL_FAILURE(checkpoint());
+  const std::vector<Segment> before = log_->segments();
+  const uint64_t inode = inode_of(path(before[0].number));
+  trim(before[1].first);
+  while (log_->segments().back().number == before.back().number)
+    ASSERT_NO_FATAL_FAILURE(append(entries(1, 9'000)));
+  bool moved = false;
+  replayed_ = [&] {
+    mover_->add(log_);
+    ASSERT_TRUE(mover_->move_all());
+    moved = true;
+    EXPECT_EQ(inode_of(path(before[0].number)), inode);
+    EXPECT_NE(inode_of(path(log_->segments().back().number)), inode);
+  };
+  ASSERT_NO_FATAL_FAILURE(reopen());
+  EXPECT_TRUE(moved);
+  EXPECT_FALSE(files_->has_spares());
+  EXPECT_FALSE(std::filesystem::exists(path(before[0].number)));
+  ASSERT_NO_FATAL_FAILURE(expect_as_model());
+}
+
 // It would have a whole segment for a few records: a thousand such logs, once something else has filled the disk.
 TEST_F(SpareFiles, ALogThatFillsNoSegmentTakesNoSpare) {
   for (int i = 0; i < 60; ++i) ASSERT_NO_FATAL_FAILURE(append(entries(4, 9'000)));
