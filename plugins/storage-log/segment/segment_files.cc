@@ -132,15 +132,14 @@ Result<std::shared_ptr<OpenSegment>> SegmentFiles::reuse_spare(const SegmentId& 
       follow(old->readers_);
     }
   }
-  Result<std::shared_ptr<OpenSegment>> renamed = rename(*spare, std::move(old), id);
+  Result<std::shared_ptr<OpenSegment>> renamed = rename(*spare, old.get(), id);
   if (renamed) return renamed;
   remove_at_once({&*spare, 1});
   if (renamed.error().code == Code::kNotFound) return nullptr;
   return renamed;
 }
 
-Result<std::shared_ptr<OpenSegment>> SegmentFiles::rename(const SegmentId& from,
-                                                          std::shared_ptr<OpenSegment> old,
+Result<std::shared_ptr<OpenSegment>> SegmentFiles::rename(const SegmentId& from, OpenSegment* old,
                                                           const SegmentId& to) {
   const Status unindexed = files_.remove(index_name(from));
   if (!unindexed && unindexed.error().code != Code::kNotFound) return std::unexpected(unindexed.error());

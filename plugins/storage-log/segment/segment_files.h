@@ -114,8 +114,7 @@ class SegmentFiles {
  private:
   Result<std::shared_ptr<OpenSegment>> open(const SegmentId& id, uint32_t flags);
   Result<std::shared_ptr<OpenSegment>> reuse_spare(const SegmentId& id);
-  Result<std::shared_ptr<OpenSegment>> rename(const SegmentId& from, std::shared_ptr<OpenSegment> old,
-                                              const SegmentId& to);
+  Result<std::shared_ptr<OpenSegment>> rename(const SegmentId& from, OpenSegment* old, const SegmentId& to);
   Status grow(OpenSegment& segment, uint64_t n);
   Status make_room();
   std::shared_ptr<OpenSegment> least_used();
