@@ -130,5 +130,35 @@ TEST_F(SpareFiles, ALogThatFillsNoSegmentTakesNoSpare) {
   EXPECT_TRUE(files_->has_spares());
 }
 
+// Whoever wanted the file is told, and does without it the next time.
+TEST_F(SpareFiles, OneThatCannotBeTakenGoes) {
+  using Kind = FakeFiles::Kind;
+  for (const Kind failing : {Kind::kRename, Kind::kRemove}) {
+    for (int i = 0; i < 60; ++i) ASSERT_NO_FATAL_FAILURE(append(entries(4, 9'000)));
+    ASSERT_NO_FATAL_FAILURE(checkpoint());
+    const std::vector<Segment> before = log_->segments();
+    trim(before[1].first);
+    ASSERT_TRUE(files_->has_spares());
+    fake_files_.fault = [&](const FakeFiles::Call& call) {
+      return call.kind == failing ? CHR_E_NO_SPACE : CHR_OK;
+    };
+    while (log_->segments().back().number == before.back().number)
+      ASSERT_NO_FATAL_FAILURE(append(entries(1, 9'000)));
+    const Status refused = mover_->move_all();
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Code::kNoSpace);
+    EXPECT_FALSE(files_->has_spares());
+    EXPECT_TRUE(files_->has_removals());
+    EXPECT_TRUE(mover_->move_all());
+    fake_files_.fault = nullptr;
+    ASSERT_TRUE(files_->remove_some(100));
+    EXPECT_FALSE(std::filesystem::exists(path(before[0].number)));
+    EXPECT_FALSE(std::filesystem::exists(index_path(before[0].number)));
+    ASSERT_NO_FATAL_FAILURE(expect_as_model());
+    ASSERT_NO_FATAL_FAILURE(reopen());
+    ASSERT_NO_FATAL_FAILURE(expect_as_model());
+  }
+}
+
 }  // namespace
 }  // namespace chronik::storage_log
