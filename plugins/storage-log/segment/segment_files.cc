@@ -17,6 +17,12 @@ uint64_t grown_size(uint64_t n, uint64_t segment_bytes) {
   return size > segment_bytes ? std::max(n, segment_bytes) : size;
 }
 
+// Of what nobody else has any more: what others did with it was before what follows. use_count() alone does not say so.
+template <class T>
+void follow(const std::shared_ptr<T>& last) {
+  std::shared_ptr<T>(last).reset();
+}
+
 }  // namespace
 
 OpenSegment::OpenSegment(const SegmentId& id, File file, uint64_t size, Readers readers)
@@ -87,8 +93,7 @@ Result<std::shared_ptr<OpenSegment>> SegmentFiles::open(const SegmentId& id, uin
   const std::lock_guard lock(opening_);
   if (std::shared_ptr<OpenSegment> segment = find(id)) return segment;
   CHRONIK_CHECK(make_room());
-  // A log that begins its first segment may never fill it.
-  if ((flags & CHR_FILE_CREATE) != 0 && id.number > 1) {
+  if ((flags & CHR_FILE_CREATE) != 0) {
     CHRONIK_TRY(std::shared_ptr<OpenSegment> reused, reuse_spare(id));
     if (reused != nullptr) return reused;
   }
@@ -106,33 +111,35 @@ Result<std::shared_ptr<OpenSegment>> SegmentFiles::open(const SegmentId& id, uin
   return segment;
 }
 
-// With opening_ held. nullptr: there is none.
+// With opening_ held. nullptr: there is none, or the log has not filled the segment before, and may never fill this one.
 Result<std::shared_ptr<OpenSegment>> SegmentFiles::reuse_spare(const SegmentId& id) {
   std::optional<SegmentId> spare;
   std::shared_ptr<OpenSegment> old;
   {
     const std::lock_guard lock(mutex_);
-    if (sizes_.contains(id)) return nullptr;
+    const auto before = sizes_.find({id.group, id.number - 1});
+    if (before == sizes_.end() || before->second < options_.segment_bytes || sizes_.contains(id))
+      return nullptr;
     spare = spares_.take([&](const SegmentId& each) {
       const auto found = open_.find(each);
       return !is_read(each) && (found == open_.end() || found->second.use_count() == 1);
     });
     if (!spare) return nullptr;
-    std::atomic_thread_fence(std::memory_order_acquire);  // the last reader's reads were before
     if (const auto found = open_.find(*spare); found != open_.end()) {
       old = std::move(found->second);
       open_.erase(found);
+      follow(old);
+      follow(old->readers_);
     }
   }
-  Result<std::shared_ptr<OpenSegment>> renamed = rename(*spare, std::move(old), id);
+  Result<std::shared_ptr<OpenSegment>> renamed = rename(*spare, old.get(), id);
   if (renamed) return renamed;
   remove_at_once({&*spare, 1});
   if (renamed.error().code == Code::kNotFound) return nullptr;
   return renamed;
 }
 
-Result<std::shared_ptr<OpenSegment>> SegmentFiles::rename(const SegmentId& from,
-                                                          std::shared_ptr<OpenSegment> old,
+Result<std::shared_ptr<OpenSegment>> SegmentFiles::rename(const SegmentId& from, OpenSegment* old,
                                                           const SegmentId& to) {
   const Status unindexed = files_.remove(index_name(from));
   if (!unindexed && unindexed.error().code != Code::kNotFound) return std::unexpected(unindexed.error());
@@ -256,7 +263,8 @@ void SegmentFiles::remove(std::span<const SegmentId> ids) {
   const std::lock_guard lock(mutex_);
   for (const SegmentId& id : ids) {
     const auto size = sizes_.find(id);
-    if (size == sizes_.end() || !spares_.keep(id, size->second, file_bytes_)) to_remove_.insert(id);
+    if (is_starting_ || size == sizes_.end() || !spares_.keep(id, size->second, file_bytes_))
+      to_remove_.insert(id);
   }
 }
 
@@ -323,6 +331,7 @@ Status SegmentFiles::remove_one(const SegmentId& id) {
 
 Status SegmentFiles::scan() {
   const std::lock_guard lock(mutex_);
+  is_starting_ = true;
   return files_.list([this](std::string_view name, uint64_t size) {
     SegmentId id;
     if (parse_segment_name(name, &id)) set_size(id, size);
@@ -355,6 +364,7 @@ Status SegmentFiles::remove_strangers(std::span<const std::shared_ptr<GroupLog>>
     const std::lock_guard lock(mutex_);
     for (const auto& [id, size] : sizes_) strangers.insert(id);
     strangers.merge(std::exchange(found_indexes_, {}));
+    is_starting_ = false;
   }
   for (const SegmentId& id : strangers) {
     if (listed.contains(id) || (keeps && keeps(id.group))) continue;

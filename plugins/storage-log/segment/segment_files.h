@@ -81,7 +81,7 @@ class SegmentFiles {
   void written(OpenSegment& segment);
 
   // Files that no log lists any more, as is durable, go in the background, with their indexes, or become files of other segments.
-  // Leases on them go on.
+  // Leases on them go on. From scan() to remove_strangers() none becomes another: a power loss may still take frames that a start reads.
   void remove(std::span<const SegmentId> ids);
   // 50 ms have passed: those that were kept for others and that nobody took for long go.
   void age_spares();
@@ -114,8 +114,7 @@ class SegmentFiles {
  private:
   Result<std::shared_ptr<OpenSegment>> open(const SegmentId& id, uint32_t flags);
   Result<std::shared_ptr<OpenSegment>> reuse_spare(const SegmentId& id);
-  Result<std::shared_ptr<OpenSegment>> rename(const SegmentId& from, std::shared_ptr<OpenSegment> old,
-                                              const SegmentId& to);
+  Result<std::shared_ptr<OpenSegment>> rename(const SegmentId& from, OpenSegment* old, const SegmentId& to);
   Status grow(OpenSegment& segment, uint64_t n);
   Status make_room();
   std::shared_ptr<OpenSegment> least_used();
@@ -142,7 +141,8 @@ class SegmentFiles {
   std::map<SegmentId, std::weak_ptr<const void>> read_;  // closed, and perhaps read by who had it
   SpareSegments spares_;
   std::set<SegmentId> to_remove_;
-  std::set<SegmentId> found_indexes_;  // from scan() to remove_strangers()
+  bool is_starting_ = false;           // from scan() to remove_strangers()
+  std::set<SegmentId> found_indexes_;  // likewise
   Status failure_;
 };
 

@@ -55,6 +55,7 @@ class LogFixture : public ::testing::Test {
       ASSERT_TRUE(loaded) << loaded.error().message;
     }
     for (const Published& step : journal_) publish(step);
+    if (replayed_) replayed_();
     log_->resume();
     check_ = files_->check(*log_);
     ASSERT_TRUE(files_->remove_strangers(std::span(&log_, 1)));
@@ -275,6 +276,7 @@ class LogFixture : public ::testing::Test {
   EntryMaker maker_{20240601};
   std::string image_;
   std::vector<Published> journal_;
+  std::function<void()> replayed_;  // called by a start that has the journal behind it, and nothing else
 };
 
 }  // namespace chronik::storage_log
