@@ -5,6 +5,7 @@
 
 #include <chronik/config_json.hpp>
 #include <chronik/plugin.hpp>
+#include <chronik/storage_plugin.hpp>
 
 namespace chronik::storage_log {
 namespace {
@@ -38,19 +39,6 @@ class StorageLog final : public Plugin {
   Admin admin_;
 };
 
-constexpr chr_storage_v1 kTable = {
-    sizeof kTable,
-    1,
-    thunk<&Store::open_group>,
-    thunk<&Store::list_groups>,
-    thunk<&Store::write>,
-    thunk<&Store::read>,
-    thunk<&Store::find>,
-    thunk<&Store::get>,
-    thunk<&Store::bounds>,
-    thunk<&Store::usage>,
-};
-
 constexpr chr_storage_admin_v1 kAdminTable = {
     sizeof kAdminTable,   1,
     thunk<&Admin::check>, thunk<&Admin::open>,
@@ -61,7 +49,7 @@ constexpr chr_storage_admin_v1 kAdminTable = {
 const void* StorageLog::service(std::string_view id, void** instance) {
   if (id == CHR_STORAGE_ID) {
     *instance = &store_;
-    return &kTable;
+    return &kStorageTable<Store>;
   }
   if (id == CHR_STORAGE_ADMIN_ID) {
     *instance = &admin_;

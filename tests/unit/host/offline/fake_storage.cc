@@ -4,6 +4,7 @@
 
 #include <chronik/draft/storage_admin.h>
 #include <chronik/plugin.hpp>
+#include <chronik/storage_plugin.hpp>
 #include <chronik/storage_write.hpp>
 
 #include <atomic>
@@ -184,13 +185,6 @@ class FakeStorage final : public Plugin {
   std::optional<FakeStore> opened_;
 };
 
-constexpr chr_storage_v1 kTable = {
-    sizeof(chr_storage_v1),          1,
-    thunk<&FakeStorage::open_group>, thunk<&FakeStorage::list_groups>,
-    thunk<&FakeStorage::write>,      thunk<&FakeStorage::read>,
-    thunk<&FakeStorage::find>,       thunk<&FakeStorage::get>,
-    thunk<&FakeStorage::bounds>,     thunk<&FakeStorage::usage>,
-};
 constexpr chr_storage_admin_v1 kAdminTable = {
     sizeof(chr_storage_admin_v1), 1,
     thunk<&FakeStorage::check>,   thunk<&FakeStorage::open>,
@@ -200,7 +194,7 @@ constexpr chr_storage_admin_v1 kAdminTable = {
 
 const void* FakeStorage::service(std::string_view id, void** instance) {
   *instance = this;
-  if (id == CHR_STORAGE_ID) return &kTable;
+  if (id == CHR_STORAGE_ID) return &kStorageTable<FakeStorage>;
   return id == CHR_STORAGE_ADMIN_ID ? &kAdminTable : nullptr;
 }
 
