@@ -1,10 +1,12 @@
 // The plugin storage-log: checks of the configuration, life cycle and the service table.
-#include "storage-log/admin.h"
+#include "storage-log/checker.h"
 #include "storage-log/schema.h"
+#include "storage-log/stopped_store.h"
 #include "storage-log/store.h"
 
 #include <chronik/config_json.hpp>
 #include <chronik/plugin.hpp>
+#include <chronik/storage_admin_plugin.hpp>
 #include <chronik/storage_plugin.hpp>
 
 namespace chronik::storage_log {
@@ -36,14 +38,7 @@ class StorageLog final : public Plugin {
 
  private:
   Store store_;
-  Admin admin_;
-};
-
-constexpr chr_storage_admin_v1 kAdminTable = {
-    sizeof kAdminTable,   1,
-    thunk<&Admin::check>, thunk<&Admin::open>,
-    thunk<&Admin::close>, thunk<&Admin::groups>,
-    thunk<&Admin::keys>,  thunk<&Admin::entries>,
+  StorageAdminService<StoppedStore, Checker> admin_;
 };
 
 const void* StorageLog::service(std::string_view id, void** instance) {
@@ -51,10 +46,7 @@ const void* StorageLog::service(std::string_view id, void** instance) {
     *instance = &store_;
     return &kStorageTable<Store>;
   }
-  if (id == CHR_STORAGE_ADMIN_ID) {
-    *instance = &admin_;
-    return &kAdminTable;
-  }
+  if (id == CHR_STORAGE_ADMIN_ID) return admin_.table(instance);
   return nullptr;
 }
 
