@@ -1,5 +1,5 @@
 // Writing a storage in C++: the table of chronik.storage/1 from a class whose functions are named as the
-// table's; storage.h has the promises. storage_write.hpp has what most of them need,
+// table's; storage.h has the promises. storage_write.hpp and entries_lease.hpp have what most of them need,
 // storage_admin_plugin.hpp is for the service beside it.
 //
 //     class Store {  // each function as in chr_storage_v1, without self

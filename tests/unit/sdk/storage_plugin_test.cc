@@ -1,4 +1,6 @@
-// chronik/storage_plugin.hpp, storage_admin_plugin.hpp: tables of a storage, from its classes.
+// chronik/storage_plugin.hpp, storage_admin_plugin.hpp, entries_lease.hpp: tables of a storage, from its
+// classes; what a read hands out.
+#include <chronik/entries_lease.hpp>
 #include <chronik/storage_admin.hpp>
 #include <chronik/storage_admin_plugin.hpp>
 #include <chronik/storage_plugin.hpp>
@@ -6,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <stdexcept>
 
 namespace chronik {
@@ -185,6 +188,79 @@ TEST_F(StorageAdminServiceTest, ACallerOfAnOlderMinorGetsItsFieldsAndNoMore) {
   EXPECT_EQ(seen.groups, 2u);
   EXPECT_EQ(seen.notes, 77u);
   EXPECT_EQ(seen.struct_size, offsetof(chr_storage_check, keys));
+}
+
+// Counts how many are alive.
+struct Pin {
+  explicit Pin(int* count) : alive(count) { ++*alive; }
+  ~Pin() { --*alive; }
+  Pin(const Pin&) = delete;
+  Pin& operator=(const Pin&) = delete;
+  bool is_recalled() const { return recalled; }
+
+  int* alive;
+  bool recalled = false;
+};
+
+chr_entry_header header_of(uint64_t index, uint32_t bytes) {
+  chr_entry_header header{};
+  header.index = index;
+  header.bytes = bytes;
+  return header;
+}
+
+TEST(EntriesLease, KeepsWhatItHoldsUntilTheLastRelease) {
+  const std::array<uint8_t, 3> payload = {1, 2, 3};
+  int alive = 0;
+  auto answer = std::make_unique<EntriesLease<Pin>>(&alive);
+  EXPECT_TRUE(answer->empty());
+  answer->add(header_of(4, 3), payload.data(), payload.size());
+  answer->add(header_of(5, 3), nullptr, 3);
+  EXPECT_EQ(answer->size(), 2u);
+  Pin& pin = answer->held();
+  chr_entries out{};
+  EntriesLease<Pin>::publish(std::move(answer), &out);
+  ASSERT_EQ(out.n, 2u);
+  Lease lease = Lease::adopt(out.lease);
+  EXPECT_EQ(out.entries[0].header.index, 4u);
+  EXPECT_EQ(out.entries[0].payload.p, payload.data());
+  EXPECT_EQ(out.entries[0].payload.n, 3u);
+  EXPECT_EQ(out.entries[0].payload.lease, out.lease);
+  EXPECT_EQ(out.entries[1].header.index, 5u);
+  EXPECT_EQ(out.entries[1].payload.p, nullptr) << "a header alone";
+  EXPECT_EQ(out.entries[1].payload.n, 0u);
+  EXPECT_EQ(out.entries[1].payload.lease, nullptr);
+  Lease of_a_payload = Lease::share(out.entries[0].payload.lease);
+  lease = Lease();
+  EXPECT_EQ(alive, 1);
+  EXPECT_FALSE(of_a_payload.is_recalled());
+  pin.recalled = true;
+  EXPECT_TRUE(of_a_payload.is_recalled());
+  of_a_payload = Lease();
+  EXPECT_EQ(alive, 0);
+}
+
+TEST(EntriesLease, LeavesThePayloadsOwnLeaseToIt) {
+  const Lease buffer = Lease::adopt(testing::FakeBuffer::copy("abc").lease);
+  int alive = 0;
+  auto answer = std::make_unique<EntriesLease<Pin>>(&alive);
+  answer->add({header_of(1, 0), {nullptr, 0, buffer.get()}});
+  chr_entries out{};
+  EntriesLease<Pin>::publish(std::move(answer), &out);
+  const Lease lease = Lease::adopt(out.lease);
+  EXPECT_EQ(out.entries[0].payload.lease, buffer.get());
+}
+
+TEST(EntriesLease, WithoutEntriesThereIsNone) {
+  int alive = 0;
+  chr_entries out{sizeof out, 7, nullptr, nullptr};
+  EntriesLease<Pin>::publish(std::make_unique<EntriesLease<Pin>>(&alive), &out);
+  EXPECT_EQ(alive, 0);
+  EXPECT_EQ(out.n, 0u);
+  EXPECT_EQ(out.lease, nullptr);
+  out.n = 7;
+  EntriesLease<Pin>::publish(nullptr, &out);
+  EXPECT_EQ(out.n, 0u);
 }
 
 }  // namespace
