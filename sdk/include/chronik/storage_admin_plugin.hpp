@@ -18,8 +18,8 @@
 //     StorageAdminService<StoppedStore, Checker> admin_;  // in the plugin, beside the store
 //     if (id == CHR_STORAGE_ADMIN_ID) return admin_.table(instance);
 //
-// What the service lends to a callback, the store may lend for that call only; a callback borrows it. Statuses
-// of the two classes go to the caller as they are: NOT_FOUND, UNSUPPORTED, CORRUPT and IO as the ABI says.
+// What a callback is given is borrowed for its call. Errors of the two classes go to the caller as they are:
+// NOT_FOUND, UNSUPPORTED, CORRUPT and IO as the ABI says; an exception becomes FAILED.
 #pragma once
 
 #include <chronik/draft/storage_admin.h>
