@@ -3,7 +3,7 @@
 #include <cstdio>
 
 #include "host/cli/commands.h"
-#include "host/offline/progress.h"
+#include "host/config/units.h"
 #include "host/offline/storage_check.h"
 #include "host/offline/storage_copy.h"
 

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "host/config/units.h"
+
 namespace chronik::host {
 namespace {
 
@@ -113,9 +115,8 @@ std::string Diagnostics::render(std::string_view outcome) const {
   });
   std::string out;
   for (const Diagnostic* d : order) render_one(*d, &out);
-  const auto plural = [](size_t n) { return n == 1 ? "" : "s"; };
-  fmt::format_to(std::back_inserter(out), "{} error{}, {} warning{}.{}{}\n", errors(), plural(errors()),
-                 warnings(), plural(warnings()), outcome.empty() ? "" : " ", outcome);
+  fmt::format_to(std::back_inserter(out), "{}, {}.{}{}\n", plural(errors(), "error", "errors"),
+                 plural(warnings(), "warning", "warnings"), outcome.empty() ? "" : " ", outcome);
   return out;
 }
 

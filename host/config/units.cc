@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <limits>
 #include <span>
@@ -102,6 +103,19 @@ Result<int64_t> parse_duration(std::string_view text) { return parse(text, kDura
 Result<int64_t> parse_size(std::string_view text) { return parse(text, kSizes, "MiB"); }
 std::string format_duration(int64_t ns) { return ns < 0 ? "-1" : format(ns, kDurations); }
 std::string format_size(int64_t bytes) { return bytes < 0 ? "-1" : format(bytes, kSizes); }
+
+std::string human_size(uint64_t bytes) {
+  constexpr std::array<std::string_view, 5> kUnits = {"KiB", "MiB", "GiB", "TiB", "PiB"};
+  if (bytes < 1024) return fmt::format("{} B", bytes);
+  double size = static_cast<double>(bytes) / 1024;
+  size_t unit = 0;
+  for (; size >= 1024 && unit + 1 < kUnits.size(); ++unit) size /= 1024;
+  return fmt::format("{:.1f} {}", size, kUnits[unit]);
+}
+
+std::string plural(uint64_t n, std::string_view one, std::string_view many) {
+  return fmt::format("{} {}", n, n == 1 ? one : many);
+}
 
 Result<Address> parse_address(std::string_view text) {
   const size_t colon = text.rfind(':');

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "host/config/units.h"
+
 namespace chronik::host {
 namespace {
 

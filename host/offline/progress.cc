@@ -2,8 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <cstdio>
+
+#include "host/config/units.h"
 
 namespace chronik::host {
 namespace {
@@ -11,19 +12,6 @@ namespace {
 constexpr std::chrono::seconds kInterval{5};
 
 }  // namespace
-
-std::string plural(uint64_t n, std::string_view one, std::string_view many) {
-  return fmt::format("{} {}", n, n == 1 ? one : many);
-}
-
-std::string human_size(uint64_t bytes) {
-  constexpr std::array<std::string_view, 5> kUnits = {"KiB", "MiB", "GiB", "TiB", "PiB"};
-  if (bytes < 1024) return fmt::format("{} B", bytes);
-  double size = static_cast<double>(bytes) / 1024;
-  size_t unit = 0;
-  for (; size >= 1024 && unit + 1 < kUnits.size(); ++unit) size /= 1024;
-  return fmt::format("{:.1f} {}", size, kUnits[unit]);
-}
 
 void Progress::set_done(uint64_t bytes) {
   bytes_ = bytes;

@@ -1,17 +1,11 @@
-// How far a long command is, on stderr: a line every few seconds, and sizes as people read them.
+// How far a long command is, on stderr: a line every few seconds.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <string>
-#include <string_view>
 
 namespace chronik::host {
-
-// "1.2 GiB"
-std::string human_size(uint64_t bytes);
-// "1 group", "2 groups"
-std::string plural(uint64_t n, std::string_view one, std::string_view many);
 
 class Progress {
  public:

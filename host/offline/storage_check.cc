@@ -4,6 +4,7 @@
 
 #include <cstdio>
 
+#include "host/config/units.h"
 #include "host/loader/child.h"
 #include "host/offline/lone_plugin.h"
 #include "host/offline/progress.h"

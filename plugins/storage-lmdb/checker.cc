@@ -110,8 +110,7 @@ Status Checker::tell(const Finding& finding) {
   report.all_bytes = store_.env().used_end();
   if (finding.kind == CHR_REPORT_DAMAGE) ++seen_.damages;
   if (finding.kind == CHR_REPORT_NOTE) ++seen_.notes;
-  if (report_(report)) return {};
-  return fail(Code::kCancelled, "the caller wants no more");
+  return report_(report) ? Status() : stopped_by_caller();
 }
 
 Status Checker::flush() {
@@ -146,6 +145,11 @@ Status Checker::note_progress(uint64_t bytes) {
 
 // ---- the check ----
 
+Status Checker::check(const Host& host, const StorageReportFn& report, chr_storage_check* seen) {
+  CHRONIK_TRY(const std::unique_ptr<StoppedStore> store, StoppedStore::open(host));
+  return Checker(*store, report, *seen).run();
+}
+
 Status Checker::run() {
   CHRONIK_CHECK(check_size());
   CHRONIK_CHECK(check_groups());
@@ -178,7 +182,7 @@ Result<uint64_t> Checker::count_free_from(uint64_t first) {
 }
 
 Status Checker::check_groups() {
-  Result<std::vector<StoredGroup>> groups = store_.groups();
+  Result<std::vector<StoredGroup>> groups = store_.stored_groups();
   if (!groups) {
     CHRONIK_CHECK(tell({nullptr, 0, 0, {}, "data.mdb", "the table of groups: " + groups.error().message}));
     return std::unexpected(std::move(groups).error());

@@ -5,8 +5,6 @@
 
 #include "storage-lmdb/stopped_store.h"
 
-#include <chronik/draft/storage_admin.h>
-
 #include <map>
 #include <set>
 
@@ -35,13 +33,8 @@ class PagesInUse {
 
 class Checker {
  public:
-  // report: false ends the check.
-  using Report = std::function<bool(const chr_storage_report&)>;
-
-  Checker(StoppedStore& store, Report report) : store_(store), report_(std::move(report)) {}
   // CORRUPT: so damaged at its root that the groups cannot be told; CANCELLED: report said false.
-  Status run();
-  const chr_storage_check& seen() const { return seen_; }
+  static Status check(const Host& host, const StorageReportFn& report, chr_storage_check* seen);
 
  private:
   struct Finding {
@@ -61,6 +54,9 @@ class Checker {
     bool is_interrupted = false;      // rows were passed over since
   };
 
+  Checker(StoppedStore& store, const StorageReportFn& report, chr_storage_check& seen)
+      : store_(store), report_(report), seen_(seen) {}
+  Status run();
   Status check_size();
   Result<uint64_t> count_free_from(uint64_t page);
   Status check_groups();
@@ -92,8 +88,8 @@ class Checker {
   Status note_progress(uint64_t bytes);
 
   StoppedStore& store_;
-  Report report_;
-  chr_storage_check seen_{sizeof(chr_storage_check), 0, 0, 0, 0, 0, 0, 0};
+  const StorageReportFn& report_;
+  chr_storage_check& seen_;
   PagesInUse pages_;
   std::map<uint64_t, StoredGroup> groups_;
   std::set<std::string, std::less<>> names_;

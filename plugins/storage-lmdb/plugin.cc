@@ -1,10 +1,13 @@
 // The plugin storage-lmdb: checks of the configuration, life cycle and the service table.
-#include "storage-lmdb/admin.h"
+#include "storage-lmdb/checker.h"
 #include "storage-lmdb/schema.h"
+#include "storage-lmdb/stopped_store.h"
 #include "storage-lmdb/store.h"
 
 #include <chronik/config_json.hpp>
 #include <chronik/plugin.hpp>
+#include <chronik/storage_admin_plugin.hpp>
+#include <chronik/storage_plugin.hpp>
 
 namespace chronik::storage_lmdb {
 namespace {
@@ -59,38 +62,15 @@ class StorageLmdb final : public Plugin {
 
  private:
   Store store_;
-  Admin admin_;
-};
-
-constexpr chr_storage_v1 kTable = {
-    sizeof kTable,
-    1,
-    thunk<&Store::open_group>,
-    thunk<&Store::list_groups>,
-    thunk<&Store::write>,
-    thunk<&Store::read>,
-    thunk<&Store::find>,
-    thunk<&Store::get>,
-    thunk<&Store::bounds>,
-    thunk<&Store::usage>,
-};
-
-constexpr chr_storage_admin_v1 kAdminTable = {
-    sizeof kAdminTable,   1,
-    thunk<&Admin::check>, thunk<&Admin::open>,
-    thunk<&Admin::close>, thunk<&Admin::groups>,
-    thunk<&Admin::keys>,  thunk<&Admin::entries>,
+  StorageAdminService<StoppedStore, Checker> admin_;
 };
 
 const void* StorageLmdb::service(std::string_view id, void** instance) {
   if (id == CHR_STORAGE_ID) {
     *instance = &store_;
-    return &kTable;
+    return &kStorageTable<Store>;
   }
-  if (id == CHR_STORAGE_ADMIN_ID) {
-    *instance = &admin_;
-    return &kAdminTable;
-  }
+  if (id == CHR_STORAGE_ADMIN_ID) return admin_.table(instance);
   return nullptr;
 }
 

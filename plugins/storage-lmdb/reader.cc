@@ -1,5 +1,7 @@
 #include "storage-lmdb/reader.h"
 
+#include <chronik/entries_lease.hpp>
+
 #include <algorithm>
 
 namespace chronik::storage_lmdb {
@@ -7,54 +9,22 @@ namespace {
 
 constexpr uint64_t kAlwaysCopied = 16 << 10;  // not worth pinning pages for
 
-// What a read hands out: its entries, and a pinned generation or the buffer with the copies.
-class EntriesLease {
+// What keeps the payloads of one read where they are: a pinned generation, or the buffer with the copies.
+class Payloads {
  public:
-  EntriesLease(std::shared_ptr<Generations> generations, Generation* pinned, Lease copies)
-      : base_{{&kOps}, this},
-        generations_(std::move(generations)),
-        pinned_(pinned),
-        copies_(std::move(copies)) {}
-  ~EntriesLease() {
+  Payloads(std::shared_ptr<Generations> generations, Generation* pinned, Lease copies)
+      : generations_(std::move(generations)), pinned_(pinned), copies_(std::move(copies)) {}
+  ~Payloads() {
     if (pinned_ != nullptr) generations_->unpin(pinned_);
   }
-  EntriesLease(const EntriesLease&) = delete;
-  EntriesLease& operator=(const EntriesLease&) = delete;
-
-  void publish(const std::vector<RecordView>& records, bool headers_only, chr_entries* out) {
-    entries_.reserve(records.size());
-    for (const RecordView& record : records) {
-      chr_slice payload{record.payload, record.head.header.bytes, &base_.buf};
-      if (headers_only) payload = {nullptr, 0, nullptr};
-      entries_.push_back({record.head.header, payload});
-    }
-    out->n = static_cast<uint32_t>(entries_.size());
-    out->entries = entries_.data();
-    out->lease = &base_.buf;
-  }
+  Payloads(const Payloads&) = delete;
+  Payloads& operator=(const Payloads&) = delete;
+  bool is_recalled() const { return pinned_ != nullptr && generations_->is_recalled(pinned_); }
 
  private:
-  struct Base {
-    chr_buf buf;
-    EntriesLease* owner;
-  };
-  static EntriesLease* of(const chr_buf* buf) { return reinterpret_cast<const Base*>(buf)->owner; }
-  static void CHR_CALL retain(chr_buf* buf) { of(buf)->references_.fetch_add(1, std::memory_order_relaxed); }
-  static void CHR_CALL release(chr_buf* buf) {
-    if (of(buf)->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete of(buf);
-  }
-  static int32_t CHR_CALL is_recalled(const chr_buf* buf) {
-    const EntriesLease* lease = of(buf);
-    return lease->pinned_ != nullptr && lease->generations_->is_recalled(lease->pinned_) ? 1 : 0;
-  }
-  static constexpr chr_buf_ops kOps = {retain, release, is_recalled};
-
-  Base base_;
-  std::atomic<uint64_t> references_{1};
   std::shared_ptr<Generations> generations_;
   Generation* pinned_;
   Lease copies_;
-  std::vector<chr_entry> entries_;
 };
 
 }  // namespace
@@ -82,9 +52,14 @@ Status Reader::read(const chr_storage_read& args, uint64_t start, chr_entries* o
     if (bytes <= kAlwaysCopied) unpin();
     if (args.headers_only == 0 && pinned == nullptr) CHRONIK_CHECK(copy(records, bytes, &copies));
     if (records.empty()) return {};
-    auto lease =
-        std::make_unique<EntriesLease>(generations_, std::exchange(pinned, nullptr), std::move(copies));
-    lease.release()->publish(records, args.headers_only != 0, out);
+    auto answer = std::make_unique<EntriesLease<Payloads>>(generations_, std::exchange(pinned, nullptr),
+                                                           std::move(copies));
+    answer->reserve(records.size());
+    for (const RecordView& record : records) {
+      const chr_entry_header& header = record.head.header;
+      answer->add(header, args.headers_only != 0 ? nullptr : record.payload, header.bytes);
+    }
+    EntriesLease<Payloads>::publish(std::move(answer), out);
     return {};
   };
   const Status status = contain(walk);

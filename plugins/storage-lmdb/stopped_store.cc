@@ -9,13 +9,11 @@ constexpr size_t kWindowRecords = 256;
 constexpr uint64_t kWindowBytes = 4 << 20;
 constexpr size_t kGroupBytes = 8;  // that a key of the table of keys begins with
 
-Status stopped_by_caller() { return fail(Code::kCancelled, "the caller wants no more"); }
-
 std::string entry_name(uint64_t index, uint64_t group) {
   return "entry " + std::to_string(index) + " of group " + std::to_string(group);
 }
 
-Status give(const RecordWindow& window, uint64_t group, const StoppedStore::EntryFn& fn) {
+Status give(const RecordWindow& window, uint64_t group, const StorageEntryFn& fn) {
   for (size_t i = 0; i < window.records.size(); ++i) {
     const StoredRecord& record = window.records[i];
     CHRONIK_TRY(const RecordView view,
@@ -76,12 +74,13 @@ Result<std::string_view> readable_value(MDB_val value) {
   return parse_value(value);
 }
 
-Result<std::unique_ptr<StoppedStore>> StoppedStore::open(const std::string& directory) {
-  CHRONIK_TRY(const std::shared_ptr<Env> env, Env::open_for_reading(directory));
+Result<std::unique_ptr<StoppedStore>> StoppedStore::open(const Host& host) {
+  CHRONIK_TRY(const std::shared_ptr<Env> env,
+              Env::open_for_reading(std::string(from_abi(host.node().directory))));
   return std::unique_ptr<StoppedStore>(new StoppedStore(env));
 }
 
-Result<std::vector<StoredGroup>> StoppedStore::groups() {
+Result<std::vector<StoredGroup>> StoppedStore::stored_groups() {
   return contain([&]() -> Result<std::vector<StoredGroup>> {
     std::vector<StoredGroup> groups;
     CHRONIK_TRY(const Snapshot snapshot, Snapshot::begin(transactions_));
@@ -98,7 +97,29 @@ Result<std::vector<StoredGroup>> StoppedStore::groups() {
   });
 }
 
-Result<StoredGroup> StoppedStore::group(uint64_t id) {
+Status StoppedStore::groups(const StorageGroupFn& fn) {
+  CHRONIK_TRY(const std::vector<StoredGroup> groups, stored_groups());
+  for (const StoredGroup& group : groups) {
+    if (group.dropped) continue;
+    chr_storage_group out{};
+    out.struct_size = sizeof out;
+    out.group = group.id;
+    out.name = to_abi(group.name);
+    const Result<LogState> log = log_state(group);
+    if (!log && log.error().code != Code::kCorrupt) return std::unexpected(log.error());
+    out.state = group.is_damaged || !log ? CHR_E_CORRUPT : CHR_OK;
+    if (out.state == CHR_OK) {
+      out.first_index = log->first;
+      out.last_index = log->last;
+      out.entries = log->entries();
+      out.bytes = log->bytes();
+    }
+    if (!fn(out)) return stopped_by_caller();
+  }
+  return {};
+}
+
+Result<StoredGroup> StoppedStore::find(uint64_t id) {
   return contain([&]() -> Result<StoredGroup> {
     CHRONIK_TRY(const Snapshot snapshot, Snapshot::begin(transactions_));
     CHRONIK_TRY(Cursor cursor, Cursor::open(snapshot.txn(), env_->groups()));
@@ -120,7 +141,8 @@ Result<LogState> StoppedStore::log_state(const StoredGroup& group) {
   });
 }
 
-Status StoppedStore::keys(uint64_t group, std::string_view after, const KeyFn& fn) {
+Status StoppedStore::keys(uint64_t group, std::string_view after, const StorageKeyFn& fn) {
+  CHRONIK_CHECK(find(group));
   return contain([&]() -> Status {
     CHRONIK_TRY(const Snapshot snapshot, Snapshot::begin(transactions_));
     CHRONIK_TRY(Cursor cursor, Cursor::open(snapshot.txn(), env_->keys()));
@@ -134,7 +156,8 @@ Status StoppedStore::keys(uint64_t group, std::string_view after, const KeyFn& f
         if (!value)
           return fail(Code::kCorrupt, "the value of the key " + std::string(key) + " of group " +
                                           std::to_string(group) + " is damaged on disk");
-        if (!fn(key, *value)) return stopped_by_caller();
+        const chr_slice slice{reinterpret_cast<const uint8_t*>(value->data()), value->size(), nullptr};
+        if (!fn(key, slice)) return stopped_by_caller();
       }
       CHRONIK_TRY(there, cursor.move(MDB_NEXT));
     }
@@ -142,7 +165,8 @@ Status StoppedStore::keys(uint64_t group, std::string_view after, const KeyFn& f
   });
 }
 
-Status StoppedStore::entries(const StoredGroup& group, uint64_t from, const EntryFn& fn) {
+Status StoppedStore::entries(uint64_t id, uint64_t from, const StorageEntryFn& fn) {
+  CHRONIK_TRY(const StoredGroup group, find(id));
   uint64_t next = std::max(from, group.start);
   Status status = contain([&]() -> Status {
     CHRONIK_TRY(const Snapshot snapshot, Snapshot::begin(transactions_));

@@ -6,7 +6,8 @@
 #include "storage-lmdb/lease.h"
 #include "storage-lmdb/log_view.h"
 
-#include <functional>
+#include <chronik/storage_admin_plugin.hpp>
+
 #include <memory>
 #include <string>
 #include <string_view>
@@ -34,25 +35,25 @@ RecordWindow take_window(LogView& log, std::optional<StoredRecord>* record);
 
 class StoppedStore {
  public:
-  using KeyFn = std::function<bool(std::string_view key, std::string_view value)>;
-  using EntryFn = std::function<bool(const chr_entry& entry)>;
-
-  static Result<std::unique_ptr<StoppedStore>> open(const std::string& directory);
+  static Result<std::unique_ptr<StoppedStore>> open(const Host& host);
 
   const Env& env() const { return *env_; }
   ReadTransactions& transactions() { return transactions_; }
 
   // By id, those that were dropped too.
-  Result<std::vector<StoredGroup>> groups();
-  // NOT_FOUND: no group that a start would list has this id; CORRUPT: its record is damaged.
-  Result<StoredGroup> group(uint64_t id);
-  Result<LogState> log_state(const StoredGroup& group);
-  // fn for what comes after `after`, until it says false: then CANCELLED.
-  Status keys(uint64_t group, std::string_view after, const KeyFn& fn);
-  Status entries(const StoredGroup& group, uint64_t from, const EntryFn& fn);
+  Result<std::vector<StoredGroup>> stored_groups();
+  // By id. The three of them until fn says false: then CANCELLED.
+  Status groups(const StorageGroupFn& fn);
+  // Those after `after`. NOT_FOUND: no group that a start would list has this id; CORRUPT: its record is
+  // damaged, or the next key is.
+  Status keys(uint64_t group, std::string_view after, const StorageKeyFn& fn);
+  // From an index on; the same.
+  Status entries(uint64_t group, uint64_t from, const StorageEntryFn& fn);
 
  private:
   explicit StoppedStore(const std::shared_ptr<Env>& env) : env_(env), transactions_(env) {}
+  Result<StoredGroup> find(uint64_t id);
+  Result<LogState> log_state(const StoredGroup& group);
 
   std::shared_ptr<Env> env_;
   ReadTransactions transactions_;

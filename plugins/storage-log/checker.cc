@@ -69,6 +69,11 @@ Checker::Finding Checker::of_group(uint64_t id) const {
 
 // ---- the check ----
 
+Status Checker::check(const Host& host, const StorageReportFn& report, chr_storage_check* seen) {
+  CHRONIK_TRY(const std::unique_ptr<StoppedStore> store, StoppedStore::make(host));
+  return Checker(*store, report, *seen).run();
+}
+
 Status Checker::run() {
   CHRONIK_CHECK(count_bytes());
   const Status read = store_.read();

@@ -6,20 +6,12 @@
 
 #include "storage-log/stopped_store.h"
 
-#include <chronik/draft/storage_admin.h>
-
 namespace chronik::storage_log {
 
 class Checker {
  public:
-  // report: false ends the check.
-  using Report = std::function<bool(const chr_storage_report&)>;
-
-  // A store that is not read yet.
-  Checker(StoppedStore& store, Report report) : store_(store), report_(std::move(report)) {}
   // NOT_FOUND; CORRUPT, UNSUPPORTED: a start would refuse the folder; CANCELLED: report said false.
-  Status run();
-  const chr_storage_check& seen() const { return seen_; }
+  static Status check(const Host& host, const StorageReportFn& report, chr_storage_check* seen);
 
  private:
   struct Finding {
@@ -32,6 +24,10 @@ class Checker {
     uint32_t kind = CHR_REPORT_DAMAGE;
   };
 
+  // A store that is not read yet.
+  Checker(StoppedStore& store, const StorageReportFn& report, chr_storage_check& seen)
+      : store_(store), report_(report), seen_(seen) {}
+  Status run();
   Status count_bytes();
   Status tell_root(const Error& error);
   Status check_checkpoint();
@@ -54,8 +50,8 @@ class Checker {
   Status note_read(uint64_t bytes);
 
   StoppedStore& store_;
-  Report report_;
-  chr_storage_check seen_{sizeof(chr_storage_check), 0, 0, 0, 0, 0, 0, 0};
+  const StorageReportFn& report_;
+  chr_storage_check& seen_;
   std::string checkpoint_;        // its file
   std::set<std::string> values_;  // files of keys
   uint64_t all_bytes_ = 0;

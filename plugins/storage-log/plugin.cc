@@ -1,10 +1,13 @@
 // The plugin storage-log: checks of the configuration, life cycle and the service table.
-#include "storage-log/admin.h"
+#include "storage-log/checker.h"
 #include "storage-log/schema.h"
+#include "storage-log/stopped_store.h"
 #include "storage-log/store.h"
 
 #include <chronik/config_json.hpp>
 #include <chronik/plugin.hpp>
+#include <chronik/storage_admin_plugin.hpp>
+#include <chronik/storage_plugin.hpp>
 
 namespace chronik::storage_log {
 namespace {
@@ -35,38 +38,15 @@ class StorageLog final : public Plugin {
 
  private:
   Store store_;
-  Admin admin_;
-};
-
-constexpr chr_storage_v1 kTable = {
-    sizeof kTable,
-    1,
-    thunk<&Store::open_group>,
-    thunk<&Store::list_groups>,
-    thunk<&Store::write>,
-    thunk<&Store::read>,
-    thunk<&Store::find>,
-    thunk<&Store::get>,
-    thunk<&Store::bounds>,
-    thunk<&Store::usage>,
-};
-
-constexpr chr_storage_admin_v1 kAdminTable = {
-    sizeof kAdminTable,   1,
-    thunk<&Admin::check>, thunk<&Admin::open>,
-    thunk<&Admin::close>, thunk<&Admin::groups>,
-    thunk<&Admin::keys>,  thunk<&Admin::entries>,
+  StorageAdminService<StoppedStore, Checker> admin_;
 };
 
 const void* StorageLog::service(std::string_view id, void** instance) {
   if (id == CHR_STORAGE_ID) {
     *instance = &store_;
-    return &kTable;
+    return &kStorageTable<Store>;
   }
-  if (id == CHR_STORAGE_ADMIN_ID) {
-    *instance = &admin_;
-    return &kAdminTable;
-  }
+  if (id == CHR_STORAGE_ADMIN_ID) return admin_.table(instance);
   return nullptr;
 }
 

@@ -3,6 +3,7 @@
 #include "storage-memory/store.h"
 
 #include <chronik/plugin.hpp>
+#include <chronik/storage_plugin.hpp>
 
 namespace chronik::storage_memory {
 namespace {
@@ -24,23 +25,10 @@ class StorageMemory final : public Plugin {
   Store store_;
 };
 
-constexpr chr_storage_v1 kTable = {
-    sizeof kTable,
-    1,
-    thunk<&Store::open_group>,
-    thunk<&Store::list_groups>,
-    thunk<&Store::write>,
-    thunk<&Store::read>,
-    thunk<&Store::find>,
-    thunk<&Store::get>,
-    thunk<&Store::bounds>,
-    thunk<&Store::usage>,
-};
-
 const void* StorageMemory::service(std::string_view id, void** instance) {
   if (id != CHR_STORAGE_ID) return nullptr;
   *instance = &store_;
-  return &kTable;
+  return &kStorageTable<Store>;
 }
 
 }  // namespace

@@ -1,7 +1,8 @@
 #include "storage-memory/store.h"
 
-#include "storage-memory/entries_lease.h"
 #include "storage-memory/schema.h"
+
+#include <chronik/entries_lease.hpp>
 
 namespace chronik::storage_memory {
 namespace {
@@ -11,6 +12,12 @@ constexpr uint64_t kMaxFrame = 64u << 20;
 constexpr uint64_t reserve(Growth growth, uint64_t capacity) {
   return growth == Growth::kData ? capacity / 16 : growth == Growth::kControl ? capacity / 64 : 0;
 }
+
+// References on buffers that never change; the log keeps them as well, so none is wanted back.
+struct Payloads {
+  std::vector<Lease> leases;
+  bool is_recalled() const { return false; }
+};
 
 }  // namespace
 
@@ -255,19 +262,18 @@ chr_status Store::read(const chr_storage_read* args, chr_entries* out, uint64_t,
   const Group* group = state_.find(args->group);
   if (group == nullptr) return report(error, CHR_E_NOT_FOUND, "no such group");
   const bool header_only = args->headers_only != 0;
-  std::unique_ptr<EntriesLease> lease;
+  auto answer = std::make_unique<EntriesLease<Payloads>>();
   uint64_t bytes = 0;
-  uint32_t n = 0;
   const Log& log = group->log;
-  for (auto at = log.at_or_after(args->from); at != log.entries().end(); ++at, ++n) {
+  for (auto at = log.at_or_after(args->from); at != log.entries().end(); ++at) {
     if (args->to != 0 && at->header.index >= args->to) break;
-    if (args->max_entries != 0 && n == args->max_entries) break;
-    if (!header_only && n != 0 && bytes + at->header.bytes > args->max_bytes) break;
-    if (lease == nullptr) lease = std::make_unique<EntriesLease>();
-    lease->add(*at, header_only);
+    if (args->max_entries != 0 && answer->size() == args->max_entries) break;
+    if (!header_only && !answer->empty() && bytes + at->header.bytes > args->max_bytes) break;
+    answer->add(at->header, header_only ? nullptr : at->payload, at->header.bytes);
+    if (!header_only) answer->held().leases.push_back(at->lease);
     bytes += at->header.bytes;
   }
-  if (lease != nullptr) lease.release()->publish(out);
+  EntriesLease<Payloads>::publish(std::move(answer), out);
   return CHR_OK;
 }
 

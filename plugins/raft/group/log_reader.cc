@@ -3,8 +3,8 @@
 #include "raft/group/log_repair.h"
 #include "raft/group/log_trim.h"
 #include "raft/group/role_report.h"
-#include "raft/log/entries_lease.h"
 
+#include <chronik/entries_lease.hpp>
 #include <chronik/plugin.hpp>
 
 #include <algorithm>
@@ -17,6 +17,14 @@ constexpr uint32_t kEntriesAtOnce = 16384;  // a batch of one record is little b
 constexpr uint32_t kHeadersAtOnce = 4096;
 constexpr uint32_t kFirstHeaders = 16;  // most who ask want one
 constexpr uint32_t kMoreHeaders = 1024;
+
+// What keeps the payloads of one read where they are.
+struct Payloads {
+  std::vector<Payload> in_memory;
+  Lease stored;
+  bool is_recalled() const { return stored.is_recalled(); }
+};
+using Answer = EntriesLease<Payloads>;
 
 // What storage found, or what it would find in what others have committed and this node's disk had not yet
 // when it was asked: that is in memory, after `written`.
@@ -82,17 +90,18 @@ bool LogReader::read_memory(const chr_group_read& args, int64_t bound, chr_entri
   const Entry* first = log.find_offset(args.offset);
   const bool headers_only = args.headers_only != 0;
   if (first == nullptr || (!first->in_memory() && !headers_only)) return false;
-  EntriesLease* lease = EntriesLease::make();
+  auto answer = std::make_unique<Answer>();
   uint64_t bytes = 0;
   log.visit(first->header.index, [&](const Entry& entry) {
     if (entry.header.base_offset >= bound || (!entry.in_memory() && !headers_only)) return false;
     if (entry.header.kind != CHR_ENTRY_DATA) return true;
     bytes += entry.header.bytes;
-    if (!lease->empty() && bytes > args.max_bytes) return false;
-    lease->add(entry, headers_only);
+    if (!answer->empty() && bytes > args.max_bytes) return false;
+    answer->add({entry.header, headers_only ? chr_slice{} : entry.payload.slice()});
+    if (!headers_only) answer->held().in_memory.push_back(entry.payload);
     return true;
   });
-  lease->give_to(out);
+  Answer::publish(std::move(answer), out);
   return true;
 }
 
@@ -115,7 +124,7 @@ struct LogReader::HeaderScan {
   bool certain;
   chr_entries* out;
   uint64_t token;
-  EntriesLease* lease = EntriesLease::make();
+  std::unique_ptr<Answer> answer = std::make_unique<Answer>();
   uint64_t bytes = 0;
   uint32_t seen = 0;
   uint32_t page = kFirstHeaders;
@@ -126,8 +135,8 @@ struct LogReader::HeaderScan {
       const chr_entry_header& header = headers.entries[i].header;
       if (header.kind != CHR_ENTRY_DATA) continue;
       bytes += header.bytes;
-      if (!lease->empty() && bytes > args.max_bytes) return false;
-      lease->add({header, {}});
+      if (!answer->empty() && bytes > args.max_bytes) return false;
+      answer->add({header, {}});
     }
     seen += headers.n;
     return headers.n == std::exchange(page, kMoreHeaders) && bytes < args.max_bytes && seen < kHeadersAtOnce;
@@ -174,8 +183,8 @@ void LogReader::read_headers(const std::shared_ptr<HeaderScan>& scan, Index from
 void LogReader::headers_read(const std::shared_ptr<HeaderScan>& scan, Result<StoredEntries> headers) {
   const bool more = headers && scan->add_headers(*headers) && group_.is_open();
   if (more) return read_headers(scan, headers->entries[headers->n - 1].header.index + 1);
-  const bool none = scan->lease->empty();
-  scan->lease->give_to(scan->out);
+  const bool none = scan->answer->empty();
+  Answer::publish(std::move(scan->answer), scan->out);
   if (!headers && none) return group_.host().complete(scan->token, headers.error());
   if (none && scan->seen > 0 && !scan->certain) return locate_and_read(scan->args, scan->out, scan->token);
   group_.host().complete(scan->token, CHR_OK);
@@ -196,11 +205,11 @@ void LogReader::storage_read(const chr_group_read& args, bool certain, chr_entri
     out->entries = read->entries;
     out->lease = read->lease.release();
   } else {
-    EntriesLease* lease = EntriesLease::make();
+    auto answer = std::make_unique<Answer>();
     for (uint32_t i = 0; i < read->n; ++i)
-      if (read->entries[i].header.kind == CHR_ENTRY_DATA) lease->add(read->entries[i]);
-    lease->hold(std::move(read->lease));
-    lease->give_to(out);
+      if (read->entries[i].header.kind == CHR_ENTRY_DATA) answer->add(read->entries[i]);
+    answer->held().stored = std::move(read->lease);
+    Answer::publish(std::move(answer), out);
   }
   chr_done done{};
   done.token = token;

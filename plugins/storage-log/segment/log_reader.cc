@@ -1,6 +1,6 @@
 #include "storage-log/segment/log_reader.h"
 
-#include "storage-log/segment/entries_lease.h"
+#include <chronik/entries_lease.hpp>
 
 #include <algorithm>
 
@@ -9,8 +9,26 @@ namespace {
 
 using Step = LogCursor::Step;
 
+// What keeps the payloads of one read where they are.
+class Payloads {
+ public:
+  // The lease is borrowed; readers: of the segment where the payload lies, if it does.
+  void keep(chr_buf* lease, std::shared_ptr<const void> readers) {
+    if (readers != nullptr && (readers_.empty() || readers_.back() != readers))
+      readers_.push_back(std::move(readers));
+    if (lease != nullptr && (leases_.empty() || leases_.back().get() != lease))
+      leases_.push_back(Lease::share(lease));
+  }
+  bool is_recalled() const { return std::ranges::any_of(leases_, &Lease::is_recalled); }
+
+ private:
+  std::vector<Lease> leases_;
+  std::vector<std::shared_ptr<const void>> readers_;
+};
+using Answer = EntriesLease<Payloads>;
+
 // The entries of one read, as far as they may be given out. False: only the disk has them.
-Result<bool> collect(LogCursor& cursor, const chr_storage_read& args, EntriesLease& entries) {
+Result<bool> collect(LogCursor& cursor, const chr_storage_read& args, Answer& entries) {
   Result<Step> step = cursor.seek(args.from);
   uint64_t bytes = 0;
   for (;; step = cursor.next()) {
@@ -22,14 +40,15 @@ Result<bool> collect(LogCursor& cursor, const chr_storage_read& args, EntriesLea
     const chr_entry_header& header = cursor.head().header;
     if (args.to != 0 && header.index >= args.to) return true;
     if (args.headers_only != 0) {
-      entries.add(header, {}, nullptr);
+      entries.add(header, nullptr, 0);
     } else {
       if (!entries.empty() && (bytes > args.max_bytes || header.bytes > args.max_bytes - bytes)) return true;
       const Result<std::optional<chr_slice>> payload = cursor.payload();
       if (!payload && entries.empty()) return std::unexpected(payload.error());
       if (!payload) return true;
       if (!*payload) return false;
-      entries.add(header, **payload, cursor.readers());
+      entries.held().keep((*payload)->lease, cursor.readers());
+      entries.add(header, (*payload)->p, (*payload)->n);
       bytes += header.bytes;
       if (bytes > args.max_bytes) return true;
     }
@@ -50,18 +69,15 @@ Result<bool> until_it_stands(Try attempt) {
 
 Result<bool> LogReader::read(const GroupLog& log, const chr_storage_read& args, Wait wait,
                              chr_entries* out) const {
-  std::unique_ptr<EntriesLease> entries;
+  std::unique_ptr<Answer> entries;
   CHRONIK_TRY(const bool is_there, until_it_stands([&] {
-                entries = std::make_unique<EntriesLease>();
+                entries = std::make_unique<Answer>();
                 LogCursor cursor(files_, indexes_, log, wait,
                                  args.headers_only != 0 ? UINT64_MAX : args.max_bytes);
                 return collect(cursor, args, *entries);
               }));
   if (!is_there) return false;
-  out->n = 0;
-  out->entries = nullptr;
-  out->lease = nullptr;
-  if (!entries->empty()) entries.release()->publish(out);
+  Answer::publish(std::move(entries), out);
   return true;
 }
 

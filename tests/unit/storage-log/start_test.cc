@@ -198,11 +198,8 @@ TEST_F(LogStart, AMissingFileOfTheJournalIsTold) {
   ASSERT_EQ(count_files("journal-1"), 1u);
   const std::string named = content(checkpoint());
   stop();
-  const auto make_named = [&] {
-    std::filesystem::remove(files_.path(checkpoint()));
-    make_file("checkpoint-9", named, named.size());
-  };
-  make_named();
+  std::filesystem::remove(files_.path(checkpoint()));
+  make_file("checkpoint-9", named, named.size());
   const std::string last = content("journal-1");
   std::filesystem::remove(files_.path("journal-1"));
   const chr_done refused = try_start();

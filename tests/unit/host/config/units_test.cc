@@ -64,5 +64,19 @@ TEST(Units, Addresses) {
   EXPECT_FALSE(parse_address("PLAINTEXT://host:9092"));
 }
 
+TEST(HumanSize, HasOneDigitBehindThePoint) {
+  EXPECT_EQ(human_size(0), "0 B");
+  EXPECT_EQ(human_size(1023), "1023 B");
+  EXPECT_EQ(human_size(1536), "1.5 KiB");
+  EXPECT_EQ(human_size(uint64_t{5} << 40), "5.0 TiB");
+  EXPECT_EQ(human_size(UINT64_MAX), "16384.0 PiB");
+}
+
+TEST(Plural, IsForAllButOne) {
+  EXPECT_EQ(plural(0, "entry", "entries"), "0 entries");
+  EXPECT_EQ(plural(1, "entry", "entries"), "1 entry");
+  EXPECT_EQ(plural(2, "entry", "entries"), "2 entries");
+}
+
 }  // namespace
 }  // namespace chronik::host

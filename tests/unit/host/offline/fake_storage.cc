@@ -2,14 +2,13 @@
 // demand.
 #include "tests/unit/host/offline/fake_store.h"
 
-#include <chronik/draft/storage_admin.h>
-#include <chronik/plugin.hpp>
+#include <chronik/storage_admin_plugin.hpp>
+#include <chronik/storage_plugin.hpp>
 #include <chronik/storage_write.hpp>
 
 #include <atomic>
 #include <csignal>
 #include <mutex>
-#include <optional>
 
 namespace chronik::host::testing {
 namespace {
@@ -24,15 +23,95 @@ constexpr chr_config_key kSchema[] = {
     config_key("crash_in_check", CHR_CONFIG_BOOL, "false", "Its check ends with a signal."),
 };
 
+std::string folder_of(const Host& host) { return std::string(from_abi(host.node().directory)); }
+
+chr_slice slice_of(const std::string& text) {
+  return {reinterpret_cast<const uint8_t*>(text.data()), text.size(), nullptr};
+}
+
+class StoppedFake {
+ public:
+  static Result<std::unique_ptr<StoppedFake>> open(const Host& host) {
+    auto stopped = std::make_unique<StoppedFake>();
+    CHRONIK_TRY(stopped->store_, FakeStore::read(folder_of(host)));
+    return stopped;
+  }
+  Status groups(const StorageGroupFn& fn) const {
+    for (const auto& [id, g] : store_.groups) {
+      const chr_storage_group out{sizeof out,
+                                  CHR_OK,
+                                  id,
+                                  to_abi(g.name),
+                                  g.log.empty() ? 0 : g.log.begin()->first,
+                                  g.log.empty() ? 0 : g.log.rbegin()->first,
+                                  g.log.size(),
+                                  g.bytes()};
+      if (!fn(out)) return stopped_by_caller();
+    }
+    return {};
+  }
+  Status keys(uint64_t group, std::string_view after, const StorageKeyFn& fn) {
+    const auto& keys = store_.groups[group].keys;
+    for (auto at = keys.upper_bound(after); at != keys.end(); ++at)
+      if (!fn(at->first, slice_of(at->second))) return stopped_by_caller();
+    return {};
+  }
+  Status entries(uint64_t group, uint64_t from, const StorageEntryFn& fn) {
+    const auto& log = store_.groups[group].log;
+    for (auto at = log.lower_bound(from); at != log.end(); ++at) {
+      const std::string index = std::to_string(at->first);
+      if (!at->second.is_whole) return fail(Code::kCorrupt, "the payload of entry " + index + " is damaged");
+      if (!fn({at->second.header, slice_of(at->second.payload)})) return stopped_by_caller();
+    }
+    return {};
+  }
+
+ private:
+  FakeStore store_;
+};
+
+class FakeChecker {
+ public:
+  static Status check(const Host& host, const StorageReportFn& report, chr_storage_check* seen) {
+    if (host.config_int("crash_in_check") != 0) std::raise(SIGSEGV);
+    CHRONIK_TRY(const FakeStore store, FakeStore::read(folder_of(host)));
+    for (const auto& [id, group] : store.groups) {
+      ++seen->groups;
+      seen->keys += group.keys.size();
+      seen->entries += group.log.size();
+      seen->bytes += group.bytes();
+      for (const auto& [index, entry] : group.log) {
+        if (entry.is_whole) continue;
+        ++seen->damages;
+        if (!report(damage(group, index))) return stopped_by_caller();
+      }
+    }
+    return {};
+  }
+
+ private:
+  static chr_storage_report damage(const FakeGroup& group, uint64_t index) {
+    chr_storage_report report{};
+    report.struct_size = sizeof report;
+    report.kind = CHR_REPORT_DAMAGE;
+    report.group = group.id;
+    report.name = to_abi(group.name);
+    report.first_index = report.last_index = index;
+    report.place = to_abi("fake");
+    report.what = to_abi("its payload fails its check");
+    return report;
+  }
+};
+
 class FakeStorage final : public Plugin {
  public:
   static constexpr std::string_view kId = FAKE_ID, kVersion = "1.0.0";
   static std::span<const chr_config_key> schema() { return kSchema; }
 
-  explicit FakeStorage(Host host) : host_(host) {}
+  explicit FakeStorage(Host host) : host_(host), admin_(host) {}
   const void* service(std::string_view id, void** instance) override;
   Result<Progress> start(uint64_t) override {
-    if (auto store = FakeStore::read(folder())) store_ = std::move(*store);
+    if (auto store = FakeStore::read(folder_of(host_))) store_ = std::move(*store);
     return Progress::kDone;
   }
 
@@ -76,82 +155,10 @@ class FakeStorage final : public Plugin {
   }
   chr_status usage(chr_storage_usage*) { return CHR_OK; }
 
-  // ---- chr_storage_admin_v1 ----
-  chr_status check(chr_storage_report_fn fn, void* context, chr_storage_check* out, chr_error* error) {
-    if (host_.config_int("crash_in_check") != 0) std::raise(SIGSEGV);
-    const auto store = FakeStore::read(folder());
-    if (!store) return chronik::report(error, store.error());
-    for (const auto& [id, group] : store->groups) {
-      ++out->groups;
-      out->keys += group.keys.size();
-      out->entries += group.log.size();
-      out->bytes += group.bytes();
-      for (const auto& [index, entry] : group.log)
-        if (!entry.is_whole) tell(group, index, fn, context, out);
-    }
-    return CHR_OK;
-  }
-  chr_status open(chr_error* error) {
-    auto store = FakeStore::read(folder());
-    if (!store) return chronik::report(error, store.error());
-    opened_ = std::move(*store);
-    return CHR_OK;
-  }
-  void close() { opened_.reset(); }
-  chr_status groups(chr_storage_group_fn fn, void* context, chr_error*) {
-    for (const auto& [id, g] : opened_->groups) {
-      const chr_storage_group out{sizeof out,
-                                  CHR_OK,
-                                  id,
-                                  to_abi(g.name),
-                                  g.log.empty() ? 0 : g.log.begin()->first,
-                                  g.log.empty() ? 0 : g.log.rbegin()->first,
-                                  g.log.size(),
-                                  g.bytes()};
-      if (fn(context, &out) != 0) return CHR_E_CANCELLED;
-    }
-    return CHR_OK;
-  }
-  chr_status keys(uint64_t group, chr_str after, chr_storage_key_fn fn, void* context, chr_error*) {
-    const auto& keys = opened_->groups[group].keys;
-    for (auto at = keys.upper_bound(from_abi(after)); at != keys.end(); ++at)
-      if (fn(context, to_abi(at->first), slice_of(at->second)) != 0) return CHR_E_CANCELLED;
-    return CHR_OK;
-  }
-  chr_status entries(uint64_t group, uint64_t from, chr_storage_entry_fn fn, void* context,
-                     chr_error* error) {
-    const auto& log = opened_->groups[group].log;
-    for (auto at = log.lower_bound(from); at != log.end(); ++at) {
-      const chr_entry entry{at->second.header, slice_of(at->second.payload)};
-      if (!at->second.is_whole)
-        return chronik::report(error, CHR_E_CORRUPT,
-                               "the payload of entry " + std::to_string(at->first) + " is damaged");
-      if (fn(context, &entry) != 0) return CHR_E_CANCELLED;
-    }
-    return CHR_OK;
-  }
-
  private:
-  static chr_slice slice_of(const std::string& text) {
-    return {reinterpret_cast<const uint8_t*>(text.data()), text.size(), nullptr};
-  }
   static std::string text_of(const chr_slice& slice) {
     return {reinterpret_cast<const char*>(slice.p), static_cast<size_t>(slice.n)};
   }
-  static void tell(const FakeGroup& group, uint64_t index, chr_storage_report_fn fn, void* context,
-                   chr_storage_check* out) {
-    chr_storage_report report{};
-    report.struct_size = sizeof report;
-    report.kind = CHR_REPORT_DAMAGE;
-    report.group = group.id;
-    report.name = to_abi(group.name);
-    report.first_index = report.last_index = index;
-    report.place = to_abi("fake");
-    report.what = to_abi("its payload fails its check");
-    ++out->damages;
-    fn(context, &report);
-  }
-  std::string folder() const { return std::string(from_abi(host_.node().directory)); }
   bool is_reached(std::string_view key) const {
     return host_.config_int(key) != 0 && writes_ >= host_.config_int(key);
   }
@@ -172,7 +179,7 @@ class FakeStorage final : public Plugin {
           group.log[entry.header.index] = {entry.header, text_of(entry.payload), true};
       }
     }
-    store_.write(folder());
+    store_.write(folder_of(host_));
     return {};
   }
 
@@ -181,27 +188,14 @@ class FakeStorage final : public Plugin {
   FakeStore store_;
   int64_t writes_ = 0;
   std::atomic<int> waiting_{0};
-  std::optional<FakeStore> opened_;
-};
-
-constexpr chr_storage_v1 kTable = {
-    sizeof(chr_storage_v1),          1,
-    thunk<&FakeStorage::open_group>, thunk<&FakeStorage::list_groups>,
-    thunk<&FakeStorage::write>,      thunk<&FakeStorage::read>,
-    thunk<&FakeStorage::find>,       thunk<&FakeStorage::get>,
-    thunk<&FakeStorage::bounds>,     thunk<&FakeStorage::usage>,
-};
-constexpr chr_storage_admin_v1 kAdminTable = {
-    sizeof(chr_storage_admin_v1), 1,
-    thunk<&FakeStorage::check>,   thunk<&FakeStorage::open>,
-    thunk<&FakeStorage::close>,   thunk<&FakeStorage::groups>,
-    thunk<&FakeStorage::keys>,    thunk<&FakeStorage::entries>,
+  StorageAdminService<StoppedFake, FakeChecker> admin_;
 };
 
 const void* FakeStorage::service(std::string_view id, void** instance) {
+  if (id == CHR_STORAGE_ADMIN_ID) return admin_.table(instance);
+  if (id != CHR_STORAGE_ID) return nullptr;
   *instance = this;
-  if (id == CHR_STORAGE_ID) return &kTable;
-  return id == CHR_STORAGE_ADMIN_ID ? &kAdminTable : nullptr;
+  return &kStorageTable<FakeStorage>;
 }
 
 }  // namespace

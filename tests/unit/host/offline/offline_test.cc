@@ -2,7 +2,6 @@
 #include "host/loader/child.h"
 #include "host/offline/group_digest.h"
 #include "host/offline/messages.h"
-#include "host/offline/progress.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -91,14 +90,6 @@ TEST(GroupDigest, SaysWhatDiffers) {
   EXPECT_EQ(describe_difference(digest, other), "entries 9 and 8, checksum 00001234 and 0000abcd");
   EXPECT_NE(extend_checksum(0, "a", digest), extend_checksum(0, "b", digest));
   EXPECT_NE(extend_checksum(0, "a", digest), extend_checksum(0, "a", other));
-}
-
-TEST(HumanSize, HasOneDigitBehindThePoint) {
-  EXPECT_EQ(human_size(0), "0 B");
-  EXPECT_EQ(human_size(1023), "1023 B");
-  EXPECT_EQ(human_size(1536), "1.5 KiB");
-  EXPECT_EQ(human_size(uint64_t{5} << 40), "5.0 TiB");
-  EXPECT_EQ(human_size(UINT64_MAX), "16384.0 PiB");
 }
 
 }  // namespace

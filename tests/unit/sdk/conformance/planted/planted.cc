@@ -4,9 +4,8 @@
 
 #include <chronik/draft/files.h>
 #include <chronik/draft/storage_admin.h>
-#include <chronik/storage.h>
 
-#include <chronik/plugin.hpp>
+#include <chronik/storage_plugin.hpp>
 
 #include <dlfcn.h>
 
@@ -392,14 +391,6 @@ chr_status Planted::entries(uint64_t group, uint64_t from, chr_storage_entry_fn 
   return admin_->entries(admin_self_, group, from, each, &bent, error);
 }
 
-constexpr chr_storage_v1 kTable = {
-    sizeof(chr_storage_v1),      1,
-    thunk<&Planted::open_group>, thunk<&Planted::list_groups>,
-    thunk<&Planted::write>,      thunk<&Planted::read>,
-    thunk<&Planted::find>,       thunk<&Planted::get>,
-    thunk<&Planted::bounds>,     thunk<&Planted::usage>,
-};
-
 constexpr chr_storage_admin_v1 kAdminTable = {
     sizeof(chr_storage_admin_v1), 1,
     thunk<&Planted::check>,       thunk<&Planted::open>,
@@ -416,7 +407,7 @@ const void* Planted::service(std::string_view id, void** instance) {
   }
   if (id != CHR_STORAGE_ID) return nullptr;
   *instance = this;
-  return &kTable;
+  return &kStorageTable<Planted>;
 }
 
 }  // namespace
