@@ -5,6 +5,15 @@
 #include <algorithm>
 
 namespace chronik::storage_log {
+namespace {
+
+void stop_waiting(const PlacedEntry& entry, LogSums& sums) {
+  if (entry.in_segment) return;
+  --sums.waiting_entries;
+  sums.waiting_bytes -= entry.entry.header.bytes;
+}
+
+}  // namespace
 
 GroupLog::~GroupLog() {
   pop_tail(tail_.size());
@@ -176,19 +185,13 @@ void GroupLog::remove_segments(size_t from, size_t to, std::vector<SegmentId>* r
                   segments_.begin() + static_cast<ptrdiff_t>(to));
 }
 
-void GroupLog::take_off_sums(const PlacedEntry& waiting) {
-  if (waiting.in_segment) return;
-  --sums_.waiting_entries;
-  sums_.waiting_bytes -= waiting.entry.header.bytes;
-}
-
 void GroupLog::cut_tail(size_t keep) {
-  for (size_t i = keep; i < tail_.size(); ++i) take_off_sums(tail_[i].placed);
+  for (size_t i = keep; i < tail_.size(); ++i) stop_waiting(tail_[i].placed, sums_);
   tail_.shorten(keep);
 }
 
 void GroupLog::pop_tail(size_t n) {
-  for (size_t i = 0; i < n; ++i) take_off_sums(tail_[i].placed);
+  for (size_t i = 0; i < n; ++i) stop_waiting(tail_[i].placed, sums_);
   while (n < tail_.size() && tail_[n].placed.in_segment) ++n;
   tail_.pop_front(n);
 }

@@ -147,7 +147,6 @@ class GroupLog {
  private:
   bool is_sound() const;
   void add_entry(const PlacedEntry& entry);
-  void take_off_sums(const PlacedEntry& waiting);
   void cut_tail(size_t keep);
   void pop_tail(size_t n);
   void remove_segments(size_t from, size_t to, std::vector<SegmentId>* removed);

@@ -5,7 +5,7 @@
 namespace chronik::storage_log {
 namespace {
 
-constexpr size_t kMost = 16;
+constexpr size_t kMaxSpares = 16;
 // Logs are trimmed together and begin segments one after the other: one byte of five may be of spares for a second. One of sixteen
 // may be for ten seconds, as slow logs meet only so.
 constexpr uint64_t kShare = 5, kKept = 20;  // calls of age()
@@ -15,7 +15,7 @@ constexpr uint64_t kLongShare = 16, kLongKept = 200;
 
 bool SpareSegments::keep(const SegmentId& id, uint64_t size, uint64_t store_bytes) {
   if (std::ranges::find(spares_, id, &Spare::id) != spares_.end()) return true;
-  if (size != segment_bytes_ || spares_.size() >= kMost) return false;
+  if (size != segment_bytes_ || spares_.size() >= kMaxSpares) return false;
   spares_.push_back({id, now_});
   if (!are_many(store_bytes, kShare)) return true;
   spares_.pop_back();
