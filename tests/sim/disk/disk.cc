@@ -66,7 +66,10 @@ chr_status Disk::write(uint64_t now, Volume& file, uint64_t at, std::string_view
   if (!through) return CHR_OK;
   uint64_t unseen = 0;
   begin(busy_until_, sync_takes(now), answers_early ? &unseen : cost);
-  if (const chr_status status = admit_sync(busy_until_); status != CHR_OK) return status;
+  if (const chr_status status = admit_sync(busy_until_); status != CHR_OK) {
+    changes_.back().is_lost = true;
+    return status;
+  }
   cover_last(file, busy_until_);
   return CHR_OK;
 }
@@ -108,22 +111,28 @@ chr_status Disk::admit_sync(uint64_t ends) {
 chr_status Disk::sync(uint64_t now, Volume& file, uint64_t* cost) {
   uint64_t unseen = 0;
   begin(now, sync_takes(now), answers_early ? &unseen : cost);
-  if (const chr_status status = admit_sync(busy_until_); status != CHR_OK) return status;
-  cover(file, now, busy_until_);
-  return CHR_OK;
+  const chr_status status = admit_sync(busy_until_);
+  status == CHR_OK ? cover(file, now, busy_until_) : lose(file, now);
+  return status;
 }
 
 chr_status Disk::sync_names(uint64_t now, uint64_t* durable_at, uint64_t* cost) {
   begin(now, sync_takes(now), cost);
-  *durable_at = sync_lies || sync_failed_ ? kNever : busy_until_;
-  return admit_sync(busy_until_);
+  const chr_status status = admit_sync(busy_until_);
+  *durable_at = sync_lies || status != CHR_OK ? kNever : busy_until_;
+  return status;
+}
+
+void Disk::lose(Volume& file, uint64_t now) {
+  for (Change& change : changes_)
+    change.is_lost |= change.file == &file && change.durable_at == kNever && change.ends <= now;
 }
 
 void Disk::cover(Volume& file, uint64_t now, uint64_t then) {
-  if (sync_lies || sync_failed_) return;
+  if (sync_lies) return;
   uint64_t from = kNever;
   for (Change& change : changes_) {
-    if (change.file != &file || change.durable_at != kNever || change.ends > now) continue;
+    if (change.file != &file || change.durable_at != kNever || change.is_lost || change.ends > now) continue;
     change.durable_at = then;
     if (change.n != 0) from = std::min(from, change.at);
   }
@@ -133,11 +142,12 @@ void Disk::cover(Volume& file, uint64_t now, uint64_t then) {
 }
 
 void Disk::cover_last(Volume& file, uint64_t then) {
-  if (sync_lies || sync_failed_) return;
+  if (sync_lies) return;
   Change& last = changes_.back();
   last.durable_at = then;
   for (Change& change : changes_) {
-    if (change.file == &file && change.n == 0) change.durable_at = std::min(change.durable_at, then);
+    if (change.file == &file && change.n == 0 && !change.is_lost)
+      change.durable_at = std::min(change.durable_at, then);
   }
   auto& newest = synced_from_[&file];
   newest[0] = std::exchange(newest[1], last.at);
@@ -159,7 +169,10 @@ Disk::InFlight Disk::begin_write(uint64_t now, Volume& file, uint64_t at, std::s
                                        : CHR_E_NO_SPACE,
                      answers_early ? early : ends};
   if (!durable || out.status != CHR_OK) return out;
-  if (const chr_status synced = admit_sync(ends); synced != CHR_OK) return {synced, ends};
+  if (const chr_status synced = admit_sync(ends); synced != CHR_OK) {
+    changes_.back().is_lost = true;
+    return {synced, ends};
+  }
   cover_last(file, ends);
   return out;
 }
@@ -168,7 +181,10 @@ Disk::InFlight Disk::begin_sync(uint64_t now, Volume& file) {
   const uint64_t start = std::max(now, stalled_until);
   const uint64_t ends = start + sync_takes(now);
   in_flight_until_ = std::max(in_flight_until_, ends);
-  if (const chr_status status = admit_sync(ends); status != CHR_OK) return {status, ends};
+  if (const chr_status status = admit_sync(ends); status != CHR_OK) {
+    lose(file, now);
+    return {status, ends};
+  }
   cover(file, now, ends);
   return {CHR_OK, answers_early ? start + costs.call_ns : ends};
 }

@@ -77,7 +77,7 @@ class Disk {
   uint64_t capacity = UINT64_MAX;  // NO_SPACE beyond
   bool fills_up = false;           // a write for which there is not room is done as far as there is
   bool fail_next_sync =
-      false;  // IO, once; what it was to make durable is never made so, though later syncs say OK
+      false;  // IO, once; what it was to make durable is never made so, though later syncs of the file say OK
   bool fail_next_write = false;   // IO, once, and nothing is written
   bool short_next_write = false;  // only a part of it is written, once
   // Planted bugs: a sync does nothing; what makes durable says so when it has only begun.
@@ -114,9 +114,10 @@ class Disk {
     uint64_t at;
     uint64_t old_size;  // before
     uint64_t new_size;
-    std::string before;   // what it overwrote
-    uint64_t n;           // bytes written; 0 for a resize
-    uint64_t durable_at;  // UINT64_MAX: not synced
+    std::string before;    // what it overwrote
+    uint64_t n;            // bytes written; 0 for a resize
+    uint64_t durable_at;   // UINT64_MAX: not synced
+    bool is_lost = false;  // by a sync that failed: it never is
   };
   uint64_t takes(uint64_t n) const {
     return costs.call_ns + static_cast<uint64_t>(static_cast<double>(n) / costs.bytes_per_ns);
@@ -134,6 +135,8 @@ class Disk {
   // Durable then: what of the file had ended by `now`; or its last change, and the resizes before that.
   void cover(Volume& file, uint64_t now, uint64_t then);
   void cover_last(Volume& file, uint64_t then);
+  // Lost: what cover() would have made durable.
+  void lose(Volume& file, uint64_t now);
   void forget_durable();
   void roll_back(uint64_t now, bool power_loss);
   static void undo(const Change& change);

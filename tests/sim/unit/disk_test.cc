@@ -182,6 +182,23 @@ chr_status put(Disk& disk, Volume& file, uint64_t at, std::string_view text, boo
   return disk.write(10, file, at, text, through, taken, &cost);
 }
 
+// The kernel keeps errors by file, and what is written through later is on the disk.
+TEST(DiskFiles, AFailedSyncLosesWhatItWasToWriteAlone) {
+  for (uint64_t seed = 0; seed < 50; ++seed) {
+    Disk disk{Rng(seed)};
+    StringVolume first, second;
+    uint64_t taken = 0, cost = 0;
+    ASSERT_EQ(put(disk, first, 0, "lost", false, &taken), CHR_OK);
+    disk.fail_next_sync = true;
+    ASSERT_EQ(disk.sync(kSecond, first, &cost), CHR_E_IO);
+    ASSERT_EQ(put(disk, second, 0, "kept", true, &taken), CHR_OK);
+    ASSERT_EQ(put(disk, first, 4, "kept", true, &taken), CHR_OK);
+    disk.crash(10 * kSecond);
+    ASSERT_EQ(second.copy(0, second.size()), "kept");
+    ASSERT_EQ(first.copy(4, first.size() - 4), "kept");
+  }
+}
+
 TEST(DiskFiles, ASyncIsOfOneFileAndAWriteThroughOfItself) {
   bool lost = false;
   for (uint64_t seed = 0; seed < 50; ++seed) {

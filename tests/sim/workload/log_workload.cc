@@ -131,11 +131,12 @@ void LogWorkload::open(Node& node, uint32_t group) {
   chr_error error = make_abi_error();
   const auto opened = [](void* context, const chr_done* done) {
     Replay& r = replay_of(context);
-    r.ready = done->code == CHR_OK;
-    if (!r.ready) r.handle = nullptr;
-    const Disk& disk = r.node->disk();
+    const bool is_open = done->code == CHR_OK;
     const bool stops = r.node->state() == Node::State::kStopping;
-    if (!r.ready && !stops && !disk.failed() && !disk.damaged())
+    r.ready = is_open && !stops;  // what was on its way when the stop began is being closed
+    if (!is_open) r.handle = nullptr;
+    const Disk& disk = r.node->disk();
+    if (!is_open && !stops && !disk.failed() && !disk.damaged())
       r.workload->world().fail("open-group", std::string(from_abi(done->message)));
   };
   const uint64_t token =
