@@ -10,6 +10,12 @@ namespace {
 
 constexpr size_t kDirectEntries = 512;  // of a write; a write of more is of small ones
 
+// Each gets a file.
+bool has_large_values(const NetWrite& net) {
+  return std::ranges::any_of(net.keys,
+                             [](const chr_storage_step* step) { return step->value.n > kMaxValueInMemory; });
+}
+
 }  // namespace
 
 // ---- turns ----
@@ -139,7 +145,7 @@ Lanes::Next Lanes::try_first(const GroupPtr& group, Turn& turn) {
     return refuse_in_turn(group, {Code::kCorrupt, group->damage}, turn);
   const uint64_t bytes = plan.net.kept_bytes();
   plan.is_direct = bytes >= parts_.options.direct_bytes && plan.net.kept.size() <= kDirectEntries;
-  if (const Status room = check_room(*group, write, plan.is_direct); !room) {
+  if (const Status room = check_room(*group, write, plan.is_direct || has_large_values(plan.net)); !room) {
     return refuse_in_turn(group, room.error(), turn);
   }
   const Status fits = make_plan(*group, write, &plan);

@@ -57,11 +57,12 @@ bool Room::has(Growth growth, bool is_direct, uint64_t bytes) const {
     const uint64_t kept = reserve();
     return !is_refused_by_disk(is_direct) && left() >= kept && left() - kept >= bytes;
   }
-  // Votes and the like use three quarters of the reserve. Where the disk has no more they find room in the journal, and leave an
-  // eighth of it to what makes room.
+  // Votes and the like use three quarters of the reserve. Where the disk has no more, small ones find room in the journal, and leave
+  // an eighth of it to what makes room.
   const uint64_t kept = reserve() / 4;
-  const bool is_tight = refused_by_disk_ns_ != 0 || disk_left() < kept + bytes;
-  if (is_tight && journal_left_ < journal_ / 8) return false;
+  const bool is_disk_used_up = disk_left() < kept + bytes;
+  if (is_direct && is_disk_used_up) return false;
+  if ((is_disk_used_up || is_disk_full()) && journal_left_ < journal_ / 8) return false;
   return size_left() >= kept && size_left() - kept >= bytes;
 }
 

@@ -43,7 +43,7 @@ class Room {
     journal_ = capacity;
   }
 
-  // Whether a write that was counted as taken may be accepted. is_direct: it goes to its segment at once.
+  // Whether a write that was counted as taken may be accepted. is_direct: its payloads or values go to files at once.
   bool has(Growth growth, bool is_direct, uint64_t bytes) const;
   void refused(uint64_t bytes);
   void wrote(const OwnedWrite& write);

@@ -263,8 +263,8 @@ void SegmentFiles::remove(std::span<const SegmentId> ids) {
   const std::lock_guard lock(mutex_);
   for (const SegmentId& id : ids) {
     const auto size = sizes_.find(id);
-    if (is_starting_ || size == sizes_.end() || !spares_.keep(id, size->second, file_bytes_))
-      to_remove_.insert(id);
+    const bool goes = is_starting_ || size == sizes_.end() || to_remove_.contains(id);
+    if (goes || !spares_.keep(id, size->second, file_bytes_)) to_remove_.insert(id);
   }
 }
 

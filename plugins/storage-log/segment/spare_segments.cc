@@ -8,8 +8,10 @@ namespace {
 constexpr size_t kMaxSpares = 16;
 // Logs are trimmed together and begin segments one after the other: one byte of five may be of spares for a second. One of sixteen
 // may be for ten seconds, as slow logs meet only so.
-constexpr uint64_t kShare = 5, kKept = 20;  // calls of age()
-constexpr uint64_t kLongShare = 16, kLongKept = 200;
+constexpr uint64_t kShare = 5;
+constexpr uint64_t kKept = 20;  // calls of age()
+constexpr uint64_t kLongShare = 16;
+constexpr uint64_t kLongKept = 200;
 
 }  // namespace
 

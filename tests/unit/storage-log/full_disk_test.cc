@@ -293,6 +293,8 @@ TEST_F(FullDisk, VotesFindRoomInTheJournal) {
   EXPECT_EQ(done.code, CHR_E_NO_SPACE);
   put("vote", &done);
   EXPECT_EQ(done.code, CHR_OK);
+  put(std::string(5000, 's'), &done);  // a piece of a snapshot, which gets a file
+  EXPECT_EQ(done.code, CHR_E_NO_SPACE);
   files_.free_bytes.reset();
   fake_.advance(std::chrono::milliseconds(60));
   append(2, &done);
