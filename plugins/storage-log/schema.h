@@ -36,8 +36,16 @@ inline constexpr chr_config_key kSchema[] = {
                "Bytes that may wait to be written, or to be moved from the journal to their segments; beyond "
                "them callers are told to come back.",
                1 << 16, 1ll << 32),
-    config_key("open_files", CHR_CONFIG_INT, "256", "Segment files that are kept open at a time.", 16,
-               1 << 16),
+    config_key(
+        "move_after", CHR_CONFIG_DURATION, "\"10s\"",
+        "Small entries lie in the journal and in memory for so long, or until they take 2 MiB there, and "
+        "are then moved to their segments together.",
+        0, 3'600'000'000'000),
+    config_key(
+        "open_files", CHR_CONFIG_INT, "4096",
+        "Segment files that are kept open at a time, at least one for each partition that is written to: "
+        "one that must be closed for another is synced before.",
+        16, 1 << 16),
 };
 
 }  // namespace chronik::storage_log

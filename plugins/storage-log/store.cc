@@ -278,6 +278,9 @@ void Store::keep_or_fail(const Journal::Frame& frame, const Error& error) {
 void Store::publish(Commits::Frame& frame, Turn& turn) {
   if (frame.effects.empty()) return;
   StoreParts& parts = opened_->parts;
+  const uint64_t now = host_.now_ns();
+  parts.mover.set_time(now);
+  frame.buffer.shrink();
   std::string_view rest = frame.buffer.payload();
   ReadChange change;
   uint64_t bytes = 0;
@@ -290,7 +293,7 @@ void Store::publish(Commits::Frame& frame, Turn& turn) {
     opened_->lanes.published(effect.group);
     turn.finish(effect.group->lane.shard, effect.write.token(), CHR_OK);
   }
-  parts.metrics.note_commit(bytes, host_.now_ns() - frame.began_ns);
+  parts.metrics.note_commit(bytes, now - frame.began_ns);
   parts.note_sizes();
 }
 

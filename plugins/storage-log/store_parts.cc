@@ -23,6 +23,7 @@ StoreOptions StoreOptions::of(const Host& host) {
   options.segments.open_files = setting(host, "open_files");
   options.direct_bytes = setting(host, "direct_bytes");
   options.queue_bytes = setting(host, "queue_bytes");
+  options.move_after_ns = setting(host, "move_after");
   if (options.max_size == 0) return options;
   // A small store would hold little but its journal, and free nothing before a segment is done with.
   options.journal.file_bytes = std::min(options.journal.file_bytes, options.max_size / 8 / 4096 * 4096);

@@ -22,6 +22,7 @@ struct StoreOptions {
   uint64_t max_size = 0;  // 0: none
   uint64_t direct_bytes = 64u << 10;
   uint64_t queue_bytes = 64u << 20;
+  uint64_t move_after_ns = 10'000'000'000;
 
   static StoreOptions of(const Host& host);
 };

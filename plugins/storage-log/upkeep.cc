@@ -4,15 +4,17 @@ namespace chronik::storage_log {
 namespace {
 
 constexpr uint64_t kMoveAtOnce = 8u << 20;  // bytes, before something else has its turn
-constexpr uint64_t kMovesBytes = 1u << 20;  // so much is moved without waiting for more
-constexpr size_t kRemoveAtOnce = 16;        // files
-constexpr size_t kGroupsAtOnce = 64;        // of a checkpoint, while others wait for the mutex
+// What waits to be moved takes memory, and each move a write to a file: so much of it is waited for.
+constexpr uint64_t kMovesBytes = 2u << 20;
+constexpr uint64_t kEntryBytes = 256;  // that an entry takes in memory beside its payload, about
+constexpr size_t kRemoveAtOnce = 16;   // files
+constexpr size_t kGroupsAtOnce = 64;   // of a checkpoint, while others wait for the mutex
 
 }  // namespace
 
 void Upkeep::want(Turn& turn, bool tick) {
   if (tick) {
-    moves_ = true;
+    moves_ = is_held_ || has_waited();
     is_held_ = false;
     parts_.segments.age_spares();
   }
@@ -40,10 +42,21 @@ Upkeep::Task Upkeep::next_task() const {
   if (is_last_) return Task::kLast;
   if (is_held_) return Task::kNone;
   if (parts_.journal.wants_checkpoint()) return Task::kCheckpoint;
-  const uint64_t waiting = parts_.sums.waiting_bytes.load(std::memory_order_relaxed);
-  if (parts_.mover.has_work() && (moves_ || waiting >= kMovesBytes)) return Task::kMove;
+  if (parts_.mover.has_work() && (moves_ || has_enough_to_move())) return Task::kMove;
   if (parts_.journal.wants_file()) return Task::kMakeFile;
   return Task::kNone;
+}
+
+bool Upkeep::has_enough_to_move() const {
+  const uint64_t enough =
+      std::min({kMovesBytes, parts_.options.queue_bytes / 4, parts_.journal.file_bytes() / 16});
+  return enough <= parts_.sums.waiting_bytes.load(std::memory_order_relaxed) +
+                       kEntryBytes * parts_.sums.waiting_entries.load(std::memory_order_relaxed);
+}
+
+bool Upkeep::has_waited() const {
+  const std::optional<uint64_t> since = parts_.mover.waits_since();
+  return since && parts_.host.now_ns() >= *since + parts_.options.move_after_ns;
 }
 
 void Upkeep::run() {

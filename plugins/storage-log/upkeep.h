@@ -21,7 +21,7 @@ class Upkeep {
       : parts_(parts), run_turn_(std::move(run_turn)), fail_(std::move(fail)) {}
 
   // ---- under the store's mutex ----
-  // Begins where there is something to do. With `tick`, what waited for more is done now, and what failed for
+  // Begins where there is something to do. With `tick`, what has waited for long is done now, and what failed for
   // lack of space is tried again.
   void want(Turn& turn, bool tick);
   // The last one: all is moved, and a checkpoint says that nothing follows.
@@ -39,6 +39,8 @@ class Upkeep {
 
   void begin(Turn& turn);
   Task next_task() const;
+  bool has_enough_to_move() const;
+  bool has_waited() const;
   void run();
   Status perform(Task task);
   void after(Task task, const Status& status);

@@ -21,4 +21,16 @@ bool FrameBuffer::reserve(uint64_t n, uint64_t groups) {
   return true;
 }
 
+void FrameBuffer::shrink() {
+  const uint64_t needed = sizeof(FrameHeader) + payload_;
+  if (2 * needed > capacity_ + block_) return;
+  chr_slice slice{};
+  if (host_.alloc(needed, &slice) != CHR_OK) return;
+  auto* const base = const_cast<uint8_t*>(slice.p);
+  std::memcpy(base, base_, needed);
+  base_ = base;
+  capacity_ = needed;
+  lease_ = Lease::adopt(slice.lease);
+}
+
 }  // namespace chronik::storage_log

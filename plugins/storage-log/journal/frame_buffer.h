@@ -19,6 +19,8 @@ class FrameBuffer {
   bool reserve(uint64_t n, uint64_t groups);
   // n bytes more of payload, which were reserved.
   uint8_t* extend(uint64_t n) { return base_ + sizeof(FrameHeader) + std::exchange(payload_, payload_ + n); }
+  // Was written: moves the payload to memory of its size where it lies in much more, as entries keep it for seconds.
+  void shrink();
 
   bool is_empty() const { return payload_ == 0; }
   uint64_t payload_bytes() const { return payload_; }

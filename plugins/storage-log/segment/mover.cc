@@ -67,9 +67,29 @@ void Mover::add(const std::shared_ptr<GroupLog>& log) {
     items_.erase(log.get());
     return;
   }
-  item = {log, true, false};
-  queue_.push_back(log.get());
+  item.log = log;
+  enqueue(log.get(), item);
+}
+
+void Mover::enqueue(GroupLog* log, Item& item) {
+  item.is_queued = true;
+  item.since_ns = now_ns_;
+  queue_.push_back(log);
   ++queued_;
+}
+
+void Mover::set_time(uint64_t now_ns) {
+  const std::lock_guard lock(mutex_);
+  now_ns_ = now_ns;
+}
+
+std::optional<uint64_t> Mover::waits_since() const {
+  const std::lock_guard lock(mutex_);
+  for (GroupLog* const log : queue_) {
+    const auto found = items_.find(log);
+    if (found != items_.end() && found->second.is_queued) return found->second.since_ns;
+  }
+  return std::nullopt;
 }
 
 bool Mover::has_work() const {
@@ -114,9 +134,7 @@ void Mover::release(GroupLog* log) {
   const auto found = items_.find(log);
   found->second.is_moving = false;
   if (waits(*log)) {
-    found->second.is_queued = true;
-    queue_.push_back(log);
-    ++queued_;
+    enqueue(log, found->second);
   } else {
     items_.erase(found);
   }

@@ -21,6 +21,10 @@ class Mover {
   // After publish_append(), before a checkpoint may be begun: entries of the log may wait.
   void add(const std::shared_ptr<GroupLog>& log);
   bool has_work() const;
+  // What time it is, for add() and what is left by a move.
+  void set_time(uint64_t now_ns);
+  // When the log that has waited longest was added. nullopt: none waits.
+  std::optional<uint64_t> waits_since() const;
 
   // [blocking] Moves about so many bytes, of one log after the other in the order in which they came to wait. Several calls at a
   // time never take the same log. NO_SPACE: what could not be moved waits on, and the journal that has it must not be recycled.
@@ -34,10 +38,12 @@ class Mover {
     std::shared_ptr<GroupLog> log;
     bool is_queued = false;
     bool is_moving = false;
+    uint64_t since_ns = 0;  // where it is queued
   };
   std::shared_ptr<GroupLog> claim_next();
   // Waits for who moves it just now. nullptr: it has nothing that waits.
   std::shared_ptr<GroupLog> claim(GroupLog* log);
+  void enqueue(GroupLog* log, Item& item);
   void release(GroupLog* log);
   Status move(GroupLog& log, uint64_t max_bytes, uint64_t* moved);
   Status write(const GroupLog& log, std::span<const TailEntry> entries);
@@ -50,6 +56,7 @@ class Mover {
   std::map<GroupLog*, Item> items_;
   std::deque<GroupLog*> queue_;
   size_t queued_ = 0;  // of items_
+  uint64_t now_ns_ = 0;
 };
 
 }  // namespace chronik::storage_log

@@ -13,7 +13,7 @@ namespace chronik::storage_log {
 
 struct SegmentOptions {
   uint64_t segment_bytes = 64u << 20;  // a record that is larger gets a segment of its own
-  uint64_t open_files = 256;           // kept open at a time, with their maps
+  uint64_t open_files = 4096;          // kept open at a time, with their maps
   uint64_t index_bytes = 4u << 20;     // of indexes kept in memory beyond what only memory has
 };
 

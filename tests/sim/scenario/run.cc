@@ -42,6 +42,7 @@ void add_storage_config(const RunOptions& options, const host::PluginSet& set, C
   maybe("segment_bytes", 0.8, fmt::format("{}KiB", rng.between(64, 1024)));
   maybe("direct_bytes", 0.7, fmt::format("{}KiB", rng.between(4, 64)));
   maybe("open_files", 0.5, "16");
+  maybe("move_after", 0.7, fmt::format("{}ms", rng.chance(0.5) ? 0 : rng.between(50, 2000)));
 }
 
 // Limits and timeouts as a run may have them; what the command line sets comes last and wins.

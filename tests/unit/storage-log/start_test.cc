@@ -268,7 +268,11 @@ TEST_F(LogStart, ACheckpointThatFindsNoRoomLeavesTheRoomThatItTook) {
 class SmallQueue : public StoreFixture {
  protected:
   static constexpr int64_t kQueueBytes = 65536;
-  SmallQueue() : StoreFixture({}, kQueueBytes) {}
+  SmallQueue() : StoreFixture({}, kQueueBytes) {
+    stop();
+    fake_.config_int("direct_bytes", 1 << 20);
+    start();
+  }
   chr_status try_append(uint64_t index) {
     chr_entry entry{};
     entry.header.index = index;
@@ -282,12 +286,11 @@ class SmallQueue : public StoreFixture {
     fake_.on_shard(0, [&] { status = store_->write(&write, 1, nullptr); });
     return status;
   }
-  // As many as the queue holds, and no time passes in which they would be moved.
-  void fill_queue() {
-    while (static_cast<int64_t>(last_) * 900 <= kQueueBytes) {
-      append(++last_, &done_);
-      ASSERT_EQ(done_.code, CHR_OK);
-    }
+  // More than may wait.
+  void append_many() {
+    static constexpr uint32_t kMany = kQueueBytes / 900 + 1;
+    append(1, &done_, 900, kMany);
+    last_ = kMany;
   }
 
   uint64_t last_ = 0;
@@ -295,15 +298,31 @@ class SmallQueue : public StoreFixture {
 };
 
 TEST_F(SmallQueue, WhatWaitsToBeMovedCounts) {
-  ASSERT_NO_FATAL_FAILURE(fill_queue());
-  EXPECT_EQ(try_append(last_ + 1), CHR_E_OVERLOADED);
-  put("a vote passes", &done_);
+  std::vector<chr_status> during;
+  files_.fault = [&](const testing::FakeFiles::Call& call) {
+    if (call.kind == Kind::kWrite && call.name.ends_with(".segment")) during.push_back(try_append(last_ + 1));
+    return CHR_OK;
+  };
+  append_many();  // one call passes where nothing waits
   EXPECT_EQ(done_.code, CHR_OK);
-  trim(2, &done_);
-  EXPECT_EQ(done_.code, CHR_OK) << "it makes room";
-  fake_.advance(std::chrono::seconds(1));
+  EXPECT_EQ(during, std::vector<chr_status>{CHR_E_OVERLOADED});
+  files_.fault = nullptr;
   append(last_ + 1, &done_);
   EXPECT_EQ(done_.code, CHR_OK);
+  stop();
+}
+
+// A vote passes, and what makes room, where data does not.
+TEST_F(SmallQueue, WhatIsSmallOrRemovesDoesNotWait) {
+  files_.fault = [&](const testing::FakeFiles::Call& call) {
+    return call.kind == Kind::kWrite && call.name.ends_with(".segment") ? CHR_E_NO_SPACE : CHR_OK;
+  };
+  append_many();
+  put("a vote", &done_);
+  EXPECT_EQ(done_.code, CHR_OK);
+  trim(2, &done_);
+  EXPECT_EQ(done_.code, CHR_OK);
+  files_.fault = nullptr;
   stop();
 }
 
