@@ -57,7 +57,7 @@ bool Raft::may_campaign() const {
 }
 
 void Raft::campaign_soon(NodeId lost_leader) {
-  if (!may_campaign()) return;
+  if (!may_campaign() || apply_stalled()) return;  // then the others come first
   rank_ = 0;
   for (NodeId node : membership_.voters) {
     if (node == config_.self) break;
@@ -230,6 +230,8 @@ void Raft::check_quorum() {
 
 void Raft::on_timeout_now() {
   if (role_ == Role::kLeader || role_ == Role::kCandidate || !may_campaign()) return;
+  // The leader takes proposals again soon, and this node could not.
+  if (apply_stalled()) return tell_apply_stall(kNobody);
   begin_election(true);
 }
 

@@ -39,6 +39,7 @@ void Raft::tick(Nanos now) {
   }
   if (transfer_to_ != kNobody && now_ >= transfer_deadline_) transfer_to_ = kNobody;
   check_storage_stall();
+  if (role_ == Role::kLeader) check_apply_stall();
   if (role_ == Role::kLeader && now_ >= quorum_check_due_) check_quorum();
   if (role_ != Role::kLeader) return;
   if (now_ >= retry_due_) retry();
@@ -55,7 +56,7 @@ Nanos Raft::next_deadline() const {
     if (progress.commit_due != 0) next = std::min(next, progress.commit_due);
   if (transfer_to_ != kNobody) return std::min(next, transfer_deadline_);
   if (!written_.empty()) next = std::min(next, stall_due());
-  return next;
+  return std::min(next, apply_offer_due());
 }
 
 void Raft::step(Nanos now, Message message) {
@@ -109,12 +110,6 @@ void Raft::storage_done(Nanos now, Ticket ticket) {
   note_room(data);
   release_held();
   settle();
-}
-
-void Raft::apply_done(Index index, uint64_t tail_bytes) {
-  log_.applied_to(index);
-  prune_configs();
-  log_.evict(tail_bytes, config_.tail_entries);
 }
 
 void Raft::link_up(Nanos now, NodeId id) {
@@ -193,7 +188,7 @@ void Raft::become_leader() {
   sent_ = 0;
   settled_config_ = configs_.back().index <= log_.committed() ? configs_.back().index : 0;
   leads_since_ = now_;
-  stall_told_ = false;
+  stall_told_ = apply_stall_told_ = false;
   retry_due_ = now_ + config_.retry_interval;  // the no-op goes out at once
   quorum_check_due_ = now_ + config_.election_timeout;
   uncommitted_bytes_ = log_.bytes_between(log_.committed(), log_.last_index());
@@ -310,12 +305,7 @@ void Raft::take_ready(Ready* ready, Room room) {
     event.offset = log_.committed_offset();
     events_.push_back(event);
   }
-  // mutant apply-uncommitted: const Index apply_to = log_.stable();
-  const Index apply_to = std::min(log_.committed(), log_.stable());
-  if (apply_to > apply_handed_out_) {
-    ready->apply_from = apply_handed_out_ + 1;
-    ready->apply_to = apply_handed_out_ = apply_to;
-  }
+  hand_out_applies(ready);
   ready->events.swap(events_);
   ready->messages.swap(messages_);
   ready->reads.swap(reads_);

@@ -47,7 +47,7 @@ class Raft {
   // Something of the log waits for room in storage.
   bool full() const { return full_; }
   // Applied up to index; entries up to there may leave memory where more than tail_bytes are held.
-  void apply_done(Index index, uint64_t tail_bytes);
+  void apply_done(Nanos now, Index index, uint64_t tail_bytes);
   // Begins a linearizable read; a kReadable event with the returned context tells when this node
   // was still the leader. UNAVAILABLE until the term's no-op is committed. What is not confirmed
   // when leadership ends never is.
@@ -189,6 +189,15 @@ class Raft {
   void note_room(bool data);
   void look_for_room();
 
+  // apply.cc
+  void hand_out_applies(Ready* ready);
+  bool is_applying() const;
+  // For an election timeout nothing was applied of what is there to be.
+  bool apply_stalled() const;
+  Nanos apply_offer_due() const;
+  void check_apply_stall();
+  void tell_apply_stall(NodeId to);
+
   // election.cc
   void reset_election_timer() { reset_election_timer(now_); }
   void reset_election_timer(Nanos silent_since);
@@ -301,6 +310,8 @@ class Raft {
   Nanos quorum_check_due_ = 0;
   bool stall_told_ = false;
   Nanos storage_alive_ = 0;
+  Nanos offered_ = 0;            // when leadership was last offered, as nothing could be applied
+  NodeId offered_to_ = kNobody;  // and to whom
   struct Read {
     uint64_t context;
     Index index;
@@ -345,6 +356,8 @@ class Raft {
   Event announced_;
   Index announced_commit_ = 0;
   Index apply_handed_out_ = 0;
+  Nanos apply_waits_since_ = 0;  // for the next one of those to be applied; of no meaning where all are
+  bool apply_stall_told_ = false;
 };
 
 }  // namespace chronik::raft

@@ -136,8 +136,10 @@ enum class EventKind : uint8_t {
   kSnapshotDamaged,  // the pieces that peer sent are not what they should be
   kReadable,  // context, index: a read that waited for read_index() may be served once index is applied
   kCheckQuorumFailed,
-  kStorageStalled,   // a leader with a stalled disk is giving leadership away to peer
-  kStorageFull,      // a leader without room is giving leadership away to peer, which has some
+  kStorageStalled,  // a leader with a stalled disk is giving leadership away to peer
+  kStorageFull,     // a leader without room is giving leadership away to peer, which has some
+  kApplyStalled,  // for an election timeout nothing was applied; index: what comes next. A leader that nobody
+                  // can use yet offers leadership to peer; without a peer this node did not take it over
   kMembersChanged,   // the change of members is committed; index: its last entry
   kInconsistentPeer  // peer sent entries that contradict what is committed here, from index on; they were
                      // refused

@@ -24,7 +24,7 @@ void Applier::apply_committed() {
   // What a snapshot covers needs no apply.
   const RaftLog& log = group_.raft->log();
   const Index covered = std::min({applied_, log.committed(), log.stable()});
-  if (covered > log.applied()) group_.raft->apply_done(covered, group_.shard->tail_bytes());
+  if (covered > log.applied()) group_.raft->apply_done(group_.now(), covered, group_.shard->tail_bytes());
   while (group_.is_open() && !siblings_.installer.is_pending() && !busy_ && has_more()) {
     if (siblings_.repair.is_due() || siblings_.repair.blocks_apply()) return;
     if (!load_chunk()) return;
@@ -135,7 +135,7 @@ void Applier::finish_chunk(chr_status status) {
   const uint64_t bytes = chunk_.bytes;
   chunk_ = Chunk{};
   if (!group_.is_open()) return;
-  group_.raft->apply_done(applied_, group_.shard->tail_bytes());
+  group_.raft->apply_done(group_.now(), applied_, group_.shard->tail_bytes());
   siblings_.role.tell_if_usable();
   siblings_.snapshots.count_applied(bytes);
 }

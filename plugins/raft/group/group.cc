@@ -220,6 +220,7 @@ void Group::handle(const Event& event) {
     case EventKind::kCheckQuorumFailed:
     case EventKind::kStorageStalled:
     case EventKind::kStorageFull:
+    case EventKind::kApplyStalled:
     case EventKind::kInconsistentPeer:
       return;
   }
@@ -246,6 +247,12 @@ void Group::tell_operator(const Event& event) {
     case EventKind::kStorageFull:
       return host().warn("Storage is full: leadership of " + label + " goes to node " +
                          std::to_string(event.peer) + ", which has room");
+    case EventKind::kApplyStalled:
+      return host().warn("Nothing of " + label + " was applied for a while, index " +
+                         std::to_string(event.index) + " comes next: " +
+                         (event.peer == kNobody
+                              ? std::string("this node does not take over leadership")
+                              : "leadership is offered to node " + std::to_string(event.peer)));
     case EventKind::kInconsistentPeer:
       return host().error("Node " + std::to_string(event.peer) + " sent entries for " + label +
                           " that contradict the log from index " + std::to_string(event.index) +

@@ -117,6 +117,8 @@ void Harness::crash(NodeId id, size_t keep) {
   n.reads.clear();
   n.snapshot_reads.clear();
   n.install.reset();
+  n.hangs = false;
+  n.to_apply = 0;
   n.raft.reset();
 }
 
@@ -176,18 +178,32 @@ Ready Harness::take(NodeId id) {
 void Harness::apply(SimNode* n, const Ready& ready) {
   // What a snapshot covers needs no apply.
   const RaftLog& log = n->raft->log();
-  n->raft->apply_done(std::max(log.applied(), std::min({n->disk.saved.index, log.committed(), log.stable()})),
+  n->raft->apply_done(n->now,
+                      std::max(log.applied(), std::min({n->disk.saved.index, log.committed(), log.stable()})),
                       UINT64_MAX);
   if (ready.apply_to == 0) return;
-  for (auto it = n->disk.entries.lower_bound(ready.apply_from);
-       it != n->disk.entries.end() && it->first <= ready.apply_to; ++it) {
+  if (n->to_apply == 0) n->apply_from = ready.apply_from;
+  n->to_apply = ready.apply_to;
+  if (!n->hangs) apply_owed(n);
+}
+
+void Harness::apply_owed(SimNode* n) {
+  const Index to = std::exchange(n->to_apply, 0);
+  for (auto it = n->disk.entries.lower_bound(n->apply_from); it != n->disk.entries.end() && it->first <= to;
+       ++it) {
     const EntryHeader& header = it->second.header;
     const bool config = header.kind == CHR_ENTRY_CONFIG;
     n->applied.push_back(
         {header.index, header.term, header.base_offset,
          config ? "members:" + describe(config_of(it->second).members) : text_of(it->second)});
   }
-  n->raft->apply_done(ready.apply_to, UINT64_MAX);
+  n->raft->apply_done(n->now, to, UINT64_MAX);
+}
+
+void Harness::hang(NodeId id, bool hangs) {
+  SimNode& n = node(id);
+  n.hangs = hangs;
+  if (!hangs && n.to_apply != 0) apply_owed(&n);
 }
 
 bool Harness::write_one(NodeId id) {
@@ -426,6 +442,10 @@ std::string describe(const Event& event) {
       return fmt::format("disk stalled, handing over to {}", event.peer);
     case EventKind::kStorageFull:
       return fmt::format("storage full, handing over to {}", event.peer);
+    case EventKind::kApplyStalled:
+      return fmt::format("cannot apply {}, {}", event.index,
+                         event.peer == kNobody ? std::string("does not take over")
+                                               : fmt::format("offers to {}", event.peer));
     case EventKind::kMembersChanged:
       return fmt::format("members changed at {}", event.index);
     case EventKind::kInconsistentPeer:

@@ -58,6 +58,9 @@ struct SimNode {
   std::deque<SnapshotRequest> snapshot_reads;
   std::optional<SnapshotInstall> install;  // waits until nothing is being written
   std::vector<Applied> applied;
+  bool hangs = false;    // nothing is applied meanwhile
+  Index apply_from = 0;  // what waits for that, up to
+  Index to_apply = 0;    // here; 0: nothing
   Nanos now = 0;
   Term heartbeats_of = 0;  // the term in which it heartbeats
   Nanos next_heartbeat = 0;
@@ -95,12 +98,14 @@ class Harness {
 
   // A leader tells its peers that it is alive, every interval, as a node does it for all of its groups.
   void tick(NodeId id, Nanos passed);
-  // Takes the node's output: storage joins its queue, messages the network, applies are done at once.
+  // Takes the node's output: storage joins its queue, messages the network, applies are done at once, or when
+  // the node no longer hangs.
   Ready take(NodeId id);
   // A batch, or a snapshot; false: there is nothing to be written.
   bool write_one(NodeId id);
   // Storage has no room for the oldest batch; of those behind it, it takes what are keys alone.
   void refuse(NodeId id);
+  void hang(NodeId id, bool hangs);
   void serve_read(NodeId id);
   void serve_snapshot(NodeId id);
   // Saves the state as of what is applied.
@@ -112,6 +117,7 @@ class Harness {
 
  private:
   void apply(SimNode* node, const Ready& ready);
+  void apply_owed(SimNode* node);
 
   Config config_;
   const uint32_t voters_;

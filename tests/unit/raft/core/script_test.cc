@@ -125,6 +125,8 @@ void Script::node_command(const Words& words) {
     n.room = Room::kAll;
     return show_ready(on);
   }
+  if (command == "hang") return cluster_->hang(on, true);  // applies nothing until `apply`
+  if (command == "apply") return cluster_->hang(on, false);
   if (command == "deliver" || command == "drop") return deliver(words);
   if (command == "reorder") return reorder(on);
   if (command == "link-lost") return n.raft->link_lost(n.now, other);

@@ -158,6 +158,34 @@ TEST(ThreeNodes, GiveLeadershipBackToThePreferredOne) {
   EXPECT_EQ(cluster.node(1).host.metric("chronik_raft_leader_transfers_total"), 12);
 }
 
+// It has the whole log, and applies nothing of it: nobody could use it as the leader.
+TEST(ThreeNodes, KeepLeadershipFromAPreferredOneThatCannotApply) {
+  Cluster cluster(3);
+  cluster.connect_all();
+  cluster.open("test/0");
+  cluster.run(1000);
+  cluster.isolate(1, true);
+  cluster.run(8000);
+  ASSERT_EQ(cluster.leader("test/0"), 2);
+  cluster.journal(1).hold_applies = true;
+  ASSERT_EQ(cluster.node(2).propose("test/0", "kept"), CHR_PENDING);
+  cluster.isolate(1, false);
+  cluster.run(40'000);
+  EXPECT_EQ(cluster.leader("test/0"), 2);
+  EXPECT_TRUE(cluster.node(2).host.logged("Leadership of test/0 goes back to node 1"));
+  EXPECT_TRUE(cluster.node(1).host.logged("this node does not take over leadership"));
+  ASSERT_EQ(cluster.node(2).propose("test/0", "more"), CHR_PENDING);
+  cluster.run(100);
+  EXPECT_EQ(cluster.node(2).last.code, CHR_OK);
+  cluster.journal(1).hold_applies = false;
+  Node& preferred = cluster.node(1);
+  preferred.host.on_shard(
+      0, [&] { Host(preferred.host.core()).complete(cluster.journal(1).held_token, CHR_OK); });
+  cluster.run(60'000);  // after the first attempt the pause is twice as long
+  EXPECT_EQ(cluster.leader("test/0"), 1);
+  EXPECT_EQ(cluster.journal(1).applied, (Texts{"kept", "more"}));
+}
+
 // A quiet group has no message that would tell; the heartbeats that come again have to.
 TEST(ThreeNodes, KnowTheirLeaderAgainAfterASilence) {
   Cluster cluster(3);
