@@ -120,7 +120,8 @@ Result<uint64_t> FileFolder::open(std::string_view name, uint32_t flags, chr_fil
     kind.direct = make_direct(shape.fd.get(), name);
   }
   CHRONIK_TRY(const uint64_t size, file_size(shape.fd.get(), name));  // what was in flight has ended
-  auto file = std::make_shared<OpenFile>(std::string(name), shape.fd.release(), kind, size, service_.reaper_);
+  const OpenFile::Descriptors fds{shape.fd.release(), shape.sync_fd.release()};
+  auto file = std::make_shared<OpenFile>(std::string(name), fds, kind, size, service_.reaper_);
   fill_info(info, *file);
   const std::lock_guard lock(mutex_);
   by_inode_[inode] = file;

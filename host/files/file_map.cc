@@ -2,6 +2,8 @@
 
 #include "host/files/file_error.h"
 
+#include <chronik/leased.hpp>
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
@@ -9,7 +11,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cerrno>
 #include <memory>
 #include <utility>
@@ -61,24 +62,17 @@ class ScopedMap {
   uint64_t n_;
 };
 
-struct MapLease {
-  chr_buf base;  // first, so that a lease is a map
-  std::atomic<uint32_t> references;
-  std::shared_ptr<FileReaper> reaper;
-  void* p;
-  uint64_t n;
+struct MapLease : Leased<MapLease> {
+  MapLease(std::shared_ptr<FileReaper> by, void* at, uint64_t bytes)
+      : reaper(std::move(by)), p(at), n(bytes) {}
+  ~MapLease() { reaper->unmap(p, n); }
+  MapLease(const MapLease&) = delete;
+  MapLease& operator=(const MapLease&) = delete;
 
-  static MapLease* of(chr_buf* lease) { return reinterpret_cast<MapLease*>(lease); }
-  static void CHR_CALL retain(chr_buf* lease) {
-    of(lease)->references.fetch_add(1, std::memory_order_relaxed);
-  }
-  static void CHR_CALL release(chr_buf* lease) {
-    if (of(lease)->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-    const std::unique_ptr<MapLease> map(of(lease));
-    map->reaper->unmap(map->p, map->n);
-  }
+  const std::shared_ptr<FileReaper> reaper;
+  void* const p;
+  const uint64_t n;
 };
-constexpr chr_buf_ops kMapOps = {MapLease::retain, MapLease::release, nullptr};
 
 }  // namespace
 
@@ -86,8 +80,8 @@ Result<chr_slice> map_file(const OpenFile& file, uint64_t at, uint64_t n) {
   const Pages pages = pages_of(at, n);
   void* const p = map_pages(file, pages);
   if (p == nullptr) return std::unexpected(file_error(errno, "map", file.name()));
-  auto* const lease = new MapLease{{&kMapOps}, 1, file.reaper(), p, pages.n};
-  return chr_slice{static_cast<const uint8_t*>(p) + pages.inset, n, &lease->base};
+  auto* const lease = new MapLease(file.reaper(), p, pages.n);
+  return chr_slice{static_cast<const uint8_t*>(p) + pages.inset, n, lease->lease()};
 }
 
 Status load_file(const OpenFile& file, uint64_t at, uint64_t n) {

@@ -18,8 +18,8 @@ int64_t write_then_sync(FileOp& op, const iovec* parts, int count) {
 }
 
 int64_t call_once(FileOp& op) {
+  if (op.is_sync) return ::fdatasync(op.file->sync_fd()) == 0 ? 0 : -errno;
   const int fd = op.file->fd();
-  if (op.is_sync) return ::fdatasync(fd) == 0 ? 0 : -errno;
   const iovec* const parts = op.parts.data() + op.first_part;
   const int count = static_cast<int>(op.parts.size() - op.first_part);
   if (!op.durable) {

@@ -56,6 +56,19 @@ struct DirectRule {
 DirectRule direct_rule(int) { return {}; }
 #endif
 
+struct Opened {
+  Descriptor fd;
+  struct stat status;
+};
+Result<Opened> open_one(int directory, std::string_view name, int flags) {
+  Opened file{
+      Descriptor(::openat(directory, std::string(name).c_str(), flags | O_CLOEXEC | O_NOFOLLOW, 0640)), {}};
+  if (file.fd.get() < 0 || ::fstat(file.fd.get(), &file.status) != 0)
+    return std::unexpected(file_error(errno, "open", name));
+  if (!S_ISREG(file.status.st_mode)) return fail(Code::kIo, fmt::format("{} is no regular file", name));
+  return file;
+}
+
 }  // namespace
 
 Status check_file_name(std::string_view name) {
@@ -68,13 +81,16 @@ Status check_file_name(std::string_view name) {
 Result<FileShape> open_file(int directory, std::string_view name, uint32_t flags) {
   const int access = (flags & CHR_FILE_READ) != 0 ? O_RDONLY : O_RDWR;
   const int create = (flags & CHR_FILE_CREATE) != 0 ? O_CREAT : 0;
-  FileShape shape{Descriptor(::openat(directory, std::string(name).c_str(),
-                                      access | create | O_CLOEXEC | O_NOFOLLOW, 0640)),
-                  {}};
-  if (shape.fd.get() < 0 || ::fstat(shape.fd.get(), &shape.status) != 0)
-    return std::unexpected(file_error(errno, "open", name));
-  if (!S_ISREG(shape.status.st_mode)) return fail(Code::kIo, fmt::format("{} is no regular file", name));
-  return shape;
+  for (;;) {
+    CHRONIK_TRY(Opened file, open_one(directory, name, access | create));
+    if (access == O_RDONLY) return FileShape{std::move(file.fd), file.status, Descriptor(-1)};
+    Result<Opened> again = open_one(directory, name, O_RDONLY);
+    // The name may be gone or another file's meanwhile.
+    if (!again && again.error().code == Code::kNotFound) continue;
+    if (!again) return std::unexpected(std::move(again.error()));
+    if (again->status.st_dev != file.status.st_dev || again->status.st_ino != file.status.st_ino) continue;
+    return FileShape{std::move(file.fd), file.status, std::move(again->fd)};
+  }
 }
 
 Result<uint64_t> file_size(int fd, std::string_view name) {

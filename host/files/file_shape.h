@@ -39,6 +39,7 @@ class Descriptor {
 struct FileShape {
   Descriptor fd;
   struct stat status;
+  Descriptor sync_fd;  // another description of the file; none of one that is only read
 };
 
 // The rule of names that files have.

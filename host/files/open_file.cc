@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <bit>
@@ -13,6 +14,11 @@ namespace {
 constexpr uint64_t kMinProbeBytes = 1u << 20;
 
 }  // namespace
+
+OpenFile::~OpenFile() {
+  if (fds_.sync_fd >= 0) ::close(fds_.sync_fd);  // not the last one: it does not wait for the disk
+  reaper_->close(fds_.fd);
+}
 
 std::string OpenFile::name() const {
   const std::lock_guard lock(mutex_);
@@ -39,7 +45,7 @@ std::shared_ptr<const ProbeMap> OpenFile::probe(uint64_t n) const {
   const std::lock_guard lock(mutex_);
   if (probe_ != nullptr && probe_->bytes() >= n) return probe_;
   const uint64_t bytes = std::bit_ceil(std::max({n, size_, kMinProbeBytes}));
-  void* const p = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, fd_, 0);
+  void* const p = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, fds_.fd, 0);
   if (p != MAP_FAILED) probe_ = std::make_shared<const ProbeMap>(reaper_, p, bytes);
   return p == MAP_FAILED ? nullptr : probe_;
 }
@@ -65,7 +71,7 @@ void OpenFile::end(bool failed) {
   size_unsure_ |= failed;
   if (--in_flight_ > 0) return;
   struct stat status{};
-  if (size_unsure_ && ::fstat(fd_, &status) == 0) {
+  if (size_unsure_ && ::fstat(fds_.fd, &status) == 0) {
     size_ = static_cast<uint64_t>(status.st_size);
     size_unsure_ = false;
   }

@@ -31,21 +31,31 @@ class ProbeMap {
   const uint64_t n_;
 };
 
-// Thread-safe. The descriptor is closed with the last reference.
+// Thread-safe. The descriptors are closed with the last reference.
+//
+// The kernel tells a failed write-back once per open file description, and a durable write asks, too. So syncs have a description
+// of their own, opened with the first, before any write: what a durable write was told, the next sync is told again. The host
+// mends it, not the plugin: only here is it known that the NO_SPACE of a durable write was that of a write-back.
 class OpenFile {
  public:
   struct Kind {
     uint32_t block = 1;   // what positions, sizes and addresses are multiples of
     bool direct = false;  // writes pass the page cache
   };
-  // Takes fd over.
-  OpenFile(std::string name, int fd, Kind kind, uint64_t size, std::shared_ptr<FileReaper> reaper)
-      : fd_(fd), kind_(kind), reaper_(std::move(reaper)), name_(std::move(name)), size_(size) {}
-  ~OpenFile() { reaper_->close(fd_); }
+  struct Descriptors {
+    int fd = -1;
+    int sync_fd = -1;  // to read only; -1: it is fd
+  };
+  // Takes the descriptors over.
+  OpenFile(std::string name, Descriptors fds, Kind kind, uint64_t size, std::shared_ptr<FileReaper> reaper)
+      : fds_(fds), kind_(kind), reaper_(std::move(reaper)), name_(std::move(name)), size_(size) {}
+  ~OpenFile();
   OpenFile(const OpenFile&) = delete;
   OpenFile& operator=(const OpenFile&) = delete;
 
-  int fd() const { return fd_; }
+  int fd() const { return fds_.fd; }
+  // Of syncs.
+  int sync_fd() const { return fds_.sync_fd >= 0 ? fds_.sync_fd : fds_.fd; }
   const Kind& kind() const { return kind_; }
   const std::shared_ptr<FileReaper>& reaper() const { return reaper_; }
   std::string name() const;
@@ -66,7 +76,7 @@ class OpenFile {
   void wait_idle();
 
  private:
-  const int fd_;
+  const Descriptors fds_;
   const Kind kind_;
   const std::shared_ptr<FileReaper> reaper_;
 

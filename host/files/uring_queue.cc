@@ -79,13 +79,12 @@ void UringQueue::submit_waiting() {
 }
 
 void UringQueue::prepare(std::unique_ptr<FileOp> op) {
-  const int fd = op->file->fd();
   io_uring_sqe* const sqe = io_uring_get_sqe(&ring_);
   if (op->is_sync) {
-    io_uring_prep_fsync(sqe, fd, IORING_FSYNC_DATASYNC);
+    io_uring_prep_fsync(sqe, op->file->sync_fd(), IORING_FSYNC_DATASYNC);
   } else {
     const auto parts = static_cast<unsigned>(op->parts.size() - op->first_part);
-    io_uring_prep_writev2(sqe, fd, op->parts.data() + op->first_part, parts, op->at,
+    io_uring_prep_writev2(sqe, op->file->fd(), op->parts.data() + op->first_part, parts, op->at,
                           op->durable ? RWF_DSYNC : 0);
   }
   ++in_flight_;

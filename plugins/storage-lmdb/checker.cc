@@ -13,7 +13,6 @@ namespace {
 constexpr MDB_dbi kFreeList = 0;  // LMDB's own: transaction -> the pages that it freed, their number first
 constexpr uint64_t kMetaPages = 2;
 constexpr size_t kMaxKeyBytes = 8 + kMaxStorageKey;
-constexpr uint64_t kProgressBytes = 64 << 20;
 
 std::string text(uint64_t number) { return std::to_string(number); }
 
@@ -94,23 +93,7 @@ std::string PagesInUse::place(MDB_val value) const {
 
 Status Checker::tell(const Finding& finding) {
   CHRONIK_CHECK(flush());
-  chr_storage_report report{};
-  report.struct_size = sizeof report;
-  report.kind = finding.kind;
-  if (finding.group != nullptr) {
-    report.group = finding.group->id;
-    report.name = to_abi(finding.group->name);
-  }
-  report.first_index = finding.first;
-  report.last_index = finding.last;
-  report.key = to_abi(finding.key);
-  report.place = to_abi(finding.place);
-  report.what = to_abi(finding.what);
-  report.done_bytes = done_;
-  report.all_bytes = store_.env().used_end();
-  if (finding.kind == CHR_REPORT_DAMAGE) ++seen_.damages;
-  if (finding.kind == CHR_REPORT_NOTE) ++seen_.notes;
-  return report_(report) ? Status() : stopped_by_caller();
+  return report_.tell(finding);
 }
 
 Status Checker::flush() {
@@ -119,28 +102,19 @@ Status Checker::flush() {
 }
 
 Status Checker::tell_row(const Walk& walk, uint64_t index, MDB_val value, std::string what) {
-  if (pending_ && pending_->group == &walk.group && pending_->last == walk.last && pending_->what == what) {
+  if (pending_ && pending_->group == walk.group.id && pending_->last == walk.last && pending_->what == what) {
     pending_->last = index;
     return {};
   }
   CHRONIK_CHECK(flush());
-  pending_ = Finding{&walk.group, index, index, {}, pages_.place(value), std::move(what)};
+  pending_ = Finding{walk.group.id, walk.group.name, index, index, {}, pages_.place(value), std::move(what)};
   return {};
 }
 
-Status Checker::tell_tree(const StoredGroup* group, MDB_dbi table, uint64_t first, uint64_t last,
+Status Checker::tell_tree(const StoredGroup& group, MDB_dbi table, uint64_t first, uint64_t last,
                           const Error& error) {
   damaged_tables_.insert(table);
-  return tell({group, first, last, {}, "data.mdb", "there is no way there: " + error.message});
-}
-
-Status Checker::note_progress(uint64_t bytes) {
-  done_ += bytes;
-  if (done_ - told_done_ < kProgressBytes) return {};
-  told_done_ = done_;
-  Finding progress;
-  progress.kind = CHR_REPORT_PROGRESS;
-  return tell(progress);
+  return tell({group.id, group.name, first, last, {}, "data.mdb", "there is no way there: " + error.message});
 }
 
 // ---- the check ----
@@ -171,7 +145,7 @@ Status Checker::check_size() {
   if (pages >= used) return {};
   if (const Result<uint64_t> free = count_free_from(pages); free && *free == used - pages) return {};
   const std::string what = "the file ends after " + text(pages) + " pages, but " + text(used) + " are in use";
-  CHRONIK_CHECK(tell({nullptr, 0, 0, {}, "data.mdb", what}));
+  CHRONIK_CHECK(tell({0, {}, 0, 0, {}, "data.mdb", what}));
   return fail(Code::kCorrupt, "data.mdb was cut short: " + what);
 }
 
@@ -184,7 +158,7 @@ Result<uint64_t> Checker::count_free_from(uint64_t first) {
 Status Checker::check_groups() {
   Result<std::vector<StoredGroup>> groups = store_.stored_groups();
   if (!groups) {
-    CHRONIK_CHECK(tell({nullptr, 0, 0, {}, "data.mdb", "the table of groups: " + groups.error().message}));
+    CHRONIK_CHECK(tell({0, {}, 0, 0, {}, "data.mdb", "the table of groups: " + groups.error().message}));
     return std::unexpected(std::move(groups).error());
   }
   for (StoredGroup& group : *groups) groups_.emplace(group.id, std::move(group));
@@ -199,9 +173,11 @@ Status Checker::check_group(const StoredGroup& group) {
   ++seen_.groups;
   const bool is_name = !group.name.empty() && names_.insert(group.name).second;
   if (group.is_damaged) {
-    CHRONIK_CHECK(tell({&group, 0, 0, {}, "data.mdb", "the record of the group fails its check"}));
+    CHRONIK_CHECK(
+        tell({group.id, group.name, 0, 0, {}, "data.mdb", "the record of the group fails its check"}));
   } else if (!is_name) {
-    CHRONIK_CHECK(tell({&group, 0, 0, {}, "data.mdb", "another group has the same name, or it has none"}));
+    CHRONIK_CHECK(tell(
+        {group.id, group.name, 0, 0, {}, "data.mdb", "another group has the same name, or it has none"}));
   }
   CHRONIK_CHECK(check_keys(group));
   CHRONIK_CHECK(check_log(group));
@@ -221,7 +197,7 @@ Status Checker::check_keys(const StoredGroup& group) {
     return {};
   });
   if (walked || walked.error().code != Code::kCorrupt) return walked;
-  return tell_tree(&group, store_.env().keys(), 0, 0, walked.error());
+  return tell_tree(group, store_.env().keys(), 0, 0, walked.error());
 }
 
 Status Checker::check_key(const StoredGroup& group, const Cursor& cursor) {
@@ -236,9 +212,9 @@ Status Checker::check_key(const StoredGroup& group, const Cursor& cursor) {
   } else if (!pages_.take(value)) {
     what = "its pages are those of something else, too";
   }
-  CHRONIK_CHECK(note_progress(value.mv_size));
+  CHRONIK_CHECK(report_.note_read(value.mv_size));
   if (what.empty()) return {};
-  return tell({&group, 0, 0, key, pages_.place(value), what});
+  return tell({group.id, group.name, 0, 0, key, pages_.place(value), what});
 }
 
 // ---- logs ----
@@ -250,7 +226,7 @@ Status Checker::check_log(const StoredGroup& group) {
     if (walked || walked.error().code != Code::kCorrupt) return walked;
     const uint64_t bad = std::max(from, walk.last + 1);
     CHRONIK_TRY(const Way way, way_behind(group, bad));
-    CHRONIK_CHECK(tell_tree(&group, store_.env().lane(group.id), bad, way.lost, walked.error()));
+    CHRONIK_CHECK(tell_tree(group, store_.env().lane(group.id), bad, way.lost, walked.error()));
     if (way.next == 0) return {};
     walk.is_interrupted = true;
     walk.last = way.lost;
@@ -284,7 +260,7 @@ Status Checker::check_row(Walk& walk, const StoredRecord& record, bool is_readab
   std::string what = fault_of(walk, record, is_readable, search);
   if (!what.empty()) CHRONIK_CHECK(tell_row(walk, index, record.value, std::move(what)));
   walk.last = index;
-  return note_progress(record.value.mv_size);
+  return report_.note_read(record.value.mv_size);
 }
 
 // What is wrong with an entry, or nothing.
@@ -370,9 +346,8 @@ Status Checker::check_strangers(MDB_dbi table, const std::string& rows) {
       continue;
     }
     if (known == groups_.end() || known->first != *found) {
-      const StoredGroup stranger{*found, true, false, 0, {}};
       CHRONIK_CHECK(tell(
-          {&stranger, 0, 0, {}, "data.mdb", "there are " + rows + " of it, but the group is not there"}));
+          {*found, {}, 0, 0, {}, "data.mdb", "there are " + rows + " of it, but the group is not there"}));
     }
     if (*found == UINT64_MAX) return {};
     id = *found + 1;
@@ -433,10 +408,11 @@ Status Checker::check_free_pages() {
   });
   if (!walked && walked.error().code != Code::kCorrupt) return walked;
   const std::string place = "data.mdb, list of free pages";
-  if (!walked) CHRONIK_CHECK(tell({nullptr, 0, 0, {}, place, walked.error().message}));
+  if (!walked) CHRONIK_CHECK(tell({0, {}, 0, 0, {}, place, walked.error().message}));
   if (wrong == 0) return {};
   return tell(
-      {nullptr,
+      {0,
+       {},
        0,
        0,
        {},

@@ -37,14 +37,7 @@ class Checker {
   static Status check(const Host& host, const StorageReportFn& report, chr_storage_check* seen);
 
  private:
-  struct Finding {
-    const StoredGroup* group = nullptr;
-    uint64_t first = 0, last = 0;
-    std::string key;
-    std::string place;
-    std::string what;
-    uint32_t kind = CHR_REPORT_DAMAGE;
-  };
+  using Finding = StorageFinding;
   // How far the walk along one log has come.
   struct Walk {
     const StoredGroup& group;
@@ -55,7 +48,9 @@ class Checker {
   };
 
   Checker(StoppedStore& store, const StorageReportFn& report, chr_storage_check& seen)
-      : store_(store), report_(report), seen_(seen) {}
+      : store_(store), report_(report, &seen), seen_(seen) {
+    report_.set_all_bytes(store.env().used_end());
+  }
   Status run();
   Status check_size();
   Result<uint64_t> count_free_from(uint64_t page);
@@ -82,21 +77,18 @@ class Checker {
   Status tell(const Finding& finding);
   // Rows of a log side by side with the same fault are one finding.
   Status tell_row(const Walk& walk, uint64_t index, MDB_val value, std::string what);
-  Status tell_tree(const StoredGroup* group, MDB_dbi table, uint64_t first, uint64_t last,
+  Status tell_tree(const StoredGroup& group, MDB_dbi table, uint64_t first, uint64_t last,
                    const Error& error);
   Status flush();
-  Status note_progress(uint64_t bytes);
 
   StoppedStore& store_;
-  const StorageReportFn& report_;
+  StorageCheckReport report_;
   chr_storage_check& seen_;
   PagesInUse pages_;
   std::map<uint64_t, StoredGroup> groups_;
   std::set<std::string, std::less<>> names_;
   std::set<MDB_dbi> damaged_tables_;  // of whose trees something was told
   std::optional<Finding> pending_;
-  uint64_t done_ = 0;
-  uint64_t told_done_ = 0;
 };
 
 }  // namespace chronik::storage_lmdb

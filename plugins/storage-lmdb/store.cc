@@ -26,7 +26,7 @@ Store::Store(Host host)
       queue_({setting(host, "queue_bytes"), setting(host, "commit_bytes")}) {}
 
 Store::Opened::Opened(Host host, const std::shared_ptr<Env>& env, const Space::Options& space,
-                      GroupTable& groups, StoreFailure& failure)
+                      GroupTable& groups, StorageFailure& failure)
     : parts{host,
             env,
             std::make_shared<Generations>(env, lease_options(host, space.capacity())),

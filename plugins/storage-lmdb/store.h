@@ -42,7 +42,7 @@ class Store {
   // What there is once the file is open.
   struct Opened {
     Opened(Host host, const std::shared_ptr<Env>& env, const Space::Options& space, GroupTable& groups,
-           StoreFailure& failure);
+           StorageFailure& failure);
 
     StoreParts parts;
     Reader reader;
@@ -74,7 +74,7 @@ class Store {
   Host host_;
   std::shared_ptr<BlockingLane> read_lane_;
   GroupTable groups_;
-  StoreFailure failure_;
+  StorageFailure failure_;
   std::unique_ptr<Opened> opened_;
 
   std::mutex mutex_;  // all below

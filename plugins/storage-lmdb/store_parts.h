@@ -1,12 +1,13 @@
 // The parts of an open store that those share who write, purge and move.
 #pragma once
 
-#include "storage-lmdb/failure.h"
 #include "storage-lmdb/groups.h"
 #include "storage-lmdb/lease.h"
 #include "storage-lmdb/space.h"
 #include "storage-lmdb/store_metrics.h"
 #include "storage-lmdb/supply.h"
+
+#include <chronik/storage_failure.hpp>
 
 namespace chronik::storage_lmdb {
 
@@ -16,7 +17,7 @@ struct StoreParts {
   std::shared_ptr<Env> env;
   std::shared_ptr<Generations> generations;
   GroupTable& groups;
-  StoreFailure& failure;
+  StorageFailure& failure;
   Space space;
   Supply supply;
   StoreMetrics metrics;

@@ -7,31 +7,11 @@
 namespace chronik::storage_log {
 namespace {
 
-constexpr uint64_t kProgressBytes = 64u << 20;
-
 std::string text(uint64_t number) { return std::to_string(number); }
 
 }  // namespace
 
 // ---- what is told ----
-
-Status Checker::tell(const Finding& finding) {
-  chr_storage_report report{};
-  report.struct_size = sizeof report;
-  report.kind = finding.kind;
-  report.group = finding.group;
-  report.name = to_abi(finding.name);
-  report.first_index = finding.first;
-  report.last_index = finding.last;
-  report.key = to_abi(finding.key);
-  report.place = to_abi(finding.place);
-  report.what = to_abi(finding.what);
-  report.done_bytes = done_;
-  report.all_bytes = all_bytes_;
-  if (finding.kind == CHR_REPORT_DAMAGE) ++seen_.damages;
-  if (finding.kind == CHR_REPORT_NOTE) ++seen_.notes;
-  return report_(report) ? Status() : stopped_by_caller();
-}
 
 Status Checker::note(std::string place, std::string what) {
   Finding finding;
@@ -39,15 +19,6 @@ Status Checker::note(std::string place, std::string what) {
   finding.place = std::move(place);
   finding.what = std::move(what);
   return tell(finding);
-}
-
-Status Checker::note_read(uint64_t bytes) {
-  done_ = std::min(all_bytes_, done_ + bytes);
-  if (done_ - told_done_ < kProgressBytes) return {};
-  told_done_ = done_;
-  Finding progress;
-  progress.kind = CHR_REPORT_PROGRESS;
-  return tell(progress);
 }
 
 std::string Checker::folder() const { return std::string(from_abi(store_.parts().host.node().directory)); }
@@ -86,8 +57,11 @@ Status Checker::run() {
 }
 
 Status Checker::count_bytes() {
-  return store_.parts().segments.files().list(
-      [this](std::string_view, uint64_t size) { all_bytes_ += size; });
+  uint64_t bytes = 0;
+  CHRONIK_CHECK(
+      store_.parts().segments.files().list([&](std::string_view, uint64_t size) { bytes += size; }));
+  report_.set_all_bytes(bytes);
+  return {};
 }
 
 // A folder of another program has no damage.

@@ -14,19 +14,11 @@ class Checker {
   static Status check(const Host& host, const StorageReportFn& report, chr_storage_check* seen);
 
  private:
-  struct Finding {
-    uint64_t group = 0;
-    std::string name;  // of the group
-    uint64_t first = 0, last = 0;
-    std::string key;
-    std::string place;
-    std::string what;
-    uint32_t kind = CHR_REPORT_DAMAGE;
-  };
+  using Finding = StorageFinding;
 
   // A store that is not read yet.
   Checker(StoppedStore& store, const StorageReportFn& report, chr_storage_check& seen)
-      : store_(store), report_(report), seen_(seen) {}
+      : store_(store), report_(report, &seen), seen_(seen) {}
   Status run();
   Status count_bytes();
   Status tell_root(const Error& error);
@@ -46,17 +38,14 @@ class Checker {
   std::string folder() const;
   Finding of_group(uint64_t id) const;
   Status note(std::string place, std::string what);
-  Status tell(const Finding& finding);
-  Status note_read(uint64_t bytes);
+  Status tell(const Finding& finding) { return report_.tell(finding); }
+  Status note_read(uint64_t bytes) { return report_.note_read(bytes); }
 
   StoppedStore& store_;
-  const StorageReportFn& report_;
+  StorageCheckReport report_;
   chr_storage_check& seen_;
   std::string checkpoint_;        // its file
   std::set<std::string> values_;  // files of keys
-  uint64_t all_bytes_ = 0;
-  uint64_t done_ = 0;
-  uint64_t told_done_ = 0;
 };
 
 }  // namespace chronik::storage_log

@@ -3,13 +3,14 @@
 
 #include "storage-log/checkpoint.h"
 #include "storage-log/commits.h"
-#include "storage-log/failure.h"
 #include "storage-log/room.h"
 #include "storage-log/segment/log_reader.h"
 #include "storage-log/segment/mover.h"
 #include "storage-log/segment/segment_indexes.h"
 #include "storage-log/store_metrics.h"
 #include "storage-log/values.h"
+
+#include <chronik/storage_failure.hpp>
 
 #include <functional>
 #include <mutex>
@@ -53,7 +54,7 @@ struct StoreParts {
   Mover mover;
   Values values;
   Checkpoints checkpoints;
-  StoreFailure failure;
+  StorageFailure failure;
   StoreMetrics metrics;
 
   std::mutex mutex;  // all below

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chronik/host.hpp>
+#include <chronik/leased.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -97,9 +98,11 @@ class ThreadHost {
     chr_done_fn fn;
     void* context;
   };
-  struct Buffer {
-    chr_buf buf;
-    std::atomic<uint64_t> references;
+  struct Buffer : Leased<Buffer> {  // before its bytes
+    static void end(Buffer* buffer) {
+      buffer->~Buffer();
+      std::free(buffer);
+    }
   };
   // Completions travel to the shard together.
   struct Completions {
@@ -190,19 +193,11 @@ class ThreadHost {
   }
   static constexpr chr_random_v1 kRandom = {sizeof(chr_random_v1), 1, fill};
 
-  static void CHR_CALL retain(chr_buf* buf) { reinterpret_cast<Buffer*>(buf)->references.fetch_add(1); }
-  static void CHR_CALL release(chr_buf* buf) {
-    auto* buffer = reinterpret_cast<Buffer*>(buf);
-    if (buffer->references.fetch_sub(1) != 1) return;
-    buffer->~Buffer();
-    std::free(buffer);
-  }
-  static constexpr chr_buf_ops kOps = {retain, release, nullptr};
   static chr_status CHR_CALL alloc(chr_host* self, uint64_t n, chr_slice* out) {
     if (of(self).on_alloc) of(self).on_alloc();
     void* memory = std::malloc(sizeof(Buffer) + n);
-    auto* buffer = new (memory) Buffer{{&kOps}, 1};
-    *out = {reinterpret_cast<uint8_t*>(buffer + 1), n, &buffer->buf};
+    auto* buffer = new (memory) Buffer;
+    *out = {reinterpret_cast<uint8_t*>(buffer + 1), n, buffer->lease()};
     return CHR_OK;
   }
   static constexpr chr_mem_v1 kMem = {sizeof(chr_mem_v1), 1, alloc};

@@ -1,7 +1,8 @@
 #include "kafka-proto/wire/writer.h"
 
+#include <chronik/leased.hpp>
+
 #include <algorithm>
-#include <atomic>
 #include <limits>
 
 namespace chronik::kafka {
@@ -69,24 +70,10 @@ std::vector<uint8_t> OutFrame::copy() const {
 }
 
 // Every slice of the writer's own bytes holds a reference; the last release frees them.
-struct Writer::Block : chr_buf {
-  Block(std::unique_ptr<uint8_t[]> owned, uint32_t references)
-      : chr_buf{&kOps}, bytes(std::move(owned)), count(references) {}
-
-  static void CHR_CALL retain_one(chr_buf* self) {
-    static_cast<Block*>(self)->count.fetch_add(1, std::memory_order_relaxed);
-  }
-  static void CHR_CALL release_one(chr_buf* self) {
-    auto* block = static_cast<Block*>(self);
-    if (block->count.fetch_sub(1, std::memory_order_acq_rel) == 1) delete block;
-  }
-  static const chr_buf_ops kOps;
-
-  std::unique_ptr<uint8_t[]> bytes;
-  std::atomic<uint32_t> count;
+struct Writer::Block : Leased<Writer::Block> {
+  explicit Block(std::unique_ptr<uint8_t[]> owned) : bytes(std::move(owned)) {}
+  const std::unique_ptr<uint8_t[]> bytes;
 };
-
-constinit const chr_buf_ops Writer::Block::kOps = {&Block::retain_one, &Block::release_one, nullptr};
 
 Writer::Writer(size_t expected_size)
     : bytes_(std::make_unique_for_overwrite<uint8_t[]>(std::max<size_t>(expected_size, 16))),
@@ -209,7 +196,7 @@ OutFrame Writer::finish() && {
   std::vector<chr_slice> slices;
   slices.reserve(externals_.size() * 2 + 1);
   const uint8_t* base = bytes_.get();
-  auto* block = new Block(std::move(bytes_), 1);
+  auto* block = new Block(std::move(bytes_));
   size_t from = 0;
   const auto add_own = [&](size_t to) {
     if (to == from) return;

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <chronik/abi.h>
+#include <chronik/leased.hpp>
 
-#include <atomic>
 #include <cstdint>
 #include <cstring>
 #include <new>
@@ -27,10 +27,10 @@ class Payload {
   // Bytes of our own.
   static Payload copy(const chr_slice& slice) {
     void* const place = ::operator new(sizeof(Owned) + slice.n);
-    auto* const owned = new (place) Owned{{&Owned::kOps}, {1}};
+    auto* const owned = new (place) Owned;
     auto* const bytes = reinterpret_cast<uint8_t*>(owned + 1);
     if (slice.n != 0) std::memcpy(bytes, slice.p, slice.n);
-    return adopt({bytes, slice.n, &owned->buf});
+    return adopt({bytes, slice.n, owned->lease()});
   }
   static Payload own(std::string_view bytes) {
     return copy({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size(), nullptr});
@@ -60,18 +60,11 @@ class Payload {
   std::string_view text() const { return {reinterpret_cast<const char*>(slice_.p), slice_.n}; }
 
  private:
-  struct Owned {  // before its bytes; counted atomically: storage and links give it back on any thread
-    static Owned* of(chr_buf* buf) { return reinterpret_cast<Owned*>(buf); }
-    static void CHR_CALL retain(chr_buf* buf) { of(buf)->references.fetch_add(1, std::memory_order_relaxed); }
-    static void CHR_CALL release(chr_buf* buf) {
-      if (of(buf)->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-      of(buf)->~Owned();
-      ::operator delete(of(buf));
+  struct Owned : Leased<Owned> {  // before its bytes
+    static void end(Owned* owned) {
+      owned->~Owned();
+      ::operator delete(owned);
     }
-    static constexpr chr_buf_ops kOps = {retain, release, nullptr};
-
-    chr_buf buf;
-    std::atomic<uint32_t> references;
   };
 
   void retain() {

@@ -15,21 +15,19 @@
 
 #include <chronik/storage.h>
 #include <chronik/host.hpp>
+#include <chronik/leased.hpp>
 
-#include <atomic>
 #include <memory>
 #include <vector>
 
 namespace chronik {
 
 template <class Held>
-class EntriesLease {
+class EntriesLease : public Leased<EntriesLease<Held>> {
  public:
   // The arguments are Held's.
   template <class... Args>
-  explicit EntriesLease(Args&&... args) : base_{{&kOps}, this}, held_{std::forward<Args>(args)...} {}
-  EntriesLease(const EntriesLease&) = delete;
-  EntriesLease& operator=(const EntriesLease&) = delete;
+  explicit EntriesLease(Args&&... args) : held_{std::forward<Args>(args)...} {}
 
   Held& held() { return held_; }
   bool empty() const { return entries_.empty(); }
@@ -39,7 +37,7 @@ class EntriesLease {
   // Held keeps the payload. nullptr: the header alone.
   void add(const chr_entry_header& header, const uint8_t* payload, uint64_t n) {
     chr_slice slice{};
-    if (payload != nullptr) slice = {payload, n, &base_.buf};
+    if (payload != nullptr) slice = {payload, n, this->lease()};
     entries_.push_back({header, slice});
   }
   // Its payload has a lease of its own, of which Held has a reference; or none.
@@ -54,24 +52,13 @@ class EntriesLease {
     if (lease == nullptr || lease->empty()) return;
     out->n = static_cast<uint32_t>(lease->entries_.size());
     out->entries = lease->entries_.data();
-    out->lease = &lease.release()->base_.buf;
+    out->lease = lease.release()->lease();
   }
+
+  // Asked of its lease.
+  bool is_recalled() const { return held_.is_recalled(); }
 
  private:
-  struct Base {
-    chr_buf buf;
-    EntriesLease* owner;
-  };
-  static EntriesLease* of(const chr_buf* buf) { return reinterpret_cast<const Base*>(buf)->owner; }
-  static void CHR_CALL retain(chr_buf* buf) { of(buf)->references_.fetch_add(1, std::memory_order_relaxed); }
-  static void CHR_CALL release(chr_buf* buf) {
-    if (of(buf)->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete of(buf);
-  }
-  static int32_t CHR_CALL is_recalled(const chr_buf* buf) { return of(buf)->held_.is_recalled() ? 1 : 0; }
-  static constexpr chr_buf_ops kOps = {retain, release, is_recalled};
-
-  Base base_;
-  std::atomic<uint64_t> references_{1};
   std::vector<chr_entry> entries_;
   Held held_;
 };

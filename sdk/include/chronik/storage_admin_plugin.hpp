@@ -18,6 +18,8 @@
 //     StorageAdminService<StoppedStore, Checker> admin_;  // in the plugin, beside the store
 //     if (id == CHR_STORAGE_ADMIN_ID) return admin_.table(instance);
 //
+// A Checker says what it finds by a StorageCheckReport.
+//
 // What a callback is given is borrowed for its call. Errors of the two classes go to the caller as they are:
 // NOT_FOUND, UNSUPPORTED, CORRUPT and IO as the ABI says; an exception becomes FAILED.
 #pragma once
@@ -29,6 +31,7 @@
 #include <cstring>
 #include <functional>
 #include <memory>
+#include <string>
 
 namespace chronik {
 
@@ -40,6 +43,60 @@ using StorageReportFn = std::function<bool(const chr_storage_report& report)>;
 using StorageGroupFn = std::function<bool(const chr_storage_group& group)>;
 using StorageKeyFn = std::function<bool(std::string_view key, const chr_slice& value)>;
 using StorageEntryFn = std::function<bool(const chr_entry& entry)>;
+
+// One thing that a check has to say; the fields are those of chr_storage_report.
+struct StorageFinding {
+  uint64_t group = 0;
+  std::string name;  // of the group
+  uint64_t first = 0, last = 0;
+  std::string key;
+  std::string place;
+  std::string what;
+  uint32_t kind = CHR_REPORT_DAMAGE;
+};
+
+// Tells the caller of one check what it finds, and every 64 MiB how far it is. CANCELLED: the caller wants no more. One thread.
+class StorageCheckReport {
+ public:
+  // Both outlive it. Counts in *seen what is damage and what is a note.
+  StorageCheckReport(const StorageReportFn& fn, chr_storage_check* seen) : fn_(fn), seen_(*seen) {}
+  // So many are to be looked at.
+  void set_all_bytes(uint64_t n) { all_bytes_ = n; }
+
+  Status tell(const StorageFinding& finding) {
+    chr_storage_report report{};
+    report.struct_size = sizeof report;
+    report.kind = finding.kind;
+    report.group = finding.group;
+    report.name = to_abi(finding.name);
+    report.first_index = finding.first;
+    report.last_index = finding.last;
+    report.key = to_abi(finding.key);
+    report.place = to_abi(finding.place);
+    report.what = to_abi(finding.what);
+    report.done_bytes = done_;
+    report.all_bytes = all_bytes_;
+    if (finding.kind == CHR_REPORT_DAMAGE) ++seen_.damages;
+    if (finding.kind == CHR_REPORT_NOTE) ++seen_.notes;
+    return fn_(report) ? Status() : stopped_by_caller();
+  }
+  // So many more were looked at.
+  Status note_read(uint64_t bytes) {
+    done_ = std::min(all_bytes_, done_ + bytes);
+    if (done_ - told_done_ < kProgressBytes) return {};
+    told_done_ = done_;
+    StorageFinding progress;
+    progress.kind = CHR_REPORT_PROGRESS;
+    return tell(progress);
+  }
+
+ private:
+  static constexpr uint64_t kProgressBytes = 64u << 20;
+
+  const StorageReportFn& fn_;
+  chr_storage_check& seen_;
+  uint64_t all_bytes_ = 0, done_ = 0, told_done_ = 0;
+};
 
 // [blocking], one call at a time. Owns the store from open() to close(), or to its own end. Before open() the
 // walks come to INVALID_ARGUMENT; check() needs none, and opens for itself what it reads.

@@ -18,6 +18,7 @@ void Disk::hold(Volume& file) {
 void Disk::drop(Volume& file) {
   uncount(file);
   synced_from_.erase(&file);
+  untold_.erase(&file);
   std::erase_if(changes_, [&file](const Change& change) { return change.file == &file; });
 }
 
@@ -70,6 +71,7 @@ chr_status Disk::write(uint64_t now, Volume& file, uint64_t at, std::string_view
     changes_.back().is_lost = true;
     return status;
   }
+  if (const chr_status status = tell(file, &Untold::write); status != CHR_OK) return status;
   cover_last(file, busy_until_);
   return CHR_OK;
 }
@@ -111,8 +113,9 @@ chr_status Disk::admit_sync(uint64_t ends) {
 chr_status Disk::sync(uint64_t now, Volume& file, uint64_t* cost) {
   uint64_t unseen = 0;
   begin(now, sync_takes(now), answers_early ? &unseen : cost);
-  const chr_status status = admit_sync(busy_until_);
-  status == CHR_OK ? cover(file, now, busy_until_) : lose(file, now);
+  chr_status status = admit_sync(busy_until_);
+  if (status == CHR_OK) status = tell(file, &Untold::sync);
+  status == CHR_OK ? cover(file, now, busy_until_) : void(lose(file, now));
   return status;
 }
 
@@ -123,9 +126,30 @@ chr_status Disk::sync_names(uint64_t now, uint64_t* durable_at, uint64_t* cost) 
   return status;
 }
 
-void Disk::lose(Volume& file, uint64_t now) {
-  for (Change& change : changes_)
-    change.is_lost |= change.file == &file && change.durable_at == kNever && change.ends <= now;
+bool Disk::lose(Volume& file, uint64_t now) {
+  bool any = false;
+  for (Change& change : changes_) {
+    if (change.file != &file || change.durable_at != kNever || change.ends > now) continue;
+    any |= !std::exchange(change.is_lost, true);
+  }
+  return any;
+}
+
+void Disk::fail_write_back(uint64_t now) {
+  passed(now);
+  forget_durable();
+  for (Volume* const file : files_) {
+    if (!lose(*file, now)) continue;
+    untold_[file] = {};
+    sync_failed_ = true;
+  }
+}
+
+chr_status Disk::tell(Volume& file, bool Untold::* who) {
+  const auto untold = untold_.find(&file);
+  if (untold == untold_.end() || !std::exchange(untold->second.*who, false)) return CHR_OK;
+  if (tells_once || (!untold->second.write && !untold->second.sync)) untold_.erase(untold);
+  return CHR_E_NO_SPACE;
 }
 
 void Disk::cover(Volume& file, uint64_t now, uint64_t then) {
@@ -173,6 +197,7 @@ Disk::InFlight Disk::begin_write(uint64_t now, Volume& file, uint64_t at, std::s
     changes_.back().is_lost = true;
     return {synced, ends};
   }
+  if (const chr_status told = tell(file, &Untold::write); told != CHR_OK) return {told, ends};
   cover_last(file, ends);
   return out;
 }
@@ -181,7 +206,9 @@ Disk::InFlight Disk::begin_sync(uint64_t now, Volume& file) {
   const uint64_t start = std::max(now, stalled_until);
   const uint64_t ends = start + sync_takes(now);
   in_flight_until_ = std::max(in_flight_until_, ends);
-  if (const chr_status status = admit_sync(ends); status != CHR_OK) {
+  chr_status status = admit_sync(ends);
+  if (status == CHR_OK) status = tell(file, &Untold::sync);
+  if (status != CHR_OK) {
     lose(file, now);
     return {status, ends};
   }
@@ -239,6 +266,7 @@ void Disk::redo_some(const Change& change, std::string_view text) {
 
 void Disk::crash(uint64_t now) {
   roll_back(now, true);
+  untold_.clear();
   sync_failed_ = fail_next_sync = false;
 }
 

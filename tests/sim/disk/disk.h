@@ -80,9 +80,13 @@ class Disk {
       false;  // IO, once; what it was to make durable is never made so, though later syncs of the file say OK
   bool fail_next_write = false;   // IO, once, and nothing is written
   bool short_next_write = false;  // only a part of it is written, once
-  // Planted bugs: a sync does nothing; what makes durable says so when it has only begun.
+  // The kernel writes back what it has in its cache, finds no room, and drops it: what of any file has ended and is not durable
+  // never is. The next durable write of the file is told so, NO_SPACE, and the next sync, each once.
+  void fail_write_back(uint64_t now);
+  // Planted bugs: a sync does nothing; what makes durable says so when it has only begun; what a durable write was told, no sync is.
   bool sync_lies = false;
   bool answers_early = false;
+  bool tells_once = false;
   // Called when the sync that makes this 0 has begun, with the time at which it ends.
   uint64_t syncs_until_call = 0;
   std::function<void(uint64_t ends)> on_sync;
@@ -95,7 +99,7 @@ class Disk {
   void note_damage() { damaged_ = true; }
 
   bool busy(uint64_t at) const { return std::max(busy_until_, in_flight_until_) > at; }
-  bool sync_failed() const { return sync_failed_; }  // since the last crash
+  bool sync_failed() const { return sync_failed_; }  // or a write-back, since the last crash
   // A call failed in a way that a process need not survive, since its start.
   bool failed() const { return sync_failed_ || write_failed_; }
   uint64_t used() const;  // by all that it holds
@@ -135,8 +139,15 @@ class Disk {
   // Durable then: what of the file had ended by `now`; or its last change, and the resizes before that.
   void cover(Volume& file, uint64_t now, uint64_t then);
   void cover_last(Volume& file, uint64_t then);
-  // Lost: what cover() would have made durable.
-  void lose(Volume& file, uint64_t now);
+  // Lost: what cover() would have made durable. False: there is no such.
+  bool lose(Volume& file, uint64_t now);
+  // Of a file, whose write-back failed: who is still to be told.
+  struct Untold {
+    bool write = true;
+    bool sync = true;
+  };
+  // NO_SPACE: it is told now.
+  chr_status tell(Volume& file, bool Untold::* who);
   void forget_durable();
   void roll_back(uint64_t now, bool power_loss);
   static void undo(const Change& change);
@@ -155,6 +166,7 @@ class Disk {
   bool write_failed_ = false;
   bool damaged_ = false;
   std::map<const Volume*, std::array<uint64_t, 2>> synced_from_;  // where its last two durable writes began
+  std::map<const Volume*, Untold> untold_;
   std::vector<Volume*> files_;
   std::deque<Change> changes_;  // not yet durable, oldest first
   uint64_t refusals_ = 0;

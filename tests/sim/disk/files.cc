@@ -173,7 +173,7 @@ int Files::sync(File& file) {
   World& world = files.world_;
   const chr_status status = files.disk_.sync(world.now(), file, &world.current.cost);
   world.trace.note(world.now(), files.node_, Kind::kDisk, 0);
-  return status == CHR_OK ? 0 : static_cast<int>(failed(EIO));
+  return status == CHR_OK ? 0 : static_cast<int>(failed(status == CHR_E_NO_SPACE ? ENOSPC : EIO));
 }
 
 int Files::resize(File& file, uint64_t size) {

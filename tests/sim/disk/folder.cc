@@ -2,6 +2,8 @@
 
 #include "sim/base/digest.h"
 
+#include <chronik/leased.hpp>
+
 #include <fmt/format.h>
 
 #include <sys/mman.h>
@@ -14,20 +16,13 @@ namespace {
 constexpr uint64_t kLookAgain = 100 * kMillisecond;  // a stall may be over sooner than it was to be
 
 // A mapped range, for as long as someone holds it.
-struct Map {
-  chr_buf buf;
-  void* p;
-  uint64_t n;
-  uint64_t references = 1;
-
-  static void CHR_CALL retain(chr_buf* buf) { ++reinterpret_cast<Map*>(buf)->references; }
-  static void CHR_CALL release(chr_buf* buf) {
-    auto* const map = reinterpret_cast<Map*>(buf);
-    if (--map->references != 0) return;
-    munmap(map->p, map->n);
-    delete map;
-  }
-  static constexpr chr_buf_ops kOps = {retain, release, nullptr};
+struct Map : Leased<Map> {
+  Map(void* at, uint64_t bytes) : p(at), n(bytes) {}
+  ~Map() { munmap(p, n); }
+  Map(const Map&) = delete;
+  Map& operator=(const Map&) = delete;
+  void* const p;
+  const uint64_t n;
 };
 
 chr_status gone(chr_error* error) { return report(error, CHR_E_IO, "the process is dying"); }
@@ -449,8 +444,8 @@ chr_status Folder::map(chr_host* self, uint64_t file, uint64_t at, uint64_t n, c
   if (at % 4096 != 0 || n == 0) return misuse(self, "map() of no page, or of nothing", error);
   void* const p = mmap(nullptr, n, PROT_READ, MAP_SHARED, volume(*handle).fd(), static_cast<off_t>(at));
   if (p == MAP_FAILED) return report(error, CHR_E_IO, "the machine below cannot map");
-  auto* const map = new Map{{&Map::kOps}, p, n};
-  *out = {static_cast<const uint8_t*>(p), n, &map->buf};
+  auto* const map = new Map(p, n);
+  *out = {static_cast<const uint8_t*>(p), n, map->lease()};
   return CHR_OK;
 }
 

@@ -134,6 +134,9 @@ void Faults::inject_disk(const Fault& fault) {
     case FaultType::kShortWrite:
       disk.short_next_write = true;
       return restart_if_failed(fault);
+    case FaultType::kWriteBack:
+      disk.fail_write_back(world_.now());
+      return restart_if_failed(fault);
     case FaultType::kPowerAtSync:
       return power_at_sync(fault);
     case FaultType::kFlip:

@@ -122,6 +122,11 @@ const std::vector<MutantInfo>& mutants() {
       {"ack-before-sync", "storage completes a write before it was synced", "--workload log", ""},
       {"sync-stubbed", "the disk's sync does nothing", "--workload log", ""},
       {"durable-answered-early", "what makes files durable completes before it has", "--workload log", ""},
+      {"write-back-told-once",
+       "the host tells a failed write-back to a durable write or to a sync, not to both",
+       "--storage storage-log --workload log --nodes 1 --seconds 20 --record-bytes 3000 --rate 100 --faults "
+       "write-back,power",
+       ""},
 #include "sim/mutants/patched.inc"
   };
   return kMutants;
@@ -143,6 +148,7 @@ std::unique_ptr<Interposer> make_mutant(std::string_view name) {
 void apply_mutant(std::string_view name, Node& node) {
   if (name == "sync-stubbed") node.disk().sync_lies = true;
   if (name == "durable-answered-early") node.disk().answers_early = true;
+  if (name == "write-back-told-once") node.disk().tells_once = true;
 }
 
 }  // namespace chronik::sim

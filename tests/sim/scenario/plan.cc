@@ -36,7 +36,8 @@ constexpr Named kNames[] = {{"crash", kFaultCrash},
                             {"lost-disk", kFaultLostDisk},
                             {"write-error", kFaultWriteError},
                             {"short-write", kFaultShortWrite},
-                            {"power-at-sync", kFaultPowerAtSync}};
+                            {"power-at-sync", kFaultPowerAtSync},
+                            {"write-back", kFaultWriteBack}};
 
 // Drawn apart from the others.
 constexpr uint32_t kMembership = kFaultMembers | kFaultLostDisk;
@@ -64,7 +65,7 @@ class Planner {
     damaged_ = any_node();
     damage_left_ = nodes >= 3;
     choose_membership(kinds);
-    for (const uint32_t kind : {kFaultWriteError, kFaultShortWrite, kFaultPowerAtSync}) {
+    for (const uint32_t kind : {kFaultWriteError, kFaultShortWrite, kFaultPowerAtSync, kFaultWriteBack}) {
       if ((kinds & kind) != 0 && files_rng_.chance(0.6)) plan_.kinds |= kind;
     }
   }
@@ -296,7 +297,8 @@ void Planner::change_members() {
 void Planner::files() {
   constexpr std::pair<uint32_t, FaultType> kKinds[] = {{kFaultWriteError, FaultType::kWriteError},
                                                        {kFaultShortWrite, FaultType::kShortWrite},
-                                                       {kFaultPowerAtSync, FaultType::kPowerAtSync}};
+                                                       {kFaultPowerAtSync, FaultType::kPowerAtSync},
+                                                       {kFaultWriteBack, FaultType::kWriteBack}};
   Rng& rng = files_rng_;
   for (const auto& [kind, type] : kKinds) {
     const uint64_t mean = rng.between(2 * kS, 20 * kS);

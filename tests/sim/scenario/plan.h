@@ -37,9 +37,10 @@ enum FaultKind : uint32_t {
   kFaultWriteError = 1u << 19,
   kFaultShortWrite = 1u << 20,
   kFaultPowerAtSync = 1u << 21,
+  kFaultWriteBack = 1u << 22,
 };
-constexpr uint32_t kAllFaults = (1u << 22) - 1;
-constexpr uint32_t kFileFaults = kFaultWriteError | kFaultShortWrite | kFaultPowerAtSync;
+constexpr uint32_t kAllFaults = (1u << 23) - 1;
+constexpr uint32_t kFileFaults = kFaultWriteError | kFaultShortWrite | kFaultPowerAtSync | kFaultWriteBack;
 // Links promise to keep the order within a lane.
 constexpr uint32_t kDefaultFaults = kAllFaults & ~kFaultReorder;
 

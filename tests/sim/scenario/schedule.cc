@@ -9,12 +9,12 @@
 namespace chronik::sim {
 namespace {
 
-constexpr std::array<std::string_view, 31> kTypeNames = {
-    "crash",       "power",       "crashes",      "stop",       "pause",     "block",      "flap",
-    "silence",     "reset",       "resets",       "loss",       "duplicate", "reorder",    "delay",
-    "split",       "sync-cost",   "slow-disk",    "stall-disk", "disk-full", "sync-error", "flip",
-    "clock-rate",  "wall-clock",  "client-reset", "client-cut", "members",   "spare",      "lost-disk",
-    "write-error", "short-write", "power-at-sync"};
+constexpr std::array<std::string_view, 32> kTypeNames = {
+    "crash",       "power",       "crashes",       "stop",       "pause",     "block",      "flap",
+    "silence",     "reset",       "resets",        "loss",       "duplicate", "reorder",    "delay",
+    "split",       "sync-cost",   "slow-disk",     "stall-disk", "disk-full", "sync-error", "flip",
+    "clock-rate",  "wall-clock",  "client-reset",  "client-cut", "members",   "spare",      "lost-disk",
+    "write-error", "short-write", "power-at-sync", "write-back"};
 
 std::string seconds(uint64_t us) { return fmt::format("{}.{:06}", us / 1'000'000, us % 1'000'000); }
 

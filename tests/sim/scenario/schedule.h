@@ -47,6 +47,7 @@ enum class FaultType : uint8_t {
   kShortWrite,   // likewise, a part of it is written
   kPowerAtSync,  // power loss of the node at its sync number `amount` / 2 from now: just before that has
                  // ended where amount is even, else just behind; it starts again after lasts
+  kWriteBack,  // what no sync has covered is lost for lack of space; the node restarts after lasts, as by a power loss
 };
 
 struct Fault {

@@ -374,5 +374,42 @@ TEST(DiskInFlight, FailsAsCallsDo) {
   EXPECT_GE(disk.begin_sync(60, file).ends, kSecond);
 }
 
+// As of the kernel: what it could not write back is told once to each who asks, and a power loss may take it from then on.
+TEST(Disk, TellsAFailedWriteBackToADurableWriteAndToASync) {
+  bool lost = false;
+  for (uint64_t seed = 0; seed < 40; ++seed) {
+    OneFile disk{Rng(seed)};
+    disk.hold(disk.file);
+    disk.tells_once = seed % 2 != 0;
+    const uint64_t synced = disk.sync(disk.put(10, 0, "kept"));
+    uint64_t now = disk.put(synced, 4, "lost");
+    disk.fail_write_back(now);
+    EXPECT_TRUE(disk.failed());
+    EXPECT_EQ(disk.bytes(), "keptlost");  // as its readers see it
+    Disk::InFlight call = disk.begin_write(now + 1, disk.file, 8, "next", true);
+    EXPECT_EQ(call.status, CHR_E_NO_SPACE);
+    call = disk.begin_write(call.ends, disk.file, 8, "next", true);
+    EXPECT_EQ(call.status, CHR_OK);
+    uint64_t cost = 0;
+    EXPECT_EQ(static_cast<Disk&>(disk).sync(call.ends, disk.file, &cost),
+              disk.tells_once ? CHR_OK : CHR_E_NO_SPACE);
+    now = disk.sync(call.ends + cost);
+    disk.crash(now);
+    lost |= disk.bytes() == "kept\0\0\0\0next"s;
+    EXPECT_TRUE(disk.bytes().starts_with("kept") && disk.bytes().ends_with("next")) << "seed " << seed;
+    EXPECT_FALSE(disk.failed());
+  }
+  EXPECT_TRUE(lost);
+}
+
+TEST(Disk, FailsNoWriteBackOfWhatIsDurable) {
+  OneFile disk{Rng(3)};
+  disk.hold(disk.file);
+  const uint64_t now = disk.sync(disk.put(10, 0, "kept"));
+  disk.fail_write_back(now);
+  EXPECT_FALSE(disk.failed());
+  disk.sync(disk.put(now, 4, "more"));
+}
+
 }  // namespace
 }  // namespace chronik::sim

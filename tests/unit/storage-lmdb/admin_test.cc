@@ -1,6 +1,7 @@
 // storage-lmdb: what the check of a stopped store says of each kind of damage, and that it changes nothing.
 #include "storage-lmdb/record.h"
 #include "tests/unit/storage-lmdb/lmdb_store.h"
+#include "tests/unit/storage_check.h"
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -16,38 +17,7 @@ namespace {
 
 class StoppedLmdb : public LmdbStore {
  protected:
-  struct Found {
-    Status status;
-    std::vector<std::string> lines;  // "damage group 1 (a) 41-97 key: what [place]"
-    chr_storage_check seen{};
-
-    bool has(std::string_view part) const {
-      return std::ranges::any_of(lines, [&](const std::string& line) { return line.contains(part); });
-    }
-    std::string all() const {
-      std::string out = status ? "" : status.error().message + "\n";
-      for (const std::string& line : lines) out += line + "\n";
-      return out;
-    }
-  };
-  static std::string line_of(const chr_storage_report& r) {
-    std::string line = r.kind == CHR_REPORT_DAMAGE ? "damage" : "note";
-    line += " group " + std::to_string(r.group) + " (" + std::string(from_abi(r.name)) + ")";
-    if (r.last_index != 0) line += " " + std::to_string(r.first_index) + "-" + std::to_string(r.last_index);
-    if (r.key.n != 0) line += " key " + std::string(from_abi(r.key));
-    return line + ": " + std::string(from_abi(r.what)) + " [" + std::string(from_abi(r.place)) + "]";
-  }
-  Found check() {
-    Found found;
-    const Store store(disk_, Store::Settings::kUsual, Store::Life::kStopped);
-    found.status = store.admin().check(
-        [&](const chr_storage_report& r) {
-          if (r.kind != CHR_REPORT_PROGRESS) found.lines.push_back(line_of(r));
-          return true;
-        },
-        &found.seen);
-    return found;
-  }
+  Found check() { return conformance::check(disk_); }
 
   static std::string mark(uint64_t index) { return "MARK-" + std::to_string(index) + "-"; }
   // Groups a and b, each in a tree of its own.

@@ -35,7 +35,7 @@ class PartsFixture : public ::testing::Test {
     auto env = Env::open({directory_, space.limit(), 64, space.slack()}).value();
     const Host api(host_.core());
     groups_ = std::make_unique<GroupTable>();
-    failure_ = std::make_unique<StoreFailure>(api);
+    failure_ = std::make_unique<StorageFailure>(api);
     parts_.reset(new StoreParts{
         api, env, std::make_shared<Generations>(env, Generations::Options{1'000'000, 0}), *groups_, *failure_,
         Space(api, env, space), Supply(env->page_size()), StoreMetrics(api)});
@@ -107,7 +107,7 @@ class PartsFixture : public ::testing::Test {
   std::string directory_;
   uint64_t max_size_ = 0;
   std::unique_ptr<GroupTable> groups_;
-  std::unique_ptr<StoreFailure> failure_;
+  std::unique_ptr<StorageFailure> failure_;
   std::unique_ptr<StoreParts> parts_;
   std::unique_ptr<Fullness> fullness_;
   std::unique_ptr<Purge> purge_;

@@ -1,10 +1,9 @@
 // storage-lmdb: what operators see of a store, and what they hear when its disk failed.
 #include "storage-lmdb/store_metrics.h"
 
-#include "storage-lmdb/failure.h"
-
 #include <gtest/gtest.h>
 
+#include <chronik/storage_failure.hpp>
 #include <chronik/testing/fake_host.hpp>
 
 namespace chronik::storage_lmdb {
@@ -42,9 +41,9 @@ TEST(StoreMetrics, WarnOfOverdueLeasesEveryTenSeconds) {
   EXPECT_EQ(host.logs().size(), 2u);
 }
 
-TEST(StoreFailure, EndsTheNodeAndSaysWhy) {
+TEST(StorageFailure, EndsTheNodeAndSaysWhy) {
   testing::FakeHost host;
-  StoreFailure failure{Host(host.core())};
+  StorageFailure failure{Host(host.core())};
   EXPECT_FALSE(failure.has_failed());
   failure.fail(Error{Code::kIo, "commit: no such device"});
   EXPECT_TRUE(failure.has_failed());

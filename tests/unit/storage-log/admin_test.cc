@@ -136,8 +136,7 @@ TEST_F(StoppedLog, WhatTheJournalHasTheSegmentNeedNotHave) {
 // ---- indexes and values ----
 
 TEST_F(StoppedLog, ADamagedIndexIsANote) {
-  int64_t& segment_bytes = Subject::get().settings[3].second;
-  const int64_t usual = std::exchange(segment_bytes, 512 << 10);  // else a short scan finds all
+  open_with_segments_of(512 << 10);  // else a short scan finds all
   {
     Store store(disk_);
     EntryMaker maker(1);
@@ -158,7 +157,6 @@ TEST_F(StoppedLog, ADamagedIndexIsANote) {
   EXPECT_TRUE(check().has("[" + index + " at 0]"));
   std::filesystem::remove(path(index));
   EXPECT_FALSE(check().has(index)) << "there may be none";
-  segment_bytes = usual;
 }
 
 TEST_F(StoppedLog, TheFileOfAValueIsNamedWithItsKey) {

@@ -3,11 +3,11 @@
 
 #include "storage-log/format/frame.h"
 #include "storage-log/segment/record.h"
-#include "subject.hpp"
+#include "tests/unit/storage-log/log_subject.h"
+#include "tests/unit/storage_check.h"
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -18,56 +18,10 @@ using storage_log::RecordHead;
 
 class StoppedLog : public ::testing::Test {
  protected:
-  static void SetUpTestSuite() {
-    Subject& subject = Subject::get();
-    subject.plugin = STORAGE_LOG;
-    subject.is_durable = true;
-    subject.settings = {{"queue_bytes", 8 << 20},
-                        {"journal_file_bytes", 256 << 10},
-                        {"journal_files", 2},
-                        {"segment_bytes", 65536},
-                        {"direct_bytes", 4096}};
-  }
+  void SetUp() override { open_with_segments_of(65536); }
+  static void open_with_segments_of(int64_t bytes) { use_storage_log(256 << 10, 4096, bytes); }
 
-  struct Found {
-    Status status;
-    std::vector<std::string> lines;  // "damage group 1 (a) 41-97 key: what [place]"
-    chr_storage_check seen{};
-
-    bool has(std::string_view part) const {
-      return std::ranges::any_of(lines, [&](const std::string& line) { return line.contains(part); });
-    }
-    std::string all() const {
-      std::string out = status ? "" : status.error().message + "\n";
-      for (const std::string& line : lines) out += line + "\n";
-      return out;
-    }
-    bool is_silent() const { return status && lines.empty(); }
-  };
-  static std::string line_of(const chr_storage_report& r) {
-    std::string line = r.kind == CHR_REPORT_DAMAGE ? "damage" : "note";
-    if (r.group != 0)
-      line += " group " + std::to_string(r.group) + " (" + std::string(from_abi(r.name)) + ")";
-    if (r.last_index == UINT64_MAX)
-      line += " " + std::to_string(r.first_index) + "-";
-    else if (r.last_index != 0)
-      line += " " + std::to_string(r.first_index) + "-" + std::to_string(r.last_index);
-    if (r.key.n != 0) line += " key " + std::string(from_abi(r.key));
-    return line + ": " + std::string(from_abi(r.what)) + " [" + std::string(from_abi(r.place)) + "]";
-  }
-  static Found check(Disk& disk) {
-    Found found;
-    Store store(disk, Store::Settings::kUsual, Store::Life::kStopped);
-    found.status = store.admin().check(
-        [&](const chr_storage_report& r) {
-          EXPECT_LE(r.done_bytes, r.all_bytes);
-          if (r.kind != CHR_REPORT_PROGRESS) found.lines.push_back(line_of(r));
-          return true;
-        },
-        &found.seen);
-    EXPECT_TRUE(store.host().logs().empty()) << "it is told twice: " << store.host().logs()[0].message;
-    return found;
-  }
+  static Found check(Disk& disk) { return conformance::check(disk); }
   Found check() { return check(disk_); }
 
   // Groups a and b: five entries of 40 bytes, one of 6000, which goes straight to its segment, small keys and one that has a file.

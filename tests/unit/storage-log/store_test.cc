@@ -1,5 +1,5 @@
 // storage-log as a whole: what a start makes of a folder that is not as it was left, and what damage costs.
-#include "subject.hpp"
+#include "tests/unit/storage-log/log_subject.h"
 
 #include <gtest/gtest.h>
 
@@ -11,16 +11,7 @@ namespace {
 
 class LogStore : public ::testing::Test {
  protected:
-  static void SetUpTestSuite() {
-    Subject& subject = Subject::get();
-    subject.plugin = STORAGE_LOG;
-    subject.is_durable = true;
-    subject.settings = {{"queue_bytes", 8 << 20},
-                        {"journal_file_bytes", 1 << 20},
-                        {"journal_files", 2},
-                        {"segment_bytes", 65536},
-                        {"direct_bytes", 16384}};
-  }
+  static void SetUpTestSuite() { use_storage_log(1 << 20, 16384); }
 
   // Two groups with some entries each, of which some lie in segments and some in the journal only; killed.
   void fill() {

@@ -14,7 +14,8 @@
  *  - Of names (made, renamed, removed): as of the last sync_names(); of what was changed since, any part. A rename is whole: the
  *    target is the old file or the new one.
  *
- * Errors: NO_SPACE (a part may have been written; what it was is unknown), IO (the device failed; the kernel may have dropped what it
+ * Errors: NO_SPACE (a part may have been written; what it was is unknown; of a sync, or of a DURABLE write: what was written without
+ * DURABLE since the last sync may be dropped, and the next sync() of the handle fails where it is), IO (the device failed; the kernel may have dropped what it
  * could not write, so that nothing written since the last success may be relied on, and a later success says nothing of it, nor does that of what
  * was in flight together with what failed),
  * NOT_FOUND, OUT_OF_RANGE (past the end), INVALID_ARGUMENT (a caller's bug).
@@ -71,7 +72,8 @@ typedef struct chr_files_v1 {
    * slices' array is copied and their leases are retained until the end; bytes without a lease must stay until then.
    * From a shard, with a token, nothing blocks. */
   chr_status(CHR_CALL* write)(chr_host* self, const chr_file_write* args, chr_error* error);
-  /* [any] All writes, resize()s and zero()s of the file that completed before are durable. token as in chr_file_write. */
+  /* [any] All writes, resize()s and zero()s of the file that completed before are durable. What could not be written back since the
+   * last sync fails it, once, whether a DURABLE write that failed has told of it or not. token as in chr_file_write. */
   chr_status(CHR_CALL* sync)(chr_host* self, uint64_t file, uint64_t token, chr_error* error);
   /* [blocking] Copies bytes [at, at + n) to p. */
   chr_status(CHR_CALL* read)(chr_host* self, uint64_t file, uint64_t at, uint8_t* p, uint64_t n, chr_error* error);

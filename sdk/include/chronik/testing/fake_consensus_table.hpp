@@ -109,17 +109,9 @@ struct FakeConsensusTable {
   }
 
   // What a read hands out: the entries and what keeps their bytes alive.
-  struct ReadLease {
-    chr_buf buf;  // first, so that a chr_buf* is one of this
-    uint64_t references = 1;
+  struct ReadLease : Leased<ReadLease> {
     std::vector<chr_entry> entries;
     std::vector<std::shared_ptr<std::string>> payloads;
-    static void CHR_CALL retain(chr_buf* buf) { ++reinterpret_cast<ReadLease*>(buf)->references; }
-    static void CHR_CALL release(chr_buf* buf) {
-      auto* lease = reinterpret_cast<ReadLease*>(buf);
-      if (--lease->references == 0) delete lease;
-    }
-    static constexpr chr_buf_ops kOps = {retain, release, nullptr};
   };
   static chr_status CHR_CALL read(chr_group* handle, const chr_group_read* args, chr_entries* out,
                                   uint64_t token, chr_error* error) {
@@ -128,7 +120,7 @@ struct FakeConsensusTable {
       return report(error, group->owner->reads_fail_with_, "reads fail");
     if (args->offset < group->log_start || args->offset > group->log_end)
       return report(error, CHR_E_OUT_OF_RANGE, "the offset is outside of the log");
-    auto* lease = new ReadLease{{&ReadLease::kOps}, 1, {}, {}};
+    auto* lease = new ReadLease;
     uint64_t bytes = 0;
     for (const Entry& entry : group->log) {
       const chr_entry_header& header = entry.header;
@@ -143,7 +135,7 @@ struct FakeConsensusTable {
     }
     out->n = static_cast<uint32_t>(lease->entries.size());
     out->entries = lease->entries.data();
-    out->lease = out->n == 0 ? nullptr : &lease->buf;
+    out->lease = out->n == 0 ? nullptr : lease->lease();
     if (out->n == 0) delete lease;
     FakeConsensus* const owner = group->owner;
     owner->read_bytes_ += bytes;

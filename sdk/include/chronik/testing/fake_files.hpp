@@ -131,19 +131,13 @@ class FakeFiles {
     std::vector<Lease> leases;
   };
   // A mapped range, for as long as someone holds it.
-  struct Map {
-    chr_buf buf;
-    void* p;
-    uint64_t n;
-    uint64_t references = 1;
-    static void CHR_CALL retain(chr_buf* buf) { ++reinterpret_cast<Map*>(buf)->references; }
-    static void CHR_CALL release(chr_buf* buf) {
-      auto* const map = reinterpret_cast<Map*>(buf);
-      if (--map->references != 0) return;
-      ::munmap(map->p, map->n);
-      delete map;
-    }
-    static constexpr chr_buf_ops kOps = {retain, release, nullptr};
+  struct Map : Leased<Map> {
+    Map(void* at, uint64_t bytes) : p(at), n(bytes) {}
+    ~Map() { ::munmap(p, n); }
+    Map(const Map&) = delete;
+    Map& operator=(const Map&) = delete;
+    void* const p;
+    const uint64_t n;
   };
   // One turn of the blocking lane; the files may be gone by then.
   struct Turn {

@@ -135,8 +135,8 @@ struct FakeFilesTable {
     if (at % 4096 != 0 || n == 0) FakeFiles::misuse("map() at " + std::to_string(at) + " of " + from.name);
     void* const p = ::mmap(nullptr, n, PROT_READ, MAP_SHARED, from.fd, static_cast<off_t>(at));
     if (p == MAP_FAILED) return FakeFiles::failed(error, "cannot map " + from.name);
-    auto* const map = new FakeFiles::Map{{&FakeFiles::Map::kOps}, p, n};
-    *out = {static_cast<const uint8_t*>(p), n, &map->buf};
+    auto* const map = new FakeFiles::Map(p, n);
+    *out = {static_cast<const uint8_t*>(p), n, map->lease()};
     return CHR_OK;
   }
   static chr_status CHR_CALL load(chr_host* self, uint64_t file, uint64_t at, uint64_t n, chr_error* error) {

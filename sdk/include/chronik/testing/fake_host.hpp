@@ -14,6 +14,7 @@
 #include <chronik/draft/admin.h>
 #include <chronik/link.h>
 #include <chronik/host.hpp>
+#include <chronik/leased.hpp>
 
 #include <chrono>
 #include <deque>
@@ -26,11 +27,11 @@
 namespace chronik::testing {
 
 // A heap buffer with a reference count, as chr_mem_v1.alloc and the fakes hand out.
-class FakeBuffer {
+class FakeBuffer : public Leased<FakeBuffer> {
  public:
   static chr_slice make(uint64_t n) {
     auto* buffer = new FakeBuffer(n);
-    return {buffer->bytes_.data(), n, &buffer->base_.buf};
+    return {buffer->bytes_.data(), n, buffer->lease()};
   }
   static chr_slice copy(std::string_view bytes) {
     const chr_slice slice = make(bytes.size());
@@ -39,20 +40,8 @@ class FakeBuffer {
   }
 
  private:
-  struct Base {
-    chr_buf buf;
-    FakeBuffer* owner;
-  };
-  explicit FakeBuffer(uint64_t n) : base_{{&kOps}, this}, bytes_(n + 1) {}
-  static FakeBuffer* of(chr_buf* buf) { return reinterpret_cast<Base*>(buf)->owner; }
-  static void CHR_CALL retain(chr_buf* buf) { ++of(buf)->references_; }
-  static void CHR_CALL release(chr_buf* buf) {
-    if (--of(buf)->references_ == 0) delete of(buf);
-  }
-  static constexpr chr_buf_ops kOps = {retain, release, nullptr};
+  explicit FakeBuffer(uint64_t n) : bytes_(n + 1) {}
 
-  Base base_;
-  uint64_t references_ = 1;
   std::vector<uint8_t> bytes_;
 };
 

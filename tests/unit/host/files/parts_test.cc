@@ -19,8 +19,9 @@ namespace {
 class FileOps : public ::testing::Test {
  protected:
   FileOps() {
-    op_.file = std::make_shared<OpenFile>("journal", ::memfd_create("journal", MFD_CLOEXEC), OpenFile::Kind{},
-                                          0, std::make_shared<FileReaper>(runtime_));
+    op_.file = std::make_shared<OpenFile>("journal",
+                                          OpenFile::Descriptors{::memfd_create("journal", MFD_CLOEXEC), -1},
+                                          OpenFile::Kind{}, 0, std::make_shared<FileReaper>(runtime_));
     op_.at = 100;
     op_.bytes = op_.left = 10;
     op_.parts = {{bytes_, 3}, {bytes_ + 3, 5}, {bytes_ + 8, 2}};

@@ -2,6 +2,7 @@
 #include "raft/group/peer_windows.h"
 #include "unit/raft/group/fixture.h"
 
+#include <chronik/leased.hpp>
 #include <chronik/plugin.hpp>
 
 #include <numeric>
@@ -77,28 +78,15 @@ TEST(Memory, APayloadReadIsBoundedInEntries) {
 }
 
 // What a connection receives into: much in one buffer, which lives as long as anything in it.
-class ReceiveBuffer {
+class ReceiveBuffer : public Leased<ReceiveBuffer> {
  public:
   static constexpr uint64_t kBytes = 1 << 20;
-  explicit ReceiveBuffer(uint64_t* live) : base_{{&kOps}, this}, live_(live) { *live_ += kBytes; }
+  explicit ReceiveBuffer(uint64_t* live) : live_(live) { *live_ += kBytes; }
   ~ReceiveBuffer() { *live_ -= kBytes; }
-  chr_slice part(uint64_t n) { return {bytes_.data(), n, &base_.buf}; }
-  static void CHR_CALL release(chr_buf* buf) {
-    if (--of(buf)->references_ == 0) delete of(buf);
-  }
+  chr_slice part(uint64_t n) { return {bytes_.data(), n, lease()}; }
 
  private:
-  struct Base {
-    chr_buf buf;
-    ReceiveBuffer* owner;
-  };
-  static ReceiveBuffer* of(chr_buf* buf) { return reinterpret_cast<Base*>(buf)->owner; }
-  static void CHR_CALL retain(chr_buf* buf) { ++of(buf)->references_; }
-  static constexpr chr_buf_ops kOps = {retain, release, nullptr};
-
-  Base base_;
   uint64_t* live_;
-  uint64_t references_ = 1;
   std::vector<uint8_t> bytes_ = std::vector<uint8_t>(64 << 10);
 };
 
@@ -118,7 +106,7 @@ TEST(Memory, ASmallBatchDoesNotKeepWhatItCameIn) {
                                           0, nullptr),
                   CHR_OK);
       });
-      ReceiveBuffer::release(item.payload.lease);
+      (void)Lease::adopt(item.payload.lease);
       node.host.run();
     }
     EXPECT_EQ(live, 0u) << bytes;
