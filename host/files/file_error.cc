@@ -16,6 +16,9 @@ Code code_of(int error) {
       return Code::kNoSpace;
     case ENOENT:
       return Code::kNotFound;
+    case EMFILE:
+    case ENFILE:
+      return Code::kOverloaded;
     default:
       return Code::kIo;
   }

@@ -8,6 +8,7 @@ namespace chronik::storage_log {
 namespace {
 
 constexpr uint64_t kPage = 4096;
+constexpr size_t kMinOpenFiles = 4;
 constexpr uint64_t kMinFileBytes = 16u << 10;  // a partition with one record takes no more
 
 // To what size a file grows so that n bytes fit: few sizes on the way to a whole segment, and little in a small one.
@@ -97,7 +98,7 @@ Result<std::shared_ptr<OpenSegment>> SegmentFiles::open(const SegmentId& id, uin
     CHRONIK_TRY(std::shared_ptr<OpenSegment> reused, reuse_spare(id));
     if (reused != nullptr) return reused;
   }
-  CHRONIK_TRY(File file, files_.open(segment_name(id), flags));
+  CHRONIK_TRY(File file, open_file(id, flags));
   const uint64_t size = file.info().size;
   const std::lock_guard state(mutex_);
   const auto read = read_.find(id);
@@ -109,6 +110,18 @@ Result<std::shared_ptr<OpenSegment>> SegmentFiles::open(const SegmentId& id, uin
   segment->used_ = ++uses_;
   open_.emplace(id, segment);
   return segment;
+}
+
+// With opening_ held. Where the process may not have so many files open, fewer of these are kept, and some are left for others.
+Result<File> SegmentFiles::open_file(const SegmentId& id, uint32_t flags) {
+  Result<File> file = files_.open(segment_name(id), flags);
+  if (file || file.error().code != Code::kOverloaded) return file;
+  {
+    const std::lock_guard lock(mutex_);
+    open_limit_ = std::max(kMinOpenFiles, open_.size() * 3 / 4);
+  }
+  CHRONIK_CHECK(make_room());
+  return files_.open(segment_name(id), flags);
 }
 
 // With opening_ held. nullptr: there is none, or the log has not filled the segment before, and may never fill this one.
@@ -148,7 +161,7 @@ Result<std::shared_ptr<OpenSegment>> SegmentFiles::rename(const SegmentId& from,
   if (old != nullptr) {
     segment = std::make_shared<OpenSegment>(to, *old);
   } else {
-    CHRONIK_TRY(File file, files_.open(segment_name(to), 0));
+    CHRONIK_TRY(File file, open_file(to, 0));
     const uint64_t size = file.info().size;
     segment = std::make_shared<OpenSegment>(to, std::move(file), size);
   }
@@ -190,7 +203,7 @@ Status SegmentFiles::make_room() {
 // One that nobody uses, if there are too many; what is not written to first, as that needs no sync.
 std::shared_ptr<OpenSegment> SegmentFiles::least_used() {
   const std::lock_guard lock(mutex_);
-  if (open_.size() < options_.open_files) return nullptr;
+  if (open_.size() < open_limit_) return nullptr;
   std::shared_ptr<OpenSegment> least;
   for (const auto& [id, segment] : open_) {
     if (segment.use_count() > (segment == least ? 2 : 1)) continue;

@@ -64,7 +64,7 @@ class OpenSegment {
 class SegmentFiles {
  public:
   SegmentFiles(Files files, const SegmentOptions& options)
-      : files_(files), options_(options), spares_(options.segment_bytes) {}
+      : files_(files), options_(options), open_limit_(options.open_files), spares_(options.segment_bytes) {}
   const Files& files() const { return files_; }
   const SegmentOptions& options() const { return options_; }
 
@@ -113,6 +113,7 @@ class SegmentFiles {
 
  private:
   Result<std::shared_ptr<OpenSegment>> open(const SegmentId& id, uint32_t flags);
+  Result<File> open_file(const SegmentId& id, uint32_t flags);
   Result<std::shared_ptr<OpenSegment>> reuse_spare(const SegmentId& id);
   Result<std::shared_ptr<OpenSegment>> rename(const SegmentId& from, OpenSegment* old, const SegmentId& to);
   Status grow(OpenSegment& segment, uint64_t n);
@@ -136,6 +137,7 @@ class SegmentFiles {
   std::map<SegmentId, std::shared_ptr<OpenSegment>> open_;
   std::map<SegmentId, uint64_t> sizes_;  // of all there are
   uint64_t file_bytes_ = 0;
+  size_t open_limit_;
   uint64_t uses_ = 0;
   std::set<SegmentId> unsynced_names_;
   std::map<SegmentId, std::weak_ptr<const void>> read_;  // closed, and perhaps read by who had it

@@ -18,7 +18,7 @@ class Run(Suite):
 
     def run(self):
         wanted = self.arguments.partitions
-        with self.cluster() as cluster:
+        with self.cluster(tables={"storage": lambda node: self.store(node).few_files}) as cluster:
             cluster.start()
             begin = time.monotonic()
             for first in range(0, wanted, TOPIC_PARTITIONS):

@@ -18,6 +18,7 @@
  * DURABLE since the last sync may be dropped, and the next sync() of the handle fails where it is), IO (the device failed; the kernel may have dropped what it
  * could not write, so that nothing written since the last success may be relied on, and a later success says nothing of it, nor does that of what
  * was in flight together with what failed),
+ * OVERLOADED (of open(): the process has as many files open as it may have; close some),
  * NOT_FOUND, OUT_OF_RANGE (past the end), INVALID_ARGUMENT (a caller's bug).
  */
 #ifndef CHRONIK_DRAFT_FILES_H_

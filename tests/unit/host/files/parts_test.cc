@@ -128,6 +128,7 @@ TEST(FileErrors, SayWhatFailedAndWhatToDo) {
   EXPECT_EQ(file_error(EDQUOT, "write", "a").code, Code::kNoSpace);
   EXPECT_EQ(file_error(EFBIG, "write", "a").code, Code::kNoSpace);
   EXPECT_EQ(file_error(ENOENT, "open", "a").code, Code::kNotFound);
+  EXPECT_EQ(file_error(EMFILE, "open", "a").code, Code::kOverloaded);
   const Error broken = file_error(EIO, "sync", "journal-0");
   EXPECT_EQ(broken.code, Code::kIo);
   EXPECT_EQ(broken.message,

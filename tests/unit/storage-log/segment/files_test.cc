@@ -83,6 +83,25 @@ TEST_F(SegmentFilesTest, OpenFilesAreBounded) {
   EXPECT_LE(fake_files_.open_files(), options_.open_files);
 }
 
+// Some are left for others from then on.
+TEST_F(SegmentFilesTest, FewerAreOpenWhereTheProcessMayHaveNoMore) {
+  close();
+  options_.open_files = 100;
+  open();
+  size_t refused = 0;
+  fake_files_.fault = [&](const Call& call) {
+    if (call.kind != Kind::kOpen || fake_files_.open_files() < 8) return CHR_OK;
+    ++refused;
+    return CHR_E_OVERLOADED;
+  };
+  for (int i = 0; i < 60; ++i) ASSERT_NO_FATAL_FAILURE(append(entries(4, 9'000)));
+  ASSERT_NO_FATAL_FAILURE(move_all());
+  ASSERT_GT(log_->segments().size(), 8u);
+  ASSERT_NO_FATAL_FAILURE(expect_as_model());
+  EXPECT_EQ(refused, 1u);
+  EXPECT_LE(files_->open_count(), 6u);
+}
+
 TEST_F(SegmentFilesTest, EveryFileThatWasWrittenIsSyncedOnce) {
   count_calls();
   for (int i = 0; i < 60; ++i) ASSERT_NO_FATAL_FAILURE(append(entries(4, 9'000)));
