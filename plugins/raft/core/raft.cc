@@ -251,7 +251,7 @@ void Raft::release_held() {
       continue;
     }
     Held held = std::move(held_[i]);
-    held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(i));
+    held_.erase(i);
     if (worthless) continue;
     if (held.message.to == config_.self) {
       on_vote_response(held.message);

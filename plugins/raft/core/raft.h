@@ -14,10 +14,10 @@
 #include "raft/core/raft_log.h"
 #include "raft/core/types.h"
 
+#include <chronik/lean_queue.hpp>
 #include <chronik/result.hpp>
 
 #include <algorithm>
-#include <deque>
 #include <span>
 #include <vector>
 
@@ -316,7 +316,7 @@ class Raft {
     uint64_t context;
     Index index;
   };
-  std::deque<Read> pending_reads_;
+  LeanQueue<Read> pending_reads_;
   uint64_t next_read_ = 0;
   NodeId transfer_to_ = kNobody;
   Nanos transfer_deadline_ = 0;
@@ -342,8 +342,8 @@ class Raft {
   Index truncate_from_ = 0;
   Index persist_next_ = 1;
   Index commit_hint_ = 0;  // the newest that went to storage
-  std::deque<Written> written_;
-  std::deque<Held> held_;
+  LeanQueue<Written> written_;
+  LeanQueue<Held> held_;
   bool full_ = false;
   uint32_t refused_alone_ = 0;  // how often, one after the other, while a peer had all of this leader's log
   Index verified_ = 0;          // while full: up to here the log is known to be the leader's

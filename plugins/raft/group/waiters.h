@@ -3,9 +3,10 @@
 
 #include "raft/core/types.h"
 
+#include <chronik/lean_queue.hpp>
+
 #include <algorithm>
 #include <cstdint>
-#include <deque>
 #include <vector>
 
 namespace chronik::raft {
@@ -59,27 +60,27 @@ class Waiters {
   };
   struct Copies {  // those that wait for so many of them
     uint32_t n;
-    std::deque<Waiter> waiting;
+    LeanQueue<Waiter> waiting;
   };
 
   template <class Done>
-  static void pop(std::deque<Waiter>* queue, Index reached, Done& done) {
+  static void pop(LeanQueue<Waiter>* queue, Index reached, Done& done) {
     for (; !queue->empty() && queue->front().at <= reached; queue->pop_front()) done(queue->front().token);
   }
 
   template <class Fail>
-  static void fail_from(std::deque<Waiter>* queue, Index index, Fail& fail) {
-    std::erase_if(*queue, [&](const Waiter& waiter) {
+  static void fail_from(LeanQueue<Waiter>* queue, Index index, Fail& fail) {
+    queue->erase_if([&](const Waiter& waiter) {
       if (waiter.at < index) return false;
       fail(waiter.token);
       return true;
     });
   }
 
-  std::deque<Waiter> durable_;
-  std::deque<Waiter> committed_;
-  std::deque<Waiter> applied_;
-  std::deque<Waiter> readable_;
+  LeanQueue<Waiter> durable_;
+  LeanQueue<Waiter> committed_;
+  LeanQueue<Waiter> applied_;
+  LeanQueue<Waiter> readable_;
   std::vector<Copies> copies_;
 };
 

@@ -2,9 +2,9 @@
 // Used by one thread at a time.
 #pragma once
 
-#include "storage-log/segment/front_queue.h"
 #include "storage-log/segment/place.h"
 
+#include <chronik/lean_queue.hpp>
 #include <chronik/result.hpp>
 
 #include <memory>
@@ -43,7 +43,7 @@ class AcceptedLog {
   void cut_pending(size_t keep);
 
   View view_;
-  FrontQueue<LogEnd> pending_;  // accepted, not published, not cut off
+  LeanQueue<LogEnd> pending_;  // accepted, not published, not cut off
   // What takes back what a write did.
   struct Undo {
     View view;

@@ -167,7 +167,7 @@ class GroupLog {
   uint64_t epoch_ = 0;        // counts what cuts off the end
   std::string broken_;
   std::vector<Segment> segments_;
-  FrontQueue<TailEntry> tail_;  // from the first entry on that waits to be moved
+  LeanQueue<TailEntry> tail_;  // from the first entry on that waits to be moved
   FreshPoints fresh_;
 };
 
