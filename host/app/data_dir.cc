@@ -138,7 +138,9 @@ Status DataDir::check_unused(std::string_view known) const {
                     path_.string(), name, kIdentityFile));
   }
   if (error)
-    return fail(Code::kIo, fmt::format("cannot read data_dir {}: {}", path_.string(), error.message()));
+    return fail(Code::kIo,
+                fmt::format("cannot read data_dir {}: {}; the server's user must own it and all below",
+                            path_.string(), error.message()));
   return {};
 }
 
@@ -230,16 +232,21 @@ Status DataDir::check_identity(const DataDirOptions& options, const std::string&
                             path_.string(), node_id_, options.node_id, node_id_, options.node_id));
   }
   data_plugin_ = options.data_plugin;
-  if (!data_plugin.empty() && data_plugin != options.data_plugin && has_files(data_plugin)) {
-    return fail(
-        Code::kFenced,
-        fmt::format("data_dir {} holds data of {}, which {} cannot read; select {} again, or choose an empty "
-                    "folder",
-                    path_.string(), data_plugin,
-                    options.data_plugin.empty() ? "a node without storage" : options.data_plugin,
-                    data_plugin));
+  if (!data_plugin.empty() && data_plugin != options.data_plugin) {
+    CHRONIK_TRY(const bool holds_others, has_files(data_plugin));
+    if (holds_others) {
+      return fail(
+          Code::kFenced,
+          fmt::format("data_dir {} holds data of {}, which {} cannot read; select {} again, or choose "
+                      "an empty folder",
+                      path_.string(), data_plugin,
+                      options.data_plugin.empty() ? "a node without storage" : options.data_plugin,
+                      data_plugin));
+    }
   }
-  if (!data_plugin_.empty() && !has_files(data_plugin_)) {
+  if (data_plugin_.empty()) return {};
+  CHRONIK_TRY(const bool holds_data, has_files(data_plugin_));
+  if (!holds_data) {
     // What this node once promised (votes, acknowledged records) is gone, so it must
     // not pass for the same node.
     lost_data_ = true;
@@ -261,10 +268,15 @@ void DataDir::renew() {
   incarnation_.b[8] = static_cast<uint8_t>((incarnation_.b[8] & 0x3F) | 0x80);
 }
 
-bool DataDir::has_files(const std::string& plugin_id) const {
+// A folder that cannot be read says nothing of what it holds: who took it for lost would bar the node for good.
+Result<bool> DataDir::has_files(const std::string& plugin_id) const {
   std::error_code error;
-  const fs::directory_iterator files(path_ / plugin_id, error);
-  return !error && files != fs::directory_iterator();
+  const fs::path directory = path_ / plugin_id;
+  const fs::directory_iterator files(directory, error);
+  if (!error) return files != fs::directory_iterator();
+  if (error == std::errc::no_such_file_or_directory) return false;
+  return fail(Code::kIo, fmt::format("cannot read {}: {}; the server's user must own it and all below",
+                                     directory.string(), error.message()));
 }
 
 Status DataDir::write_identity() const {

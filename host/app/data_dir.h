@@ -67,7 +67,7 @@ class DataDir {
   Status read_identity(std::string* data_plugin);
   Status check_identity(const DataDirOptions& options, const std::string& data_plugin);
   Status write_identity() const;
-  bool has_files(const std::string& plugin_id) const;
+  Result<bool> has_files(const std::string& plugin_id) const;
   void renew();
 
   std::filesystem::path path_;

@@ -24,6 +24,24 @@ struct FormatRecord {
 
 MDB_val format_key() { return {sizeof kFormatKey - 1, const_cast<char*>(kFormatKey)}; }
 
+// A folder with files of another storage, and none of ours, is no empty one.
+Status check_folder(const std::string& directory) {
+  std::string other;
+  std::error_code error;
+  for (std::filesystem::directory_iterator files(directory, error), end; !error && files != end;
+       files.increment(error)) {
+    const std::string name = files->path().filename().string();
+    if (name == "data.mdb") return {};
+    if (name != "lock.mdb") other = name;
+  }
+  if (error) return fail(Code::kIo, "cannot read " + directory + ": " + error.message());
+  if (other.empty()) return {};
+  return fail(Code::kCorrupt,
+              directory + " holds the file " + other +
+                  " and no data.mdb: set storage.plugin to the storage that wrote it, or move "
+                  "the file away");
+}
+
 // Whether LMDB does not know the file.
 bool is_foreign(int rc) { return rc == MDB_INVALID || rc == MDB_VERSION_MISMATCH; }
 Error foreign_file(const std::string& directory, int rc) {
@@ -78,6 +96,7 @@ Status Env::create(uint64_t map_size) {
 }
 
 Result<std::shared_ptr<Env>> Env::open(const Options& options) {
+  CHRONIK_CHECK(check_folder(options.directory));
   std::shared_ptr<Env> env(new Env);
   const auto check = [&options](int rc) -> Status {
     if (rc == MDB_SUCCESS) return {};

@@ -77,14 +77,9 @@ void StoreParts::apply(const std::shared_ptr<Group>& group, const ReadChange& re
   if (change.trim) add_gone(group->log->publish_trim(*change.trim));
   if (!change.entries.empty()) {
     std::vector<PlacedEntry> entries(change.entries.begin(), change.entries.end());
-    bool waits = false;
-    for (PlacedEntry& entry : entries) {
-      if (entry.in_segment) continue;
-      entry.entry.payload.lease = lease;
-      waits = true;
-    }
-    group->log->publish_append(entries);
-    if (waits) mover.add(group->log);
+    for (PlacedEntry& entry : entries)
+      if (!entry.in_segment) entry.entry.payload.lease = lease;
+    if (group->log->publish_append(entries)) mover.add(group->log);
   }
   const uint64_t values_before = group->keys.file_bytes();
   for (const KeyChange& key : change.keys) {

@@ -78,9 +78,10 @@ std::optional<Boundary> GroupLog::known_boundary(uint64_t index) const {
   return boundary;
 }
 
-void GroupLog::publish_append(std::span<const PlacedEntry> entries) {
+bool GroupLog::publish_append(std::span<const PlacedEntry> entries) {
   const std::lock_guard lock(mutex_);
   for (const PlacedEntry& entry : entries) add_entry(entry);
+  return !tail_.empty() || fresh_.is_due(kIndexBlockPoints);
 }
 
 void GroupLog::add_entry(const PlacedEntry& given) {

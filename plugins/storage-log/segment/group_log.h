@@ -89,8 +89,9 @@ class GroupLog {
   // Whether these may be published, one after the other: asked of what comes from the journal.
   bool fits(const std::optional<Boundary>& truncate, const std::optional<Boundary>& trim,
             std::span<const PlacedEntry> entries) const;
-  // Payloads that do not lie in their segment yet are kept in memory, by their lease, until the mover wrote them.
-  void publish_append(std::span<const PlacedEntry> entries);
+  // Payloads that do not lie in their segment yet are kept in memory, by their lease, until the mover wrote them. True: it has
+  // something to do, with them or with points of the index.
+  bool publish_append(std::span<const PlacedEntry> entries);
   // The segments that are out of the log: to SegmentFiles::remove(), as the frame that says so is durable.
   std::vector<SegmentId> publish_truncate(const Boundary& boundary);
   std::vector<SegmentId> publish_trim(const Boundary& boundary);

@@ -29,14 +29,20 @@ void FreshPoints::remove(uint64_t segment) {
   std::erase_if(segments_, [&](const SegmentPoints& fresh) { return fresh.segment == segment; });
 }
 
-std::optional<SegmentPoints> FreshPoints::due(size_t block) const {
+const SegmentPoints* FreshPoints::first_due(size_t block) const {
   for (const SegmentPoints& fresh : segments_) {
     const size_t left = fresh.points.size() - fresh.written;
-    if (left == 0 || (left < block && &fresh == &segments_.back())) continue;
-    const auto from = fresh.points.begin() + static_cast<ptrdiff_t>(fresh.written);
-    return SegmentPoints{fresh.segment, 0, {from, from + static_cast<ptrdiff_t>(std::min(left, block))}};
+    if (left != 0 && (left >= block || &fresh != &segments_.back())) return &fresh;
   }
-  return std::nullopt;
+  return nullptr;
+}
+
+std::optional<SegmentPoints> FreshPoints::due(size_t block) const {
+  const SegmentPoints* const fresh = first_due(block);
+  if (fresh == nullptr) return std::nullopt;
+  const std::span<const IndexPoint> left = std::span(fresh->points).subspan(fresh->written);
+  const auto some = left.first(std::min(left.size(), block));
+  return SegmentPoints{fresh->segment, 0, {some.begin(), some.end()}};
 }
 
 void FreshPoints::written(uint64_t segment, size_t n) {

@@ -11,6 +11,7 @@
 namespace chronik::storage_log {
 
 constexpr uint64_t kPointDistance = 32u << 10;
+constexpr size_t kIndexBlockPoints = 127;
 
 // A record that a search may begin at.
 struct IndexPoint {
@@ -57,10 +58,13 @@ class FreshPoints {
   }
   // The first ones that are due for a file: a whole block, or what is left of a segment that is not the last one.
   std::optional<SegmentPoints> due(size_t block) const;
+  bool is_due(size_t block) const { return first_due(block) != nullptr; }
   // So many more of a segment are in its file. The last of them stays, as the next one's distance is counted from it.
   void written(uint64_t segment, size_t n);
 
  private:
+  const SegmentPoints* first_due(size_t block) const;
+
   std::vector<SegmentPoints> segments_;
 };
 

@@ -15,8 +15,6 @@
 
 namespace chronik::storage_log {
 
-constexpr size_t kIndexBlockPoints = 127;
-
 // [any] thread, but for what says otherwise.
 class SegmentIndexes {
  public:

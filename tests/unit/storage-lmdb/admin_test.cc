@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -92,9 +93,18 @@ TEST_F(StoppedLmdb, TheHeaderOfAnEntrysPagesCounts) {
   EXPECT_TRUE(check().has("(a) 5-5: the header of its pages is damaged"));
 }
 
+// Whether a page has something there. LMDB leaves in the gap of a page what was in the memory of it, such as entries of others.
+bool is_in_use(const std::string& file, size_t at) {
+  uint16_t end_of_gap = 0;
+  std::memcpy(&end_of_gap, file.data() + at / 4096 * 4096 + 14, sizeof end_of_gap);
+  return at % 4096 >= end_of_gap;
+}
+
 TEST_F(StoppedLmdb, BehindADamagedPageItGoesOn) {
   fill(300, 600);
-  change(mark(100), [](std::string& file, size_t at) { file.replace(at / 4096 * 4096, 4096, 4096, 0); });
+  change(mark(100), [](std::string& file, size_t at) {
+    if (is_in_use(file, at)) file.replace(at / 4096 * 4096, 4096, 4096, 0);
+  });
   const Found found = check();
   EXPECT_TRUE(found.status) << found.all();
   ASSERT_GE(found.seen.damages, 1u) << found.all();

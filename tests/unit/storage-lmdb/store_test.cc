@@ -40,6 +40,18 @@ TEST_F(LmdbStore, RefusesANewerFormatByName) {
   EXPECT_NE(store.failure().find(disk_.directory()), std::string::npos) << store.failure();
 }
 
+TEST_F(LmdbStore, RefusesAFolderOfAnotherStorage) {
+  const std::string segment = disk_.directory() + "/1-1.segment";
+  std::ofstream(segment) << "what another storage keeps";
+  {
+    Store store(disk_);
+    EXPECT_EQ(store.failure_code(), CHR_E_CORRUPT);
+    EXPECT_NE(store.failure().find("set storage.plugin"), std::string::npos) << store.failure();
+  }
+  EXPECT_FALSE(disk_.image().contains("data.mdb"));
+  std::filesystem::remove(segment);
+}
+
 TEST_F(LmdbStore, RefusesFilesThatAreNotItsOwn) {
   const std::string text(100'000, 'x');
   std::ofstream(file()) << text;

@@ -60,6 +60,20 @@ TEST_F(SmallEntries, AreMovedWhenTheyAreMany) {
   stop();
 }
 
+// The index of a log whose payloads all go to their segments at once.
+TEST_F(SmallEntries, NeedNotComeForAnIndexToBeWritten) {
+  for (uint64_t index = 1; index <= 40 * 80; index += 80) {
+    append(index, &done_, 900, 80);
+    ASSERT_EQ(done_.code, CHR_OK);
+  }
+  EXPECT_EQ(unmoved(), 0);
+  const size_t segments = count_files(".segment");
+  EXPECT_GE(segments, 3u);
+  fake_.advance(std::chrono::seconds(11));
+  EXPECT_EQ(count_files(".index"), segments - 1) << "of all but the last";
+  stop();
+}
+
 // A frame takes a block of the disk and entries keep it: not all of it, where there is little in it.
 TEST(FrameBuffers, LeaveMemoryThatTheyDoNotNeed) {
   testing::FakeHost host;

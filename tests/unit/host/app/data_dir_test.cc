@@ -48,6 +48,22 @@ TEST_F(DataDirTest, AClusterIsAdoptedOnceAndForGood) {
   EXPECT_FALSE(dir_->adopt_cluster("a\"b"));
 }
 
+// As when it belongs to another user: here a file stands in its place.
+TEST_F(DataDirTest, AFolderThatCannotBeReadIsNotTakenForLost) {
+  ASSERT_EQ(open(), "");
+  ASSERT_TRUE(dir_->adopt_cluster("c-1"));
+  keep_something("storage-a");
+  const std::string before = to_text(dir_->incarnation());
+  fs::rename(path_ / "storage-a", path_ / "kept");
+  std::ofstream(path_ / "storage-a") << "in its place";
+  EXPECT_TRUE(open().starts_with("cannot read " + (path_ / "storage-a").string())) << open();
+  fs::remove(path_ / "storage-a");
+  fs::rename(path_ / "kept", path_ / "storage-a");
+  ASSERT_EQ(open(), "");
+  EXPECT_FALSE(dir_->lost_data());
+  EXPECT_EQ(to_text(dir_->incarnation()), before);
+}
+
 TEST_F(DataDirTest, LostDataIsANewIncarnationWithoutACluster) {
   ASSERT_EQ(open(), "");
   ASSERT_TRUE(dir_->adopt_cluster("c-1"));
