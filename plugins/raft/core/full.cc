@@ -29,6 +29,8 @@ Index Raft::storage_refused(Nanos now) {
     if (held.after > done_ticket_) held.after = next_ticket_;
   done_ticket_ = written_.back().ticket;
   written_.clear();
+  // It asked for votes with a log that it does not keep: whoever gave one may have it whole.
+  if (role_ == Role::kCandidate || role_ == Role::kPreCandidate) become_follower(term(), kNobody);
   look_for_room();
   return 0;
 }

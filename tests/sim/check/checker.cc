@@ -81,8 +81,6 @@ void Checker::leads(uint32_t node, GroupTruth& group, uint64_t term) {
   while (last > 0 && group.committed_at(last)->term > term) --last;  // the votes were given before
   if (last == 0 || last < replica.issued.first()) return;
   const EntryMeta* const entry = replica.issued.find(last);
-  // What its disk refused it has in memory, and writes again; that nobody sees here. Whether it keeps it, what is committed next tells.
-  if (entry == nullptr && replica.refused) return;
   if (entry == nullptr || !(*entry == *group.committed_at(last))) {
     world_.fail(
         "leader-completeness",
