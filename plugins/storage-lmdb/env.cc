@@ -32,7 +32,8 @@ Status check_folder(const std::string& directory) {
        files.increment(error)) {
     const std::string name = files->path().filename().string();
     if (name == "data.mdb") return {};
-    if (name != "lock.mdb") other = name;
+    if (name != "lock.mdb" && files->is_regular_file(error))
+      other = name;  // a disk of its own has a lost+found
   }
   if (error) return fail(Code::kIo, "cannot read " + directory + ": " + error.message());
   if (other.empty()) return {};

@@ -381,6 +381,9 @@ void Lanes::part_done(GroupPtr group, const Status& status) {
 
 Lanes::Next Lanes::finish_parts(const GroupPtr& group, Turn& turn) {
   Pending& pending = this->pending(*group);
+  // Too many files are open: nothing was written, and it may be tried again, as where there is no room.
+  if (!pending.failure && pending.failure.error().code == Code::kOverloaded)
+    pending.failure = fail(Code::kNoSpace, pending.failure.error().message);
   if (!pending.failure && pending.failure.error().code != Code::kNoSpace) {
     fail_(pending.failure.error());
     return Next::kWait;

@@ -14,9 +14,9 @@ constexpr size_t kGroupsAtOnce = 64;   // of a checkpoint, while others wait for
 
 void Upkeep::want(Turn& turn, bool tick) {
   if (tick) {
-    moves_ = is_held_ || has_waited();
+    moves_ = moves_ || is_held_ || has_waited();
     is_held_ = false;
-    parts_.segments.age_spares();
+    parts_.segments.tick();
   }
   if (parts_.room.is_tight()) parts_.segments.give_up_spares();
   // A store that is full looks whether it still is, one that takes much whether it will be.
@@ -99,12 +99,14 @@ void Upkeep::after(Task task, const Status& status) {
     if (task == Task::kRemove) parts_.room.look_again();
     return;
   }
-  if (status.error().code != Code::kNoSpace) {
+  const Code code = status.error().code;
+  if (code != Code::kNoSpace && code != Code::kOverloaded) {
     fail_(status.error());
     return;
   }
   // It stays in the journal meanwhile.
   is_held_ = true;
+  if (code == Code::kOverloaded) return;  // too many files are open: a matter of moments
   if (task == Task::kMakeFile)
     parts_.journal.stop_making_files();
   else

@@ -10,7 +10,7 @@ class Lmdb:
     file_io = ("auto",)     # it writes its files itself
     moves_to_make_room = "chronik_storage_moved_bytes_total"
     shared_files = ""       # of all partitions together, of a size that does not depend on them
-    few_files = ""          # [storage] of a store that keeps 256 files open
+    few_files = ""          # [storage] of a store that keeps 128 files open
 
     @staticmethod
     def small(max_size=None):
@@ -23,7 +23,7 @@ class Log:
     file_io = ("io_uring", "threads")  # by the host's files
     moves_to_make_room = None          # segments go whole
     shared_files = "journal-*"
-    few_files = "open_files = 256\n"
+    few_files = "open_files = 128\n"
 
     @staticmethod
     def small(max_size=None):

@@ -9,6 +9,7 @@ namespace {
 
 constexpr uint64_t kPage = 4096;
 constexpr size_t kMinOpenFiles = 4;
+constexpr uint64_t kTicksPerFile = 20;         // until one more may be open than before
 constexpr uint64_t kMinFileBytes = 16u << 10;  // a partition with one record takes no more
 
 // To what size a file grows so that n bytes fit: few sizes on the way to a whole segment, and little in a small one.
@@ -286,8 +287,10 @@ void SegmentFiles::remove_at_once(std::span<const SegmentId> ids) {
   to_remove_.insert(ids.begin(), ids.end());
 }
 
-void SegmentFiles::age_spares() {
+void SegmentFiles::tick() {
   const std::lock_guard lock(mutex_);
+  // Whoever had so many files open may have closed them since.
+  if (open_limit_ < options_.open_files && ++ticks_ % kTicksPerFile == 0) ++open_limit_;
   for (const SegmentId& id : spares_.age(file_bytes_)) to_remove_.insert(id);
 }
 

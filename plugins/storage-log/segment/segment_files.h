@@ -84,7 +84,7 @@ class SegmentFiles {
   // Leases on them go on. From scan() to remove_strangers() none becomes another: a power loss may still take frames that a start reads.
   void remove(std::span<const SegmentId> ids);
   // 50 ms have passed: those that were kept for others and that nobody took for long go.
-  void age_spares();
+  void tick();
   // All of them do.
   void give_up_spares();
   bool has_spares() const;
@@ -137,7 +137,8 @@ class SegmentFiles {
   std::map<SegmentId, std::shared_ptr<OpenSegment>> open_;
   std::map<SegmentId, uint64_t> sizes_;  // of all there are
   uint64_t file_bytes_ = 0;
-  size_t open_limit_;
+  size_t open_limit_;  // of the configuration; less where the process may have no more
+  uint64_t ticks_ = 0;
   uint64_t uses_ = 0;
   std::set<SegmentId> unsynced_names_;
   std::map<SegmentId, std::weak_ptr<const void>> read_;  // closed, and perhaps read by who had it

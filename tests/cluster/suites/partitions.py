@@ -8,7 +8,7 @@ from suite import Suite
 
 TOPIC_PARTITIONS = 100
 MOST_DISK = 64 << 10     # of a partition with one record
-MOST_OPEN_FILES = 700    # of a node, its connections among them; of each of 256 segments two descriptors are open
+MOST_OPEN_FILES = 400    # of a node, its connections among them; of each of 128 segments two descriptors are open
 
 
 class Run(Suite):

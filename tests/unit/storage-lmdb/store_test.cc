@@ -50,6 +50,8 @@ TEST_F(LmdbStore, RefusesAFolderOfAnotherStorage) {
   }
   EXPECT_FALSE(disk_.image().contains("data.mdb"));
   std::filesystem::remove(segment);
+  std::filesystem::create_directory(disk_.directory() + "/lost+found");
+  EXPECT_EQ(Store(disk_).failure(), "");
 }
 
 TEST_F(LmdbStore, RefusesFilesThatAreNotItsOwn) {

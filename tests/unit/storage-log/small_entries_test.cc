@@ -60,6 +60,27 @@ TEST_F(SmallEntries, AreMovedWhenTheyAreMany) {
   stop();
 }
 
+// Others may have all files open that the process may have. What must go to one waits, or is refused for a while.
+TEST_F(SmallEntries, WaitOnWhereNoMoreFilesMayBeOpen) {
+  bool may_open = false;
+  files_.fault = [&](const testing::FakeFiles::Call& call) {
+    const bool opens = call.kind == testing::FakeFiles::Kind::kOpen && call.name.ends_with(".segment");
+    return opens && !may_open ? CHR_E_OVERLOADED : CHR_OK;
+  };
+  append(1, &done_);
+  fake_.advance(std::chrono::seconds(12));
+  EXPECT_EQ(unmoved(), 900);
+  append(2, &done_, 900, 80);
+  EXPECT_EQ(done_.code, CHR_E_NO_SPACE);
+  EXPECT_TRUE(fake_.fatals().empty());
+  may_open = true;
+  fake_.advance(std::chrono::seconds(2));
+  EXPECT_EQ(unmoved(), 0);
+  append(2, &done_, 900, 80);
+  EXPECT_EQ(done_.code, CHR_OK);
+  stop();
+}
+
 // The index of a log whose payloads all go to their segments at once.
 TEST_F(SmallEntries, NeedNotComeForAnIndexToBeWritten) {
   for (uint64_t index = 1; index <= 40 * 80; index += 80) {

@@ -85,7 +85,7 @@ TEST_F(SpareFiles, ASpareThatNobodyTakesGoes) {
   trim(before[3].first);  // of three no more are kept than the store is worth
   EXPECT_TRUE(files_->has_spares());
   ASSERT_TRUE(files_->remove_some(100));
-  for (int i = 0; i < 300 && files_->has_spares(); ++i) files_->age_spares();
+  for (int i = 0; i < 300 && files_->has_spares(); ++i) files_->tick();
   EXPECT_FALSE(files_->has_spares());
   EXPECT_TRUE(files_->has_removals());
   ASSERT_TRUE(files_->remove_some(100));
