@@ -12,9 +12,9 @@ namespace {
 constexpr std::string_view kPrefix = "checkpoint-";
 constexpr std::string_view kUnfinished = ".new";
 constexpr std::array<char, 16> kMagic = {'c', 'h', 'r', 'o', 'n', 'i', 'k', '.', 'l', 'o', 'g'};
-constexpr uint32_t kFormat = 2;
-constexpr uint32_t kFormatWithoutJournals = 1;
-constexpr uint32_t kUnknown = UINT32_MAX;  // in place of how many files the journal has
+constexpr uint32_t kFormatWithoutSizes = 2;     // of the journal's files
+constexpr uint32_t kFormatWithoutJournals = 1;  // names none of them
+constexpr uint32_t kUnknown = UINT32_MAX;       // in place of how many files the journal has
 constexpr uint64_t kReadAtOnce = 1u << 20;
 constexpr uint64_t kMaxNumber =
     uint64_t{1} << 62;  // of a frame or a group: nobody counts so far, and none behind it wraps
@@ -22,7 +22,7 @@ constexpr uint64_t kMaxNumber =
 // In front of each copy of the content.
 struct CopyHead {
   std::array<char, 16> magic = kMagic;
-  uint32_t format = kFormat;
+  uint32_t format = kCheckpointFormat;
   uint32_t crc = 0;  // of this with zero here, and of the content
   uint64_t bytes = 0;
 };
@@ -37,6 +37,13 @@ struct SavedHead {
   uint16_t nameless = 0;
 };
 static_assert(sizeof(SavedHead) == 32);
+
+struct SavedJournal {
+  uint32_t number = 0;
+  uint32_t zero = 0;
+  uint64_t bytes = 0;
+};
+static_assert(sizeof(SavedJournal) == 16);
 
 struct SavedGroup {
   uint64_t id = 0;
@@ -71,7 +78,7 @@ Result<bool> is_whole_copy(const File& file, CopyHead head, uint64_t at) {
 }
 
 // The content of the copy at this place. Memory is taken for what is known to be whole only: sizes lie, files may be sparse.
-Result<std::string> read_copy(const File& file, const std::string& name, uint64_t at) {
+Result<CheckpointContent> read_copy(const File& file, const std::string& name, uint64_t at) {
   const auto damaged = [&] {
     return fail(Code::kCorrupt,
                 "the file " + name + " is damaged on disk: restore this replica from another");
@@ -81,19 +88,18 @@ Result<std::string> read_copy(const File& file, const std::string& name, uint64_
   if (size - at < sizeof head) return damaged();
   CHRONIK_CHECK(file.read(at, &head, sizeof head));
   if (head.magic != kMagic) return damaged();
-  if (head.format != kFormat && head.format != kFormatWithoutJournals) {
+  if (head.format < kFormatWithoutJournals || head.format > kCheckpointFormat) {
     return fail(Code::kUnsupported, "the store in this folder has format " + std::to_string(head.format) +
-                                        ", and this version reads and writes " + std::to_string(kFormat) +
+                                        ", and this version reads and writes " +
+                                        std::to_string(kCheckpointFormat) +
                                         ": start the version that wrote it");
   }
   at += sizeof head;
   if (head.bytes > size - at) return damaged();
   CHRONIK_TRY(const bool is_whole, is_whole_copy(file, head, at));
   if (!is_whole) return damaged();
-  std::string content(head.bytes, '\0');
-  CHRONIK_CHECK(file.read(at, content.data(), content.size()));
-  if (head.format == kFormatWithoutJournals && content.size() >= sizeof(SavedHead))
-    content.insert(sizeof(SavedHead), reinterpret_cast<const char*>(&kUnknown), sizeof kUnknown);
+  CheckpointContent content{head.format, std::string(head.bytes, '\0')};
+  CHRONIK_CHECK(file.read(at, content.bytes.data(), content.bytes.size()));
   return content;
 }
 
@@ -107,15 +113,19 @@ void save_head(const CheckpointHead& head, std::string* out) {
                               static_cast<uint16_t>(head.nameless ? 1 : 0)});
   append_value(out, head.journals ? static_cast<uint32_t>(head.journals->size()) : kUnknown);
   if (!head.journals) return;
-  for (const uint32_t number : *head.journals) append_value(out, number);
+  for (const JournalFile& file : *head.journals) append_value(out, SavedJournal{file.number, 0, file.bytes});
 }
 
-Status load_head(ByteReader& in, CheckpointHead* out) {
+Status load_head(ByteReader& in, uint32_t format, CheckpointHead* out) {
   const auto saved = in.take<SavedHead>();
-  const auto journals = in.take<uint32_t>();
+  const uint32_t journals = format == kFormatWithoutJournals ? kUnknown : in.take<uint32_t>();
   if (journals != kUnknown) {
     out->journals.emplace();
-    for (uint32_t i = 0; i < journals && in.is_whole(); ++i) out->journals->push_back(in.take<uint32_t>());
+    for (uint32_t i = 0; i < journals && in.is_whole(); ++i) {
+      const SavedJournal file =
+          format == kFormatWithoutSizes ? SavedJournal{in.take<uint32_t>(), 0, 0} : in.take<SavedJournal>();
+      out->journals->push_back({file.number, file.bytes});
+    }
   }
   if (!in.is_whole()) return fail(Code::kCorrupt, "the checkpoint is too short");
   if (saved.sequence == 0 || saved.sequence > kMaxNumber || saved.next_group > kMaxNumber)
@@ -165,7 +175,7 @@ std::optional<CheckpointName> checkpoint_name(std::string_view name) {
   return name == file_name(out) ? std::optional(out) : std::nullopt;
 }
 
-Result<std::optional<std::string>> Checkpoints::load(const std::vector<CheckpointName>& names) {
+Result<std::optional<CheckpointContent>> Checkpoints::load(const std::vector<CheckpointName>& names) {
   for (const CheckpointName& name : names) {
     if (name.is_complete) newest_ = std::max(newest_, name.number);
   }
@@ -177,10 +187,10 @@ Result<std::optional<std::string>> Checkpoints::load(const std::vector<Checkpoin
   const std::string name = file_name(newest_);
   CHRONIK_TRY(const File file, files_.open(name, 0));
   file_bytes_ = file.info().size;
-  Result<std::string> first = read_copy(file, name, 0);
+  Result<CheckpointContent> first = read_copy(file, name, 0);
   first_is_whole_ = first.has_value();
   if (first) return first;
-  Result<std::string> second = read_copy(file, name, file_bytes_ / 2);
+  Result<CheckpointContent> second = read_copy(file, name, file_bytes_ / 2);
   if (second) return second;
   return std::unexpected(first.error());
 }

@@ -11,20 +11,29 @@
 
 namespace chronik::storage_log {
 
+constexpr uint32_t kCheckpointFormat = 3;
+
 struct CheckpointHead {
   ReplayStart replay;
   uint64_t next_group = 1;
   bool is_clean = false;  // nothing follows in the journal
   bool nameless = false;  // GroupTable::is_nameless()
-  // The files of the journal: frames are in these only. None: it is of format 1, and does not say.
-  std::optional<std::vector<uint32_t>> journals;
+  // The files of the journal: frames are in these only. None: it is of format 1, and does not say; format 2 does not say
+  // how large they are.
+  std::optional<std::vector<JournalFile>> journals;
+};
+
+// What a checkpoint file holds, once.
+struct CheckpointContent {
+  uint32_t format = 0;
+  std::string bytes;
 };
 
 // The content, piece by piece: the head, then each group, in any order and each as of a frame of its own.
 void save_head(const CheckpointHead& head, std::string* out);
 void save_group(const Group& group, std::string* out);
 // CORRUPT: it is none.
-Status load_head(ByteReader& in, CheckpointHead* out);
+Status load_head(ByteReader& in, uint32_t format, CheckpointHead* out);
 Status load_group(ByteReader& in, GroupTable& groups);
 
 // The number of a checkpoint, if it is the name of one; of one that was not completed, too.
@@ -41,7 +50,7 @@ class Checkpoints {
 
   // The content of the newest one; nullopt: there is none. UNSUPPORTED: of another format. CORRUPT: both copies are
   // damaged.
-  Result<std::optional<std::string>> load(const std::vector<CheckpointName>& names);
+  Result<std::optional<CheckpointContent>> load(const std::vector<CheckpointName>& names);
   // What load() found, each copy by itself.
   struct Copies {
     std::string file;  // empty: there is none

@@ -52,16 +52,19 @@ Status Recovery::run(Upkeep& upkeep) {
 }
 
 Status Recovery::begin(const CheckpointHead& old, Upkeep& upkeep) {
-  CheckpointHead next{
-      {}, parts_.groups.next_id(), /*is_clean=*/false, parts_.groups.is_nameless(), parts_.journal.numbers()};
+  CheckpointHead next{{},
+                      parts_.groups.next_id(),
+                      /*is_clean=*/false,
+                      parts_.groups.is_nameless(),
+                      parts_.journal.used_files()};
   next.replay.sequence = tail_.next_sequence;
   while (next.replay.generation == 0) next.replay.generation = parts_.host.random_u64();
   const Status written = upkeep.write_checkpoint(next);
   if (!written && (written.error().code != Code::kNoSpace || parts_.checkpoints.may_count())) return written;
   if (!written) return begin_without_room(old, next);
   CHRONIK_CHECK(parts_.journal.complete_files());
-  if (parts_.journal.numbers() != *next.journals) {
-    next.journals = parts_.journal.numbers();
+  if (parts_.journal.used_files() != *next.journals) {
+    next.journals = parts_.journal.used_files();
     CHRONIK_CHECK(upkeep.write_checkpoint(next));
   }
   parts_.journal.begin_generation(next.replay);
@@ -69,18 +72,18 @@ Status Recovery::begin(const CheckpointHead& old, Upkeep& upkeep) {
 }
 
 // A full disk must not keep a node from what makes room again.
-Status Recovery::begin_without_room(const CheckpointHead& old, const CheckpointHead& next) {
-  const std::vector<uint32_t> named = old.journals.value_or(parts_.journal.numbers());
-  parts_.journal.use_only(named);
+Status Recovery::begin_without_room(const CheckpointHead& old, CheckpointHead next) {
+  parts_.journal.use_only(old.journals.value_or(*next.journals));
   if (old.is_clean) {
     // All is as the old checkpoint says, but that frames follow from now on.
+    if (folder_.checkpoints.empty())
+      return fail(Code::kNoSpace, "the disk has no room for a new store: free some space");
+    if (!old.journals || !parts_.journal.cut_files(*old.journals).empty())
+      return fail(Code::kNoSpace, "the disk has no room for a checkpoint: free some space");
+    next.journals = old.journals;
     std::string content;
     save_head(next, &content);
-    if (content_.empty())
-      return fail(Code::kNoSpace, "the disk has no room for a new store: free some space");
-    if (next.journals != old.journals)
-      return fail(Code::kNoSpace, "the disk has no room for a checkpoint: free some space");
-    content.append(content_, content.size());
+    content.append(saved_groups_);
     CHRONIK_CHECK(parts_.checkpoints.overwrite(content));
     CHRONIK_CHECK(parts_.journal.leave_small_files());
     parts_.journal.begin_generation(next.replay);
@@ -117,7 +120,7 @@ Status Recovery::look() {
 
 Status Recovery::load(const Folder& folder) {
   CheckpointHead& head = head_;
-  CHRONIK_TRY(const std::optional<std::string> content, parts_.checkpoints.load(folder.checkpoints));
+  CHRONIK_TRY(const std::optional<CheckpointContent> content, parts_.checkpoints.load(folder.checkpoints));
   if (!content) {
     // A first start writes a checkpoint before anything else.
     if (folder.data.empty() && folder.journals.empty()) {
@@ -128,9 +131,9 @@ Status Recovery::load(const Folder& folder) {
                                     (folder.data.empty() ? journal_name(folder.journals[0]) : folder.data) +
                                     ", but no checkpoint: restore this replica from another");
   }
-  content_ = *content;
-  ByteReader in(content_);
-  CHRONIK_CHECK(load_head(in, &head));
+  ByteReader in(content->bytes);
+  CHRONIK_CHECK(load_head(in, content->format, &head));
+  saved_groups_ = in.rest();
   parts_.groups.restore_next_id(head.next_group);
   if (head.nameless) parts_.groups.lost_a_name();
   while (!in.rest().empty()) CHRONIK_CHECK(load_group(in, parts_.groups));
@@ -144,9 +147,8 @@ Status Recovery::load(const Folder& folder) {
 // What a frame in such a file said would be lost, and nothing else tells of those at the end.
 Status Recovery::look_for_journals() {
   if (head_.is_clean || !head_.journals) return {};
-  const std::vector<uint32_t> there = parts_.journal.numbers();
-  for (const uint32_t number : *head_.journals)
-    if (std::ranges::find(there, number) == there.end()) findings_.missing.push_back(journal_name(number));
+  for (const uint32_t number : parts_.journal.cut_files(*head_.journals))
+    findings_.missing.push_back(journal_name(number));
   if (findings_.missing.empty() || !is_start_) return {};
   return fail(Code::kCorrupt, "the file " + findings_.missing.front() +
                                   " of the journal is missing or cut short, with commits that were "

@@ -68,14 +68,14 @@ class Recovery {
   Status remove_strangers(const Folder& folder);
   // What is durable by a new checkpoint, or by the old one and what the journal holds.
   Status begin(const CheckpointHead& old, Upkeep& upkeep);
-  Status begin_without_room(const CheckpointHead& old, const CheckpointHead& next);
+  Status begin_without_room(const CheckpointHead& old, CheckpointHead next);
   void log_error(const std::string& message, const Group& group) const;
 
   StoreParts& parts_;
   bool is_start_ = false;  // writes as it goes, and logs
   Folder folder_;
   CheckpointHead head_;
-  std::string content_;  // of the checkpoint that was found
+  std::string saved_groups_;  // of the checkpoint that was found
   JournalTail tail_;
   ReplayFindings findings_;
   uint64_t kept_bytes_ = 0;  // in memory, at most, since the last move

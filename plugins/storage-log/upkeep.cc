@@ -142,7 +142,7 @@ Status Upkeep::checkpoint(bool is_last) {
   {
     const std::lock_guard lock(parts_.mutex);
     head = {parts_.journal.replay_start(), parts_.groups.next_id(), is_last, parts_.groups.is_nameless(),
-            parts_.journal.numbers()};
+            parts_.journal.used_files()};
     groups = existing_groups();
   }
   CHRONIK_CHECK(write(head, groups));

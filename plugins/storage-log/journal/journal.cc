@@ -107,15 +107,36 @@ bool Journal::wants_file() const {
   return makes_files_ && ring_.size() < options_.files && position_ > ring_[current_]->size / 2;
 }
 
-std::vector<uint32_t> Journal::numbers() const {
-  std::vector<uint32_t> numbers;
-  for (const auto& file : ring_)
-    if (file->size >= kMinFile) numbers.push_back(file->number);
-  return numbers;
+Journal::RingFile* Journal::find(uint32_t number) const {
+  const auto found = std::ranges::find_if(ring_, [&](const auto& file) { return file->number == number; });
+  return found == ring_.end() ? nullptr : found->get();
 }
 
-void Journal::use_only(const std::vector<uint32_t>& numbers) {
-  for (const auto& file : ring_) file->is_named = std::ranges::find(numbers, file->number) != numbers.end();
+std::vector<JournalFile> Journal::used_files() const {
+  std::vector<JournalFile> used;
+  for (const auto& file : ring_)
+    if (file->size >= kMinFile) used.push_back({file->number, file->size});
+  return used;
+}
+
+void Journal::use_only(const std::vector<JournalFile>& named) {
+  for (const auto& file : ring_) file->is_named = false;
+  for (const JournalFile& each : named) {
+    RingFile* const file = find(each.number);
+    if (file == nullptr) continue;
+    file->is_named = true;
+    if (each.bytes != 0) file->size = std::min(file->size, each.bytes);
+  }
+}
+
+std::vector<uint32_t> Journal::cut_files(const std::vector<JournalFile>& named) const {
+  std::vector<uint32_t> cut;
+  for (const JournalFile& each : named) {
+    const RingFile* const file = find(each.number);
+    if (file == nullptr || file->size < kMinFile || file->file.info().size < each.bytes)
+      cut.push_back(each.number);
+  }
+  return cut;
 }
 
 bool Journal::is_any_unnamed() const {

@@ -22,6 +22,13 @@ struct JournalOptions {
   uint32_t in_flight = 4;
 };
 
+// A file of the journal, as a checkpoint names it.
+struct JournalFile {
+  uint32_t number = 0;
+  uint64_t bytes = 0;  // that frames may take; 0: not known
+  bool operator==(const JournalFile&) const = default;
+};
+
 // Where a replay goes on: behind the last frame that a checkpoint covers.
 struct ReplayStart {
   uint64_t generation = 0;
@@ -108,9 +115,11 @@ class Journal {
   void stop_making_files() { makes_files_ = false; }
 
   // Those in which a frame has room.
-  std::vector<uint32_t> numbers() const;
-  // No frame goes to others than these: no checkpoint that counts names them.
-  void use_only(const std::vector<uint32_t>& numbers);
+  std::vector<JournalFile> used_files() const;
+  // No frame goes to others than these, or behind their end: no checkpoint that counts names more.
+  void use_only(const std::vector<JournalFile>& named);
+  // Those of which a part is not there.
+  std::vector<uint32_t> cut_files(const std::vector<JournalFile>& named) const;
 
   uint64_t file_bytes() const;
   // So much of it may be written before a checkpoint must come.
@@ -144,6 +153,7 @@ class Journal {
   };
 
   Result<File> open_file(uint32_t number, uint32_t flags) const;
+  RingFile* find(uint32_t number) const;
   Status fill(const File& file, uint64_t from) const;
   Status erase_ends(const File& file, uint64_t at, uint64_t size, const FrameBuffer& zeros) const;
   Result<FrameBuffer> zero_block() const;

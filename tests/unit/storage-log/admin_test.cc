@@ -221,11 +221,11 @@ TEST_F(StoppedLog, ANewerFormatIsNoDamage) {
   fill(End::kStop);
   const std::string file = find("checkpoint-");
   const uint64_t size = std::filesystem::file_size(path(file));
-  for (const uint64_t at : {uint64_t{16}, size / 2 + 16}) flip(file, at, 2 ^ 3);
+  for (const uint64_t at : {uint64_t{16}, size / 2 + 16}) flip(file, at, 3 ^ 4);
   const Found found = check();
   ASSERT_FALSE(found.status);
   EXPECT_EQ(found.status.error().code, Code::kUnsupported);
-  EXPECT_TRUE(found.status.error().message.contains("format 3")) << found.all();
+  EXPECT_TRUE(found.status.error().message.contains("format 4")) << found.all();
   EXPECT_TRUE(found.lines.empty()) << found.all();
 }
 
@@ -347,6 +347,16 @@ TEST_F(StoppedLog, DamageAboveTheMarkIsTheTornEnd) {
                              std::to_string(frame) + "]\n");
   Store store(disk_);
   EXPECT_EQ(store.get(store.group("a"), "n").value, "1");
+}
+
+TEST_F(StoppedLog, AJournalThatIsCutIsTold) {
+  fill(End::kStop);
+  add_unmarked(3);
+  cut("journal-0", std::filesystem::file_size(path("journal-0")) - 4096);
+  const Found found = check();
+  EXPECT_EQ(found.seen.damages, 1u);
+  EXPECT_TRUE(found.has("damage: the file is missing or cut short")) << found.all();
+  EXPECT_TRUE(found.has("[journal-0]")) << found.all();
 }
 
 TEST_F(StoppedLog, AJournalThatIsGoneIsTold) {

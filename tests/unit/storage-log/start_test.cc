@@ -29,7 +29,7 @@ class LogStart : public StoreFixture {
     bytes = bytes.substr(32, bytes.size() / 2 - 32);
     CheckpointHead head;
     ByteReader in(bytes);
-    ASSERT_TRUE(load_head(in, &head));
+    ASSERT_TRUE(load_head(in, kCheckpointFormat, &head));
     head.is_clean = false;
     std::string next;
     save_head(head, &next);
@@ -126,7 +126,7 @@ TEST_F(LogStart, ACheckpointWithImpossibleNumbersIsDamaged) {
     std::string content;
     save_head(head, &content);
     ByteReader in(content);
-    const Status loaded = load_head(in, &head);
+    const Status loaded = load_head(in, kCheckpointFormat, &head);
     ASSERT_FALSE(loaded) << sequence << " " << group;
     EXPECT_EQ(loaded.error().code, Code::kCorrupt);
   }
@@ -207,6 +207,8 @@ TEST_F(LogStart, AMissingFileOfTheJournalIsTold) {
   EXPECT_NE(from_abi(refused.message).find("journal-1 of the journal is missing"), std::string_view::npos);
   make_file("journal-1", last, 0);
   EXPECT_EQ(try_start().code, CHR_E_CORRUPT) << "it is cut";
+  make_file("journal-1", last.substr(0, last.size() - 4096), last.size() - 4096);
+  EXPECT_EQ(try_start().code, CHR_E_CORRUPT) << "its last block is";
   make_file("journal-1", last, last.size());
   start();
   stop();
@@ -216,16 +218,13 @@ TEST_F(LogStart, AMissingFileOfTheJournalIsTold) {
   stop();
 }
 
-TEST_F(LogStart, ACheckpointThatNamesNoJournalIsRead) {
-  put("1", &done_);
-  stop();
-  const std::string name = checkpoint();
-  const std::string bytes = content(name);
+// As earlier versions wrote it: 1 named no files of the journal, 2 not their sizes.
+std::string in_old_format(const std::string& bytes, uint32_t old_format) {
   std::string copy = bytes.substr(0, bytes.size() / 2);
   uint32_t journals = 0;
   std::memcpy(&journals, copy.data() + 64, sizeof journals);
-  copy.erase(64, sizeof journals + journals * sizeof journals);
-  const uint32_t old_format = 1;
+  if (old_format == 1) copy.erase(64, sizeof journals + journals * size_t{16});
+  for (uint32_t i = 0; old_format == 2 && i < journals; ++i) copy.erase(68 + i * size_t{4} + 4, 12);
   const uint32_t no_crc = 0;
   const uint64_t size = copy.size() - 32;
   std::memcpy(copy.data() + 16, &old_format, sizeof old_format);
@@ -233,9 +232,18 @@ TEST_F(LogStart, ACheckpointThatNamesNoJournalIsRead) {
   std::memcpy(copy.data() + 24, &size, sizeof size);
   const uint32_t crc = crc32c::extend(0, copy.data(), copy.size());
   std::memcpy(copy.data() + 20, &crc, sizeof crc);
-  make_file(name, copy + copy, 2 * copy.size());
-  start();
-  EXPECT_EQ(value(), "1");
+  return copy + copy;
+}
+
+TEST_F(LogStart, OlderFormatsOfACheckpointAreRead) {
+  for (const uint32_t format : {1u, 2u}) {
+    put(std::to_string(format), &done_);
+    stop();
+    const std::string old = in_old_format(content(checkpoint()), format);
+    make_file(checkpoint(), old, old.size());
+    start();
+    EXPECT_EQ(value(), std::to_string(format));
+  }
   stop();
 }
 

@@ -104,11 +104,11 @@ TEST_F(LogStore, ANewerFormatIsRefusedByName) {
   fill();
   const std::string name = find("checkpoint-");
   std::string bytes = content(name);
-  bytes[16] = bytes[bytes.size() / 2 + 16] = 3;
+  bytes[16] = bytes[bytes.size() / 2 + 16] = 4;
   set_content(name, bytes);
   const Outcome outcome = start();
   EXPECT_EQ(outcome.code, CHR_E_UNSUPPORTED);
-  EXPECT_NE(outcome.message.find("format 3"), std::string::npos) << outcome.message;
+  EXPECT_NE(outcome.message.find("format 4"), std::string::npos) << outcome.message;
   EXPECT_EQ(content(name), bytes) << "nothing is changed";
 }
 
