@@ -88,10 +88,15 @@ void HeldAppends::append_early() {
 
 // False: there is no room for it.
 bool HeldAppends::append_first() {
-  Held& first = early_appends_.front();
+  const size_t bytes = early_appends_.front().bytes;
+  const Again again =
+      std::move(early_appends_.front().again);  // more may come behind it meanwhile, and move the queue
   found_room_ = true;
-  first.again(std::move(first.done));
-  if (found_room_) early_bytes_ -= first.bytes;
+  again(std::move(early_appends_.front().done));
+  if (found_room_)
+    early_bytes_ -= bytes;
+  else
+    early_appends_.front().again = again;
   return found_room_;
 }
 

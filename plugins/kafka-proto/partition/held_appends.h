@@ -14,7 +14,8 @@
 // While there is an early append, what comes meanwhile goes behind it: no append overtakes another.
 #pragma once
 
-#include <deque>
+#include <chronik/lean_queue.hpp>
+
 #include <functional>
 #include <vector>
 
@@ -67,8 +68,8 @@ class HeldAppends {
   Replica& replica_;
   LongPolls& polls_;
   std::vector<Held> held_;
-  uint64_t timer_ = 0;              // of the moment's end
-  std::deque<Held> early_appends_;  // others wait behind them
+  uint64_t timer_ = 0;             // of the moment's end
+  LeanQueue<Held> early_appends_;  // others wait behind them
   size_t early_bytes_ = 0;
   bool appending_early_ = false;  // the first of them is appended now
   bool found_room_ = true;        // the first of them

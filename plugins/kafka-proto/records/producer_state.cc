@@ -102,7 +102,7 @@ void ProducerStates::placed(uint64_t index, int64_t base_offset, const BatchHead
   if (!remembered(batch)) return;
   const Batch known{batch.base_sequence, batch.last_offset_delta, base_offset, batch.max_timestamp};
   states_[batch.producer_id].placed.push_back({index, batch.producer_epoch, known});
-  order_.emplace_back(index, batch.producer_id);
+  order_.push_back({index, batch.producer_id});
 }
 
 void ProducerStates::applied(uint64_t index, int64_t base_offset, const BatchHeader& batch) {

@@ -7,11 +7,11 @@
 // that the leader proposes).
 #pragma once
 
+#include <chronik/lean_queue.hpp>
 #include <chronik/result.hpp>
 
 #include <array>
 #include <cstdint>
-#include <deque>
 #include <expected>
 #include <functional>
 #include <optional>
@@ -110,7 +110,7 @@ class ProducerStates {
   std::vector<int64_t> sorted_ids() const;
 
   std::unordered_map<int64_t, State> states_;
-  std::deque<std::pair<uint64_t, int64_t>> order_;  // (index, producer id) of everything placed
+  LeanQueue<std::pair<uint64_t, int64_t>> order_;  // (index, producer id) of everything placed
 };
 
 }  // namespace chronik::kafka
