@@ -18,6 +18,7 @@ Code code_of(int error) {
       return Code::kNotFound;
     case EMFILE:
     case ENFILE:
+    case ENOMEM:
       return Code::kOverloaded;
     default:
       return Code::kIo;
@@ -38,6 +39,8 @@ std::string_view advice(int error) {
     case EMFILE:
     case ENFILE:
       return "; raise the limit of open files (ulimit -n)";
+    case ENOMEM:
+      return "; free some memory, or raise vm.max_map_count";
     case EROFS:
       return "; mount it for writing";
     case EIO:

@@ -40,7 +40,7 @@ static_assert(sizeof(SavedHead) == 32);
 
 struct SavedJournal {
   uint32_t number = 0;
-  uint32_t zero = 0;
+  uint32_t block = 0;
   uint64_t bytes = 0;
 };
 static_assert(sizeof(SavedJournal) == 16);
@@ -107,13 +107,19 @@ Result<CheckpointContent> read_copy(const File& file, const std::string& name, u
 
 // ---- content ----
 
-void save_head(const CheckpointHead& head, std::string* out) {
+void save_head(const CheckpointHead& head, uint32_t format, std::string* out) {
   append_value(out, SavedHead{head.replay.generation, head.replay.sequence, head.next_group,
                               head.replay.previous_crc, static_cast<uint16_t>(head.is_clean ? 1 : 0),
                               static_cast<uint16_t>(head.nameless ? 1 : 0)});
+  if (format == kFormatWithoutJournals) return;
   append_value(out, head.journals ? static_cast<uint32_t>(head.journals->size()) : kUnknown);
   if (!head.journals) return;
-  for (const JournalFile& file : *head.journals) append_value(out, SavedJournal{file.number, 0, file.bytes});
+  for (const JournalFile& file : *head.journals) {
+    if (format == kFormatWithoutSizes)
+      append_value(out, file.number);
+    else
+      append_value(out, SavedJournal{file.number, file.block, file.bytes});
+  }
 }
 
 Status load_head(ByteReader& in, uint32_t format, CheckpointHead* out) {
@@ -124,7 +130,7 @@ Status load_head(ByteReader& in, uint32_t format, CheckpointHead* out) {
     for (uint32_t i = 0; i < journals && in.is_whole(); ++i) {
       const SavedJournal file =
           format == kFormatWithoutSizes ? SavedJournal{in.take<uint32_t>(), 0, 0} : in.take<SavedJournal>();
-      out->journals->push_back({file.number, file.bytes});
+      out->journals->push_back({file.number, file.block, file.bytes});
     }
   }
   if (!in.is_whole()) return fail(Code::kCorrupt, "the checkpoint is too short");
@@ -237,17 +243,18 @@ Status Checkpoints::make_file(const std::string& name, std::span<const chr_slice
   return file.sync();
 }
 
-Status Checkpoints::overwrite(std::string_view content) {
+Status Checkpoints::overwrite(const CheckpointContent& content) {
   CHRONIK_TRY(const File file, files_.open(file_name(newest_), 0));
   CopyHead head;
-  head.bytes = content.size();
-  head.crc = copy_crc(head, content);
-  const uint64_t size = sizeof head + content.size();
+  head.format = content.format;
+  head.bytes = content.bytes.size();
+  head.crc = copy_crc(head, content.bytes);
+  const uint64_t size = sizeof head + content.bytes.size();
   if (file.info().size != 2 * size)
     return fail(Code::kNoSpace, "the disk has no room for a checkpoint: free some space");
   const std::array<chr_slice, 2> copy = {
       chr_slice{reinterpret_cast<const uint8_t*>(&head), sizeof head, nullptr},
-      chr_slice{reinterpret_cast<const uint8_t*>(content.data()), content.size(), nullptr}};
+      chr_slice{reinterpret_cast<const uint8_t*>(content.bytes.data()), content.bytes.size(), nullptr}};
   // The copy that is known to be whole comes last.
   CHRONIK_CHECK(file.write(first_is_whole_ ? size : 0, copy, CHR_FILE_DURABLE));
   return file.write(first_is_whole_ ? 0 : size, copy, CHR_FILE_DURABLE);

@@ -30,7 +30,7 @@ struct CheckpointContent {
 };
 
 // The content, piece by piece: the head, then each group, in any order and each as of a frame of its own.
-void save_head(const CheckpointHead& head, std::string* out);
+void save_head(const CheckpointHead& head, uint32_t format, std::string* out);
 void save_group(const Group& group, std::string* out);
 // CORRUPT: it is none.
 Status load_head(ByteReader& in, uint32_t format, CheckpointHead* out);
@@ -63,8 +63,9 @@ class Checkpoints {
   Status write(std::string_view content);
   // The last write() came as far as the name: what it wrote may count at the next start, even where it failed.
   bool may_count() const { return may_count_; }
-  // In place of the one that was loaded, of the same size, without any more room. One of the two copies is whole at any time.
-  Status overwrite(std::string_view content);
+  // In place of the one that was loaded, in its format and of its size, without any more room. One of the two copies is whole at any
+  // time.
+  Status overwrite(const CheckpointContent& content);
   uint64_t file_bytes() const { return file_bytes_.load(std::memory_order_relaxed); }
 
  private:

@@ -10,6 +10,9 @@ namespace {
 
 constexpr size_t kDirectEntries = 512;  // of a write; a write of more is of small ones
 
+// Too many files are open, or memory is short: nothing was written, and it may be tried again, as where there is no room.
+bool is_passing(Code code) { return code == Code::kNoSpace || code == Code::kOverloaded; }
+
 // Each gets a file.
 bool has_large_values(const NetWrite& net) {
   return std::ranges::any_of(net.keys,
@@ -117,8 +120,15 @@ Lanes::Next Lanes::refuse_in_turn(const GroupPtr& group, const Error& error, Tur
     group->lane.waits_for_all = true;
     return Next::kWait;
   }
-  if (error.code == Code::kNoSpace) group->fence.refused(group->lane.waiting.front());
   return refuse(group, error, turn);
+}
+
+// The write was in order, so its caller may have sent more behind it, which must not pass: that would leave a hole, or an entry that
+// was to be cut off.
+Lanes::Next Lanes::refuse_for_now(const GroupPtr& group, Error error, Turn& turn) {
+  if (group->lane.in_frames == 0) group->fence.refused(group->lane.waiting.front());
+  if (is_passing(error.code)) error.code = Code::kNoSpace;
+  return refuse_in_turn(group, error, turn);
 }
 
 Lanes::Next Lanes::try_first(const GroupPtr& group, Turn& turn) {
@@ -128,8 +138,14 @@ Lanes::Next Lanes::try_first(const GroupPtr& group, Turn& turn) {
   }
   if (pending(*group).is_accepted) return finish_parts(group, turn);
   if (!pending(*group).failure) {
-    // What the disk could not say of the log is damage of this group.
-    return refuse_in_turn(group, {Code::kCorrupt, pending(*group).failure.error().message}, turn);
+    // What is missing on the disk, or damaged, is damage of this group.
+    Error error = pending(*group).failure.error();
+    if (error.code == Code::kIo) {
+      fail_(error);
+      return Next::kWait;
+    }
+    if (error.code == Code::kNotFound) error.code = Code::kCorrupt;
+    return refuse_for_now(group, std::move(error), turn);
   }
   const OwnedWrite& write = group->lane.waiting.front();
   if (group->is_dropped) {
@@ -144,9 +160,11 @@ Lanes::Next Lanes::try_first(const GroupPtr& group, Turn& turn) {
   if (!group->damage.empty() && !plan.net.drops)
     return refuse_in_turn(group, {Code::kCorrupt, group->damage}, turn);
   const uint64_t bytes = plan.net.kept_bytes();
-  plan.is_direct = bytes >= parts_.options.direct_bytes && plan.net.kept.size() <= kDirectEntries;
+  const bool is_too_much = bytes > parts_.journal.max_frame() / 4;  // for a frame, with all heads
+  plan.is_direct =
+      bytes >= parts_.options.direct_bytes && (plan.net.kept.size() <= kDirectEntries || is_too_much);
   if (const Status room = check_room(*group, write, plan.is_direct || has_large_values(plan.net)); !room) {
-    return refuse_in_turn(group, room.error(), turn);
+    return refuse_for_now(group, room.error(), turn);
   }
   const Status fits = make_plan(*group, write, &plan);
   if (plan.missing) return look_up(group, *plan.missing, turn);
@@ -265,7 +283,7 @@ Lanes::Next Lanes::accept(const GroupPtr& group, Plan& plan, Turn& turn) {
   const uint64_t bytes = change_bytes(change);
   if (status) status = parts_.commits.reserve(bytes);
   group->log->end_write(status.has_value());
-  if (!status) return refuse_in_turn(group, status.error(), turn);
+  if (!status) return refuse_for_now(group, status.error(), turn);
   const bool has_files =
       std::ranges::any_of(pending.keys, [](const KeyChange& key) { return key.file != 0; });
   if ((plan.is_direct && !pending.placed.empty()) || has_files) {
@@ -372,7 +390,8 @@ void Lanes::part_done(GroupPtr group, const Status& status) {
   run_turn_([&](Turn&) {
     const GroupPtr here = std::move(group);
     Pending& pending = this->pending(*here);
-    if (!status && pending.failure) pending.failure = status;
+    // One that ends the node counts more than one that passes.
+    if (!status && (pending.failure || is_passing(pending.failure.error().code))) pending.failure = status;
     if (--pending.parts != 0) return;
     here->lane.is_busy = false;
     list(here);
@@ -381,10 +400,7 @@ void Lanes::part_done(GroupPtr group, const Status& status) {
 
 Lanes::Next Lanes::finish_parts(const GroupPtr& group, Turn& turn) {
   Pending& pending = this->pending(*group);
-  // Too many files are open: nothing was written, and it may be tried again, as where there is no room.
-  if (!pending.failure && pending.failure.error().code == Code::kOverloaded)
-    pending.failure = fail(Code::kNoSpace, pending.failure.error().message);
-  if (!pending.failure && pending.failure.error().code != Code::kNoSpace) {
+  if (!pending.failure && !is_passing(pending.failure.error().code)) {
     fail_(pending.failure.error());
     return Next::kWait;
   }
@@ -402,7 +418,7 @@ void Lanes::remove_values(const Group& group, std::span<const KeyChange> keys) {
     if (key.file != 0) parts_.values.remove(group.id, key.file);
 }
 
-// It found no room on the disk, or in memory.
+// It found no room on the disk, in memory or in the journal.
 Lanes::Next Lanes::take_back(const GroupPtr& group, Turn& turn) {
   if (group->lane.in_frames != 0) {
     group->lane.waits_for_all = true;
@@ -415,11 +431,10 @@ Lanes::Next Lanes::take_back(const GroupPtr& group, Turn& turn) {
   remove_values(*group, pending.keys);
   const Error error = pending.failure.error();
   if (error.code == Code::kNoSpace) {
-    group->fence.refused(write);
     parts_.room.disk_is_full();
     parts_.room.refused(write.bytes());
   }
-  return refuse(group, error, turn);
+  return refuse_for_now(group, error, turn);
 }
 
 }  // namespace chronik::storage_log

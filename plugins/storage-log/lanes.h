@@ -73,6 +73,7 @@ class Lanes {
   Next take_back(const GroupPtr& group, Turn& turn);
 
   Next refuse_in_turn(const GroupPtr& group, const Error& error, Turn& turn);
+  Next refuse_for_now(const GroupPtr& group, Error error, Turn& turn);
   Next refuse(const GroupPtr& group, const Error& error, Turn& turn);
   void pop(Group& group);
 

@@ -78,12 +78,12 @@ Status Recovery::begin_without_room(const CheckpointHead& old, CheckpointHead ne
     // All is as the old checkpoint says, but that frames follow from now on.
     if (folder_.checkpoints.empty())
       return fail(Code::kNoSpace, "the disk has no room for a new store: free some space");
-    if (!old.journals || !parts_.journal.cut_files(*old.journals).empty())
+    if (old.journals && !parts_.journal.cut_files(*old.journals).empty())
       return fail(Code::kNoSpace, "the disk has no room for a checkpoint: free some space");
     next.journals = old.journals;
-    std::string content;
-    save_head(next, &content);
-    content.append(saved_groups_);
+    CheckpointContent content{format_, {}};
+    save_head(next, format_, &content.bytes);
+    content.bytes.append(saved_groups_);
     CHRONIK_CHECK(parts_.checkpoints.overwrite(content));
     CHRONIK_CHECK(parts_.journal.leave_small_files());
     parts_.journal.begin_generation(next.replay);
@@ -133,6 +133,7 @@ Status Recovery::load(const Folder& folder) {
   }
   ByteReader in(content->bytes);
   CHRONIK_CHECK(load_head(in, content->format, &head));
+  format_ = content->format;
   saved_groups_ = in.rest();
   parts_.groups.restore_next_id(head.next_group);
   if (head.nameless) parts_.groups.lost_a_name();
@@ -147,6 +148,7 @@ Status Recovery::load(const Folder& folder) {
 // What a frame in such a file said would be lost, and nothing else tells of those at the end.
 Status Recovery::look_for_journals() {
   if (head_.is_clean || !head_.journals) return {};
+  CHRONIK_CHECK(parts_.journal.check_blocks(*head_.journals));
   for (const uint32_t number : parts_.journal.cut_files(*head_.journals))
     findings_.missing.push_back(journal_name(number));
   if (findings_.missing.empty() || !is_start_) return {};
@@ -169,7 +171,10 @@ Status Recovery::replay(const CheckpointHead& head) {
       parts_.host.warn("a commit in the journal had a flipped bit, which was turned back: check the disk",
                        "number=" + std::to_string(sequence));
   };
-  CHRONIK_TRY(tail_, scan.run(head.replay, events));
+  uint64_t durable = 0;  // a checkpoint has of each group what was durable when it was copied
+  for (const std::shared_ptr<Group>& group : parts_.groups.all())
+    durable = std::max(durable, group->sequence);
+  CHRONIK_TRY(tail_, scan.run(head.replay, durable, events));
   if (!is_start_) return {};
   // What was being written when the store ended may be in the page cache only, and counts from here on.
   for (const File* file : parts_.journal.files()) CHRONIK_CHECK(file->sync());
@@ -277,7 +282,7 @@ Status Recovery::remove_strangers(const Folder& folder) {
     group->keys.for_each_file([&](uint64_t file) { values.insert(value_name(group->id, file)); });
   }
   const auto keeps = [this](uint64_t group) { return parts_.groups.keeps_files(group); };
-  CHRONIK_CHECK(parts_.segments.remove_strangers(logs, keeps));
+  CHRONIK_CHECK(parts_.segments.remove_strangers(logs, parts_.groups.next_id(), keeps));
   for (const auto& [group, name] : folder.values)
     if (!values.contains(name) && !keeps(group)) CHRONIK_CHECK(parts_.segments.files().remove(name));
   return {};

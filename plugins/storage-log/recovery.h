@@ -75,7 +75,8 @@ class Recovery {
   bool is_start_ = false;  // writes as it goes, and logs
   Folder folder_;
   CheckpointHead head_;
-  std::string saved_groups_;  // of the checkpoint that was found
+  uint32_t format_ = kCheckpointFormat;  // of the checkpoint that was found
+  std::string saved_groups_;             // in it
   JournalTail tail_;
   ReplayFindings findings_;
   uint64_t kept_bytes_ = 0;  // in memory, at most, since the last move

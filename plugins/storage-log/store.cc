@@ -106,17 +106,18 @@ void Store::go_on(Turn& turn) {
   StoreParts& parts = opened_->parts;
   // Whoever asked for the sync: a checkpoint, or a read that closed a file to open another.
   if (const Status synced = parts.segments.failure(); !synced) fail(synced.error());
-  if (parts.failure.has_failed() && ending_ != Ending::kDone) {
-    end_after_failure(turn);
-    return;
-  }
+  const auto has_ended = [&] { return parts.failure.has_failed() && ending_ != Ending::kDone; };
+  if (has_ended()) return end_after_failure(turn);
   if (host_.current_shard() < 0) {
     const bool has_work = opened_->lanes.has_turns() || parts.commits.is_stuck();
     if (has_work && posted_ == 0) post_turn(0, [](Turn&) {});
   } else {
     opened_->lanes.run(turn);
+    if (has_ended()) return end_after_failure(turn);  // by what a file that was written to said
     for (const Journal::Frame& frame : parts.commits.take_ready()) submit(frame, turn);
     refuse_what_is_stuck(turn);
+    if (opened_->lanes.has_turns() && posted_ == 0)
+      post_turn(static_cast<uint32_t>(host_.current_shard()), [](Turn&) {});
     arm();
   }
   opened_->upkeep.want(turn, false);

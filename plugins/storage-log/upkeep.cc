@@ -164,7 +164,7 @@ std::vector<uint64_t> Upkeep::existing_groups() const {
 // Each group is as of the frame that was its last when it was copied; a replay leaves out what it has already.
 Status Upkeep::write(const CheckpointHead& head, const std::vector<uint64_t>& groups) {
   std::string content;
-  save_head(head, &content);
+  save_head(head, kCheckpointFormat, &content);
   for (size_t i = 0; i < groups.size();) {
     const std::lock_guard lock(parts_.mutex);
     for (size_t n = 0; n < kGroupsAtOnce && i < groups.size(); ++n, ++i)

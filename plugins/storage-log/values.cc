@@ -45,11 +45,17 @@ Status Values::remove_some() {
     const std::lock_guard lock(mutex_);
     names.swap(to_remove_);
   }
-  for (const std::string& name : names) {
+  Status status;
+  std::erase_if(names, [&](const std::string& name) {
     const Status removed = files_.remove(name);
-    if (!removed && removed.error().code != Code::kNotFound) return removed;
-  }
-  return {};
+    if (removed || removed.error().code == Code::kNotFound) return true;
+    status = removed;
+    return false;
+  });
+  if (status) return {};
+  const std::lock_guard lock(mutex_);
+  to_remove_.insert(to_remove_.end(), names.begin(), names.end());  // later
+  return status;
 }
 
 }  // namespace chronik::storage_log

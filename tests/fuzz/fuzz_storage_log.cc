@@ -152,10 +152,11 @@ ReplayStart make_checkpoint(Input& in, const Files& files) {
   head.is_clean = in.below(8) == 0;
   head.nameless = in.below(8) == 0;
   if (in.flag())
-    head.journals.emplace(in.below(4) == 0 ? 1 + in.below(4) : 1,
-                          JournalFile{static_cast<uint32_t>(in.below(2)), in.flag() ? in.number() : 0});
+    head.journals.emplace(
+        in.below(4) == 0 ? 1 + in.below(4) : 1,
+        JournalFile{static_cast<uint32_t>(in.below(2)), in.flag() ? 4096u : 0u, in.flag() ? in.number() : 0});
   std::string content;
-  save_head(head, &content);
+  save_head(head, kCheckpointFormat, &content);
   for (uint64_t n = in.below(3); n != 0; --n) add_group(in, in.below(8) == 0 ? in.number() : n, &content);
   if (in.below(16) == 0) content.append(in.bytes(in.byte()));
   if (!Checkpoints(files).write(content)) std::abort();

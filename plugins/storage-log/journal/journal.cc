@@ -115,7 +115,7 @@ Journal::RingFile* Journal::find(uint32_t number) const {
 std::vector<JournalFile> Journal::used_files() const {
   std::vector<JournalFile> used;
   for (const auto& file : ring_)
-    if (file->size >= kMinFile) used.push_back({file->number, file->size});
+    if (file->size >= kMinFile) used.push_back({file->number, static_cast<uint32_t>(block_), file->size});
   return used;
 }
 
@@ -143,6 +143,18 @@ bool Journal::is_any_unnamed() const {
   return std::ranges::any_of(ring_, [](const auto& file) { return !file->is_named; });
 }
 
+Status Journal::check_blocks(const std::vector<JournalFile>& named) const {
+  for (const JournalFile& each : named) {
+    if (each.block == 0 || each.block % block_ == 0) continue;
+    return fail(Code::kUnsupported,
+                "the commits in " + journal_name(each.number) + " lie in blocks of " +
+                    std::to_string(each.block) + " bytes, and this disk takes blocks of " +
+                    std::to_string(block_) +
+                    ": start the node once on the disk where they were written, and stop it");
+  }
+  return {};
+}
+
 uint64_t Journal::file_bytes() const { return capacity(); }
 
 uint64_t Journal::capacity() const {
@@ -160,9 +172,10 @@ uint64_t Journal::left() const {
 }
 
 uint64_t Journal::max_frame() const {
-  uint64_t least = UINT64_MAX;
-  for (const auto& file : ring_) least = std::min(least, file->size);
-  return least;
+  uint64_t largest = 0;
+  for (const auto& file : ring_)
+    if (file->is_named) largest = std::max(largest, file->size);
+  return largest;
 }
 
 const std::vector<const File*> Journal::files() const {

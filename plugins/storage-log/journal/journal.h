@@ -25,7 +25,8 @@ struct JournalOptions {
 // A file of the journal, as a checkpoint names it.
 struct JournalFile {
   uint32_t number = 0;
-  uint64_t bytes = 0;  // that frames may take; 0: not known
+  uint32_t block = 0;  // in whole ones of which its frames lie
+  uint64_t bytes = 0;  // that frames may take; 0: neither is known
   bool operator==(const JournalFile&) const = default;
 };
 
@@ -120,6 +121,8 @@ class Journal {
   void use_only(const std::vector<JournalFile>& named);
   // Those of which a part is not there.
   std::vector<uint32_t> cut_files(const std::vector<JournalFile>& named) const;
+  // UNSUPPORTED: their frames lie in smaller blocks than this disk takes.
+  Status check_blocks(const std::vector<JournalFile>& named) const;
 
   uint64_t file_bytes() const;
   // So much of it may be written before a checkpoint must come.

@@ -34,9 +34,9 @@ Status read_what_can_be(const File& file, uint64_t at, uint8_t* p, uint64_t n, u
 
 }  // namespace
 
-Result<JournalTail> JournalScan::run(const ReplayStart& start, const Events& events) {
+Result<JournalTail> JournalScan::run(const ReplayStart& start, uint64_t durable, const Events& events) {
   for (const File* file : files_) CHRONIK_CHECK(find_headers(*file, start));
-  uint64_t highest_mark = 0;
+  uint64_t highest_mark = durable;
   for (const auto& [sequence, found] : found_) highest_mark = std::max(highest_mark, found.header.mark);
   JournalTail tail;
   std::optional<uint32_t> previous = start.previous_crc;

@@ -26,8 +26,9 @@ class JournalScan {
   JournalScan(Host host, std::vector<const File*> files, uint64_t block)
       : host_(host), files_(std::move(files)), block_(block) {}
 
-  // [blocking] Reads all files and calls the events, in order.
-  Result<JournalTail> run(const ReplayStart& start, const Events& events);
+  // [blocking] Reads all files and calls the events, in order. durable: all frames up to this sequence were, whatever their marks
+  // say.
+  Result<JournalTail> run(const ReplayStart& start, uint64_t durable, const Events& events);
   // [blocking] The parts of a frame that fail their checks, header and ids at each end: "its first header, its payload";
   // empty: none does.
   Result<std::string> faults(const FoundFrame& found) const;

@@ -367,7 +367,7 @@ Status SegmentFiles::check(const GroupLog& log) const {
   return {};
 }
 
-Status SegmentFiles::remove_strangers(std::span<const std::shared_ptr<GroupLog>> logs,
+Status SegmentFiles::remove_strangers(std::span<const std::shared_ptr<GroupLog>> logs, uint64_t next_group,
                                       const std::function<bool(uint64_t group)>& keeps) {
   std::set<SegmentId> listed;
   std::unordered_map<uint64_t, uint64_t> last_numbers;
@@ -385,8 +385,8 @@ Status SegmentFiles::remove_strangers(std::span<const std::shared_ptr<GroupLog>>
   for (const SegmentId& id : strangers) {
     if (listed.contains(id) || (keeps && keeps(id.group))) continue;
     const auto last = last_numbers.find(id.group);
-    // Its number may be given out again.
-    if (last != last_numbers.end() && id.number > last->second) {
+    // Its number, or the group's, may be given out again: what has it then must not be removed later.
+    if (id.group >= next_group || (last != last_numbers.end() && id.number > last->second)) {
       CHRONIK_CHECK(remove_one(id));
     } else {
       remove_at_once({&id, 1});

@@ -103,8 +103,9 @@ class SegmentFiles {
   // At a start, after the last frame. CORRUPT names the first segment that is missing, or shorter than what the checkpoint had of
   // it. The log serves what lies before it, and behind it.
   Status check(const GroupLog& log) const;
-  // [blocking] Then, before the first write: removes what no log lists, but of groups that keep it.
-  Status remove_strangers(std::span<const std::shared_ptr<GroupLog>> logs,
+  // [blocking] Then, before the first write: removes what no log lists, but of groups that keep it. next_group: the smallest id
+  // that a group may get.
+  Status remove_strangers(std::span<const std::shared_ptr<GroupLog>> logs, uint64_t next_group,
                           const std::function<bool(uint64_t group)>& keeps = nullptr);
 
   // On disk, as sizes of files.

@@ -57,5 +57,23 @@ TEST_F(FailedSync, OfATruncationIsNoDamageOfItsGroup) {
   ASSERT_NO_FATAL_FAILURE(expect_ended());
 }
 
+// Too few files may be open for now: nothing is damaged, and what comes behind the truncation must not pass.
+TEST_F(FailedSync, AFileThatCannotBeOpenedForNowIsNoDamage) {
+  files_.fault = [](const testing::FakeFiles::Call& call) {
+    return call.kind == Kind::kOpen && call.name.ends_with(".segment") ? CHR_E_OVERLOADED : CHR_OK;
+  };
+  chr_storage_step step{};
+  step.type = CHR_STORAGE_TRUNCATE;
+  step.index = 2;
+  write(step, &done_);
+  EXPECT_EQ(done_.code, CHR_E_NO_SPACE);
+  files_.fault = nullptr;
+  write(step, &done_);
+  EXPECT_EQ(done_.code, CHR_OK);
+  EXPECT_EQ(bounds(), std::pair(uint64_t{1}, uint64_t{1}));
+  EXPECT_TRUE(fake_.fatals().empty());
+  stop();
+}
+
 }  // namespace
 }  // namespace chronik::storage_log

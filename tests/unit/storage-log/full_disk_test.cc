@@ -165,6 +165,25 @@ TEST_F(FullDisk, AStartAfterACleanStopNeedsNoRoom) {
   stop();
 }
 
+TEST_F(FullDisk, AnOlderStoreStartsWithoutRoomAfterACleanStop) {
+  chr_done done{};
+  for (const uint32_t format : {1u, 2u}) {
+    put(std::to_string(format), &done);
+    stop();
+    make_checkpoint_older(format);
+    fill_disk_but_for_the_journal();
+    start();
+    EXPECT_EQ(value(), std::to_string(format));
+    put("later", &done);
+    EXPECT_EQ(done.code, CHR_OK);
+    stop();
+    files_.fault = nullptr;
+    start();
+    EXPECT_EQ(value(), "later");
+  }
+  stop();
+}
+
 // Of many logs the front is removed in whole segments: what stays of those must not take what max_size leaves.
 TEST_F(FullDisk, KeepsTwoFifthsOfItsSizeInManyLogs) {
   constexpr uint64_t kSize = 8u << 20;

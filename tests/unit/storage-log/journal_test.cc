@@ -76,7 +76,7 @@ class JournalTest : public ::testing::Test {
     events.lost = [&](uint64_t sequence, const std::vector<uint64_t>& groups) {
       out.lost.push_back({sequence, groups});
     };
-    const auto tail = scan.run(start_, events);
+    const auto tail = scan.run(start_, 0, events);
     EXPECT_TRUE(tail);
     if (tail) out.tail = *tail;
     return out;

@@ -1,10 +1,6 @@
 // What a start makes of the folder that it finds.
 #include "store_fixture.h"
 
-#include <chronik/crc32c.hpp>
-
-#include <fstream>
-
 namespace chronik::storage_log {
 namespace {
 
@@ -12,15 +8,6 @@ using Kind = testing::FakeFiles::Kind;
 
 class LogStart : public StoreFixture {
  protected:
-  void make_file(const std::string& name, const std::string& bytes, uint64_t size) const {
-    std::ofstream(files_.path(name), std::ios::binary)
-        .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-    std::filesystem::resize_file(files_.path(name), size);
-  }
-  std::string content(const std::string& name) const {
-    std::ifstream file(files_.path(name), std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-  }
   // As if the store had been killed behind one commit with these changes.
   void make_commit(const std::vector<GroupChange>& changes) {
     const std::string old = checkpoint();
@@ -32,7 +19,7 @@ class LogStart : public StoreFixture {
     ASSERT_TRUE(load_head(in, kCheckpointFormat, &head));
     head.is_clean = false;
     std::string next;
-    save_head(head, &next);
+    save_head(head, kCheckpointFormat, &next);
     next.append(in.rest());
     ASSERT_TRUE(Checkpoints(*Files::of(Host(fake_.core()))).write(next));
     uint64_t payload_bytes = 0;
@@ -59,15 +46,6 @@ class LogStart : public StoreFixture {
     journal.replace(0, frame.size(), frame);
     make_file("journal-0", journal, journal.size());
   }
-  // Of the only checkpoint.
-  std::string checkpoint() const {
-    for (const auto& entry : std::filesystem::directory_iterator(files_.directory())) {
-      const std::string name = entry.path().filename().string();
-      if (name.starts_with("checkpoint-")) return name;
-    }
-    return "";
-  }
-
   chr_done done_{};
 };
 
@@ -124,7 +102,7 @@ TEST_F(LogStart, ACheckpointWithImpossibleNumbersIsDamaged) {
        {std::pair(uint64_t{0}, uint64_t{1}), {UINT64_MAX - 3, 1}, {1, UINT64_MAX}}) {
     CheckpointHead head{{7, sequence, 0}, group, false, false, {}};
     std::string content;
-    save_head(head, &content);
+    save_head(head, kCheckpointFormat, &content);
     ByteReader in(content);
     const Status loaded = load_head(in, kCheckpointFormat, &head);
     ASSERT_FALSE(loaded) << sequence << " " << group;
@@ -190,6 +168,64 @@ TEST_F(LogStart, WhatNobodyListsOfAGroupThatIsSetAsideStays) {
   stop();
 }
 
+// What is removed in the background must not be what the next group of that id has written meanwhile.
+TEST_F(LogStart, FilesOfAGroupWhoseIdIsGivenOutAgainAreGoneBefore) {
+  put("1", &done_);
+  stop();
+  make_file("2-1.segment", "of a group that never came to be", 4096);
+  make_file("1-9.segment", "x", 4096);
+  start();
+  ASSERT_EQ(store_->open_group(to_abi("new"), &group_, nullptr), CHR_OK);
+  ASSERT_EQ(group_, 2u);
+  append(1, &done_, 900, 80);
+  ASSERT_EQ(done_.code, CHR_OK);
+  fake_.advance(std::chrono::seconds(1));
+  EXPECT_EQ(count_files("1-9.segment"), 0u);
+  EXPECT_EQ(count_files("2-1.segment"), 1u);
+  stop();
+}
+
+// A group in the checkpoint is as of a later frame than the checkpoint: that one was durable.
+TEST_F(LogStart, WhatACheckpointHasIsNoTornEnd) {
+  put("1", &done_);
+  stop();
+  std::string copy = content(checkpoint());
+  copy = copy.substr(32, copy.size() / 2 - 32);
+  std::filesystem::remove(files_.path(checkpoint()));
+  CheckpointHead head;
+  ByteReader in(copy);
+  ASSERT_TRUE(load_head(in, kCheckpointFormat, &head));
+  head.is_clean = false;
+  std::string next;
+  save_head(head, kCheckpointFormat, &next);
+  const uint64_t ahead = head.replay.sequence + 2;
+  const size_t at = next.size() + sizeof(uint64_t);  // behind the group's id
+  next.append(in.rest());
+  std::memcpy(next.data() + at, &ahead, sizeof ahead);
+  ASSERT_TRUE(Checkpoints(*Files::of(Host(fake_.core()))).write(next));
+  start();
+  EXPECT_TRUE(fake_.logged("a commit in the journal is damaged"));
+  stop();
+}
+
+TEST_F(LogStart, AJournalOfSmallerBlocksThanTheDiskTakesIsRefused) {
+  GroupChange change;
+  change.group = 1;
+  change.creates = true;
+  change.name = "g";
+  stop();
+  make_commit({change});
+  testing::FakeHost host;
+  testing::FakeFiles files(host, {.directory = files_.directory(), .block = 16384});
+  configure(host);
+  Store store{Host(host.core())};
+  chr_done started{};
+  ASSERT_TRUE(store.start(host.begin(&started)));
+  host.run();
+  EXPECT_EQ(started.code, CHR_E_UNSUPPORTED);
+  EXPECT_NE(from_abi(started.message).find("blocks of 4096 bytes"), std::string_view::npos);
+}
+
 // The last commits lie in it, so that no later one tells of them.
 TEST_F(LogStart, AMissingFileOfTheJournalIsTold) {
   put("1", &done_);
@@ -218,29 +254,11 @@ TEST_F(LogStart, AMissingFileOfTheJournalIsTold) {
   stop();
 }
 
-// As earlier versions wrote it: 1 named no files of the journal, 2 not their sizes.
-std::string in_old_format(const std::string& bytes, uint32_t old_format) {
-  std::string copy = bytes.substr(0, bytes.size() / 2);
-  uint32_t journals = 0;
-  std::memcpy(&journals, copy.data() + 64, sizeof journals);
-  if (old_format == 1) copy.erase(64, sizeof journals + journals * size_t{16});
-  for (uint32_t i = 0; old_format == 2 && i < journals; ++i) copy.erase(68 + i * size_t{4} + 4, 12);
-  const uint32_t no_crc = 0;
-  const uint64_t size = copy.size() - 32;
-  std::memcpy(copy.data() + 16, &old_format, sizeof old_format);
-  std::memcpy(copy.data() + 20, &no_crc, sizeof no_crc);
-  std::memcpy(copy.data() + 24, &size, sizeof size);
-  const uint32_t crc = crc32c::extend(0, copy.data(), copy.size());
-  std::memcpy(copy.data() + 20, &crc, sizeof crc);
-  return copy + copy;
-}
-
 TEST_F(LogStart, OlderFormatsOfACheckpointAreRead) {
   for (const uint32_t format : {1u, 2u}) {
     put(std::to_string(format), &done_);
     stop();
-    const std::string old = in_old_format(content(checkpoint()), format);
-    make_file(checkpoint(), old, old.size());
+    make_checkpoint_older(format);
     start();
     EXPECT_EQ(value(), std::to_string(format));
   }

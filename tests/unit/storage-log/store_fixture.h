@@ -4,9 +4,12 @@
 #include "storage-log/store.h"
 
 #include <gtest/gtest.h>
+#include <chronik/crc32c.hpp>
 #include <chronik/testing/fake_files.hpp>
 
+#include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <optional>
 #include <span>
 #include <string>
@@ -19,14 +22,17 @@ class StoreFixture : public ::testing::Test {
  protected:
   explicit StoreFixture(testing::FakeFiles::Options files = {}, int64_t queue_bytes = 1 << 20)
       : files_(fake_, std::move(files)) {
-    fake_.config_int("max_size", -1);
-    fake_.config_int("journal_file_bytes", 1 << 20);
-    fake_.config_int("journal_files", 2);
-    fake_.config_int("segment_bytes", 1 << 20);
-    fake_.config_int("direct_bytes", 65536);
-    fake_.config_int("queue_bytes", queue_bytes);
-    fake_.config_int("open_files", 16);
+    configure(fake_, queue_bytes);
     start();
+  }
+  static void configure(testing::FakeHost& host, int64_t queue_bytes = 1 << 20) {
+    host.config_int("max_size", -1);
+    host.config_int("journal_file_bytes", 1 << 20);
+    host.config_int("journal_files", 2);
+    host.config_int("segment_bytes", 1 << 20);
+    host.config_int("direct_bytes", 65536);
+    host.config_int("queue_bytes", queue_bytes);
+    host.config_int("open_files", 16);
   }
   // How it ends; the message lives as long as the host.
   chr_done try_start() {
@@ -95,6 +101,40 @@ class StoreFixture : public ::testing::Test {
     chr_storage_bounds bounds{};
     EXPECT_EQ(store_->bounds(group_, &bounds), CHR_OK);
     return {bounds.first_index, bounds.last_index};
+  }
+  std::string content(const std::string& name) const {
+    std::ifstream file(files_.path(name), std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  void make_file(const std::string& name, const std::string& bytes, uint64_t size) const {
+    std::ofstream(files_.path(name), std::ios::binary)
+        .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    std::filesystem::resize_file(files_.path(name), size);
+  }
+  // The name of the only checkpoint.
+  std::string checkpoint() const {
+    for (const auto& entry : std::filesystem::directory_iterator(files_.directory())) {
+      const std::string name = entry.path().filename().string();
+      if (name.starts_with("checkpoint-")) return name;
+    }
+    return "";
+  }
+  // Writes it as earlier versions did: format 1 named no files of the journal, 2 not their sizes.
+  void make_checkpoint_older(uint32_t format) const {
+    const std::string bytes = content(checkpoint());
+    std::string copy = bytes.substr(0, bytes.size() / 2);
+    uint32_t journals = 0;
+    std::memcpy(&journals, copy.data() + 64, sizeof journals);
+    if (format == 1) copy.erase(64, sizeof journals + journals * size_t{16});
+    for (uint32_t i = 0; format == 2 && i < journals; ++i) copy.erase(68 + i * size_t{4} + 4, 12);
+    const uint32_t no_crc = 0;
+    const uint64_t size = copy.size() - 32;
+    std::memcpy(copy.data() + 16, &format, sizeof format);
+    std::memcpy(copy.data() + 20, &no_crc, sizeof no_crc);
+    std::memcpy(copy.data() + 24, &size, sizeof size);
+    const uint32_t crc = crc32c::extend(0, copy.data(), copy.size());
+    std::memcpy(copy.data() + 20, &crc, sizeof crc);
+    make_file(checkpoint(), copy + copy, 2 * copy.size());
   }
   // Of the files whose names end so.
   size_t count_files(std::string_view ending) const {

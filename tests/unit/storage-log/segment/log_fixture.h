@@ -58,7 +58,7 @@ class LogFixture : public ::testing::Test {
     if (replayed_) replayed_();
     log_->resume();
     check_ = files_->check(*log_);
-    ASSERT_TRUE(files_->remove_strangers(std::span(&log_, 1)));
+    ASSERT_TRUE(files_->remove_strangers(std::span(&log_, 1), UINT64_MAX));
     ASSERT_TRUE(files_->remove_some(1000));
     mover_->add(log_);
   }
