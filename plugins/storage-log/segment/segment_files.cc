@@ -270,7 +270,8 @@ Status SegmentFiles::sync(std::span<const std::shared_ptr<OpenSegment>> segments
     segment->is_syncing_ = false;
     // A lack of space, too: the kernel has dropped what it could not write.
     if (each[i] != CHR_OK) {
-      keep_failure("the sync of " + segment_name(segment->id()) + " failed", synced.error());
+      static_cast<void>(
+          keep_failure("the sync of " + segment_name(segment->id()) + " failed", synced.error()));
       continue;
     }
     segment->synced_ = std::max(segment->synced_, written);
