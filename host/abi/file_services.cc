@@ -122,6 +122,12 @@ chr_status CHR_CALL FileServices::space(chr_host* self, uint64_t* free_bytes, ch
   return answer(folder(self).free_bytes(), free_bytes, error);
 }
 
+chr_status CHR_CALL FileServices::sync_files(chr_host* self, const uint64_t* files, uint32_t n,
+                                             chr_status* each, chr_error* error) {
+  if (!may_block(self, "files.sync_files")) return CHR_E_INVALID_ARGUMENT;
+  return answer(folder(self).sync_files({files, n}, each), error);
+}
+
 const chr_files_v1 FileServices::kTable = {sizeof(chr_files_v1),
                                            1,
                                            open,
@@ -138,6 +144,7 @@ const chr_files_v1 FileServices::kTable = {sizeof(chr_files_v1),
                                            remove,
                                            sync_names,
                                            list,
-                                           space};
+                                           space,
+                                           sync_files};
 
 }  // namespace chronik::host

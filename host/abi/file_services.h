@@ -35,6 +35,8 @@ struct FileServices {
   static chr_status CHR_CALL list(chr_host* self, void(CHR_CALL* fn)(void*, chr_str, uint64_t), void* context,
                                   chr_error* error);
   static chr_status CHR_CALL space(chr_host* self, uint64_t* free_bytes, chr_error* error);
+  static chr_status CHR_CALL sync_files(chr_host* self, const uint64_t* files, uint32_t n, chr_status* each,
+                                        chr_error* error);
 
   static const chr_files_v1 kTable;
 };

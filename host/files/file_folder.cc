@@ -7,6 +7,8 @@
 #include "host/observe/logger.h"
 #include "host/runtime/runtime.h"
 
+#include <chronik/call.hpp>
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
@@ -16,6 +18,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <span>
+#include <vector>
 
 namespace chronik::host {
 namespace {
@@ -182,6 +185,21 @@ Status FileFolder::sync(uint64_t file, uint64_t token) {
   op->is_sync = true;
   op->file->begin_sync();
   return run_or_start(std::move(op));
+}
+
+Status FileFolder::sync_files(std::span<const uint64_t> files, chr_status* each) {
+  std::vector<FileOp> ops(files.size());
+  for (size_t i = 0; i < files.size(); ++i) {
+    CHRONIK_TRY(ops[i].file, find(files[i]));
+    ops[i].is_sync = true;
+  }
+  for (const FileOp& op : ops) op.file->begin_sync();
+  Status first;
+  for (const Status& ended : service_.run_syncs(std::move(ops))) {
+    *each++ = code_of(ended);
+    if (first) first = ended;
+  }
+  return first;
 }
 
 Status FileFolder::read(uint64_t file, uint64_t at, uint8_t* p, uint64_t n) {

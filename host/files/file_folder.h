@@ -14,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -41,6 +42,7 @@ class FileFolder {
   // With a token: it has begun, and the token will be completed. Without: it is done.
   Status write(const chr_file_write& args);
   Status sync(uint64_t file, uint64_t token);
+  Status sync_files(std::span<const uint64_t> files, chr_status* each);
 
   Status read(uint64_t file, uint64_t at, uint8_t* p, uint64_t n);
   Status zero(uint64_t file, uint64_t at, uint64_t n);

@@ -72,6 +72,10 @@ bool FileOp::note(int64_t result) {
   return left == 0;
 }
 
+void begin_write_back(const OpenFile& file) {
+  ::sync_file_range(file.sync_fd(), 0, 0, SYNC_FILE_RANGE_WRITE);  // what fails the sync is told
+}
+
 void run_file_op(FileOp& op) {
   while (!op.note(call_once(op))) {
   }

@@ -33,5 +33,7 @@ struct FileOp {
 
 // [blocking] Does what is left of it.
 void run_file_op(FileOp& op);
+// What is dirty of the file goes to the disk from now on.
+void begin_write_back(const OpenFile& file);
 
 }  // namespace chronik::host

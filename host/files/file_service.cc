@@ -2,6 +2,7 @@
 
 #include "host/files/file_error.h"
 #include "host/files/file_folder.h"
+#include "host/files/sync_group.h"
 #include "host/files/uring_backend.h"
 #include "host/files/uring_probe.h"
 #include "host/observe/logger.h"
@@ -71,6 +72,14 @@ Status FileService::run(FileOp& op) {
   completer_.begin(op);
   run_file_op(op);
   return completer_.end_waited(op);
+}
+
+std::vector<Status> FileService::run_syncs(std::vector<FileOp> ops) {
+  for (FileOp& op : ops) completer_.begin(op);
+  ops = run_together(runtime_, std::move(ops));
+  std::vector<Status> ended;
+  for (FileOp& op : ops) ended.push_back(completer_.end_waited(op));
+  return ended;
 }
 
 }  // namespace chronik::host

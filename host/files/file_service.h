@@ -11,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 namespace chronik::host {
 
@@ -49,6 +50,8 @@ class FileService {
   void start(std::unique_ptr<FileOp> op);
   // [blocking] From begin to end.
   Status run(FileOp& op);
+  // [blocking] Syncs, several at a time.
+  std::vector<Status> run_syncs(std::vector<FileOp> ops);
 
   Runtime& runtime_;
   FileCompleter completer_;

@@ -72,10 +72,8 @@ void Mover::add(const std::shared_ptr<GroupLog>& log) {
 }
 
 void Mover::enqueue(GroupLog* log, Item& item) {
-  item.is_queued = true;
   item.since_ns = now_ns_;
-  queue_.push_back(log);
-  ++queued_;
+  item.place = queue_.insert(queue_.end(), log);
 }
 
 void Mover::set_time(uint64_t now_ns) {
@@ -85,31 +83,24 @@ void Mover::set_time(uint64_t now_ns) {
 
 std::optional<uint64_t> Mover::waits_since() const {
   const std::lock_guard lock(mutex_);
-  for (GroupLog* const log : queue_) {
-    const auto found = items_.find(log);
-    if (found != items_.end() && found->second.is_queued) return found->second.since_ns;
-  }
-  return std::nullopt;
+  if (queue_.empty()) return std::nullopt;
+  return items_.at(queue_.front()).since_ns;
 }
 
 bool Mover::has_work() const {
   const std::lock_guard lock(mutex_);
-  return queued_ != 0;
+  return !queue_.empty();
 }
 
 std::shared_ptr<GroupLog> Mover::claim_next() {
   const std::lock_guard lock(mutex_);
-  while (!queue_.empty()) {
-    GroupLog* const log = queue_.front();
-    queue_.pop_front();
-    const auto found = items_.find(log);
-    if (found == items_.end() || !found->second.is_queued) continue;
-    found->second.is_queued = false;
-    found->second.is_moving = true;
-    --queued_;
-    return found->second.log;
-  }
-  return nullptr;
+  return queue_.empty() ? nullptr : begin_move(items_.at(queue_.front()));
+}
+
+std::shared_ptr<GroupLog> Mover::begin_move(Item& item) {
+  queue_.erase(item.place);
+  item.is_moving = true;
+  return item.log;
 }
 
 std::shared_ptr<GroupLog> Mover::claim(GroupLog* log) {
@@ -117,15 +108,8 @@ std::shared_ptr<GroupLog> Mover::claim(GroupLog* log) {
   for (;;) {
     const auto found = items_.find(log);
     if (found == items_.end()) return nullptr;
-    if (found->second.is_moving) {
-      released_.wait(lock);
-      continue;
-    }
-    std::erase(queue_, log);
-    found->second.is_queued = false;
-    found->second.is_moving = true;
-    --queued_;
-    return found->second.log;
+    if (!found->second.is_moving) return begin_move(found->second);
+    released_.wait(lock);
   }
 }
 

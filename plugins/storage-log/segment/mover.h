@@ -6,7 +6,7 @@
 #include "storage-log/segment/segment_indexes.h"
 
 #include <condition_variable>
-#include <deque>
+#include <list>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -36,14 +36,15 @@ class Mover {
  private:
   struct Item {
     std::shared_ptr<GroupLog> log;
-    bool is_queued = false;
-    bool is_moving = false;
-    uint64_t since_ns = 0;  // where it is queued
+    bool is_moving = false;  // otherwise it is queued
+    std::list<GroupLog*>::iterator place;
+    uint64_t since_ns = 0;
   };
   std::shared_ptr<GroupLog> claim_next();
   // Waits for who moves it just now. nullptr: it has nothing that waits.
   std::shared_ptr<GroupLog> claim(GroupLog* log);
   void enqueue(GroupLog* log, Item& item);
+  std::shared_ptr<GroupLog> begin_move(Item& item);
   void release(GroupLog* log);
   Status move(GroupLog& log, uint64_t max_bytes, uint64_t* moved);
   Status write(const GroupLog& log, std::span<const TailEntry> entries);
@@ -54,8 +55,7 @@ class Mover {
   mutable std::mutex mutex_;  // all below
   std::condition_variable released_;
   std::map<GroupLog*, Item> items_;
-  std::deque<GroupLog*> queue_;
-  size_t queued_ = 0;  // of items_
+  std::list<GroupLog*> queue_;
   uint64_t now_ns_ = 0;
 };
 

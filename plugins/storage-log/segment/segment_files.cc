@@ -9,6 +9,8 @@ namespace {
 
 constexpr uint64_t kPage = 4096;
 constexpr size_t kMinOpenFiles = 4;
+constexpr size_t kSyncedTogether = 256;        // more at a time would hold up commits for longer
+constexpr size_t kSyncedForRoom = 32;          // with the one that is closed: they are next
 constexpr uint64_t kTicksPerFile = 20;         // until one more may be open than before
 constexpr uint64_t kMinFileBytes = 16u << 10;  // a partition with one record takes no more
 
@@ -52,11 +54,25 @@ Result<MappedBytes> OpenSegment::map(uint64_t n, uint64_t usual) {
   return mapped_;
 }
 
+void UseOrder::add(OpenSegment& segment) {
+  segment.list_ = &list_of(segment);
+  segment.place_ = segment.list_->insert(segment.list_->end(), &segment);
+}
+
+void UseOrder::remove(OpenSegment& segment) { std::exchange(segment.list_, nullptr)->erase(segment.place_); }
+
+void UseOrder::note(OpenSegment& segment) {
+  if (segment.list_ == nullptr) return;
+  std::list<OpenSegment*>& to = list_of(segment);
+  to.splice(to.end(), *segment.list_, segment.place_);
+  segment.list_ = &to;
+}
+
 std::shared_ptr<OpenSegment> SegmentFiles::find(const SegmentId& id) {
   const std::lock_guard lock(mutex_);
   const auto found = open_.find(id);
   if (found == open_.end()) return nullptr;
-  found->second->used_ = ++uses_;
+  by_use_.note(*found->second);
   return found->second;
 }
 
@@ -88,6 +104,7 @@ Result<std::shared_ptr<OpenSegment>> SegmentFiles::open_to_write(const SegmentId
 void SegmentFiles::written(OpenSegment& segment) {
   const std::lock_guard lock(mutex_);
   ++segment.written_;
+  by_use_.note(segment);
 }
 
 Result<std::shared_ptr<OpenSegment>> SegmentFiles::open(const SegmentId& id, uint32_t flags) {
@@ -108,8 +125,8 @@ Result<std::shared_ptr<OpenSegment>> SegmentFiles::open(const SegmentId& id, uin
   // Another thread may have asked for the removal meanwhile: then this one goes with it.
   if (!sizes_.contains(id)) unsynced_names_.insert(id);
   set_size(id, size);
-  segment->used_ = ++uses_;
   open_.emplace(id, segment);
+  by_use_.add(*segment);
   return segment;
 }
 
@@ -139,9 +156,8 @@ Result<std::shared_ptr<OpenSegment>> SegmentFiles::reuse_spare(const SegmentId& 
       return !is_read(each) && (found == open_.end() || found->second.use_count() == 1);
     });
     if (!spare) return nullptr;
-    if (const auto found = open_.find(*spare); found != open_.end()) {
-      old = std::move(found->second);
-      open_.erase(found);
+    old = take_open(*spare);
+    if (old != nullptr) {
       follow(old);
       follow(old->readers_);
     }
@@ -170,8 +186,8 @@ Result<std::shared_ptr<OpenSegment>> SegmentFiles::rename(const SegmentId& from,
   forget(from);
   unsynced_names_.insert(to);
   set_size(to, segment->size());
-  segment->used_ = ++uses_;
   open_.emplace(to, segment);
+  by_use_.add(*segment);
   return segment;
 }
 
@@ -189,49 +205,80 @@ Status SegmentFiles::grow(OpenSegment& segment, uint64_t n) {
 // With opening_ held.
 Status SegmentFiles::make_room() {
   for (;;) {
-    const std::shared_ptr<OpenSegment> segment = least_used();
-    if (segment == nullptr) return {};
-    CHRONIK_CHECK(sync(*segment));
+    const std::vector<std::shared_ptr<OpenSegment>> least = least_used();
+    if (least.empty()) return {};
+    CHRONIK_CHECK(sync(least));
+    OpenSegment& segment = *least.front();
     const std::lock_guard lock(mutex_);
-    if (segment.use_count() > 2 || segment->is_dirty())
+    if (least.front().use_count() > 2 || segment.is_dirty())
       return {};  // somebody came for it: one more stays open
     std::erase_if(read_, [](const auto& each) { return each.second.expired(); });
-    if (segment->is_read()) read_[segment->id()] = segment->readers();
-    open_.erase(segment->id());
+    if (segment.is_read()) read_[segment.id()] = segment.readers();
+    take_open(segment.id());
   }
 }
 
-// One that nobody uses, if there are too many; what is not written to first, as that needs no sync.
-std::shared_ptr<OpenSegment> SegmentFiles::least_used() {
+// One that nobody uses, if there are too many; what is not written to first, as that needs no sync. Behind one that does: others,
+// to be synced with it.
+std::vector<std::shared_ptr<OpenSegment>> SegmentFiles::least_used() {
   const std::lock_guard lock(mutex_);
-  if (open_.size() < open_limit_) return nullptr;
-  std::shared_ptr<OpenSegment> least;
-  for (const auto& [id, segment] : open_) {
-    if (segment.use_count() > (segment == least ? 2 : 1)) continue;
-    if (least == nullptr ||
-        std::pair(segment->is_dirty(), segment->used_) < std::pair(least->is_dirty(), least->used_))
-      least = segment;
+  std::vector<std::shared_ptr<OpenSegment>> least;
+  if (open_.size() < open_limit_) return least;
+  const size_t most = std::clamp<size_t>(open_limit_ / 8, 1, kSyncedForRoom);
+  for (const auto& list : by_use_.lists()) {
+    for (OpenSegment* const segment : list) {
+      if (segment->weak_from_this().use_count() == 1) least.push_back(segment->shared_from_this());
+      if (!least.empty() && (least.size() == most || !segment->is_dirty())) return least;
+    }
   }
   return least;
 }
 
-// The file counts as dirty until the sync has ended: who looks meanwhile, for a checkpoint, does not leave it out.
-// One at a time: the kernel tells a failure to one sync of a descriptor only.
-Status SegmentFiles::sync(OpenSegment& segment) {
-  const std::lock_guard one(segment.syncing_);
-  uint64_t written = 0;
+std::shared_ptr<OpenSegment> SegmentFiles::take_open(const SegmentId& id) {
+  const auto found = open_.find(id);
+  if (found == open_.end()) return nullptr;
+  const std::shared_ptr<OpenSegment> segment = std::move(found->second);
+  open_.erase(found);
+  by_use_.remove(*segment);
+  return segment;
+}
+
+// A file counts as dirty until its sync has ended: who looks meanwhile, for a checkpoint, does not leave it out.
+// One at a time of a file: the kernel tells a failure to one sync of a descriptor only.
+Status SegmentFiles::sync(std::span<const std::shared_ptr<OpenSegment>> segments) {
+  std::vector<std::pair<OpenSegment*, uint64_t>> begun;  // with the writes that its sync covers
+  std::vector<const File*> files;
   {
-    const std::lock_guard lock(mutex_);
-    if (!segment.is_dirty()) return {};
+    std::unique_lock lock(mutex_);
+    // All begin at once: two calls that each hold what the other waits for would wait for ever.
+    const auto is_syncing = [](const auto& segment) { return segment->is_syncing_; };
+    sync_ended_.wait(lock, [&] { return std::ranges::none_of(segments, is_syncing); });
+    for (const auto& segment : segments) {
+      if (!segment->is_dirty()) continue;
+      begun.emplace_back(segment.get(), segment->written_);
+      files.push_back(&segment->file());
+    }
+    if (begun.empty()) return {};
     if (!failure_) return failure_;
-    written = segment.written_;
+    for (const auto& [segment, written] : begun) segment->is_syncing_ = true;
   }
-  const Status synced = segment.file().sync();
+  std::vector<chr_status> each(files.size(), CHR_E_IO);
+  const Status synced = files_.sync_files(files, each);
   const std::lock_guard lock(mutex_);
-  // A lack of space, too: the kernel has dropped what it could not write.
-  if (!synced) return keep_failure("the sync of " + segment_name(segment.id()) + " failed", synced.error());
-  segment.synced_ = std::max(segment.synced_, written);
-  return {};
+  for (size_t i = 0; i < begun.size(); ++i) {
+    const auto [segment, written] = begun[i];
+    segment->is_syncing_ = false;
+    // A lack of space, too: the kernel has dropped what it could not write.
+    if (each[i] != CHR_OK) {
+      static_cast<void>(
+          keep_failure("the sync of " + segment_name(segment->id()) + " failed", synced.error()));
+      continue;
+    }
+    segment->synced_ = std::max(segment->synced_, written);
+    by_use_.note(*segment);
+  }
+  sync_ended_.notify_all();
+  return failure_;
 }
 
 Status SegmentFiles::keep_failure(const std::string& what, const Error& error) {
@@ -265,11 +312,14 @@ Status SegmentFiles::sync_written() {
   {
     const std::lock_guard lock(mutex_);
     if (!failure_) return failure_;
-    for (const auto& [id, segment] : open_)
-      if (segment->is_dirty()) dirty.push_back(segment);
+    for (OpenSegment* const segment : by_use_.lists()[1]) dirty.push_back(segment->shared_from_this());
     has_names = !unsynced_names_.empty();
   }
-  for (const auto& segment : dirty) CHRONIK_CHECK(sync(*segment));
+  for (std::span<const std::shared_ptr<OpenSegment>> rest = dirty; !rest.empty();) {
+    const size_t n = std::min(rest.size(), kSyncedTogether);
+    CHRONIK_CHECK(sync(rest.first(n)));
+    rest = rest.subspan(n);
+  }
   return has_names ? sync_names() : Status();
 }
 
@@ -331,10 +381,7 @@ Status SegmentFiles::remove_one(const SegmentId& id) {
   const std::lock_guard lock(opening_);
   {
     const std::lock_guard state(mutex_);
-    if (const auto found = open_.find(id); found != open_.end()) {
-      open = std::move(found->second);
-      open_.erase(found);
-    }
+    open = take_open(id);
   }
   for (const std::string& name : {index_name(id), segment_name(id)}) {
     const Status removed = files_.remove(name);

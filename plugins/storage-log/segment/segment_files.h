@@ -6,7 +6,10 @@
 
 #include <chronik/files.hpp>
 
+#include <array>
+#include <condition_variable>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -26,7 +29,7 @@ struct MappedBytes {
 };
 
 // [any] thread. One of SegmentFiles; kept open while somebody has it.
-class OpenSegment {
+class OpenSegment : public std::enable_shared_from_this<OpenSegment> {
  public:
   using Readers = std::shared_ptr<const void>;
   // readers: of the file when it was open before, where some are left.
@@ -43,6 +46,7 @@ class OpenSegment {
 
  private:
   friend class SegmentFiles;
+  friend class UseOrder;
   bool is_dirty() const { return synced_ != written_; }
   bool is_read() const { return readers_.use_count() > 1; }
 
@@ -50,14 +54,31 @@ class OpenSegment {
   File file_;
   std::atomic<uint64_t> size_;
   const Readers readers_;
-  std::mutex mutex_;    // mapped_
-  std::mutex syncing_;  // held during a sync, before SegmentFiles::mutex_
+  std::mutex mutex_;  // mapped_
   MappedBytes mapped_;
 
   // SegmentFiles::mutex_
-  uint64_t used_ = 0;
+  std::list<OpenSegment*>* list_ = nullptr;  // of UseOrder, while it is there
+  std::list<OpenSegment*>::iterator place_;
+  bool is_syncing_ = false;
   uint64_t written_ = 0;  // counts writes; of those before the file was opened none is left to sync
   uint64_t synced_ = 0;   // so many of them are durable
+};
+
+// Open segments by their last use: a read, a write, or the end of a sync. Under SegmentFiles::mutex_.
+class UseOrder {
+ public:
+  void add(OpenSegment& segment);
+  void remove(OpenSegment& segment);
+  // Of one that is not there: nothing. It is closed when who has it is done.
+  void note(OpenSegment& segment);
+  // Clean ones and dirty ones; what was not used for longest is first.
+  const std::array<std::list<OpenSegment*>, 2>& lists() const { return lists_; }
+
+ private:
+  std::list<OpenSegment*>& list_of(const OpenSegment& segment) { return lists_[segment.is_dirty() ? 1 : 0]; }
+
+  std::array<std::list<OpenSegment*>, 2> lists_;
 };
 
 // [any] thread, but for what says otherwise.
@@ -119,8 +140,9 @@ class SegmentFiles {
   Result<std::shared_ptr<OpenSegment>> rename(const SegmentId& from, OpenSegment* old, const SegmentId& to);
   Status grow(OpenSegment& segment, uint64_t n);
   Status make_room();
-  std::shared_ptr<OpenSegment> least_used();
-  Status sync(OpenSegment& segment);
+  std::vector<std::shared_ptr<OpenSegment>> least_used();
+  std::shared_ptr<OpenSegment> take_open(const SegmentId& id);
+  Status sync(std::span<const std::shared_ptr<OpenSegment>> segments);
   Status sync_names();
   Status remove_one(const SegmentId& id);
   Status keep_failure(const std::string& what, const Error& error);
@@ -136,11 +158,12 @@ class SegmentFiles {
   std::mutex opening_;        // a file is opened once at a time; held during that, before mutex_
   mutable std::mutex mutex_;  // all below
   std::map<SegmentId, std::shared_ptr<OpenSegment>> open_;
+  UseOrder by_use_;  // of open_
+  std::condition_variable sync_ended_;
   std::map<SegmentId, uint64_t> sizes_;  // of all there are
   uint64_t file_bytes_ = 0;
   size_t open_limit_;  // of the configuration; less where the process may have no more
   uint64_t ticks_ = 0;
-  uint64_t uses_ = 0;
   std::set<SegmentId> unsynced_names_;
   std::map<SegmentId, std::weak_ptr<const void>> read_;  // closed, and perhaps read by who had it
   SpareSegments spares_;

@@ -10,6 +10,7 @@
 #include <chronik/call.hpp>
 
 #include <span>
+#include <vector>
 
 namespace chronik {
 
@@ -86,6 +87,7 @@ class File {
   }
 
  private:
+  friend class Files;
   template <class Call>
   static Status run(Call&& invoke) {
     chr_error error = make_abi_error();
@@ -142,6 +144,15 @@ class Files {
   }
   Status sync_names() const {
     return change([&](chr_error* error) { return table_->sync_names(host_.self(), error); });
+  }
+  // sync() of each of these files of the folder: each[i] is what it gave for files[i], the return the first error.
+  Status sync_files(std::span<const File* const> files, std::span<chr_status> each) const {
+    std::vector<uint64_t> handles;
+    for (const File* file : files) handles.push_back(file->file_);
+    return run([&](chr_error* error) {
+      return table_->sync_files(host_.self(), handles.data(), static_cast<uint32_t>(handles.size()),
+                                each.data(), error);
+    });
   }
   // fn(std::string_view name, uint64_t size), before the return.
   template <class F>

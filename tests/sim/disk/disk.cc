@@ -10,11 +10,6 @@ constexpr uint64_t kPage = 4096;   // what a file system allots
 constexpr uint64_t kNever = UINT64_MAX;
 }  // namespace
 
-void Disk::hold(Volume& file) {
-  uncount(file);
-  files_.push_back(&file);
-}
-
 void Disk::drop(Volume& file) {
   uncount(file);
   synced_from_.erase(&file);

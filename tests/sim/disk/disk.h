@@ -16,6 +16,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,8 +34,8 @@ class Disk {
   explicit Disk(Rng rng) : rng_(rng) {}
 
   // The disk holds it from now on, until drop(), or uncount() where it may come back. The file outlives that.
-  void hold(Volume& file);
-  void uncount(Volume& file) { std::erase(files_, &file); }
+  void hold(Volume& file) { files_.insert(&file); }
+  void uncount(Volume& file) { files_.erase(&file); }
   void drop(Volume& file);
 
   // ---- calls that a job waits for ----
@@ -167,7 +168,7 @@ class Disk {
   bool damaged_ = false;
   std::map<const Volume*, std::array<uint64_t, 2>> synced_from_;  // where its last two durable writes began
   std::map<const Volume*, Untold> untold_;
-  std::vector<Volume*> files_;
+  std::set<Volume*> files_;     // in no order that says anything: what is done with one, is with all
   std::deque<Change> changes_;  // not yet durable, oldest first
   uint64_t refusals_ = 0;
   uint64_t syncs_ = 0;

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <set>
 
 namespace chronik::sim {
 namespace {
@@ -73,16 +74,17 @@ void Folder::remove_all() {
 
 // A file that no name leads to any more, and cannot again, is gone.
 void Folder::collect() {
-  std::erase_if(files_, [this](const auto& entry) {
-    const uint64_t number = entry.first;
-    const auto is_it = [number](const auto& name) { return name.second == number; };
-    const bool is_used = std::ranges::any_of(names_, is_it) || is_open(number);
-    is_used ? disk_.hold(*entry.second) : disk_.uncount(*entry.second);
-    const bool may_return =
-        std::ranges::any_of(durable_names_, is_it) ||
-        std::ranges::any_of(changes_, [number](const NameChange& c) { return c.number == number; });
-    if (is_used || may_return) return false;
-    disk_.drop(*entry.second);
+  std::set<uint64_t> used, may_return;
+  for (const auto& [name, number] : names_) used.insert(number);
+  for (const auto& [file, handle] : handles_) used.insert(handle.number);
+  for (const auto& [name, number] : durable_names_) may_return.insert(number);
+  for (const NameChange& change : changes_) may_return.insert(change.number);
+  std::erase_if(files_, [&](const auto& entry) {
+    const auto& [number, file] = entry;
+    const bool is_used = used.contains(number);
+    is_used ? disk_.hold(*file) : disk_.uncount(*file);
+    if (is_used || may_return.contains(number)) return false;
+    disk_.drop(*file);
     return true;
   });
 }
@@ -138,10 +140,6 @@ bool Folder::is_name(std::string_view name) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
   };
   return !name.empty() && name.size() <= 100 && name[0] != '.' && std::ranges::all_of(name, fits);
-}
-
-bool Folder::is_open(uint64_t number) const {
-  return std::ranges::any_of(handles_, [number](const auto& one) { return one.second.number == number; });
 }
 
 bool Folder::overlaps_one_in_flight(uint64_t number, uint64_t at, uint64_t n) const {
@@ -344,6 +342,26 @@ chr_status Folder::sync(chr_host* self, uint64_t file, uint64_t token, chr_error
   FdVolume& of = volume(*handle);
   if (token == 0) return failed(disk_.sync(world_.now(), of, &world_.current.cost), "sync", error);
   return begin({self, file, 0, 0, token, 0, CHR_OK}, disk_.begin_sync(world_.now(), of));
+}
+
+// They are in flight together, and the job waits for the last.
+chr_status Folder::sync_files(chr_host* self, std::span<const uint64_t> files, chr_status* each,
+                              chr_error* error) {
+  if (const chr_status status = admit(self, "sync_files()", true, error); status != CHR_OK) return status;
+  for (const uint64_t file : files)
+    if (find(self, file, "sync_files()", error) == nullptr) return CHR_E_INVALID_ARGUMENT;
+  const uint64_t now = world_.now();
+  uint64_t ends = now;
+  chr_status first = CHR_OK;
+  for (size_t i = 0; i < files.size(); ++i) {
+    note(0);
+    const Disk::InFlight call = disk_.begin_sync(now, volume(handles_.at(files[i])));
+    each[i] = call.status;
+    if (first == CHR_OK) first = call.status;
+    ends = std::max(ends, call.ends);
+  }
+  world_.current.cost += ends - now;
+  return failed(first, "sync", error);
 }
 
 chr_status Folder::begin(Operation operation, const Disk::InFlight& call) {

@@ -13,6 +13,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,7 @@ class Folder {
   void close(chr_host* self, uint64_t file);
   chr_status write(chr_host* self, const chr_file_write& args, chr_error* error);
   chr_status sync(chr_host* self, uint64_t file, uint64_t token, chr_error* error);
+  chr_status sync_files(chr_host* self, std::span<const uint64_t> files, chr_status* each, chr_error* error);
   chr_status read(chr_host* self, uint64_t file, uint64_t at, uint8_t* p, uint64_t n, chr_error* error);
   chr_status zero(chr_host* self, uint64_t file, uint64_t at, uint64_t n, chr_error* error);
   chr_status resize(chr_host* self, uint64_t file, uint64_t n, chr_error* error);
@@ -89,7 +91,6 @@ class Folder {
   Handle* find(chr_host* self, uint64_t file, const char* what, chr_error* error);
   FdVolume& volume(const Handle& handle) { return *files_.at(handle.number); }
   static bool is_name(std::string_view name);
-  bool is_open(uint64_t number) const;
   bool overlaps_one_in_flight(uint64_t number, uint64_t at, uint64_t n) const;
   void wait_for(uint64_t number);
   chr_status begin(Operation operation, const Disk::InFlight& call);

@@ -55,6 +55,10 @@ chr_status CHR_CALL list(chr_host* self, void(CHR_CALL* fn)(void*, chr_str, uint
 chr_status CHR_CALL space(chr_host* self, uint64_t* free_bytes, chr_error* error) {
   return folder(self).space(self, free_bytes, error);
 }
+chr_status CHR_CALL sync_files(chr_host* self, const uint64_t* files, uint32_t n, chr_status* each,
+                               chr_error* error) {
+  return folder(self).sync_files(self, {files, n}, each, error);
+}
 
 }  // namespace
 
@@ -74,6 +78,7 @@ constexpr chr_files_v1 kFilesTable = {sizeof(chr_files_v1),
                                       remove,
                                       sync_names,
                                       list,
-                                      space};
+                                      space,
+                                      sync_files};
 
 }  // namespace chronik::sim

@@ -181,6 +181,35 @@ TEST_F(FolderTest, WritesInFlightEndInAnyOrderAndDurably) {
   EXPECT_TRUE(reordered);
 }
 
+TEST_F(FolderTest, SyncsOfOneCallAreInFlightTogetherAndEachIsToldItsOwn) {
+  constexpr size_t kFiles = 20;
+  std::vector<File> opened;
+  job([&] {
+    for (size_t i = 0; i < kFiles; ++i) {
+      opened.push_back(*files().open("f" + std::to_string(i), CHR_FILE_CREATE));
+      EXPECT_TRUE(opened.back().write(0, "text", 4));
+    }
+    EXPECT_TRUE(files().sync_names());
+  });
+  std::vector<const File*> all;
+  for (const File& file : opened) all.push_back(&file);
+  std::vector<chr_status> each(kFiles, CHR_E_IO);
+  const uint64_t began = world_->now();
+  job([&] { EXPECT_TRUE(files().sync_files(all, each)); });
+  EXPECT_LT(world_->now() - began, 3 * node().disk().costs.sync_ns) << "not one after the other";
+  EXPECT_EQ(std::ranges::count(each, CHR_OK), static_cast<ptrdiff_t>(kFiles));
+  job([&] {
+    node().disk().fail_next_sync = true;
+    EXPECT_EQ(files().sync_files(all, each).error().code, Code::kIo);
+  });
+  EXPECT_EQ(each[0], CHR_E_IO);
+  EXPECT_EQ(std::ranges::count(each, CHR_OK), static_cast<ptrdiff_t>(kFiles - 1));
+  opened.clear();
+  restart(true);
+  EXPECT_EQ(names().size(), kFiles);
+  for (size_t i = 0; i < kFiles; ++i) EXPECT_EQ(content("f" + std::to_string(i)), "text");
+}
+
 // Nobody takes a disk for well whose calls do not end.
 TEST_F(FolderTest, AStallThatIsOverSoonerHoldsNothingUp) {
   const uint64_t file = open("a");

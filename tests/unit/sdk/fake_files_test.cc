@@ -64,6 +64,27 @@ TEST_F(FakeFilesTest, AStalledDiskHoldsWhatIsInFlightAndACloseWaitsForIt) {
   EXPECT_EQ(ended, 1);
 }
 
+TEST_F(FakeFilesTest, SyncsOfOneCallEndInASeededOrderAndEachIsToldItsOwn) {
+  std::vector<File> opened;
+  std::vector<const File*> all;
+  for (const char* name : {"a", "b", "c", "d", "e", "f"})
+    opened.push_back(*files.open(name, CHR_FILE_CREATE));
+  for (const File& file : opened) all.push_back(&file);
+  std::string order;
+  fake.fault = [&order](const FakeFiles::Call& call) {
+    order += call.name;
+    return call.name == "e" ? CHR_E_IO : call.name == "c" ? CHR_E_NO_SPACE : CHR_OK;
+  };
+  std::vector<chr_status> each(all.size(), CHR_PENDING);
+  const Status synced = files.sync_files(all, each);
+  EXPECT_NE(order, "abcdef");
+  EXPECT_EQ(each, (std::vector<chr_status>{CHR_OK, CHR_OK, CHR_E_NO_SPACE, CHR_OK, CHR_E_IO, CHR_OK}));
+  ASSERT_FALSE(synced);
+  EXPECT_EQ(synced.error().code, Code::kNoSpace);
+  EXPECT_EQ(synced.error().message, "a planted fault of c") << "the first of them, not the first to end";
+  EXPECT_TRUE(files.sync_files({}, {}));
+}
+
 TEST_F(FakeFilesTest, NamesAndSizes) {
   EXPECT_EQ(files.open("a", 0).error().code, Code::kNotFound);
   EXPECT_TRUE(files.open("b", CHR_FILE_CREATE)->write(0, page, 5));

@@ -11,8 +11,9 @@ class FailedSync : public StoreFixture {
   using Kind = testing::FakeFiles::Kind;
 
   FailedSync() : StoreFixture({.is_cold = true}) {
-    // One file more than may be open, each with something that is not synced; the first one is closed.
-    for (int i = 0; i <= kOpenFiles; ++i) {
+    // Two files more than may be open. The first two were synced together and are closed; each of the others has something that is
+    // not synced.
+    for (int i = 0; i < kOpenFiles + 2; ++i) {
       EXPECT_EQ(store_->open_group(to_abi("g" + std::to_string(i)), &group_, nullptr), CHR_OK);
       groups_.push_back(group_);
       append(1, &done_);

@@ -104,6 +104,11 @@ typedef struct chr_files_v1 {
                              chr_error* error);
   /* [blocking] Bytes that the file system has left for this process. */
   chr_status(CHR_CALL* space)(chr_host* self, uint64_t* free_bytes, chr_error* error);
+
+  /* [blocking] sync() of n files, in less time and with fewer transactions of the file system's journal than one after the other.
+   * each[i] is what it gave for files[i]; returns the first error of them, with its message. INVALID_ARGUMENT, and nothing is done:
+   * one of them is no open file. Of a few hundred at a time, others' writes wait less than of thousands. */
+  chr_status(CHR_CALL* sync_files)(chr_host* self, const uint64_t* files, uint32_t n, chr_status* each, chr_error* error);
 } chr_files_v1;
 
 #ifdef __cplusplus

@@ -25,6 +25,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <numeric>
 #include <optional>
 #include <random>
 #include <span>
@@ -242,6 +243,23 @@ class FakeFiles {
     in_flight_.push_back(std::move(operation));
     host_.queue_.push_back({-1, Turn::run, new Turn{this, alive_}});
     return CHR_PENDING;
+  }
+  // All have begun before the first ends.
+  chr_status sync_together(std::span<const uint64_t> files, chr_status* each, chr_error* error) {
+    std::vector<Operation> operations;
+    for (const uint64_t file : files) {
+      operations.push_back({Kind::kSync, file, 0, 0, 0, 0, ++last_call_, {}, {}});
+      if (watcher != nullptr) watcher->sync_begins(last_call_, handles_.at(file).inode);
+    }
+    std::vector<size_t> order(files.size());
+    std::iota(order.begin(), order.end(), size_t{0});
+    if (options_.seed != 0) std::ranges::shuffle(order, random_);
+    std::vector<chr_error> errors(files.size(), make_abi_error());
+    for (const size_t i : order) each[i] = perform(operations[i], &errors[i]);
+    const auto* const failed =
+        std::find_if(each, each + files.size(), [](chr_status one) { return one < 0; });
+    if (failed == each + files.size()) return CHR_OK;
+    return report(error, *failed, errors[static_cast<size_t>(failed - each)].message);
   }
   void end_one(size_t which) {
     Operation operation = std::move(in_flight_[which]);

@@ -217,6 +217,13 @@ struct FakeFilesTable {
     *free_bytes = files.free_bytes.value_or(status.f_bavail * status.f_frsize);
     return CHR_OK;
   }
+  static chr_status CHR_CALL sync_files(chr_host* self, const uint64_t* all, uint32_t n, chr_status* each,
+                                        chr_error* error) {
+    FakeFiles& files = of(self);
+    files.may_block("sync_files()");
+    for (const uint64_t file : std::span(all, n)) files.handle(file, "sync_files()");
+    return files.sync_together({all, n}, each, error);
+  }
   static constexpr chr_files_v1 kTable = {sizeof(chr_files_v1),
                                           1,
                                           open,
@@ -233,7 +240,8 @@ struct FakeFilesTable {
                                           remove,
                                           sync_names,
                                           list,
-                                          space};
+                                          space,
+                                          sync_files};
 };
 
 inline void FakeFiles::bind() {

@@ -79,6 +79,47 @@ TEST_P(FilesDo, TakeManyWritesAtOnce) {
     ASSERT_EQ(read_back.p()[i], 'a' + i / block % 26) << "at " << i;
 }
 
+TEST_P(FilesDo, SyncSeveralInOneCall) {
+  start_files();
+  std::vector<File> opened;
+  std::vector<const File*> all;
+  for (int i = 0; i < 50; ++i) {
+    opened.push_back(open("segment-" + std::to_string(i)));
+    ASSERT_TRUE(opened.back().write(0, "text", 4));
+  }
+  for (const File& file : opened) all.push_back(&file);
+  std::vector<chr_status> each(all.size(), CHR_E_IO);
+  EXPECT_TRUE(files_.sync_files(all, each));
+  EXPECT_EQ(std::ranges::count(each, CHR_OK), 50);
+  EXPECT_TRUE(files_.sync_files({}, {}));
+  EXPECT_NE(metrics_.expose().find("chronik_files_syncs_total 50\n"), std::string::npos);
+
+  const auto* const table = host_.find<chr_files_v1>(CHR_FILES_ID);
+  const uint64_t unknown[] = {77};
+  EXPECT_EQ(table->sync_files(host_.self(), unknown, 1, each.data(), nullptr), CHR_E_INVALID_ARGUMENT);
+}
+
+// Whoever waits for his syncs does not wait for a thread that is free to help.
+TEST_P(FilesDo, SyncWhereNoThreadIsFree) {
+  start_files();
+  constexpr ptrdiff_t kCalls = 40;  // more than there are blocking threads
+  std::vector<File> opened;
+  for (int i = 0; i < 4 * kCalls; ++i) opened.push_back(open("segment-" + std::to_string(i)));
+  std::latch all(kCalls);
+  std::atomic<int> good{0};
+  for (size_t i = 0; i < kCalls; ++i) {
+    host_.blocking([&, i] {
+      std::vector<const File*> own;
+      for (size_t n = 0; n < 4; ++n) own.push_back(&opened[4 * i + n]);
+      std::vector<chr_status> each(own.size());
+      if (files_.sync_files(own, each)) ++good;
+      all.count_down();
+    });
+  }
+  all.wait();
+  EXPECT_EQ(good, kCalls);
+}
+
 TEST_P(FilesDo, AppendBehindWhatIsInFlight) {
   start_files();
   const File file = open("segment");

@@ -122,6 +122,15 @@ TEST_P(FilesWriteBack, IsAskedForByADescriptionThatOnlySyncsUse) {
   EXPECT_TRUE(file.write(6, "waits", 5, CHR_FILE_DURABLE));
   EXPECT_EQ(sync_on(1, file).error().code, Code::kIo);
   EXPECT_EQ(file.sync().error().code, Code::kIo);
+  const File before = open("before");
+  const File behind = open("behind");
+  const std::vector<const File*> all = {&before, &file, &behind};
+  std::vector<chr_status> each(all.size(), CHR_PENDING);
+  const Status synced = files_.sync_files(all, each);
+  ASSERT_FALSE(synced);
+  EXPECT_EQ(synced.error().code, Code::kIo);
+  EXPECT_NE(synced.error().message.find("sync segment"), std::string::npos) << synced.error().message;
+  EXPECT_EQ(each, (std::vector<chr_status>{CHR_OK, CHR_E_IO, CHR_OK}));
 }
 
 TEST_F(FilesTest, WhatIsOnlyReadTakesOneDescriptorAndNoneIsLeft) {

@@ -196,6 +196,8 @@ class Planted final : public Plugin {
   }
   static chr_status CHR_CALL write_file(chr_host* self, const chr_file_write* args, chr_error* error);
   static chr_status CHR_CALL sync_file(chr_host* self, uint64_t file, uint64_t token, chr_error* error);
+  static chr_status CHR_CALL sync_files(chr_host* self, const uint64_t* files, uint32_t n, chr_status* each,
+                                        chr_error* error);
 
   Host host_;
   const chr_host_v1 outer_;
@@ -353,6 +355,7 @@ const void* CHR_CALL Planted::on_query(chr_host* self, const char* id) {
   g_planted->files_ = *static_cast<const chr_files_v1*>(table);
   g_planted->files_.write = write_file;
   g_planted->files_.sync = sync_file;
+  g_planted->files_.sync_files = sync_files;
   return &g_planted->files_;
 }
 
@@ -366,6 +369,13 @@ chr_status CHR_CALL Planted::write_file(chr_host* self, const chr_file_write* ar
 chr_status CHR_CALL Planted::sync_file(chr_host* self, uint64_t file, uint64_t token, chr_error* error) {
   if (g_planted->skips_syncs() && token == 0) return CHR_OK;
   return outer_files().sync(self, file, token, error);
+}
+
+chr_status CHR_CALL Planted::sync_files(chr_host* self, const uint64_t* files, uint32_t n, chr_status* each,
+                                        chr_error* error) {
+  if (!g_planted->skips_syncs()) return outer_files().sync_files(self, files, n, each, error);
+  std::fill_n(each, n, CHR_OK);
+  return CHR_OK;
 }
 
 chr_status Planted::entries(uint64_t group, uint64_t from, chr_storage_entry_fn fn, void* context,
