@@ -185,6 +185,11 @@ Status DataDir::lock() {
 
 Status DataDir::read_identity(std::string* data_plugin) {
   const fs::path file = path_ / kIdentityFile;
+  // A named pipe would be waited for.
+  if (std::error_code error; !fs::is_regular_file(file, error))
+    return fail(Code::kIo, fmt::format("{} is no regular file; put it back from a backup, or start on an "
+                                       "empty folder",
+                                       file.string()));
   std::ifstream in(file, std::ios::binary);
   const std::string text{std::istreambuf_iterator<char>(in), {}};
   const TomlDocument document = parse_toml(text);

@@ -64,9 +64,7 @@ Status Checker::count_bytes() {
   return {};
 }
 
-// A folder of another program has no damage.
 Status Checker::tell_root(const Error& error) {
-  if (!store_.recovery().folder().foreign.empty()) return {};
   const Result<Checkpoints::Copies> copies = store_.parts().checkpoints.copies();
   Finding finding;
   finding.place = copies && !copies->file.empty() ? copies->file : folder();

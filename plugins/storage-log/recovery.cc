@@ -109,7 +109,7 @@ Status Recovery::look() {
     if (parse_value_name(name, &group)) folder.values.emplace_back(group, name);
   }));
   if (folder.foreign.empty()) return {};
-  return fail(Code::kCorrupt,
+  return fail(Code::kUnsupported,
               "the folder of the store holds the file " + folder.foreign +
                   ", which is none of storage-log: set storage.plugin to the storage that wrote "
                   "it, or move the file away");

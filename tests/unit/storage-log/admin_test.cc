@@ -233,8 +233,9 @@ TEST_F(StoppedLog, AFolderOfAnotherStorageIsNoDamage) {
   std::ofstream(path("data.mdb")) << "something";
   const Found found = check();
   ASSERT_FALSE(found.status);
-  EXPECT_EQ(found.status.error().code, Code::kCorrupt);
+  EXPECT_EQ(found.status.error().code, Code::kUnsupported);
   EXPECT_TRUE(found.status.error().message.contains("data.mdb")) << found.all();
+  EXPECT_TRUE(found.status.error().message.contains("set storage.plugin")) << found.all();
   EXPECT_TRUE(found.lines.empty()) << found.all();
 }
 
