@@ -191,6 +191,9 @@ Status DataDir::read_identity(std::string* data_plugin) {
                                        "empty folder",
                                        file.string()));
   std::ifstream in(file, std::ios::binary);
+  if (!in)
+    return fail(Code::kIo, fmt::format("cannot read {}; the server's user must own data_dir and all below",
+                                       file.string()));
   const std::string text{std::istreambuf_iterator<char>(in), {}};
   const TomlDocument document = parse_toml(text);
   const auto damaged = [&](std::string_view what) {
@@ -209,7 +212,7 @@ Status DataDir::read_identity(std::string* data_plugin) {
     return m != nullptr && m->value.kind == TomlNode::Kind::kString ? m->value.text : std::string();
   };
   const auto format = integer("format");
-  if (!format) return damaged("format is missing");
+  if (!format) return damaged("format is missing; or it is a configuration, and data_dir is another folder");
   if (*format > kFormat) {
     return fail(
         Code::kUnsupported,

@@ -36,10 +36,11 @@ bool may_go_on(Code code) {
   }
 }
 
+// What cannot be read is not empty: the error of whoever opens it says why.
 bool has_files(const fs::path& folder) {
   std::error_code error;
   const fs::directory_iterator files(folder, error);
-  return !error && files != fs::directory_iterator();
+  return error ? error != std::errc::no_such_file_or_directory : files != fs::directory_iterator();
 }
 
 Status io_error(std::string_view doing, const fs::path& path, int error) {

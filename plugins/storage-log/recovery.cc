@@ -150,8 +150,8 @@ Status Recovery::look_for_journals() {
   if (findings_.missing.empty() || !is_start_) return {};
   return fail(Code::kCorrupt, "the file " + findings_.missing.front() +
                                   " of the journal is missing or cut short, with commits that were "
-                                  "acknowledged: restore the file, or remove the folder of this "
-                                  "replica's store and let it come back from the others");
+                                  "acknowledged: restore the file, or put a new node in the place of "
+                                  "this one");
 }
 
 Status Recovery::replay(const CheckpointHead& head) {

@@ -99,7 +99,7 @@ TEST_F(StoppedLog, AMissingSegmentCostsItsEntries) {
   fill(End::kStop);
   std::filesystem::remove(path("2-1.segment"));
   EXPECT_EQ(check().all(),
-            "damage group 2 (b) 1-6: the file is missing, or the disk cannot open it [2-1.segment]\n");
+            "damage group 2 (b) 1-6: the file is missing [2-1.segment]\n");
 }
 
 TEST_F(StoppedLog, ACutSegmentCostsItsEnd) {
