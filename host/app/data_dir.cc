@@ -185,7 +185,15 @@ Status DataDir::lock() {
 
 Status DataDir::read_identity(std::string* data_plugin) {
   const fs::path file = path_ / kIdentityFile;
+  // A named pipe would be waited for.
+  if (std::error_code error; !fs::is_regular_file(file, error))
+    return fail(Code::kIo, fmt::format("{} is no regular file; put it back from a backup, or start on an "
+                                       "empty folder",
+                                       file.string()));
   std::ifstream in(file, std::ios::binary);
+  if (!in)
+    return fail(Code::kIo, fmt::format("cannot read {}; the server's user must own data_dir and all below",
+                                       file.string()));
   const std::string text{std::istreambuf_iterator<char>(in), {}};
   const TomlDocument document = parse_toml(text);
   const auto damaged = [&](std::string_view what) {
@@ -204,7 +212,7 @@ Status DataDir::read_identity(std::string* data_plugin) {
     return m != nullptr && m->value.kind == TomlNode::Kind::kString ? m->value.text : std::string();
   };
   const auto format = integer("format");
-  if (!format) return damaged("format is missing");
+  if (!format) return damaged("format is missing; or it is a configuration, and data_dir is another folder");
   if (*format > kFormat) {
     return fail(
         Code::kUnsupported,

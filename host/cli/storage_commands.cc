@@ -90,16 +90,24 @@ int command_storage_check(const StorageArguments& arguments) {
   const fs::path folder = node.data().path() / file->manifest().id;
   std::error_code error;
   if (!fs::exists(folder, error)) {
-    say(fmt::format("there is no {}: {} keeps nothing there", folder.string(), file->manifest().id));
+    const std::string& kept_by = node.data().data_plugin();
+    say(fmt::format("there is no {}: {} keeps nothing there{}", folder.string(), file->manifest().id,
+                    kept_by.empty() || kept_by == file->manifest().id
+                        ? ""
+                        : fmt::format("; the node keeps its data in {}", kept_by)));
     return kExitFailed;
   }
   const Status checked = check_storage(node, *file, folder);
   if (checked) return kExitOk;
   const int code = tell_failure(checked.error());
   if (code == kExitDamaged) {
-    say("what to do: in a cluster, move the node's data_dir away and start it on an empty one, so that it "
-        "gets all of it "
-        "from the others; a node alone needs its backup. docs/operating/storage.md says more");
+    say("what to do: in a cluster, start the node all the same: it fetches what entries it lacks from the "
+        "others. Where it does not start, or says that a group cannot be opened, put a new node in its "
+        "place: "
+        "one with an unused node_id and an empty data_dir (chronik-server node add), then chronik-server "
+        "node "
+        "remove for this one; an emptied data_dir under the same node_id is refused. A node alone needs its "
+        "backup. docs/operating/storage.md says more");
   }
   return code;
 }

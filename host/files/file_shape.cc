@@ -56,16 +56,42 @@ struct DirectRule {
 DirectRule direct_rule(int) { return {}; }
 #endif
 
+std::string_view kind_of(mode_t mode) {
+  if (S_ISDIR(mode)) return "a folder";
+  if (S_ISLNK(mode)) return "a symbolic link";
+  if (S_ISFIFO(mode)) return "a named pipe";
+  return S_ISSOCK(mode) ? "a socket" : "a device";
+}
+
+std::unexpected<Error> no_regular_file(std::string_view name, mode_t mode) {
+  return fail(Code::kIo,
+              fmt::format("{} is {}, not a regular file: move it away, and put back the file if it "
+                          "took the place of one",
+                          name, kind_of(mode)));
+}
+
+// An error of a call says little where something else than a file has the name.
+std::unexpected<Error> cannot_open(int directory, const std::string& name, int error) {
+  struct stat status{};
+  if (::fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(status.st_mode))
+    return no_regular_file(name, status.st_mode);
+  return std::unexpected(file_error(error, "open", name));
+}
+
 struct Opened {
   Descriptor fd;
   struct stat status;
 };
-Result<Opened> open_one(int directory, std::string_view name, int flags) {
+Result<Opened> open_one(int directory, const std::string& name, int flags) {
+  // A named pipe would be waited for.
   Opened file{
-      Descriptor(::openat(directory, std::string(name).c_str(), flags | O_CLOEXEC | O_NOFOLLOW, 0640)), {}};
+      Descriptor(::openat(directory, name.c_str(), flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640)), {}};
   if (file.fd.get() < 0 || ::fstat(file.fd.get(), &file.status) != 0)
+    return cannot_open(directory, name, errno);
+  if (!S_ISREG(file.status.st_mode)) return no_regular_file(name, file.status.st_mode);
+  // io_uring would give up where it had to wait.
+  if (::fcntl(file.fd.get(), F_SETFL, flags & ~O_CREAT) != 0)
     return std::unexpected(file_error(errno, "open", name));
-  if (!S_ISREG(file.status.st_mode)) return fail(Code::kIo, fmt::format("{} is no regular file", name));
   return file;
 }
 
@@ -78,7 +104,8 @@ Status check_file_name(std::string_view name) {
                           name.substr(0, kMaxName), kMaxName));
 }
 
-Result<FileShape> open_file(int directory, std::string_view name, uint32_t flags) {
+Result<FileShape> open_file(int directory, std::string_view file_name, uint32_t flags) {
+  const std::string name(file_name);
   const int access = (flags & CHR_FILE_READ) != 0 ? O_RDONLY : O_RDWR;
   const int create = (flags & CHR_FILE_CREATE) != 0 ? O_CREAT : 0;
   for (;;) {
@@ -130,7 +157,8 @@ Status list_files(int directory, std::string_view path, std::map<std::string, ui
     struct stat status{};
     if (!is_file_name(entry->d_name)) continue;
     if (::fstatat(directory, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0) {
-      if (S_ISREG(status.st_mode)) sizes->emplace(entry->d_name, static_cast<uint64_t>(status.st_size));
+      if (!S_ISREG(status.st_mode)) return no_regular_file(entry->d_name, status.st_mode);
+      sizes->emplace(entry->d_name, static_cast<uint64_t>(status.st_size));
     } else if (errno != ENOENT) {  // removed just now
       break;
     }

@@ -54,7 +54,7 @@ Result<uint64_t> file_size(int fd, std::string_view name);
 uint32_t direct_block(int fd);
 // Has its writes pass the page cache; false where the file system does not take that.
 bool set_direct(int fd);
-// Files of the folder whose names follow the rule, with their sizes. path: for the message.
+// Files of the folder whose names follow the rule, with their sizes. IO: something else has such a name. path: for the message.
 Status list_files(int directory, std::string_view path, std::map<std::string, uint64_t>* sizes);
 // Fills of *info what its struct_size covers.
 void fill_info(chr_file_info* info, const OpenFile& file);

@@ -22,12 +22,25 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kAgain = "run the same command again: it goes on where it stopped";
+// Whether the same command may get further.
+bool may_go_on(Code code) {
+  switch (code) {
+    case Code::kCorrupt:
+    case Code::kConflict:
+    case Code::kUnsupported:
+    case Code::kNotFound:
+    case Code::kInvalidArgument:
+      return false;
+    default:
+      return true;
+  }
+}
 
+// What cannot be read is not empty: the error of whoever opens it says why.
 bool has_files(const fs::path& folder) {
   std::error_code error;
   const fs::directory_iterator files(folder, error);
-  return !error && files != fs::directory_iterator();
+  return error ? error != std::errc::no_such_file_or_directory : files != fs::directory_iterator();
 }
 
 Status io_error(std::string_view doing, const fs::path& path, int error) {
@@ -159,7 +172,8 @@ Status StorageCopy::prepare() {
   if (error) return fail(Code::kIo, fmt::format("cannot make {}: {}", work_.string(), error.message()));
   std::ofstream(work_ / "copy.toml", std::ios::binary | std::ios::trunc) << mark;
   if (read_file(work_ / "copy.toml") == mark) return {};
-  return fail(Code::kIo, fmt::format("cannot write {}; is the disk full?", (work_ / "copy.toml").string()));
+  return fail(Code::kIo, fmt::format("cannot write {}: free space there, then run the same command again",
+                                     (work_ / "copy.toml").string()));
 }
 
 Status StorageCopy::begin_anew() {
@@ -197,7 +211,8 @@ Status StorageCopy::write_groups(int socket) const {
 Status StorageCopy::transfer() {
   const std::string& from = options_.from.manifest().id;
   const std::string& to = options_.to.manifest().id;
-  options_.say(fmt::format("copying {} to {}", result_.source.string(), (work_ / "data").string()));
+  options_.say(fmt::format("copying {} to {}; interrupted, it goes on when it is run again",
+                           result_.source.string(), (work_ / "data").string()));
   CHRONIK_TRY(SocketPair sockets, SocketPair::make());
   CHRONIK_TRY(Child reader, Child::start(from, "it was copied", [&] {
                 sockets.second.close();
@@ -217,9 +232,21 @@ Status StorageCopy::transfer() {
   if (!is_source && error.code == Code::kCorrupt) error.code = Code::kFailed;  // of the source it would tell
   error.message = is_source ? fmt::format("cannot read {}: {}", result_.source.string(), error.message)
                             : fmt::format("cannot write {}: {}", work_.string(), error.message);
-  if (error.code != Code::kCorrupt && error.code != Code::kConflict)
-    error.message += fmt::format("; {}", kAgain);
+  if (error.code != Code::kConflict)  // which says what to do
+    error.message += "; " + end_unfinished(is_source && !may_go_on(error.code), error.code);
   return std::unexpected(std::move(error));
+}
+
+// What becomes of a copy that was not completed.
+std::string StorageCopy::end_unfinished(bool is_useless, Code code) const {
+  const std::string work = work_.string();
+  if (!is_useless)
+    return fmt::format("{}run the same command again: it goes on where it stopped. To give up, remove {}",
+                       code == Code::kNoSpace ? "free space there, then " : "", work);
+  std::error_code error;
+  fs::remove_all(work_, error);
+  return error ? fmt::format("nothing was changed for the node; remove {}, which is of no use", work)
+               : "nothing was changed for the node, and nothing is left of the copy";
 }
 
 Status StorageCopy::digest_groups(const fs::path& folder, const PluginFile& file, int socket) const {

@@ -41,6 +41,7 @@ class StorageCopy {
   Status check_apart() const;
   Status prepare();
   Status begin_anew();
+  std::string end_unfinished(bool is_useless, Code code) const;
   Status transfer();
   Status verify();
   Status compare(int from, int to);

@@ -24,8 +24,24 @@ struct FormatRecord {
 
 MDB_val format_key() { return {sizeof kFormatKey - 1, const_cast<char*>(kFormatKey)}; }
 
+// LMDB would wait for a pipe, and make a new file where a link leads to.
+Status check_file(const std::filesystem::path& file) {
+  std::error_code error;
+  const auto there = std::filesystem::status(file, error);
+  const bool is_link = std::filesystem::is_symlink(std::filesystem::symlink_status(file, error));
+  if (is_link && !std::filesystem::exists(there))
+    return fail(Code::kIo, file.string() +
+                               " is a link to a file that is not there: mount what it leads to, or "
+                               "correct the link");
+  if (!std::filesystem::exists(there) || std::filesystem::is_regular_file(there)) return {};
+  return fail(Code::kIo, file.string() +
+                             " is no regular file but a folder, a pipe, a socket or a device: move it away, "
+                             "and put the file back");
+}
+
 // A folder with files of another storage, and none of ours, is no empty one.
 Status check_folder(const std::string& directory) {
+  for (const char* name : {"data.mdb", "lock.mdb"}) CHRONIK_CHECK(check_file(directory + "/" + name));
   std::string other;
   std::error_code error;
   for (std::filesystem::directory_iterator files(directory, error), end; !error && files != end;
@@ -37,7 +53,7 @@ Status check_folder(const std::string& directory) {
   }
   if (error) return fail(Code::kIo, "cannot read " + directory + ": " + error.message());
   if (other.empty()) return {};
-  return fail(Code::kCorrupt,
+  return fail(Code::kUnsupported,
               directory + " holds the file " + other +
                   " and no data.mdb: set storage.plugin to the storage that wrote it, or move "
                   "the file away");
@@ -123,6 +139,7 @@ Result<std::shared_ptr<Env>> Env::open(const Options& options) {
 }
 
 Result<std::shared_ptr<Env>> Env::open_for_reading(const std::string& directory) {
+  CHRONIK_CHECK(check_folder(directory));
   const std::string file = directory + "/data.mdb";
   std::error_code error;
   const uint64_t size = std::filesystem::file_size(file, error);
@@ -145,9 +162,12 @@ Result<std::shared_ptr<Env>> Env::open_for_reading(const std::string& directory)
   if (!opened) {
     mdb_txn_abort(txn);
     Error failed = opened.error();
-    if (failed.code == Code::kCorrupt && size < env->used_end())
+    const bool is_refused = failed.code == Code::kCorrupt || failed.code == Code::kUnsupported;
+    if (is_refused && size < env->used_end()) {  // whoever wrote it
+      failed.code = Code::kCorrupt;
       failed.message = file + " was cut short, it ends after " + std::to_string(size) + " of " +
                        std::to_string(env->used_end()) + " bytes: " + failed.message;
+    }
     return std::unexpected(std::move(failed));
   }
   mdb_txn_commit(txn);  // keeps the handles
@@ -245,7 +265,9 @@ Status Env::check_format(MDB_txn* txn, const std::string& directory) {
   if (rc == MDB_SUCCESS) rc = mdb_stat(txn, main, &stat);
   if (rc != MDB_SUCCESS) return std::unexpected(lmdb_error(rc, "read the tables of " + directory));
   if (stat.ms_entries != 0)
-    return fail(Code::kCorrupt, directory + "/data.mdb is an LMDB file of another program");
+    return fail(Code::kUnsupported, directory +
+                                        "/data.mdb is an LMDB file of another program: set data_dir, or "
+                                        "storage.plugin, to what they were, or move the file away");
   return fail(Code::kNotFound, directory + "/data.mdb holds nothing yet");
 }
 

@@ -64,9 +64,7 @@ Status Checker::count_bytes() {
   return {};
 }
 
-// A folder of another program has no damage.
 Status Checker::tell_root(const Error& error) {
-  if (!store_.recovery().folder().foreign.empty()) return {};
   const Result<Checkpoints::Copies> copies = store_.parts().checkpoints.copies();
   Finding finding;
   finding.place = copies && !copies->file.empty() ? copies->file : folder();
@@ -98,8 +96,9 @@ Status Checker::check_journal() {
   for (const std::string& name : recovery.findings().missing) {
     Finding finding;
     finding.place = name;
-    finding.what = "the file is missing or cut short: what was written behind " + checkpoint_ +
-                   " may be lost, and a start refuses; restore the file, or remove this replica's folder";
+    finding.what =
+        "the file is missing or cut short: what was written behind " + checkpoint_ +
+        " may be lost, and a start refuses; restore the file, or put a new node in the place of this one";
     CHRONIK_CHECK(tell(finding));
   }
   CHRONIK_CHECK(tell_lost());

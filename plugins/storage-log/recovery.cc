@@ -112,7 +112,7 @@ Status Recovery::look() {
     if (parse_value_name(name, &group)) folder.values.emplace_back(group, name);
   }));
   if (folder.foreign.empty()) return {};
-  return fail(Code::kCorrupt,
+  return fail(Code::kUnsupported,
               "the folder of the store holds the file " + folder.foreign +
                   ", which is none of storage-log: set storage.plugin to the storage that wrote "
                   "it, or move the file away");
@@ -154,8 +154,8 @@ Status Recovery::look_for_journals() {
   if (findings_.missing.empty() || !is_start_) return {};
   return fail(Code::kCorrupt, "the file " + findings_.missing.front() +
                                   " of the journal is missing or cut short, with commits that were "
-                                  "acknowledged: restore the file, or remove the folder of this "
-                                  "replica's store and let it come back from the others");
+                                  "acknowledged: restore the file, or put a new node in the place of "
+                                  "this one");
 }
 
 Status Recovery::replay(const CheckpointHead& head) {

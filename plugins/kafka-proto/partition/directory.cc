@@ -263,7 +263,7 @@ void PartitionDirectory::open(const std::shared_ptr<Partition>& partition) {
 void PartitionDirectory::opened(const std::shared_ptr<Partition>& partition, const Status& status) {
   --count_.opening;
   if (!status) {
-    ++count_.failed;
+    failed_.insert(partition->label());
     services_.host.error(
         fmt::format("cannot open partition {}: {}", partition->label(), status.error().message));
   }
@@ -276,9 +276,12 @@ void PartitionDirectory::report_health() {
   if (count_.opening != 0)
     return services_.host.health("partitions", CHR_HEALTH_NOT_READY,
                                  fmt::format("{} partitions are recovering", count_.opening));
-  if (count_.failed != 0)
-    return services_.host.health("partitions", CHR_HEALTH_DEGRADED,
-                                 fmt::format("{} partitions could not be opened", count_.failed));
+  if (!failed_.empty())
+    return services_.host.health(
+        "partitions", CHR_HEALTH_DEGRADED,
+        fmt::format("{} could not be opened, {}{}; this node's log says why",
+                    failed_.size() == 1 ? "1 partition" : fmt::format("{} partitions", failed_.size()),
+                    *failed_.begin(), failed_.size() == 1 ? "" : " first"));
   services_.host.health("partitions", CHR_HEALTH_READY);
 }
 
@@ -286,6 +289,7 @@ void PartitionDirectory::close(const std::shared_ptr<Partition>& partition, Part
                                std::function<void()> done) {
   ++count_.closing;
   changed_.erase(partition);
+  failed_.erase(partition->label());
   const std::string& group = partition->group_name();
   if (const auto later = open_later_.find(group); later != open_later_.end() && later->second == partition) {
     open_later_.erase(later);  // its group is the one before, which closes already
@@ -307,6 +311,7 @@ void PartitionDirectory::close(const std::shared_ptr<Partition>& partition, Part
 
 // A partition that never opened its group has nothing to end.
 void PartitionDirectory::closed(const Partition& partition) {
+  failed_.erase(partition.label());  // it may have failed while its close waited
   if (partition.never_opened()) return;
   closing_groups_.erase(partition.group_name());
   auto later = open_later_.extract(partition.group_name());

@@ -192,9 +192,9 @@ class PartitionDirectory {
   bool finishing_ = false;
   struct {
     size_t opening = 0;
-    size_t failed = 0;
     size_t closing = 0;
-  } count_;  // of partitions; what closes has a part of each shard, too
+  } count_;                       // of partitions; what closes has a part of each shard, too
+  std::set<std::string> failed_;  // that could not be opened, by their labels
   DirectoryHooks hooks_;
   std::function<void()> stopped_;
   bool followed_ = false;

@@ -34,11 +34,23 @@ void Group::recovered(Result<Recovered> found) {
       });
 }
 
+// Damage that this node cannot mend: without its vote it must not take part, and what it acknowledged is not
+// to be written again.
+std::string Group::what_to_do(const Error& error) const {
+  if (error.code != Code::kCorrupt) return {};
+  const Membership& members = raft == nullptr ? initial : raft->membership();
+  return members.sole_voter(services.self)
+             ? "; check the disk. No other node has it: restore a backup of data_dir"
+             : "; check the disk. The other replicas go on: move this one to another node, or put a new node "
+               "in the place of this one";
+}
+
 // It cannot be read, or was closed meanwhile.
 void Group::end_unopened(const Status& status) {
   state = GroupState::kClosed;
   if (!status) {
-    host().error("Group " + label + " cannot be opened: " + status.error().message);
+    host().error("Group " + label + " cannot be opened: " + status.error().message +
+                 what_to_do(status.error()));
     host().complete(open_token_, status.error());
   } else {
     shard->complete(open_token_, CHR_E_CANCELLED, "the group was closed while it opened");
@@ -277,7 +289,7 @@ void Group::role_changed(const Event& event) {
 void Group::stop_with(const Error& error) {
   if (!is_open()) return;
   const auto code = static_cast<chr_status>(error.code);
-  host().error("Group " + label + " stopped on this node: " + error.message);
+  host().error("Group " + label + " stopped on this node: " + error.message + what_to_do(error));
   state = GroupState::kFailed;
   failure = error;
   proposals_.fail_from(0, code, "the group stopped on this node, see its log");

@@ -73,6 +73,7 @@ class Group final : public GroupContext {
 
  private:
   void recovered(Result<Recovered> found);
+  std::string what_to_do(const Error& error) const;
   void end_unopened(const Status& status);
   using Loaded = std::function<void(StateEnd, const Error&, Recovered*)>;
   void load_state(Recovered found, IsStateWanted is_wanted, const Loaded& done);

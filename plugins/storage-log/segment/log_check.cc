@@ -12,10 +12,14 @@ constexpr size_t kTailEntries = 256;
 constexpr uint64_t kTailBytes = 4u << 20;
 constexpr uint64_t kReadStep = 16u << 20;
 
-constexpr std::string_view kMissing = "the file is missing, or the disk cannot open it";
 constexpr std::string_view kHead = "its head fails its check";
 constexpr std::string_view kOrder = "its record does not follow the one before";
 constexpr std::string_view kPayload = "its payload fails its check";
+
+// A file that this process may not open, or a disk that fails, is told in its own words.
+std::string why_not_open(const Error& error) {
+  return error.code == Code::kNotFound ? "the file is missing" : error.message;
+}
 
 }  // namespace
 
@@ -71,7 +75,7 @@ Status LogCheck::check_segment(const Segment& segment, const std::optional<Total
   const uint64_t first = std::max(segment.first, first_);
   if (end < first) return {};
   const Result<std::shared_ptr<OpenSegment>> file = files_.open(id);
-  if (!file) return tell({first, end, segment_name(id), std::string(kMissing)});
+  if (!file) return tell({first, end, segment_name(id), why_not_open(file.error())});
   const uint64_t size = (*file)->size();
   CHRONIK_TRY(SegmentView view, SegmentView::open(files_, *file, segment.begin, limit, Wait::kMay));
   SegmentIndexes::Stored index = indexes_.stored(view);
@@ -179,7 +183,7 @@ Status LogCheck::check_tail_entry(const PlacedEntry& placed) {
   Segment segment;
   segment.number = number;
   const Result<std::shared_ptr<OpenSegment>> file = files_.open({log_.group(), number});
-  if (!file) return tell({index, index, segment_name({log_.group(), number}), std::string(kMissing)});
+  if (!file) return tell({index, index, segment_name({log_.group(), number}), why_not_open(file.error())});
   CHRONIK_TRY(SegmentView view, SegmentView::open(files_, *file, at, end, Wait::kMay));
   RecordHead head;
   const uint8_t* payload = nullptr;

@@ -4,6 +4,7 @@
 #include "tests/unit/storage_check.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -241,6 +242,35 @@ TEST_F(StoppedLmdb, WhatIsNoStoreOfOursIsRefused) {
   write("");
   EXPECT_EQ(code_of(check().status), CHR_E_NOT_FOUND);
   EXPECT_FALSE(std::filesystem::exists(disk_.directory() + "/lock.mdb"));
+}
+
+TEST_F(StoppedLmdb, FilesOfAnotherStorageAreNoDamage) {
+  std::ofstream(disk_.directory() + "/journal-0") << "what another storage keeps";
+  const Found found = check();
+  EXPECT_EQ(code_of(found.status), CHR_E_UNSUPPORTED);
+  EXPECT_NE(found.all().find("set storage.plugin"), std::string::npos) << found.all();
+}
+
+TEST_F(StoppedLmdb, WhatIsNoRegularFileIsRefused) {
+  const std::filesystem::path linked = disk_.directory() + "-not-mounted";
+  for (const char* name : {"data.mdb", "lock.mdb"}) {
+    const std::string path = disk_.directory() + "/" + name;
+    const auto expect_refused = [&](const char* why) {
+      const std::string said = path + why;
+      const Found found = check();
+      EXPECT_EQ(code_of(found.status), CHR_E_IO);
+      EXPECT_NE(found.all().find(said), std::string::npos) << found.all();
+      const Store store(disk_);
+      EXPECT_EQ(store.failure_code(), CHR_E_IO);
+      EXPECT_NE(store.failure().find(said), std::string::npos) << store.failure();
+      std::filesystem::remove(path);
+    };
+    ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+    expect_refused(" is no regular file");
+    std::filesystem::create_symlink(linked, path);
+    expect_refused(" is a link to a file that is not there");
+    EXPECT_FALSE(std::filesystem::exists(linked));
+  }
 }
 
 TEST_F(StoppedLmdb, ANewerFormatIsRefused) {

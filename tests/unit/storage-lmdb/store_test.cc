@@ -45,7 +45,7 @@ TEST_F(LmdbStore, RefusesAFolderOfAnotherStorage) {
   std::ofstream(segment) << "what another storage keeps";
   {
     Store store(disk_);
-    EXPECT_EQ(store.failure_code(), CHR_E_CORRUPT);
+    EXPECT_EQ(store.failure_code(), CHR_E_UNSUPPORTED);
     EXPECT_NE(store.failure().find("set storage.plugin"), std::string::npos) << store.failure();
   }
   EXPECT_FALSE(disk_.image().contains("data.mdb"));
@@ -68,7 +68,7 @@ TEST_F(LmdbStore, RefusesFilesThatAreNotItsOwn) {
   const Image before = disk_.image();
   {
     Store store(disk_);
-    EXPECT_EQ(store.failure_code(), CHR_E_CORRUPT);
+    EXPECT_EQ(store.failure_code(), CHR_E_UNSUPPORTED);
     EXPECT_NE(store.failure().find("another program"), std::string::npos) << store.failure();
   }
   EXPECT_EQ(disk_.image().at("data.mdb"), before.at("data.mdb"));

@@ -99,7 +99,7 @@ TEST_F(StoppedLog, AMissingSegmentCostsItsEntries) {
   fill(End::kStop);
   std::filesystem::remove(path("2-1.segment"));
   EXPECT_EQ(check().all(),
-            "damage group 2 (b) 1-6: the file is missing, or the disk cannot open it [2-1.segment]\n");
+            "damage group 2 (b) 1-6: the file is missing [2-1.segment]\n");
 }
 
 TEST_F(StoppedLog, ACutSegmentCostsItsEnd) {
@@ -233,8 +233,9 @@ TEST_F(StoppedLog, AFolderOfAnotherStorageIsNoDamage) {
   std::ofstream(path("data.mdb")) << "something";
   const Found found = check();
   ASSERT_FALSE(found.status);
-  EXPECT_EQ(found.status.error().code, Code::kCorrupt);
+  EXPECT_EQ(found.status.error().code, Code::kUnsupported);
   EXPECT_TRUE(found.status.error().message.contains("data.mdb")) << found.all();
+  EXPECT_TRUE(found.status.error().message.contains("set storage.plugin")) << found.all();
   EXPECT_TRUE(found.lines.empty()) << found.all();
 }
 

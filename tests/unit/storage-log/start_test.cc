@@ -69,7 +69,7 @@ TEST_F(LogStart, OnlyTheNameThatIsWrittenIsOurs) {
   for (const char* name : {"journal-00", "checkpoint-01", "checkpoint-07.new"}) {
     make_file(name, "x", 1);
     const chr_done refused = try_start();
-    EXPECT_EQ(refused.code, CHR_E_CORRUPT) << name;
+    EXPECT_EQ(refused.code, CHR_E_UNSUPPORTED) << name;
     EXPECT_NE(from_abi(refused.message).find(name), std::string_view::npos) << from_abi(refused.message);
     EXPECT_TRUE(std::filesystem::exists(files_.path(name)));
     std::filesystem::remove(files_.path(name));

@@ -86,7 +86,7 @@ TEST_F(LogStore, AKilledStoreComesBack) {
 TEST_F(LogStore, AFolderOfAnotherStorageIsRefused) {
   set_content("data.mdb", "something");
   const Outcome outcome = start();
-  EXPECT_EQ(outcome.code, CHR_E_CORRUPT);
+  EXPECT_EQ(outcome.code, CHR_E_UNSUPPORTED);
   EXPECT_NE(outcome.message.find("data.mdb"), std::string::npos) << outcome.message;
   EXPECT_EQ(find("checkpoint"), "") << "nothing is changed";
 }
@@ -94,7 +94,7 @@ TEST_F(LogStore, AFolderOfAnotherStorageIsRefused) {
 TEST_F(LogStore, OnlyItsOwnNamesAreItsOwnFiles) {
   for (const char* name : {"notes.value", "1-x.segment", "01-1.index", "7.value"}) {
     set_content(name, "something");
-    EXPECT_EQ(start().code, CHR_E_CORRUPT) << name;
+    EXPECT_EQ(start().code, CHR_E_UNSUPPORTED) << name;
     EXPECT_TRUE(std::filesystem::exists(path(name)));
     std::filesystem::remove(path(name));
   }

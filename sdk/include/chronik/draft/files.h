@@ -99,7 +99,8 @@ typedef struct chr_files_v1 {
   chr_status(CHR_CALL* remove)(chr_host* self, chr_str name, chr_error* error);
   /* [blocking] What open(CREATE), rename() and remove() did before is durable. */
   chr_status(CHR_CALL* sync_names)(chr_host* self, chr_error* error);
-  /* [blocking] Calls fn for every file of the folder, in the order of their names. Others than such names are not told. */
+  /* [blocking] Calls fn for every file of the folder, in the order of their names. Others than such names are not told.
+   * IO, too: what has such a name is no regular file. */
   chr_status(CHR_CALL* list)(chr_host* self, void(CHR_CALL* fn)(void* context, chr_str name, uint64_t size), void* context,
                              chr_error* error);
   /* [blocking] Bytes that the file system has left for this process. */

@@ -18,8 +18,8 @@
  * Threads: [blocking], one call at a time for an instance. Callbacks run on the calling thread, before the call returns; what they are
  * given is borrowed for that call. One that returns non-zero ends the call that runs it, which returns CANCELLED.
  *
- * Errors of all of them: NOT_FOUND (the folder is empty, or no such group), UNSUPPORTED (a format that this version does not read),
- * CORRUPT (as each function says; or the folder is damaged at its root, or another program's), IO (the disk cannot be read).
+ * Errors of all of them: NOT_FOUND (the folder is empty, or no such group), UNSUPPORTED (a format that this version does not read, or
+ * files of another program), CORRUPT (as each function says; or the folder is damaged at its root), IO (the disk cannot be read).
  */
 #ifndef CHRONIK_DRAFT_STORAGE_ADMIN_H_
 #define CHRONIK_DRAFT_STORAGE_ADMIN_H_

@@ -147,6 +147,27 @@ TEST_P(StoragePair, ADamagedSourceIsNamedAndNotCopied) {
   EXPECT_EQ(copied.code, 3) << copied.err;
   expect_part(copied.err, entry);
   EXPECT_FALSE(fs::exists(folder_of(to())));
+  EXPECT_FALSE(fs::exists(folder_of(to()).string() + ".copying"));
+}
+
+// Whoever renamed a folder, or set another storage, has lost nothing.
+TEST_P(StoragePair, AFolderOfTheOtherStorageIsNoDamage) {
+  ASSERT_NO_FATAL_FAILURE(make_node());
+  {
+    DataDir data;
+    ASSERT_TRUE(data.open_stopped(data_dir()));
+    ASSERT_TRUE(data.bind(to()));
+  }
+  fs::rename(folder_of(from()), folder_of(to()));
+  const Output checked = run({"check"});
+  EXPECT_EQ(checked.code, 1) << checked.err;
+  EXPECT_EQ(checked.out, "");
+  expect_part(checked.err, "set storage.plugin to the storage that wrote it");
+  EXPECT_EQ(checked.err.find("what to do"), std::string::npos) << checked.err;
+  const Output copied = run({"copy", "--from", to(), "--to", from()});
+  EXPECT_EQ(copied.code, 1);
+  expect_part(copied.err, "set storage.plugin to the storage that wrote it");
+  expect_part(copied.err, "nothing is left of the copy");
 }
 
 INSTANTIATE_TEST_SUITE_P(Durable, StoragePair,

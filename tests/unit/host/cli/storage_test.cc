@@ -124,10 +124,12 @@ TEST_F(StorageCommands, ACheckNamesWhatIsDamaged) {
   EXPECT_EQ(output.code, 3) << output.err;
   expect_part(output.out, "damage: group 1 (orders/0), entry 45: its payload fails its check [fake]\n");
   expect_part(output.out, ": 1 damage; 4 groups");
-  expect_part(output.err, "what to do: in a cluster, move the node's data_dir away");
+  expect_part(output.err, "what to do: in a cluster, start the node all the same");
   const Output copied = copy();
   EXPECT_EQ(copied.code, 3);
   expect_part(copied.err, "group 1 (orders/0): the payload of entry 45 is damaged");
+  expect_part(copied.err, "nothing is left of the copy");
+  EXPECT_FALSE(fs::exists(work()));
   EXPECT_EQ(kept_by(), "fake-a");
 }
 
@@ -152,6 +154,20 @@ TEST_F(StorageCommands, AFolderThatIsNoNodesIsRefused) {
   EXPECT_EQ(output.code, 1);
   expect_part(output.err, "is no data_dir of a node: it has no node.toml");
   EXPECT_FALSE(fs::exists(data_dir())) << "nothing was made";
+}
+
+TEST_F(StorageCommands, ANodesFileThatIsAPipeIsNotWaitedFor) {
+  fs::remove(data_dir() / "node.toml");
+  ASSERT_EQ(::mkfifo((data_dir() / "node.toml").c_str(), 0600), 0);
+  const Output output = run({"check"});
+  EXPECT_EQ(output.code, 1);
+  expect_part(output.err, "node.toml is no regular file");
+}
+
+TEST_F(StorageCommands, AStorageThatTheNodeDoesNotUseIsTold) {
+  const Output output = run({"check", "--plugin", "fake-b"});
+  EXPECT_EQ(output.code, 1);
+  expect_part(output.err, "fake-b keeps nothing there; the node keeps its data in fake-a\n");
 }
 
 TEST_F(StorageCommands, AStorageWithoutTheServiceIsTold) {
@@ -211,7 +227,10 @@ TEST_F(StorageCommands, ACopyOfAnOlderStateBeginsAgain) {
 TEST_F(StorageCommands, AFullDiskIsToldAndNotTheEnd) {
   const Output full = copy("full_at_write = 3");
   EXPECT_EQ(full.code, 1);
-  expect_part(full.err, "the fake disk is full; run the same command again: it goes on where it stopped");
+  expect_part(full.err,
+              "the fake disk is full; free space there, then run the same command again: it goes on where it "
+              "stopped. To give up, remove " +
+                  work().string());
   expect_unchanged();
   expect_copied(copy());
 }

@@ -70,10 +70,36 @@ TEST_P(FilesRefuse, WhatIsNotThere) {
   EXPECT_EQ(files_.open("absent", CHR_FILE_DIRECT).error().code, Code::kNotFound);
   EXPECT_EQ(files_.remove("absent").error().code, Code::kNotFound);
   EXPECT_EQ(files_.rename("absent", "other").error().code, Code::kNotFound);
-  std::filesystem::create_directory(folder_ + "/folder");
-  EXPECT_EQ(files_.open("folder", 0).error().code, Code::kIo);
-  std::filesystem::create_symlink("/dev/null", folder_ + "/link");
-  EXPECT_EQ(files_.open("link", 0).error().code, Code::kIo);
+}
+
+// None of them may be waited for: nobody writes into the pipe.
+TEST_P(FilesRefuse, WhatIsNoRegularFile) {
+  start_files();
+  const auto path = [&](const std::string& name) { return folder_ + "/" + name; };
+  const auto make = [&](const std::string& name) {
+    if (name == "folder") return std::filesystem::create_directory(path(name));
+    if (name == "link") return ::symlink("/dev/null", path(name).c_str()) == 0;
+    return ::mknod(path(name).c_str(), (name == "pipe" ? S_IFIFO : S_IFSOCK) | 0600, 0) == 0;
+  };
+  const std::pair<const char*, const char*> kinds[] = {
+      {"folder", "a folder"}, {"link", "a symbolic link"}, {"pipe", "a named pipe"}, {"socket", "a socket"}};
+  for (const auto& [name, kind] : kinds) {
+    ASSERT_TRUE(make(name)) << name;
+    const std::string told = std::string(name) + " is " + kind + ", not a regular file: move it away";
+    for (const auto flags :
+         {0u, unsigned{CHR_FILE_CREATE}, unsigned{CHR_FILE_READ}, unsigned{CHR_FILE_DIRECT}}) {
+      const auto opened = files_.open(name, flags);
+      ASSERT_FALSE(opened) << name;
+      EXPECT_EQ(opened.error().code, Code::kIo);
+      EXPECT_EQ(opened.error().message.substr(0, told.size()), told) << flags;
+    }
+    const Status listed = files_.list([](std::string_view, uint64_t) {});
+    ASSERT_FALSE(listed) << name;
+    EXPECT_EQ(listed.error().code, Code::kIo);
+    EXPECT_EQ(listed.error().message.substr(0, told.size()), told);
+    std::filesystem::remove(path(name));
+  }
+  EXPECT_TRUE(files_.list([](std::string_view, uint64_t) {}));
 }
 
 TEST_P(FilesRefuse, AFileThatIsOpenAndFlagsThatNobodyKnows) {

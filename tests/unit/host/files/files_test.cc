@@ -329,7 +329,7 @@ TEST_P(FilesDo, RenameRemoveAndListByName) {
     EXPECT_EQ(read(old, 0, 5), "older");  // it stays with its file
   }
   open("a.1").close();
-  std::filesystem::create_directory(folder_ + "/folder");
+  std::filesystem::create_directory(folder_ + "/lost+found");
   ::close(::creat((folder_ + "/.hidden").c_str(), 0600));
   ::close(::creat((folder_ + "/Other").c_str(), 0600));
   std::string listed;

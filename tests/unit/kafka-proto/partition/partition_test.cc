@@ -311,5 +311,17 @@ TEST(PartitionHealthTest, ReadyOnceThePartitionsAreOpen) {
   EXPECT_EQ(broker.host.health("partitions"), CHR_HEALTH_READY);
 }
 
+// Until its replica is moved away, or its topic deleted.
+TEST(PartitionHealthTest, DegradedWhileAPartitionCannotBeOpened) {
+  TestBroker broker;
+  broker.consensus.fail_opens(CHR_E_CORRUPT);
+  broker.add_topic("broken", 1);
+  broker.host.run();
+  EXPECT_EQ(broker.host.health("partitions"), CHR_HEALTH_DEGRADED);
+  broker.metadata.remove_topic("broken");
+  broker.host.run();
+  EXPECT_EQ(broker.host.health("partitions"), CHR_HEALTH_READY);
+}
+
 }  // namespace
 }  // namespace chronik::kafka::testing

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 #include "kafka-proto/records/producer_state.h"
 
+#include <deque>
 #include <random>
 
 #include "records/records_testing.h"

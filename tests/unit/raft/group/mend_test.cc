@@ -347,6 +347,7 @@ TEST(SoleVoter, LeadsAndIsReadUpToTheDamage) {
   }),
             CHR_E_CORRUPT);
   EXPECT_TRUE(node.host.logged("Group test/0 stopped on this node: an entry is damaged"));
+  EXPECT_TRUE(node.host.logged("No other node has it: restore a backup of data_dir"));
 }
 
 }  // namespace
