@@ -74,6 +74,12 @@ Result<std::shared_ptr<OpenFile>> FileFolder::find(uint64_t file) {
   return fail(Code::kInvalidArgument, fmt::format("there is no open file {}", file));
 }
 
+Result<std::shared_ptr<OpenFile>> FileFolder::find_to_change(uint64_t file) {
+  CHRONIK_TRY(std::shared_ptr<OpenFile> found, find(file));
+  if (!found->kind().to_read) return found;
+  return fail(Code::kInvalidArgument, fmt::format("{} was opened to read only", found->name()));
+}
+
 std::shared_ptr<OpenFile> FileFolder::find_open(const std::string& name) {
   struct stat status{};
   if (::fstatat(directory_, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return nullptr;
@@ -118,6 +124,7 @@ Result<uint64_t> FileFolder::open(std::string_view name, uint32_t flags, chr_fil
   const Inode inode{shape.status.st_dev, shape.status.st_ino};
   CHRONIK_CHECK(wait_closed(inode, name));
   OpenFile::Kind kind;
+  kind.to_read = (flags & CHR_FILE_READ) != 0;
   if ((flags & CHR_FILE_DIRECT) != 0) {
     kind.block = direct_block(shape.fd.get());
     kind.direct = make_direct(shape.fd.get(), name);
@@ -149,7 +156,7 @@ Status FileFolder::run_or_start(std::unique_ptr<FileOp> op) {
 }
 
 Status FileFolder::write(const chr_file_write& args) {
-  CHRONIK_TRY(const std::shared_ptr<OpenFile> file, find(args.file));
+  CHRONIK_TRY(const std::shared_ptr<OpenFile> file, find_to_change(args.file));
   if (args.n == 0 || args.n > CHR_FILE_MAX_SLICES)
     return fail(Code::kInvalidArgument,
                 fmt::format("a write of {} slices to {}, at least 1 and at most {} go", args.n, file->name(),
@@ -231,7 +238,7 @@ Status FileFolder::zero_piece(const std::shared_ptr<OpenFile>& file, uint64_t at
 }
 
 Status FileFolder::zero(uint64_t file, uint64_t at, uint64_t n) {
-  CHRONIK_TRY(const std::shared_ptr<OpenFile> to, find(file));
+  CHRONIK_TRY(const std::shared_ptr<OpenFile> to, find_to_change(file));
   CHRONIK_CHECK(check_range(*to, at, n, "zeros of"));
   CHRONIK_CHECK(check_aligned(*to, at, nullptr, n));
   // Pages that nobody has written are one page of zeros: they take no memory.
@@ -248,7 +255,7 @@ Status FileFolder::zero(uint64_t file, uint64_t at, uint64_t n) {
 }
 
 Status FileFolder::resize(uint64_t file, uint64_t n) {
-  CHRONIK_TRY(const std::shared_ptr<OpenFile> resized, find(file));
+  CHRONIK_TRY(const std::shared_ptr<OpenFile> resized, find_to_change(file));
   CHRONIK_CHECK(check_range(*resized, 0, n, "a size of"));
   if (::ftruncate(resized->fd(), static_cast<off_t>(n)) != 0)
     return std::unexpected(file_error(errno, "resize", resized->name()));

@@ -62,6 +62,7 @@ class FileFolder {
   using Inode = std::pair<dev_t, ino_t>;
 
   Result<std::shared_ptr<OpenFile>> find(uint64_t file);
+  Result<std::shared_ptr<OpenFile>> find_to_change(uint64_t file);
   // The open file that has this name, or null.
   std::shared_ptr<OpenFile> find_open(const std::string& name);
   // Waits for what is in flight on a handle that was closed; an error where the file is open.

@@ -41,6 +41,7 @@ class OpenFile {
   struct Kind {
     uint32_t block = 1;   // what positions, sizes and addresses are multiples of
     bool direct = false;  // writes pass the page cache
+    bool to_read = false;
   };
   struct Descriptors {
     int fd = -1;

@@ -3,7 +3,7 @@
 namespace chronik::storage_log {
 namespace {
 
-constexpr uint32_t kReadsAtOnce = 8;  // of the host's 16 blocking threads
+constexpr uint32_t kReadsAtOnce = 8;  // of the host's blocking threads
 
 Result<chr_slice> copy_of(const Host& host, const std::string& bytes) {
   chr_slice out{};

@@ -186,7 +186,7 @@ class Bench:
             out = self.storage.paced(node, self.arguments.warmup, self.arguments.seconds)
         if self.arguments.jbd2:
             try:
-                out.update(self.storage.journal(kind, folder))
+                out.update(self.storage.jbd2_transactions(kind, folder))
             except machine.Missing as missing:
                 print(f"   --jbd2: {missing}: left out", flush=True)
         return out

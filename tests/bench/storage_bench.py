@@ -57,7 +57,7 @@ class StorageBench:
         out["cpu_us_per_record"] = (end[1] - start[1]) * 1e6 / max(1, out.pop("records"))
         return out
 
-    def journal(self, kind, folder):
+    def jbd2_transactions(self, kind, folder):
         """Transactions of a file system's journal in a minute of load, and in an idle one."""
         with machine.Ext4Image(folder) as disk:
             with self.bench.node(kind, disk.path / "node") as node:

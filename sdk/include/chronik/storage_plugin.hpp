@@ -1,6 +1,6 @@
 // Writing a storage in C++: the table of chronik.storage/1 from a class whose functions are named as the
 // table's; storage.h has the promises. storage_write.hpp and entries_lease.hpp have what most of them need,
-// storage_admin_plugin.hpp is for the service beside it.
+// files.hpp is where it keeps its bytes, storage_admin_plugin.hpp is for the service beside it.
 //
 //     class Store {  // each function as in chr_storage_v1, without self
 //      public:

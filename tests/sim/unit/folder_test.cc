@@ -255,7 +255,17 @@ TEST_F(FolderTest, MisuseFailsTheRun) {
   begin(5);
   job([&] { EXPECT_FALSE(files().open("a", CHR_FILE_CREATE)->write(1, "x", 1)); });
   EXPECT_TRUE(misused("leaves a hole"));
-  begin(6);
+  for (const int which : {0, 1, 2}) {
+    begin(6);
+    job([&] { EXPECT_TRUE(files().open("a", CHR_FILE_CREATE)); });
+    job([&] {
+      const File one = *files().open("a", CHR_FILE_READ);
+      const Status refused = which == 0 ? one.write(0, "x", 1) : which == 1 ? one.zero(0, 1) : one.resize(1);
+      EXPECT_EQ(refused.error().code, Code::kInvalidArgument);
+    });
+    EXPECT_TRUE(misused("opened to read"));
+  }
+  begin(7);
   std::string changed(512, 'x');
   file = open("a");
   shard([&] { begin_write(file, 0, changed, ignored); });

@@ -2,6 +2,8 @@
 #include <chronik/files.hpp>
 #include <chronik/testing/fake_files.hpp>
 
+#include <sys/resource.h>
+
 #include <algorithm>
 
 namespace chronik::testing {
@@ -128,6 +130,19 @@ TEST_F(FakeFilesTest, FaultsEndACallAndAFullDiskMayDoAPart) {
   EXPECT_EQ(file.read(512, &byte, 1).error().code, Code::kOutOfRange);
 }
 
+// As the server says it, so that a plugin's answer to it can be tested.
+TEST_F(FakeFilesTest, TooManyOpenFilesAreOverloaded) {
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{0, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  const auto refused = files.open("a", CHR_FILE_CREATE);
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kOverloaded) << refused.error().message;
+  EXPECT_TRUE(files.open("a", CHR_FILE_CREATE));
+}
+
 struct ColdFilesTest : FakeFilesTest {
   ColdFilesTest() : FakeFilesTest({.is_cold = true}) {}
 };
@@ -157,6 +172,11 @@ TEST_F(FakeFilesDeathTest, MisuseAborts) {
   EXPECT_DEATH(write(file, 8192, slice(4096, 512)), "no multiple of 4096");
   EXPECT_DEATH(static_cast<void>(file.resize(4096)), "overlaps a write in flight");
   EXPECT_DEATH(static_cast<void>(files.open("a", 0)), "opened twice");
+  ASSERT_TRUE(files.open("b", CHR_FILE_CREATE));
+  const File read = *files.open("b", CHR_FILE_READ);
+  EXPECT_DEATH(static_cast<void>(read.write(0, page, 1)), "write\\(\\) of b, which was opened to read");
+  EXPECT_DEATH(static_cast<void>(read.zero(0, 1)), "opened to read");
+  EXPECT_DEATH(static_cast<void>(read.resize(1)), "opened to read");
   EXPECT_DEATH(static_cast<void>(files.open(".a", 0)), "no name of a file");
   EXPECT_DEATH(host.on_shard(0, [&] { static_cast<void>(file.zero(0, 4096)); }),
                "blocks, and was called on a shard");

@@ -82,7 +82,8 @@ typedef struct chr_storage_admin_v1 {
   uint32_t struct_size, rev;
 
   /* [blocking] Reads everything that is in use, and checks it: every checksum, every structure that leads to it, and that the parts agree.
-   * Goes on behind what is damaged as far as there is a way. OK: all was looked at, whatever was found (*out). Without an open() before. */
+   * Goes on behind what is damaged as far as there is a way. OK: all was looked at, whatever was found (*out). Not between open()
+   * and close(). */
   chr_status(CHR_CALL* check)(void* self, chr_storage_report_fn fn, void* context, chr_storage_check* out, chr_error* error);
 
   /* [blocking] Opens the folder for the three below, until close(). Damage of single groups is no error here. */

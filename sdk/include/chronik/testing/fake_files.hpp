@@ -4,7 +4,7 @@
 //     chronik::testing::FakeFiles files(host, {.seed = 7});  // what is in flight ends in a random order
 //     MyPlugin plugin(chronik::Host(host.core()));
 //     host.run();  // every write and sync with a token takes a turn of the blocking lane, then completes
-//     files.fault = [](const auto& call) { return call.kind == kSync ? CHR_E_IO : CHR_OK; };
+//     files.fault = [](const auto& call) { return call.kind == FakeFiles::Kind::kSync ? CHR_E_IO : CHR_OK; };
 //
 // A write or sync with a token is done when its turn comes, not when it is asked for: what reads before, does not
 // find it, and bytes without a lease must still be there. FakeHost::hold_blocking stalls the disk. A caller's bug
@@ -119,6 +119,7 @@ class FakeFiles {
     std::string name;
     uint64_t block;
     uint64_t size;  // with the writes in flight
+    bool is_to_read;
     bool is_closed = false;
   };
   // A write or sync, n == 0 and no slices: a sync.
@@ -183,10 +184,18 @@ class FakeFiles {
       misuse(std::string(what) + " of handle " + std::to_string(file) + ", which is not open");
     return found->second;
   }
+  Handle& handle_to_change(uint64_t file, const char* what) {
+    Handle& found = handle(file, what);
+    if (found.is_to_read) misuse(std::string(what) + " of " + found.name + ", which was opened to read");
+    return found;
+  }
+  static chr_status code_of(int error) {
+    if (error == ENOSPC || error == EDQUOT || error == EFBIG) return CHR_E_NO_SPACE;
+    if (error == EMFILE || error == ENFILE) return CHR_E_OVERLOADED;
+    return error == ENOENT ? CHR_E_NOT_FOUND : CHR_E_IO;
+  }
   static chr_status failed(chr_error* error, const std::string& what) {
-    const bool is_full = errno == ENOSPC || errno == EDQUOT;
-    const chr_status code = is_full ? CHR_E_NO_SPACE : errno == ENOENT ? CHR_E_NOT_FOUND : CHR_E_IO;
-    return report(error, code, what + ": " + std::strerror(errno));
+    return report(error, code_of(errno), what + ": " + std::strerror(errno));
   }
   chr_status faulted(const Call& call, chr_error* error) const {
     const chr_status code = fault ? fault(call) : CHR_OK;

@@ -35,7 +35,7 @@ struct FakeFilesTable {
     const uint32_t block = is_direct ? files.options_.block : 1;
     const auto size = static_cast<uint64_t>(status.st_size);
     *file = ++files.last_file_;
-    files.handles_[*file] = {fd, status.st_ino, std::string(from_abi(name)), block, size};
+    files.handles_[*file] = {fd, status.st_ino, std::string(from_abi(name)), block, size, is_to_read};
     chr_file_info all{info->struct_size, block, is_direct && files.options_.is_direct ? 1u : 0u, 0, size};
     std::memcpy(info, &all, std::min<size_t>(info->struct_size, sizeof all));
     return CHR_OK;
@@ -48,7 +48,7 @@ struct FakeFilesTable {
 
   static chr_status CHR_CALL write(chr_host* self, const chr_file_write* args, chr_error* error) {
     FakeFiles& files = of(self);
-    Handle& to = files.handle(args->file, "write()");
+    Handle& to = files.handle_to_change(args->file, "write()");
     if (args->token == 0) files.may_block("write() without a token");
     if (args->n == 0 || args->n > CHR_FILE_MAX_SLICES) FakeFiles::misuse("a write has 1 to 1024 slices");
     if ((args->flags & ~CHR_FILE_DURABLE) != 0) FakeFiles::misuse("write() with unknown flags");
@@ -98,7 +98,7 @@ struct FakeFilesTable {
   static chr_status CHR_CALL zero(chr_host* self, uint64_t file, uint64_t at, uint64_t n, chr_error* error) {
     FakeFiles& files = of(self);
     files.may_block("zero()");
-    Handle& to = files.handle(file, "zero()");
+    Handle& to = files.handle_to_change(file, "zero()");
     FakeFiles::aligned(to, at, "the position");
     FakeFiles::aligned(to, n, "the size");
     if (at > to.size) FakeFiles::misuse("zero() at " + std::to_string(at) + " leaves a hole in " + to.name);
@@ -118,7 +118,7 @@ struct FakeFilesTable {
   static chr_status CHR_CALL resize(chr_host* self, uint64_t file, uint64_t n, chr_error* error) {
     FakeFiles& files = of(self);
     files.may_block("resize()");
-    Handle& to = files.handle(file, "resize()");
+    Handle& to = files.handle_to_change(file, "resize()");
     files.expect_apart(file, n, UINT64_MAX - n, "resize()");
     if (const chr_status status = files.faulted({Kind::kResize, to.name, 0, n}, error)) return status;
     if (::ftruncate(to.fd, static_cast<off_t>(n)) != 0)

@@ -312,7 +312,8 @@ TEST_P(FilesRefuse, WritesToWhatWasOpenedToRead) {
   for (const Status& refused : {file.write(0, "x", 1), file.resize(1), file.zero(0, 3),
                                 write_on(0, file, 0, {slice_of("x")}, CHR_FILE_DURABLE)}) {
     ASSERT_FALSE(refused);
-    EXPECT_EQ(refused.error().code, Code::kIo) << refused.error().message;
+    EXPECT_EQ(refused.error().code, Code::kInvalidArgument);
+    EXPECT_EQ(refused.error().message, "journal-0 was opened to read only");
   }
   EXPECT_EQ(read(file, 0, 3), "abc");
   const Files to_read = files_.to_read();
