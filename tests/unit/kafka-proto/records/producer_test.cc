@@ -221,7 +221,9 @@ TEST(Producers, ExpiryIsTheSameOnFollowersWithABatchInFlight) {
   Log log;
   EXPECT_EQ(log.send(batch_of(1, 0, 0)), "ok");
   log.commit();
-  ProducerStates follower = ProducerStates::load(log.saved()).value();
+  Result<ProducerStates> loaded = ProducerStates::load(log.saved());
+  ASSERT_TRUE(loaded);
+  ProducerStates& follower = *loaded;
   EXPECT_EQ(log.send(batch_of(1, 0, 1)), "ok");
   for (ProducerStates* states : {&log.states, &follower}) {
     states->expire(kNow, kDay);
