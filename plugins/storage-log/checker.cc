@@ -24,7 +24,7 @@ Status Checker::note(std::string place, std::string what) {
 std::string Checker::folder() const { return std::string(from_abi(store_.parts().host.node().directory)); }
 
 std::string Checker::place_of(uint64_t sequence) const {
-  for (const FoundFrame& frame : store_.recovery().tail().frames) {
+  for (const FoundFrame& frame : store_.replay().tail().frames) {
     if (frame.header.sequence == sequence)
       return store_.parts().journal.name_of(frame.file) + " at " + text(frame.at);
   }
@@ -53,7 +53,7 @@ Status Checker::run() {
   CHRONIK_CHECK(check_checkpoint());
   CHRONIK_CHECK(check_journal());
   for (const std::shared_ptr<Group>& group : store_.parts().groups.all()) CHRONIK_CHECK(check_group(*group));
-  return check_strangers();
+  return check_unlisted_files();
 }
 
 Status Checker::count_bytes() {
@@ -78,7 +78,7 @@ Status Checker::check_checkpoint() {
   if (!copies.first_is_whole || !copies.second_is_whole)
     CHRONIK_CHECK(note(checkpoint_, std::string("the ") + (copies.first_is_whole ? "second" : "first") +
                                         " of its two copies fails its check; the other one is whole"));
-  if (store_.recovery().head().nameless) {
+  if (store_.replay().head().has_lost_names) {
     Finding finding;
     finding.place = checkpoint_;
     finding.what = "an earlier start lost a group and its name, so that no group with a new name can be made";
@@ -91,9 +91,9 @@ Status Checker::check_checkpoint() {
 
 Status Checker::check_journal() {
   StoreParts& parts = store_.parts();
-  const Recovery& recovery = store_.recovery();
+  const Replay& replay = store_.replay();
   const std::vector<const File*> files = parts.journal.files();
-  for (const std::string& name : recovery.findings().missing) {
+  for (const std::string& name : replay.findings().missing) {
     Finding finding;
     finding.place = name;
     finding.what =
@@ -103,10 +103,10 @@ Status Checker::check_journal() {
   }
   CHRONIK_CHECK(tell_lost());
   CHRONIK_CHECK(check_frames(JournalScan(parts.host, files, parts.journal.block())));
-  if (const std::vector<FoundFrame>& dropped = recovery.tail().dropped; !dropped.empty()) {
+  if (const std::vector<FoundFrame>& dropped = replay.tail().dropped; !dropped.empty()) {
     const FoundFrame& first = dropped.front();
     CHRONIK_CHECK(note(parts.journal.name_of(first.file) + " at " + text(first.at),
-                       "the last commits, from number " + text(recovery.tail().next_sequence) +
+                       "the last commits, from number " + text(replay.tail().next_sequence) +
                            " on, were cut short when the store ended, or damaged since; nothing says that "
                            "they were acknowledged"));
   }
@@ -115,7 +115,7 @@ Status Checker::check_journal() {
 }
 
 Status Checker::tell_lost() {
-  for (const ReplayFindings::Lost& lost : store_.recovery().findings().lost) {
+  for (const ReplayFindings::Lost& lost : store_.replay().findings().lost) {
     Finding finding = of_group(lost.group);
     finding.place = place_of(lost.sequence);
     finding.what = "a commit is damaged (number " + text(lost.sequence) + ")";
@@ -141,11 +141,11 @@ Status Checker::tell_lost() {
 
 // What is there twice and was served from the other place, and bits that were turned back.
 Status Checker::check_frames(const JournalScan& scan) {
-  const ReplayFindings& findings = store_.recovery().findings();
+  const ReplayFindings& findings = store_.replay().findings();
   std::set<uint64_t> told;
   for (const ReplayFindings::Lost& lost : findings.lost) told.insert(lost.sequence);
   for (const auto& [entry, sequence] : findings.damaged_entries) told.insert(sequence);
-  for (const FoundFrame& frame : store_.recovery().tail().frames) {
+  for (const FoundFrame& frame : store_.replay().tail().frames) {
     const uint64_t sequence = frame.header.sequence;
     CHRONIK_TRY(const std::string faults, scan.faults(frame));
     if (faults.empty() || told.contains(sequence)) continue;
@@ -164,7 +164,7 @@ Status Checker::check_group(const Group& group) {
   const auto is_told = [&](const ReplayFindings::Lost& lost) {
     return lost.group == 0 || (lost.group == group.id && lost.counts);
   };
-  if (!group.damage.empty() && std::ranges::none_of(store_.recovery().findings().lost, is_told)) {
+  if (!group.damage.empty() && std::ranges::none_of(store_.replay().findings().lost, is_told)) {
     Finding finding = of_group(group.id);
     finding.place = checkpoint_;
     finding.what = "an earlier start set it aside: " + group.damage;
@@ -217,7 +217,7 @@ Status Checker::check_log(const Group& group) {
     return tell(finding);
   };
   events.place_in_journal = [&](const Place& place) {
-    const auto& damaged = store_.recovery().findings().damaged_entries;
+    const auto& damaged = store_.replay().findings().damaged_entries;
     const auto found = damaged.find({group.id, place});
     return found == damaged.end() ? std::string("the journal") : place_of(found->second);
   };
@@ -227,7 +227,7 @@ Status Checker::check_log(const Group& group) {
 
 // ---- what no group leads to ----
 
-bool Checker::is_stranger(std::string_view name) const {
+bool Checker::is_unlisted(std::string_view name) const {
   if (checkpoint_name(name)) return name != checkpoint_;
   const GroupTable& groups = store_.parts().groups;
   SegmentId id;
@@ -239,12 +239,12 @@ bool Checker::is_stranger(std::string_view name) const {
   return group == nullptr || !group->log->lists(id.number);
 }
 
-Status Checker::check_strangers() {
+Status Checker::check_unlisted_files() {
   uint64_t n = 0;
   uint64_t bytes = 0;
   std::string first;
   CHRONIK_CHECK(store_.parts().segments.files().list([&](std::string_view name, uint64_t size) {
-    if (!is_stranger(name)) return;
+    if (!is_unlisted(name)) return;
     if (n++ == 0) first = name;
     bytes += size;
   }));

@@ -30,8 +30,8 @@ class Checker {
   Status check_key(const Group& group, std::string_view key, const StoredValue& stored);
   Status check_log(const Group& group);
   // What no group lists: a start removes it.
-  Status check_strangers();
-  bool is_stranger(std::string_view name) const;
+  Status check_unlisted_files();
+  bool is_unlisted(std::string_view name) const;
 
   // "journal-2 at 8192"; where no header of it is left: "commit 17".
   std::string place_of(uint64_t sequence) const;

@@ -34,7 +34,7 @@ struct SavedHead {
   uint64_t next_group = 0;
   uint32_t previous_crc = 0;
   uint16_t is_clean = 0;
-  uint16_t nameless = 0;
+  uint16_t has_lost_names = 0;
 };
 static_assert(sizeof(SavedHead) == 32);
 
@@ -110,7 +110,7 @@ Result<CheckpointContent> read_copy(const File& file, const std::string& name, u
 void save_head(const CheckpointHead& head, uint32_t format, std::string* out) {
   append_value(out, SavedHead{head.replay.generation, head.replay.sequence, head.next_group,
                               head.replay.previous_crc, static_cast<uint16_t>(head.is_clean ? 1 : 0),
-                              static_cast<uint16_t>(head.nameless ? 1 : 0)});
+                              static_cast<uint16_t>(head.has_lost_names ? 1 : 0)});
   if (format == kFormatWithoutJournals) return;
   append_value(out, head.journals ? static_cast<uint32_t>(head.journals->size()) : kUnknown);
   if (!head.journals) return;
@@ -140,7 +140,7 @@ Status load_head(ByteReader& in, uint32_t format, CheckpointHead* out) {
   out->replay = {saved.generation, saved.sequence, saved.previous_crc};
   out->next_group = saved.next_group;
   out->is_clean = saved.is_clean != 0;
-  out->nameless = saved.nameless != 0;
+  out->has_lost_names = saved.has_lost_names != 0;
   return {};
 }
 

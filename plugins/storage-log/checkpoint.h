@@ -16,8 +16,8 @@ constexpr uint32_t kCheckpointFormat = 3;
 struct CheckpointHead {
   ReplayStart replay;
   uint64_t next_group = 1;
-  bool is_clean = false;  // nothing follows in the journal
-  bool nameless = false;  // GroupTable::is_nameless()
+  bool is_clean = false;        // nothing follows in the journal
+  bool has_lost_names = false;  // GroupTable::has_lost_names()
   // The files of the journal: frames are in these only. None: it is of format 1, and does not say; format 2 does not say
   // how large they are.
   std::optional<std::vector<JournalFile>> journals;

@@ -16,7 +16,7 @@ std::shared_ptr<Group> GroupTable::add(uint64_t id, std::string_view name) {
 
 Result<uint64_t> GroupTable::open(std::string_view name) {
   if (const auto found = ids_.find(name); found != ids_.end()) return found->second;
-  if (nameless_) {
+  if (has_lost_names_) {
     return fail(Code::kCorrupt, "what the journal said of a group is damaged, and it may be " +
                                     std::string(name) + ": let this node join its cluster as a new one");
   }
@@ -30,7 +30,7 @@ std::shared_ptr<Group> GroupTable::find(uint64_t id) const {
 
 bool GroupTable::keeps_files(uint64_t id) const {
   const std::shared_ptr<Group> group = find(id);
-  return group == nullptr ? nameless_ : !group->damage.empty();
+  return group == nullptr ? has_lost_names_ : !group->damage.empty();
 }
 
 std::vector<std::shared_ptr<Group>> GroupTable::all() const {
@@ -41,7 +41,7 @@ std::vector<std::shared_ptr<Group>> GroupTable::all() const {
   return groups;
 }
 
-void GroupTable::exists(Group& group) {
+void GroupTable::mark_existing(Group& group) {
   if (std::exchange(group.exists, true)) return;
   group.is_created = true;
   ++count_;
@@ -59,7 +59,7 @@ std::shared_ptr<Group> GroupTable::restore(uint64_t id, std::string_view name) {
   restore_next_id(id + 1);
   std::shared_ptr<Group> group = find(id);
   if (group == nullptr) group = add(id, name);
-  exists(*group);
+  mark_existing(*group);
   return group;
 }
 

@@ -21,10 +21,10 @@ struct Pending {
   std::vector<KeyChange> keys;  // with their files
   bool drops = false;
   std::vector<std::unique_ptr<DirectWrite>> direct;
-  uint32_t parts = 0;  // on their way
+  uint32_t io_in_flight = 0;  // direct writes, and the blocking job that writes the rest
   bool is_accepted = false;
-  bool is_withdrawn = false;  // what came before it was refused meanwhile
-  Status failure;             // of a part
+  bool must_refuse = false;  // what came before it was refused meanwhile
+  Status failure;            // of one of them
 
   // As new, with the memory that it has.
   void clear() {
@@ -35,9 +35,9 @@ struct Pending {
     keys.clear();
     drops = false;
     direct.clear();
-    parts = 0;
+    io_in_flight = 0;
     is_accepted = false;
-    is_withdrawn = false;
+    must_refuse = false;
     failure = {};
   }
 };
@@ -47,9 +47,9 @@ struct Pending {
 //
 //   is_busy | first write         | left by
 //   false   | none, or in its turn | a blocking job or a direct write begins: true
-//   true    | waits for its parts  | the last part ends: false
+//   true    | waits for its I/O    | the last of it ends: false
 struct Lane {
-  std::list<OwnedWrite> waiting;
+  std::list<OwnedWrite> writes;
   std::unique_ptr<Pending> pending;  // of the first one
   uint32_t shard = 0;                // that brings them
   bool is_busy = false;
@@ -59,14 +59,22 @@ struct Lane {
   uint64_t listed_in = 0;      // number of the frame that names the group, and was gathered last
 };
 
-// Under the store's mutex.
+// A group. Under the store's mutex.
+//
+//   state   | is_created | exists | is_dropped | entered with
+//   new     |            |        |            | GroupTable::open(); nothing on disk knows of it
+//   created | yes        |        |            | a frame that creates it gathers
+//   there   | yes        | yes    |            | such a frame is durable, or a checkpoint has it
+//   dropped | yes        | yes    | yes        | a frame that drops it gathers; once it is durable, the group is gone
+//
+// Where what gathers is refused, it is new, or there, again.
 struct Group {
   uint64_t id = 0;
   std::string name;
-  bool exists = false;      // durably
-  bool is_created = false;  // a frame says so, be it durable or not
-  bool is_dropped = false;  // likewise
-  std::string damage;       // why nothing more is written
+  bool exists = false;
+  bool is_created = false;
+  bool is_dropped = false;
+  std::string damage;  // why nothing more is written
   std::shared_ptr<GroupLog> log;
   Keys keys;
   uint64_t sequence = 0;    // of the last durable frame with something of it
@@ -93,15 +101,15 @@ class GroupTable {
   uint64_t next_id() const { return next_id_; }
 
   // A frame that is durable, or a checkpoint, says that it exists.
-  void exists(Group& group);
+  void mark_existing(Group& group);
   void remove(Group& group);
 
   // At a start.
   std::shared_ptr<Group> restore(uint64_t id, std::string_view name);
   void restore_next_id(uint64_t next_id) { next_id_ = std::max(next_id_, next_id); }
   // Something of a group is lost whose name nobody knows: no name is given out that is not known.
-  void lost_a_name() { nameless_ = true; }
-  bool is_nameless() const { return nameless_; }
+  void note_lost_name() { has_lost_names_ = true; }
+  bool has_lost_names() const { return has_lost_names_; }
   // What nobody lists of it stays, for who looks for what is lost: it is set aside, or may be a group that was lost.
   bool keeps_files(uint64_t id) const;
 
@@ -114,7 +122,7 @@ class GroupTable {
   std::unordered_map<uint64_t, std::shared_ptr<Group>> groups_;
   uint64_t next_id_ = 1;
   size_t count_ = 0;
-  bool nameless_ = false;
+  bool has_lost_names_ = false;
 };
 
 }  // namespace chronik::storage_log

@@ -28,11 +28,11 @@ void Lanes::list(const GroupPtr& group) {
 }
 
 void Lanes::push(const GroupPtr& group, OwnedWrite write) {
-  parts_.came(write);
+  parts_.count_arrival(write);
   ++writes_;
-  waiting_.emplace(group->id, group);
+  with_writes_.emplace(group->id, group);
   group->lane.shard = static_cast<uint32_t>(std::max(0, parts_.host.current_shard()));
-  group->lane.waiting.push_back(std::move(write));
+  group->lane.writes.push_back(std::move(write));
   list(group);
 }
 
@@ -43,10 +43,10 @@ void Lanes::run(Turn& turn) {
     for (const GroupPtr& group : turns) {
       Lane& lane = group->lane;
       lane.is_listed = false;
-      while (!lane.is_busy && !lane.waiting.empty()) {
+      while (!lane.is_busy && !lane.writes.empty()) {
         if (try_first(group, turn) == Next::kWait) break;
       }
-      if (lane.waiting.empty()) waiting_.erase(group->id);
+      if (lane.writes.empty()) with_writes_.erase(group->id);
     }
   }
 }
@@ -56,7 +56,7 @@ void Lanes::published(const GroupPtr& group) {
   if (--lane.in_frames == 0 && std::exchange(lane.waits_for_all, false)) list(group);
 }
 
-void Lanes::unaccept(Commits::Frame& frame, Turn& turn) {
+void Lanes::refuse_gathered(Commits::Frame& frame, Turn& turn) {
   std::string_view rest = frame.buffer.payload();
   ReadChange change;
   for (Commits::Effect& effect : frame.effects) {
@@ -65,14 +65,14 @@ void Lanes::unaccept(Commits::Frame& frame, Turn& turn) {
     CHRONIK_INVARIANT(parts_.host, read.has_value(), "a frame does not hold what was put into it");
     remove_values(group, change.keys);
     group.fence.refused(effect.write);
-    parts_.went(effect.write);
+    parts_.count_refusal(effect.write);
     turn.finish(group.lane.shard, effect.write.token(), CHR_E_NO_SPACE,
                 "the disk is full, and so is the journal: free some space");
-    const std::vector<SegmentId> begun = group.log->withdraw();
+    const std::vector<SegmentId> begun = group.log->forget_unpublished();
     if (!begun.empty()) parts_.segments.remove(begun);
     group.is_created = group.exists;
     group.is_dropped = false;
-    if (group.lane.pending != nullptr) group.lane.pending->is_withdrawn = group.lane.pending->is_accepted;
+    if (group.lane.pending != nullptr) group.lane.pending->must_refuse = group.lane.pending->is_accepted;
     published(effect.group);
   }
 }
@@ -81,10 +81,10 @@ void Lanes::refuse_all(Turn& turn) {
   is_over_ = true;
   const Error error{Code::kIo, parts_.failure.message()};
   std::map<uint64_t, GroupPtr> groups;
-  groups.swap(waiting_);
+  groups.swap(with_writes_);
   for (const auto& [id, group] : groups) {
-    if (group->lane.is_busy) waiting_.emplace(id, group);
-    while (!group->lane.is_busy && !group->lane.waiting.empty()) refuse(group, error, turn);
+    if (group->lane.is_busy) with_writes_.emplace(id, group);
+    while (!group->lane.is_busy && !group->lane.writes.empty()) refuse(group, error, turn);
   }
 }
 
@@ -101,14 +101,14 @@ Pending& Lanes::pending(Group& group) {
 void Lanes::pop(Group& group) {
   if (group.lane.pending != nullptr) spare_ = std::move(group.lane.pending);
   group.lane.pending.reset();
-  group.lane.waiting.pop_front();
+  group.lane.writes.pop_front();
   --writes_;
 }
 
 Lanes::Next Lanes::refuse(const GroupPtr& group, const Error& error, Turn& turn) {
-  const OwnedWrite& write = group->lane.waiting.front();
+  const OwnedWrite& write = group->lane.writes.front();
   turn.finish(group->lane.shard, write.token(), error);
-  parts_.went(write);
+  parts_.count_refusal(write);
   pop(*group);
   return Next::kGoOn;
 }
@@ -126,7 +126,7 @@ Lanes::Next Lanes::refuse_in_turn(const GroupPtr& group, const Error& error, Tur
 // The write was in order, so its caller may have sent more behind it, which must not pass: that would leave a hole, or an entry that
 // was to be cut off.
 Lanes::Next Lanes::refuse_for_now(const GroupPtr& group, Error error, Turn& turn) {
-  if (group->lane.in_frames == 0) group->fence.refused(group->lane.waiting.front());
+  if (group->lane.in_frames == 0) group->fence.refused(group->lane.writes.front());
   if (is_passing(error.code)) error.code = Code::kNoSpace;
   return refuse_in_turn(group, error, turn);
 }
@@ -136,7 +136,7 @@ Lanes::Next Lanes::try_first(const GroupPtr& group, Turn& turn) {
     // Not before what is in frames has ended.
     return is_over_ ? refuse(group, {Code::kIo, parts_.failure.message()}, turn) : Next::kWait;
   }
-  if (pending(*group).is_accepted) return finish_parts(group, turn);
+  if (pending(*group).is_accepted) return finish_io(group, turn);
   if (!pending(*group).failure) {
     // What is missing on the disk, or damaged, is damage of this group.
     Error error = pending(*group).failure.error();
@@ -147,7 +147,7 @@ Lanes::Next Lanes::try_first(const GroupPtr& group, Turn& turn) {
     if (error.code == Code::kNotFound) error.code = Code::kCorrupt;
     return refuse_for_now(group, std::move(error), turn);
   }
-  const OwnedWrite& write = group->lane.waiting.front();
+  const OwnedWrite& write = group->lane.writes.front();
   if (group->is_dropped) {
     return refuse_in_turn(group,
                           {Code::kInvalidArgument,
@@ -177,7 +177,7 @@ Status Lanes::check_room(Group& group, const OwnedWrite& write, bool is_direct) 
     return fail(Code::kNoSpace, "the store is full: free some space, or raise storage.max_size");
   };
   if (group.fence.refuses(write)) return full();
-  parts_.note_taken();
+  parts_.update_room();
   // Its bytes count as taken since it came.
   if (parts_.room.has(write.growth(), is_direct, 0)) return {};
   parts_.room.refused(write.bytes());
@@ -288,7 +288,7 @@ Lanes::Next Lanes::accept(const GroupPtr& group, Plan& plan, Turn& turn) {
       std::ranges::any_of(pending.keys, [](const KeyChange& key) { return key.file != 0; });
   if ((plan.is_direct && !pending.placed.empty()) || has_files) {
     pending.is_accepted = true;
-    start_parts(group, turn);
+    start_io(group, turn);
     return Next::kWait;
   }
   commit(group, change, bytes);
@@ -296,7 +296,7 @@ Lanes::Next Lanes::accept(const GroupPtr& group, Plan& plan, Turn& turn) {
 }
 
 void Lanes::commit(const GroupPtr& group, const GroupChange& change, uint64_t bytes) {
-  OwnedWrite& write = group->lane.waiting.front();
+  OwnedWrite& write = group->lane.writes.front();
   group->is_created = true;
   group->is_dropped = change.drops;
   ++group->lane.in_frames;
@@ -334,7 +334,7 @@ Lanes::Next Lanes::look_up(const GroupPtr& group, uint64_t index, Turn& turn) {
   return Next::kWait;
 }
 
-void Lanes::start_parts(const GroupPtr& group, Turn& turn) {
+void Lanes::start_io(const GroupPtr& group, Turn& turn) {
   Pending& pending = this->pending(*group);
   group->lane.is_busy = true;
   std::vector<DirectWrite*> blocking;
@@ -347,34 +347,34 @@ void Lanes::start_parts(const GroupPtr& group, Turn& turn) {
       blocking.push_back(each.get());
       continue;
     }
-    ++pending.parts;
+    ++pending.io_in_flight;
     turn.then.push_back([this, group, segment = std::move(segment), write = each.get()] {
       segment->file().write(write->at, write->slices, CHR_FILE_DURABLE,
                             [this, group = GroupPtr(group), segment](const Status& status) mutable {
                               segment.reset();
-                              part_done(std::move(group), status);
+                              io_done(std::move(group), status);
                             });
     });
   }
   size_t next = 0;
-  for (const chr_storage_step& step : group->lane.waiting.front().steps()) {
+  for (const chr_storage_step& step : group->lane.writes.front().steps()) {
     if (step.type != CHR_STORAGE_PUT && step.type != CHR_STORAGE_DELETE) continue;
     const KeyChange& key = pending.keys[next++];
     if (key.file != 0) values.emplace_back(key.file, step.value);
   }
   if (blocking.empty() && values.empty()) return;
-  ++pending.parts;
+  ++pending.io_in_flight;
   const auto shard = static_cast<uint32_t>(parts_.host.current_shard());
   turn.then.push_back([this, group, shard, blocking = std::move(blocking), values = std::move(values)] {
     parts_.host.blocking([this, group = GroupPtr(group), shard, blocking, values]() mutable {
-      const Status status = write_parts(*group, blocking, values);
+      const Status status = write_files(*group, blocking, values);
       parts_.host.post(
-          shard, [this, group = std::move(group), status]() mutable { part_done(std::move(group), status); });
+          shard, [this, group = std::move(group), status]() mutable { io_done(std::move(group), status); });
     });
   });
 }
 
-Status Lanes::write_parts(const Group& group, const std::vector<DirectWrite*>& direct,
+Status Lanes::write_files(const Group& group, const std::vector<DirectWrite*>& direct,
                           const std::vector<std::pair<uint64_t, chr_slice>>& values) {
   for (const DirectWrite* write : direct) {
     CHRONIK_TRY(const std::shared_ptr<OpenSegment> segment,
@@ -386,29 +386,29 @@ Status Lanes::write_parts(const Group& group, const std::vector<DirectWrite*>& d
 }
 
 // The group goes in the turn: at its end the store may be gone.
-void Lanes::part_done(GroupPtr group, const Status& status) {
+void Lanes::io_done(GroupPtr group, const Status& status) {
   run_turn_([&](Turn&) {
     const GroupPtr here = std::move(group);
     Pending& pending = this->pending(*here);
     // One that ends the node counts more than one that passes.
     if (!status && (pending.failure || is_passing(pending.failure.error().code))) pending.failure = status;
-    if (--pending.parts != 0) return;
+    if (--pending.io_in_flight != 0) return;
     here->lane.is_busy = false;
     list(here);
   });
 }
 
-Lanes::Next Lanes::finish_parts(const GroupPtr& group, Turn& turn) {
+Lanes::Next Lanes::finish_io(const GroupPtr& group, Turn& turn) {
   Pending& pending = this->pending(*group);
   if (!pending.failure && !is_passing(pending.failure.error().code)) {
     fail_(pending.failure.error());
     return Next::kWait;
   }
-  if (pending.is_withdrawn) pending.failure = fail(Code::kNoSpace, "the disk is full: free some space");
+  if (pending.must_refuse) pending.failure = fail(Code::kNoSpace, "the disk is full: free some space");
   const GroupChange change = change_of(*group, pending);
   const uint64_t bytes = change_bytes(change);
   if (pending.failure) pending.failure = parts_.commits.reserve(bytes);
-  if (!pending.failure) return take_back(group, turn);
+  if (!pending.failure) return refuse_accepted(group, turn);
   commit(group, change, bytes);
   return Next::kGoOn;
 }
@@ -419,14 +419,14 @@ void Lanes::remove_values(const Group& group, std::span<const KeyChange> keys) {
 }
 
 // It found no room on the disk, in memory or in the journal.
-Lanes::Next Lanes::take_back(const GroupPtr& group, Turn& turn) {
+Lanes::Next Lanes::refuse_accepted(const GroupPtr& group, Turn& turn) {
   if (group->lane.in_frames != 0) {
     group->lane.waits_for_all = true;
     return Next::kWait;
   }
   Pending& pending = this->pending(*group);
-  const OwnedWrite& write = group->lane.waiting.front();
-  const std::vector<SegmentId> begun = group->log->withdraw();
+  const OwnedWrite& write = group->lane.writes.front();
+  const std::vector<SegmentId> begun = group->log->forget_unpublished();
   if (!begun.empty()) parts_.segments.remove(begun);
   remove_values(*group, pending.keys);
   const Error error = pending.failure.error();

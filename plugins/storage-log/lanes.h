@@ -33,7 +33,7 @@ class Lanes {
   bool is_idle() const { return writes_ == 0; }
   // What a frame has that will not be written is refused, with all that was accepted behind it. Nothing is on its
   // way to the journal.
-  void unaccept(Commits::Frame& frame, Turn& turn);
+  void refuse_gathered(Commits::Frame& frame, Turn& turn);
   // After a failure: what no part is on its way for ends with IO; the rest when its parts end.
   void refuse_all(Turn& turn);
 
@@ -64,13 +64,13 @@ class Lanes {
 
   // What waits for the disk.
   Next look_up(const GroupPtr& group, uint64_t index, Turn& turn);
-  void start_parts(const GroupPtr& group, Turn& turn);
-  Status write_parts(const Group& group, const std::vector<DirectWrite*>& direct,
+  void start_io(const GroupPtr& group, Turn& turn);
+  Status write_files(const Group& group, const std::vector<DirectWrite*>& direct,
                      const std::vector<std::pair<uint64_t, chr_slice>>& values);
-  void part_done(GroupPtr group, const Status& status);
-  Next finish_parts(const GroupPtr& group, Turn& turn);
+  void io_done(GroupPtr group, const Status& status);
+  Next finish_io(const GroupPtr& group, Turn& turn);
   void remove_values(const Group& group, std::span<const KeyChange> keys);
-  Next take_back(const GroupPtr& group, Turn& turn);
+  Next refuse_accepted(const GroupPtr& group, Turn& turn);
 
   Next refuse_in_turn(const GroupPtr& group, const Error& error, Turn& turn);
   Next refuse_for_now(const GroupPtr& group, Error error, Turn& turn);
@@ -80,8 +80,8 @@ class Lanes {
   StoreParts& parts_;
   RunTurn run_turn_;
   Fail fail_;
-  std::vector<GroupPtr> listed_;          // may go on
-  std::map<uint64_t, GroupPtr> waiting_;  // have writes
+  std::vector<GroupPtr> listed_;              // may go on
+  std::map<uint64_t, GroupPtr> with_writes_;  // have writes
   size_t writes_ = 0;
   bool is_over_ = false;            // refuse_all() was called
   std::unique_ptr<Pending> spare_;  // the memory of the last one

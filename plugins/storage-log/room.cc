@@ -48,7 +48,7 @@ bool Room::is_refused_by_disk(bool is_direct) const {
   // The journal has its place already, and may hold some of it until the disk has room: frames are larger than what is in them.
   if (journal_left_ < journal_ / 4) return true;
   if (is_direct) return host_.now_ns() - refused_by_disk_ns_ < kTryAgainNs;
-  return waiting_ > journal_ / 8;
+  return unmoved_ > journal_ / 8;
 }
 
 bool Room::has(Growth growth, bool is_direct, uint64_t bytes) const {

@@ -21,8 +21,8 @@ class Room {
   // What all files take, together with what is on its way to them.
   void note_taken(uint64_t bytes) { taken_ = bytes; }
   // Bytes of a write that came, or that was refused then.
-  void came(uint64_t bytes) { came_ += static_cast<int64_t>(bytes); }
-  void went(uint64_t bytes) { came_ -= static_cast<int64_t>(bytes); }
+  void count_arrival(uint64_t bytes) { came_ += static_cast<int64_t>(bytes); }
+  void count_refusal(uint64_t bytes) { came_ -= static_cast<int64_t>(bytes); }
   // Before the file system is asked what it has left. unwritten: what came, and may not be in files yet. Returns how much is: below
   // 0 where a start left more than has come since.
   int64_t begin_look(uint64_t unwritten);
@@ -37,8 +37,8 @@ class Room {
 
   // What lies in the journal and could not be moved to its segment yet, what it can take without a checkpoint, and what it
   // holds in all.
-  void note_journal(uint64_t waiting, uint64_t left, uint64_t capacity) {
-    waiting_ = waiting;
+  void note_journal(uint64_t unmoved, uint64_t left, uint64_t capacity) {
+    unmoved_ = unmoved;
     journal_left_ = left;
     journal_ = capacity;
   }
@@ -71,7 +71,7 @@ class Room {
   int64_t came_then_ = 0;
   int64_t written_then_ = 0;
   uint64_t refused_by_disk_ns_ = 0;  // when, last; 0: not since it took something
-  uint64_t waiting_ = 0;
+  uint64_t unmoved_ = 0;
   uint64_t journal_left_ = 0;
   uint64_t journal_ = 0;
   bool is_full_ = false;

@@ -1,15 +1,20 @@
-// What a store reads of its configuration; schema.h says what each key means, and has the defaults.
+// What a store is told by its configuration. schema.h says what each key means, and has the defaults.
 #pragma once
 
-#include <chronik/host.hpp>
-
-#include <algorithm>
+#include "storage-log/journal/journal.h"
+#include "storage-log/segment/place.h"
 
 namespace chronik::storage_log {
 
-// A number of the configuration; what is negative counts as 0.
-inline uint64_t setting(const Host& host, std::string_view key) {
-  return static_cast<uint64_t>(std::max<int64_t>(0, host.config_int(key)));
-}
+struct StoreOptions {
+  SegmentOptions segments;
+  JournalOptions journal;
+  uint64_t max_size = 0;  // 0: none
+  uint64_t direct_bytes = 64u << 10;
+  uint64_t queue_bytes = 64u << 20;
+  uint64_t move_after_ns = 10'000'000'000;
+
+  static StoreOptions of(const Host& host);
+};
 
 }  // namespace chronik::storage_log

@@ -18,8 +18,9 @@ Result<std::unique_ptr<StoppedStore>> StoppedStore::make(const Host& host) {
 }
 
 Status StoppedStore::read() {
-  CHRONIK_CHECK(recovery_.read());
-  if (std::ranges::any_of(recovery_.folder().checkpoints, &CheckpointName::is_complete)) return {};
+  CHRONIK_CHECK(replay_.load());
+  CHRONIK_CHECK(replay_.apply_journal());
+  if (std::ranges::any_of(replay_.folder().checkpoints, &CheckpointName::is_complete)) return {};
   return fail(Code::kNotFound, "there is no store in " + std::string(from_abi(parts_.host.node().directory)));
 }
 

@@ -1,8 +1,8 @@
-// A store whose node does not run, to be read. It is brought in order in memory as a start would do it (recovery.h), so what is
+// A store whose node does not run, to be read. It is brought in order in memory as a start would do it (replay.h), so what is
 // shown is what a start would serve; memory holds what the journal has and the segments have not. Nothing of the folder changes.
 #pragma once
 
-#include "storage-log/recovery.h"
+#include "storage-log/replay.h"
 
 #include <chronik/storage_admin_plugin.hpp>
 
@@ -15,11 +15,11 @@ class StoppedStore {
   static Result<std::unique_ptr<StoppedStore>> open(const Host& host);
   static Result<std::unique_ptr<StoppedStore>> make(const Host& host);
 
-  // Once. NOT_FOUND as above. What recovery() found is there also where it fails.
+  // Once. NOT_FOUND as above. What replay() found is there also where it fails.
   Status read();
 
   StoreParts& parts() { return parts_; }
-  const Recovery& recovery() const { return recovery_; }
+  const Replay& replay() const { return replay_; }
   // By id. The three of them until fn says false: then CANCELLED.
   Status groups(const StorageGroupFn& fn) const;
   // Those after `after`. NOT_FOUND: no such group; CORRUPT names the key.
@@ -29,13 +29,13 @@ class StoppedStore {
 
  private:
   StoppedStore(const Host& host, const Files& files)
-      : parts_(host, files, StoreOptions::of(host)), recovery_(parts_) {}
+      : parts_(host, files, StoreOptions::of(host)), replay_(parts_) {}
   Result<std::shared_ptr<Group>> find(uint64_t id) const;
   // The value of a key, and the lease on it where it has one.
   Result<std::pair<chr_slice, Lease>> value(const Group& group, const StoredValue& stored);
 
   StoreParts parts_;
-  Recovery recovery_;
+  Replay replay_;
 };
 
 }  // namespace chronik::storage_log

@@ -43,7 +43,7 @@ Status Store::open() {
   CHRONIK_CHECK(Recovery(parts).run(opened_->upkeep));
   const Result<uint64_t> free = parts.segments.files().free_bytes();
   const std::lock_guard lock(parts.mutex);
-  parts.note_taken();
+  parts.update_room();
   const int64_t written = parts.room.begin_look(parts.unwritten_bytes());
   if (free) parts.room.note_free(*free, written);
   parts.note_sizes();
@@ -120,14 +120,14 @@ void Store::go_on(Turn& turn) {
       post_turn(static_cast<uint32_t>(host_.current_shard()), [](Turn&) {});
     arm();
   }
-  opened_->upkeep.want(turn, false);
+  opened_->upkeep.begin_if_due(turn);
 }
 
 // The journal is full, and the disk has no room for what would empty it.
 void Store::refuse_what_is_stuck(Turn& turn) {
   StoreParts& parts = opened_->parts;
   if (!parts.journal.is_idle() || !parts.commits.is_stuck() || !opened_->upkeep.is_held()) return;
-  for (const auto& frame : parts.commits.take_gathered()) opened_->lanes.unaccept(*frame, turn);
+  for (const auto& frame : parts.commits.take_gathered()) opened_->lanes.refuse_gathered(*frame, turn);
 }
 
 // Writes of a group end in their order, whichever shards their frames were written by: each shard is told of its own by
@@ -190,7 +190,7 @@ void CHR_CALL Store::tick(void* self) {
     if (parts.journal.is_idle() && parts.journal.wants_mark()) {
       if (const auto mark = parts.commits.take_mark()) store->submit(*mark, turn);
     }
-    store->opened_->upkeep.want(turn, true);
+    store->opened_->upkeep.tick(turn);
   });
 }
 
@@ -218,15 +218,15 @@ Status Store::check_taken(const std::vector<OwnedWrite>& writes) const {
   const StoreParts& parts = opened_->parts;
   if (parts.failure.has_failed()) return chronik::fail(Code::kIo, parts.failure.message());
   if (was_stopped_) return chronik::fail(Code::kShuttingDown, "the store is stopping");
-  const uint64_t unmoved = parts.sums.waiting_bytes.load(std::memory_order_relaxed);
-  uint64_t bytes = parts.waiting_bytes + unmoved;
+  const uint64_t unmoved = parts.sums.unmoved_bytes.load(std::memory_order_relaxed);
+  uint64_t bytes = parts.undurable_bytes + unmoved;
   for (const OwnedWrite& write : writes) bytes += write.bytes();
   if (bytes <= parts.options.queue_bytes || std::ranges::all_of(writes, is_small_keys)) return {};
   // One call passes where nothing waits, lest a large one never does. What is to be moved stops data only, and not where the disk
   // has no room for it: the lanes say so.
   const bool must_move = unmoved > parts.options.queue_bytes && !parts.room.is_disk_full() &&
                          std::ranges::any_of(writes, is_data);
-  if (parts.waiting_bytes == 0 && !must_move) return {};
+  if (parts.undurable_bytes == 0 && !must_move) return {};
   return chronik::fail(Code::kOverloaded, "too many bytes wait to be written");
 }
 
@@ -289,7 +289,7 @@ void Store::publish(Commits::Frame& frame, Turn& turn) {
     const Status read = read_change(&rest, &change);
     CHRONIK_INVARIANT(host_, read.has_value(), "a frame does not hold what was put into it");
     parts.apply(effect.group, change, frame.buffer.lease(), frame.sequence);
-    parts.waiting_bytes -= effect.write.bytes();
+    parts.undurable_bytes -= effect.write.bytes();
     bytes += effect.write.bytes();
     opened_->lanes.published(effect.group);
     turn.finish(effect.group->lane.shard, effect.write.token(), CHR_OK);
@@ -319,7 +319,7 @@ void Store::refuse_all(Turn& turn) {
   StoreParts& parts = opened_->parts;
   for (const auto& frame : parts.commits.take_all()) {
     for (const Commits::Effect& effect : frame->effects) {
-      parts.waiting_bytes -= effect.write.bytes();
+      parts.undurable_bytes -= effect.write.bytes();
       opened_->lanes.published(effect.group);
       turn.finish(effect.group->lane.shard, effect.write.token(), CHR_E_IO, parts.failure.message());
     }
@@ -370,7 +370,7 @@ chr_status Store::usage(chr_storage_usage* out) {
   if (opened_ == nullptr) return CHR_E_UNAVAILABLE;
   StoreParts& parts = opened_->parts;
   const std::lock_guard lock(parts.mutex);
-  parts.note_taken();
+  parts.update_room();
   parts.room.look_again();
   out->full = parts.room.is_full() ? 1 : 0;
   out->used_bytes = parts.used_bytes;

@@ -35,7 +35,7 @@ void StoreMetrics::note_sizes(const Sizes& sizes) {
   host_.set(ids_.groups, static_cast<double>(sizes.groups));
   host_.set(ids_.used, static_cast<double>(sizes.used));
   host_.set(ids_.files, static_cast<double>(sizes.files));
-  host_.set(ids_.waiting, static_cast<double>(sizes.waiting));
+  host_.set(ids_.unmoved, static_cast<double>(sizes.unmoved));
 }
 
 }  // namespace chronik::storage_log

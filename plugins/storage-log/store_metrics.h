@@ -9,7 +9,7 @@ namespace chronik::storage_log {
 class StoreMetrics {
  public:
   struct Sizes {
-    uint64_t groups, used, files, waiting;
+    uint64_t groups, used, files, unmoved;
   };
 
   // Defines the metrics.
@@ -23,7 +23,7 @@ class StoreMetrics {
 
  private:
   struct Ids {
-    uint64_t commits, commit_seconds, written, direct, checkpoints, groups, used, files, waiting;
+    uint64_t commits, commit_seconds, written, direct, checkpoints, groups, used, files, unmoved;
   };
 
   Host host_;

@@ -1,73 +1,46 @@
 #include "storage-log/store_parts.h"
 
 #include "storage-log/segment/record.h"
-#include "storage-log/settings.h"
 
 #include <algorithm>
 
 namespace chronik::storage_log {
-namespace {
 
-constexpr uint64_t kMinSegment = 64u << 10;
-constexpr uint64_t kSegmentsOfSmallStore =
-    128;  // each log keeps up to two that are not full of what is retained
-
-}  // namespace
-
-StoreOptions StoreOptions::of(const Host& host) {
-  StoreOptions options;
-  options.max_size = setting(host, "max_size");
-  options.journal.file_bytes = setting(host, "journal_file_bytes") / 4096 * 4096;
-  options.journal.files = static_cast<uint32_t>(setting(host, "journal_files"));
-  options.segments.segment_bytes = setting(host, "segment_bytes");
-  options.segments.open_files = setting(host, "open_files");
-  options.direct_bytes = setting(host, "direct_bytes");
-  options.queue_bytes = setting(host, "queue_bytes");
-  options.move_after_ns = setting(host, "move_after");
-  if (options.max_size == 0) return options;
-  // A small store would hold little but its journal, and free nothing before a segment is done with.
-  options.journal.file_bytes = std::min(options.journal.file_bytes, options.max_size / 8 / 4096 * 4096);
-  options.journal.files = 2;
-  options.segments.segment_bytes = std::min(options.segments.segment_bytes,
-                                            std::max(options.max_size / kSegmentsOfSmallStore, kMinSegment));
-  return options;
+void StoreParts::count_arrival(const OwnedWrite& write) {
+  undurable_bytes += write.bytes();
+  room.count_arrival(write.bytes());
 }
 
-void StoreParts::came(const OwnedWrite& write) {
-  waiting_bytes += write.bytes();
-  room.came(write.bytes());
-}
-
-void StoreParts::went(const OwnedWrite& write) {
-  waiting_bytes -= write.bytes();
-  room.went(write.bytes());
+void StoreParts::count_refusal(const OwnedWrite& write) {
+  undurable_bytes -= write.bytes();
+  room.count_refusal(write.bytes());
 }
 
 uint64_t StoreParts::unwritten_bytes() const {
-  const uint64_t heads = sums.waiting_entries.load(std::memory_order_relaxed) * record_bytes(0);
-  return waiting_bytes + sums.waiting_bytes.load(std::memory_order_relaxed) + heads;
+  const uint64_t heads = sums.unmoved_entries.load(std::memory_order_relaxed) * record_bytes(0);
+  return undurable_bytes + sums.unmoved_bytes.load(std::memory_order_relaxed) + heads;
 }
 
 uint64_t StoreParts::taken_bytes() const {
-  return segments.file_bytes() + journal.file_bytes() + checkpoints.file_bytes() + value_bytes +
-         sums.waiting_bytes.load(std::memory_order_relaxed) + waiting_bytes;
+  return segments.file_bytes() + journal.capacity() + checkpoints.file_bytes() + value_bytes +
+         sums.unmoved_bytes.load(std::memory_order_relaxed) + undurable_bytes;
 }
 
-void StoreParts::note_taken() {
+void StoreParts::update_room() {
   room.note_taken(taken_bytes());
-  room.note_journal(sums.waiting_bytes.load(std::memory_order_relaxed), journal.left(), journal.file_bytes());
+  room.note_journal(sums.unmoved_bytes.load(std::memory_order_relaxed), journal.left(), journal.capacity());
 }
 
 void StoreParts::note_sizes() {
   metrics.note_sizes(
-      {groups.count(), used_bytes, taken_bytes(), sums.waiting_bytes.load(std::memory_order_relaxed)});
+      {groups.count(), used_bytes, taken_bytes(), sums.unmoved_bytes.load(std::memory_order_relaxed)});
 }
 
 void StoreParts::apply(const std::shared_ptr<Group>& group, const ReadChange& read, chr_buf* lease,
                        uint64_t sequence) {
   const GroupChange& change = read.change;
   group->sequence = sequence;
-  if (change.creates) groups.exists(*group);
+  if (change.creates) groups.mark_existing(*group);
   std::vector<SegmentId> gone;
   const auto add_gone = [&](std::vector<SegmentId> more) {
     gone.insert(gone.end(), more.begin(), more.end());

@@ -7,6 +7,7 @@
 #include "storage-log/segment/log_reader.h"
 #include "storage-log/segment/mover.h"
 #include "storage-log/segment/segment_indexes.h"
+#include "storage-log/settings.h"
 #include "storage-log/store_metrics.h"
 #include "storage-log/values.h"
 
@@ -16,17 +17,6 @@
 #include <mutex>
 
 namespace chronik::storage_log {
-
-struct StoreOptions {
-  SegmentOptions segments;
-  JournalOptions journal;
-  uint64_t max_size = 0;  // 0: none
-  uint64_t direct_bytes = 64u << 10;
-  uint64_t queue_bytes = 64u << 20;
-  uint64_t move_after_ns = 10'000'000'000;
-
-  static StoreOptions of(const Host& host);
-};
 
 struct StoreParts {
   StoreParts(Host the_host, const Files& files, const StoreOptions& the_options)
@@ -62,19 +52,19 @@ struct StoreParts {
   Journal journal;
   Commits commits;
   Room room;
-  uint64_t waiting_bytes = 0;  // of writes that were taken and are not durable
-  uint64_t used_bytes = 0;     // what is live, with its overhead
-  uint64_t value_bytes = 0;    // in files
+  uint64_t undurable_bytes = 0;  // of writes that were taken and are not durable
+  uint64_t used_bytes = 0;       // what is live, with its overhead
+  uint64_t value_bytes = 0;      // in files
 
   // A write came; it was refused.
-  void came(const OwnedWrite& write);
-  void went(const OwnedWrite& write);
+  void count_arrival(const OwnedWrite& write);
+  void count_refusal(const OwnedWrite& write);
   // Of what came, and of a start: what may not be in its segment yet.
   uint64_t unwritten_bytes() const;
   // What all files take, and will take when what is on its way is there.
   uint64_t taken_bytes() const;
-  // Tells the room how things are.
-  void note_taken();
+  // What files take, and what the journal has left.
+  void update_room();
   // What operators see of it.
   void note_sizes();
   // Applies what a frame, or the journal at a start, says of a group; what is out of the log is removed in the

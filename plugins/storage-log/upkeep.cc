@@ -3,25 +3,28 @@
 namespace chronik::storage_log {
 namespace {
 
-constexpr uint64_t kMoveAtOnce = 8u << 20;  // bytes, before something else has its turn
+constexpr uint64_t kMaxMovedPerStep = 8u << 20;  // bytes, before something else has its turn
 // What waits to be moved takes memory, and each move a write to a file: so much of it is waited for.
-constexpr uint64_t kMovesBytes = 2u << 20;
+constexpr uint64_t kMoveThreshold = 2u << 20;
 constexpr uint64_t kEntryBytes = 256;  // that an entry takes in memory beside its payload, about
 constexpr size_t kRemoveAtOnce = 16;   // files
 constexpr size_t kGroupsAtOnce = 64;   // of a checkpoint, while others wait for the mutex
 
 }  // namespace
 
-void Upkeep::want(Turn& turn, bool tick) {
-  if (tick) {
-    moves_ = moves_ || is_held_ || has_waited();
-    is_held_ = false;
-    parts_.segments.tick();
-  }
+void Upkeep::tick(Turn& turn) {
+  moves_ = moves_ || is_held_ || has_waited();
+  is_held_ = false;
+  parts_.segments.tick();
+  // A store that is full looks whether it still is.
+  if (parts_.room.is_full() && !is_running_ && !parts_.failure.has_failed()) begin(turn);
+  begin_if_due(turn);
+}
+
+void Upkeep::begin_if_due(Turn& turn) {
   if (parts_.room.is_tight()) parts_.segments.give_up_spares();
-  // A store that is full looks whether it still is, one that takes much whether it will be.
-  const bool looks =
-      ((tick && parts_.room.is_full()) || parts_.room.wants_look()) && !parts_.failure.has_failed();
+  // A store that takes much looks whether it will be full.
+  const bool looks = parts_.room.wants_look() && !parts_.failure.has_failed();
   if (!is_running_ && (looks || next_task() != Task::kNone)) begin(turn);
 }
 
@@ -49,9 +52,9 @@ Upkeep::Task Upkeep::next_task() const {
 
 bool Upkeep::has_enough_to_move() const {
   const uint64_t enough =
-      std::min({kMovesBytes, parts_.options.queue_bytes / 4, parts_.journal.file_bytes() / 16});
-  return enough <= parts_.sums.waiting_bytes.load(std::memory_order_relaxed) +
-                       kEntryBytes * parts_.sums.waiting_entries.load(std::memory_order_relaxed);
+      std::min({kMoveThreshold, parts_.options.queue_bytes / 4, parts_.journal.capacity() / 16});
+  return enough <= parts_.sums.unmoved_bytes.load(std::memory_order_relaxed) +
+                       kEntryBytes * parts_.sums.unmoved_entries.load(std::memory_order_relaxed);
 }
 
 bool Upkeep::has_waited() const {
@@ -82,7 +85,7 @@ Status Upkeep::perform(Task task) {
       CHRONIK_CHECK(parts_.values.remove_some());
       return parts_.segments.remove_some(kRemoveAtOnce);
     case Task::kMove:
-      return parts_.mover.move_some(kMoveAtOnce);
+      return parts_.mover.move_some(kMaxMovedPerStep);
     case Task::kMakeFile:
       return make_file();
     default:
@@ -91,7 +94,7 @@ Status Upkeep::perform(Task task) {
 }
 
 void Upkeep::after(Task task, const Status& status) {
-  parts_.note_taken();
+  parts_.update_room();
   parts_.note_sizes();
   if (task == Task::kLast) is_finished_ = true;
   if (status) {
@@ -129,7 +132,7 @@ void Upkeep::look_at_space() {
   const Result<uint64_t> free = parts_.segments.files().free_bytes();
   if (!free) return;  // as it was
   const std::lock_guard lock(parts_.mutex);
-  parts_.note_taken();
+  parts_.update_room();
   parts_.room.note_free(*free, written);
   parts_.room.look_again();
 }
@@ -141,7 +144,7 @@ Status Upkeep::checkpoint(bool is_last) {
   std::vector<uint64_t> groups;
   {
     const std::lock_guard lock(parts_.mutex);
-    head = {parts_.journal.replay_start(), parts_.groups.next_id(), is_last, parts_.groups.is_nameless(),
+    head = {parts_.journal.replay_start(), parts_.groups.next_id(), is_last, parts_.groups.has_lost_names(),
             parts_.journal.used_files()};
     groups = existing_groups();
   }

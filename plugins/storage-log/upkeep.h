@@ -3,7 +3,7 @@
 // files of the journal can be used again, and further files of it are made.
 //
 //   state   | left by
-//   idle    | want(): running
+//   idle    | begin_if_due(): running
 //   running | nothing is left to do: idle
 #pragma once
 
@@ -21,9 +21,10 @@ class Upkeep {
       : parts_(parts), run_turn_(std::move(run_turn)), fail_(std::move(fail)) {}
 
   // ---- under the store's mutex ----
-  // Begins where there is something to do. With `tick`, what has waited for long is done now, and what failed for
-  // lack of space is tried again.
-  void want(Turn& turn, bool tick);
+  // Begins where there is something to do.
+  void begin_if_due(Turn& turn);
+  // 50 ms have passed: what has waited for long is done now, and what failed for lack of space is tried again.
+  void tick(Turn& turn);
   // The last one: all is moved, and a checkpoint says that nothing follows.
   void want_last(Turn& turn);
   // The disk has no room, and nothing else is tried before the next tick.

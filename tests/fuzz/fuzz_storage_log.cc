@@ -150,7 +150,7 @@ ReplayStart make_checkpoint(Input& in, const Files& files) {
   head.replay = {kGeneration, in.below(8) == 0 ? in.number() : 1, 0};
   head.next_group = in.number();
   head.is_clean = in.below(8) == 0;
-  head.nameless = in.below(8) == 0;
+  head.has_lost_names = in.below(8) == 0;
   if (in.flag())
     head.journals.emplace(
         in.below(4) == 0 ? 1 + in.below(4) : 1,

@@ -28,7 +28,6 @@ class FrameBuffer {
     return {reinterpret_cast<const char*>(base_) + sizeof(FrameHeader), payload_};
   }
   uint8_t* base() const { return base_; }
-  uint64_t block() const { return block_; }
   // Of the memory; payloads are read under it.
   chr_buf* lease() const { return lease_.get(); }
 

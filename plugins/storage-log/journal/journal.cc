@@ -155,8 +155,6 @@ Status Journal::check_blocks(const std::vector<JournalFile>& named) const {
   return {};
 }
 
-uint64_t Journal::file_bytes() const { return capacity(); }
-
 uint64_t Journal::capacity() const {
   uint64_t bytes = 0;
   for (const auto& file : ring_) bytes += file->size;

@@ -97,7 +97,6 @@ class Journal {
   // The frame was written. The sequences up to the returned one are durable.
   uint64_t finished(uint64_t sequence);
   bool is_idle() const { return in_flight_.empty(); }
-  uint64_t durable() const { return durable_; }
   // Whether a frame is durable of which no header on disk says so.
   bool wants_mark() const { return marked_ < news_ && news_ <= durable_; }
 
@@ -107,8 +106,9 @@ class Journal {
   void release(const ReplayStart& start);
   // A checkpoint should come: soon there is no room left.
   bool wants_checkpoint() const;
-  // [blocking] Another file, in a bounded time; not under the mutex, and by one at a time.
+  // A further file should be made.
   bool wants_file() const;
+  // [blocking] Makes it, in a bounded time; not under the mutex, and by one at a time.
   Result<std::pair<uint32_t, File>> make_file();
   // It is used once a checkpoint names it: at its release().
   void add_file(uint32_t number, File file);
@@ -124,7 +124,8 @@ class Journal {
   // UNSUPPORTED: their frames lie in smaller blocks than this disk takes.
   Status check_blocks(const std::vector<JournalFile>& named) const;
 
-  uint64_t file_bytes() const;
+  // Bytes of all files.
+  uint64_t capacity() const;
   // So much of it may be written before a checkpoint must come.
   uint64_t left() const;
   uint64_t block() const { return block_; }
@@ -164,7 +165,6 @@ class Journal {
   bool is_any_unnamed() const;
   // Makes `current_` a file with room for so much; false: there is none.
   bool find_room(uint64_t size);
-  uint64_t capacity() const;
 
   Host host_;
   Files files_;

@@ -7,10 +7,10 @@
 namespace chronik::storage_log {
 namespace {
 
-void stop_waiting(const PlacedEntry& entry, LogSums& sums) {
+void discount_unmoved(const PlacedEntry& entry, LogSums& sums) {
   if (entry.in_segment) return;
-  --sums.waiting_entries;
-  sums.waiting_bytes -= entry.entry.header.bytes;
+  --sums.unmoved_entries;
+  sums.unmoved_bytes -= entry.entry.header.bytes;
 }
 
 }  // namespace
@@ -37,7 +37,7 @@ Status GroupLog::accept_append(std::span<const chr_entry> entries, std::vector<P
   return {};
 }
 
-std::vector<SegmentId> GroupLog::withdraw() {
+std::vector<SegmentId> GroupLog::forget_unpublished() {
   AcceptedLog::View view = accepted_.view();
   const std::lock_guard lock(mutex_);
   std::vector<SegmentId> begun;
@@ -102,7 +102,6 @@ void GroupLog::add_entry(const PlacedEntry& given) {
   }
   Segment& segment = segments_.back();
   end_ = end_at(header, entry.totals, entry.place);
-  sums_.segment_bytes += end_.next.at - segment.end.next.at;
   segment.end = end_;
   if (header.records != 0) segment.max_timestamp = std::max(segment.max_timestamp, header.max_timestamp);
   accepted_.published(end_);
@@ -111,8 +110,8 @@ void GroupLog::add_entry(const PlacedEntry& given) {
     if (tail_.empty()) return;
     entry.entry.payload = {};
   } else {
-    ++sums_.waiting_entries;
-    sums_.waiting_bytes += header.bytes;
+    ++sums_.unmoved_entries;
+    sums_.unmoved_bytes += header.bytes;
   }
   tail_.push_back({entry, Lease::share(entry.entry.payload.lease)});
 }
@@ -134,7 +133,6 @@ std::vector<SegmentId> GroupLog::publish_truncate(const Boundary& boundary) {
   remove_segments(keep, segments_.size(), &removed);
   if (keep == 0) return removed;
   Segment& last = segments_.back();
-  sums_.segment_bytes -= last.end.next.at - end_.next.at;
   last.end = end_;
   last.on_disk = std::min(last.on_disk, end_.next.at);
   fresh_.cut(end_.next);
@@ -179,7 +177,6 @@ void GroupLog::remove_segments(size_t from, size_t to, std::vector<SegmentId>* r
   for (size_t i = from; i < to; ++i) {
     const Segment& segment = segments_[i];
     removed->push_back({group_, segment.number});
-    sums_.segment_bytes -= segment.end.next.at;
     fresh_.remove(segment.number);
   }
   segments_.erase(segments_.begin() + static_cast<ptrdiff_t>(from),
@@ -187,12 +184,12 @@ void GroupLog::remove_segments(size_t from, size_t to, std::vector<SegmentId>* r
 }
 
 void GroupLog::cut_tail(size_t keep) {
-  for (size_t i = keep; i < tail_.size(); ++i) stop_waiting(tail_[i].placed, sums_);
+  for (size_t i = keep; i < tail_.size(); ++i) discount_unmoved(tail_[i].placed, sums_);
   tail_.shorten(keep);
 }
 
 void GroupLog::pop_tail(size_t n) {
-  for (size_t i = 0; i < n; ++i) stop_waiting(tail_[i].placed, sums_);
+  for (size_t i = 0; i < n; ++i) discount_unmoved(tail_[i].placed, sums_);
   while (n < tail_.size() && tail_[n].placed.in_segment) ++n;
   tail_.pop_front(n);
 }
@@ -311,7 +308,7 @@ void GroupLog::moved(const Place& last) {
   pop_tail(n);
 }
 
-std::pair<Place, Place> GroupLog::waiting() const {
+std::pair<Place, Place> GroupLog::unmoved() const {
   const std::lock_guard lock(mutex_);
   if (tail_.empty()) return {};
   return {tail_.front().placed.place, tail_.back().placed.place};

@@ -13,7 +13,7 @@
 //     ...the frame and the direct payloads are durable...
 //     log.publish_append(placed); removed = log.publish_truncate(cut);
 //
-// Threads: begin_write() to end_write(), accept_*, withdraw(), publish_*, drop(), resume(), break_off(), load() are the
+// Threads: begin_write() to end_write(), accept_*, forget_unpublished(), publish_*, drop(), resume(), break_off(), load() are the
 // store's, under its mutex, one at a time. Everything else: [any]. Nothing waits for the disk.
 #pragma once
 
@@ -79,7 +79,7 @@ class GroupLog {
   void accept_trim(const Boundary& boundary) { accepted_.trim(boundary); }
   // All that was accepted and is not published has failed. Its places are not given out again; the segments that were begun for
   // it are to be removed.
-  std::vector<SegmentId> withdraw();
+  std::vector<SegmentId> forget_unpublished();
   // Index of the last entry; 0: the log is empty.
   uint64_t accepted_last() const { return accepted_.view().end.last; }
   // Where the accepted log is cut before an index, if that is known in memory (LogReader::boundary).
@@ -140,7 +140,7 @@ class GroupLog {
   // All up to this place is in the segments now.
   void moved(const Place& last);
   // The places of the first and the last entry that wait; segment 0: none does.
-  std::pair<Place, Place> waiting() const;
+  std::pair<Place, Place> unmoved() const;
   // FreshPoints::due() and written().
   std::optional<SegmentPoints> due_points(size_t block) const;
   void points_written(uint64_t segment, size_t n);

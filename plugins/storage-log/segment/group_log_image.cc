@@ -74,7 +74,6 @@ Status GroupLog::load(ByteReader& in) {
   if (!segments.empty()) std::memcpy(segments_.data(), segments.data(), segments.size());
   for (Segment& segment : segments_) {
     segment.on_disk = segment.end.next.at;
-    sums_.segment_bytes += segment.end.next.at;
   }
   return is_sound() ? Status() : unsound(group_);
 }

@@ -54,7 +54,7 @@ class RecordRun {
 };
 
 bool waits(const GroupLog& log) {
-  return log.waiting().first.segment != 0 || log.due_points(kIndexBlockPoints).has_value();
+  return log.unmoved().first.segment != 0 || log.due_points(kIndexBlockPoints).has_value();
 }
 
 }  // namespace
@@ -146,9 +146,9 @@ Status Mover::move_all() {
   }
   Status outcome;
   for (const std::shared_ptr<GroupLog>& log : logs) {
-    const Place last = log->waiting().second;
+    const Place last = log->unmoved().second;
     for (;;) {
-      const Place first = log->waiting().first;
+      const Place first = log->unmoved().first;
       if (first.segment == 0 || first > last || claim(log.get()) == nullptr) break;
       uint64_t moved = 0;
       const Status status = move(*log, kOneWrite, &moved);

@@ -20,9 +20,8 @@ struct SegmentOptions {
 // Of all logs of a store; the logs keep them. Outlives every GroupLog.
 struct LogSums {
   // Entries that are in memory and in the journal only, and their payload.
-  std::atomic<uint64_t> waiting_entries{0};
-  std::atomic<uint64_t> waiting_bytes{0};
-  std::atomic<uint64_t> segment_bytes{0};  // what the segments that the logs list hold
+  std::atomic<uint64_t> unmoved_entries{0};
+  std::atomic<uint64_t> unmoved_bytes{0};
 };
 
 // One file, `<group>-<number>.segment`. Numbers of a group ascend and are not used again.

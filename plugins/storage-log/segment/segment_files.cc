@@ -414,22 +414,23 @@ Status SegmentFiles::check(const GroupLog& log) const {
   return {};
 }
 
-Status SegmentFiles::remove_strangers(std::span<const std::shared_ptr<GroupLog>> logs, uint64_t next_group,
-                                      const std::function<bool(uint64_t group)>& keeps) {
+Status SegmentFiles::remove_unlisted_files(std::span<const std::shared_ptr<GroupLog>> logs,
+                                           uint64_t next_group,
+                                           const std::function<bool(uint64_t group)>& keeps) {
   std::set<SegmentId> listed;
   std::unordered_map<uint64_t, uint64_t> last_numbers;
   for (const auto& log : logs) {
     for (const Segment& segment : log->segments()) listed.insert({log->group(), segment.number});
     last_numbers[log->group()] = log->last_number();
   }
-  std::set<SegmentId> strangers;
+  std::set<SegmentId> found;
   {
     const std::lock_guard lock(mutex_);
-    for (const auto& [id, size] : sizes_) strangers.insert(id);
-    strangers.merge(std::exchange(found_indexes_, {}));
+    for (const auto& [id, size] : sizes_) found.insert(id);
+    found.merge(std::exchange(found_indexes_, {}));
     is_starting_ = false;
   }
-  for (const SegmentId& id : strangers) {
+  for (const SegmentId& id : found) {
     if (listed.contains(id) || (keeps && keeps(id.group))) continue;
     const auto last = last_numbers.find(id.group);
     // Its number, or the group's, may be given out again: what has it then must not be removed later.

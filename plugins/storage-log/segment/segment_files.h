@@ -102,7 +102,7 @@ class SegmentFiles {
   void written(OpenSegment& segment);
 
   // Files that no log lists any more, as is durable, go in the background, with their indexes, or become files of other segments.
-  // Leases on them go on. From scan() to remove_strangers() none becomes another: a power loss may still take frames that a start reads.
+  // Leases on them go on. From scan() to remove_unlisted_files() none becomes another: a power loss may still take frames that a start reads.
   void remove(std::span<const SegmentId> ids);
   // 50 ms have passed: those that were kept for others and that nobody took for long go.
   void tick();
@@ -126,8 +126,8 @@ class SegmentFiles {
   Status check(const GroupLog& log) const;
   // [blocking] Then, before the first write: removes what no log lists, but of groups that keep it. next_group: the smallest id
   // that a group may get.
-  Status remove_strangers(std::span<const std::shared_ptr<GroupLog>> logs, uint64_t next_group,
-                          const std::function<bool(uint64_t group)>& keeps = nullptr);
+  Status remove_unlisted_files(std::span<const std::shared_ptr<GroupLog>> logs, uint64_t next_group,
+                               const std::function<bool(uint64_t group)>& keeps = nullptr);
 
   // On disk, as sizes of files.
   uint64_t file_bytes() const;
@@ -168,7 +168,7 @@ class SegmentFiles {
   std::map<SegmentId, std::weak_ptr<const void>> read_;  // closed, and perhaps read by who had it
   SpareSegments spares_;
   std::set<SegmentId> to_remove_;
-  bool is_starting_ = false;           // from scan() to remove_strangers()
+  bool is_starting_ = false;           // from scan() to remove_unlisted_files()
   std::set<SegmentId> found_indexes_;  // likewise
   Status failure_;
 };

@@ -49,10 +49,10 @@ TEST_F(SegmentFilesTest, AGroupWithOneRecordTakesLittle) {
 TEST_F(SegmentFilesTest, WhatWaitsIsReadFromMemoryAndLaterFromTheFile) {
   ASSERT_NO_FATAL_FAILURE(append(entries(10, 100)));
   EXPECT_EQ(file_count(), 0u);
-  EXPECT_EQ(sums_.waiting_bytes, 1'000u);
+  EXPECT_EQ(sums_.unmoved_bytes, 1'000u);
   ASSERT_NO_FATAL_FAILURE(expect_as_model());
   ASSERT_NO_FATAL_FAILURE(move_all());
-  EXPECT_EQ(sums_.waiting_bytes, 0u);
+  EXPECT_EQ(sums_.unmoved_bytes, 0u);
   EXPECT_FALSE(mover_->has_work());
   journal_.clear();
   count_calls();
@@ -68,7 +68,7 @@ TEST_F(SegmentFilesTest, LargePayloadsAreWrittenOnce) {
   };
   ASSERT_NO_FATAL_FAILURE(append(entries(3, 50'000)));
   EXPECT_EQ(written, 3 * record_bytes(50'000));
-  EXPECT_EQ(sums_.waiting_bytes, 0u);
+  EXPECT_EQ(sums_.unmoved_bytes, 0u);
   ASSERT_NO_FATAL_FAILURE(move_all());
   EXPECT_EQ(written, 3 * record_bytes(50'000));
   ASSERT_NO_FATAL_FAILURE(expect_as_model());
@@ -259,8 +259,7 @@ TEST_F(SegmentFilesTest, ADropRemovesEverything) {
   ASSERT_TRUE(files_->remove_some(100));
   EXPECT_EQ(file_count(), 0u);
   EXPECT_EQ(files_->file_bytes(), 0u);
-  EXPECT_EQ(sums_.waiting_bytes, 0u);
-  EXPECT_EQ(sums_.segment_bytes, 0u);
+  EXPECT_EQ(sums_.unmoved_bytes, 0u);
 }
 
 // The mover has taken entries when the log loses their segment: the file that it makes goes again.
@@ -291,13 +290,13 @@ TEST_F(SegmentFilesTest, AFullDiskLeavesEntriesInMemory) {
     ASSERT_FALSE(everything);
     EXPECT_EQ(everything.error().code, Code::kNoSpace);
     EXPECT_TRUE(mover_->has_work());
-    EXPECT_GT(sums_.waiting_bytes, 0u);
+    EXPECT_GT(sums_.unmoved_bytes, 0u);
     ASSERT_NO_FATAL_FAILURE(expect_as_model());
   }
   ASSERT_NO_FATAL_FAILURE(append(entries(3, 200)));
   fake_files_.fault = nullptr;
   ASSERT_NO_FATAL_FAILURE(checkpoint());
-  EXPECT_EQ(sums_.waiting_bytes, 0u);
+  EXPECT_EQ(sums_.unmoved_bytes, 0u);
   ASSERT_NO_FATAL_FAILURE(reopen());
   ASSERT_TRUE(check_);
   ASSERT_NO_FATAL_FAILURE(expect_as_model());
@@ -311,7 +310,7 @@ TEST_F(SegmentFilesTest, AFailedAppendGivesItsPlacesUp) {
   log_->end_write(true);
   EXPECT_EQ(log_->accepted_last(), 6u);
   ASSERT_TRUE(files_->prepare({kGroup, failed.back().place.segment}, 1));
-  files_->remove(log_->withdraw());
+  files_->remove(log_->forget_unpublished());
   ASSERT_TRUE(files_->remove_some(100));
   EXPECT_EQ(log_->accepted_last(), 3u);
   ASSERT_NO_FATAL_FAILURE(append(entries(3, 100)));
@@ -392,8 +391,8 @@ TEST_F(SegmentFilesTest, SeveralGroupsAreMovedInTurn) {
   ASSERT_TRUE(mover_->move_some(100'000));
   ASSERT_TRUE(mover_->has_work());
   ASSERT_TRUE(mover_->move_some(100'000));
-  EXPECT_EQ(other->waiting().first.segment, 0u) << "it has had its turn before the other one again";
-  EXPECT_NE(log_->waiting().first.segment, 0u);
+  EXPECT_EQ(other->unmoved().first.segment, 0u) << "it has had its turn before the other one again";
+  EXPECT_NE(log_->unmoved().first.segment, 0u);
   ASSERT_NO_FATAL_FAILURE(move_all());
   files_->remove(other->drop());
 }

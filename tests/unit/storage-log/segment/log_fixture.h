@@ -58,7 +58,7 @@ class LogFixture : public ::testing::Test {
     if (replayed_) replayed_();
     log_->resume();
     check_ = files_->check(*log_);
-    ASSERT_TRUE(files_->remove_strangers(std::span(&log_, 1), UINT64_MAX));
+    ASSERT_TRUE(files_->remove_unlisted_files(std::span(&log_, 1), UINT64_MAX));
     ASSERT_TRUE(files_->remove_some(1000));
     mover_->add(log_);
   }
@@ -68,8 +68,7 @@ class LogFixture : public ::testing::Test {
     mover_.reset();
     indexes_.reset();
     files_.reset();
-    EXPECT_EQ(sums_.waiting_bytes, 0u);
-    EXPECT_EQ(sums_.segment_bytes, 0u);
+    EXPECT_EQ(sums_.unmoved_bytes, 0u);
     EXPECT_EQ(fake_files_.open_files(), 0u);
   }
   void checkpoint() {
