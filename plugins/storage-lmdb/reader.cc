@@ -108,7 +108,7 @@ Status Reader::verify(Records& records) const {
     if (payload_is_whole(records[i])) continue;
     if (i == 0) {
       return fail(Code::kCorrupt, "the payload of entry " + std::to_string(records[i].head.header.index) +
-                                      " is damaged on disk: restore this replica from another");
+                                      " is damaged on disk");
     }
     records.resize(i);
   }

@@ -52,7 +52,7 @@ Result<RecordView> parse_readable(MDB_val key, MDB_val value) {
   if (!fits || head.head_crc != head_crc(head, LogKey(group, index)) || head.header.index != index ||
       head.header.bytes != value.mv_size - sizeof head) {
     return fail(Code::kCorrupt, "entry " + std::to_string(index) + " of group " + std::to_string(group) +
-                                    " is damaged on disk: restore this replica from another");
+                                    " is damaged on disk");
   }
   record.payload = static_cast<const uint8_t*>(value.mv_data) + sizeof head;
   return record;
@@ -134,7 +134,7 @@ Result<std::string_view> parse_value(MDB_val value) {
     const std::string_view rest(bytes + sizeof crc, value.mv_size - sizeof crc);
     if (crc == crc32c::extend(0, rest.data(), rest.size())) return rest;
   }
-  return fail(Code::kCorrupt, "the value of a key is damaged on disk: restore this replica from another");
+  return fail(Code::kCorrupt, "the value of a key is damaged on disk");
 }
 
 }  // namespace chronik::storage_lmdb

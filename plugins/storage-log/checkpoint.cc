@@ -80,8 +80,10 @@ Result<bool> is_whole_copy(const File& file, CopyHead head, uint64_t at) {
 // The content of the copy at this place. Memory is taken for what is known to be whole only: sizes lie, files may be sparse.
 Result<CheckpointContent> read_copy(const File& file, const std::string& name, uint64_t at) {
   const auto damaged = [&] {
-    return fail(Code::kCorrupt,
-                "the file " + name + " is damaged on disk: restore this replica from another");
+    return fail(
+        Code::kCorrupt,
+        "the file " + name +
+            " is damaged on disk: put a new node in the place of this one, or restore a backup of data_dir");
   };
   const uint64_t size = file.info().size;
   CopyHead head;
@@ -136,7 +138,8 @@ Status load_head(ByteReader& in, uint32_t format, CheckpointHead* out) {
   if (!in.is_whole()) return fail(Code::kCorrupt, "the checkpoint is too short");
   if (saved.sequence == 0 || saved.sequence > kMaxNumber || saved.next_group > kMaxNumber)
     return fail(Code::kCorrupt,
-                "the checkpoint has numbers that cannot be: restore this replica from another");
+                "the checkpoint has numbers that cannot be: put a new node in the place of this one, or "
+                "restore a backup of data_dir");
   out->replay = {saved.generation, saved.sequence, saved.previous_crc};
   out->next_group = saved.next_group;
   out->is_clean = saved.is_clean != 0;

@@ -135,8 +135,8 @@ Result<chr_slice> Reads::read_value(uint64_t group, std::string_view key) {
     // Replaced meanwhile, or lost.
     const Result<StoredValue> now = value_of(group, key);
     if (now && now->file == value.file) {
-      return fail(Code::kCorrupt, "the file " + value_name(group, value.file) +
-                                      " of a key is missing on disk: restore this replica from another");
+      return fail(Code::kCorrupt,
+                  "the file " + value_name(group, value.file) + " of a key is missing on disk");
     }
   }
 }

@@ -17,8 +17,7 @@ bool is_data_name(std::string_view name) {
 }
 
 std::string lost_commit(uint64_t sequence) {
-  return "a commit in the journal is damaged on disk (number " + std::to_string(sequence) +
-         "): restore this replica from another";
+  return "a commit in the journal is damaged on disk (number " + std::to_string(sequence) + ")";
 }
 
 }  // namespace
@@ -62,10 +61,11 @@ Status Replay::load_checkpoint() {
       head_.is_clean = true;
       return {};
     }
-    return fail(Code::kCorrupt,
-                "the folder of the store holds " +
-                    (folder_.data.empty() ? journal_name(folder_.journals[0]) : folder_.data) +
-                    ", but no checkpoint: restore this replica from another");
+    return fail(
+        Code::kCorrupt,
+        "the folder of the store holds " +
+            (folder_.data.empty() ? journal_name(folder_.journals[0]) : folder_.data) +
+            ", but no checkpoint: put a new node in the place of this one, or restore a backup of data_dir");
   }
   ByteReader in(content->bytes);
   CHRONIK_CHECK(load_head(in, content->format, &head_));

@@ -15,8 +15,7 @@ Result<chr_slice> Values::read(uint64_t group, uint64_t number, const StoredValu
   const std::string name = value_name(group, number);
   CHRONIK_TRY(const File file, files_.open(name, 0));
   const auto damaged = [&] {
-    return fail(Code::kCorrupt,
-                "the file " + name + " of a key is damaged on disk: restore this replica from another");
+    return fail(Code::kCorrupt, "the file " + name + " of a key is damaged on disk");
   };
   if (file.info().size != value.size) return damaged();
   chr_slice out{};

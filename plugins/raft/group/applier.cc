@@ -15,6 +15,7 @@ namespace {
 constexpr uint64_t kChunkBytes = 4u << 20;
 constexpr uint32_t kChunkEntries = 4096;
 constexpr uint32_t kFirstMachineKind = 16;
+constexpr Nanos kReadAgain = 100'000'000;
 
 }  // namespace
 
@@ -72,6 +73,7 @@ void Applier::read_chunk() {
 void Applier::chunk_read(Result<StoredEntries> read) {
   if (!group_.is_open()) return group_.mark();
   if (!read) {
+    if (read.error().code == Code::kOverloaded) return read_again_later();
     if (read.error().code != Code::kCorrupt) return group_.stop_with(read.error());
     return siblings_.repair.read_failed(read.error(), applied_ + 1);
   }
@@ -85,6 +87,19 @@ void Applier::chunk_read(Result<StoredEntries> read) {
   chunk_.from_storage = std::move(*read);
   busy_ = true;
   if (run_chunk()) group_.mark();
+}
+
+// Storage cannot for now. Until then this is not idle, so that the group does not end before.
+void Applier::read_again_later() {
+  busy_ = true;
+  group_.host().timer(
+      kReadAgain,
+      [](void* applier) {
+        auto* const self = static_cast<Applier*>(applier);
+        self->busy_ = false;
+        self->group_.mark();
+      },
+      this);
 }
 
 // Hands the chunk over in runs of entries of the state machine. False: it is to be continued.

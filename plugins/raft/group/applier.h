@@ -57,6 +57,7 @@ class Applier {
   bool load_chunk();
   void read_chunk();
   void chunk_read(Result<StoredEntries> read);
+  void read_again_later();
   bool run_chunk();
   chr_status apply_run(size_t first, size_t n);
   void finish_chunk(chr_status status);

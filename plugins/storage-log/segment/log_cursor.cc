@@ -112,8 +112,7 @@ Result<bool> LogCursor::open(uint64_t number, uint64_t begin, uint64_t limit,
     Result<std::shared_ptr<OpenSegment>> opened = files_.open(id);
     if (!opened && opened.error().code == Code::kNotFound) {
       if (!log_.lists(number)) return fail(Code::kConflict, segment_name(id) + " is gone");
-      return fail(Code::kCorrupt,
-                  "the file " + segment_name(id) + " is missing: restore this replica from another");
+      return fail(Code::kCorrupt, "the file " + segment_name(id) + " is missing");
     }
     if (!opened) return std::unexpected(opened.error());
     file = std::move(*opened);

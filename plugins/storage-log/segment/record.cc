@@ -44,7 +44,7 @@ LogEnd end_at(const chr_entry_header& header, const Totals& totals, const Place&
 
 Error damaged_entry(uint64_t group, uint64_t index) {
   return Error{Code::kCorrupt, "entry " + std::to_string(index) + " of group " + std::to_string(group) +
-                                   " is damaged on disk: restore this replica from another"};
+                                   " is damaged on disk"};
 }
 
 }  // namespace chronik::storage_log

@@ -408,8 +408,7 @@ Status SegmentFiles::check(const GroupLog& log) const {
     const uint64_t size = size_of(id);
     if (size >= segment.on_disk) continue;
     return fail(Code::kCorrupt, "the file " + segment_name(id) + " has " + std::to_string(size) +
-                                    " bytes and had " + std::to_string(segment.on_disk) +
-                                    ": restore this replica from another");
+                                    " bytes, and had " + std::to_string(segment.on_disk) + " before");
   }
   return {};
 }
