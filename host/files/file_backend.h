@@ -1,17 +1,11 @@
-// FileBackend: what carries out the writes and syncs that nobody waits for. FileCompleter: how they end.
+// FileBackend: what carries out the writes and syncs that nobody waits for.
 #pragma once
 
 #include "host/files/file_op.h"
 
-#include <chronik/result.hpp>
-
-#include <cstdint>
 #include <memory>
-#include <vector>
 
 namespace chronik::host {
-
-class Runtime;
 
 // Thread-safe.
 class FileBackend {
@@ -19,26 +13,6 @@ class FileBackend {
   virtual ~FileBackend() = default;
   // Begins an operation that has a token; FileCompleter::end() is called when note() says so. Does not block.
   virtual void start(std::unique_ptr<FileOp> op) = 0;
-};
-
-// Counts operations, lets go of what they hold, and completes their tokens. Thread-safe.
-class FileCompleter {
- public:
-  explicit FileCompleter(Runtime& runtime);
-
-  // The operation begins, after OpenFile said that it may.
-  void begin(FileOp& op);
-  // These have ended. Their tokens are completed together, after leases and files were let go.
-  void end(std::vector<std::unique_ptr<FileOp>> ops);
-  void end(std::unique_ptr<FileOp> op);
-  // The same for one that has no token.
-  Status end_waited(FileOp& op);
-
- private:
-  void count(const FileOp& op);
-
-  Runtime& runtime_;
-  uint64_t writes_, bytes_, syncs_, in_flight_, durable_seconds_;
 };
 
 }  // namespace chronik::host

@@ -3,11 +3,12 @@
 #include "host/files/file_error.h"
 #include "host/files/file_map.h"
 #include "host/files/file_service.h"
-#include "host/files/file_shape.h"
+#include "host/files/file_system.h"
 #include "host/observe/logger.h"
 #include "host/runtime/runtime.h"
 
 #include <chronik/call.hpp>
+#include <chronik/files.hpp>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -17,6 +18,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <span>
 #include <vector>
 
@@ -58,6 +60,19 @@ Status check_aligned(const OpenFile& file, uint64_t at, const void* p, uint64_t 
   return {};
 }
 
+Status check_file_name(std::string_view name) {
+  if (is_file_name(name)) return {};
+  return fail(Code::kInvalidArgument,
+              fmt::format("\"{}\" is no name of a file: 1 to {} bytes of [a-z0-9._-], not a dot first",
+                          name.substr(0, CHR_FILE_MAX_NAME), CHR_FILE_MAX_NAME));
+}
+
+// What the caller's struct_size covers.
+void copy_covered(chr_file_info from, chr_file_info* to) {
+  from.struct_size = to->struct_size;
+  std::memcpy(to, &from, std::min<size_t>(to->struct_size, sizeof from));
+}
+
 }  // namespace
 
 FileFolder::FileFolder(FileService& service, std::string owner, std::string path, int directory)
@@ -65,7 +80,7 @@ FileFolder::FileFolder(FileService& service, std::string owner, std::string path
 
 FileFolder::~FileFolder() { ::close(directory_); }
 
-void FileFolder::note_use() { service_.note_use(); }
+void FileFolder::note_use() { service_.log_refusal_once(); }
 
 Result<std::shared_ptr<OpenFile>> FileFolder::find(uint64_t file) {
   const std::lock_guard lock(mutex_);
@@ -120,19 +135,19 @@ Result<uint64_t> FileFolder::open(std::string_view name, uint32_t flags, chr_fil
     return fail(Code::kInvalidArgument,
                 fmt::format("flags {:#x} to open {}, not all are known, or not together", flags, name));
   const std::lock_guard opening(opening_);
-  CHRONIK_TRY(FileShape shape, open_file(directory_, name, flags));
-  const Inode inode{shape.status.st_dev, shape.status.st_ino};
+  CHRONIK_TRY(OpenedDescriptors opened, open_file(directory_, name, flags));
+  const Inode inode{opened.status.st_dev, opened.status.st_ino};
   CHRONIK_CHECK(wait_closed(inode, name));
   OpenFile::Kind kind;
   kind.to_read = (flags & CHR_FILE_READ) != 0;
   if ((flags & CHR_FILE_DIRECT) != 0) {
-    kind.block = direct_block(shape.fd.get());
-    kind.direct = make_direct(shape.fd.get(), name);
+    kind.block = direct_block(opened.fd.get());
+    kind.direct = make_direct(opened.fd.get(), name);
   }
-  CHRONIK_TRY(const uint64_t size, file_size(shape.fd.get(), name));  // what was in flight has ended
-  const OpenFile::Descriptors fds{shape.fd.release(), shape.sync_fd.release()};
+  CHRONIK_TRY(const uint64_t size, file_size(opened.fd.get(), name));  // what was in flight has ended
+  const OpenFile::Descriptors fds{opened.fd.release(), opened.sync_fd.release()};
   auto file = std::make_shared<OpenFile>(std::string(name), fds, kind, size, service_.reaper_);
-  fill_info(info, *file);
+  copy_covered(file->info(), info);
   const std::lock_guard lock(mutex_);
   by_inode_[inode] = file;
   files_.emplace(++last_handle_, std::move(file));

@@ -55,7 +55,7 @@ Result<std::shared_ptr<FileFolder>> FileService::open_folder(std::string owner,
   return std::make_shared<FileFolder>(*this, std::move(owner), directory, fd);
 }
 
-void FileService::note_use() {
+void FileService::log_refusal_once() {
   if (refusal_.empty()) return;
   std::call_once(told_refusal_, [this] {
     runtime_.logger().info("files", "no io_uring, so threads write files: " + refusal_);

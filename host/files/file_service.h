@@ -2,6 +2,7 @@
 #pragma once
 
 #include "host/files/file_backend.h"
+#include "host/files/file_completer.h"
 #include "host/files/file_reaper.h"
 #include "host/files/thread_backend.h"
 
@@ -44,8 +45,8 @@ class FileService {
 
  private:
   friend class FileFolder;
-  // A plugin is about to use it: the first time, the log tells that io_uring was refused.
-  void note_use();
+  // Where io_uring was refused, the log tells so, once.
+  void log_refusal_once();
   // Begins an operation, which has a token.
   void start(std::unique_ptr<FileOp> op);
   // [blocking] From begin to end.

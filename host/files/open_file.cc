@@ -30,6 +30,15 @@ void OpenFile::rename(std::string_view name) {
   name_ = name;
 }
 
+chr_file_info OpenFile::info() const {
+  chr_file_info info{};
+  info.struct_size = sizeof info;
+  info.block = kind_.block;
+  info.direct = kind_.direct ? 1 : 0;
+  info.size = size();
+  return info;
+}
+
 uint64_t OpenFile::size() const {
   const std::lock_guard lock(mutex_);
   return size_;

@@ -3,6 +3,7 @@
 
 #include "host/files/file_reaper.h"
 
+#include <chronik/draft/files.h>
 #include <chronik/result.hpp>
 
 #include <condition_variable>
@@ -61,6 +62,7 @@ class OpenFile {
   const std::shared_ptr<FileReaper>& reaper() const { return reaper_; }
   std::string name() const;
   void rename(std::string_view name);
+  chr_file_info info() const;
   // In bytes, with what is in flight.
   uint64_t size() const;
   void set_size(uint64_t n);

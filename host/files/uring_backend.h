@@ -2,6 +2,7 @@
 #pragma once
 
 #include "host/files/file_backend.h"
+#include "host/files/file_completer.h"
 
 #include <memory>
 #include <vector>

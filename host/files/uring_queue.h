@@ -5,6 +5,7 @@
 #pragma once
 
 #include "host/files/file_backend.h"
+#include "host/files/file_completer.h"
 #include "host/runtime/shard.h"
 
 #include <boost/asio/posix/stream_descriptor.hpp>

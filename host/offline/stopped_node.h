@@ -23,7 +23,6 @@ class StoppedNode {
 
   // What is wrong with the host's keys; those of plugins are judged by values().
   const Diagnostics& diagnostics() const { return diagnostics_; }
-  const HostConfig& config() const { return config_; }
 
   // Takes the lock; refused while the node runs.
   Status lock() { return data_.open_stopped(config_.data_dir); }

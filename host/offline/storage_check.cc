@@ -12,7 +12,7 @@
 namespace chronik::host {
 namespace {
 
-// "group 7 (orders/3), entries 41 to 97", as far as it is known.
+// "group 7 (__meta), entries 41 to 97", as far as it is known.
 std::string describe_subject(const chr_storage_report& report) {
   std::string out;
   if (report.group != 0)
@@ -60,7 +60,8 @@ Status run_check(LonePlugin& plugin, const std::filesystem::path& folder) {
         },
         &seen);
   }));
-  const std::string verdict = seen.damages == 0 ? "whole" : plural(seen.damages, "damage", "damages");
+  const std::string verdict =
+      seen.damages == 0 ? "whole" : plural(seen.damages, "finding of damage", "findings of damage");
   fmt::print("{} in {}: {}; {}\n", plugin.id(), folder.string(), verdict, describe_seen(seen));
   if (seen.damages == 0) return {};
   return fail(Code::kCorrupt, fmt::format("{} is damaged", folder.string()));

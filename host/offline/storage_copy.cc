@@ -186,16 +186,22 @@ Status StorageCopy::begin_anew() {
   return {};
 }
 
-Status StorageCopy::read_groups(const fs::path& folder, const PluginFile& file, int socket) const {
+// A plugin of its own, of which fn reads.
+Status StorageCopy::with_opened(const fs::path& folder, const PluginFile& file,
+                                const std::function<Status(const StorageAdmin& admin)>& fn) const {
   LonePlugin plugin(node_.plugin_options(file, folder));
   CHRONIK_CHECK(plugin.create());
   CHRONIK_TRY(const StorageAdmin admin, plugin.admin());
   return plugin.run_blocking([&]() -> Status {
     CHRONIK_CHECK(admin.open());
-    const Status status = export_groups(admin, socket);
+    const Status status = fn(admin);
     admin.close();
     return status;
   });
+}
+
+Status StorageCopy::read_groups(const fs::path& folder, const PluginFile& file, int socket) const {
+  return with_opened(folder, file, [&](const StorageAdmin& admin) { return export_groups(admin, socket); });
 }
 
 Status StorageCopy::write_groups(int socket) const {
@@ -250,14 +256,8 @@ std::string StorageCopy::end_unfinished(bool is_useless, Code code) const {
 }
 
 Status StorageCopy::digest_groups(const fs::path& folder, const PluginFile& file, int socket) const {
-  LonePlugin plugin(node_.plugin_options(file, folder));
-  CHRONIK_CHECK(plugin.create());
-  CHRONIK_TRY(const StorageAdmin admin, plugin.admin());
-  return plugin.run_blocking([&]() -> Status {
-    CHRONIK_CHECK(admin.open());
-    const Status status = export_digests(admin, plugin.id(), socket);
-    admin.close();
-    return status;
+  return with_opened(folder, file, [&](const StorageAdmin& admin) {
+    return export_digests(admin, file.manifest().id, socket);
   });
 }
 

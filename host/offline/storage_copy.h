@@ -6,8 +6,8 @@
 //     <target>/<plugin>.copying/data/       the folder of the plugin
 //     <target>/<plugin>/                    data/, renamed, once both sides were read again and are the same
 //
-// then the data belongs to the plugin that has the copy (node.toml), durably: the last step, and the only one
-// that a node sees. The source is only read.
+// then the data belongs to the plugin that has the copy (the identity file, node.toml in data_dir), durably: the
+// last step, and the only one that a node sees. The source is only read.
 #pragma once
 
 #include "host/offline/group_digest.h"
@@ -46,6 +46,8 @@ class StorageCopy {
   Status verify();
   Status compare(int from, int to);
   Status put_in_place();
+  Status with_opened(const std::filesystem::path& folder, const PluginFile& file,
+                     const std::function<Status(const StorageAdmin& admin)>& fn) const;
   Status read_groups(const std::filesystem::path& folder, const PluginFile& file, int socket) const;
   Status write_groups(int socket) const;
   Status digest_groups(const std::filesystem::path& folder, const PluginFile& file, int socket) const;

@@ -219,17 +219,18 @@ constexpr std::array kTable = {
           set_number<&TopicConfig::retention_bytes, kMinLong>},
     Entry{"retention.ms", ConfigType::kLong, "604800000", "log.retention.ms", kActs, kSinceFirst,
           "Age beyond which batches are removed; -1: no limit.", set_number<&TopicConfig::retention_ms, -1>},
-    Entry{
-        "segment.bytes", ConfigType::kInt, "1073741824", "log.segment.bytes", kStored, kSinceLevels,
-        "Size of a file of a log. A log has no files of its own, and retention acts on batches; the log of a "
-        "coordinator (`__consumer_offsets`) is trimmed to its snapshot at this size.",
-        set_number<&TopicConfig::segment_bytes, 1048576>},
+    Entry{"segment.bytes", ConfigType::kInt, "1073741824", "log.segment.bytes", kStored, kSinceLevels,
+          "Size of a file of a log. The store goes by a size of its own (storage-log: `segment_bytes`), or "
+          "keeps all logs in one file; retention acts on batches. The log of a coordinator "
+          "(`__consumer_offsets`) is trimmed to its snapshot at this size.",
+          set_number<&TopicConfig::segment_bytes, 1048576>},
     Entry{"segment.index.bytes", ConfigType::kInt, "10485760", "log.index.size.max.bytes", kStored,
           kSinceLevels, "Size of an index. The store finds each batch.", check_number<int32_t, 4>},
     Entry{"segment.jitter.ms", ConfigType::kLong, "0", "log.roll.jitter.ms", kStored, kSinceLevels,
-          "Spread of segment.ms. A log has no files of its own.", check_number<int64_t, 0>},
+          "Spread of segment.ms. No store begins a file because of its age.", check_number<int64_t, 0>},
     Entry{"segment.ms", ConfigType::kLong, "604800000", "log.roll.ms", kStored, kSinceLevels,
-          "Age at which a new file begins. A log has no files of its own, and retention acts on batches.",
+          "Age at which a new file begins. No store begins a file because of its age; retention acts on "
+          "batches.",
           check_number<int64_t, 1>},
     Entry{"unclean.leader.election.enable", ConfigType::kBoolean, "false", "unclean.leader.election.enable",
           kStored, kSinceLevels,

@@ -23,6 +23,14 @@ chr_status code_of(const Result<T>& result) {
   return result ? CHR_OK : static_cast<chr_status>(result.error().code);
 }
 
+// Makes a call that is over when it returns: invoke(chr_error* error) -> chr_status, the function of the table.
+template <class Invoke>
+Status call_now(Invoke&& invoke) {
+  chr_error error = make_abi_error();
+  const chr_status status = invoke(&error);
+  return to_status(status, error.message);
+}
+
 // Makes one asynchronous call on a shard. done(Result<T>) runs exactly once, on this shard: before the call
 // returns where the answer is there already, later otherwise. What the call fills is kept until then.
 //

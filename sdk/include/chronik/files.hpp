@@ -9,10 +9,21 @@
 #include <chronik/draft/files.h>
 #include <chronik/call.hpp>
 
+#include <algorithm>
 #include <span>
+#include <string_view>
 #include <vector>
 
 namespace chronik {
+
+// The rule of names that files have.
+constexpr bool is_file_name(std::string_view name) {
+  const auto fits = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+  };
+  return !name.empty() && name.size() <= CHR_FILE_MAX_NAME && name.front() != '.' &&
+         std::ranges::all_of(name, fits);
+}
 
 // One open file; closed when it goes. Movable. Thread rules are those of the functions behind each method.
 class File {
@@ -39,7 +50,7 @@ class File {
 
   // [blocking]
   Status write(uint64_t at, std::span<const chr_slice> slices, uint32_t flags = 0) const {
-    return run([&](chr_error* error) { return write(at, slices, flags, 0, error); });
+    return call_now([&](chr_error* error) { return write(at, slices, flags, 0, error); });
   }
   Status write(uint64_t at, const void* p, uint64_t n, uint32_t flags = 0) const {
     const chr_slice slice{static_cast<const uint8_t*>(p), n, nullptr};
@@ -53,7 +64,7 @@ class File {
   }
   // [blocking]
   Status sync() const {
-    return run([&](chr_error* error) { return table_->sync(host_.self(), file_, 0, error); });
+    return call_now([&](chr_error* error) { return table_->sync(host_.self(), file_, 0, error); });
   }
   // [shard] done(Status), on this shard.
   template <class F>
@@ -63,18 +74,18 @@ class File {
   }
   // [blocking], all of them
   Status read(uint64_t at, void* p, uint64_t n) const {
-    return run([&](chr_error* error) {
+    return call_now([&](chr_error* error) {
       return table_->read(host_.self(), file_, at, static_cast<uint8_t*>(p), n, error);
     });
   }
   Status zero(uint64_t at, uint64_t n) const {
-    return run([&](chr_error* error) { return table_->zero(host_.self(), file_, at, n, error); });
+    return call_now([&](chr_error* error) { return table_->zero(host_.self(), file_, at, n, error); });
   }
   Status resize(uint64_t n) const {
-    return run([&](chr_error* error) { return table_->resize(host_.self(), file_, n, error); });
+    return call_now([&](chr_error* error) { return table_->resize(host_.self(), file_, n, error); });
   }
   Status load(uint64_t at, uint64_t n) const {
-    return run([&](chr_error* error) { return table_->load(host_.self(), file_, at, n, error); });
+    return call_now([&](chr_error* error) { return table_->load(host_.self(), file_, at, n, error); });
   }
   // [any]
   bool is_loaded(uint64_t at, uint64_t n) const { return table_->is_loaded(host_.self(), file_, at, n) != 0; }
@@ -82,18 +93,12 @@ class File {
   Result<chr_slice> map(uint64_t at, uint64_t n) const {
     chr_slice out{};
     CHRONIK_CHECK(
-        run([&](chr_error* error) { return table_->map(host_.self(), file_, at, n, &out, error); }));
+        call_now([&](chr_error* error) { return table_->map(host_.self(), file_, at, n, &out, error); }));
     return out;
   }
 
  private:
   friend class Files;
-  template <class Call>
-  static Status run(Call&& invoke) {
-    chr_error error = make_abi_error();
-    const chr_status status = invoke(&error);
-    return to_status(status, error.message);
-  }
   chr_status write(uint64_t at, std::span<const chr_slice> slices, uint32_t flags, uint64_t token,
                    chr_error* error) const {
     const chr_file_write args{file_, at, slices.data(), static_cast<uint32_t>(slices.size()), flags, token};
@@ -130,7 +135,7 @@ class Files {
     uint64_t file = 0;
     chr_file_info info{};
     info.struct_size = sizeof info;
-    CHRONIK_CHECK(run([&](chr_error* error) {
+    CHRONIK_CHECK(call_now([&](chr_error* error) {
       return table_->open(host_.self(), to_abi(name), flags | flags_, &file, &info, error);
     }));
     return File(host_, table_, file, info);
@@ -149,7 +154,7 @@ class Files {
   Status sync_files(std::span<const File* const> files, std::span<chr_status> each) const {
     std::vector<uint64_t> handles;
     for (const File* file : files) handles.push_back(file->file_);
-    return run([&](chr_error* error) {
+    return call_now([&](chr_error* error) {
       return table_->sync_files(host_.self(), handles.data(), static_cast<uint32_t>(handles.size()),
                                 each.data(), error);
     });
@@ -158,7 +163,7 @@ class Files {
   template <class F>
   Status list(F&& fn) const {
     using Fn = std::remove_reference_t<F>;
-    return run([&](chr_error* error) {
+    return call_now([&](chr_error* error) {
       return table_->list(
           host_.self(),
           [](void* to, chr_str name, uint64_t size) { (*static_cast<Fn*>(to))(from_abi(name), size); },
@@ -167,22 +172,15 @@ class Files {
   }
   Result<uint64_t> free_bytes() const {
     uint64_t out = 0;
-    CHRONIK_CHECK(run([&](chr_error* error) { return table_->space(host_.self(), &out, error); }));
+    CHRONIK_CHECK(call_now([&](chr_error* error) { return table_->space(host_.self(), &out, error); }));
     return out;
   }
 
  private:
   template <class Call>
-  static Status run(Call&& invoke) {
-    chr_error error = make_abi_error();
-    const chr_status status = invoke(&error);
-    return to_status(status, error.message);
-  }
-
-  template <class Call>
   Status change(Call&& invoke) const {
     if (flags_ == CHR_FILE_READ) return fail(Code::kInvalidArgument, "the folder is only to be read");
-    return run(invoke);
+    return call_now(invoke);
   }
 
   Host host_;

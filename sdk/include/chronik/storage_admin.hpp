@@ -30,18 +30,18 @@ class StorageAdmin {
   Status check(F&& fn, chr_storage_check* seen) const {
     *seen = {};
     seen->struct_size = sizeof *seen;
-    return run([&](chr_error* error) {
+    return call_now([&](chr_error* error) {
       return table_->check(self_, once<F, const chr_storage_report*>, context_of(fn), seen, error);
     });
   }
   Status open() const {
-    return run([&](chr_error* error) { return table_->open(self_, error); });
+    return call_now([&](chr_error* error) { return table_->open(self_, error); });
   }
   void close() const { table_->close(self_); }
   // fn(const chr_storage_group&) -> bool
   template <class F>
   Status groups(F&& fn) const {
-    return run([&](chr_error* error) {
+    return call_now([&](chr_error* error) {
       return table_->groups(self_, once<F, const chr_storage_group*>, context_of(fn), error);
     });
   }
@@ -52,14 +52,14 @@ class StorageAdmin {
     const chr_storage_key_fn each = [](void* context, chr_str key, chr_slice value) -> int32_t {
       return (*static_cast<Fn*>(context))(from_abi(key), value) ? 0 : 1;
     };
-    return run([&](chr_error* error) {
+    return call_now([&](chr_error* error) {
       return table_->keys(self_, group, to_abi(after), each, context_of(fn), error);
     });
   }
   // fn(const chr_entry&) -> bool
   template <class F>
   Status entries(uint64_t group, uint64_t from, F&& fn) const {
-    return run([&](chr_error* error) {
+    return call_now([&](chr_error* error) {
       return table_->entries(self_, group, from, once<F, const chr_entry*>, context_of(fn), error);
     });
   }
@@ -72,12 +72,6 @@ class StorageAdmin {
   template <class F>
   static void* context_of(F& fn) {
     return const_cast<void*>(static_cast<const void*>(&fn));
-  }
-  template <class Call>
-  static Status run(Call&& invoke) {
-    chr_error error = make_abi_error();
-    const chr_status status = invoke(&error);
-    return to_status(status, error.message);
   }
 
   const chr_storage_admin_v1* table_ = nullptr;

@@ -29,7 +29,7 @@ bool LivenessWatch::fit(Node& node) const {
   const uint64_t now = cluster_.world().now();
   const Disk& disk = node.disk();
   return node.running() && !cluster_.world().loop.paused(node.id()) && disk.slow_until <= now &&
-         disk.stalled_until <= now && (node.files() == nullptr || !disk.damaged()) &&
+         disk.stalled_until <= now && (node.interposed_files() == nullptr || !disk.damaged()) &&
          disk.capacity == UINT64_MAX && !disk.failed() && !disk.busy(now + t_ / 8);
 }
 

@@ -35,7 +35,8 @@ struct StorageWatch::Calls {
       const uint64_t tag = s.watch->next_tag_++;
       s.writes[tag] = {group->second, s.writes.empty() ? tag : s.writes.begin()->first};
       s.watch->check_commit_hint(*s.node, *group->second, writes[i]);
-      if (s.node->files() != nullptr) keep_samples(writes[i], tag, &s.samples[group->second->name]);
+      if (s.node->interposed_files() != nullptr)
+        keep_samples(writes[i], tag, &s.samples[group->second->name]);
       s.watch->checker_.write_issued(s.node->id(), *group->second, model_of(writes[i], tag));
       s.node->ops().observe(writes[i].token, &s, tag);
     }
@@ -117,7 +118,7 @@ void StorageWatch::keep_samples(const chr_storage_write& write, uint64_t tag, st
 
 bool StorageWatch::damage(Node& node, uint64_t which) {
   Seat& seat = seats_[node.id()];
-  if (node.files() == nullptr || seat.samples.empty()) return false;
+  if (node.interposed_files() == nullptr || seat.samples.empty()) return false;
   const auto group =
       std::next(seat.samples.begin(), static_cast<std::ptrdiff_t>(which % seat.samples.size()));
   const LogModel& durable = checker_.group(group->first).replicas[node.id()].durable;

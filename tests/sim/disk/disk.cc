@@ -25,8 +25,7 @@ uint64_t Disk::used() const {
 
 uint64_t Disk::room() const { return capacity - std::min(capacity, used()); }
 
-// ---- calls
-// -------------------------------------------------------------------------------------------------------
+// ---- calls ------------------------------------------------------------------------------------------------
 
 uint64_t Disk::begin(uint64_t now, uint64_t own, uint64_t* cost) {
   const uint64_t start = std::max({now, busy_until_, stalled_until});
@@ -227,8 +226,7 @@ bool Disk::flip(uint64_t now, Volume& file, uint64_t which) {
   return damaged_ = true;
 }
 
-// ---- the end of a process, and of the power
-// ----------------------------------------------------------------------
+// ---- the end of a process, and of the power ---------------------------------------------------------------
 
 void Disk::forget_durable() {
   while (!changes_.empty() && changes_.front().durable_at <= passed_) changes_.pop_front();
@@ -295,11 +293,9 @@ void Disk::roll_back(uint64_t now, bool power_loss) {
       redo(change, written[i]);
       continue;
     }
-    if (change.time > now) continue;  // had not begun
-    if (none || rng_.chance(0.5)) {   // an unsynced write is lost whole,
-      ++lost_;
-    } else if (change.n != 0 && rng_.chance(0.3)) {  // or torn at its sectors,
-      ++lost_;
+    if (change.time > now) continue;          // had not begun
+    if (none || rng_.chance(0.5)) continue;   // an unsynced write is lost whole,
+    if (change.n != 0 && rng_.chance(0.3)) {  // or torn at its sectors,
       redo_some(change, written[i]);
     } else {
       redo(change, written[i]);

@@ -1,5 +1,5 @@
-// The simulated disk of one node: what is below the files that a storage opens by itself (files.h), and below
-// those of its host (folder.h).
+// The simulated disk of one node: what is below the files that a storage opens by itself (interposed_files.h), and below
+// those of its host (host_files.h).
 //
 // Calls take effect at once in the view of the reader (the page cache), and last from a sync on. A blocking job
 // runs in one go, so every call carries the virtual time at which it happens in the job; a crash at time C
@@ -109,7 +109,6 @@ class Disk {
   uint64_t refusals() const { return refusals_; }  // NO_SPACE
   void refused() { ++refusals_; }
   uint64_t syncs() const { return syncs_; }
-  uint64_t lost_writes() const { return lost_; }
 
  private:
   struct Change {
@@ -172,7 +171,6 @@ class Disk {
   std::deque<Change> changes_;  // not yet durable, oldest first
   uint64_t refusals_ = 0;
   uint64_t syncs_ = 0;
-  uint64_t lost_ = 0;
 };
 
 }  // namespace chronik::sim

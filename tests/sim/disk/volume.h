@@ -24,4 +24,7 @@ class Volume {
   }
 };
 
+// One bit of the bytes in front of each place where these bytes lie; `which` chooses it. False: there is none.
+bool flip_before(Volume& file, const std::string& bytes, uint64_t which);
+
 }  // namespace chronik::sim

@@ -4,7 +4,7 @@
 
 namespace chronik::sim {
 
-// chronik.host.files/1; its functions find the folder of the caller's node.
+// chronik.host.files/1; its functions find those of the caller's node.
 extern const chr_files_v1 kFilesTable;
 
 }  // namespace chronik::sim

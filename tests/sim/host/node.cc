@@ -21,12 +21,12 @@ Node::Node(World& world, uint32_t id, const host::PluginSet& set, NodeOptions op
       links_(links),
       interposers_(std::move(interposers)),
       disk_(world.stream("disk", id)),
-      folder_(*this, id, disk_),
+      host_files_(*this, id, disk_),
       schedule_(world.stream("schedule", id)),
       memory_(world.options.poison, world.options.fill) {
   if (world.options.real_files) {
     directory_ = fmt::format("node-{}", id);
-    files_ = std::make_unique<Files>(world, id, disk_, directory_);
+    interposed_files_ = std::make_unique<InterposedFiles>(world, id, disk_, directory_);
   }
   wipe();
 }
@@ -38,8 +38,8 @@ Node::~Node() {
 void Node::wipe() {
   Rng rng = world_.stream("incarnation", id_ * 1000 + wipes_++);
   for (auto& byte : incarnation_.b) byte = static_cast<uint8_t>(rng.next());
-  if (files_) files_->remove_all();
-  folder_.remove_all();
+  if (interposed_files_) interposed_files_->remove_all();
+  host_files_.remove_all();
   const DiskCosts costs = disk_.costs;
   disk_ = Disk(world_.stream("disk", id_ * 1000 + wipes_));
   disk_.costs = costs;
@@ -112,8 +112,8 @@ void Node::boot() {
   random_ = world_.stream("random", id_ * 1'000'000 + boots_);
   Rng base = world_.stream("clock", id_ * 1'000'000 + boots_);
   clock_base_ = base.below(1'000'000 * kSecond);  // a monotonic clock starts anywhere
-  if (files_) files_->process_begins();
-  folder_.process_begins();
+  if (interposed_files_) interposed_files_->process_begins();
+  host_files_.process_begins();
   create_instances();
   fresh_ = false;
   const Enter enter(world_, at_control());
@@ -190,7 +190,8 @@ void Node::plugin_done() {
 // be too full to begin with.
 bool Node::may_refuse_to_start(chr_status status, std::string_view message) {
   // One damaged record of a file costs its group, and a store goes on.
-  const bool contained = files_ != nullptr && set_[step_].manifest().provides_service(CHR_STORAGE_ID);
+  const bool contained =
+      interposed_files_ != nullptr && set_[step_].manifest().provides_service(CHR_STORAGE_ID);
   const bool damaged = status == CHR_E_CORRUPT && disk_.damaged() && !contained;
   // By the time that it says so there may be room again.
   const bool was_full = disk_.capacity != UINT64_MAX || disk_.refusals() != refusals_before_;
@@ -263,14 +264,14 @@ void Node::crash(bool power_loss) {
   world_.trace.note(world_.now(), id_, Kind::kCrash, power_loss ? 1 : 0);
   const bool cache_is_lost = power_loss || disk_.sync_failed();
   power_loss ? disk_.crash(world_.now()) : disk_.kill(world_.now());
-  folder_.process_dies(world_.now(), cache_is_lost);
-  if (files_) files_->process_dies();
+  host_files_.process_dies(world_.now(), cache_is_lost);
+  if (interposed_files_) interposed_files_->process_dies();
   gone();
 }
 
 bool Node::flip_before(const std::string& bytes, uint64_t which) {
-  const bool in_files = files_ && files_->flip_before(bytes, which);
-  return folder_.flip_before(bytes, which) || in_files;
+  const bool in_files = interposed_files_ && interposed_files_->flip_before(bytes, which);
+  return host_files_.flip_before(bytes, which) || in_files;
 }
 
 void Node::retire() {
@@ -287,8 +288,8 @@ void Node::gone() {
     const Enter enter(world_, at_control());
     instances_->destroy_all();
   }
-  if (files_) files_->process_is_gone();
-  folder_.process_ends();
+  if (interposed_files_) interposed_files_->process_is_gone();
+  host_files_.process_ends();
   instances_.reset();
   for (Interposer* interposer : interposers_) interposer->node_gone(*this);
   world_.loop.drop(id_);  // what destructors posted

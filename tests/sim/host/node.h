@@ -5,8 +5,8 @@
 #include "host/config/settings.h"
 #include "host/loader/instances.h"
 #include "sim/base/machine.h"
-#include "sim/disk/files.h"
-#include "sim/disk/folder.h"
+#include "sim/disk/host_files.h"
+#include "sim/disk/interposed_files.h"
 #include "sim/host/memory.h"
 #include "sim/host/metrics.h"
 #include "sim/host/ops.h"
@@ -112,8 +112,8 @@ class Node final : public Machine {
   chr_slice alloc(uint64_t n) override { return memory_.alloc(n); }
   Metrics& metrics() { return metrics_; }
   Disk& disk() { return disk_; }
-  Folder& folder() { return folder_; }
-  Files* files() { return files_.get(); }  // nullptr: it has none
+  HostFiles& host_files() { return host_files_; }
+  InterposedFiles* interposed_files() { return interposed_files_.get(); }  // nullptr: it has none
   // One bit in front of each place of a file where these bytes lie; false: there is none.
   bool flip_before(const std::string& bytes, uint64_t which);
   Rng& random() { return random_; }
@@ -186,9 +186,9 @@ class Node final : public Machine {
 
   // What a disk holds.
   Disk disk_;
-  Folder folder_;
+  HostFiles host_files_;
   std::string directory_;  // of its real files; empty: it has none
-  std::unique_ptr<Files> files_;
+  std::unique_ptr<InterposedFiles> interposed_files_;
   chr_uuid incarnation_{};
   std::string cluster_id_;
   bool fresh_ = true;

@@ -233,7 +233,7 @@ void Faults::power_at_sync(const Fault& fault) {
 void Faults::flip(const Fault& fault) {
   Node& node = cluster_.node(fault.node);
   const auto which = static_cast<uint64_t>(fault.amount);
-  if (node.files() == nullptr) return void(node.folder().flip(world_.now(), which));
+  if (node.interposed_files() == nullptr) return void(node.host_files().flip(world_.now(), which));
   if (node.state() == Node::State::kDown || !on_damage || !on_damage(node, which)) return;
   node.crash(false);
   boot_after(node.id(), kSecond);

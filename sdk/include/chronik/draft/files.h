@@ -1,10 +1,11 @@
 /* clang-format off */
 /* chronik draft ABI, may change with any minor: chronik.host.files/1, the files of a storage.
  *
- * All files of a plugin lie in one folder, its own (chr_node_info.directory). Names are 1 to 100 bytes of
- * [a-z0-9._-] and do not begin with a dot. A storage that keeps its bytes here runs in the simulator as it
- * is, on a disk with faults; in the conformance kit every image is tried that a power loss may leave; in a
- * server, io_uring and O_DIRECT do the work where the kernel has them, threads where not.
+ * All files of a plugin lie in one folder, its own (chr_node_info.directory). Names are 1 to
+ * CHR_FILE_MAX_NAME bytes of [a-z0-9._-] and do not begin with a dot. A storage that keeps its bytes here
+ * runs in the simulator as it is, on a disk with faults; in the conformance kit every image is tried that a
+ * power loss may leave; in a server, io_uring and O_DIRECT do the work where the kernel has them, threads
+ * where not.
  *
  * When: the table may be queried from create() on. Its functions are called from start() on; before that, or
  * without it, only to serve a call of chronik.storage_admin/1. Handles are closed before destroy() returns.
@@ -62,6 +63,8 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+#define CHR_FILE_MAX_NAME 100 /* bytes */
 
 /* How a file is opened. */
 enum {

@@ -1,6 +1,6 @@
 /* clang-format off */
-/* chronik draft ABI, may change with any minor: chronik.consensus.groups/1, what a consensus plugin keeps on this node's disk.
- * Offered beside chronik.consensus/1; a consensus plugin may lack it. */
+/* chronik draft ABI, may change with any minor: chronik.consensus.groups/1, what a consensus plugin keeps on
+ * this node's disk. Offered beside chronik.consensus/1; a consensus plugin may lack it. */
 #ifndef CHRONIK_DRAFT_GROUPS_H_
 #define CHRONIK_DRAFT_GROUPS_H_
 

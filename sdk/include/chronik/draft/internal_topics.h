@@ -1,6 +1,6 @@
 /* clang-format off */
-/* chronik draft ABI, may change with any minor: how whoever makes a topic that brokers keep for themselves says so, as
- * chr_new_topic has no room for it. A metadata plugin goes by this, and by no name. */
+/* chronik draft ABI, may change with any minor: how whoever makes a topic that brokers keep for themselves
+ * says so, as chr_new_topic has no room for it. A metadata plugin goes by this, and by no name. */
 #ifndef CHRONIK_DRAFT_INTERNAL_TOPICS_H_
 #define CHRONIK_DRAFT_INTERNAL_TOPICS_H_
 

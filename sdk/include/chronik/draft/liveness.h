@@ -1,8 +1,8 @@
 /* clang-format off */
-/* chronik draft ABI, may change with any minor: chronik.metadata.liveness/1, which nodes are up, for clients. Up is who is
- * reached by somebody, as the leader of __meta sees it, or this node where it knows no leader: not who has a link with this
- * node, which chronik.host.link/1 tells. Watchers of chronik.metadata/1 are told when it changes. Offered beside
- * chronik.metadata/1.
+/* chronik draft ABI, may change with any minor: chronik.metadata.liveness/1, which nodes are up, for clients.
+ * Up is who is reached by somebody, as the leader of __meta sees it, or this node where it knows no leader:
+ * not who has a link with this node, which chronik.host.link/1 tells. Watchers of chronik.metadata/1 are told
+ * when it changes. Offered beside chronik.metadata/1.
  */
 #ifndef CHRONIK_DRAFT_LIVENESS_H_
 #define CHRONIK_DRAFT_LIVENESS_H_

@@ -1,7 +1,8 @@
 /* clang-format off */
-/* chronik draft ABI, may change with any minor: chronik.metadata.topic_changes/1, what became of topics between two images of
- * the catalog. For those that keep something by topic: on each call of their watch they take the newest image and ask for what
- * changed since the one before it. Where nothing became of any topic, as after changes of leaders, that costs nothing. Offered beside chronik.metadata/1.
+/* chronik draft ABI, may change with any minor: chronik.metadata.topic_changes/1, what became of topics
+ * between two images of the catalog. For those that keep something by topic: on each call of their watch they
+ * take the newest image and ask for what changed since the one before it. Where nothing became of any topic,
+ * as after changes of leaders, that costs nothing. Offered beside chronik.metadata/1.
  */
 #ifndef CHRONIK_DRAFT_TOPIC_CHANGES_H_
 #define CHRONIK_DRAFT_TOPIC_CHANGES_H_
@@ -32,7 +33,8 @@ typedef void(CHR_CALL* chr_topic_change_fn)(void* context, const chr_topic_chang
 typedef struct chr_topic_changes_v1 {
   uint32_t struct_size, rev;
   /* [any] Calls fn for each topic that differs, in the order of names. before: NULL, as an empty catalog. */
-  void(CHR_CALL* between)(void* self, chr_catalog* before, chr_catalog* now, chr_topic_change_fn fn, void* context);
+  void(CHR_CALL* between)(void* self, chr_catalog* before, chr_catalog* now, chr_topic_change_fn fn,
+                         void* context);
 } chr_topic_changes_v1;
 
 #ifdef __cplusplus

@@ -12,7 +12,7 @@
 // shard) aborts and says which. The host outlives this; the folder may be given to another FakeFiles afterwards.
 #pragma once
 
-#include <chronik/draft/files.h>
+#include <chronik/files.hpp>
 #include <chronik/testing/fake_host.hpp>
 
 #include <fcntl.h>
@@ -165,14 +165,8 @@ class FakeFiles {
     if (::mkdtemp(path.data()) == nullptr) throw std::runtime_error("cannot make a folder like " + path);
     return path;
   }
-  static bool is_name(std::string_view name) {
-    const auto fits = [](char c) {
-      return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
-    };
-    return !name.empty() && name.size() <= 100 && name[0] != '.' && std::ranges::all_of(name, fits);
-  }
   std::string named(chr_str name) const {
-    if (!is_name(from_abi(name))) misuse("\"" + std::string(from_abi(name)) + "\" is no name of a file");
+    if (!is_file_name(from_abi(name))) misuse("\"" + std::string(from_abi(name)) + "\" is no name of a file");
     return path(from_abi(name));
   }
   void may_block(const char* what) const {

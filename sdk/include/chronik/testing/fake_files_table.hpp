@@ -202,7 +202,7 @@ struct FakeFilesTable {
     std::map<std::string, uint64_t> all;
     for (const auto& entry : std::filesystem::directory_iterator(files.directory())) {
       const std::string name = entry.path().filename().string();
-      if (entry.is_regular_file() && FakeFiles::is_name(name)) all[name] = entry.file_size();
+      if (entry.is_regular_file() && is_file_name(name)) all[name] = entry.file_size();
     }
     for (const auto& [name, size] : all) fn(context, to_abi(name), size);
     return CHR_OK;

@@ -123,7 +123,7 @@ TEST_F(StorageCommands, ACheckNamesWhatIsDamaged) {
   const Output output = run({"check"});
   EXPECT_EQ(output.code, 3) << output.err;
   expect_part(output.out, "damage: group 1 (orders/0), entry 45: its payload fails its check [fake]\n");
-  expect_part(output.out, ": 1 damage; 4 groups");
+  expect_part(output.out, ": 1 finding of damage; 4 groups");
   expect_part(output.err, "what to do: in a cluster, start the node all the same");
   const Output copied = copy();
   EXPECT_EQ(copied.code, 3);

@@ -1,4 +1,4 @@
-#include "sim/disk/files.h"
+#include "sim/disk/interposed_files.h"
 
 #include "sim/base/world.h"
 #include "sim/disk/fd_volume.h"
@@ -20,8 +20,8 @@
 namespace chronik::sim {
 namespace {
 
-std::vector<Files*>& all() {
-  static std::vector<Files*> all;
+std::vector<InterposedFiles*>& all() {
+  static std::vector<InterposedFiles*> all;
   return all;
 }
 
@@ -44,9 +44,10 @@ std::string made(const std::string& directory) {
 }  // namespace
 
 // A descriptor of its own keeps the file and its number alive, whatever the storage does to its name.
-class Files::File final : public FdVolume {
+class InterposedFiles::File final : public FdVolume {
  public:
-  File(Files& files, std::string name, int fd) : FdVolume(fd), owner(files), path(std::move(name)) {}
+  File(InterposedFiles& files, std::string name, int fd)
+      : FdVolume(fd), owner(files), path(std::move(name)) {}
 
   uint64_t size() const override { return exists() ? FdVolume::size() : 0; }
   bool exists() const {
@@ -54,22 +55,22 @@ class Files::File final : public FdVolume {
     return fstat(fd(), &status) == 0 && status.st_nlink != 0;
   }
 
-  Files& owner;
+  InterposedFiles& owner;
   const std::string path;
   bool mapped = false;  // for writing: what happens to it is not seen, and does not last
 };
 
-Files::Files(World& world, uint32_t node, Disk& disk, const std::string& directory)
+InterposedFiles::InterposedFiles(World& world, uint32_t node, Disk& disk, const std::string& directory)
     : world_(world), node_(node), disk_(disk), directory_(made(directory)) {
   all().push_back(this);
 }
 
-Files::~Files() {
+InterposedFiles::~InterposedFiles() {
   std::erase(all(), this);
   for (const auto& [inode, file] : files_) disk_.drop(*file);
 }
 
-void Files::process_begins() {
+void InterposedFiles::process_begins() {
   std::erase_if(files_, [this](const auto& entry) {
     File& file = *entry.second;
     if (file.mapped) std::filesystem::remove(file.path);
@@ -80,57 +81,47 @@ void Files::process_begins() {
 }
 
 // Where they look for their files there are none: an orderly end removes some, which a death does not.
-void Files::process_dies() {
+void InterposedFiles::process_dies() {
   dying_ = true;
   std::filesystem::rename(directory_, aside());
 }
 
-void Files::process_is_gone() {
+void InterposedFiles::process_is_gone() {
   if (!std::exchange(dying_, false)) return;
   std::filesystem::remove_all(directory_);
   std::filesystem::rename(aside(), directory_);
 }
 
-void Files::remove_all() {
+void InterposedFiles::remove_all() {
   for (const auto& [inode, file] : files_) disk_.drop(*file);
   files_.clear();
   for (const auto& entry : std::filesystem::directory_iterator(directory_))
     std::filesystem::remove_all(entry.path());
 }
 
-bool Files::flip_before(const std::string& bytes, uint64_t which) {
-  constexpr uint64_t kBefore = 64;  // where a store keeps what it knows of an entry, or checks it by
+bool InterposedFiles::flip_before(const std::string& bytes, uint64_t which) {
   bool found = false;
-  for (const auto& [inode, file] : files_) {
-    if (file->mapped || !file->exists()) continue;
-    const std::string content = file->copy(0, file->size());
-    for (size_t at = content.find(bytes); at != std::string::npos; at = content.find(bytes, at + 1)) {
-      if (at < kBefore) continue;
-      const uint64_t place = at - 1 - which % kBefore;
-      const char flipped = static_cast<char>(content[place] ^ (1 << which / kBefore % 8));
-      file->write(place, &flipped, 1);
-      found = true;
-    }
-  }
+  for (const auto& [inode, file] : files_)
+    found |= !file->mapped && file->exists() && sim::flip_before(*file, bytes, which);
   if (found) disk_.note_damage();
   return found;
 }
 
-Files::File* Files::find(int fd) {
+InterposedFiles::File* InterposedFiles::find(int fd) {
   if (all().empty()) return nullptr;
   struct stat status{};
   if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) return nullptr;
-  for (Files* files : all()) {
+  for (InterposedFiles* files : all()) {
     if (const auto known = files->files_.find(status.st_ino); known != files->files_.end())
       return known->second->mapped ? nullptr : known->second.get();
   }
-  for (Files* files : all()) {
+  for (InterposedFiles* files : all()) {
     if (File* const file = files->file_of(fd, status.st_ino); file != nullptr) return file;
   }
   return nullptr;
 }
 
-Files::File* Files::file_of(int fd, uint64_t inode) {
+InterposedFiles::File* InterposedFiles::file_of(int fd, uint64_t inode) {
   const std::string path = path_of(fd);
   if (!path.starts_with(directory_ + "/")) return nullptr;
   const int own = static_cast<int>(
@@ -141,7 +132,7 @@ Files::File* Files::file_of(int fd, uint64_t inode) {
   return file.get();
 }
 
-bool Files::may_block() {
+bool InterposedFiles::may_block() {
   if (dying_) return false;
   disk_.passed(world_.loop.now());
   if (world_.current.node == node_ && world_.current.shard < 0) return true;
@@ -151,10 +142,10 @@ bool Files::may_block() {
   return false;
 }
 
-ssize_t Files::write(File& file, int fd, const iovec* parts, int count, uint64_t at) {
+ssize_t InterposedFiles::write(File& file, int fd, const iovec* parts, int count, uint64_t at) {
   std::string bytes;
   for (int i = 0; i < count; ++i) bytes.append(static_cast<const char*>(parts[i].iov_base), parts[i].iov_len);
-  Files& files = file.owner;
+  InterposedFiles& files = file.owner;
   if (!files.may_block()) return static_cast<ssize_t>(bytes.size());
   World& world = files.world_;
   const bool through = (fcntl(fd, F_GETFL) & O_DSYNC) != 0;
@@ -167,8 +158,8 @@ ssize_t Files::write(File& file, int fd, const iovec* parts, int count, uint64_t
   return status == CHR_OK ? static_cast<ssize_t>(taken) : failed(EIO);
 }
 
-int Files::sync(File& file) {
-  Files& files = file.owner;
+int InterposedFiles::sync(File& file) {
+  InterposedFiles& files = file.owner;
   if (!files.may_block()) return 0;
   World& world = files.world_;
   const chr_status status = files.disk_.sync(world.now(), file, &world.current.cost);
@@ -176,12 +167,12 @@ int Files::sync(File& file) {
   return status == CHR_OK ? 0 : static_cast<int>(failed(status == CHR_E_NO_SPACE ? ENOSPC : EIO));
 }
 
-int Files::resize(File& file, uint64_t size) {
+int InterposedFiles::resize(File& file, uint64_t size) {
   if (file.owner.may_block()) file.owner.disk_.resize(file.owner.world_.now(), file, size);
   return 0;
 }
 
-int Files::allocate(File& file, uint64_t end) {
+int InterposedFiles::allocate(File& file, uint64_t end) {
   Disk& disk = file.owner.disk_;
   const uint64_t size = file.size();
   if (end <= size || !file.owner.may_block()) return 0;
@@ -190,7 +181,7 @@ int Files::allocate(File& file, uint64_t end) {
   return 0;
 }
 
-void Files::mapped_for_writing(File& file) {
+void InterposedFiles::mapped_for_writing(File& file) {
   file.mapped = true;
   file.owner.disk_.drop(file);
 }
@@ -199,15 +190,15 @@ void Files::mapped_for_writing(File& file) {
 
 namespace {
 
-using chronik::sim::Files;
+using chronik::sim::InterposedFiles;
 
 uint64_t position(int fd) { return static_cast<uint64_t>(syscall(SYS_lseek, fd, 0, SEEK_CUR)); }
 
 // Where the next write goes, and behind it.
-ssize_t write_at_position(Files::File& file, int fd, const iovec* parts, int count) {
+ssize_t write_at_position(InterposedFiles::File& file, int fd, const iovec* parts, int count) {
   if ((fcntl(fd, F_GETFL) & O_APPEND) != 0) syscall(SYS_lseek, fd, 0, SEEK_END);
   const uint64_t at = position(fd);
-  const ssize_t written = Files::write(file, fd, parts, count, at);
+  const ssize_t written = InterposedFiles::write(file, fd, parts, count, at);
   if (written > 0) syscall(SYS_lseek, fd, at + static_cast<uint64_t>(written), SEEK_SET);
   return written;
 }
@@ -248,14 +239,16 @@ CHRONIK_SIM_EXPORT int open64(const char* path, int flags, ...) {
 }
 CHRONIK_SIM_EXPORT ssize_t pwrite(int fd, const void* bytes, size_t n, off_t at) {
   const iovec part{const_cast<void*>(bytes), n};
-  if (auto* file = Files::find(fd)) return Files::write(*file, fd, &part, 1, static_cast<uint64_t>(at));
+  if (auto* file = InterposedFiles::find(fd))
+    return InterposedFiles::write(*file, fd, &part, 1, static_cast<uint64_t>(at));
   return syscall(SYS_pwrite64, fd, bytes, n, at);
 }
 CHRONIK_SIM_EXPORT ssize_t pwrite64(int fd, const void* bytes, size_t n, off64_t at) {
   return pwrite(fd, bytes, n, at);
 }
 CHRONIK_SIM_EXPORT ssize_t pwritev(int fd, const iovec* parts, int count, off_t at) {
-  if (auto* file = Files::find(fd)) return Files::write(*file, fd, parts, count, static_cast<uint64_t>(at));
+  if (auto* file = InterposedFiles::find(fd))
+    return InterposedFiles::write(*file, fd, parts, count, static_cast<uint64_t>(at));
   return syscall(SYS_pwritev, fd, parts, count, at, 0);
 }
 CHRONIK_SIM_EXPORT ssize_t pwritev64(int fd, const iovec* parts, int count, off64_t at) {
@@ -263,35 +256,37 @@ CHRONIK_SIM_EXPORT ssize_t pwritev64(int fd, const iovec* parts, int count, off6
 }
 CHRONIK_SIM_EXPORT ssize_t write(int fd, const void* bytes, size_t n) {
   const iovec part{const_cast<void*>(bytes), n};
-  if (auto* file = Files::find(fd)) return write_at_position(*file, fd, &part, 1);
+  if (auto* file = InterposedFiles::find(fd)) return write_at_position(*file, fd, &part, 1);
   return syscall(SYS_write, fd, bytes, n);
 }
 CHRONIK_SIM_EXPORT ssize_t writev(int fd, const iovec* parts, int count) {
-  if (auto* file = Files::find(fd)) return write_at_position(*file, fd, parts, count);
+  if (auto* file = InterposedFiles::find(fd)) return write_at_position(*file, fd, parts, count);
   return syscall(SYS_writev, fd, parts, count);
 }
 CHRONIK_SIM_EXPORT int fsync(int fd) {
-  if (auto* file = Files::find(fd)) return Files::sync(*file);
+  if (auto* file = InterposedFiles::find(fd)) return InterposedFiles::sync(*file);
   return static_cast<int>(syscall(SYS_fsync, fd));
 }
 CHRONIK_SIM_EXPORT int fdatasync(int fd) {
-  if (auto* file = Files::find(fd)) return Files::sync(*file);
+  if (auto* file = InterposedFiles::find(fd)) return InterposedFiles::sync(*file);
   return static_cast<int>(syscall(SYS_fdatasync, fd));
 }
 CHRONIK_SIM_EXPORT int ftruncate(int fd, off_t size) {
-  if (auto* file = Files::find(fd)) return Files::resize(*file, static_cast<uint64_t>(size));
+  if (auto* file = InterposedFiles::find(fd))
+    return InterposedFiles::resize(*file, static_cast<uint64_t>(size));
   return static_cast<int>(syscall(SYS_ftruncate, fd, size));
 }
 CHRONIK_SIM_EXPORT int ftruncate64(int fd, off64_t size) { return ftruncate(fd, size); }
 CHRONIK_SIM_EXPORT int posix_fallocate(int fd, off_t at, off_t n) {
-  if (auto* file = Files::find(fd)) return Files::allocate(*file, static_cast<uint64_t>(at + n));
+  if (auto* file = InterposedFiles::find(fd))
+    return InterposedFiles::allocate(*file, static_cast<uint64_t>(at + n));
   return syscall(SYS_fallocate, fd, 0, at, n) == 0 ? 0 : errno;
 }
 CHRONIK_SIM_EXPORT int posix_fallocate64(int fd, off64_t at, off64_t n) { return posix_fallocate(fd, at, n); }
 CHRONIK_SIM_EXPORT int fallocate(int fd, int mode, off_t at, off_t n) {
-  auto* const file = Files::find(fd);
+  auto* const file = InterposedFiles::find(fd);
   if (file == nullptr) return static_cast<int>(syscall(SYS_fallocate, fd, mode, at, n));
-  errno = mode != 0 ? EOPNOTSUPP : Files::allocate(*file, static_cast<uint64_t>(at + n));
+  errno = mode != 0 ? EOPNOTSUPP : InterposedFiles::allocate(*file, static_cast<uint64_t>(at + n));
   return errno == 0 ? 0 : -1;
 }
 CHRONIK_SIM_EXPORT int fallocate64(int fd, int mode, off64_t at, off64_t n) {
@@ -299,7 +294,7 @@ CHRONIK_SIM_EXPORT int fallocate64(int fd, int mode, off64_t at, off64_t n) {
 }
 CHRONIK_SIM_EXPORT void* mmap(void* where, size_t n, int protection, int flags, int fd, off_t at) {
   const bool writes = (protection & PROT_WRITE) != 0 && (flags & MAP_SHARED) != 0 && fd >= 0;
-  if (auto* file = writes ? Files::find(fd) : nullptr) Files::mapped_for_writing(*file);
+  if (auto* file = writes ? InterposedFiles::find(fd) : nullptr) InterposedFiles::mapped_for_writing(*file);
   return reinterpret_cast<void*>(syscall(SYS_mmap, where, n, protection, flags, fd, at));
 }
 CHRONIK_SIM_EXPORT void* mmap64(void* where, size_t n, int protection, int flags, int fd, off64_t at) {

@@ -19,14 +19,14 @@
 
 namespace chronik::sim {
 
-class Folder {
+class HostFiles {
  public:
   // The node and its disk outlive this.
-  Folder(Machine& node, uint32_t id, Disk& disk)
+  HostFiles(Machine& node, uint32_t id, Disk& disk)
       : node_(node), world_(node.world()), id_(id), disk_(disk), rng_(world_.stream("folder", id)) {}
-  ~Folder() { remove_all(); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
+  ~HostFiles() { remove_all(); }
+  HostFiles(const HostFiles&) = delete;
+  HostFiles& operator=(const HostFiles&) = delete;
 
   void process_begins() { dead_ = false; }
   // After what the disk had to say of the same. What destructors still do reaches no file.
@@ -90,7 +90,6 @@ class Folder {
   chr_status admit(chr_host* self, const char* what, bool blocks, chr_error* error);
   Handle* find(chr_host* self, uint64_t file, const char* what, chr_error* error);
   FdVolume& volume(const Handle& handle) { return *files_.at(handle.number); }
-  static bool is_name(std::string_view name);
   bool overlaps_one_in_flight(uint64_t number, uint64_t at, uint64_t n) const;
   void wait_for(uint64_t number);
   chr_status begin(Operation operation, const Disk::InFlight& call);

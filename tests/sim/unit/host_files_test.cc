@@ -11,7 +11,7 @@
 namespace chronik::sim {
 namespace {
 
-class FolderTest : public ::testing::Test {
+class HostFilesTest : public ::testing::Test {
  protected:
   void SetUp() override { begin(1); }
   void begin(uint64_t seed) {
@@ -98,7 +98,7 @@ class FolderTest : public ::testing::Test {
   std::unique_ptr<Cluster> cluster_;
 };
 
-TEST_F(FolderTest, NamesAreAsOfTheirLastSyncWithAnyPartOfWhatCameAfter) {
+TEST_F(HostFilesTest, NamesAreAsOfTheirLastSyncWithAnyPartOfWhatCameAfter) {
   std::map<std::string, int> seen;
   for (uint64_t seed = 1; seed <= 60; ++seed) {
     begin(seed);
@@ -128,7 +128,7 @@ TEST_F(FolderTest, NamesAreAsOfTheirLastSyncWithAnyPartOfWhatCameAfter) {
   EXPECT_EQ(seen["old1 "] + seen["new2 old1 "] + seen["old2 "], 60);
 }
 
-TEST_F(FolderTest, AKillKeepsNames) {
+TEST_F(HostFilesTest, AKillKeepsNames) {
   job([&] {
     EXPECT_TRUE(files().open("a", CHR_FILE_CREATE)->write(0, "text", 4));
     EXPECT_TRUE(files().rename("a", "b"));
@@ -138,7 +138,7 @@ TEST_F(FolderTest, AKillKeepsNames) {
   EXPECT_EQ(names().size(), 1u);
 }
 
-TEST_F(FolderTest, AMapShowsWhatIsWrittenAndOutlivesItsFile) {
+TEST_F(HostFilesTest, AMapShowsWhatIsWrittenAndOutlivesItsFile) {
   Lease lease;
   const uint8_t* p = nullptr;
   job([&] {
@@ -155,7 +155,7 @@ TEST_F(FolderTest, AMapShowsWhatIsWrittenAndOutlivesItsFile) {
   EXPECT_EQ(p[4], 't');
 }
 
-TEST_F(FolderTest, WritesInFlightEndInAnyOrderAndDurably) {
+TEST_F(HostFilesTest, WritesInFlightEndInAnyOrderAndDurably) {
   bool reordered = false;
   for (uint64_t seed = 1; seed <= 10; ++seed) {
     begin(seed);
@@ -181,7 +181,7 @@ TEST_F(FolderTest, WritesInFlightEndInAnyOrderAndDurably) {
   EXPECT_TRUE(reordered);
 }
 
-TEST_F(FolderTest, SyncsOfOneCallAreInFlightTogetherAndEachIsToldItsOwn) {
+TEST_F(HostFilesTest, SyncsOfOneCallAreInFlightTogetherAndEachIsToldItsOwn) {
   constexpr size_t kFiles = 20;
   std::vector<File> opened;
   job([&] {
@@ -211,7 +211,7 @@ TEST_F(FolderTest, SyncsOfOneCallAreInFlightTogetherAndEachIsToldItsOwn) {
 }
 
 // Nobody takes a disk for well whose calls do not end.
-TEST_F(FolderTest, AStallThatIsOverSoonerHoldsNothingUp) {
+TEST_F(HostFilesTest, AStallThatIsOverSoonerHoldsNothingUp) {
   const uint64_t file = open("a");
   static const std::string text(512, 'x');
   bool ended = false;
@@ -224,7 +224,7 @@ TEST_F(FolderTest, AStallThatIsOverSoonerHoldsNothingUp) {
   EXPECT_TRUE(ended);
 }
 
-TEST_F(FolderTest, MisuseFailsTheRun) {
+TEST_F(HostFilesTest, MisuseFailsTheRun) {
   const auto misused = [&](std::string_view what) {
     const bool found = world_->violation.find(what) != std::string::npos;
     return found ? ::testing::AssertionSuccess() : ::testing::AssertionFailure() << world_->violation;
@@ -274,7 +274,7 @@ TEST_F(FolderTest, MisuseFailsTheRun) {
   EXPECT_TRUE(misused("changed while it was in flight"));
 }
 
-TEST_F(FolderTest, AFullDiskRefusesAndMakesRoom) {
+TEST_F(HostFilesTest, AFullDiskRefusesAndMakesRoom) {
   job([&] {
     const File file = *files().open("a", CHR_FILE_CREATE);
     EXPECT_TRUE(file.zero(0, 8192));

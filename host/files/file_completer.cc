@@ -1,4 +1,4 @@
-#include "host/files/file_backend.h"
+#include "host/files/file_completer.h"
 
 #include "host/files/file_error.h"
 #include "host/observe/metrics.h"

@@ -1,7 +1,8 @@
-#include "host/files/file_shape.h"
+#include "host/files/file_system.h"
 
 #include "host/files/file_error.h"
-#include "host/files/open_file.h"
+
+#include <chronik/files.hpp>
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -12,25 +13,14 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
-#include <cstring>
 #include <memory>
 
 namespace chronik::host {
 namespace {
 
-constexpr size_t kMaxName = 100;
 constexpr uint32_t kMinBlock = 512;
 // Of the usual file systems. Writes of smaller pieces of a block wait for one another there.
 constexpr uint32_t kUsualBlock = 4096;
-
-bool is_name_char(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
-}
-
-bool is_file_name(std::string_view name) {
-  return !name.empty() && name.size() <= kMaxName && name.front() != '.' &&
-         std::all_of(name.begin(), name.end(), is_name_char);
-}
 
 bool is_memory_file_system(int fd) {
   struct statfs status{};
@@ -97,26 +87,19 @@ Result<Opened> open_one(int directory, const std::string& name, int flags) {
 
 }  // namespace
 
-Status check_file_name(std::string_view name) {
-  if (is_file_name(name)) return {};
-  return fail(Code::kInvalidArgument,
-              fmt::format("\"{}\" is no name of a file: 1 to {} bytes of [a-z0-9._-], not a dot first",
-                          name.substr(0, kMaxName), kMaxName));
-}
-
-Result<FileShape> open_file(int directory, std::string_view file_name, uint32_t flags) {
+Result<OpenedDescriptors> open_file(int directory, std::string_view file_name, uint32_t flags) {
   const std::string name(file_name);
   const int access = (flags & CHR_FILE_READ) != 0 ? O_RDONLY : O_RDWR;
   const int create = (flags & CHR_FILE_CREATE) != 0 ? O_CREAT : 0;
   for (;;) {
     CHRONIK_TRY(Opened file, open_one(directory, name, access | create));
-    if (access == O_RDONLY) return FileShape{std::move(file.fd), file.status, Descriptor(-1)};
+    if (access == O_RDONLY) return OpenedDescriptors{std::move(file.fd), file.status, Descriptor(-1)};
     Result<Opened> again = open_one(directory, name, O_RDONLY);
     // The name may be gone or another file's meanwhile.
     if (!again && again.error().code == Code::kNotFound) continue;
     if (!again) return std::unexpected(std::move(again.error()));
     if (again->status.st_dev != file.status.st_dev || again->status.st_ino != file.status.st_ino) continue;
-    return FileShape{std::move(file.fd), file.status, std::move(again->fd)};
+    return OpenedDescriptors{std::move(file.fd), file.status, std::move(again->fd)};
   }
 }
 
@@ -165,15 +148,6 @@ Status list_files(int directory, std::string_view path, std::map<std::string, ui
   }
   if (errno != 0 && errno != ENOENT) return std::unexpected(file_error(errno, "list", path));
   return {};
-}
-
-void fill_info(chr_file_info* info, const OpenFile& file) {
-  chr_file_info whole{};
-  whole.struct_size = info->struct_size;
-  whole.block = file.kind().block;
-  whole.direct = file.kind().direct ? 1 : 0;
-  whole.size = file.size();
-  std::memcpy(info, &whole, std::min<size_t>(info->struct_size, sizeof whole));
 }
 
 }  // namespace chronik::host

@@ -1,7 +1,8 @@
-#include "sim/disk/folder.h"
+#include "sim/disk/host_files.h"
 
 #include "sim/base/digest.h"
 
+#include <chronik/files.hpp>
 #include <chronik/leased.hpp>
 
 #include <fmt/format.h>
@@ -34,10 +35,9 @@ chr_status failed(chr_status status, const char* what, chr_error* error) {
 
 }  // namespace
 
-// ---- a process begins and ends
-// -----------------------------------------------------------------------------------
+// ---- a process begins and ends ----------------------------------------------------------------------------
 
-void Folder::process_dies(uint64_t now, bool power_loss) {
+void HostFiles::process_dies(uint64_t now, bool power_loss) {
   settle();
   Names names = durable_names_;
   const bool none = rng_.chance(0.4);
@@ -57,13 +57,13 @@ void Folder::process_dies(uint64_t now, bool power_loss) {
   dead_ = true;
 }
 
-void Folder::let_go() {
+void HostFiles::let_go() {
   operations_.clear();
   handles_.clear();
   collect();
 }
 
-void Folder::remove_all() {
+void HostFiles::remove_all() {
   operations_.clear();
   handles_.clear();
   changes_.clear();
@@ -73,7 +73,7 @@ void Folder::remove_all() {
 }
 
 // A file that no name leads to any more, and cannot again, is gone.
-void Folder::collect() {
+void HostFiles::collect() {
   std::set<uint64_t> used, may_return;
   for (const auto& [name, number] : names_) used.insert(number);
   for (const auto& [file, handle] : handles_) used.insert(handle.number);
@@ -89,60 +89,41 @@ void Folder::collect() {
   });
 }
 
-bool Folder::flip_before(const std::string& bytes, uint64_t which) {
-  constexpr uint64_t kBefore = 64;  // where a store keeps what it knows of an entry, or checks it by
+bool HostFiles::flip_before(const std::string& bytes, uint64_t which) {
   bool found = false;
-  for (const auto& [name, number] : names_) {
-    FdVolume& file = *files_.at(number);
-    const std::string content = file.copy(0, file.size());
-    for (size_t at = content.find(bytes); at != std::string::npos; at = content.find(bytes, at + 1)) {
-      if (at < kBefore) continue;
-      const uint64_t place = at - 1 - which % kBefore;
-      const char flipped = static_cast<char>(content[place] ^ (1 << which / kBefore % 8));
-      file.write(place, &flipped, 1);
-      found = true;
-    }
-  }
+  for (const auto& [name, number] : names_) found |= sim::flip_before(*files_.at(number), bytes, which);
   if (found) disk_.note_damage();
   return found;
 }
 
-bool Folder::flip(uint64_t now, uint64_t which) {
+bool HostFiles::flip(uint64_t now, uint64_t which) {
   if (names_.empty()) return false;
   const auto name = std::next(names_.begin(), static_cast<std::ptrdiff_t>(which % names_.size()));
   return disk_.flip(now, *files_.at(name->second), which);
 }
 
-// ---- what every call asks
-// ----------------------------------------------------------------------------------------
+// ---- what every call asks ---------------------------------------------------------------------------------
 
-chr_status Folder::misuse(chr_host* self, const std::string& what, chr_error* error) const {
+chr_status HostFiles::misuse(chr_host* self, const std::string& what, chr_error* error) const {
   node_.misbehaved(self, "chronik.host.files/1: " + what);
   return report(error, CHR_E_INVALID_ARGUMENT, what);
 }
 
-chr_status Folder::admit(chr_host* self, const char* what, bool blocks, chr_error* error) {
+chr_status HostFiles::admit(chr_host* self, const char* what, bool blocks, chr_error* error) {
   if (dead_) return gone(error);
   settle();
   if (!blocks || world_.current.shard < 0) return CHR_OK;
   return misuse(self, fmt::format("{} blocks, and was called on a shard", what), error);
 }
 
-Folder::Handle* Folder::find(chr_host* self, uint64_t file, const char* what, chr_error* error) {
+HostFiles::Handle* HostFiles::find(chr_host* self, uint64_t file, const char* what, chr_error* error) {
   const auto found = handles_.find(file);
   if (found != handles_.end() && !found->second.is_closed) return &found->second;
   misuse(self, fmt::format("{} of a handle that is not open", what), error);
   return nullptr;
 }
 
-bool Folder::is_name(std::string_view name) {
-  const auto fits = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
-  };
-  return !name.empty() && name.size() <= 100 && name[0] != '.' && std::ranges::all_of(name, fits);
-}
-
-bool Folder::overlaps_one_in_flight(uint64_t number, uint64_t at, uint64_t n) const {
+bool HostFiles::overlaps_one_in_flight(uint64_t number, uint64_t at, uint64_t n) const {
   return std::ranges::any_of(operations_, [&](const auto& one) {
     const Operation& other = one.second;
     return !other.slices.empty() && handles_.at(other.handle).number == number && at < other.at + other.n &&
@@ -150,18 +131,17 @@ bool Folder::overlaps_one_in_flight(uint64_t number, uint64_t at, uint64_t n) co
   });
 }
 
-void Folder::note(uint64_t what) const { world_.trace.note(world_.now(), id_, Kind::kDisk, what); }
+void HostFiles::note(uint64_t what) const { world_.trace.note(world_.now(), id_, Kind::kDisk, what); }
 
-// ---- names
-// -------------------------------------------------------------------------------------------------------
+// ---- names ------------------------------------------------------------------------------------------------
 
-void Folder::apply(const NameChange& change, Names& names) {
+void HostFiles::apply(const NameChange& change, Names& names) {
   if (const auto from = names.find(change.from); from != names.end() && from->second == change.number)
     names.erase(from);
   if (!change.to.empty()) names[change.to] = change.number;
 }
 
-void Folder::change_name(std::string from, std::string to, uint64_t number) {
+void HostFiles::change_name(std::string from, std::string to, uint64_t number) {
   world_.current.cost += disk_.costs.call_ns;
   changes_.push_back({world_.now(), std::move(from), std::move(to), number, UINT64_MAX});
   apply(changes_.back(), names_);
@@ -169,7 +149,7 @@ void Folder::change_name(std::string from, std::string to, uint64_t number) {
 }
 
 // Events of the past are settled: no crash comes before now.
-void Folder::settle() {
+void HostFiles::settle() {
   disk_.passed(world_.loop.now());
   bool any = false;
   for (; !changes_.empty() && changes_.front().durable_at <= world_.loop.now(); any = true) {
@@ -179,25 +159,26 @@ void Folder::settle() {
   if (any) collect();
 }
 
-chr_status Folder::rename(chr_host* self, std::string_view from, std::string_view to, chr_error* error) {
+chr_status HostFiles::rename(chr_host* self, std::string_view from, std::string_view to, chr_error* error) {
   if (const chr_status status = admit(self, "rename()", true, error); status != CHR_OK) return status;
-  if (!is_name(from) || !is_name(to)) return misuse(self, "rename() to or from what is no name", error);
+  if (!is_file_name(from) || !is_file_name(to))
+    return misuse(self, "rename() to or from what is no name", error);
   const auto found = names_.find(from);
   if (found == names_.end()) return report(error, CHR_E_NOT_FOUND, fmt::format("there is no file {}", from));
   change_name(std::string(from), std::string(to), found->second);
   return CHR_OK;
 }
 
-chr_status Folder::remove(chr_host* self, std::string_view name, chr_error* error) {
+chr_status HostFiles::remove(chr_host* self, std::string_view name, chr_error* error) {
   if (const chr_status status = admit(self, "remove()", true, error); status != CHR_OK) return status;
-  if (!is_name(name)) return misuse(self, "remove() of what is no name", error);
+  if (!is_file_name(name)) return misuse(self, "remove() of what is no name", error);
   const auto found = names_.find(name);
   if (found == names_.end()) return report(error, CHR_E_NOT_FOUND, fmt::format("there is no file {}", name));
   change_name(std::string(name), {}, found->second);
   return CHR_OK;
 }
 
-chr_status Folder::sync_names(chr_host* self, chr_error* error) {
+chr_status HostFiles::sync_names(chr_host* self, chr_error* error) {
   if (const chr_status status = admit(self, "sync_names()", true, error); status != CHR_OK) return status;
   uint64_t durable_at = UINT64_MAX;
   const uint64_t begins = world_.now();
@@ -211,26 +192,25 @@ chr_status Folder::sync_names(chr_host* self, chr_error* error) {
   return failed(status, "sync names", error);
 }
 
-chr_status Folder::list(chr_host* self, void(CHR_CALL* fn)(void*, chr_str, uint64_t), void* context,
-                        chr_error* error) {
+chr_status HostFiles::list(chr_host* self, void(CHR_CALL* fn)(void*, chr_str, uint64_t), void* context,
+                           chr_error* error) {
   if (const chr_status status = admit(self, "list()", true, error); status != CHR_OK) return status;
   for (const auto& [name, number] : Names(names_)) fn(context, to_abi(name), files_.at(number)->size());
   return CHR_OK;
 }
 
-chr_status Folder::space(chr_host* self, uint64_t* free_bytes, chr_error* error) {
+chr_status HostFiles::space(chr_host* self, uint64_t* free_bytes, chr_error* error) {
   if (const chr_status status = admit(self, "space()", true, error); status != CHR_OK) return status;
   *free_bytes = std::min<uint64_t>(disk_.room(), uint64_t{1} << 40);
   return CHR_OK;
 }
 
-// ---- handles
-// -----------------------------------------------------------------------------------------------------
+// ---- handles ----------------------------------------------------------------------------------------------
 
-chr_status Folder::open(chr_host* self, std::string_view name, uint32_t flags, uint64_t* file,
-                        chr_file_info* info, chr_error* error) {
+chr_status HostFiles::open(chr_host* self, std::string_view name, uint32_t flags, uint64_t* file,
+                           chr_file_info* info, chr_error* error) {
   if (const chr_status status = admit(self, "open()", true, error); status != CHR_OK) return status;
-  if (!is_name(name)) return misuse(self, "open() of what is no name", error);
+  if (!is_file_name(name)) return misuse(self, "open() of what is no name", error);
   const bool both = (flags & CHR_FILE_CREATE) != 0 && (flags & CHR_FILE_READ) != 0;
   if (both || (flags & ~(CHR_FILE_CREATE | CHR_FILE_DIRECT | CHR_FILE_READ)) != 0)
     return misuse(self, "open() with flags that are unknown or contradict each other", error);
@@ -262,7 +242,7 @@ chr_status Folder::open(chr_host* self, std::string_view name, uint32_t flags, u
 }
 
 // A job that opens what was closed with something in flight waits for that.
-void Folder::wait_for(uint64_t number) {
+void HostFiles::wait_for(uint64_t number) {
   uint64_t ends = world_.now();
   for (const auto& [id, operation] : operations_) {
     if (handles_.at(operation.handle).number == number) ends = std::max(ends, operation.ends);
@@ -270,7 +250,7 @@ void Folder::wait_for(uint64_t number) {
   world_.current.cost += ends - world_.now();
 }
 
-void Folder::close(chr_host* self, uint64_t file) {
+void HostFiles::close(chr_host* self, uint64_t file) {
   if (dead_) return;
   Handle* const handle = find(self, file, "close()", nullptr);
   if (handle == nullptr) return;
@@ -278,23 +258,22 @@ void Folder::close(chr_host* self, uint64_t file) {
   end_if_closed(file);
 }
 
-void Folder::end_if_closed(uint64_t handle) {
+void HostFiles::end_if_closed(uint64_t handle) {
   const auto is_of = [handle](const auto& one) { return one.second.handle == handle; };
   if (!handles_.at(handle).is_closed || std::ranges::any_of(operations_, is_of)) return;
   handles_.erase(handle);
   collect();
 }
 
-// ---- bytes
-// -------------------------------------------------------------------------------------------------------
+// ---- bytes ------------------------------------------------------------------------------------------------
 
-uint64_t Folder::digest_of(const Operation& operation) {
+uint64_t HostFiles::digest_of(const Operation& operation) {
   uint64_t digest = 0;
   for (const chr_slice& slice : operation.slices) digest = sim::digest(slice.p, slice.n, digest);
   return digest;
 }
 
-chr_status Folder::write(chr_host* self, const chr_file_write& args, chr_error* error) {
+chr_status HostFiles::write(chr_host* self, const chr_file_write& args, chr_error* error) {
   if (const chr_status status = admit(self, "write()", args.token == 0, error); status != CHR_OK)
     return status;
   Handle* const handle = find(self, args.file, "write()", error);
@@ -334,7 +313,7 @@ chr_status Folder::write(chr_host* self, const chr_file_write& args, chr_error* 
   return failed(status, "write", error);
 }
 
-chr_status Folder::sync(chr_host* self, uint64_t file, uint64_t token, chr_error* error) {
+chr_status HostFiles::sync(chr_host* self, uint64_t file, uint64_t token, chr_error* error) {
   if (const chr_status status = admit(self, "sync()", token == 0, error); status != CHR_OK) return status;
   Handle* const handle = find(self, file, "sync()", error);
   if (handle == nullptr) return CHR_E_INVALID_ARGUMENT;
@@ -345,8 +324,8 @@ chr_status Folder::sync(chr_host* self, uint64_t file, uint64_t token, chr_error
 }
 
 // They are in flight together, and the job waits for the last.
-chr_status Folder::sync_files(chr_host* self, std::span<const uint64_t> files, chr_status* each,
-                              chr_error* error) {
+chr_status HostFiles::sync_files(chr_host* self, std::span<const uint64_t> files, chr_status* each,
+                                 chr_error* error) {
   if (const chr_status status = admit(self, "sync_files()", true, error); status != CHR_OK) return status;
   for (const uint64_t file : files)
     if (find(self, file, "sync_files()", error) == nullptr) return CHR_E_INVALID_ARGUMENT;
@@ -364,24 +343,24 @@ chr_status Folder::sync_files(chr_host* self, std::span<const uint64_t> files, c
   return failed(first, "sync", error);
 }
 
-chr_status Folder::begin(Operation operation, const Disk::InFlight& call) {
+chr_status HostFiles::begin(Operation operation, const Disk::InFlight& call) {
   operation.status = call.status;
   operation.ends = call.ends;
   operations_[++last_operation_] = std::move(operation);
-  world_.loop.add(call.ends, id_, &Folder::run_end, this, nullptr, last_operation_);
+  world_.loop.add(call.ends, id_, &HostFiles::run_end, this, nullptr, last_operation_);
   return CHR_PENDING;
 }
 
-void Folder::run_end(const Event& event, bool alive) {
-  if (alive) static_cast<Folder*>(event.a)->end(event.c);
+void HostFiles::run_end(const Event& event, bool alive) {
+  if (alive) static_cast<HostFiles*>(event.a)->end(event.c);
 }
 
-void Folder::end(uint64_t number) {
+void HostFiles::end(uint64_t number) {
   settle();
   const uint64_t now = world_.loop.now();
   if (disk_.stalled_until > now) {
     const uint64_t again = std::min(disk_.stalled_until, now + kLookAgain);
-    return world_.loop.add(again, id_, &Folder::run_end, this, nullptr, number);
+    return world_.loop.add(again, id_, &HostFiles::run_end, this, nullptr, number);
   }
   Operation operation = std::move(operations_.extract(number).mapped());
   note(operation.token << 1 | (operation.status == CHR_OK ? 0 : 1));
@@ -397,8 +376,8 @@ void Folder::end(uint64_t number) {
   node_.complete(operation.self, done);
 }
 
-chr_status Folder::read(chr_host* self, uint64_t file, uint64_t at, uint8_t* p, uint64_t n,
-                        chr_error* error) {
+chr_status HostFiles::read(chr_host* self, uint64_t file, uint64_t at, uint8_t* p, uint64_t n,
+                           chr_error* error) {
   if (const chr_status status = admit(self, "read()", true, error); status != CHR_OK) return status;
   Handle* const handle = find(self, file, "read()", error);
   if (handle == nullptr) return CHR_E_INVALID_ARGUMENT;
@@ -412,7 +391,7 @@ chr_status Folder::read(chr_host* self, uint64_t file, uint64_t at, uint8_t* p, 
   return CHR_OK;
 }
 
-chr_status Folder::zero(chr_host* self, uint64_t file, uint64_t at, uint64_t n, chr_error* error) {
+chr_status HostFiles::zero(chr_host* self, uint64_t file, uint64_t at, uint64_t n, chr_error* error) {
   if (const chr_status status = admit(self, "zero()", true, error); status != CHR_OK) return status;
   Handle* const handle = find(self, file, "zero()", error);
   if (handle == nullptr) return CHR_E_INVALID_ARGUMENT;
@@ -436,7 +415,7 @@ chr_status Folder::zero(chr_host* self, uint64_t file, uint64_t at, uint64_t n, 
   return CHR_OK;
 }
 
-chr_status Folder::resize(chr_host* self, uint64_t file, uint64_t n, chr_error* error) {
+chr_status HostFiles::resize(chr_host* self, uint64_t file, uint64_t n, chr_error* error) {
   if (const chr_status status = admit(self, "resize()", true, error); status != CHR_OK) return status;
   Handle* const handle = find(self, file, "resize()", error);
   if (handle == nullptr) return CHR_E_INVALID_ARGUMENT;
@@ -454,8 +433,8 @@ chr_status Folder::resize(chr_host* self, uint64_t file, uint64_t n, chr_error* 
   return CHR_OK;
 }
 
-chr_status Folder::map(chr_host* self, uint64_t file, uint64_t at, uint64_t n, chr_slice* out,
-                       chr_error* error) {
+chr_status HostFiles::map(chr_host* self, uint64_t file, uint64_t at, uint64_t n, chr_slice* out,
+                          chr_error* error) {
   if (const chr_status status = admit(self, "map()", false, error); status != CHR_OK) return status;
   Handle* const handle = find(self, file, "map()", error);
   if (handle == nullptr) return CHR_E_INVALID_ARGUMENT;
@@ -467,7 +446,7 @@ chr_status Folder::map(chr_host* self, uint64_t file, uint64_t at, uint64_t n, c
   return CHR_OK;
 }
 
-chr_status Folder::load(chr_host* self, uint64_t file, uint64_t at, uint64_t n, chr_error* error) {
+chr_status HostFiles::load(chr_host* self, uint64_t file, uint64_t at, uint64_t n, chr_error* error) {
   if (const chr_status status = admit(self, "load()", true, error); status != CHR_OK) return status;
   Handle* const handle = find(self, file, "load()", error);
   if (handle == nullptr) return CHR_E_INVALID_ARGUMENT;
@@ -478,7 +457,7 @@ chr_status Folder::load(chr_host* self, uint64_t file, uint64_t at, uint64_t n, 
 }
 
 // Whatever was loaded, another process may have had its place since.
-int32_t Folder::is_loaded(chr_host* self, uint64_t file) {
+int32_t HostFiles::is_loaded(chr_host* self, uint64_t file) {
   if (admit(self, "is_loaded()", false, nullptr) != CHR_OK) return 0;
   return find(self, file, "is_loaded()", nullptr) != nullptr && !rng_.chance(0.1) ? 1 : 0;
 }

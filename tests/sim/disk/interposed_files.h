@@ -1,9 +1,9 @@
 // The real files of a storage that opens files by itself, on a simulated disk.
 //
 // chronik-sim defines write, pwrite, fsync and their like itself and exports them, so that a storage, and a
-// library that it links, calls them here (files.cc). What such a call does to a file below the directory of a
+// library that it links, calls them here (interposed_files.cc). What such a call does to a file below the directory of a
 // node is told to the node's Disk, which decides how long it takes, whether it fails, and what of it a
-// power loss leaves in the file. Files that are not below such a directory are left alone.
+// power loss leaves in the file. InterposedFiles that are not below such a directory are left alone.
 //
 // Not simulated: names (that a file was made, renamed or removed is durable at once), and writes through a
 // memory map. A file that is mapped for writing is taken for what a process keeps for itself, as LMDB's table
@@ -22,13 +22,13 @@ namespace chronik::sim {
 
 class World;
 
-class Files {
+class InterposedFiles {
  public:
   // Makes the directory. The world and the disk outlive this.
-  Files(World& world, uint32_t node, Disk& disk, const std::string& directory);
-  ~Files();
-  Files(const Files&) = delete;
-  Files& operator=(const Files&) = delete;
+  InterposedFiles(World& world, uint32_t node, Disk& disk, const std::string& directory);
+  ~InterposedFiles();
+  InterposedFiles(const InterposedFiles&) = delete;
+  InterposedFiles& operator=(const InterposedFiles&) = delete;
 
   const std::string& directory() const { return directory_; }
   void process_begins();
