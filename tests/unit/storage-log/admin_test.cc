@@ -98,8 +98,7 @@ TEST_F(StoppedLog, BehindADamagedHeadItGoesOn) {
 TEST_F(StoppedLog, AMissingSegmentCostsItsEntries) {
   fill(End::kStop);
   std::filesystem::remove(path("2-1.segment"));
-  EXPECT_EQ(check().all(),
-            "damage group 2 (b) 1-6: the file is missing [2-1.segment]\n");
+  EXPECT_EQ(check().all(), "damage group 2 (b) 1-6: the file is missing [2-1.segment]\n");
 }
 
 TEST_F(StoppedLog, ACutSegmentCostsItsEnd) {
