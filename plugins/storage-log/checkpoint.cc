@@ -91,10 +91,10 @@ Result<CheckpointContent> read_copy(const File& file, const std::string& name, u
   CHRONIK_CHECK(file.read(at, &head, sizeof head));
   if (head.magic != kMagic) return damaged();
   if (head.format < kFormatWithoutJournals || head.format > kCheckpointFormat) {
-    return fail(Code::kUnsupported, "the store in this folder has format " + std::to_string(head.format) +
-                                        ", and this version reads and writes " +
-                                        std::to_string(kCheckpointFormat) +
-                                        ": start the version that wrote it");
+    return fail(Code::kUnsupported,
+                "the store in this folder has format " + std::to_string(head.format) +
+                    ", and this version reads formats " + std::to_string(kFormatWithoutJournals) + " to " +
+                    std::to_string(kCheckpointFormat) + ": start the version that wrote it");
   }
   at += sizeof head;
   if (head.bytes > size - at) return damaged();

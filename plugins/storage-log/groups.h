@@ -24,7 +24,7 @@ struct Pending {
   uint32_t io_in_flight = 0;  // direct writes, and the blocking job that writes the rest
   bool is_accepted = false;
   bool must_refuse = false;  // what came before it was refused meanwhile
-  Status failure;            // of one of them
+  Status failure;            // of one of them, or of a look-up
 
   // As new, with the memory that it has.
   void clear() {
@@ -65,7 +65,7 @@ struct Lane {
 //   new     |            |        |            | GroupTable::open(); nothing on disk knows of it
 //   created | yes        |        |            | a frame that creates it gathers
 //   there   | yes        | yes    |            | such a frame is durable, or a checkpoint has it
-//   dropped | yes        | yes    | yes        | a frame that drops it gathers; once it is durable, the group is gone
+//   dropped | yes        | or not | yes        | a frame that drops it gathers; once it is durable, the group is gone
 //
 // Where what gathers is refused, it is new, or there, again.
 struct Group {

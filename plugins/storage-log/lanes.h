@@ -34,7 +34,7 @@ class Lanes {
   // What a frame has that will not be written is refused, with all that was accepted behind it. Nothing is on its
   // way to the journal.
   void refuse_gathered(Commits::Frame& frame, Turn& turn);
-  // After a failure: what no part is on its way for ends with IO; the rest when its parts end.
+  // After a failure: what has no I/O in flight ends with IO; the rest when its I/O ends.
   void refuse_all(Turn& turn);
 
  private:
@@ -81,7 +81,7 @@ class Lanes {
   RunTurn run_turn_;
   Fail fail_;
   std::vector<GroupPtr> listed_;              // may go on
-  std::map<uint64_t, GroupPtr> with_writes_;  // have writes
+  std::map<uint64_t, GroupPtr> with_writes_;  // by id
   size_t writes_ = 0;
   bool is_over_ = false;            // refuse_all() was called
   std::unique_ptr<Pending> spare_;  // the memory of the last one

@@ -32,7 +32,8 @@ inline constexpr chr_config_key kSchema[] = {
     config_key(
         "direct_bytes", CHR_CONFIG_SIZE, "\"64KiB\"",
         "Payloads of a write that take together at least so much go straight to their segment, and not "
-        "into the journal. A write of more than 512 entries goes into the journal whatever its size.",
+        "into the journal. A write of more than 512 entries goes there up to a quarter of the journal's "
+        "largest file.",
         1 << 12, 1 << 20),
     config_key("queue_bytes", CHR_CONFIG_SIZE, "\"64MiB\"",
                "Bytes that may wait to be written, or to be moved from the journal to their segments; beyond "

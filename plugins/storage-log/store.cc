@@ -174,7 +174,8 @@ void Store::arm() {
   StoreParts& parts = opened_->parts;
   if (timer_ != 0 || was_stopped_ || parts.failure.has_failed()) return;
   const bool is_wanted = parts.mover.has_work() || parts.journal.wants_mark() || parts.commits.is_stuck() ||
-                         !unwritten_.empty() || parts.room.is_full() || parts.segments.has_spares();
+                         !unwritten_.empty() || parts.room.is_full() || parts.segments.has_spares() ||
+                         opened_->upkeep.is_held();
   if (!is_wanted) return;
   timer_shard_ = static_cast<uint32_t>(host_.current_shard());
   timer_ = host_.timer(kTickNs, &Store::tick, this);

@@ -14,7 +14,7 @@ constexpr size_t kGroupsAtOnce = 64;   // of a checkpoint, while others wait for
 
 void Upkeep::tick(Turn& turn) {
   moves_ = moves_ || is_held_ || has_waited();
-  is_held_ = false;
+  is_held_ = holds_removals_ = false;
   parts_.segments.tick();
   // A store that is full looks whether it still is.
   if (parts_.room.is_full() && !is_running_ && !parts_.failure.has_failed()) begin(turn);
@@ -41,7 +41,8 @@ void Upkeep::begin(Turn& turn) {
 
 Upkeep::Task Upkeep::next_task() const {
   if (parts_.failure.has_failed() || is_finished_) return Task::kNone;
-  if (parts_.segments.has_removals() || parts_.values.has_removals()) return Task::kRemove;
+  const bool removes = parts_.segments.has_removals() || parts_.values.has_removals();
+  if (removes && !holds_removals_) return Task::kRemove;
   if (is_last_) return Task::kLast;
   if (is_held_) return Task::kNone;
   if (parts_.journal.wants_checkpoint()) return Task::kCheckpoint;
@@ -109,6 +110,7 @@ void Upkeep::after(Task task, const Status& status) {
   }
   // It stays in the journal meanwhile.
   is_held_ = true;
+  holds_removals_ = holds_removals_ || task == Task::kRemove;
   if (code == Code::kOverloaded) return;  // too many files are open: a matter of moments
   if (task == Task::kMakeFile)
     parts_.journal.stop_making_files();

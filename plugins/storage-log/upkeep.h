@@ -3,7 +3,7 @@
 // files of the journal can be used again, and further files of it are made.
 //
 //   state   | left by
-//   idle    | begin_if_due(): running
+//   idle    | begin_if_due(), tick(), want_last(): running
 //   running | nothing is left to do: idle
 #pragma once
 
@@ -55,8 +55,9 @@ class Upkeep {
   RunTurn run_turn_;
   Fail fail_;
   bool is_running_ = false;
-  bool moves_ = false;    // what waits is to be moved, be it little
-  bool is_held_ = false;  // for lack of space, until the next tick
+  bool moves_ = false;           // what waits is to be moved, be it little
+  bool is_held_ = false;         // for lack of space, until the next tick
+  bool holds_removals_ = false;  // likewise; otherwise they go on, as they make room
   bool is_last_ = false;
   bool is_finished_ = false;
 };

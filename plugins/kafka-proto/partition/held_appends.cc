@@ -89,14 +89,14 @@ void HeldAppends::append_early() {
 // False: there is no room for it.
 bool HeldAppends::append_first() {
   const size_t bytes = early_appends_.front().bytes;
-  const Again again =
+  Again again =
       std::move(early_appends_.front().again);  // more may come behind it meanwhile, and move the queue
   found_room_ = true;
   again(std::move(early_appends_.front().done));
   if (found_room_)
     early_bytes_ -= bytes;
   else
-    early_appends_.front().again = again;
+    early_appends_.front().again = std::move(again);
   return found_room_;
 }
 

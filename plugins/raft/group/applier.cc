@@ -89,7 +89,7 @@ void Applier::chunk_read(Result<StoredEntries> read) {
   if (run_chunk()) group_.mark();
 }
 
-// Storage cannot for now. Until then this is not idle, so that the group does not end before.
+// Storage cannot read them for now. The applier counts as busy until then, so that the group does not end before.
 void Applier::read_again_later() {
   busy_ = true;
   group_.host().timer(

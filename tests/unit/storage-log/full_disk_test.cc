@@ -165,6 +165,26 @@ TEST_F(FullDisk, AStartAfterACleanStopNeedsNoRoom) {
   stop();
 }
 
+// Some file systems need room to remove a file, too.
+TEST_F(FullDisk, AFileThatCannotBeRemovedForNowIsRemovedLater) {
+  chr_done done{};
+  put(std::string(8192, 'a'), &done);
+  int tries = 0;
+  files_.fault = [&](const testing::FakeFiles::Call& call) {
+    const bool hits = call.kind == testing::FakeFiles::Kind::kRemove && call.name.ends_with(".value");
+    return hits && ++tries < 1000 ? CHR_E_NO_SPACE : CHR_OK;
+  };
+  put(std::string(8192, 'b'), &done);
+  EXPECT_EQ(done.code, CHR_OK);
+  EXPECT_EQ(tries, 1) << "the next one is at a tick";
+  EXPECT_EQ(count_files(".value"), 2u);
+  files_.fault = nullptr;
+  append(1, &done);
+  fake_.advance(std::chrono::milliseconds(200));
+  EXPECT_EQ(count_files(".value"), 1u);
+  stop();
+}
+
 TEST_F(FullDisk, AnOlderStoreStartsWithoutRoomAfterACleanStop) {
   chr_done done{};
   for (const uint32_t format : {1u, 2u}) {

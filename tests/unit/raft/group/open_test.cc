@@ -63,5 +63,29 @@ TEST_P(FailedOpen, TheNameIsFreeAtOnce) {
 INSTANTIATE_TEST_SUITE_P(Storage, FailedOpen,
                          ::testing::Values(Node::Broken::kOpenGroup, Node::Broken::kGet));
 
+TEST(Opening, WhatStorageCannotReadForNowIsAppliedLater) {
+  Node node;
+  Journal journal;
+  node.open("test/0", &journal);
+  node.host.run();
+  ASSERT_EQ(node.propose("test/0", "a"), CHR_PENDING);
+  node.host.run();
+  node.stop(false);
+  node.start();
+  journal = Journal{};
+  node.break_storage(Node::Broken::kRead);
+  chr_group* group = nullptr;
+  chr_done opened{};
+  opened.code = CHR_PENDING;
+  EXPECT_EQ(node.ask_to_open("test/0", &journal, &group, node.host.begin(&opened), nullptr), CHR_PENDING);
+  node.host.advance(std::chrono::milliseconds(500));
+  EXPECT_EQ(opened.code, CHR_PENDING);
+  EXPECT_EQ(journal.applied, std::vector<std::string>{});
+  node.break_storage(Node::Broken::kNothing);
+  node.host.advance(std::chrono::milliseconds(500));
+  EXPECT_EQ(opened.code, CHR_OK);
+  EXPECT_EQ(journal.applied, std::vector<std::string>{"a"});
+}
+
 }  // namespace
 }  // namespace chronik::raft::test

@@ -45,30 +45,6 @@ TEST(SingleNode, PatchesCommitsAppliesAndReads) {
   EXPECT_EQ(bounds.bytes, 26u);
 }
 
-TEST(SingleNode, WhatStorageCannotReadForNowIsAppliedLater) {
-  Node node;
-  Journal journal;
-  node.open("test/0", &journal);
-  node.host.run();
-  ASSERT_EQ(node.propose("test/0", "a"), CHR_PENDING);
-  node.host.run();
-  node.stop(false);
-  node.start();
-  journal = Journal{};
-  node.break_storage(Node::Broken::kRead);
-  chr_group* group = nullptr;
-  chr_done opened{};
-  opened.code = CHR_PENDING;
-  EXPECT_EQ(node.ask_to_open("test/0", &journal, &group, node.host.begin(&opened), nullptr), CHR_PENDING);
-  node.host.advance(std::chrono::milliseconds(500));
-  EXPECT_EQ(opened.code, CHR_PENDING);
-  EXPECT_EQ(journal.applied, Texts{});
-  node.break_storage(Node::Broken::kNothing);
-  node.host.advance(std::chrono::milliseconds(500));
-  EXPECT_EQ(opened.code, CHR_OK);
-  EXPECT_EQ(journal.applied, Texts{"a"});
-}
-
 TEST(SingleNode, AWriteThatStorageDoesNotCompleteIsTold) {
   Node node;
   Journal journal;
