@@ -27,6 +27,7 @@ namespace {
 
 constexpr uint64_t kZeroPiece = 1 << 20;
 constexpr uint64_t kMapStep = 4096;
+constexpr size_t kClosedKept = 64;  // closed files whose inodes are gone through only once there are more
 
 // Whether [at, at + n) is a range that a file can have.
 bool is_range(uint64_t at, uint64_t n) { return at <= INT64_MAX && n <= INT64_MAX - at; }
@@ -161,6 +162,7 @@ void FileFolder::close(uint64_t file) {
   if (found == files_.end()) return;
   closed = std::move(found->second);
   files_.erase(found);
+  if (by_inode_.size() <= 2 * files_.size() + kClosedKept) return;
   std::erase_if(by_inode_, [&](const auto& entry) { return entry.second.expired(); });
 }
 

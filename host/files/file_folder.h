@@ -82,7 +82,7 @@ class FileFolder {
   uint64_t last_handle_ = 0;
   std::unordered_map<uint64_t, std::shared_ptr<OpenFile>> files_;
   std::map<Inode, std::weak_ptr<OpenFile>>
-      by_inode_;  // those that are open, and closed ones with something in flight
+      by_inode_;  // those that are open, closed ones with something in flight, and some that are gone
 };
 
 }  // namespace chronik::host
