@@ -94,7 +94,9 @@ void Reconciler::raise(const GroupKey& key, const Led& led) {
   intent.schedule.due_ns = std::max(intent.schedule.raised_ns, soonest());
   // mutant intent-dropped: if (!settled(key, intent) && intent.term % 3 != 0) intents_.emplace(key,
   //     std::move(intent));
-  if (!settled(key, intent)) intents_.emplace(key, std::move(intent));
+  if (settled(key, intent)) return;
+  note_due(intent.schedule);
+  intents_.emplace(key, std::move(intent));
 }
 
 Reconciler::Intents::iterator Reconciler::erase(Intents::iterator intent) {
@@ -158,6 +160,7 @@ void Reconciler::settle_intents() {
   } else if (!shown && !node_schedule_) {
     node_schedule_ = Schedule{};
     node_schedule_->raised_ns = node_schedule_->due_ns = host_.now_ns();
+    note_due(*node_schedule_);
   }
 }
 
@@ -166,7 +169,9 @@ void Reconciler::settle_intents() {
 void Reconciler::wake(uint64_t not_before_ns) {
   if (port_->meta_leader() < 0) return;  // an attempt could only fail; the schedule goes on
   const auto hurry = [&](Schedule& schedule) {
-    if (schedule.batch == 0) schedule.due_ns = std::min(schedule.due_ns, not_before_ns);
+    if (schedule.batch != 0) return;
+    schedule.due_ns = std::min(schedule.due_ns, not_before_ns);
+    note_due(schedule);
   };
   for (auto& [key, intent] : intents_) hurry(intent.schedule);
   if (node_schedule_) hurry(*node_schedule_);
@@ -175,6 +180,7 @@ void Reconciler::wake(uint64_t not_before_ns) {
 
 void Reconciler::meta_leader_changed() {
   const int32_t leader = port_->meta_leader();
+  next_due_ns_ = 0;
   if (in_flight_ && leader < 0) end_batch({Code::kUnavailable, "the leader of __meta was lost"});
   if (in_flight_ &&
       in_flight_->to != leader) {  // not the end of an attempt's backoff: the next one follows at once
@@ -234,9 +240,14 @@ void Reconciler::begin_attempt(Schedule* schedule, uint64_t now) {
 }
 
 void Reconciler::attempt_in_vain(uint64_t now) {
+  if (next_due_ns_ > now) return;
+  next_due_ns_ = kNever;
   std::vector<Attempt> attempts;
   for (auto& [key, intent] : intents_) {
-    if (intent.schedule.due_ns > now && intent.schedule.due_ns != kNever) continue;
+    if (intent.schedule.due_ns > now && intent.schedule.due_ns != kNever) {
+      note_due(intent.schedule);
+      continue;
+    }
     begin_attempt(&intent.schedule, now);
     last_attempt_ns_ = now;
     attempts.push_back({&intent.schedule, &intent});
@@ -244,15 +255,22 @@ void Reconciler::attempt_in_vain(uint64_t now) {
   if (node_schedule_ && node_schedule_->due_ns <= now) {
     begin_attempt(&*node_schedule_, now);
     attempts.push_back({&*node_schedule_, nullptr});
+  } else if (node_schedule_) {
+    note_due(*node_schedule_);
   }
   fail(attempts, {Code::kUnavailable, std::string(kNoLeader)});
 }
 
 void Reconciler::send_batch(uint64_t now) {
+  if (next_due_ns_ > now) return;
+  next_due_ns_ = kNever;
   SyncBatch batch;
   std::vector<Intent*> chosen;
   for (auto& [key, intent] : intents_) {
-    if (intent.schedule.due_ns > now) continue;
+    if (intent.schedule.due_ns > now) {
+      note_due(intent.schedule);
+      continue;
+    }
     if (port_->catalog().find(key.topic) ==
         nullptr) {  // its creation is not applied here yet, and will wake us
       intent.schedule.due_ns = kNever;
@@ -260,9 +278,13 @@ void Reconciler::send_batch(uint64_t now) {
     }
     batch.assignments.push_back({key.topic, key.partition, intent.term, host_.node().id});
     chosen.push_back(&intent);
-    if (chosen.size() == kMaxAssignments) break;
+    if (chosen.size() == kMaxAssignments) {
+      next_due_ns_ = now;  // more may be
+      break;
+    }
   }
   const bool with_node = node_schedule_ && node_schedule_->due_ns <= now;
+  if (node_schedule_ && !with_node) note_due(*node_schedule_);
   if (chosen.empty() && !with_node) return;
   if (with_node) batch.nodes = {*node_};
   in_flight_ =
@@ -327,6 +349,7 @@ void Reconciler::fail_alike(const std::vector<Attempt>& attempts, const Error& r
     attempt.schedule->exhausted = exhausted;
     attempt.schedule->delay_ns = exhausted ? delay : 0;
     attempt.schedule->due_ns = now + delay;
+    note_due(*attempt.schedule);
     if (attempt.intent != nullptr) host_.add(failed_metric_);
   }
 }
@@ -360,9 +383,8 @@ void Reconciler::arm() {
   uint64_t next = kNever;
   if (in_flight_) {
     next = in_flight_->deadline_ns;  // what else is due goes out when this batch has ended
-  } else {
-    for (const auto& [key, intent] : intents_) next = std::min(next, intent.schedule.due_ns);
-    if (node_schedule_) next = std::min(next, node_schedule_->due_ns);
+  } else if (node_schedule_ || !intents_.empty()) {
+    next = next_due_ns_;
   }
   if (timer_ != 0 && next == timer_ns_) return;
   host_.cancel_timer(std::exchange(timer_, 0));
@@ -390,8 +412,11 @@ void Reconciler::anti_entropy() {
 
 void Reconciler::anti_entropy_fired(void* self) { static_cast<Reconciler*>(self)->anti_entropy(); }
 
+// The oldest is looked for among all of them, so not at each event.
 void Reconciler::export_metrics() {
   const uint64_t now = host_.now_ns();
+  if (!intents_.empty() && now < exported_ns_ + kExportNs) return;
+  exported_ns_ = now;
   uint64_t oldest = now;
   for (const auto& [key, intent] : intents_) oldest = std::min(oldest, intent.schedule.raised_ns);
   host_.set(intents_metric_, static_cast<double>(intents_.size()));

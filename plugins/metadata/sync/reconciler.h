@@ -8,6 +8,7 @@
 
 #include <chronik/retry_policy.h>
 
+#include <algorithm>
 #include <chronik/host.hpp>
 #include <map>
 #include <optional>
@@ -112,6 +113,7 @@ class Reconciler {
   void arm();
   void anti_entropy();
   void export_metrics();
+  void note_due(const Schedule& schedule) { next_due_ns_ = std::min(next_due_ns_, schedule.due_ns); }
   uint64_t soonest() const { return last_attempt_ns_ == 0 ? 0 : last_attempt_ns_ + kCoalesceNs; }
   static void CHR_CALL timer_fired(void* self);
   static void CHR_CALL anti_entropy_fired(void* self);
@@ -122,6 +124,7 @@ class Reconciler {
   static constexpr uint64_t kAntiEntropyNs = 5'000'000'000;
   static constexpr uint64_t kMaxDelayNs = 5'000'000'000;
   static constexpr uint64_t kMinDelayNs = 500'000'000;
+  static constexpr uint64_t kExportNs = 100'000'000;
   static constexpr uint64_t kNever = UINT64_MAX;
   static constexpr uint32_t kAttempts = 5;
 
@@ -136,6 +139,8 @@ class Reconciler {
   std::optional<InFlight> in_flight_;
   uint64_t last_batch_ = 0;
   uint64_t last_attempt_ns_ = 0;
+  uint64_t next_due_ns_ = kNever;  // nothing that is not in flight is due before
+  uint64_t exported_ns_ = 0;
   uint64_t timer_ = 0;
   uint64_t timer_ns_ = 0;
   uint64_t anti_entropy_timer_ = 0;
