@@ -140,7 +140,7 @@ Status Checker::tell_lost() {
 }
 
 // What is there twice and was served from the other place, and bits that were turned back.
-Status Checker::check_frames(const JournalScan& scan) {
+Status Checker::check_frames(JournalScan scan) {
   const ReplayFindings& findings = store_.replay().findings();
   std::set<uint64_t> told;
   for (const ReplayFindings::Lost& lost : findings.lost) told.insert(lost.sequence);

@@ -24,7 +24,7 @@ class Checker {
   Status tell_root(const Error& error);
   Status check_checkpoint();
   Status check_journal();
-  Status check_frames(const JournalScan& scan);
+  Status check_frames(JournalScan scan);
   Status tell_lost();
   Status check_group(const Group& group);
   Status check_key(const Group& group, std::string_view key, const StoredValue& stored);

@@ -8,8 +8,7 @@
 namespace chronik::storage_log {
 namespace {
 
-constexpr uint64_t kReplayBytes = 16u << 20;   // that a replay keeps in memory
-constexpr uint64_t kBesidePayload = 3u << 12;  // of a frame: its head and ids, its last block, what aligns it
+constexpr uint64_t kReplayBytes = 48u << 20;  // that a replay keeps in memory
 
 bool is_data_name(std::string_view name) {
   SegmentId id;
@@ -112,7 +111,7 @@ Status Replay::apply_frame(uint64_t sequence, const chr_slice& payload) {
   std::string_view rest(reinterpret_cast<const char*>(payload.p), payload.n);
   ReadChange change;
   std::set<uint64_t> applied;  // groups may have several changes in a frame
-  kept_bytes_ += payload.n + kBesidePayload;
+  kept_bytes_ += payload.n;
   while (!rest.empty()) {
     CHRONIK_CHECK(read_change(&rest, &change));
     std::shared_ptr<Group> group = parts_.groups.find(change.change.group);

@@ -77,7 +77,7 @@ class Journal {
   // The frames from here on belong to this generation; all that the files hold is covered by a checkpoint.
   void begin_generation(const ReplayStart& start);
 
-  // [blocking] Instead of that, where no checkpoint can be written: the next frame goes behind those that the files hold, and
+  // [blocking] Instead of that, where the checkpoint stays as it is: the next frame goes behind those that the files hold, and
   // belongs to their generation. What never counted is overwritten first, durably, so that nothing of it can follow a new frame.
   Status resume(const ReplayStart& start, const JournalTail& tail);
   // Leaves out files that are too small for a frame, and hold none; NO_SPACE: no other is left.

@@ -8,6 +8,7 @@ namespace chronik::storage_log {
 namespace {
 
 constexpr uint64_t kReadAtOnce = 1u << 20;
+constexpr uint64_t kKeptAtOnce = 256u << 10;  // payloads lie together in memory of this size, or larger ones alone
 constexpr uint64_t kMaxFrames = 1u << 26;  // of the largest journal that can be set, a block each
 
 // n bytes from the host, on a block boundary.
@@ -93,12 +94,39 @@ void JournalScan::look_at_block(const File& file, uint64_t at, const uint8_t* bl
   add(parse_header(block + block_ - sizeof(FrameHeader)), false);
 }
 
-Result<chr_slice> JournalScan::read(const Found& found) const {
-  CHRONIK_TRY(const chr_slice frame, aligned(host_, found.header.size, block_));
-  Lease lease = Lease::adopt(frame.lease);
-  CHRONIK_CHECK(read_what_can_be(*found.file, found.at, const_cast<uint8_t*>(frame.p), frame.n, block_));
-  static_cast<void>(lease.release());
-  return frame;
+// Frames lie one behind the other, and most are small: a read brings those that follow, too.
+Result<uint8_t*> JournalScan::read(const Found& found) {
+  const uint64_t size = found.header.size;
+  const bool is_there = window_.file == found.file && found.at >= window_.at &&
+                        found.at - window_.at + size <= window_.bytes.size();
+  if (!is_there) {
+    const uint64_t rest = found.file->info().size / block_ * block_ - found.at;
+    const uint64_t n = std::max(size, std::min(rest, kReadAtOnce / block_ * block_));
+    window_ = {};
+    CHRONIK_TRY(const chr_slice memory, aligned(host_, n, block_));
+    window_.lease = Lease::adopt(memory.lease);
+    const std::span<uint8_t> bytes(const_cast<uint8_t*>(memory.p), n);
+    CHRONIK_CHECK(read_what_can_be(*found.file, found.at, bytes.data(), n, block_));
+    window_.file = found.file;
+    window_.at = found.at;
+    window_.bytes = bytes;
+  }
+  return window_.bytes.data() + (found.at - window_.at);
+}
+
+// In memory of its size: whoever applies it may keep it for long.
+Result<chr_slice> JournalScan::keep(const uint8_t* payload, uint64_t n) {
+  if (kept_.n - kept_bytes_ < n) {
+    chr_slice memory{};
+    if (host_.alloc(std::max(n, kKeptAtOnce), &memory) != CHR_OK)
+      return fail(Code::kOverloaded, "the host has no memory to read the journal");
+    kept_ = memory;
+    kept_lease_ = Lease::adopt(memory.lease);
+    kept_bytes_ = 0;
+  }
+  uint8_t* const to = const_cast<uint8_t*>(kept_.p) + std::exchange(kept_bytes_, kept_bytes_ + n);
+  if (n != 0) std::memcpy(to, payload, n);
+  return chr_slice{to, n, kept_lease_.get()};
 }
 
 std::vector<uint64_t> JournalScan::ids_of(const Found& found, const uint8_t* frame) const {
@@ -128,36 +156,32 @@ bool JournalScan::is_usable(const FrameHeader& header, uint8_t* payload, const E
 Result<bool> JournalScan::deliver(const Found& found, uint64_t highest_mark, const Events& events) {
   const FrameHeader& header = found.header;
   const bool is_durable = header.sequence <= highest_mark;
-  CHRONIK_TRY(const chr_slice frame, read(found));
-  const Lease lease = Lease::adopt(frame.lease);
-  const chr_slice payload{frame.p + sizeof header, header.payload_bytes, frame.lease};
-  if (payload_is_whole(header, payload.p)) {
-    CHRONIK_CHECK(events.frame(header.sequence, payload));
-    return true;
-  }
-  if (!is_durable) return false;
-  if (is_usable(header, const_cast<uint8_t*>(payload.p), events)) {
-    CHRONIK_CHECK(events.frame(header.sequence, payload));
+  CHRONIK_TRY(uint8_t* const frame, read(found));
+  uint8_t* const payload = frame + sizeof header;
+  const bool is_whole = payload_is_whole(header, payload);
+  if (!is_whole && !is_durable) return false;
+  if (is_whole || is_usable(header, payload, events)) {
+    CHRONIK_TRY(const chr_slice kept, keep(payload, header.payload_bytes));
+    CHRONIK_CHECK(events.frame(header.sequence, kept));
     return true;
   }
   // A frame that only carries a mark has no groups, and nothing to lose.
-  if (header.payload_bytes != 0) events.lost(header.sequence, ids_of(found, frame.p));
+  if (header.payload_bytes != 0) events.lost(header.sequence, ids_of(found, frame));
   return true;
 }
 
-Result<std::string> JournalScan::faults(const FoundFrame& found) const {
-  CHRONIK_TRY(const chr_slice frame, read(found));
-  const Lease lease = Lease::adopt(frame.lease);
+Result<std::string> JournalScan::faults(const FoundFrame& found) {
+  CHRONIK_TRY(const uint8_t* const frame, read(found));
   const FrameHeader& header = found.header;
-  const auto is_header = [&](uint64_t at) { return std::memcmp(frame.p + at, &header, sizeof header) == 0; };
+  const auto is_header = [&](uint64_t at) { return std::memcmp(frame + at, &header, sizeof header) == 0; };
   std::string out;
   const auto note = [&out](bool is_whole, std::string_view part) {
     if (!is_whole) out.append(out.empty() ? "" : ", ").append(part);
   };
   note(is_header(0), "its first header");
-  note(payload_is_whole(header, frame.p + sizeof header), "its payload");
-  note(ids_are_whole(header, frame.p + front_ids(header)), "its first list of groups");
-  note(ids_are_whole(header, frame.p + back_ids(header)), "its second list of groups");
+  note(payload_is_whole(header, frame + sizeof header), "its payload");
+  note(ids_are_whole(header, frame + front_ids(header)), "its first list of groups");
+  note(ids_are_whole(header, frame + back_ids(header)), "its second list of groups");
   note(is_header(header.size - sizeof header), "its second header");
   return out;
 }

@@ -31,7 +31,7 @@ class JournalScan {
   Result<JournalTail> run(const ReplayStart& start, uint64_t durable, const Events& events);
   // [blocking] The parts of a frame that fail their checks, header and ids at each end: "its first header, its payload";
   // empty: none does.
-  Result<std::string> faults(const FoundFrame& found) const;
+  Result<std::string> faults(const FoundFrame& found);
 
  private:
   using Found = FoundFrame;
@@ -41,7 +41,9 @@ class JournalScan {
   void look_at_block(const File& file, uint64_t at, const uint8_t* block, const ReplayStart& start);
   // The last sequence, of those of which nothing was found, up to the mark or the next one that was.
   uint64_t end_of_gap(uint64_t sequence, uint64_t highest_mark) const;
-  Result<chr_slice> read(const Found& found) const;
+  // The frame's bytes, until the next read().
+  Result<uint8_t*> read(const Found& found);
+  Result<chr_slice> keep(const uint8_t* payload, uint64_t n);
   // The ids, from where they are whole; none: nowhere.
   std::vector<uint64_t> ids_of(const Found& found, const uint8_t* frame) const;
   // Of a damaged frame that counts: makes it whole again where a single bit is wrong; or nothing but payloads of entries is damaged.
@@ -52,6 +54,16 @@ class JournalScan {
   std::vector<const File*> files_;
   uint64_t block_;
   std::map<uint64_t, Found> found_;  // by sequence
+  struct Window {
+    const File* file = nullptr;
+    uint64_t at = 0;
+    std::span<uint8_t> bytes;
+    Lease lease;
+  };
+  Window window_;  // what was read last
+  chr_slice kept_{};
+  Lease kept_lease_;
+  uint64_t kept_bytes_ = 0;  // that frames have taken of it
 };
 
 }  // namespace chronik::storage_log

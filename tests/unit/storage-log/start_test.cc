@@ -110,6 +110,60 @@ TEST_F(LogStart, ACheckpointWithImpossibleNumbersIsDamaged) {
   }
 }
 
+// A node with thousands of partitions must not write to the files of all of them before it serves.
+TEST_F(LogStart, AfterAKillTheJournalGoesOn) {
+  put("1", &done_);
+  stop();
+  GroupChange change;
+  change.group = 1;
+  KeyChange key;
+  key.key = "k";
+  key.value = "2";
+  change.keys = std::span(&key, 1);
+  make_commit({change});
+  std::string written;
+  files_.fault = [&](const testing::FakeFiles::Call& call) {
+    if (call.kind == Kind::kWrite && call.n != 0) written += call.name + " ";
+    return CHR_OK;
+  };
+  start();
+  EXPECT_EQ(written, "");
+  EXPECT_EQ(value(), "2");
+  fake_.advance(std::chrono::milliseconds(100));
+  EXPECT_EQ(written, "journal-0 ") << "the mark: what was replayed must not be taken for a torn end";
+  const std::string journal = content("journal-0");
+  const auto mark = parse_header(reinterpret_cast<const uint8_t*>(journal.data()) + 4096);
+  ASSERT_TRUE(mark);
+  EXPECT_EQ(mark->mark, mark->sequence - 1);
+  const auto first = parse_header(reinterpret_cast<const uint8_t*>(journal.data()));
+  ASSERT_TRUE(first);
+  EXPECT_EQ(mark->generation, first->generation);
+  EXPECT_EQ(mark->previous_crc, first->crc);
+  put("3", &done_);
+  restart();
+  EXPECT_EQ(value(), "3");
+  stop();
+}
+
+// A start never builds on damage, nor on what says less than a checkpoint of today.
+TEST_F(LogStart, AfterAKillOfAnOlderVersionACheckpointIsWritten) {
+  put("1", &done_);
+  stop();
+  GroupChange change;
+  change.group = 1;
+  KeyChange key;
+  key.key = "k";
+  key.value = "2";
+  change.keys = std::span(&key, 1);
+  make_commit({change});
+  make_checkpoint_older(2);
+  const std::string before = checkpoint();
+  start();
+  EXPECT_EQ(value(), "2");
+  EXPECT_NE(checkpoint(), before);
+  stop();
+}
+
 // The checksums are right, and a cut leaves of one group a log with entries that lie in no segment.
 TEST_F(LogStart, ACommitThatCannotBeTrueSetsItsGroupAside) {
   put("1", &done_);
