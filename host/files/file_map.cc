@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,14 +16,8 @@
 #include <memory>
 #include <utility>
 
-#ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ 22
-#endif
-
 namespace chronik::host {
 namespace {
-
-constexpr uint64_t kAdvisedBytes = 128u << 10;
 
 uint64_t page_bytes() {
   static const auto bytes = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
@@ -46,22 +41,6 @@ void* map_pages(const OpenFile& file, const Pages& pages) {
   return p == MAP_FAILED ? nullptr : p;
 }
 
-// A map that ends where the function does that made it.
-class ScopedMap {
- public:
-  ScopedMap(const OpenFile& file, const Pages& pages) : p_(map_pages(file, pages)), n_(pages.n) {}
-  ~ScopedMap() {
-    if (p_ != nullptr) ::munmap(p_, n_);
-  }
-  ScopedMap(const ScopedMap&) = delete;
-  ScopedMap& operator=(const ScopedMap&) = delete;
-  void* get() const { return p_; }
-
- private:
-  void* p_;
-  uint64_t n_;
-};
-
 struct MapLease : Leased<MapLease> {
   MapLease(std::shared_ptr<FileReaper> by, void* at, uint64_t bytes)
       : reaper(std::move(by)), p(at), n(bytes) {}
@@ -74,31 +53,36 @@ struct MapLease : Leased<MapLease> {
   const uint64_t n;
 };
 
+std::unexpected<Error> was_cut(const OpenFile& file) {
+  return fail(Code::kOutOfRange, fmt::format("{} was cut while it was read", file.name()));
+}
+
 }  // namespace
 
 Result<chr_slice> map_file(const OpenFile& file, uint64_t at, uint64_t n) {
   const Pages pages = pages_of(at, n);
   void* const p = map_pages(file, pages);
   if (p == nullptr) return std::unexpected(file_error(errno, "map", file.name()));
+  // Whoever touches it has asked for the bytes before: a shard's fault must not begin to read ahead.
+  static_cast<void>(::madvise(p, pages.n, MADV_RANDOM));
   auto* const lease = new MapLease(file.reaper(), p, pages.n);
   return chr_slice{static_cast<const uint8_t*>(p) + pages.inset, n, lease->lease()};
 }
 
+// What it gives to nobody stays in the page cache. The kernel reads ahead as a reader goes on, in large pages, and sees by itself
+// where one jumps: a fault, and advice, know neither.
 Status load_file(const OpenFile& file, uint64_t at, uint64_t n) {
-  if (n == 0) return {};
-  const Pages pages = pages_of(at, n);
-  const ScopedMap map(file, pages);
-  // In pieces, as the kernel takes no more of one advice than its window for reading ahead.
-  for (uint64_t done = 0; done < pages.n; done += kAdvisedBytes) {
-    const uint64_t some = std::min(kAdvisedBytes, pages.n - done);
-    static_cast<void>(::posix_fadvise(file.fd(), static_cast<off_t>(pages.at + done),
-                                      static_cast<off_t>(some), POSIX_FADV_WILLNEED));
+  static const int nowhere = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+  if (nowhere < 0 || file.reads_past_cache()) return read_pages(file, at, n);
+  auto from = static_cast<off_t>(at);
+  for (const auto end = static_cast<off_t>(at + n); from < end;) {
+    const ssize_t got = ::sendfile(nowhere, file.cached_fd(), &from, static_cast<size_t>(end - from));
+    if (got > 0 || (got < 0 && errno == EINTR)) continue;
+    if (got < 0 && errno == EINVAL) return read_pages(file, at, n);  // a file system without
+    if (got < 0) return std::unexpected(file_error(errno, "read", file.name()));
+    return was_cut(file);
   }
-  // Else a fault brings what lies around it too, of some devices MiB: the head of a record would cost as much as all of it.
-  if (map.get() != nullptr && ::madvise(map.get(), pages.n, MADV_RANDOM) == 0 &&
-      ::madvise(map.get(), pages.n, MADV_POPULATE_READ) == 0)
-    return {};
-  return read_pages(file, at, n);
+  return {};
 }
 
 Status read_pages(const OpenFile& file, uint64_t at, uint64_t n) {
@@ -117,7 +101,7 @@ Status read_pages(const OpenFile& file, uint64_t at, uint64_t n) {
   }
   ::close(fd);
   if (error != 0) return std::unexpected(file_error(error, "read", file.name()));
-  if (cut) return fail(Code::kOutOfRange, fmt::format("{} was cut while it was read", file.name()));
+  if (cut) return was_cut(file);
   return {};
 }
 

@@ -58,6 +58,9 @@ class OpenFile {
   int fd() const { return fds_.fd; }
   // Of syncs.
   int sync_fd() const { return fds_.sync_fd >= 0 ? fds_.sync_fd : fds_.fd; }
+  // Whose reads fill the page cache, but where reads_past_cache().
+  int cached_fd() const { return sync_fd(); }
+  bool reads_past_cache() const { return kind_.direct && fds_.sync_fd < 0; }
   const Kind& kind() const { return kind_; }
   const std::shared_ptr<FileReaper>& reaper() const { return reaper_; }
   std::string name() const;
