@@ -23,6 +23,7 @@ struct Replica {
   LogModel issued;                 // and those on their way
   std::deque<WriteModel> pending;  // the ones on their way, in order
   bool refused = false;            // an append was, for want of space, and none was taken since
+  uint64_t damaged_at = 0;         // its disk was damaged at this entry; 0: at none
   // Of this incarnation of the process:
   uint64_t commit = 0;
   int64_t high_watermark = -1;
@@ -79,6 +80,8 @@ class Checker {
 
   // ---- storage, told by StorageWatch ----
   void write_issued(uint32_t node, GroupTruth& group, WriteModel write);
+  // The disk of a node is damaged where this entry lies.
+  void note_damage(uint32_t node, const std::string& group, uint64_t index);
   void write_done(uint32_t node, GroupTruth& group, uint64_t tag, chr_status status);
   // What the store of a node that starts holds; key: the digest of a value, 0 where there is none.
   struct Found {

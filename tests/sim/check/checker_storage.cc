@@ -31,6 +31,7 @@ void Checker::check_matching(uint32_t node, GroupTruth& group, uint64_t index, c
 // What is committed is never removed from a log that holds it.
 void Checker::check_truncation(uint32_t node, GroupTruth& group, const WriteModel& write, uint64_t from) {
   if (from == 1 && !group.voters().has(node)) return;  // it leaves, and gives its log up
+  if (from == group.replicas[node].damaged_at) return;  // what is damaged comes from others, piece by piece
   const LogModel& log = group.replicas[node].issued;
   for (uint64_t index = std::max(from, log.first()); index < log.end(); ++index) {
     const EntryMeta* const committed = group.committed_at(index);
@@ -41,6 +42,10 @@ void Checker::check_truncation(uint32_t node, GroupTruth& group, const WriteMode
                                      node, from, index));
     }
   }
+}
+
+void Checker::note_damage(uint32_t node, const std::string& group, uint64_t index) {
+  this->group(group).replicas[node].damaged_at = index;
 }
 
 // Who has a vote keeps what the vote rests on.

@@ -108,7 +108,14 @@ bool StorageAudit::met_damage(chr_status status) {
   return true;
 }
 
+// A store that has failed since its start says so, and ends the node: nothing is asked any more.
+bool StorageAudit::is_over(chr_status status) {
+  waits_ = status == CHR_E_IO && node_.disk().failed();
+  return waits_;
+}
+
 void StorageAudit::got_entries(chr_status status, std::string_view message) {
+  if (is_over(status)) return;
   if (met_damage(status)) {
     step_ = Step::kGet;
     return;
@@ -144,6 +151,7 @@ void StorageAudit::get() {
 }
 
 void StorageAudit::got_value(chr_status status, std::string_view message) {
+  if (is_over(status)) return;
   if (status != CHR_OK && status != CHR_E_NOT_FOUND) {
     return node_.world().fail(
         "storage-read", fmt::format("{}: the key {}: {} {}", group_->name, keys_.back(), status, message));

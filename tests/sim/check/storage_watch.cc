@@ -125,8 +125,10 @@ bool StorageWatch::damage(Node& node, uint64_t which) {
   for (auto sample = group->second.rbegin(); sample != group->second.rend(); ++sample) {
     const EntryMeta* const entry = durable.find(sample->index);
     if (entry == nullptr || entry->term != sample->term) continue;
-    return sample->index + 1 == durable.end() && sample->tag < seat.settled &&
-           node.flip_before(sample->begin, which / 64);
+    if (sample->index + 1 != durable.end() || sample->tag >= seat.settled) return false;
+    if (!node.flip_before(sample->begin, which / 64)) return false;
+    checker_.note_damage(node.id(), group->first, sample->index);
+    return true;
   }
   return false;
 }
