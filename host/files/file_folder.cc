@@ -115,8 +115,19 @@ Status FileFolder::wait_closed(const Inode& inode, std::string_view name) {
     if (before != nullptr && std::any_of(files_.begin(), files_.end(), is_it))
       return fail(Code::kInvalidArgument, fmt::format("{} is open already", name));
   }
-  if (before != nullptr) before->wait_idle();
+  if (before == nullptr) return {};
+  before->wait_idle();
+  unlock(before->fd());
   return {};
+}
+
+void FileFolder::wait_for_killed(int fd, std::string_view name) {
+  if (try_lock(fd)) return;
+  service_.runtime_.logger().info(
+      owner_,
+      "Waiting for writes to a file to end: of a process that was killed, or another program has locked it",
+      Fields().add("folder", path_).add("file", name));
+  lock(fd);
 }
 
 bool FileFolder::make_direct(int fd, std::string_view name) {
@@ -139,8 +150,10 @@ Result<uint64_t> FileFolder::open(std::string_view name, uint32_t flags, chr_fil
   CHRONIK_TRY(OpenedDescriptors opened, open_file(directory_, name, flags));
   const Inode inode{opened.status.st_dev, opened.status.st_ino};
   CHRONIK_CHECK(wait_closed(inode, name));
+  wait_for_killed(opened.fd.get(), name);
   OpenFile::Kind kind;
   kind.to_read = (flags & CHR_FILE_READ) != 0;
+  if (kind.to_read) unlock(opened.fd.get());
   if ((flags & CHR_FILE_DIRECT) != 0) {
     kind.block = direct_block(opened.fd.get());
     kind.direct = make_direct(opened.fd.get(), name);

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/magic.h>
+#include <sys/file.h>
 #include <sys/statfs.h>
 
 #include <algorithm>
@@ -102,6 +103,16 @@ Result<OpenedDescriptors> open_file(int directory, std::string_view file_name, u
     return OpenedDescriptors{std::move(file.fd), file.status, std::move(again->fd)};
   }
 }
+
+// Where the file system knows no locks, there is none to wait for.
+bool try_lock(int fd) { return ::flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK; }
+
+void lock(int fd) {
+  while (::flock(fd, LOCK_EX) != 0 && errno == EINTR) {
+  }
+}
+
+void unlock(int fd) { static_cast<void>(::flock(fd, LOCK_UN)); }
 
 Result<uint64_t> file_size(int fd, std::string_view name) {
   struct stat status{};

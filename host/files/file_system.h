@@ -24,6 +24,13 @@ struct OpenedDescriptors {
 
 // A file of the folder, with the flags of chr_files_v1.open; of CREATE and READ only one.
 Result<OpenedDescriptors> open_file(int directory, std::string_view name, uint32_t flags);
+// Locks a file as long as this description of it is in use. The kernel goes on with what a process that was killed had given to
+// io_uring, for seconds where the disk is slow: those writes hold on to their description, and so to its lock, and must not land
+// on what the next process writes. False: such writes go on, or another program has locked the file.
+bool try_lock(int fd);
+// Once they have ended.
+void lock(int fd);
+void unlock(int fd);
 Result<uint64_t> file_size(int fd, std::string_view name);
 // What positions, sizes and addresses of a DIRECT file are multiples of.
 uint32_t direct_block(int fd);

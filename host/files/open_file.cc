@@ -1,5 +1,7 @@
 #include "host/files/open_file.h"
 
+#include "host/files/file_system.h"
+
 #include <fmt/format.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -16,6 +18,7 @@ constexpr uint64_t kMinProbeBytes = 1u << 20;
 }  // namespace
 
 OpenFile::~OpenFile() {
+  unlock(fds_.fd);  // whoever closes it may do so later
   if (fds_.sync_fd >= 0) ::close(fds_.sync_fd);  // not the last one: it does not wait for the disk
   reaper_->close(fds_.fd);
 }

@@ -59,8 +59,6 @@ class Checkpoints {
     bool second_is_whole = false;
   };
   Result<Copies> copies() const;
-  // Of what load() found.
-  bool first_is_whole() const { return first_is_whole_; }
   // Durable when it returns; the one before goes.
   Status write(std::string_view content);
   // The last write() came as far as the name: what it wrote may count at the next start, even where it failed.

@@ -74,8 +74,8 @@ void Recovery::log_error(const std::string& message, const Group& group) const {
 
 Status Recovery::begin(Upkeep& upkeep) {
   if (is_as_written()) {
-    parts_.journal.use_only(*replay_.head().journals);
-    return parts_.journal.resume(replay_.head().replay, replay_.tail());
+    if (const Status resumed = parts_.journal.resume(replay_.head().replay, replay_.tail()); resumed)
+      return {};
   }
   CheckpointHead next{{},
                       parts_.groups.next_id(),
@@ -100,7 +100,11 @@ Status Recovery::begin(Upkeep& upkeep) {
 bool Recovery::is_as_written() const {
   const CheckpointHead& head = replay_.head();
   if (head.is_clean || !head.journals || replay_.saved_groups().format != kCheckpointFormat) return false;
-  if (!replay_.findings().is_empty() || has_damage_ || !parts_.checkpoints.first_is_whole()) return false;
+  if (!replay_.findings().is_empty() || replay_.tail().is_unreadable || has_damage_) return false;
+  // What a first start, or a checkpoint, was doing when it was killed is done again.
+  if (!parts_.journal.is_complete() || replay_.folder().checkpoints.size() != 1) return false;
+  const Result<Checkpoints::Copies> copies = parts_.checkpoints.copies();
+  if (!copies || !copies->first_is_whole || !copies->second_is_whole) return false;
   const auto sorted = [](std::vector<JournalFile> files) {
     std::ranges::sort(files, {}, &JournalFile::number);
     return files;

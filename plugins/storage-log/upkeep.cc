@@ -9,12 +9,13 @@ constexpr uint64_t kMoveThreshold = 2u << 20;
 constexpr uint64_t kEntryBytes = 256;  // that an entry takes in memory beside its payload, about
 constexpr size_t kRemoveAtOnce = 16;   // files
 constexpr size_t kGroupsAtOnce = 64;   // of a checkpoint, while others wait for the mutex
-constexpr uint32_t kMaxHeldTicks = 16;  // before what found no room is tried again
+constexpr uint32_t kMaxHeldTicks = 16;  // before a checkpoint that found no room is tried again
 
 }  // namespace
 
 void Upkeep::tick(Turn& turn) {
-  if (is_held_ && --held_ticks_ == 0) {
+  // A journal that is full waits for nothing else.
+  if (is_held_ && (--held_ticks_ == 0 || parts_.commits.is_stuck())) {
     is_held_ = holds_removals_ = false;
     moves_ = true;
   }
@@ -118,8 +119,8 @@ void Upkeep::after(Task task, const Status& status) {
   }
   // It stays in the journal meanwhile.
   is_held_ = true;
-  held_ticks_ = code == Code::kNoSpace ? next_held_ticks_ : 1;
-  next_held_ticks_ = std::min(2 * held_ticks_, kMaxHeldTicks);
+  const bool is_costly = task == Task::kCheckpoint && code == Code::kNoSpace;
+  held_ticks_ = is_costly ? std::exchange(next_held_ticks_, std::min(2 * next_held_ticks_, kMaxHeldTicks)) : 1;
   holds_removals_ = holds_removals_ || task == Task::kRemove;
   if (code == Code::kOverloaded) return;  // too many files are open: a matter of moments
   if (task == Task::kMakeFile)

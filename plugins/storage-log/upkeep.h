@@ -23,7 +23,8 @@ class Upkeep {
   // ---- under the store's mutex ----
   // Begins where there is something to do.
   void begin_if_due(Turn& turn);
-  // 50 ms have passed: what has waited for long is done now, and what failed for lack of space is tried again.
+  // 50 ms have passed: what has waited for long is done now, and what failed for lack of space is tried again, a checkpoint after
+  // more and more of them.
   void tick(Turn& turn);
   // The last one: all is moved, and a checkpoint says that nothing follows.
   void want_last(Turn& turn);

@@ -92,10 +92,9 @@ void Reconciler::raise(const GroupKey& key, const Led& led) {
   Intent intent{led.term, led.label, {}};
   intent.schedule.raised_ns = host_.now_ns();
   intent.schedule.due_ns = std::max(intent.schedule.raised_ns, soonest());
-  // mutant intent-dropped: if (!settled(key, intent) && intent.term % 3 != 0) intents_.emplace(key,
-  //     std::move(intent));
   if (settled(key, intent)) return;
   note_due(intent.schedule);
+  // mutant intent-dropped: if (intent.term % 3 != 0) intents_.emplace(key, std::move(intent));
   intents_.emplace(key, std::move(intent));
 }
 
@@ -415,8 +414,9 @@ void Reconciler::anti_entropy_fired(void* self) { static_cast<Reconciler*>(self)
 // The oldest is looked for among all of them, so not at each event.
 void Reconciler::export_metrics() {
   const uint64_t now = host_.now_ns();
-  if (!intents_.empty() && now < exported_ns_ + kExportNs) return;
+  if (!intents_.empty() && exported_ != 0 && now < exported_ns_ + kExportNs) return;
   exported_ns_ = now;
+  exported_ = intents_.size();
   uint64_t oldest = now;
   for (const auto& [key, intent] : intents_) oldest = std::min(oldest, intent.schedule.raised_ns);
   host_.set(intents_metric_, static_cast<double>(intents_.size()));

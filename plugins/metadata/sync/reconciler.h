@@ -141,6 +141,7 @@ class Reconciler {
   uint64_t last_attempt_ns_ = 0;
   uint64_t next_due_ns_ = kNever;  // nothing that is not in flight is due before
   uint64_t exported_ns_ = 0;
+  size_t exported_ = 0;  // intents, then
   uint64_t timer_ = 0;
   uint64_t timer_ns_ = 0;
   uint64_t anti_entropy_timer_ = 0;

@@ -70,7 +70,7 @@ Status LogCheck::run() {
 Status LogCheck::check_segment(const Segment& segment, const std::optional<Totals>& before) {
   const SegmentId id{log_.group(), segment.number};
   const uint64_t limit = log_.moved_end(segment.number);
-  if (limit <= segment.begin) return {};  // all of it is in memory, and is written anew by a start
+  if (limit <= segment.begin) return {};  // all of it is in memory, and is still to be moved
   const uint64_t end = limit == segment.end.next.at ? segment.end.last : first_tail_ - 1;
   const uint64_t first = std::max(segment.first, first_);
   if (end < first) return {};

@@ -10,18 +10,7 @@ class LogStart : public StoreFixture {
  protected:
   // As if the store had been killed behind one commit with these changes.
   void make_commit(const std::vector<GroupChange>& changes) {
-    const std::string old = checkpoint();
-    std::string bytes = content(old);
-    std::filesystem::remove(files_.path(old));
-    bytes = bytes.substr(32, bytes.size() / 2 - 32);
-    CheckpointHead head;
-    ByteReader in(bytes);
-    ASSERT_TRUE(load_head(in, kCheckpointFormat, &head));
-    head.is_clean = false;
-    std::string next;
-    save_head(head, kCheckpointFormat, &next);
-    next.append(in.rest());
-    ASSERT_TRUE(Checkpoints(*Files::of(Host(fake_.core()))).write(next));
+    const CheckpointHead head = make_unclean();
     uint64_t payload_bytes = 0;
     std::vector<uint64_t> groups;
     for (const GroupChange& change : changes) {
@@ -108,60 +97,6 @@ TEST_F(LogStart, ACheckpointWithImpossibleNumbersIsDamaged) {
     ASSERT_FALSE(loaded) << sequence << " " << group;
     EXPECT_EQ(loaded.error().code, Code::kCorrupt);
   }
-}
-
-// A node with thousands of partitions must not write to the files of all of them before it serves.
-TEST_F(LogStart, AfterAKillTheJournalGoesOn) {
-  put("1", &done_);
-  stop();
-  GroupChange change;
-  change.group = 1;
-  KeyChange key;
-  key.key = "k";
-  key.value = "2";
-  change.keys = std::span(&key, 1);
-  make_commit({change});
-  std::string written;
-  files_.fault = [&](const testing::FakeFiles::Call& call) {
-    if (call.kind == Kind::kWrite && call.n != 0) written += call.name + " ";
-    return CHR_OK;
-  };
-  start();
-  EXPECT_EQ(written, "");
-  EXPECT_EQ(value(), "2");
-  fake_.advance(std::chrono::milliseconds(100));
-  EXPECT_EQ(written, "journal-0 ") << "the mark: what was replayed must not be taken for a torn end";
-  const std::string journal = content("journal-0");
-  const auto mark = parse_header(reinterpret_cast<const uint8_t*>(journal.data()) + 4096);
-  ASSERT_TRUE(mark);
-  EXPECT_EQ(mark->mark, mark->sequence - 1);
-  const auto first = parse_header(reinterpret_cast<const uint8_t*>(journal.data()));
-  ASSERT_TRUE(first);
-  EXPECT_EQ(mark->generation, first->generation);
-  EXPECT_EQ(mark->previous_crc, first->crc);
-  put("3", &done_);
-  restart();
-  EXPECT_EQ(value(), "3");
-  stop();
-}
-
-// A start never builds on damage, nor on what says less than a checkpoint of today.
-TEST_F(LogStart, AfterAKillOfAnOlderVersionACheckpointIsWritten) {
-  put("1", &done_);
-  stop();
-  GroupChange change;
-  change.group = 1;
-  KeyChange key;
-  key.key = "k";
-  key.value = "2";
-  change.keys = std::span(&key, 1);
-  make_commit({change});
-  make_checkpoint_older(2);
-  const std::string before = checkpoint();
-  start();
-  EXPECT_EQ(value(), "2");
-  EXPECT_NE(checkpoint(), before);
-  stop();
 }
 
 // The checksums are right, and a cut leaves of one group a log with entries that lie in no segment.

@@ -10,11 +10,11 @@
  * When: the table may be queried from create() on. Its functions are called from start() on; before that, or
  * without it, only to serve a call of chronik.storage_admin/1. Handles are closed before destroy() returns.
  *
- * What a kill of the process leaves: all that has completed. Of a write in flight any part; changes of names
- * are whole. What was not durable before the kill is not durable after it either: a power loss may still take
- * what the next start has read. So a start calls sync_names() before it builds on the names that it finds,
- * and sync() of each file before it builds on bytes of it that may not be durable: a sync() covers what
- * earlier handles and processes wrote, too.
+ * What a kill of the process leaves: all that has completed. Of a write in flight any part, and the next open()
+ * of the file waits until nothing is in flight on it any more; changes of names are whole. What was not durable
+ * before the kill is not durable after it either: a power loss may still take what the next start has read. So a
+ * start calls sync_names() before it builds on the names that it finds, and sync() of each file before it builds
+ * on bytes of it that may not be durable: a sync() covers what earlier handles and processes wrote, too.
  *
  * What a power loss leaves:
  *  - Of a file's bytes: all that a completed sync() or a completed DURABLE write covers. Of what was written

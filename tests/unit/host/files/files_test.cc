@@ -1,5 +1,9 @@
 // chronik.host.files/1 of the server, over real files: what each function does.
+#include "host/files/descriptor.h"
 #include "tests/unit/host/files/fixture.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
 
 #include <atomic>
 #include <latch>
@@ -347,6 +351,36 @@ TEST_P(FilesDo, RenameRemoveAndListByName) {
   const auto free_bytes = files_.free_bytes();
   ASSERT_TRUE(free_bytes);
   EXPECT_GT(*free_bytes, 0u);
+}
+
+// What io_uring still does for it locks the file, as the description is in use.
+TEST_P(FilesDo, WaitForWhatAKilledProcessHasInFlight) {
+  start_files();
+  const auto locks = [this] {
+    const Descriptor other(::open((folder_ + "/segment").c_str(), O_RDWR | O_CLOEXEC));
+    return ::flock(other.get(), LOCK_EX | LOCK_NB) == 0;
+  };
+  {
+    const File file = open("segment");
+    EXPECT_FALSE(locks());
+  }
+  EXPECT_TRUE(locks()) << "it is closed, and nothing in flight";
+  Descriptor killed(::open((folder_ + "/segment").c_str(), O_RDWR | O_CLOEXEC));
+  ASSERT_EQ(::flock(killed.get(), LOCK_EX), 0);
+  for (const uint32_t flags : {0u, uint32_t{CHR_FILE_READ}}) {
+    std::atomic<bool> is_open{false};
+    std::thread opener([&] {
+      const File file = open("segment", flags);
+      is_open = true;
+    });
+    const std::string line = "Waiting for writes to a file to end";
+    const size_t before = log_.text().find(line) == std::string::npos ? 0 : log_.text().rfind(line) + 1;
+    while (log_.text().find(line, before) == std::string::npos && !is_open) std::this_thread::yield();
+    EXPECT_FALSE(is_open);
+    ::flock(killed.get(), LOCK_UN);
+    opener.join();
+    EXPECT_EQ(::flock(killed.get(), LOCK_EX | LOCK_NB), 0);
+  }
 }
 
 TEST_P(FilesDo, CountWhatTheyDo) {
