@@ -18,7 +18,7 @@ constexpr uint64_t kMinProbeBytes = 1u << 20;
 }  // namespace
 
 OpenFile::~OpenFile() {
-  unlock(fds_.fd);  // whoever closes it may do so later
+  unlock(fds_.fd);                               // whoever closes it may do so later
   if (fds_.sync_fd >= 0) ::close(fds_.sync_fd);  // not the last one: it does not wait for the disk
   reaper_->close(fds_.fd);
 }

@@ -6,9 +6,9 @@ namespace {
 constexpr uint64_t kMaxMovedPerStep = 8u << 20;  // bytes, before something else has its turn
 // What waits to be moved takes memory, and each move a write to a file: so much of it is waited for.
 constexpr uint64_t kMoveThreshold = 2u << 20;
-constexpr uint64_t kEntryBytes = 256;  // that an entry takes in memory beside its payload, about
-constexpr size_t kRemoveAtOnce = 16;   // files
-constexpr size_t kGroupsAtOnce = 64;   // of a checkpoint, while others wait for the mutex
+constexpr uint64_t kEntryBytes = 256;   // that an entry takes in memory beside its payload, about
+constexpr size_t kRemoveAtOnce = 16;    // files
+constexpr size_t kGroupsAtOnce = 64;    // of a checkpoint, while others wait for the mutex
 constexpr uint32_t kMaxHeldTicks = 16;  // before a checkpoint that found no room is tried again
 
 }  // namespace
@@ -120,7 +120,8 @@ void Upkeep::after(Task task, const Status& status) {
   // It stays in the journal meanwhile.
   is_held_ = true;
   const bool is_costly = task == Task::kCheckpoint && code == Code::kNoSpace;
-  held_ticks_ = is_costly ? std::exchange(next_held_ticks_, std::min(2 * next_held_ticks_, kMaxHeldTicks)) : 1;
+  held_ticks_ =
+      is_costly ? std::exchange(next_held_ticks_, std::min(2 * next_held_ticks_, kMaxHeldTicks)) : 1;
   holds_removals_ = holds_removals_ || task == Task::kRemove;
   if (code == Code::kOverloaded) return;  // too many files are open: a matter of moments
   if (task == Task::kMakeFile)

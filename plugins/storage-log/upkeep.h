@@ -56,9 +56,9 @@ class Upkeep {
   RunTurn run_turn_;
   Fail fail_;
   bool is_running_ = false;
-  bool moves_ = false;           // what waits is to be moved, be it little
-  bool is_held_ = false;         // for lack of space
-  uint32_t held_ticks_ = 0;      // for so many still
+  bool moves_ = false;       // what waits is to be moved, be it little
+  bool is_held_ = false;     // for lack of space
+  uint32_t held_ticks_ = 0;  // for so many still
   uint32_t next_held_ticks_ = 1;
   bool holds_removals_ = false;  // likewise; otherwise they go on, as they make room
   bool is_last_ = false;

@@ -60,8 +60,9 @@ Status Journal::complete_files() {
 }
 
 bool Journal::is_complete() const {
-  return !ring_.empty() &&
-         std::ranges::all_of(ring_, [&](const auto& file) { return file->size + block_ > options_.file_bytes; });
+  return !ring_.empty() && std::ranges::all_of(ring_, [&](const auto& file) {
+    return file->size + block_ > options_.file_bytes;
+  });
 }
 
 Status Journal::leave_small_files() {

@@ -8,7 +8,8 @@ namespace chronik::storage_log {
 namespace {
 
 constexpr uint64_t kReadAtOnce = 1u << 20;
-constexpr uint64_t kKeptAtOnce = 256u << 10;  // payloads lie together in memory of this size, or larger ones alone
+constexpr uint64_t kKeptAtOnce = 256u
+                                 << 10;  // payloads lie together in memory of this size, or larger ones alone
 constexpr uint64_t kMaxFrames = 1u << 26;  // of the largest journal that can be set, a block each
 
 // n bytes from the host, on a block boundary.
@@ -79,8 +80,7 @@ Status JournalScan::find_headers(const File& file, const ReplayStart& start) {
   const Lease lease = Lease::adopt(buffer.lease);
   for (uint64_t at = 0; at < size; at += piece) {
     const uint64_t n = std::min(piece, size - at);
-    CHRONIK_TRY(const bool is_whole,
-                read_what_can_be(file, at, const_cast<uint8_t*>(buffer.p), n, block_));
+    CHRONIK_TRY(const bool is_whole, read_what_can_be(file, at, const_cast<uint8_t*>(buffer.p), n, block_));
     is_unreadable_ |= !is_whole;
     for (uint64_t k = 0; k < n; k += block_) look_at_block(file, at + k, buffer.p + k, start);
   }

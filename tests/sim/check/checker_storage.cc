@@ -30,7 +30,7 @@ void Checker::check_matching(uint32_t node, GroupTruth& group, uint64_t index, c
 
 // What is committed is never removed from a log that holds it.
 void Checker::check_truncation(uint32_t node, GroupTruth& group, const WriteModel& write, uint64_t from) {
-  if (from == 1 && !group.voters().has(node)) return;  // it leaves, and gives its log up
+  if (from == 1 && !group.voters().has(node)) return;   // it leaves, and gives its log up
   if (from == group.replicas[node].damaged_at) return;  // what is damaged comes from others, piece by piece
   const LogModel& log = group.replicas[node].issued;
   for (uint64_t index = std::max(from, log.first()); index < log.end(); ++index) {

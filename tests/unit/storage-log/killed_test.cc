@@ -20,7 +20,8 @@ class LogKilled : public StoreFixture {
     CheckpointHead head;
     ByteReader in(once);
     EXPECT_TRUE(load_head(in, kCheckpointFormat, &head));
-    return std::ranges::any_of(*head.journals, [&](const JournalFile& file) { return file.number == number; });
+    return std::ranges::any_of(*head.journals,
+                               [&](const JournalFile& file) { return file.number == number; });
   }
   chr_done done_{};
 };
