@@ -18,8 +18,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <span>
+#include <thread>
 #include <vector>
 
 namespace chronik::host {
@@ -27,6 +29,9 @@ namespace {
 
 constexpr uint64_t kZeroPiece = 1 << 20;
 constexpr uint64_t kMapStep = 4096;
+constexpr std::chrono::milliseconds kLockAgain{5};
+constexpr uint64_t kPatienceNs = 200'000'000;  // before the log says what is waited for
+constexpr uint64_t kTellAgainNs = 30'000'000'000;
 constexpr size_t kClosedKept = 64;  // closed files whose inodes are gone through only once there are more
 
 // Whether [at, at + n) is a range that a file can have.
@@ -121,13 +126,17 @@ Status FileFolder::wait_closed(const Inode& inode, std::string_view name) {
   return {};
 }
 
-void FileFolder::wait_for_killed(int fd, std::string_view name) {
-  if (try_lock(fd)) return;
-  service_.runtime_.logger().info(
-      owner_,
-      "Waiting for writes to a file to end: of a process that was killed, or another program has locked it",
-      Fields().add("folder", path_).add("file", name));
-  lock(fd);
+void FileFolder::lock_file(int fd, std::string_view name) {
+  const uint64_t began_ns = monotonic_ns();
+  for (uint64_t tell_ns = began_ns + kPatienceNs; !try_lock(fd); std::this_thread::sleep_for(kLockAgain)) {
+    if (monotonic_ns() < tell_ns) continue;
+    tell_ns = monotonic_ns() + kTellAgainNs;
+    service_.runtime_.logger().warn(owner_,
+                                    "Waiting for a file that is locked: writes of a process that was killed "
+                                    "are still on their way to the "
+                                    "disk, or another program has it (lslocks says which)",
+                                    Fields().add("folder", path_).add("file", name));
+  }
 }
 
 bool FileFolder::make_direct(int fd, std::string_view name) {
@@ -150,7 +159,7 @@ Result<uint64_t> FileFolder::open(std::string_view name, uint32_t flags, chr_fil
   CHRONIK_TRY(OpenedDescriptors opened, open_file(directory_, name, flags));
   const Inode inode{opened.status.st_dev, opened.status.st_ino};
   CHRONIK_CHECK(wait_closed(inode, name));
-  wait_for_killed(opened.fd.get(), name);
+  lock_file(opened.fd.get(), name);
   OpenFile::Kind kind;
   kind.to_read = (flags & CHR_FILE_READ) != 0;
   if (kind.to_read) unlock(opened.fd.get());

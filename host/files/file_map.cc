@@ -12,9 +12,14 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <memory>
 #include <utility>
+
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
 
 namespace chronik::host {
 namespace {
@@ -53,6 +58,26 @@ struct MapLease : Leased<MapLease> {
   const uint64_t n;
 };
 
+// To write to; -1: there are no more descriptors just now.
+int null_device() {
+  static std::atomic<int> device{-1};
+  if (const int fd = device; fd >= 0) return fd;
+  const int opened = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+  int none = -1;
+  if (opened < 0 || device.compare_exchange_strong(none, opened)) return opened;
+  ::close(opened);
+  return none;
+}
+
+bool populate(const OpenFile& file, uint64_t at, uint64_t n) {
+  const Pages pages = pages_of(at, n);
+  void* const p = map_pages(file, pages);
+  if (p == nullptr) return false;
+  const bool is_done = ::madvise(p, pages.n, MADV_POPULATE_READ) == 0;
+  ::munmap(p, pages.n);
+  return is_done;
+}
+
 std::unexpected<Error> was_cut(const OpenFile& file) {
   return fail(Code::kOutOfRange, fmt::format("{} was cut while it was read", file.name()));
 }
@@ -63,26 +88,24 @@ Result<chr_slice> map_file(const OpenFile& file, uint64_t at, uint64_t n) {
   const Pages pages = pages_of(at, n);
   void* const p = map_pages(file, pages);
   if (p == nullptr) return std::unexpected(file_error(errno, "map", file.name()));
-  // Whoever touches it has asked for the bytes before: a shard's fault must not begin to read ahead.
-  static_cast<void>(::madvise(p, pages.n, MADV_RANDOM));
   auto* const lease = new MapLease(file.reaper(), p, pages.n);
   return chr_slice{static_cast<const uint8_t*>(p) + pages.inset, n, lease->lease()};
 }
 
-// What it gives to nobody stays in the page cache. The kernel reads ahead as a reader goes on, in large pages, and sees by itself
-// where one jumps: a fault, and advice, know neither.
+// The kernel reads ahead as a reader goes on, in large pages, and sees by itself where one jumps: a fault, and advice, know neither.
 Status load_file(const OpenFile& file, uint64_t at, uint64_t n) {
-  static const int nowhere = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
-  if (nowhere < 0 || file.reads_past_cache()) return read_pages(file, at, n);
+  const int null = file.reads_past_cache() ? -1 : null_device();
   auto from = static_cast<off_t>(at);
-  for (const auto end = static_cast<off_t>(at + n); from < end;) {
-    const ssize_t got = ::sendfile(nowhere, file.cached_fd(), &from, static_cast<size_t>(end - from));
+  for (const auto end = static_cast<off_t>(at + n); null >= 0 && from < end;) {
+    const ssize_t got = ::sendfile(null, file.cached_fd(), &from, static_cast<size_t>(end - from));
     if (got > 0 || (got < 0 && errno == EINTR)) continue;
-    if (got < 0 && errno == EINVAL) return read_pages(file, at, n);  // a file system without
-    if (got < 0) return std::unexpected(file_error(errno, "read", file.name()));
-    return was_cut(file);
+    if (got == 0) return was_cut(file);
+    if (errno == EIO) return std::unexpected(file_error(EIO, "read", file.name()));
+    break;
   }
-  return {};
+  // Some file systems splice past the page cache, or take no pages for a hole.
+  if (is_in_memory(file, at, n) || populate(file, at, n)) return {};
+  return read_pages(file, at, n);
 }
 
 Status read_pages(const OpenFile& file, uint64_t at, uint64_t n) {

@@ -14,7 +14,7 @@ namespace chronik::host {
 Result<chr_slice> map_file(const OpenFile& file, uint64_t at, uint64_t n);
 // [blocking] Brings bytes that the file has into memory.
 Status load_file(const OpenFile& file, uint64_t at, uint64_t n);
-// [blocking] The same where that way is none: reads a byte of each page.
+// [blocking] The same, slower, for any file system and kernel: reads a byte of each page.
 Status read_pages(const OpenFile& file, uint64_t at, uint64_t n);
 // Whether all of it is in memory just now.
 bool is_in_memory(const OpenFile& file, uint64_t at, uint64_t n);

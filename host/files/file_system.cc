@@ -107,11 +107,6 @@ Result<OpenedDescriptors> open_file(int directory, std::string_view file_name, u
 // Where the file system knows no locks, there is none to wait for.
 bool try_lock(int fd) { return ::flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK; }
 
-void lock(int fd) {
-  while (::flock(fd, LOCK_EX) != 0 && errno == EINTR) {
-  }
-}
-
 void unlock(int fd) { static_cast<void>(::flock(fd, LOCK_UN)); }
 
 Result<uint64_t> file_size(int fd, std::string_view name) {

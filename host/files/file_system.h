@@ -28,8 +28,6 @@ Result<OpenedDescriptors> open_file(int directory, std::string_view name, uint32
 // io_uring, for seconds where the disk is slow: those writes hold on to their description, and so to its lock, and must not land
 // on what the next process writes. False: such writes go on, or another program has locked the file.
 bool try_lock(int fd);
-// Once they have ended.
-void lock(int fd);
 void unlock(int fd);
 Result<uint64_t> file_size(int fd, std::string_view name);
 // What positions, sizes and addresses of a DIRECT file are multiples of.

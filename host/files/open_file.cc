@@ -18,7 +18,8 @@ constexpr uint64_t kMinProbeBytes = 1u << 20;
 }  // namespace
 
 OpenFile::~OpenFile() {
-  unlock(fds_.fd);                               // whoever closes it may do so later
+  // The reaper may close it later, and an open() must not wait for that.
+  unlock(fds_.fd);
   if (fds_.sync_fd >= 0) ::close(fds_.sync_fd);  // not the last one: it does not wait for the disk
   reaper_->close(fds_.fd);
 }

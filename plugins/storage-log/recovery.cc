@@ -74,8 +74,9 @@ void Recovery::log_error(const std::string& message, const Group& group) const {
 
 Status Recovery::begin(Upkeep& upkeep) {
   if (is_as_written()) {
-    if (const Status resumed = parts_.journal.resume(replay_.head().replay, replay_.tail()); resumed)
-      return {};
+    const Status resumed = parts_.journal.resume(replay_.head().replay, replay_.tail());
+    if (resumed) return {};
+    parts_.host.warn("the journal cannot go on where it ended, and begins anew: " + resumed.error().message);
   }
   CheckpointHead next{{},
                       parts_.groups.next_id(),

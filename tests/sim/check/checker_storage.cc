@@ -30,8 +30,9 @@ void Checker::check_matching(uint32_t node, GroupTruth& group, uint64_t index, c
 
 // What is committed is never removed from a log that holds it.
 void Checker::check_truncation(uint32_t node, GroupTruth& group, const WriteModel& write, uint64_t from) {
-  if (from == 1 && !group.voters().has(node)) return;   // it leaves, and gives its log up
-  if (from == group.replicas[node].damaged_at) return;  // what is damaged comes from others, piece by piece
+  if (from == 1 && !group.voters().has(node)) return;  // it leaves, and gives its log up
+  const uint64_t damaged = group.replicas[node].damaged_at;
+  if (damaged != 0 && from == damaged) return;  // what is damaged comes from others, piece by piece
   const LogModel& log = group.replicas[node].issued;
   for (uint64_t index = std::max(from, log.first()); index < log.end(); ++index) {
     const EntryMeta* const committed = group.committed_at(index);
@@ -121,6 +122,7 @@ void Checker::write_done(uint32_t node, GroupTruth& group, uint64_t tag, chr_sta
                       group.name, node, replica.durable.end()));
     }
     if (at->appends()) replica.refused = false;
+    if (at->writes(replica.damaged_at)) replica.damaged_at = 0;
     replica.pending.pop_front();
     return;
   }

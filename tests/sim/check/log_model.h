@@ -49,6 +49,10 @@ struct WriteModel {
       return index - s.index < s.entries.size() && s.entries[index - s.index].term == term;
     });
   }
+  bool writes(uint64_t index) const {
+    return std::any_of(steps.begin(), steps.end(),
+                       [&](const Step& s) { return index - s.index < s.entries.size(); });
+  }
   bool appends() const {
     return std::any_of(steps.begin(), steps.end(),
                        [](const Step& s) { return s.type == CHR_STORAGE_APPEND; });

@@ -109,13 +109,12 @@ bool StorageAudit::met_damage(chr_status status) {
 }
 
 // A store that has failed since its start says so, and ends the node: nothing is asked any more.
-bool StorageAudit::is_over(chr_status status) {
-  waits_ = status == CHR_E_IO && node_.disk().failed();
-  return waits_;
-}
+bool StorageAudit::has_failed(chr_status status) const { return status == CHR_E_IO && node_.disk().failed(); }
+
+void StorageAudit::wait_for_end() { waits_ = true; }
 
 void StorageAudit::got_entries(chr_status status, std::string_view message) {
-  if (is_over(status)) return;
+  if (has_failed(status)) return wait_for_end();
   if (met_damage(status)) {
     step_ = Step::kGet;
     return;
@@ -151,7 +150,7 @@ void StorageAudit::get() {
 }
 
 void StorageAudit::got_value(chr_status status, std::string_view message) {
-  if (is_over(status)) return;
+  if (has_failed(status)) return wait_for_end();
   if (status != CHR_OK && status != CHR_E_NOT_FOUND) {
     return node_.world().fail(
         "storage-read", fmt::format("{}: the key {}: {} {}", group_->name, keys_.back(), status, message));

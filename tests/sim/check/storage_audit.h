@@ -29,7 +29,8 @@ class StorageAudit {
   void next_group();
   void read();
   bool met_damage(chr_status status);
-  bool is_over(chr_status status);
+  bool has_failed(chr_status status) const;
+  void wait_for_end();
   void got_entries(chr_status status, std::string_view message);
   void get();
   void got_value(chr_status status, std::string_view message);

@@ -373,7 +373,7 @@ TEST_P(FilesDo, WaitForWhatAKilledProcessHasInFlight) {
       const File file = open("segment", flags);
       is_open = true;
     });
-    const std::string line = "Waiting for writes to a file to end";
+    const std::string line = "Waiting for a file that is locked";
     const size_t before = log_.text().find(line) == std::string::npos ? 0 : log_.text().rfind(line) + 1;
     while (log_.text().find(line, before) == std::string::npos && !is_open) std::this_thread::yield();
     EXPECT_FALSE(is_open);
