@@ -8,7 +8,7 @@
 namespace chronik::storage_log {
 namespace {
 
-constexpr uint64_t kReplayBytes = 48u << 20;  // that a replay keeps in memory
+constexpr uint64_t kReplayBytes = 12u << 20;  // that a replay keeps in memory
 
 bool is_data_name(std::string_view name) {
   SegmentId id;
