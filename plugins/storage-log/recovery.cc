@@ -13,7 +13,6 @@ Recovery::Recovery(StoreParts& parts)
 Status Recovery::run(Upkeep& upkeep) {
   // A process that was killed may have left names that a power loss can still take, and all that follows builds on them.
   CHRONIK_CHECK(parts_.segments.files().sync_names());
-  parts_.mover.set_time(parts_.host.now_ns());
   CHRONIK_CHECK(replay_.load());
   CHRONIK_CHECK(refuse_missing_journals());
   CHRONIK_CHECK(replay_.apply_journal());
@@ -73,11 +72,6 @@ void Recovery::log_error(const std::string& message, const Group& group) const {
 // ---- the new checkpoint ----
 
 Status Recovery::begin(Upkeep& upkeep) {
-  if (is_as_written()) {
-    const Status resumed = parts_.journal.resume(replay_.head().replay, replay_.tail());
-    if (resumed) return {};
-    parts_.host.warn("the journal cannot go on where it ended, and begins anew: " + resumed.error().message);
-  }
   CheckpointHead next{{},
                       parts_.groups.next_id(),
                       /*is_clean=*/false,
@@ -95,22 +89,6 @@ Status Recovery::begin(Upkeep& upkeep) {
   }
   parts_.journal.begin_generation(next.replay);
   return {};
-}
-
-// The next start would find all of it again, so nobody has to wait until it is moved.
-bool Recovery::is_as_written() const {
-  const CheckpointHead& head = replay_.head();
-  if (head.is_clean || !head.journals || replay_.saved_groups().format != kCheckpointFormat) return false;
-  if (!replay_.findings().is_empty() || replay_.tail().is_unreadable || has_damage_) return false;
-  // What a first start, or a checkpoint, was doing when it was killed is done again.
-  if (!parts_.journal.is_complete() || replay_.folder().checkpoints.size() != 1) return false;
-  const Result<Checkpoints::Copies> copies = parts_.checkpoints.copies();
-  if (!copies || !copies->first_is_whole || !copies->second_is_whole) return false;
-  const auto sorted = [](std::vector<JournalFile> files) {
-    std::ranges::sort(files, {}, &JournalFile::number);
-    return files;
-  };
-  return sorted(*head.journals) == sorted(parts_.journal.used_files());
 }
 
 // A full disk must not keep a node from what makes room again.
@@ -146,7 +124,6 @@ void Recovery::check_segments() {
   for (const std::shared_ptr<Group>& group : parts_.groups.all()) {
     const Status whole = parts_.segments.check(*group->log);
     if (whole) continue;
-    has_damage_ = true;
     log_error("a log is damaged on disk, and what is missing is not served: " + whole.error().message,
               *group);
   }

@@ -1,8 +1,8 @@
 // A start: what the folder holds becomes groups again, and is durable before anybody is shown it.
 //
-// A replay (replay.h) brings the groups in order. After a kill the journal goes on behind its last frame, as if the store had not
-// ended. After a stop, and where something is not as it was written, all is moved to the segments and synced, and a new checkpoint
-// begins a new generation of frames, so that nothing of the old ones can come back; unless the disk has no room for that.
+// A replay (replay.h) brings the groups in order; then all is moved to the segments and synced, and a new checkpoint begins a new
+// generation of frames, so that nothing of the old ones can come back. Where the disk has no room for that, the journal goes on
+// behind its last frame, as if the store had not ended.
 #pragma once
 
 #include "storage-log/replay.h"
@@ -28,14 +28,12 @@ class Recovery {
   void log_error(const std::string& message, const Group& group) const;
   // What is durable by a new checkpoint, or by the old one and what the journal holds.
   Status begin(Upkeep& upkeep);
-  bool is_as_written() const;
   Status begin_without_room(CheckpointHead next);
   void check_segments();
   Status remove_unlisted_files();
 
   StoreParts& parts_;
   Replay replay_;
-  bool has_damage_ = false;  // in segments
 };
 
 }  // namespace chronik::storage_log

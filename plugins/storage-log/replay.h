@@ -22,10 +22,6 @@ struct ReplayFindings {
   std::vector<std::string> missing;  // files of the journal that the checkpoint names
   std::vector<uint64_t> mended;      // frames with a bit that was turned back
   std::map<std::pair<uint64_t, Place>, uint64_t> damaged_entries;  // by group: the frame with the payload
-
-  bool is_empty() const {
-    return lost.empty() && missing.empty() && mended.empty() && damaged_entries.empty();
-  }
 };
 
 // [blocking] Once, before anything else is done with a store. What it finds is kept, also where it fails.

@@ -47,7 +47,6 @@ Status Store::open() {
   const int64_t written = parts.room.begin_look(parts.unwritten_bytes());
   if (free) parts.room.note_free(*free, written);
   parts.note_sizes();
-  post_turn(0, [](Turn&) {});  // what was replayed gets its mark, and is moved
   return {};
 }
 
@@ -110,8 +109,7 @@ void Store::go_on(Turn& turn) {
   const auto has_ended = [&] { return parts.failure.has_failed() && ending_ != Ending::kDone; };
   if (has_ended()) return end_after_failure(turn);
   if (host_.current_shard() < 0) {
-    const bool waits = opened_->upkeep.is_held() && timer_ == 0;  // for a tick
-    const bool has_work = opened_->lanes.has_turns() || parts.commits.is_stuck() || (waits && !was_stopped_);
+    const bool has_work = opened_->lanes.has_turns() || parts.commits.is_stuck();
     if (has_work && posted_ == 0) post_turn(0, [](Turn&) {});
   } else {
     opened_->lanes.run(turn);

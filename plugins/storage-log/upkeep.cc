@@ -6,20 +6,15 @@ namespace {
 constexpr uint64_t kMaxMovedPerStep = 8u << 20;  // bytes, before something else has its turn
 // What waits to be moved takes memory, and each move a write to a file: so much of it is waited for.
 constexpr uint64_t kMoveThreshold = 2u << 20;
-constexpr uint64_t kEntryBytes = 256;   // that an entry takes in memory beside its payload, about
-constexpr size_t kRemoveAtOnce = 16;    // files
-constexpr size_t kGroupsAtOnce = 64;    // of a checkpoint, while others wait for the mutex
-constexpr uint32_t kMaxHeldTicks = 16;  // before a checkpoint that found no room is tried again
+constexpr uint64_t kEntryBytes = 256;  // that an entry takes in memory beside its payload, about
+constexpr size_t kRemoveAtOnce = 16;   // files
+constexpr size_t kGroupsAtOnce = 64;   // of a checkpoint, while others wait for the mutex
 
 }  // namespace
 
 void Upkeep::tick(Turn& turn) {
-  // A journal that is full waits for nothing else.
-  if (is_held_ && (--held_ticks_ == 0 || parts_.commits.is_stuck())) {
-    is_held_ = holds_removals_ = false;
-    moves_ = true;
-  }
-  moves_ = moves_ || has_waited();
+  moves_ = moves_ || is_held_ || has_waited();
+  is_held_ = holds_removals_ = false;
   parts_.segments.tick();
   // A store that is full looks whether it still is.
   if (parts_.room.is_full() && !is_running_ && !parts_.failure.has_failed()) begin(turn);
@@ -104,12 +99,8 @@ void Upkeep::after(Task task, const Status& status) {
   parts_.note_sizes();
   if (task == Task::kLast) is_finished_ = true;
   if (status) {
-    next_held_ticks_ = 1;
     if (task == Task::kMove || task == Task::kRemove) parts_.room.disk_has_room();
-    if (task == Task::kRemove) {
-      parts_.room.look_again();
-      is_held_ = false;
-    }
+    if (task == Task::kRemove) parts_.room.look_again();
     return;
   }
   const Code code = status.error().code;
@@ -119,9 +110,6 @@ void Upkeep::after(Task task, const Status& status) {
   }
   // It stays in the journal meanwhile.
   is_held_ = true;
-  const bool is_costly = task == Task::kCheckpoint && code == Code::kNoSpace;
-  held_ticks_ =
-      is_costly ? std::exchange(next_held_ticks_, std::min(2 * next_held_ticks_, kMaxHeldTicks)) : 1;
   holds_removals_ = holds_removals_ || task == Task::kRemove;
   if (code == Code::kOverloaded) return;  // too many files are open: a matter of moments
   if (task == Task::kMakeFile)

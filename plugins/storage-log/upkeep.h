@@ -23,12 +23,11 @@ class Upkeep {
   // ---- under the store's mutex ----
   // Begins where there is something to do.
   void begin_if_due(Turn& turn);
-  // 50 ms have passed: what has waited for long is done now, and what failed for lack of space is tried again, a checkpoint after
-  // more and more of them.
+  // 50 ms have passed: what has waited for long is done now, and what failed for lack of space is tried again.
   void tick(Turn& turn);
   // The last one: all is moved, and a checkpoint says that nothing follows.
   void want_last(Turn& turn);
-  // The disk has no room, and nothing but removals is tried before some more ticks.
+  // The disk has no room, and nothing else is tried before the next tick.
   bool is_held() const { return is_held_ && !is_running_; }
   bool is_running() const { return is_running_; }
   bool is_finished() const { return is_finished_; }
@@ -56,10 +55,8 @@ class Upkeep {
   RunTurn run_turn_;
   Fail fail_;
   bool is_running_ = false;
-  bool moves_ = false;       // what waits is to be moved, be it little
-  bool is_held_ = false;     // for lack of space
-  uint32_t held_ticks_ = 0;  // for so many still
-  uint32_t next_held_ticks_ = 1;
+  bool moves_ = false;           // what waits is to be moved, be it little
+  bool is_held_ = false;         // for lack of space, until the next tick
   bool holds_removals_ = false;  // likewise; otherwise they go on, as they make room
   bool is_last_ = false;
   bool is_finished_ = false;

@@ -22,7 +22,7 @@ struct FrameHeader {
   uint64_t magic = kFrameMagic;
   uint32_t format = kFrameFormat;
   uint32_t crc = 0;         // of the header with zero here
-  uint64_t generation = 0;  // of the last checkpoint that a start wrote
+  uint64_t generation = 0;  // of the checkpoint that it follows; one per start of the store
   uint64_t sequence = 0;    // from 1 on without gaps, over all generations
   uint64_t mark = 0;        // all frames up to this sequence were durable when this one was written
   uint64_t size = 0;        // of the frame

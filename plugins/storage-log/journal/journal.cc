@@ -59,12 +59,6 @@ Status Journal::complete_files() {
   return leave_small_files();
 }
 
-bool Journal::is_complete() const {
-  return !ring_.empty() && std::ranges::all_of(ring_, [&](const auto& file) {
-    return file->size + block_ > options_.file_bytes;
-  });
-}
-
 Status Journal::leave_small_files() {
   for (size_t i = 0; i < ring_.size();) {
     if (ring_[i]->size >= kMinFile || ring_[i]->last_sequence != 0) {

@@ -49,7 +49,6 @@ struct JournalTail {
   uint64_t next_sequence = 1;
   std::vector<FoundFrame> frames;
   std::vector<FoundFrame> dropped;
-  bool is_unreadable = false;  // in parts, which may be read again another time
 };
 
 std::string journal_name(uint32_t number);
@@ -78,11 +77,9 @@ class Journal {
   // The frames from here on belong to this generation; all that the files hold is covered by a checkpoint.
   void begin_generation(const ReplayStart& start);
 
-  // [blocking] Instead of that, where the checkpoint stays as it is: the next frame goes behind those that the files hold, and
+  // [blocking] Instead of that, where no checkpoint can be written: the next frame goes behind those that the files hold, and
   // belongs to their generation. What never counted is overwritten first, durably, so that nothing of it can follow a new frame.
   Status resume(const ReplayStart& start, const JournalTail& tail);
-  // There is a file, and all are of the size that is set.
-  bool is_complete() const;
   // Leaves out files that are too small for a frame, and hold none; NO_SPACE: no other is left.
   Status leave_small_files();
 

@@ -22,20 +22,16 @@ Result<chr_slice> aligned(const Host& host, uint64_t n, uint64_t block) {
   return slice;
 }
 
-// What the disk cannot read reads as zeros, block by block, and fails a checksum later. False: there was such a block.
-Result<bool> read_what_can_be(const File& file, uint64_t at, uint8_t* p, uint64_t n, uint64_t block) {
+// What the disk cannot read reads as zeros, block by block, and fails a checksum later.
+Status read_what_can_be(const File& file, uint64_t at, uint8_t* p, uint64_t n, uint64_t block) {
   Status status = file.read(at, p, n);
-  if (status) return true;
-  if (status.error().code != Code::kIo) return std::unexpected(status.error());
-  bool is_whole = true;
+  if (status || status.error().code != Code::kIo) return status;
   for (uint64_t k = 0; k < n; k += block) {
     status = file.read(at + k, p + k, block);
-    if (!status && status.error().code != Code::kIo) return std::unexpected(status.error());
-    if (status) continue;
-    std::memset(p + k, 0, block);
-    is_whole = false;
+    if (!status && status.error().code != Code::kIo) return status;
+    if (!status) std::memset(p + k, 0, block);
   }
-  return is_whole;
+  return {};
 }
 
 }  // namespace
@@ -62,7 +58,6 @@ Result<JournalTail> JournalScan::run(const ReplayStart& start, uint64_t durable,
     if (!counts) break;
     previous = found->second.header.crc;
   }
-  tail.is_unreadable = is_unreadable_;
   for (const auto& [sequence, found] : found_)
     (sequence < tail.next_sequence ? tail.frames : tail.dropped).push_back(found);
   return tail;
@@ -80,8 +75,7 @@ Status JournalScan::find_headers(const File& file, const ReplayStart& start) {
   const Lease lease = Lease::adopt(buffer.lease);
   for (uint64_t at = 0; at < size; at += piece) {
     const uint64_t n = std::min(piece, size - at);
-    CHRONIK_TRY(const bool is_whole, read_what_can_be(file, at, const_cast<uint8_t*>(buffer.p), n, block_));
-    is_unreadable_ |= !is_whole;
+    CHRONIK_CHECK(read_what_can_be(file, at, const_cast<uint8_t*>(buffer.p), n, block_));
     for (uint64_t k = 0; k < n; k += block_) look_at_block(file, at + k, buffer.p + k, start);
   }
   return {};
@@ -113,8 +107,7 @@ Result<uint8_t*> JournalScan::read(const Found& found) {
     CHRONIK_TRY(const chr_slice memory, aligned(host_, n, block_));
     window_.lease = Lease::adopt(memory.lease);
     const std::span<uint8_t> bytes(const_cast<uint8_t*>(memory.p), n);
-    CHRONIK_TRY(const bool is_whole, read_what_can_be(*found.file, found.at, bytes.data(), n, block_));
-    is_unreadable_ |= !is_whole;
+    CHRONIK_CHECK(read_what_can_be(*found.file, found.at, bytes.data(), n, block_));
     window_.file = found.file;
     window_.at = found.at;
     window_.bytes = bytes;

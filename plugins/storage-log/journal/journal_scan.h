@@ -61,7 +61,6 @@ class JournalScan {
     Lease lease;
   };
   Window window_;  // what was read last
-  bool is_unreadable_ = false;
   chr_slice kept_{};
   Lease kept_lease_;
   uint64_t kept_bytes_ = 0;  // that frames have taken of it

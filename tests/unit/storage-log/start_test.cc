@@ -10,7 +10,18 @@ class LogStart : public StoreFixture {
  protected:
   // As if the store had been killed behind one commit with these changes.
   void make_commit(const std::vector<GroupChange>& changes) {
-    const CheckpointHead head = make_unclean();
+    const std::string old = checkpoint();
+    std::string bytes = content(old);
+    std::filesystem::remove(files_.path(old));
+    bytes = bytes.substr(32, bytes.size() / 2 - 32);
+    CheckpointHead head;
+    ByteReader in(bytes);
+    ASSERT_TRUE(load_head(in, kCheckpointFormat, &head));
+    head.is_clean = false;
+    std::string next;
+    save_head(head, kCheckpointFormat, &next);
+    next.append(in.rest());
+    ASSERT_TRUE(Checkpoints(*Files::of(Host(fake_.core()))).write(next));
     uint64_t payload_bytes = 0;
     std::vector<uint64_t> groups;
     for (const GroupChange& change : changes) {

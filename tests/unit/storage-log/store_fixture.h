@@ -10,8 +10,6 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <functional>
-#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -137,36 +135,6 @@ class StoreFixture : public ::testing::Test {
     const uint32_t crc = crc32c::extend(0, copy.data(), copy.size());
     std::memcpy(copy.data() + 20, &crc, sizeof crc);
     make_file(checkpoint(), copy + copy, 2 * copy.size());
-  }
-  // As if the store had been killed instead of stopped. What the checkpoint says.
-  CheckpointHead make_unclean(const std::function<void(CheckpointHead&)>& edit = {}) {
-    const std::string old = checkpoint();
-    const std::string bytes = content(old).substr(32, std::filesystem::file_size(files_.path(old)) / 2 - 32);
-    std::filesystem::remove(files_.path(old));
-    CheckpointHead head;
-    ByteReader in(bytes);
-    EXPECT_TRUE(load_head(in, kCheckpointFormat, &head));
-    head.is_clean = false;
-    if (edit) edit(head);
-    std::string next;
-    save_head(head, kCheckpointFormat, &next);
-    next.append(in.rest());
-    EXPECT_TRUE(Checkpoints(*Files::of(Host(fake_.core()))).write(next));
-    return head;
-  }
-  // As kill -9 leaves the folder, when nothing is in flight.
-  void kill() {
-    std::map<std::string, std::string> left;
-    for (const auto& entry : std::filesystem::directory_iterator(files_.directory()))
-      left.emplace(entry.path().filename(), content(entry.path().filename()));
-    stop();
-    store_.reset();
-    wipe();
-    for (const auto& [name, bytes] : left) make_file(name, bytes, bytes.size());
-  }
-  void wipe() const {
-    for (const auto& entry : std::filesystem::directory_iterator(files_.directory()))
-      std::filesystem::remove(entry.path());
   }
   // Of the files whose names end so.
   size_t count_files(std::string_view ending) const {
