@@ -127,15 +127,15 @@ Status FileFolder::wait_closed(const Inode& inode, std::string_view name) {
 }
 
 void FileFolder::lock_file(int fd, std::string_view name) {
-  const uint64_t began_ns = monotonic_ns();
-  for (uint64_t tell_ns = began_ns + kPatienceNs; !try_lock(fd); std::this_thread::sleep_for(kLockAgain)) {
+  for (uint64_t tell_ns = monotonic_ns() + kPatienceNs; !try_lock(fd);
+       std::this_thread::sleep_for(kLockAgain)) {
     if (monotonic_ns() < tell_ns) continue;
     tell_ns = monotonic_ns() + kTellAgainNs;
-    service_.runtime_.logger().warn(owner_,
-                                    "Waiting for a file that is locked: writes of a process that was killed "
-                                    "are still on their way to the "
-                                    "disk, or another program has it (lslocks says which)",
-                                    Fields().add("folder", path_).add("file", name));
+    service_.runtime_.logger().warn(
+        owner_,
+        "Waiting for a file that is locked: writes of a process that was killed are still on their way to "
+        "the disk, or another program has it (lslocks says which)",
+        Fields().add("folder", path_).add("file", name));
   }
 }
 

@@ -67,7 +67,7 @@ class FileFolder {
   std::shared_ptr<OpenFile> find_open(const std::string& name);
   // Waits for what is in flight on a handle that was closed; an error where the file is open.
   Status wait_closed(const Inode& inode, std::string_view name);
-  // Once whoever had it before has nothing in flight on it.
+  // Locks a file that was opened; waits until nobody else has it locked, or writes in flight on it.
   void lock_file(int fd, std::string_view name);
   bool make_direct(int fd, std::string_view name);
   Status run_or_start(std::unique_ptr<FileOp> op);

@@ -58,7 +58,7 @@ struct MapLease : Leased<MapLease> {
   const uint64_t n;
 };
 
-// To write to; -1: there are no more descriptors just now.
+// A descriptor of /dev/null, to write to; -1: there are no more of them just now.
 int null_device() {
   static std::atomic<int> device{-1};
   if (const int fd = device; fd >= 0) return fd;
@@ -69,6 +69,7 @@ int null_device() {
   return none;
 }
 
+// Faults the pages in, holes too, through a map of its own. False: the kernel cannot.
 bool populate(const OpenFile& file, uint64_t at, uint64_t n) {
   const Pages pages = pages_of(at, n);
   void* const p = map_pages(file, pages);
@@ -92,7 +93,8 @@ Result<chr_slice> map_file(const OpenFile& file, uint64_t at, uint64_t n) {
   return chr_slice{static_cast<const uint8_t*>(p) + pages.inset, n, lease->lease()};
 }
 
-// The kernel reads ahead as a reader goes on, in large pages, and sees by itself where one jumps: a fault, and advice, know neither.
+// What is spliced to nowhere stays in the page cache. The kernel reads ahead for it as for any reader, in large pages, and sees by
+// itself where a reader jumps.
 Status load_file(const OpenFile& file, uint64_t at, uint64_t n) {
   const int null = file.reads_past_cache() ? -1 : null_device();
   auto from = static_cast<off_t>(at);

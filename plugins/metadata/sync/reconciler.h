@@ -139,9 +139,9 @@ class Reconciler {
   std::optional<InFlight> in_flight_;
   uint64_t last_batch_ = 0;
   uint64_t last_attempt_ns_ = 0;
-  uint64_t next_due_ns_ = kNever;  // nothing that is not in flight is due before
-  uint64_t exported_ns_ = 0;
-  size_t exported_ = 0;  // intents, then
+  uint64_t next_due_ns_ = kNever;  // what is not in flight is due then at the earliest
+  uint64_t exported_ns_ = 0;       // when the gauges were set last
+  size_t exported_ = 0;            // how many intents there were then
   uint64_t timer_ = 0;
   uint64_t timer_ns_ = 0;
   uint64_t anti_entropy_timer_ = 0;

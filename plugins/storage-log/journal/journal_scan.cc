@@ -8,9 +8,8 @@ namespace chronik::storage_log {
 namespace {
 
 constexpr uint64_t kReadAtOnce = 1u << 20;
-constexpr uint64_t kKeptAtOnce = 256u
-                                 << 10;  // payloads lie together in memory of this size, or larger ones alone
-constexpr uint64_t kMaxFrames = 1u << 26;  // of the largest journal that can be set, a block each
+constexpr uint64_t kKeptAtOnce = 256u << 10;  // bytes of payloads that lie in one piece of memory
+constexpr uint64_t kMaxFrames = 1u << 26;     // of the largest journal that can be set, a block each
 
 // n bytes from the host, on a block boundary.
 Result<chr_slice> aligned(const Host& host, uint64_t n, uint64_t block) {

@@ -43,6 +43,7 @@ class JournalScan {
   uint64_t end_of_gap(uint64_t sequence, uint64_t highest_mark) const;
   // The frame's bytes, until the next read().
   Result<uint8_t*> read(const Found& found);
+  // A copy of a payload, whose lease is borrowed until the next keep().
   Result<chr_slice> keep(const uint8_t* payload, uint64_t n);
   // The ids, from where they are whole; none: nowhere.
   std::vector<uint64_t> ids_of(const Found& found, const uint8_t* frame) const;
@@ -60,10 +61,10 @@ class JournalScan {
     std::span<uint8_t> bytes;
     Lease lease;
   };
-  Window window_;  // what was read last
-  chr_slice kept_{};
-  Lease kept_lease_;
-  uint64_t kept_bytes_ = 0;  // that frames have taken of it
+  Window window_;            // what was read last
+  chr_slice kept_{};         // the memory that payloads are copied to
+  Lease kept_lease_;         // of it
+  uint64_t kept_bytes_ = 0;  // of it, that payloads have taken
 };
 
 }  // namespace chronik::storage_log

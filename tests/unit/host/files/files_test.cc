@@ -353,18 +353,18 @@ TEST_P(FilesDo, RenameRemoveAndListByName) {
   EXPECT_GT(*free_bytes, 0u);
 }
 
-// What io_uring still does for it locks the file, as the description is in use.
+// Writes that io_uring still has of a killed process keep the file locked, as they use its description.
 TEST_P(FilesDo, WaitForWhatAKilledProcessHasInFlight) {
   start_files();
-  const auto locks = [this] {
+  const auto is_free = [this] {
     const Descriptor other(::open((folder_ + "/segment").c_str(), O_RDWR | O_CLOEXEC));
     return ::flock(other.get(), LOCK_EX | LOCK_NB) == 0;
   };
   {
     const File file = open("segment");
-    EXPECT_FALSE(locks());
+    EXPECT_FALSE(is_free());
   }
-  EXPECT_TRUE(locks()) << "it is closed, and nothing in flight";
+  EXPECT_TRUE(is_free()) << "it is closed, and nothing in flight";
   Descriptor killed(::open((folder_ + "/segment").c_str(), O_RDWR | O_CLOEXEC));
   ASSERT_EQ(::flock(killed.get(), LOCK_EX), 0);
   for (const uint32_t flags : {0u, uint32_t{CHR_FILE_READ}}) {
