@@ -58,15 +58,30 @@ class Run(Suite):
         self.wait_until(lambda: replicas() == 3 * PARTITIONS, "every replica is in sync", 120, pause=0.2)
 
     @staticmethod
-    def records(cluster):
-        """Of each partition, whoever leads it: offset -> key and value, from its start on."""
-        alive = [node.bootstrap for node in cluster.nodes if node.process.poll() is None]
+    def starts(bootstrap):
+        """Where each partition starts, as its leader says now (the metrics of `offsets` may be a second old); None while one has no leader."""
+        asked = [word for partition in range(PARTITIONS) for word in ("-t", f"short:{partition}:-2")]
+        out = subprocess.run(["kcat", "-Q", "-b", bootstrap, *asked], stdout=subprocess.PIPE, timeout=60)
+        return sorted(out.stdout.splitlines()) if out.returncode == 0 else None
+
+    def records(self, cluster):
+        """Of each partition, whoever leads it: offset -> key and value, from its start on. Read again where retention went on
+        meanwhile: a consumer that it overtakes goes on at the end, without what lies between."""
+        bootstrap = ",".join(node.bootstrap for node in cluster.nodes if node.process.poll() is None)
         found = []
-        for partition in range(PARTITIONS):
-            out = subprocess.run(["kcat", "-C", "-b", ",".join(alive), "-t", "short", "-p", str(partition), "-o", "beginning",
-                                  "-e", "-q", "-f", "%o %k %s\n"], check=True, stdout=subprocess.PIPE, timeout=120).stdout
-            found.append(dict(line.split(b" ", 1) for line in out.splitlines()))
+
+        def read_at_rest():
+            before = self.starts(bootstrap)
+            found[:] = [self.read(bootstrap, partition) for partition in range(PARTITIONS)]
+            return before is not None and self.starts(bootstrap) == before
+        self.wait_until(read_at_rest, "retention is at rest while the records are read")
         return found
+
+    @staticmethod
+    def read(bootstrap, partition):
+        out = subprocess.run(["kcat", "-C", "-b", bootstrap, "-t", "short", "-p", str(partition), "-o", "beginning",
+                              "-e", "-q", "-f", "%o %k %s\n"], check=True, stdout=subprocess.PIPE, timeout=120).stdout
+        return dict(line.split(b" ", 1) for line in out.splitlines())
 
     @staticmethod
     def same(before, now):
