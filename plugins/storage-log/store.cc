@@ -109,7 +109,7 @@ void Store::go_on(Turn& turn) {
   const auto has_ended = [&] { return parts.failure.has_failed() && ending_ != Ending::kDone; };
   if (has_ended()) return end_after_failure(turn);
   if (host_.current_shard() < 0) {
-    const bool has_work = opened_->lanes.has_turns() || parts.commits.is_stuck();
+    const bool has_work = opened_->lanes.has_turns() || parts.commits.is_stuck() || wants_timer();
     if (has_work && posted_ == 0) post_turn(0, [](Turn&) {});
   } else {
     opened_->lanes.run(turn);
@@ -170,13 +170,16 @@ void Store::post_turn(uint32_t shard, Step step) {
   });
 }
 
+bool Store::wants_timer() const {
+  const StoreParts& parts = opened_->parts;
+  if (timer_ != 0 || was_stopped_ || parts.failure.has_failed()) return false;
+  return parts.mover.has_work() || parts.journal.wants_mark() || parts.commits.is_stuck() ||
+         !unwritten_.empty() || parts.room.is_full() || parts.segments.has_spares() ||
+         opened_->upkeep.is_held();
+}
+
 void Store::arm() {
-  StoreParts& parts = opened_->parts;
-  if (timer_ != 0 || was_stopped_ || parts.failure.has_failed()) return;
-  const bool is_wanted = parts.mover.has_work() || parts.journal.wants_mark() || parts.commits.is_stuck() ||
-                         !unwritten_.empty() || parts.room.is_full() || parts.segments.has_spares() ||
-                         opened_->upkeep.is_held();
-  if (!is_wanted) return;
+  if (!wants_timer()) return;
   timer_shard_ = static_cast<uint32_t>(host_.current_shard());
   timer_ = host_.timer(kTickNs, &Store::tick, this);
 }

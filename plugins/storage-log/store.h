@@ -66,8 +66,9 @@ class Store {
   void keep_or_fail(const Journal::Frame& frame, const Error& error);
   void publish(Commits::Frame& frame, Turn& turn);
 
-  // A timer for what may wait a moment: the mark of an idle journal, moves of little.
-  void arm();
+  // A timer for what may wait a moment: the mark of an idle journal, moves of little, what found no room.
+  bool wants_timer() const;
+  void arm();  // on a shard
   static void CHR_CALL tick(void* self);
 
   // A disk that failed: all is refused, and the node ends once nothing is being written any more.

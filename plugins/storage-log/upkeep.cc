@@ -6,15 +6,18 @@ namespace {
 constexpr uint64_t kMaxMovedPerStep = 8u << 20;  // bytes, before something else has its turn
 // What waits to be moved takes memory, and each move a write to a file: so much of it is waited for.
 constexpr uint64_t kMoveThreshold = 2u << 20;
-constexpr uint64_t kEntryBytes = 256;  // that an entry takes in memory beside its payload, about
-constexpr size_t kRemoveAtOnce = 16;   // files
-constexpr size_t kGroupsAtOnce = 64;   // of a checkpoint, while others wait for the mutex
+constexpr uint64_t kEntryBytes = 256;         // that an entry takes in memory beside its payload, about
+constexpr size_t kRemoveAtOnce = 16;          // files
+constexpr size_t kGroupsAtOnce = 64;          // of a checkpoint, while others wait for the mutex
+constexpr uint64_t kMinPauseNs = 50'000'000;  // between checkpoints that find no room
+constexpr uint64_t kMaxPauseNs = 1'000'000'000;
 
 }  // namespace
 
 void Upkeep::tick(Turn& turn) {
   moves_ = moves_ || is_held_ || has_waited();
-  is_held_ = holds_removals_ = false;
+  if (parts_.host.now_ns() >= held_until_ns_) is_held_ = false;
+  holds_removals_ = false;
   parts_.segments.tick();
   // A store that is full looks whether it still is.
   if (parts_.room.is_full() && !is_running_ && !parts_.failure.has_failed()) begin(turn);
@@ -101,6 +104,8 @@ void Upkeep::after(Task task, const Status& status) {
   if (status) {
     if (task == Task::kMove || task == Task::kRemove) parts_.room.disk_has_room();
     if (task == Task::kRemove) parts_.room.look_again();
+    if (task == Task::kRemove) held_until_ns_ = 0;
+    if (task == Task::kCheckpoint) checkpoint_pause_ns_ = 0;
     return;
   }
   const Code code = status.error().code;
@@ -111,6 +116,10 @@ void Upkeep::after(Task task, const Status& status) {
   // It stays in the journal meanwhile.
   is_held_ = true;
   holds_removals_ = holds_removals_ || task == Task::kRemove;
+  if (task == Task::kCheckpoint) {
+    checkpoint_pause_ns_ = std::clamp(2 * checkpoint_pause_ns_, kMinPauseNs, kMaxPauseNs);
+    held_until_ns_ = parts_.host.now_ns() + checkpoint_pause_ns_;
+  }
   if (code == Code::kOverloaded) return;  // too many files are open: a matter of moments
   if (task == Task::kMakeFile)
     parts_.journal.stop_making_files();

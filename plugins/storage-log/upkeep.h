@@ -23,11 +23,12 @@ class Upkeep {
   // ---- under the store's mutex ----
   // Begins where there is something to do.
   void begin_if_due(Turn& turn);
-  // 50 ms have passed: what has waited for long is done now, and what failed for lack of space is tried again.
+  // 50 ms have passed: what has waited for long is done now, and what failed for lack of space is tried again; checkpoints,
+  // which copy all groups, in growing distances.
   void tick(Turn& turn);
   // The last one: all is moved, and a checkpoint says that nothing follows.
   void want_last(Turn& turn);
-  // The disk has no room, and nothing else is tried before the next tick.
+  // The disk has no room, and nothing else is tried for a while.
   bool is_held() const { return is_held_ && !is_running_; }
   bool is_running() const { return is_running_; }
   bool is_finished() const { return is_finished_; }
@@ -56,8 +57,10 @@ class Upkeep {
   Fail fail_;
   bool is_running_ = false;
   bool moves_ = false;           // what waits is to be moved, be it little
-  bool is_held_ = false;         // for lack of space, until the next tick
+  bool is_held_ = false;         // for lack of space, until the first tick after held_until_ns_
   bool holds_removals_ = false;  // likewise; otherwise they go on, as they make room
+  uint64_t held_until_ns_ = 0;
+  uint64_t checkpoint_pause_ns_ = 0;  // after the last one that found no room
   bool is_last_ = false;
   bool is_finished_ = false;
 };

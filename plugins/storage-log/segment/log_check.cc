@@ -102,6 +102,7 @@ Status LogCheck::walk_through(Walk& walk, SegmentView& view) {
       CHRONIK_CHECK(check_record(walk, view, at, head));
       at += record_bytes(head.header.bytes);
     } else {
+      CHRONIK_CHECK(view.refusal());
       walk.lost_at = at;
       walk.is_lost = true;
       at = next_record(walk, view, at, &head);
@@ -128,8 +129,9 @@ Status LogCheck::check_record(Walk& walk, SegmentView& view, uint64_t at, const 
         point != IndexPoint{head.header.index, head.header.base_offset, head.header.log_max_timestamp, at};
   }
   const uint8_t* payload = nullptr;
-  if (view.payload(at, head, &payload) != Found::kWhole)
-    CHRONIK_CHECK(tell({walk.last, walk.last, place(walk.segment, at), std::string(kPayload)}));
+  const bool is_whole = view.payload(at, head, &payload) == Found::kWhole;
+  CHRONIK_CHECK(view.refusal());
+  if (!is_whole) CHRONIK_CHECK(tell({walk.last, walk.last, place(walk.segment, at), std::string(kPayload)}));
   return note_read(record_bytes(head.header.bytes));
 }
 
@@ -187,10 +189,10 @@ Status LogCheck::check_tail_entry(const PlacedEntry& placed) {
   CHRONIK_TRY(SegmentView view, SegmentView::open(files_, *file, at, end, Wait::kMay));
   RecordHead head;
   const uint8_t* payload = nullptr;
-  if (view.head(at, &head) != Found::kWhole)
-    return tell({index, index, place(segment, at), std::string(kHead)});
-  if (view.payload(at, head, &payload) != Found::kWhole)
-    return tell({index, index, place(segment, at), std::string(kPayload)});
+  const bool has_head = view.head(at, &head) == Found::kWhole;
+  const bool is_whole = has_head && view.payload(at, head, &payload) == Found::kWhole;
+  CHRONIK_CHECK(view.refusal());
+  if (!is_whole) return tell({index, index, place(segment, at), std::string(has_head ? kPayload : kHead)});
   return note_read(end - at);
 }
 

@@ -27,7 +27,7 @@ Result<LogCursor::Step> LogCursor::next() {
   at_ += record_bytes(head_.header.bytes);
   if (at_ >= stretch_.limit) return enter(std::max(last + 1, stretch_.behind));
   const Found found = view_->head(at_, &head_);
-  if (found == Found::kDamaged) return std::unexpected(damage());
+  if (found == Found::kDamaged) return std::unexpected(damage(want_));
   return found == Found::kWhole ? Step::kEntry : Step::kNotLoaded;
 }
 
@@ -63,7 +63,7 @@ Result<LogCursor::Step> LogCursor::enter(uint64_t index) {
 Result<LogCursor::Step> LogCursor::enter_segment(uint64_t index) {
   if (stretch_.limit == 0 && stretch_.behind != 0) return Step::kEnd;
   // All that the segment had was cut off behind damage.
-  if (stretch_.limit == 0) return std::unexpected(damage());
+  if (stretch_.limit == 0) return std::unexpected(damage(want_));
   CHRONIK_TRY(const bool is_open,
               open(stretch_.segment.number, stretch_.segment.begin, stretch_.limit, &view_));
   if (!is_open) return Step::kNotLoaded;
@@ -74,9 +74,14 @@ Result<LogCursor::Step> LogCursor::enter_segment(uint64_t index) {
   CHRONIK_TRY(const Step step, walk_to(index, &passed));
   // Between the last whole entry and the next one an entry may be lost; the next one itself is whole.
   const bool met = step == Step::kEntry && head_.header.index == index;
-  if (passed.damaged && !met && step != Step::kNotLoaded) return std::unexpected(damage());
-  if (step == Step::kEnd && stretch_.behind == 0) return std::unexpected(damage());
+  if (passed.damaged && !met && step != Step::kNotLoaded) return std::unexpected(damage(want_));
+  if (step == Step::kEnd && stretch_.behind == 0) return std::unexpected(damage(want_));
   return step;
+}
+
+Error LogCursor::damage(uint64_t index) const {
+  const bool was_loaded = !view_ || view_->refusal();
+  return was_loaded ? damaged_entry(log_.group(), index) : view_->refusal().error();
 }
 
 Result<LogCursor::Step> LogCursor::stand_on_tail() {
@@ -173,7 +178,7 @@ Result<std::optional<chr_slice>> LogCursor::payload() {
     found = view_->payload(placed.place.at, head_, &p);
   }
   if (found == Found::kNotLoaded) return std::nullopt;
-  if (found == Found::kDamaged) return std::unexpected(damaged_entry(log_.group(), head_.header.index));
+  if (found == Found::kDamaged) return std::unexpected(damage(head_.header.index));
   return chr_slice{p, head_.header.bytes, view_->lease()};
 }
 
@@ -206,6 +211,7 @@ Result<std::optional<Boundary>> LogCursor::boundary(uint64_t index) {
     if (passed.before.last != 0) boundary.below = passed.before;
     if (step == Step::kEntry) boundary.above = head_.header.index;
     if (!passed.damaged) return boundary;
+    CHRONIK_CHECK(view_->refusal());
     // What is damaged stays in the log on either side, so that nobody takes it for a log that is whole without it.
     boundary.below.last = index - 1;
     boundary.above = index;

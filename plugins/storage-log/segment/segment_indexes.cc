@@ -82,7 +82,7 @@ SegmentIndexes::Points SegmentIndexes::load(SegmentView& view, bool again) {
   }
   const auto points = std::make_shared<const std::vector<IndexPoint>>(
       fill(view, again ? std::vector<IndexPoint>() : read_file(view)));
-  keep(id, points, again);
+  if (view.refusal()) keep(id, points, again);
   return points;
 }
 

@@ -28,7 +28,7 @@ SegmentView::Found SegmentView::bring(uint64_t at, uint64_t n, uint64_t ahead) {
   if (at > end || n > end - at) return Found::kDamaged;
   const File& file = segment_->file();
   const auto try_bytes = [&](uint64_t bytes) {
-    if (wait_ == Wait::kNever ? !file.is_loaded(at, bytes) : !file.load(at, bytes)) return false;
+    if (wait_ == Wait::kNever ? !file.is_loaded(at, bytes) : !load(at, bytes)) return false;
     if (wait_ == Wait::kMay && loaded_to_ != 0 && at >= loaded_from_ && at <= loaded_to_)
       pace_ = std::min(2 * pace_, kMaxAhead);
     loaded_from_ = at;
@@ -38,6 +38,13 @@ SegmentView::Found SegmentView::bring(uint64_t at, uint64_t n, uint64_t ahead) {
   const uint64_t more = std::min(end - at, std::max(n, ahead));
   if (try_bytes(more) || (more != n && try_bytes(n))) return Found::kWhole;
   return wait_ == Wait::kNever ? Found::kNotLoaded : Found::kDamaged;
+}
+
+bool SegmentView::load(uint64_t at, uint64_t n) {
+  Status loaded = segment_->file().load(at, n);
+  const bool is_loaded = loaded.has_value();
+  if (!is_loaded && loaded.error().code == Code::kOverloaded) refusal_ = std::move(loaded);
+  return is_loaded;
 }
 
 SegmentView::Found SegmentView::head(uint64_t at, RecordHead* out) {

@@ -1,4 +1,5 @@
-// A sync of a segment that fails, for whoever asked for it: the store ends the node.
+// A segment that the system cannot sync: the store ends the node, whoever asked for it. One that it cannot open or load for now:
+// whoever asks is refused, and tries again.
 #include "store_fixture.h"
 
 namespace chronik::storage_log {
@@ -26,6 +27,24 @@ class FailedSync : public StoreFixture {
       return call.kind == Kind::kSync && call.name.ends_with(".segment") ? CHR_E_IO : CHR_OK;
     };
   }
+  // Of segments.
+  void refuse(Kind kind) {
+    files_.fault = [kind](const testing::FakeFiles::Call& call) {
+      return call.kind == kind && call.name.ends_with(".segment") ? CHR_E_OVERLOADED : CHR_OK;
+    };
+  }
+  chr_status read() {
+    chr_storage_read args{};
+    args.group = group_;
+    args.from = 1;
+    args.max_bytes = 1 << 20;
+    chr_entries out{};
+    done_.code = CHR_PENDING;
+    EXPECT_EQ(store_->read(&args, &out, fake_.begin(&done_), nullptr), CHR_PENDING);
+    fake_.run();
+    const Lease lease = Lease::adopt(out.lease);
+    return done_.code;
+  }
   void expect_ended() {
     ASSERT_EQ(fake_.fatals().size(), 1u);
     EXPECT_NE(fake_.fatals()[0].find(".segment failed"), std::string::npos) << fake_.fatals()[0];
@@ -37,15 +56,17 @@ class FailedSync : public StoreFixture {
 };
 
 TEST_F(FailedSync, OfARead) {
-  chr_storage_read args{};
-  args.group = group_;
-  args.from = 1;
-  args.max_bytes = 1 << 20;
-  chr_entries out{};
-  EXPECT_EQ(store_->read(&args, &out, fake_.begin(&done_), nullptr), CHR_PENDING);
-  fake_.run();
-  EXPECT_EQ(done_.code, CHR_E_IO);
+  EXPECT_EQ(read(), CHR_E_IO);
   ASSERT_NO_FATAL_FAILURE(expect_ended());
+}
+
+TEST_F(FailedSync, WhatCannotBeLoadedForNowIsNoDamage) {
+  refuse(Kind::kLoad);
+  EXPECT_EQ(read(), CHR_E_OVERLOADED);
+  files_.fault = nullptr;
+  EXPECT_EQ(read(), CHR_OK);
+  EXPECT_TRUE(fake_.fatals().empty());
+  stop();
 }
 
 // The cut lies between two entries in a file that is not open.
@@ -59,15 +80,15 @@ TEST_F(FailedSync, OfATruncationIsNoDamageOfItsGroup) {
 }
 
 // Too few files may be open for now: nothing is damaged, and what comes behind the truncation must not pass.
-TEST_F(FailedSync, AFileThatCannotBeOpenedForNowIsNoDamage) {
-  files_.fault = [](const testing::FakeFiles::Call& call) {
-    return call.kind == Kind::kOpen && call.name.ends_with(".segment") ? CHR_E_OVERLOADED : CHR_OK;
-  };
+TEST_F(FailedSync, AFileThatCannotBeOpenedOrLoadedForNowIsNoDamage) {
   chr_storage_step step{};
   step.type = CHR_STORAGE_TRUNCATE;
   step.index = 2;
-  write(step, &done_);
-  EXPECT_EQ(done_.code, CHR_E_NO_SPACE);
+  for (const Kind refused : {Kind::kOpen, Kind::kLoad}) {
+    refuse(refused);
+    write(step, &done_);
+    EXPECT_EQ(done_.code, CHR_E_NO_SPACE);
+  }
   files_.fault = nullptr;
   write(step, &done_);
   EXPECT_EQ(done_.code, CHR_OK);

@@ -344,6 +344,31 @@ TEST_F(FullDisk, VotesFindRoomInTheJournal) {
   stop();
 }
 
+// A checkpoint copies all groups: where it finds no room it is tried seldom, but it is, though nothing is written meanwhile.
+TEST_F(FullDisk, ACheckpointThatFindsNoRoomIsTriedInGrowingDistances) {
+  chr_done done{};
+  int tries = 0;
+  bool has_room = false;
+  files_.fault = [&](const testing::FakeFiles::Call& call) {
+    const bool grows =
+        call.kind == testing::FakeFiles::Kind::kWrite || call.kind == testing::FakeFiles::Kind::kResize;
+    const bool hits = grows && call.n != 0 && call.name.starts_with("checkpoint") && !has_room;
+    tries += hits ? 1 : 0;
+    return hits ? CHR_E_NO_SPACE : CHR_OK;
+  };
+  for (int i = 0; i < 1000 && tries == 0; ++i) put(std::string(4000, 'k'), &done);
+  EXPECT_EQ(done.code, CHR_OK);
+  ASSERT_EQ(tries, 1);
+  const double before = fake_.metric("chronik_storage_checkpoints_total");
+  fake_.advance(std::chrono::seconds(10));
+  EXPECT_GT(tries, 10);
+  EXPECT_LT(tries, 20);
+  has_room = true;
+  fake_.advance(std::chrono::seconds(2));
+  EXPECT_GT(fake_.metric("chronik_storage_checkpoints_total"), before);
+  stop();
+}
+
 // All that came since the last look counts as taken, however much was removed: it looks again in time.
 TEST_F(FullDisk, ADiskWithRoomIsNotTakenForFull) {
   files_.free_bytes = 8 << 20;
