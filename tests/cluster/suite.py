@@ -21,6 +21,7 @@ A suite is one file of suites/, its name is the file's. Its first line of docume
 import collections
 import contextlib
 import pathlib
+import re
 import signal
 import socket
 import struct
@@ -203,6 +204,19 @@ class Suite:
         """Until each node is linked with each other."""
         cls.wait_until(lambda: all(node.metric("chronik_link_up") >= len(cluster.nodes) - 1 for node in cluster.nodes),
                        "the nodes link up", timeout)
+
+    @classmethod
+    def wait_for_groups_topic(cls, cluster, timeout=60):
+        """The consumers of a load name a group, which makes the topic of the groups: until each of its partitions has a leader."""
+        def is_led():
+            led = sum(group.startswith("__consumer_offsets/") for group in cluster.leaders())
+            return led == cls.groups_partitions(cluster) > 0
+        cls.wait_until(is_led, "the topic of the groups is led", timeout, pause=0.2)
+
+    @staticmethod
+    def groups_partitions(cluster):
+        found = re.search(r'kafka_topic_partitions{topic="__consumer_offsets"} (\d+)', cluster.nodes[-1].http("/metrics"))
+        return int(found[1]) if found else 0
 
     def leader(self, cluster, of_meta=False, timeout=60):
         """A node that leads partitions, and __meta too or not. Where none does, leaders are asked back to their preferred nodes."""

@@ -14,6 +14,7 @@ class Run(Suite):
             cluster.start()
             self.create(cluster.bootstrap, "load", PARTITIONS, "replicas=3", "min.insync.replicas=2")
             with self.load(cluster.bootstrap, "load", PARTITIONS, cluster.folder, consumers=1, rate=500) as load:
+                self.wait_for_groups_topic(cluster)
                 for of_meta in (False, True):
                     for ways in (2, 1):
                         self.cut_one(cluster, load, of_meta, ways)

@@ -1,7 +1,6 @@
 """consumers of cold data at 40 MB/s together, replicas taken from a node, a large topic deleted: no election, acknowledgements go on"""
 import json
 import os
-import re
 import struct
 import threading
 import time
@@ -41,7 +40,7 @@ class Run(Suite):
             self.await_preferred(cluster)
             with self.load(cluster.bootstrap, "history", 3, cluster.folder, consumers=1, rate=RATE, linger_ms=0) as load:
                 load.wait_for_all_partitions()
-                self.await_groups_topic(cluster)
+                self.wait_for_groups_topic(cluster)
                 before, elected = len(self.leaderships(cluster)), total(cluster.nodes, "chronik_raft_elections_total")
                 windows = [self.tail(load, cold / READ_RATE), self.trouble(cluster, cold)]
                 self.await_purge(cluster)
@@ -58,16 +57,6 @@ class Run(Suite):
     # ---- the steps ----
     def await_leaders(self, cluster):
         self.wait_until(lambda: total(cluster.nodes, "chronik_raft_leaders") == 2 * PARTITIONS + 4, "all are led", 120, pause=0.2)
-
-    def await_groups_topic(self, cluster):
-        """The load's consumers name a group, which makes the topic of the groups: each of its partitions gets a leader."""
-        self.wait_until(lambda: self.groups_partitions(cluster) and total(cluster.nodes, "chronik_raft_leaders")
-                        == 2 * PARTITIONS + 4 + self.groups_partitions(cluster), "the topic of the groups is led", 60, pause=0.2)
-
-    @staticmethod
-    def groups_partitions(cluster):
-        found = re.search(r'kafka_topic_partitions{topic="__consumer_offsets"} (\d+)', cluster.node(3).http("/metrics"))
-        return int(found[1]) if found else 0
 
     def await_preferred(self, cluster):
         """Later it would come by itself, in the middle of what is measured."""
