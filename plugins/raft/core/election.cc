@@ -2,6 +2,7 @@
 #include "raft/core/raft.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 namespace chronik::raft {
@@ -263,11 +264,16 @@ bool Raft::has_transferee() const {
                      [&](NodeId node) { return node != config_.self && linked(node); });
 }
 
-// The one among those to come that has most of the log, if one is up; of equals the preferred one.
+bool Raft::answered_of_late(const PeerProgress& progress) const {
+  constexpr Nanos kIntervals = 8;
+  return now_ < progress.heard + kIntervals * config_.retry_interval;
+}
+
+// The one among those to come that has most of the log, if one is up and answers; of equals the preferred one.
 PeerProgress* Raft::best_voter() {
   PeerProgress* best = nullptr;
   const auto rank = [&](const PeerProgress* progress) {
-    return std::pair(linked(progress->id), progress->match);
+    return std::tuple(linked(progress->id), answered_of_late(*progress), progress->match);
   };
   for (NodeId node : membership_.voters) {
     PeerProgress* progress = peer(node);

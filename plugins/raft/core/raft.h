@@ -222,6 +222,8 @@ class Raft {
 
   // balance.cc
   void plan_balance();
+  // Its node, if not its log: a few heartbeats ago at most.
+  bool answered_of_late(const PeerProgress& progress) const;
   bool keeps_up(const PeerProgress& progress) const;
 
   // change.cc

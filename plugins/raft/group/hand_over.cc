@@ -12,6 +12,7 @@ namespace chronik::raft {
 chr_status HandOver::transfer(int32_t to, uint64_t token, chr_error* error) {
   if (!group_.is_open()) return report(error, CHR_E_UNAVAILABLE, "the group is not open");
   if (token_ != 0) return report(error, CHR_E_CONFLICT, "leadership is being handed over already");
+  claims_.refresh();  // of those that could take over, one that answers is chosen
   const NodeId target = to < 0 ? kNobody : static_cast<NodeId>(to);
   const Status begun = group_.raft->transfer(group_.now(), target);
   if (!begun) return report(error, begun.error());
@@ -39,6 +40,7 @@ bool HandOver::balance() {
 void HandOver::begin_for_close() {
   if (!group_.is_open() || !group_.leads() || !group_.raft->has_transferee()) return;
   const Nanos now = group_.now();
+  claims_.refresh();
   if (group_.raft->transfer_target() == kNobody && !group_.raft->transfer(now, kNobody)) return;
   until_ = now + group_.settings().election_timeout;
 }
