@@ -32,7 +32,11 @@ Status Store::start(uint64_t token) {
   opened_ = std::make_unique<Opened>(*this, files, StoreOptions::of(host_));
   host_.blocking([this, token] {
     const Status status = open();
-    if (!status) opened_.reset();  // a stop has nothing to write then
+    if (status) {
+      turn([](Turn&) {});  // what the start had no room for is tried again
+    } else {
+      opened_.reset();  // a stop has nothing to write then
+    }
     host_.complete(token, status);
   });
   return {};

@@ -9,15 +9,15 @@ constexpr uint64_t kMoveThreshold = 2u << 20;
 constexpr uint64_t kEntryBytes = 256;         // that an entry takes in memory beside its payload, about
 constexpr size_t kRemoveAtOnce = 16;          // files
 constexpr size_t kGroupsAtOnce = 64;          // of a checkpoint, while others wait for the mutex
-constexpr uint64_t kMinPauseNs = 50'000'000;  // between checkpoints that find no room
-constexpr uint64_t kMaxPauseNs = 1'000'000'000;
+constexpr uint64_t kMinPauseNs = 50'000'000;  // between checkpoints that are refused
+constexpr uint64_t kMaxPauseNs = 800'000'000;
+constexpr uint64_t kMoreRoom = 1u << 20;  // bytes that came free, so that a checkpoint may find room
 
 }  // namespace
 
 void Upkeep::tick(Turn& turn) {
   moves_ = moves_ || is_held_ || has_waited();
-  if (parts_.host.now_ns() >= held_until_ns_) is_held_ = false;
-  holds_removals_ = false;
+  is_held_ = holds_removals_ = false;
   parts_.segments.tick();
   // A store that is full looks whether it still is.
   if (parts_.room.is_full() && !is_running_ && !parts_.failure.has_failed()) begin(turn);
@@ -48,7 +48,7 @@ Upkeep::Task Upkeep::next_task() const {
   if (removes && !holds_removals_) return Task::kRemove;
   if (is_last_) return Task::kLast;
   if (is_held_) return Task::kNone;
-  if (parts_.journal.wants_checkpoint()) return Task::kCheckpoint;
+  if (parts_.journal.wants_checkpoint() && !checkpoint_is_paused()) return Task::kCheckpoint;
   if (parts_.mover.has_work() && (moves_ || has_enough_to_move())) return Task::kMove;
   if (parts_.journal.wants_file()) return Task::kMakeFile;
   return Task::kNone;
@@ -104,7 +104,6 @@ void Upkeep::after(Task task, const Status& status) {
   if (status) {
     if (task == Task::kMove || task == Task::kRemove) parts_.room.disk_has_room();
     if (task == Task::kRemove) parts_.room.look_again();
-    if (task == Task::kRemove) held_until_ns_ = 0;
     if (task == Task::kCheckpoint) checkpoint_pause_ns_ = 0;
     return;
   }
@@ -116,15 +115,20 @@ void Upkeep::after(Task task, const Status& status) {
   // It stays in the journal meanwhile.
   is_held_ = true;
   holds_removals_ = holds_removals_ || task == Task::kRemove;
-  if (task == Task::kCheckpoint) {
-    checkpoint_pause_ns_ = std::clamp(2 * checkpoint_pause_ns_, kMinPauseNs, kMaxPauseNs);
-    held_until_ns_ = parts_.host.now_ns() + checkpoint_pause_ns_;
-  }
+  if (task == Task::kCheckpoint) pause_checkpoints();
   if (code == Code::kOverloaded) return;  // too many files are open: a matter of moments
   if (task == Task::kMakeFile)
     parts_.journal.stop_making_files();
   else
     parts_.room.disk_is_full();
+}
+
+bool Upkeep::checkpoint_is_paused() const { return parts_.host.now_ns() < checkpoint_due_ns_; }
+
+void Upkeep::pause_checkpoints() {
+  checkpoint_pause_ns_ = std::clamp(2 * checkpoint_pause_ns_, kMinPauseNs, kMaxPauseNs);
+  checkpoint_due_ns_ = parts_.host.now_ns() + checkpoint_pause_ns_;
+  free_then_ = free_;
 }
 
 Status Upkeep::make_file() {
@@ -146,6 +150,8 @@ void Upkeep::look_at_space() {
   parts_.update_room();
   parts_.room.note_free(*free, written);
   parts_.room.look_again();
+  free_ = *free;
+  if (free_ - std::min(free_, free_then_) > kMoreRoom) checkpoint_due_ns_ = 0;
 }
 
 // ---- checkpoints ----

@@ -23,13 +23,13 @@ class Upkeep {
   // ---- under the store's mutex ----
   // Begins where there is something to do.
   void begin_if_due(Turn& turn);
-  // 50 ms have passed: what has waited for long is done now, and what failed for lack of space is tried again; checkpoints,
-  // which copy all groups, in growing distances.
+  // 50 ms have passed: what has waited for long is done now, and what was refused for lack of space or of open files is tried
+  // again; checkpoints, which copy all groups, after growing pauses.
   void tick(Turn& turn);
   // The last one: all is moved, and a checkpoint says that nothing follows.
   void want_last(Turn& turn);
-  // The disk has no room, and nothing else is tried for a while.
-  bool is_held() const { return is_held_ && !is_running_; }
+  // What would make room was refused, and is not tried again at once.
+  bool is_held() const { return !is_running_ && (is_held_ || checkpoint_is_paused()); }
   bool is_running() const { return is_running_; }
   bool is_finished() const { return is_finished_; }
 
@@ -43,6 +43,8 @@ class Upkeep {
   Task next_task() const;
   bool has_enough_to_move() const;
   bool has_waited() const;
+  bool checkpoint_is_paused() const;
+  void pause_checkpoints();
   void run();
   Status perform(Task task);
   void after(Task task, const Status& status);
@@ -57,10 +59,13 @@ class Upkeep {
   Fail fail_;
   bool is_running_ = false;
   bool moves_ = false;           // what waits is to be moved, be it little
-  bool is_held_ = false;         // for lack of space, until the first tick after held_until_ns_
+  bool is_held_ = false;         // something was refused; until the next tick
   bool holds_removals_ = false;  // likewise; otherwise they go on, as they make room
-  uint64_t held_until_ns_ = 0;
-  uint64_t checkpoint_pause_ns_ = 0;  // after the last one that found no room
+  // After a checkpoint that was refused, until then or until the disk has more room.
+  uint64_t checkpoint_due_ns_ = 0;
+  uint64_t checkpoint_pause_ns_ = 0;
+  uint64_t free_then_ = 0;  // bytes
+  uint64_t free_ = 0;       // as the disk said last
   bool is_last_ = false;
   bool is_finished_ = false;
 };

@@ -29,8 +29,10 @@ inline ErrorCode append_error(chr_status code) {
   }
 }
 
+// Kafka's consumer asks again after a storage error; a timeout in a Fetch answer it takes for a broken broker.
 inline ErrorCode read_error(chr_status code) {
   if (code == CHR_E_OUT_OF_RANGE) return ErrorCode::kOffsetOutOfRange;
+  if (code == CHR_E_OVERLOADED || code == CHR_E_TIMEOUT) return ErrorCode::kKafkaStorageError;
   return append_error(code);
 }
 

@@ -266,14 +266,16 @@ bool Raft::has_transferee() const {
 
 bool Raft::answered_of_late(const PeerProgress& progress) const {
   constexpr Nanos kIntervals = 8;
-  return now_ < progress.heard + kIntervals * config_.retry_interval;
+  return now_ < progress.heard + std::min(kIntervals * config_.retry_interval, config_.election_timeout / 2);
 }
 
-// The one among those to come that has most of the log, if one is up and answers; of equals the preferred one.
+// One among those to come: one that is up, if any is; of these one that answers and has all that is committed; then the one that
+// has most of the log; of equals the preferred one.
 PeerProgress* Raft::best_voter() {
   PeerProgress* best = nullptr;
   const auto rank = [&](const PeerProgress* progress) {
-    return std::tuple(linked(progress->id), answered_of_late(*progress), progress->match);
+    const bool is_ready = answered_of_late(*progress) && progress->match >= log_.committed();
+    return std::tuple(linked(progress->id), is_ready, progress->match);
   };
   for (NodeId node : membership_.voters) {
     PeerProgress* progress = peer(node);

@@ -222,7 +222,7 @@ class Raft {
 
   // balance.cc
   void plan_balance();
-  // Its node, if not its log: a few heartbeats ago at most.
+  // The node of a peer answered one of the last eight heartbeats.
   bool answered_of_late(const PeerProgress& progress) const;
   bool keeps_up(const PeerProgress& progress) const;
 

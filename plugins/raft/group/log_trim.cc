@@ -84,6 +84,10 @@ void LogTrim::found(Result<chr_entry_header> header) {
   const Index first = std::min(limit_, start_index_);
   const bool known = header || header.error().code == Code::kNotFound;
   if (group_.is_open() && known) trim_to(first);
+  if (!known && header.error().code == Code::kOverloaded) {
+    wanted_ = true;
+    siblings_.writes.retry_soon();
+  }
   group_.mark();
 }
 

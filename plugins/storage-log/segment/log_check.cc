@@ -55,17 +55,23 @@ Status LogCheck::run() {
   if (first_ == 0) return {};
   if (const std::vector<TailEntry> tail = log_.to_move(1); !tail.empty())
     first_tail_ = tail.front().placed.entry.header.index;
+  Status status = check_segments();
+  if (status) status = check_tail();
+  CHRONIK_CHECK(flush());
+  CHRONIK_CHECK(status);
+  return events_.read(std::exchange(read_, 0));
+}
+
+// ---- segments ----
+
+Status LogCheck::check_segments() {
   std::optional<Totals> before;  // of the segment before
   for (const Segment& segment : log_.segments()) {
     CHRONIK_CHECK(check_segment(segment, before));
     before = segment.end.totals;
   }
-  CHRONIK_CHECK(check_tail());
-  CHRONIK_CHECK(flush());
-  return events_.read(std::exchange(read_, 0));
+  return {};
 }
-
-// ---- segments ----
 
 Status LogCheck::check_segment(const Segment& segment, const std::optional<Totals>& before) {
   const SegmentId id{log_.group(), segment.number};
@@ -75,6 +81,7 @@ Status LogCheck::check_segment(const Segment& segment, const std::optional<Total
   const uint64_t first = std::max(segment.first, first_);
   if (end < first) return {};
   const Result<std::shared_ptr<OpenSegment>> file = files_.open(id);
+  if (!file && file.error().code == Code::kOverloaded) return std::unexpected(file.error());
   if (!file) return tell({first, end, segment_name(id), why_not_open(file.error())});
   const uint64_t size = (*file)->size();
   CHRONIK_TRY(SegmentView view, SegmentView::open(files_, *file, segment.begin, limit, Wait::kMay));
@@ -94,18 +101,18 @@ Status LogCheck::check_segment(const Segment& segment, const std::optional<Total
 Status LogCheck::walk_through(Walk& walk, SegmentView& view) {
   RecordHead head;
   for (uint64_t at = view.begin(); at < view.limit();) {
-    const bool is_whole =
-        view.head(at, &head) == Found::kWhole && at + sizeof head + head.header.bytes <= walk.file_size;
+    const Found found = view.head(at, &head);
+    if (found == Found::kRefused) return std::unexpected(view.refusal());
+    const bool is_whole = found == Found::kWhole && at + sizeof head + head.header.bytes <= walk.file_size;
     if (is_whole && head.header.index < first_) {
       at += record_bytes(head.header.bytes);  // trimmed
     } else if (is_whole && follows(walk, head)) {
       CHRONIK_CHECK(check_record(walk, view, at, head));
       at += record_bytes(head.header.bytes);
     } else {
-      CHRONIK_CHECK(view.refusal());
       walk.lost_at = at;
       walk.is_lost = true;
-      at = next_record(walk, view, at, &head);
+      CHRONIK_TRY(at, next_record(walk, view, at, &head));
       CHRONIK_CHECK(note_read(at - walk.lost_at));
       while (walk.point < walk.points.size() && walk.points[walk.point].at < at) ++walk.point;
       if (at == view.limit()) return {};
@@ -129,15 +136,18 @@ Status LogCheck::check_record(Walk& walk, SegmentView& view, uint64_t at, const 
         point != IndexPoint{head.header.index, head.header.base_offset, head.header.log_max_timestamp, at};
   }
   const uint8_t* payload = nullptr;
-  const bool is_whole = view.payload(at, head, &payload) == Found::kWhole;
-  CHRONIK_CHECK(view.refusal());
-  if (!is_whole) CHRONIK_CHECK(tell({walk.last, walk.last, place(walk.segment, at), std::string(kPayload)}));
+  const Found found = view.payload(at, head, &payload);
+  if (found == Found::kRefused) return std::unexpected(view.refusal());
+  if (found != Found::kWhole)
+    CHRONIK_CHECK(tell({walk.last, walk.last, place(walk.segment, at), std::string(kPayload)}));
   return note_read(record_bytes(head.header.bytes));
 }
 
-uint64_t LogCheck::next_record(const Walk& walk, SegmentView& view, uint64_t at, RecordHead* head) const {
-  do at = view.next_whole(at, head);
-  while (at < view.limit() && (head->header.index <= walk.last || head->header.index > walk.end));
+Result<uint64_t> LogCheck::next_record(const Walk& walk, SegmentView& view, uint64_t at,
+                                       RecordHead* head) const {
+  do {
+    CHRONIK_TRY(at, view.next_whole(at, head));
+  } while (at < view.limit() && (head->header.index <= walk.last || head->header.index > walk.end));
   return at;
 }
 
@@ -185,14 +195,18 @@ Status LogCheck::check_tail_entry(const PlacedEntry& placed) {
   Segment segment;
   segment.number = number;
   const Result<std::shared_ptr<OpenSegment>> file = files_.open({log_.group(), number});
+  if (!file && file.error().code == Code::kOverloaded) return std::unexpected(file.error());
   if (!file) return tell({index, index, segment_name({log_.group(), number}), why_not_open(file.error())});
   CHRONIK_TRY(SegmentView view, SegmentView::open(files_, *file, at, end, Wait::kMay));
   RecordHead head;
   const uint8_t* payload = nullptr;
-  const bool has_head = view.head(at, &head) == Found::kWhole;
-  const bool is_whole = has_head && view.payload(at, head, &payload) == Found::kWhole;
-  CHRONIK_CHECK(view.refusal());
-  if (!is_whole) return tell({index, index, place(segment, at), std::string(has_head ? kPayload : kHead)});
+  const Found head_found = view.head(at, &head);
+  const Found found = head_found == Found::kWhole ? view.payload(at, head, &payload) : head_found;
+  if (found == Found::kRefused) return std::unexpected(view.refusal());
+  if (found != Found::kWhole) {
+    const std::string_view what = head_found == Found::kWhole ? kPayload : kHead;
+    return tell({index, index, place(segment, at), std::string(what)});
+  }
   return note_read(end - at);
 }
 

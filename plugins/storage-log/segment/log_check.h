@@ -30,7 +30,7 @@ class LogCheck {
   LogCheck(SegmentFiles& files, SegmentIndexes& indexes, const GroupLog& log, const Events& events)
       : files_(files), indexes_(indexes), log_(log), events_(events) {}
 
-  // An error is one of the events', or of memory.
+  // An error is one of the events', or OVERLOADED: memory or open files are short. What was found before it is told.
   Status run();
 
  private:
@@ -48,11 +48,12 @@ class LogCheck {
     bool is_index_stale = false;     // a point is not where a record is
   };
 
+  Status check_segments();
   Status check_segment(const Segment& segment, const std::optional<Totals>& before);
   Status walk_through(Walk& walk, SegmentView& view);
   Status check_record(Walk& walk, SegmentView& view, uint64_t at, const RecordHead& head);
   // The next record behind damage at a place that may follow; view.limit(): none.
-  uint64_t next_record(const Walk& walk, SegmentView& view, uint64_t at, RecordHead* head) const;
+  Result<uint64_t> next_record(const Walk& walk, SegmentView& view, uint64_t at, RecordHead* head) const;
   static bool follows(const Walk& walk, const RecordHead& head);
   Status check_index(const Walk& walk, const SegmentIndexes::Stored& index, const SegmentId& id);
   Status check_tail();

@@ -26,8 +26,12 @@ Result<LogCursor::Step> LogCursor::next() {
   want_ = last + 1;
   at_ += record_bytes(head_.header.bytes);
   if (at_ >= stretch_.limit) return enter(std::max(last + 1, stretch_.behind));
-  const Found found = view_->head(at_, &head_);
-  if (found == Found::kDamaged) return std::unexpected(damage(want_));
+  return step_for(view_->head(at_, &head_));
+}
+
+Result<LogCursor::Step> LogCursor::step_for(Found found) const {
+  if (found == Found::kRefused) return std::unexpected(view_->refusal());
+  if (found == Found::kDamaged) return std::unexpected(damage());
   return found == Found::kWhole ? Step::kEntry : Step::kNotLoaded;
 }
 
@@ -63,7 +67,7 @@ Result<LogCursor::Step> LogCursor::enter(uint64_t index) {
 Result<LogCursor::Step> LogCursor::enter_segment(uint64_t index) {
   if (stretch_.limit == 0 && stretch_.behind != 0) return Step::kEnd;
   // All that the segment had was cut off behind damage.
-  if (stretch_.limit == 0) return std::unexpected(damage(want_));
+  if (stretch_.limit == 0) return std::unexpected(damage());
   CHRONIK_TRY(const bool is_open,
               open(stretch_.segment.number, stretch_.segment.begin, stretch_.limit, &view_));
   if (!is_open) return Step::kNotLoaded;
@@ -74,14 +78,9 @@ Result<LogCursor::Step> LogCursor::enter_segment(uint64_t index) {
   CHRONIK_TRY(const Step step, walk_to(index, &passed));
   // Between the last whole entry and the next one an entry may be lost; the next one itself is whole.
   const bool met = step == Step::kEntry && head_.header.index == index;
-  if (passed.damaged && !met && step != Step::kNotLoaded) return std::unexpected(damage(want_));
-  if (step == Step::kEnd && stretch_.behind == 0) return std::unexpected(damage(want_));
+  if (passed.damaged && !met && step != Step::kNotLoaded) return std::unexpected(damage());
+  if (step == Step::kEnd && stretch_.behind == 0) return std::unexpected(damage());
   return step;
-}
-
-Error LogCursor::damage(uint64_t index) const {
-  const bool was_loaded = !view_ || view_->refusal();
-  return was_loaded ? damaged_entry(log_.group(), index) : view_->refusal().error();
 }
 
 Result<LogCursor::Step> LogCursor::stand_on_tail() {
@@ -93,11 +92,11 @@ Result<LogCursor::Step> LogCursor::stand_on_tail() {
 Result<LogCursor::Step> LogCursor::walk_to(uint64_t index, Passed* passed) {
   while (at_ < stretch_.limit) {
     const Found found = view_->head(at_, &head_);
-    if (found == Found::kNotLoaded) return Step::kNotLoaded;
+    if (found == Found::kNotLoaded || found == Found::kRefused) return step_for(found);
     if (found == Found::kDamaged) {
       if (wait_ == Wait::kNever) return Step::kNotLoaded;
       passed->damaged = true;
-      at_ = view_->next_whole(at_, &head_);
+      CHRONIK_TRY(at_, view_->next_whole(at_, &head_));
       if (at_ >= stretch_.limit) break;
     }
     if (head_.header.index >= index) return Step::kEntry;
@@ -138,15 +137,19 @@ Result<std::optional<uint64_t>> LogCursor::start_at(uint64_t index, bool below) 
   if (!start) {
     SegmentIndexes::Points points = indexes_.find(view_->id());
     if (points == nullptr && wait_ == Wait::kNever) return std::nullopt;
-    if (points == nullptr) points = indexes_.load(*view_, false);
+    if (points == nullptr) {
+      CHRONIK_TRY(points, indexes_.load(*view_, false));
+    }
     start = last_point(std::span(*points), before);
   }
   if (!start || start->at <= begin) return begin;
   RecordHead head;
   const Found found = view_->head(start->at, &head);
   if (found == Found::kWhole && head.header.index == start->index) return start->at;
+  if (found == Found::kRefused) return std::unexpected(view_->refusal());
   if (wait_ == Wait::kNever) return std::nullopt;
-  start = last_point(std::span(*indexes_.load(*view_, true)), before);
+  CHRONIK_TRY(const SegmentIndexes::Points again, indexes_.load(*view_, true));
+  start = last_point(std::span(*again), before);
   return start ? std::max(start->at, begin) : begin;
 }
 
@@ -157,7 +160,8 @@ Result<std::optional<SegmentIndexes::Points>> LogCursor::points_of(const Segment
   std::optional<SegmentView> view;
   if (wait_ == Wait::kNever) return std::nullopt;
   CHRONIK_CHECK(open(segment.number, segment.begin, limit, &view));
-  return indexes_.load(*view, false);
+  CHRONIK_TRY(SegmentIndexes::Points points, indexes_.load(*view, false));
+  return points;
 }
 
 Result<std::optional<chr_slice>> LogCursor::payload() {
@@ -178,7 +182,8 @@ Result<std::optional<chr_slice>> LogCursor::payload() {
     found = view_->payload(placed.place.at, head_, &p);
   }
   if (found == Found::kNotLoaded) return std::nullopt;
-  if (found == Found::kDamaged) return std::unexpected(damage(head_.header.index));
+  if (found == Found::kRefused) return std::unexpected(view_->refusal());
+  if (found == Found::kDamaged) return std::unexpected(damaged_entry(log_.group(), head_.header.index));
   return chr_slice{p, head_.header.bytes, view_->lease()};
 }
 
@@ -211,7 +216,6 @@ Result<std::optional<Boundary>> LogCursor::boundary(uint64_t index) {
     if (passed.before.last != 0) boundary.below = passed.before;
     if (step == Step::kEntry) boundary.above = head_.header.index;
     if (!passed.damaged) return boundary;
-    CHRONIK_CHECK(view_->refusal());
     // What is damaged stays in the log on either side, so that nobody takes it for a log that is whole without it.
     boundary.below.last = index - 1;
     boundary.above = index;

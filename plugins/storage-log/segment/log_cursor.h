@@ -59,8 +59,9 @@ class LogCursor {
   Result<bool> open(uint64_t number, uint64_t begin, uint64_t limit, std::optional<SegmentView>* view);
   Result<std::optional<uint64_t>> start_at(uint64_t index, bool below);
   Result<std::optional<SegmentIndexes::Points>> points_of(const Segment& segment);
-  // What to tell of an entry that was found damaged.
-  Error damage(uint64_t index) const;
+  Error damage() const { return damaged_entry(log_.group(), want_); }
+  // What stands at_; kDamaged is damage of the entry that is wanted.
+  Result<Step> step_for(SegmentView::Found found) const;
 
   SegmentFiles& files_;
   SegmentIndexes& indexes_;

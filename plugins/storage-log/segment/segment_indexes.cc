@@ -28,27 +28,30 @@ bool is_of(const Block& block, const SegmentId& id, uint64_t number) {
 }
 
 // The points of [from, to) with one at `from`, in so far as heads are whole.
-void scan(SegmentView& view, uint64_t from, uint64_t to, std::vector<IndexPoint>* out) {
+Status scan(SegmentView& view, uint64_t from, uint64_t to, std::vector<IndexPoint>* out) {
   RecordHead head;
   for (uint64_t at = from; at < to; at += record_bytes(head.header.bytes)) {
-    if (view.head(at, &head) != SegmentView::Found::kWhole) {
-      at = view.next_whole(at, &head);
-      if (at >= to) return;
+    const SegmentView::Found found = view.head(at, &head);
+    if (found == SegmentView::Found::kRefused) return std::unexpected(view.refusal());
+    if (found != SegmentView::Found::kWhole) {
+      CHRONIK_TRY(at, view.next_whole(at, &head));
+      if (at >= to) return {};
     }
     if (wants_point(*out, at))
       out->push_back({head.header.index, head.header.base_offset, head.header.log_max_timestamp, at});
   }
+  return {};
 }
 
 // With points where too few of them are.
-std::vector<IndexPoint> fill(SegmentView& view, const std::vector<IndexPoint>& points) {
+Result<std::vector<IndexPoint>> fill(SegmentView& view, const std::vector<IndexPoint>& points) {
   std::vector<IndexPoint> full;
   if (points.empty() || points.front().at != view.begin())
-    scan(view, view.begin(), points.empty() ? view.limit() : points.front().at, &full);
+    CHRONIK_CHECK(scan(view, view.begin(), points.empty() ? view.limit() : points.front().at, &full));
   for (size_t i = 0; i < points.size(); ++i) {
     const uint64_t next = i + 1 < points.size() ? points[i + 1].at : view.limit();
     full.push_back(points[i]);
-    if (next - points[i].at > 2 * kPointDistance) scan(view, points[i].at, next, &full);
+    if (next - points[i].at > 2 * kPointDistance) CHRONIK_CHECK(scan(view, points[i].at, next, &full));
   }
   return full;
 }
@@ -73,16 +76,17 @@ SegmentIndexes::Points SegmentIndexes::find(const SegmentId& id) {
   return found->second.points;
 }
 
-SegmentIndexes::Points SegmentIndexes::load(SegmentView& view, bool again) {
+Result<SegmentIndexes::Points> SegmentIndexes::load(SegmentView& view, bool again) {
   const SegmentId& id = view.id();
   {
     const std::lock_guard lock(mutex_);
     const auto found = cached_.find(id);
     if (found != cached_.end() && (found->second.made_again || !again)) return found->second.points;
   }
-  const auto points = std::make_shared<const std::vector<IndexPoint>>(
-      fill(view, again ? std::vector<IndexPoint>() : read_file(view)));
-  if (view.refusal()) keep(id, points, again);
+  CHRONIK_TRY(std::vector<IndexPoint> filled,
+              fill(view, again ? std::vector<IndexPoint>() : read_file(view)));
+  const auto points = std::make_shared<const std::vector<IndexPoint>>(std::move(filled));
+  keep(id, points, again);
   return points;
 }
 

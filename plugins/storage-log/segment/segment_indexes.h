@@ -25,8 +25,8 @@ class SegmentIndexes {
   // What is in memory of it, or nullptr.
   Points find(const SegmentId& id);
   // [blocking] A point at least every 64 KiB of the records that the view shows, as far as they are whole. With `again` the index
-  // file is left out.
-  Points load(SegmentView& view, bool again);
+  // file is left out. OVERLOADED: what must be scanned for it cannot be loaded for now.
+  Result<Points> load(SegmentView& view, bool again);
   // [blocking] The index file as it is, for a check.
   struct Stored {
     uint64_t bytes = 0;

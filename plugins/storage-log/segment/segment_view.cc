@@ -26,25 +26,24 @@ SegmentView::Found SegmentView::bring(uint64_t at, uint64_t n, uint64_t ahead) {
   if (at >= loaded_from_ && at <= loaded_to_ && n <= loaded_to_ - at) return Found::kWhole;
   const uint64_t end = std::min(limit_, segment_->size());
   if (at > end || n > end - at) return Found::kDamaged;
-  const File& file = segment_->file();
-  const auto try_bytes = [&](uint64_t bytes) {
-    if (wait_ == Wait::kNever ? !file.is_loaded(at, bytes) : !load(at, bytes)) return false;
-    if (wait_ == Wait::kMay && loaded_to_ != 0 && at >= loaded_from_ && at <= loaded_to_)
-      pace_ = std::min(2 * pace_, kMaxAhead);
-    loaded_from_ = at;
-    loaded_to_ = at + bytes;
-    return true;
-  };
   const uint64_t more = std::min(end - at, std::max(n, ahead));
-  if (try_bytes(more) || (more != n && try_bytes(n))) return Found::kWhole;
-  return wait_ == Wait::kNever ? Found::kNotLoaded : Found::kDamaged;
+  const Found found = load(at, more);
+  return found == Found::kWhole || more == n ? found : load(at, n);
 }
 
-bool SegmentView::load(uint64_t at, uint64_t n) {
-  Status loaded = segment_->file().load(at, n);
-  const bool is_loaded = loaded.has_value();
-  if (!is_loaded && loaded.error().code == Code::kOverloaded) refusal_ = std::move(loaded);
-  return is_loaded;
+SegmentView::Found SegmentView::load(uint64_t at, uint64_t n) {
+  const File& file = segment_->file();
+  if (wait_ == Wait::kNever && !file.is_loaded(at, n)) return Found::kNotLoaded;
+  if (wait_ == Wait::kMay) {
+    if (const Status loaded = file.load(at, n); !loaded) {
+      refusal_ = loaded.error();
+      return refusal_.code == Code::kOverloaded ? Found::kRefused : Found::kDamaged;
+    }
+    if (loaded_to_ != 0 && at >= loaded_from_ && at <= loaded_to_) pace_ = std::min(2 * pace_, kMaxAhead);
+  }
+  loaded_from_ = at;
+  loaded_to_ = at + n;
+  return Found::kWhole;
 }
 
 SegmentView::Found SegmentView::head(uint64_t at, RecordHead* out) {
@@ -65,9 +64,11 @@ SegmentView::Found SegmentView::payload(uint64_t at, const RecordHead& head, con
   return payload_is_whole(head, *p) ? Found::kWhole : Found::kDamaged;
 }
 
-uint64_t SegmentView::next_whole(uint64_t at, RecordHead* out) {
+Result<uint64_t> SegmentView::next_whole(uint64_t at, RecordHead* out) {
   for (at += 8; at + sizeof *out <= limit_; at += 8) {
-    if (bring(at, sizeof *out, kPage) != Found::kWhole) {
+    const Found found = bring(at, sizeof *out, kPage);
+    if (found == Found::kRefused) return std::unexpected(refusal_);
+    if (found != Found::kWhole) {
       at = (at | (kPage - 1)) + 1 - 8;
       continue;
     }

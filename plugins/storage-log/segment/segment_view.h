@@ -11,7 +11,8 @@ enum class Wait { kNever, kMay };
 
 class SegmentView {
  public:
-  enum class Found { kWhole, kDamaged, kNotLoaded };
+  // kRefused: the system has no means to load it for now, see refusal(). With Wait::kMay only.
+  enum class Found { kWhole, kDamaged, kNotLoaded, kRefused };
 
   // Of the records of [begin, limit).
   static Result<SegmentView> open(const SegmentFiles& files, std::shared_ptr<OpenSegment> segment,
@@ -26,10 +27,10 @@ class SegmentView {
   Found head(uint64_t at, RecordHead* out);
   // The payload behind a whole head, checked; *p is set where it is whole.
   Found payload(uint64_t at, const RecordHead& head, const uint8_t** p);
-  // [blocking] The first place behind `at` with a whole head; limit() where there is none.
-  uint64_t next_whole(uint64_t at, RecordHead* out);
-  // An error: the system had no means to load some of what is called damaged, for now. It may be whole.
-  const Status& refusal() const { return refusal_; }
+  // [blocking] The first place behind `at` with a whole head; limit() where there is none. OVERLOADED: as kRefused.
+  Result<uint64_t> next_whole(uint64_t at, RecordHead* out);
+  // Why, after kRefused.
+  const Error& refusal() const { return refusal_; }
 
  private:
   SegmentView(std::shared_ptr<OpenSegment> segment, MappedBytes bytes, uint64_t begin, uint64_t limit,
@@ -37,7 +38,7 @@ class SegmentView {
       : segment_(std::move(segment)), bytes_(std::move(bytes)), begin_(begin), limit_(limit), wait_(wait) {}
   // [at, at + n) may be touched afterwards, where it says kWhole.
   Found bring(uint64_t at, uint64_t n, uint64_t ahead);
-  bool load(uint64_t at, uint64_t n);
+  Found load(uint64_t at, uint64_t n);
 
   std::shared_ptr<OpenSegment> segment_;
   MappedBytes bytes_;
@@ -48,7 +49,7 @@ class SegmentView {
   uint64_t loaded_to_ = 0;
   uint64_t ahead_ = 0;  // how much to load at a time
   uint64_t pace_ = 0;   // and behind small records
-  Status refusal_;
+  Error refusal_;
 };
 
 }  // namespace chronik::storage_log

@@ -72,9 +72,11 @@ class Run(Suite):
 
         def read_at_rest():
             before = self.starts(bootstrap)
+            if before is None:
+                return False
             found[:] = [self.read(bootstrap, partition) for partition in range(PARTITIONS)]
-            return before is not None and self.starts(bootstrap) == before
-        self.wait_until(read_at_rest, "retention is at rest while the records are read")
+            return self.starts(bootstrap) == before
+        self.wait_until(read_at_rest, "retention is at rest while the records are read", 300, pause=0.2)
         return found
 
     @staticmethod

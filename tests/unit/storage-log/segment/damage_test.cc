@@ -1,5 +1,6 @@
 // Damaged segments and indexes: never served, contained, told by name.
 #include "log_fixture.h"
+#include "storage-log/segment/log_check.h"
 
 namespace chronik::storage_log {
 namespace {
@@ -164,6 +165,34 @@ TEST_F(DamagedLog, WhatTheDiskCannotReadIsDamaged) {
   EXPECT_FALSE(reader_->read(*log_, from(12), Wait::kMay, &out));
   EXPECT_TRUE(reader_->read(*log_, from(13), Wait::kMay, &out));
   Lease::adopt(out.lease);
+}
+
+// A check tells the damage that it met before, and then why it could not go on.
+TEST_F(DamagedLog, WhatCannotBeLoadedForNowIsNotDamaged) {
+  ASSERT_NO_FATAL_FAILURE(append(entries(20, 9'000)));
+  ASSERT_NO_FATAL_FAILURE(settle());
+  flip(path(1), 2 * record_bytes(9'000) + sizeof(RecordHead));
+  fake_files_.fault = [](const FakeFiles::Call& call) {
+    const bool hits = call.at <= 100'000 && call.at + call.n > 100'000;
+    return call.kind == FakeFiles::Kind::kLoad && hits ? CHR_E_OVERLOADED : CHR_OK;
+  };
+  chr_entries out{};
+  const Result<bool> read = reader_->read(*log_, from(12), Wait::kMay, &out);
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code, Code::kOverloaded);
+  std::vector<uint64_t> found;
+  const auto note = [&](const LogCheck::Finding& finding) {
+    for (uint64_t index = finding.first; index <= finding.last; ++index) found.push_back(index);
+    return Status();
+  };
+  const LogCheck::Events events{note, [](uint64_t) { return Status(); }, {}};
+  const Status checked = LogCheck(*files_, *indexes_, *log_, events).run();
+  ASSERT_FALSE(checked);
+  EXPECT_EQ(checked.error().code, Code::kOverloaded);
+  EXPECT_EQ(found, (Indexes{3}));
+  fake_files_.fault = nullptr;
+  EXPECT_TRUE(LogCheck(*files_, *indexes_, *log_, events).run());
+  EXPECT_EQ(found, (Indexes{3, 3}));
 }
 
 class DamagedIndex : public DamagedLog {
