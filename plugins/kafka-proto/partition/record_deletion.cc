@@ -12,7 +12,7 @@ void RecordDeletion::delete_below(int64_t offset, const Done& done) {
   if (start < 0 || start > now.high_watermark) return done({ErrorCode::kOffsetOutOfRange});
   if (start == 0) return done({ErrorCode::kNone, now.log_start});  // no log starts before that
   const auto finish = [this, done](chr_status code) {
-    if (code != CHR_OK) return done({read_error(code)});
+    if (code != CHR_OK) return done({trim_error(code)});
     done({ErrorCode::kNone, replica_.bounds().log_start});
   };
   // Also behind the start of the log: it may lie there on this replica only, as its storage is full.

@@ -29,11 +29,14 @@ inline ErrorCode append_error(chr_status code) {
   }
 }
 
+inline ErrorCode trim_error(chr_status code) {
+  return code == CHR_E_OUT_OF_RANGE ? ErrorCode::kOffsetOutOfRange : append_error(code);
+}
+
 // Kafka's consumer asks again after a storage error; a timeout in a Fetch answer it takes for a broken broker.
 inline ErrorCode read_error(chr_status code) {
-  if (code == CHR_E_OUT_OF_RANGE) return ErrorCode::kOffsetOutOfRange;
-  if (code == CHR_E_OVERLOADED || code == CHR_E_TIMEOUT) return ErrorCode::kKafkaStorageError;
-  return append_error(code);
+  const bool is_late = code == CHR_E_OVERLOADED || code == CHR_E_TIMEOUT;
+  return is_late ? ErrorCode::kKafkaStorageError : trim_error(code);
 }
 
 }  // namespace chronik::kafka

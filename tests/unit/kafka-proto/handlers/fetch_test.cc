@@ -180,6 +180,17 @@ TEST_F(FetchTest, OldVersionsDoNotKnowStorageErrors) {
   EXPECT_EQ(fetch(0, 6).error_code, ErrorCode::kKafkaStorageError);
 }
 
+// Kafka's consumer throws on errors that it does not know of a Fetch, as it does on a timeout.
+TEST_F(FetchTest, AReadThatIsRefusedForNowIsAskedForAgain) {
+  produce();
+  for (const chr_status refused : {CHR_E_OVERLOADED, CHR_E_TIMEOUT}) {
+    broker.consensus.fail_reads(refused);
+    EXPECT_EQ(fetch(0).error_code, ErrorCode::kKafkaStorageError);
+  }
+  broker.consensus.fail_reads(CHR_OK);
+  EXPECT_EQ(fetch(0).error_code, ErrorCode::kNone);
+}
+
 TEST_F(FetchTest, ADivergingLogIsTold) {
   produce(0, {.records = 4});
   broker.consensus.elect(broker.group("t"), 5);
