@@ -8,6 +8,9 @@ namespace chronik::raft {
 namespace {
 
 constexpr uint32_t kHeadersAtOnce = 1024;
+constexpr uint64_t kReadAgain =
+    100'000'000;  // ns; a system that is short of memory or open files may have some then
+constexpr uint32_t kMostRefusals = 300;  // of one recovery
 
 }  // namespace
 
@@ -15,6 +18,22 @@ void Recovery::run(const Store& store, const Loads& loads, uint64_t group, NodeI
                    const Membership& initial, Lost lost, Done done) {
   std::shared_ptr<Recovery>(new Recovery(store, loads, group, self, initial, lost, std::move(done)))
       ->read_vote();
+}
+
+void Recovery::read(const chr_storage_read& args, Then then) {
+  store_.read(args, [self = shared_from_this(), args, then = std::move(then)](Result<StoredEntries> out) {
+    const bool is_refused = !out && out.error().code == Code::kOverloaded;
+    const bool again = is_refused && self->loads_.is_wanted() && ++self->refusals_ < kMostRefusals;
+    again ? self->read_again_later(args, then) : then(std::move(out));
+  });
+}
+
+void Recovery::read_again_later(const chr_storage_read& args, Then then) {
+  next_try_ = [self = shared_from_this(), args, then = std::move(then)] { self->read(args, then); };
+  const auto try_again = [](void* recovery) {
+    std::exchange(static_cast<Recovery*>(recovery)->next_try_, nullptr)();
+  };
+  store_.host().timer(kReadAgain, try_again, this);
 }
 
 void Recovery::read_vote() {
@@ -88,7 +107,7 @@ void Recovery::read_first() {
   args.group = group_;
   args.from = bounds_.first_index;
   args.max_entries = 1;
-  store_.read(args, [self = shared_from_this()](Result<StoredEntries> first) {
+  read(args, [self = shared_from_this()](Result<StoredEntries> first) {
     if (!first) return self->met_damage(self->bounds_.first_index, first.error());
     if (first->n > 0) {
       const chr_entry_header& header = first->entries[0].header;
@@ -159,7 +178,7 @@ void Recovery::read_page(Index from) {
   args.from = from;
   args.to = bounds_.last_index + 1;
   args.max_entries = kHeadersAtOnce;
-  store_.read(args, [self = shared_from_this(), from](Result<StoredEntries> headers) {
+  read(args, [self = shared_from_this(), from](Result<StoredEntries> headers) {
     if (!headers) return self->met_damage(from, headers.error());
     for (uint32_t i = 0; i < headers->n; ++i)
       if (const Status status = self->add_header(EntryHeader(headers->entries[i].header)); !status)
@@ -252,7 +271,7 @@ void Recovery::read_configs() {
   args.from = unread_configs_.back();
   args.max_entries = 1;
   unread_configs_.pop_back();
-  store_.read(args, [self = shared_from_this(), from = args.from](Result<StoredEntries> read) {
+  read(args, [self = shared_from_this(), from = args.from](Result<StoredEntries> read) {
     if (!read) return self->met_damage(from, read.error());
     if (read->n == 0)
       return self->finish_recovery(fail(Code::kCorrupt, "an entry with the members is missing"));

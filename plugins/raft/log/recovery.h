@@ -56,6 +56,11 @@ class Recovery : public std::enable_shared_from_this<Recovery> {
         lost_(lost),
         done_(std::move(done)) {}
 
+  using Then = std::function<void(Result<StoredEntries>)>;
+
+  // One after the other. What storage refuses as OVERLOADED is read again for a while.
+  void read(const chr_storage_read& args, Then then);
+  void read_again_later(const chr_storage_read& args, Then then);
   void read_vote();
   void read_meta();
   void read_snapshot();
@@ -87,6 +92,8 @@ class Recovery : public std::enable_shared_from_this<Recovery> {
   Index commit_ = 0;
   Index last_header_ = 0;  // the newest that was read; 0: none
   std::vector<Index> unread_configs_;
+  std::function<void()> next_try_;  // of a read that was refused
+  uint32_t refusals_ = 0;
   chr_storage_bounds bounds_{};
 };
 

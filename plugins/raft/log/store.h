@@ -127,6 +127,7 @@ class Store {
         [](int) {});
   }
 
+  const Host& host() const { return host_; }
   const chr_storage_v1* table() const { return table_; }
   void* self() const { return self_; }
 

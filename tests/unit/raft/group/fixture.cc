@@ -85,7 +85,7 @@ class BreakableStore : public MemoryStore {
   }
   // A damaged entry is an error of the read that begins with it, and the end of one that begins before it.
   chr_status read(const chr_storage_read* args, chr_entries* out, uint64_t token, chr_error* error) {
-    if (broken == Node::Broken::kRead && args->headers_only == 0)
+    if (broken == Node::Broken::kRead || (broken == Node::Broken::kReadPayload && args->headers_only == 0))
       return report(error, CHR_E_OVERLOADED, "too many files are open");
     const std::set<uint64_t>& bad = args->headers_only != 0 ? headless : damaged;
     const auto next = bad.lower_bound(args->from);

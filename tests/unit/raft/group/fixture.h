@@ -72,7 +72,7 @@ class Node {
   // From now on the storage refuses to open groups, to read keys, or has no room in its queue for entries, or
   // finds wrong what is written to the group that was opened second, or cannot delete the end of a log, or
   // has no space for entries, or may open no more files to read their payloads.
-  enum class Broken { kNothing, kOpenGroup, kGet, kBehind, kSecondGroup, kCut, kFull, kRead };
+  enum class Broken { kNothing, kOpenGroup, kGet, kBehind, kSecondGroup, kCut, kFull, kRead, kReadPayload };
   void break_storage(Broken what);
 
   // Proposes one batch of `records` records; the first 12 bytes of the payload are offset and epoch.

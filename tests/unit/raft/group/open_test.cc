@@ -63,7 +63,9 @@ TEST_P(FailedOpen, TheNameIsFreeAtOnce) {
 INSTANTIATE_TEST_SUITE_P(Storage, FailedOpen,
                          ::testing::Values(Node::Broken::kOpenGroup, Node::Broken::kGet));
 
-TEST(Opening, WhatStorageCannotReadForNowIsAppliedLater) {
+class RefusedReads : public ::testing::TestWithParam<Node::Broken> {};
+
+TEST_P(RefusedReads, OpenTheGroupLater) {
   Node node;
   Journal journal;
   node.open("test/0", &journal);
@@ -73,7 +75,7 @@ TEST(Opening, WhatStorageCannotReadForNowIsAppliedLater) {
   node.stop(false);
   node.start();
   journal = Journal{};
-  node.break_storage(Node::Broken::kRead);
+  node.break_storage(GetParam());
   chr_group* group = nullptr;
   chr_done opened{};
   opened.code = CHR_PENDING;
@@ -85,6 +87,29 @@ TEST(Opening, WhatStorageCannotReadForNowIsAppliedLater) {
   node.host.advance(std::chrono::milliseconds(500));
   EXPECT_EQ(opened.code, CHR_OK);
   EXPECT_EQ(journal.applied, std::vector<std::string>{"a"});
+}
+
+// Of the headers at first, or only of what is to be applied.
+INSTANTIATE_TEST_SUITE_P(Storage, RefusedReads,
+                         ::testing::Values(Node::Broken::kRead, Node::Broken::kReadPayload));
+
+// Nobody waits for ever.
+TEST(Opening, AStorageThatGoesOnToRefuseReadsIsToldOf) {
+  Node node;
+  Journal journal;
+  node.open("test/0", &journal);
+  node.host.run();
+  ASSERT_EQ(node.propose("test/0", "a"), CHR_PENDING);
+  node.host.run();
+  node.stop(false);
+  node.start();
+  node.break_storage(Node::Broken::kRead);
+  chr_group* group = nullptr;
+  chr_done opened{};
+  opened.code = CHR_PENDING;
+  EXPECT_EQ(node.ask_to_open("test/0", &journal, &group, node.host.begin(&opened), nullptr), CHR_PENDING);
+  node.host.advance(std::chrono::seconds(60));
+  EXPECT_EQ(opened.code, CHR_E_OVERLOADED);
 }
 
 }  // namespace
