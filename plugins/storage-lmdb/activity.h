@@ -2,7 +2,7 @@
 //
 //   state    | drain, reads     | reads        | writes       | left by
 //   idle     | none             | are accepted | are accepted | begin_drain(), begin_read()
-//   busy     | one of them runs | are accepted | are accepted | the end of the last one: idle
+//   busy     | one of them runs | are accepted | are accepted | the end of the last one: idle. The start counts as a drain
 //   stopping | one of them runs | are refused  | are refused  | the end of the last one: stopped
 //   stopped  | none             | -            | are refused  | never
 #pragma once

@@ -42,19 +42,28 @@ Store::Opened::Opened(Host host, const std::shared_ptr<Env>& env, const Space::O
       writer(parts, purge, mover, fullness) {}
 
 void Store::start(uint64_t token) {
+  {
+    const std::lock_guard lock(mutex_);
+    activity_.begin_drain();  // so that a stop waits for the end of the start
+  }
   host_.blocking([this, token] {
     const Status status = contain([this] { return open(); });
-    if (!status) {
-      host_.complete(token, status);
-      return;
-    }
-    {
-      const std::lock_guard lock(mutex_);
-      activity_.begin_drain();
-    }
+    if (!status) return start_failed(token, status);
     host_.complete(token, CHR_OK);
     drain();  // to purge what was left over, and to extend the file
   });
+}
+
+// The store may be gone once that is told.
+void Store::start_failed(uint64_t token, const Status& status) {
+  const Host host = host_;
+  std::optional<uint64_t> stop;
+  {
+    const std::lock_guard lock(mutex_);
+    stop = activity_.end_drain();
+  }
+  host.complete(token, status);
+  if (stop) host.complete(*stop, CHR_OK);
 }
 
 Status Store::open() {

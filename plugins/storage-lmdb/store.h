@@ -53,6 +53,7 @@ class Store {
   };
 
   Status open();
+  void start_failed(uint64_t token, const Status& status);
 
   void drain();
   // False: the drain goes on. Nothing of the store may be touched where it ended.

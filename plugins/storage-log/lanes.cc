@@ -168,6 +168,7 @@ Lanes::Next Lanes::try_first(const GroupPtr& group, Turn& turn) {
   }
   const Status fits = make_plan(*group, write, &plan);
   if (plan.missing) return look_up(group, *plan.missing, turn);
+  if (!fits && is_passing(fits.error().code)) return refuse_for_now(group, fits.error(), turn);
   if (!fits) return refuse_in_turn(group, fits.error(), turn);
   return accept(group, plan, turn);
 }

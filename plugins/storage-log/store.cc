@@ -30,16 +30,29 @@ Status Store::start(uint64_t token) {
   CHRONIK_TRY(const Files files, Files::of(host_));
   outboxes_.resize(host_.shard_count());
   opened_ = std::make_unique<Opened>(*this, files, StoreOptions::of(host_));
-  host_.blocking([this, token] {
-    const Status status = open();
-    if (status) {
-      turn([](Turn&) {});  // what the start had no room for is tried again
-    } else {
-      opened_.reset();  // a stop has nothing to write then
-    }
-    host_.complete(token, status);
-  });
+  is_opening_ = true;
+  host_.blocking([this, token] { finish_start(token, open()); });
   return {};
+}
+
+// The store may be gone once it is told that the start failed, or once no stop waits any more for the start.
+void Store::finish_start(uint64_t token, const Status& opened) {
+  const Host host = host_;
+  if (opened) {
+    turn([](Turn&) {});  // what the start had no room for is tried again
+    host.complete(token, CHR_OK);
+  }
+  std::optional<uint64_t> stop;
+  {
+    const std::lock_guard lock(opening_mutex_);
+    is_opening_ = false;
+    stop = early_stop_;
+    if (!opened) opened_.reset();  // a stop has nothing to write then
+  }
+  if (!opened) host.complete(token, opened);
+  if (!stop) return;
+  if (opened) return begin_stop(*stop);
+  host.complete(*stop, CHR_OK);
 }
 
 Status Store::open() {
@@ -55,7 +68,19 @@ Status Store::open() {
 }
 
 bool Store::stop(uint64_t token) {
-  if (opened_ == nullptr) return true;
+  {
+    const std::lock_guard lock(opening_mutex_);
+    if (is_opening_) {
+      early_stop_ = token;
+      return false;
+    }
+    if (opened_ == nullptr) return true;
+  }
+  begin_stop(token);
+  return false;
+}
+
+void Store::begin_stop(uint64_t token) {
   turn([&](Turn&) {
     was_stopped_ = true;
     stop_token_ = token;
@@ -64,7 +89,6 @@ bool Store::stop(uint64_t token) {
     if (timer_ == 0) return;
     post_turn(timer_shard_, [this](Turn&) { host_.cancel_timer(std::exchange(timer_, 0)); });
   });
-  return false;
 }
 
 bool Store::is_idle() const {

@@ -18,7 +18,8 @@ class Store {
 
   // [ctl] Opens and recovers on a blocking thread, then completes the token.
   Status start(uint64_t token);
-  // [ctl] Ends what is queued and in flight, then completes the token; true: there was nothing to end.
+  // [ctl] Ends what is queued and in flight, then completes the token; true: there was nothing to end. One that comes during the
+  // start waits for its end.
   bool stop(uint64_t token);
 
   // ---- chr_storage_v1, where the rules stand ----
@@ -50,6 +51,8 @@ class Store {
   };
 
   Status open();
+  void finish_start(uint64_t token, const Status& opened);
+  void begin_stop(uint64_t token);
   // Runs the step under the mutex, and does what it leads to.
   void turn(const Step& step);
   void go_on(Turn& turn);
@@ -82,6 +85,10 @@ class Store {
 
   Host host_;
   std::unique_ptr<Opened> opened_;
+
+  std::mutex opening_mutex_;
+  bool is_opening_ = false;
+  std::optional<uint64_t> early_stop_;  // token of one that came during the start
 
   // Under the mutex of the parts.
   uint32_t turns_ = 0;  // under way

@@ -50,7 +50,8 @@ Upkeep::Task Upkeep::next_task() const {
   if (is_held_) return Task::kNone;
   if (parts_.journal.wants_checkpoint() && !checkpoint_is_paused()) return Task::kCheckpoint;
   if (parts_.mover.has_work() && (moves_ || has_enough_to_move())) return Task::kMove;
-  if (parts_.journal.wants_file()) return Task::kMakeFile;
+  // A file is of use once a checkpoint names it.
+  if (parts_.journal.wants_file() && !checkpoint_is_paused()) return Task::kMakeFile;
   return Task::kNone;
 }
 
@@ -102,9 +103,13 @@ void Upkeep::after(Task task, const Status& status) {
   parts_.note_sizes();
   if (task == Task::kLast) is_finished_ = true;
   if (status) {
-    if (task == Task::kMove || task == Task::kRemove) parts_.room.disk_has_room();
-    if (task == Task::kRemove) parts_.room.look_again();
     if (task == Task::kCheckpoint) checkpoint_pause_ns_ = 0;
+    if (task == Task::kCheckpoint && std::exchange(checkpoint_lacks_room_, false))
+      parts_.room.disk_has_room();
+    // Room for a move is none for a checkpoint, and without that the journal fills.
+    if (task == Task::kMove && !checkpoint_lacks_room_) parts_.room.disk_has_room();
+    if (task == Task::kRemove) parts_.room.disk_has_room();
+    if (task == Task::kRemove) parts_.room.look_again();
     return;
   }
   const Code code = status.error().code;
@@ -115,7 +120,7 @@ void Upkeep::after(Task task, const Status& status) {
   // It stays in the journal meanwhile.
   is_held_ = true;
   holds_removals_ = holds_removals_ || task == Task::kRemove;
-  if (task == Task::kCheckpoint) pause_checkpoints();
+  if (task == Task::kCheckpoint) pause_checkpoints(code == Code::kNoSpace);
   if (code == Code::kOverloaded) return;  // too many files are open: a matter of moments
   if (task == Task::kMakeFile)
     parts_.journal.stop_making_files();
@@ -125,8 +130,10 @@ void Upkeep::after(Task task, const Status& status) {
 
 bool Upkeep::checkpoint_is_paused() const { return parts_.host.now_ns() < checkpoint_due_ns_; }
 
-void Upkeep::pause_checkpoints() {
-  checkpoint_pause_ns_ = std::clamp(2 * checkpoint_pause_ns_, kMinPauseNs, kMaxPauseNs);
+void Upkeep::pause_checkpoints(bool lacks_room) {
+  checkpoint_lacks_room_ = checkpoint_lacks_room_ || lacks_room;
+  checkpoint_pause_ns_ =
+      lacks_room ? std::clamp(2 * checkpoint_pause_ns_, kMinPauseNs, kMaxPauseNs) : kMinPauseNs;
   checkpoint_due_ns_ = parts_.host.now_ns() + checkpoint_pause_ns_;
   free_then_ = free_;
 }

@@ -44,7 +44,7 @@ class Upkeep {
   bool has_enough_to_move() const;
   bool has_waited() const;
   bool checkpoint_is_paused() const;
-  void pause_checkpoints();
+  void pause_checkpoints(bool lacks_room);
   void run();
   Status perform(Task task);
   void after(Task task, const Status& status);
@@ -64,8 +64,9 @@ class Upkeep {
   // After a checkpoint that was refused, until then or until the disk has more room.
   uint64_t checkpoint_due_ns_ = 0;
   uint64_t checkpoint_pause_ns_ = 0;
-  uint64_t free_then_ = 0;  // bytes
-  uint64_t free_ = 0;       // as the disk said last
+  bool checkpoint_lacks_room_ = false;  // the last one that ended did
+  uint64_t free_then_ = 0;              // bytes
+  uint64_t free_ = 0;                   // as the disk said last
   bool is_last_ = false;
   bool is_finished_ = false;
 };

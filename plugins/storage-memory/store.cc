@@ -31,16 +31,23 @@ Result<Progress> Store::start(uint64_t token) {
   if (setting(host_, "journal") == 0) return Progress::kDone;
   CHRONIK_TRY(const Files files, Files::of(host_));
   journal_.emplace(host_, files);
-  host_.blocking([this, token] {
-    State recovered(host_);
-    const Status status = journal_->recover(recovered);
-    if (status) {
-      const std::lock_guard lock(mutex_);
-      state_ = std::move(recovered);
-    }
-    host_.complete(token, status);
-  });
+  {
+    const std::lock_guard lock(mutex_);
+    draining_ = true;  // so that a stop waits for the end of the start
+  }
+  host_.blocking([this, token] { finish_start(token); });
   return Progress::kPending;
+}
+
+void Store::finish_start(uint64_t token) {
+  State recovered(host_);
+  const Status status = journal_->recover(recovered);
+  if (status) {
+    const std::lock_guard lock(mutex_);
+    state_ = std::move(recovered);
+  }
+  host_.complete(token, status);
+  drain();
 }
 
 bool Store::stop(uint64_t token) {

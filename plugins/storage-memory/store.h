@@ -46,6 +46,7 @@ class Store {
   };
 
   void drain();
+  void finish_start(uint64_t token);
   // Replaces a batch that is done by the next one. false: nothing is queued, the drain has ended and nothing
   // of the store may be touched any more.
   bool take_batch(Batch* batch);

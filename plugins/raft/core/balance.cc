@@ -21,7 +21,7 @@ void Raft::plan_balance() {
 // It had the whole log just now, or is waiting for nothing.
 bool Raft::keeps_up(const PeerProgress& progress) const {
   const Nanos recent = 2 * config_.retry_interval;
-  if (progress.state != ProgressState::kReplicate || !answered_of_late(progress)) return false;
+  if (progress.state != ProgressState::kReplicate || now_ >= progress.heard + 4 * recent) return false;
   return progress.settled(log_.last_index(), log_.committed()) || now_ < progress.catch_up.caught_up + recent;
 }
 

@@ -222,7 +222,7 @@ class Raft {
 
   // balance.cc
   void plan_balance();
-  // The node of a peer answered one of the last eight heartbeats.
+  // The node of a peer did, in a part of the election timeout.
   bool answered_of_late(const PeerProgress& progress) const;
   bool keeps_up(const PeerProgress& progress) const;
 

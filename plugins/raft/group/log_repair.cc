@@ -93,10 +93,11 @@ void LogRepair::hand_on() {
   const auto has_all = [this](const PeerProgress& peer) {
     return peer.match == group_.raft->log().last_index() && group_.raft->membership().is_voter(peer.id);
   };
-  if (group_.raft->transfer_target() != kNobody || std::ranges::none_of(group_.raft->peers(), has_all))
-    return;
+  const std::vector<PeerProgress>& peers = group_.raft->peers();
+  const auto to = std::ranges::find_if(peers, has_all);
+  if (group_.raft->transfer_target() != kNobody || to == peers.end()) return;
   hand_on_at_ = group_.now() + kHandOnAgain;
-  (void)group_.raft->transfer(group_.now(), kNobody);
+  (void)group_.raft->transfer(group_.now(), to->id);
   group_.mark();
 }
 

@@ -385,6 +385,26 @@ TEST_F(StorageConformance, BoundsAndUsage) {
   EXPECT_GT(store_->usage().file_bytes, 0u);
 }
 
+// A signal ends a node that has not started yet. Nothing of the instance may be freed before the start has ended.
+TEST_F(StorageConformance, AStopDuringTheStartWaitsForIt) {
+  const uint64_t g = group("g");
+  write(to(g).append({maker_.next(100)}).put("vote", "x"));
+  const uint64_t bytes = store_->bounds(g).bytes;
+  store_.reset();
+  {
+    Store starting(disk_, Store::Settings::kUsual, Store::Life::kStopped);
+    const auto ended = starting.start_and_stop();
+    ASSERT_EQ(ended.size(), 2u);
+    EXPECT_EQ(ended[0].first, "start");
+    EXPECT_EQ(ended[0].second, CHR_OK);
+    EXPECT_EQ(ended[1].first, "stop");
+    EXPECT_EQ(ended[1].second, CHR_OK);
+  }
+  open();
+  ASSERT_EQ(store_->failure(), "");
+  EXPECT_EQ(store_->bounds(group("g")).bytes, Subject::get().is_durable ? bytes : 0);
+}
+
 TEST_F(StorageConformance, ReopensAsItWas) {
   if (!Subject::get().is_durable) GTEST_SKIP() << "a volatile store";
   const uint64_t a = group("a");

@@ -108,6 +108,25 @@ void Store::crash() {
   if (instance_ != nullptr) plugin_->destroy(std::exchange(instance_, nullptr));
 }
 
+std::vector<std::pair<std::string, Outcome>> Store::start_and_stop() {
+  std::vector<std::pair<std::string, Outcome>> ended;
+  const auto begin = [&](const char* what, auto call) {
+    chr_error error = make_abi_error();
+    const chr_status status =
+        Host(host_->core())
+            .async([&](uint64_t token) { return call(instance_, token, &error); },
+                   [&ended, what](const chr_done& done) { ended.emplace_back(what, outcome_of(done)); });
+    if (status != CHR_PENDING) ended.emplace_back(what, Outcome{status, status < 0 ? error.message : ""});
+  };
+  host_->on_shard(0, [&] {
+    begin("start", plugin_->start);
+    begin("stop", plugin_->stop);
+  });
+  host_->run();
+  host_->expect_idle();
+  return ended;
+}
+
 Store::~Store() {
   if (instance_ == nullptr) return;
   if (table_ == nullptr) {  // not started

@@ -100,6 +100,8 @@ class Store {
   const StorageAdmin& admin() const { return admin_; }
   // Destroys the instance as it is, without a stop.
   void crash();
+  // Of an instance that is not started: starts it, and stops it before the start has ended. What ended, in that order.
+  std::vector<std::pair<std::string, Outcome>> start_and_stop();
 
   uint64_t group(std::string_view name);
   std::vector<std::pair<std::string, uint64_t>> groups();

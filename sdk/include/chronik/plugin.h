@@ -89,7 +89,8 @@ typedef struct chr_plugin_v1 {
   chr_status(CHR_CALL* start)(chr_plugin* self, uint64_t token, chr_error* error);
 
   /* [ctl] Stops accepting work, ends what is in flight, cancels timers. Complete once no callback of this instance
-   * can run any more. Called after the plugins that require this one have stopped; also after a failed start. */
+   * can run any more. Called after the plugins that require this one have stopped; also after a failed start, and
+   * where a signal ends the node while start is PENDING: the token of the start is completed first, then this one. */
   chr_status(CHR_CALL* stop)(chr_plugin* self, uint64_t token, chr_error* error);
 
   /* [ctl] Frees the instance. After stop, or instead of it where the simulator crashes a node: then no other call

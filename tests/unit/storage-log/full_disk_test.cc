@@ -369,6 +369,31 @@ TEST_F(FullDisk, ACheckpointThatFindsNoRoomIsTriedInGrowingDistances) {
   stop();
 }
 
+// Room for what is moved is none for a checkpoint. Without one the journal fills, and what makes room must find some in it.
+TEST_F(FullDisk, MovesDoNotLetDataFillTheJournal) {
+  chr_done done{};
+  files_.fault = [](const testing::FakeFiles::Call& call) {
+    const bool hits = call.kind == testing::FakeFiles::Kind::kWrite && call.n != 0;
+    return hits && call.name.starts_with("checkpoint") ? CHR_E_NO_SPACE : CHR_OK;
+  };
+  uint64_t end = 1;
+  for (int i = 0; i < 3000; ++i) {
+    append(end, &done);
+    end += done.code == CHR_OK ? 1 : 0;
+    if (i % 20 == 19) fake_.advance(std::chrono::milliseconds(60));
+  }
+  EXPECT_EQ(done.code, CHR_E_NO_SPACE);
+  put("vote", &done);
+  EXPECT_EQ(done.code, CHR_OK);
+  trim(end, &done);
+  EXPECT_EQ(done.code, CHR_OK);
+  files_.fault = nullptr;
+  fake_.advance(std::chrono::seconds(2));
+  append(end, &done);
+  EXPECT_EQ(done.code, CHR_OK);
+  stop();
+}
+
 // All that came since the last look counts as taken, however much was removed: it looks again in time.
 TEST_F(FullDisk, ADiskWithRoomIsNotTakenForFull) {
   files_.free_bytes = 8 << 20;

@@ -49,6 +49,23 @@ class LogStart : public StoreFixture {
   chr_done done_{};
 };
 
+// A signal may come then. What failed to open is gone once both are told.
+TEST_F(LogStart, AStopDuringAStartThatFailsWaitsForIt) {
+  stop();
+  files_.fault = [](const testing::FakeFiles::Call& call) {
+    return call.kind == Kind::kRead && call.name.starts_with("checkpoint") ? CHR_E_IO : CHR_OK;
+  };
+  store_.emplace(Host(fake_.core()));
+  chr_done stopped{};
+  done_.code = stopped.code = CHR_PENDING;
+  ASSERT_TRUE(store_->start(fake_.begin(&done_)));
+  EXPECT_FALSE(store_->stop(fake_.begin(&stopped)));
+  fake_.run();
+  EXPECT_EQ(done_.code, CHR_E_IO);
+  EXPECT_EQ(stopped.code, CHR_OK);
+  fake_.expect_idle();
+}
+
 // What a process that was killed had not synced is there, and a power loss after the start could take it.
 TEST_F(LogStart, NamesAreDurableBeforeAnythingIsBuiltOnThem) {
   put("1", &done_);

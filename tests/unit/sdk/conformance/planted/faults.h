@@ -51,6 +51,7 @@ enum Fault : int {
   kCheckIsBlind,
   kCheckForgetsKeys,
   kEmptyFolderIsFine,
+  kStopForgetsStart,
 };
 
 // Which storage carries it: with the host's files, or with its own.
@@ -98,6 +99,8 @@ inline constexpr auto kRows = std::to_array<Row>({
     {kDropOnlyEmpties, Carrier::kMemory, "StorageConformance.DropRemovesAGroup",
      "a dropped group goes on as an empty one"},
     {kUsageOnlyGrows, Carrier::kMemory, "StorageConformance.BoundsAndUsage", "used_bytes never falls"},
+    {kStopForgetsStart, Carrier::kMemory, "StorageConformance.AStopDuringTheStartWaitsForIt",
+     "a stop has nothing to end before the start has ended"},
     {kKeysGoAtRestart, Carrier::kMemory, "StorageConformance.ReopensAsItWas",
      "keys are gone after a restart"},
     {kLeaseEndsWithNextWrite, Carrier::kMemory, "StorageConformance.LeasesOutliveWhatHappensLater",

@@ -88,6 +88,7 @@ class Planted final : public Plugin {
     return result;
   }
   Result<Progress> stop(uint64_t token) override {
+    if (fault_ == kStopForgetsStart && starting_) return Progress::kDone;
     return forward([&](chr_error* e) { return plugin_->stop(instance_, token, e); });
   }
 
