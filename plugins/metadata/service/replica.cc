@@ -53,13 +53,20 @@ void Replica::open(const Done& done) {
   options.id.name = options.id.label = to_abi(kName);
   options.n_voters = static_cast<uint32_t>(voters.size());
   options.voters = voters.data();
+  opening_ = true;
   services_.consensus.open_group(options, kMachine, this, &group_, [this, done](const Status& opened) {
-    open_ = opened.has_value();
+    opening_ = false;
+    open_ = opened && !early_close_;
     done(opened);
+    if (early_close_) close(std::exchange(early_close_, nullptr));
   });
 }
 
 void Replica::close(const Done& done) {
+  if (opening_) {
+    early_close_ = done;
+    return;
+  }
   if (!group_) return done({});
   open_ = false;
   std::exchange(group_, {}).close(CHR_CLOSE_SNAPSHOT, done);

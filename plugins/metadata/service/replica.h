@@ -49,6 +49,7 @@ class Replica {
 
   // Opens __meta with the configured nodes as voters.
   void open(const Done& done);
+  // One that comes while it opens waits for the end of that.
   void close(const Done& done);
   // The voters that this node knows, the preferred leader first.
   std::vector<int32_t> voters() const;
@@ -101,6 +102,8 @@ class Replica {
   const Services services_;
   const LogLimits limits_;
   Group group_;
+  bool opening_ = false;
+  Done early_close_;  // of a close that came meanwhile
   bool open_ = false;
   Catalog catalog_;
   chr_role role_{};

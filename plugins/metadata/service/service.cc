@@ -57,7 +57,7 @@ Status Service::start(uint64_t token) {
     if (const Status routed = admin_.open(); !routed)
       host_.warn("operators cannot ask metadata over HTTP: " + routed.error().message);
     replica_.open([this, token](const Status& opened) {
-      if (opened) {
+      if (opened && !stopping_) {
         reconciler_.start();
         liveness_.start();
         reconciler_.announce(own_.node());

@@ -68,6 +68,25 @@ class TestNode {
     host.run();
     if (done.code != CHR_OK) throw std::runtime_error("start did not complete");
   }
+  // Stops it before the start has ended. What ended, in that order.
+  std::string start_and_stop() {
+    if (plugin_->create(host.core(), {}, &instance_, nullptr) != CHR_OK) return "not created";
+    std::string ended;
+    const auto begin = [&](const char* what, auto call) {
+      (void)Host(host.core())
+          .async([&](uint64_t token) { return call(instance_, token, nullptr); },
+                 [&ended, what](const chr_done& done) {
+                   ended += (ended.empty() ? "" : ", ") + std::string(what) + " " + std::to_string(done.code);
+                 });
+    };
+    host.on_shard(0, [&] {
+      begin("start", plugin_->start);
+      begin("stop", plugin_->stop);
+    });
+    host.run();
+    plugin_->destroy(std::exchange(instance_, nullptr));
+    return ended;
+  }
   void start_as_leader() {
     start();
     elect();

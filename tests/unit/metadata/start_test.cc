@@ -14,5 +14,12 @@ TEST(Start, AFailedOpenLeavesNothingToClose) {
   EXPECT_FALSE(node.host.logged("was not closed cleanly"));
 }
 
+// A signal may come then. The start is told first, and nothing goes on behind the stop.
+TEST(Start, AStopDuringTheStartEndsAll) {
+  TestNode node;
+  EXPECT_EQ(node.start_and_stop(), "start 0, stop 0");
+  EXPECT_NO_THROW(node.host.expect_idle());
+}
+
 }  // namespace
 }  // namespace chronik::metadata::test
