@@ -10,7 +10,7 @@ namespace {
 constexpr uint32_t kHeadersAtOnce = 1024;
 constexpr uint64_t kReadAgain =
     100'000'000;  // ns; a system that is short of memory or open files may have some then
-constexpr uint32_t kMostRefusals = 300;  // of one recovery
+constexpr uint32_t kMaxRefusals = 300;  // of one recovery
 
 }  // namespace
 
@@ -23,7 +23,7 @@ void Recovery::run(const Store& store, const Loads& loads, uint64_t group, NodeI
 void Recovery::read(const chr_storage_read& args, Then then) {
   store_.read(args, [self = shared_from_this(), args, then = std::move(then)](Result<StoredEntries> out) {
     const bool is_refused = !out && out.error().code == Code::kOverloaded;
-    const bool again = is_refused && self->loads_.is_wanted() && ++self->refusals_ < kMostRefusals;
+    const bool again = is_refused && self->loads_.is_wanted() && ++self->refusals_ < kMaxRefusals;
     again ? self->read_again_later(args, then) : then(std::move(out));
   });
 }
