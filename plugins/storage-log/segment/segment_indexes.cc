@@ -85,7 +85,7 @@ Result<SegmentIndexes::Points> SegmentIndexes::load(SegmentView& view, bool agai
   }
   CHRONIK_TRY(std::vector<IndexPoint> filled,
               fill(view, again ? std::vector<IndexPoint>() : read_file(view)));
-  const auto points = std::make_shared<const std::vector<IndexPoint>>(std::move(filled));
+  Points points = std::make_shared<const std::vector<IndexPoint>>(std::move(filled));
   keep(id, points, again);
   return points;
 }
