@@ -54,7 +54,7 @@ void Store::start(uint64_t token) {
   });
 }
 
-// The store may be gone once that is told.
+// Ends a start that failed. The store may be gone once the host is told.
 void Store::start_failed(uint64_t token, const Status& status) {
   const Host host = host_;
   std::optional<uint64_t> stop;

@@ -35,7 +35,8 @@ Status Store::start(uint64_t token) {
   return {};
 }
 
-// The store may be gone once it is told that the start failed, or once no stop waits any more for the start.
+// Ends the start, and begins the stop that came meanwhile. The store may be gone once the host knows that the start failed, and
+// once a stop waits no more for the start.
 void Store::finish_start(uint64_t token, const Status& opened) {
   const Host host = host_;
   if (opened) {

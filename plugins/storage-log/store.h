@@ -18,8 +18,8 @@ class Store {
 
   // [ctl] Opens and recovers on a blocking thread, then completes the token.
   Status start(uint64_t token);
-  // [ctl] Ends what is queued and in flight, then completes the token; true: there was nothing to end. One that comes during the
-  // start waits for its end.
+  // [ctl] Ends what is queued and in flight, then completes the token; true: there was nothing to end. A stop that comes during
+  // the start waits for the end of the start.
   bool stop(uint64_t token);
 
   // ---- chr_storage_v1, where the rules stand ----
@@ -88,7 +88,7 @@ class Store {
 
   std::mutex opening_mutex_;
   bool is_opening_ = false;
-  std::optional<uint64_t> early_stop_;  // token of one that came during the start
+  std::optional<uint64_t> early_stop_;  // token of a stop that came during the start
 
   // Under the mutex of the parts.
   uint32_t turns_ = 0;  // under way

@@ -102,16 +102,7 @@ void Upkeep::after(Task task, const Status& status) {
   parts_.update_room();
   parts_.note_sizes();
   if (task == Task::kLast) is_finished_ = true;
-  if (status) {
-    if (task == Task::kCheckpoint) checkpoint_pause_ns_ = 0;
-    if (task == Task::kCheckpoint && std::exchange(checkpoint_lacks_room_, false))
-      parts_.room.disk_has_room();
-    // Room for a move is none for a checkpoint, and without that the journal fills.
-    if (task == Task::kMove && !checkpoint_lacks_room_) parts_.room.disk_has_room();
-    if (task == Task::kRemove) parts_.room.disk_has_room();
-    if (task == Task::kRemove) parts_.room.look_again();
-    return;
-  }
+  if (status) return after_success(task);
   const Code code = status.error().code;
   if (code != Code::kNoSpace && code != Code::kOverloaded) {
     fail_(status.error());
@@ -126,6 +117,19 @@ void Upkeep::after(Task task, const Status& status) {
     parts_.journal.stop_making_files();
   else
     parts_.room.disk_is_full();
+}
+
+void Upkeep::after_success(Task task) {
+  if (task == Task::kCheckpoint) {
+    checkpoint_pause_ns_ = 0;
+    if (std::exchange(checkpoint_lacks_room_, false)) parts_.room.disk_has_room();
+  } else if (task == Task::kMove) {
+    // Room for a move need not be enough for a checkpoint, and without one the journal fills.
+    if (!checkpoint_lacks_room_) parts_.room.disk_has_room();
+  } else if (task == Task::kRemove) {
+    parts_.room.disk_has_room();
+    parts_.room.look_again();
+  }
 }
 
 bool Upkeep::checkpoint_is_paused() const { return parts_.host.now_ns() < checkpoint_due_ns_; }

@@ -45,6 +45,7 @@ class Upkeep {
   bool has_waited() const;
   bool checkpoint_is_paused() const;
   void pause_checkpoints(bool lacks_room);
+  void after_success(Task task);
   void run();
   Status perform(Task task);
   void after(Task task, const Status& status);
@@ -58,15 +59,14 @@ class Upkeep {
   RunTurn run_turn_;
   Fail fail_;
   bool is_running_ = false;
-  bool moves_ = false;           // what waits is to be moved, be it little
-  bool is_held_ = false;         // something was refused; until the next tick
-  bool holds_removals_ = false;  // likewise; otherwise they go on, as they make room
-  // After a checkpoint that was refused, until then or until the disk has more room.
-  uint64_t checkpoint_due_ns_ = 0;
-  uint64_t checkpoint_pause_ns_ = 0;
-  bool checkpoint_lacks_room_ = false;  // the last one that ended did
-  uint64_t free_then_ = 0;              // bytes
-  uint64_t free_ = 0;                   // as the disk said last
+  bool moves_ = false;                  // what waits is to be moved, be it little
+  bool is_held_ = false;                // something was refused; until the next tick
+  bool holds_removals_ = false;         // likewise; otherwise they go on, as they make room
+  uint64_t checkpoint_due_ns_ = 0;      // no checkpoint is tried before, unless the disk has more room
+  uint64_t checkpoint_pause_ns_ = 0;    // after the last one that was refused; 0: it was written
+  bool checkpoint_lacks_room_ = false;  // the disk had none for the last one
+  uint64_t free_then_ = 0;              // bytes that the disk had left at that refusal
+  uint64_t free_ = 0;                   // bytes that it had left at the last look
   bool is_last_ = false;
   bool is_finished_ = false;
 };

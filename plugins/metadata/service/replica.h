@@ -49,7 +49,7 @@ class Replica {
 
   // Opens __meta with the configured nodes as voters.
   void open(const Done& done);
-  // One that comes while it opens waits for the end of that.
+  // Closes __meta; while it is still opening, once that has ended.
   void close(const Done& done);
   // The voters that this node knows, the preferred leader first.
   std::vector<int32_t> voters() const;
@@ -103,7 +103,7 @@ class Replica {
   const LogLimits limits_;
   Group group_;
   bool opening_ = false;
-  Done early_close_;  // of a close that came meanwhile
+  Done early_close_;  // of a close that came while it was opening
   bool open_ = false;
   Catalog catalog_;
   chr_role role_{};

@@ -222,7 +222,7 @@ class Raft {
 
   // balance.cc
   void plan_balance();
-  // The node of a peer did, in a part of the election timeout.
+  // The peer's node answered within eight heartbeat intervals, or half an election timeout where that is less.
   bool answered_of_late(const PeerProgress& progress) const;
   bool keeps_up(const PeerProgress& progress) const;
 

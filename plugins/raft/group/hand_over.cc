@@ -12,7 +12,7 @@ namespace chronik::raft {
 chr_status HandOver::transfer(int32_t to, uint64_t token, chr_error* error) {
   if (!group_.is_open()) return report(error, CHR_E_UNAVAILABLE, "the group is not open");
   if (token_ != 0) return report(error, CHR_E_CONFLICT, "leadership is being handed over already");
-  claims_.refresh();  // who answers, as one of these is to take over
+  claims_.refresh();  // the core chooses among the peers that answered of late
   const NodeId target = to < 0 ? kNobody : static_cast<NodeId>(to);
   const Status begun = group_.raft->transfer(group_.now(), target);
   if (!begun) return report(error, begun.error());

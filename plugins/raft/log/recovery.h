@@ -58,7 +58,7 @@ class Recovery : public std::enable_shared_from_this<Recovery> {
 
   using Then = std::function<void(Result<StoredEntries>)>;
 
-  // One after the other. What storage refuses as OVERLOADED is read again for a while.
+  // Reads entries, one read at a time; one that storage refuses as OVERLOADED is tried again for half a minute.
   void read(const chr_storage_read& args, Then then);
   void read_again_later(const chr_storage_read& args, Then then);
   void read_vote();

@@ -60,7 +60,7 @@ class LogCursor {
   Result<std::optional<uint64_t>> start_at(uint64_t index, bool below);
   Result<std::optional<SegmentIndexes::Points>> points_of(const Segment& segment);
   Error damage() const { return damaged_entry(log_.group(), want_); }
-  // What stands at_; kDamaged is damage of the entry that is wanted.
+  // The step that a head found so ends with; damage is that of the entry that is wanted.
   Result<Step> step_for(SegmentView::Found found) const;
 
   SegmentFiles& files_;

@@ -29,7 +29,7 @@ class SegmentView {
   Found payload(uint64_t at, const RecordHead& head, const uint8_t** p);
   // [blocking] The first place behind `at` with a whole head; limit() where there is none. OVERLOADED: as kRefused.
   Result<uint64_t> next_whole(uint64_t at, RecordHead* out);
-  // Why, after kRefused.
+  // What the system said, after kRefused.
   const Error& refusal() const { return refusal_; }
 
  private:
@@ -49,7 +49,7 @@ class SegmentView {
   uint64_t loaded_to_ = 0;
   uint64_t ahead_ = 0;  // how much to load at a time
   uint64_t pace_ = 0;   // and behind small records
-  Error refusal_;
+  Error refusal_;       // of the last load that failed
 };
 
 }  // namespace chronik::storage_log

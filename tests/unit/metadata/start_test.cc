@@ -14,7 +14,7 @@ TEST(Start, AFailedOpenLeavesNothingToClose) {
   EXPECT_FALSE(node.host.logged("was not closed cleanly"));
 }
 
-// A signal may come then. The start is told first, and nothing goes on behind the stop.
+// A signal may stop a node while __meta opens: the start is completed first, and nothing goes on behind the stop.
 TEST(Start, AStopDuringTheStartEndsAll) {
   TestNode node;
   EXPECT_EQ(node.start_and_stop(), "start 0, stop 0");

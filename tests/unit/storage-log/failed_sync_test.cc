@@ -27,7 +27,7 @@ class FailedSync : public StoreFixture {
       return call.kind == Kind::kSync && call.name.ends_with(".segment") ? CHR_E_IO : CHR_OK;
     };
   }
-  // Of segments.
+  // Opens or loads of segments, for want of open files or memory.
   void refuse(Kind kind) {
     files_.fault = [kind](const testing::FakeFiles::Call& call) {
       return call.kind == kind && call.name.ends_with(".segment") ? CHR_E_OVERLOADED : CHR_OK;

@@ -49,7 +49,7 @@ class LogStart : public StoreFixture {
   chr_done done_{};
 };
 
-// A signal may come then. What failed to open is gone once both are told.
+// A signal may stop a store whose start is about to fail: both are completed, and nothing is left.
 TEST_F(LogStart, AStopDuringAStartThatFailsWaitsForIt) {
   stop();
   files_.fault = [](const testing::FakeFiles::Call& call) {

@@ -71,7 +71,7 @@ class Node {
                          chr_error* error, const std::optional<std::vector<int32_t>>& voters = std::nullopt);
   // From now on the storage refuses to open groups, to read keys, or has no room in its queue for entries, or
   // finds wrong what is written to the group that was opened second, or cannot delete the end of a log, or
-  // has no space for entries, or may open no more files to read their payloads.
+  // has no space for entries, or may open no more files to read entries, or their payloads.
   enum class Broken { kNothing, kOpenGroup, kGet, kBehind, kSecondGroup, kCut, kFull, kRead, kReadPayload };
   void break_storage(Broken what);
 

@@ -93,7 +93,7 @@ TEST_P(RefusedReads, OpenTheGroupLater) {
 INSTANTIATE_TEST_SUITE_P(Storage, RefusedReads,
                          ::testing::Values(Node::Broken::kRead, Node::Broken::kReadPayload));
 
-// Nobody waits for ever.
+// An open does not wait for ever for a storage that refuses.
 TEST(Opening, AStorageThatGoesOnToRefuseReadsIsToldOf) {
   Node node;
   Journal journal;
