@@ -20,16 +20,28 @@ void Recovery::run(const Store& store, const Loads& loads, uint64_t group, NodeI
       ->read_vote();
 }
 
-void Recovery::read(const chr_storage_read& args, Then then) {
+void Recovery::read(const chr_storage_read& args, Then<StoredEntries> then) {
   store_.read(args, [self = shared_from_this(), args, then = std::move(then)](Result<StoredEntries> out) {
-    const bool is_refused = !out && out.error().code == Code::kOverloaded;
-    const bool again = is_refused && self->loads_.is_wanted() && ++self->refusals_ < kMaxRefusals;
-    again ? self->read_again_later(args, then) : then(std::move(out));
+    if (!out && self->is_refused_for_now(out.error()))
+      return self->try_later([self, args, then] { self->read(args, then); });
+    then(std::move(out));
   });
 }
 
-void Recovery::read_again_later(const chr_storage_read& args, Then then) {
-  next_try_ = [self = shared_from_this(), args, then = std::move(then)] { self->read(args, then); };
+void Recovery::get(std::string key, Then<StoredValue> then) {
+  store_.get(group_, key, [self = shared_from_this(), key, then = std::move(then)](Result<StoredValue> out) {
+    if (!out && self->is_refused_for_now(out.error()))
+      return self->try_later([self, key, then] { self->get(key, then); });
+    then(std::move(out));
+  });
+}
+
+bool Recovery::is_refused_for_now(const Error& error) {
+  return error.code == Code::kOverloaded && loads_.is_wanted() && ++refusals_ < kMaxRefusals;
+}
+
+void Recovery::try_later(std::function<void()> again) {
+  next_try_ = std::move(again);
   const auto try_again = [](void* recovery) {
     std::exchange(static_cast<Recovery*>(recovery)->next_try_, nullptr)();
   };
@@ -37,7 +49,7 @@ void Recovery::read_again_later(const chr_storage_read& args, Then then) {
 }
 
 void Recovery::read_vote() {
-  store_.get(group_, kVoteKey, [self = shared_from_this()](Result<StoredValue> value) {
+  get(std::string(kVoteKey), [self = shared_from_this()](Result<StoredValue> value) {
     if (!value) return self->finish_recovery(std::unexpected(value.error()));
     if (value->found) {
       auto vote = decode_vote(value->text());
@@ -51,7 +63,7 @@ void Recovery::read_vote() {
 }
 
 void Recovery::read_meta() {
-  store_.get(group_, kLogKey, [self = shared_from_this()](Result<StoredValue> value) {
+  get(std::string(kLogKey), [self = shared_from_this()](Result<StoredValue> value) {
     if (!value) return self->finish_recovery(std::unexpected(value.error()));
     if (value->found) {
       auto meta = decode_log_meta(value->text());
@@ -63,7 +75,7 @@ void Recovery::read_meta() {
 }
 
 void Recovery::read_snapshot() {
-  store_.get(group_, kSnapshotKey, [self = shared_from_this()](Result<StoredValue> value) {
+  get(std::string(kSnapshotKey), [self = shared_from_this()](Result<StoredValue> value) {
     if (!value) return self->finish_recovery(std::unexpected(value.error()));
     if (value->found) {
       auto snapshot = decode_snapshot(value->text());
@@ -85,15 +97,15 @@ void Recovery::wait_to_load() {
 void Recovery::read_piece(uint32_t piece) {
   if (!loads_.is_wanted()) return finish_recovery(fail(Code::kCancelled, "nobody wants it any more"));
   if (piece == found_.snapshot.pieces) return read_first();
-  store_.get(group_, piece_key(found_.snapshot.generation, piece),
-             [self = shared_from_this(), piece](Result<StoredValue> value) {
-               if (!value) return self->finish_recovery(std::unexpected(value.error()));
-               if (!value->found)
-                 return self->finish_recovery(
-                     fail(Code::kCorrupt, "piece " + std::to_string(piece) + " of the snapshot is missing"));
-               self->found_.pieces.push_back(std::move(*value));
-               self->read_piece(piece + 1);
-             });
+  get(piece_key(found_.snapshot.generation, piece),
+      [self = shared_from_this(), piece](Result<StoredValue> value) {
+        if (!value) return self->finish_recovery(std::unexpected(value.error()));
+        if (!value->found)
+          return self->finish_recovery(
+              fail(Code::kCorrupt, "piece " + std::to_string(piece) + " of the snapshot is missing"));
+        self->found_.pieces.push_back(std::move(*value));
+        self->read_piece(piece + 1);
+      });
 }
 
 // A trim under a full storage may have deleted entries without a word about the start of the log.

@@ -56,11 +56,14 @@ class Recovery : public std::enable_shared_from_this<Recovery> {
         lost_(lost),
         done_(std::move(done)) {}
 
-  using Then = std::function<void(Result<StoredEntries>)>;
+  template <class T>
+  using Then = std::function<void(Result<T>)>;
 
-  // Reads entries, one read at a time; one that storage refuses as OVERLOADED is tried again for half a minute.
-  void read(const chr_storage_read& args, Then then);
-  void read_again_later(const chr_storage_read& args, Then then);
+  // One read at a time, of entries or of a key; one that storage refuses as OVERLOADED is tried again for half a minute.
+  void read(const chr_storage_read& args, Then<StoredEntries> then);
+  void get(std::string key, Then<StoredValue> then);
+  bool is_refused_for_now(const Error& error);
+  void try_later(std::function<void()> again);
   void read_vote();
   void read_meta();
   void read_snapshot();

@@ -81,6 +81,8 @@ class BreakableStore : public MemoryStore {
   }
   chr_status get(uint64_t group, chr_str key, chr_slice* out, uint64_t token, chr_error* error) {
     if (broken == Node::Broken::kGet) return report(error, CHR_E_CORRUPT, "a bit is wrong");
+    if (broken == Node::Broken::kGetRefused)
+      return report(error, CHR_E_OVERLOADED, "too many files are open");
     return MemoryStore::get(group, key, out, token, error);
   }
   // A damaged entry is an error of the read that begins with it, and the end of one that begins before it.

@@ -71,8 +71,19 @@ class Node {
                          chr_error* error, const std::optional<std::vector<int32_t>>& voters = std::nullopt);
   // From now on the storage refuses to open groups, to read keys, or has no room in its queue for entries, or
   // finds wrong what is written to the group that was opened second, or cannot delete the end of a log, or
-  // has no space for entries, or may open no more files to read entries, or their payloads.
-  enum class Broken { kNothing, kOpenGroup, kGet, kBehind, kSecondGroup, kCut, kFull, kRead, kReadPayload };
+  // has no space for entries, or may open no more files to read entries, or their payloads, or keys.
+  enum class Broken {
+    kNothing,
+    kOpenGroup,
+    kGet,
+    kBehind,
+    kSecondGroup,
+    kCut,
+    kFull,
+    kRead,
+    kReadPayload,
+    kGetRefused
+  };
   void break_storage(Broken what);
 
   // Proposes one batch of `records` records; the first 12 bytes of the payload are offset and epoch.

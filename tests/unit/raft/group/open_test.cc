@@ -89,9 +89,10 @@ TEST_P(RefusedReads, OpenTheGroupLater) {
   EXPECT_EQ(journal.applied, std::vector<std::string>{"a"});
 }
 
-// Of the headers at first, or only of what is to be applied.
+// Of the headers at first, or only of what is to be applied, or of the keys.
 INSTANTIATE_TEST_SUITE_P(Storage, RefusedReads,
-                         ::testing::Values(Node::Broken::kRead, Node::Broken::kReadPayload));
+                         ::testing::Values(Node::Broken::kRead, Node::Broken::kReadPayload,
+                                           Node::Broken::kGetRefused));
 
 // An open does not wait for ever for a storage that refuses.
 TEST(Opening, AStorageThatGoesOnToRefuseReadsIsToldOf) {
