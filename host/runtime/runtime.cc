@@ -11,7 +11,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <condition_variable>
 #include <cstdlib>
 #include <mutex>
@@ -157,7 +156,7 @@ void Runtime::op_abandon(uint64_t token) {
 }
 
 void Runtime::complete(const chr_done* done, uint32_t n, const std::string& from) {
-  std::array<std::unique_ptr<Shard::CompletionBatch>, kMaxShards> batches;
+  std::vector<std::unique_ptr<Shard::CompletionBatch>> batches(shards_.size());
   for (uint32_t i = 0; i < n; ++i) {
     const uint32_t shard = OpTable::shard_of(done[i].token);
     if (shard >= shards_.size()) {
@@ -177,7 +176,7 @@ void Runtime::complete(const chr_done* done, uint32_t n, const std::string& from
     completion.message = from_abi(done[i].message);
     Lease::share(done[i].lease).release();
   }
-  for (uint32_t shard = 0; shard < shards_.size(); ++shard) {
+  for (size_t shard = 0; shard < batches.size(); ++shard) {
     if (batches[shard] != nullptr) shards_[shard]->complete(std::move(batches[shard]));
   }
 }
