@@ -22,9 +22,10 @@ def build(commit, folder):
     source.mkdir(parents=True)
     with subprocess.Popen(["git", "-C", str(ROOT), "archive", commit], stdout=subprocess.PIPE) as archive:
         subprocess.run(["tar", "-x", "-C", str(source)], stdin=archive.stdout, check=True)
-    environment = {**os.environ, "CCACHE_BASEDIR": str(source), "CCACHE_NOHASHDIR": "1"}
+    environment = {**os.environ, "CCACHE_BASEDIR": str(folder), "CCACHE_NOHASHDIR": "1"}
+    # Built once and run for a minute: without optimisation it is there in little more than half of the time.
     for command in (["cmake", "-S", str(source), "-B", str(folder / "build"), "-G", "Ninja", "-DCMAKE_BUILD_TYPE=RelWithDebInfo",
-                     "-DCHRONIK_TESTS=OFF", "-Wno-dev"],
+                     "-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O0 -DNDEBUG", "-DCHRONIK_TESTS=OFF", "-Wno-dev"],
                     ["cmake", "--build", str(folder / "build"), "-j", os.environ.get("JOBS", str(os.cpu_count())),
                      "--target", "chronik-server", "plugins"]):
         done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
