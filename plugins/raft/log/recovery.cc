@@ -300,6 +300,8 @@ void Recovery::read_configs() {
 void Recovery::finish_recovery(const Status& status) {
   const Done done = std::exchange(done_, nullptr);
   found_.base = meta_.base;
+  if (!status && status.error().code == Code::kOverloaded && !loads_.is_wanted())
+    return done(fail(Code::kCancelled, "nobody wants it any more"));
   if (!status) return done(std::unexpected(status.error()));
   done(std::move(found_));
 }

@@ -1,5 +1,6 @@
 #include "unit/raft/group/fixture.h"
 
+#include "raft/wire/stored.h"
 #include "storage-memory/store.h"
 
 #include <fmt/format.h>
@@ -81,7 +82,8 @@ class BreakableStore : public MemoryStore {
   }
   chr_status get(uint64_t group, chr_str key, chr_slice* out, uint64_t token, chr_error* error) {
     if (broken == Node::Broken::kGet) return report(error, CHR_E_CORRUPT, "a bit is wrong");
-    if (broken == Node::Broken::kGetRefused)
+    const bool is_piece = from_abi(key).starts_with(std::string(kSnapshotKey) + "/");
+    if (broken == Node::Broken::kGetRefused || (broken == Node::Broken::kGetPieceRefused && is_piece))
       return report(error, CHR_E_OVERLOADED, "too many files are open");
     return MemoryStore::get(group, key, out, token, error);
   }

@@ -71,7 +71,8 @@ class Node {
                          chr_error* error, const std::optional<std::vector<int32_t>>& voters = std::nullopt);
   // From now on the storage refuses to open groups, to read keys, or has no room in its queue for entries, or
   // finds wrong what is written to the group that was opened second, or cannot delete the end of a log, or
-  // has no space for entries, or may open no more files to read entries, or their payloads, or keys.
+  // has no space for entries, or may open no more files to read entries, or their payloads, or keys, or of
+  // these pieces of snapshots.
   enum class Broken {
     kNothing,
     kOpenGroup,
@@ -82,7 +83,8 @@ class Node {
     kFull,
     kRead,
     kReadPayload,
-    kGetRefused
+    kGetRefused,
+    kGetPieceRefused
   };
   void break_storage(Broken what);
 

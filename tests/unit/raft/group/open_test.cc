@@ -94,6 +94,54 @@ INSTANTIATE_TEST_SUITE_P(Storage, RefusedReads,
                          ::testing::Values(Node::Broken::kRead, Node::Broken::kReadPayload,
                                            Node::Broken::kGetRefused));
 
+// Each piece is a value of its own, and the last that is read.
+TEST(Opening, PiecesOfASnapshotThatAreRefusedAreReadLater) {
+  Node node;
+  Journal journal;
+  node.open("test/0", &journal);
+  node.host.run();
+  ASSERT_EQ(node.propose("test/0", "a"), CHR_PENDING);
+  node.host.run();
+  ASSERT_EQ(node.close("test/0", true), CHR_OK);
+  node.stop(true);
+  node.start();
+  journal = Journal{};
+  node.break_storage(Node::Broken::kGetPieceRefused);
+  chr_group* group = nullptr;
+  chr_done opened{};
+  opened.code = CHR_PENDING;
+  EXPECT_EQ(node.ask_to_open("test/0", &journal, &group, node.host.begin(&opened), nullptr), CHR_PENDING);
+  node.host.advance(std::chrono::milliseconds(500));
+  EXPECT_EQ(opened.code, CHR_PENDING);
+  node.break_storage(Node::Broken::kNothing);
+  node.host.advance(std::chrono::milliseconds(500));
+  EXPECT_EQ(opened.code, CHR_OK);
+  EXPECT_EQ(journal.loads, 1);
+  EXPECT_EQ(journal.applied, std::vector<std::string>{"a"});
+}
+
+// Nothing is wrong with the group then, and nobody is told that something is.
+TEST(Opening, ACloseWhileReadsAreRefusedCancelsIt) {
+  Node node;
+  Journal journal;
+  node.open("test/0", &journal);
+  node.host.run();
+  node.stop(false);
+  node.start();
+  node.break_storage(Node::Broken::kGetRefused);
+  chr_group* group = nullptr;
+  chr_done opened{}, closed{};
+  opened.code = closed.code = CHR_PENDING;
+  EXPECT_EQ(node.ask_to_open("test/0", &journal, &group, node.host.begin(&opened), nullptr), CHR_PENDING);
+  node.host.advance(std::chrono::milliseconds(500));
+  node.host.on_shard(0, [&] {
+    EXPECT_EQ(node.consensus->close_group(group, 0, node.host.begin(&closed), nullptr), CHR_PENDING);
+  });
+  node.host.advance(std::chrono::milliseconds(500));
+  EXPECT_EQ(closed.code, CHR_OK);
+  EXPECT_EQ(opened.code, CHR_E_CANCELLED);
+}
+
 // An open does not wait for ever for a storage that refuses.
 TEST(Opening, AStorageThatGoesOnToRefuseReadsIsToldOf) {
   Node node;
