@@ -6,6 +6,8 @@
 //     INSTANTIATE_TEST_SUITE_P(Golden, CoreScript, testing::ValuesIn(scripts_in("raft")), script_name);
 #pragma once
 
+#include "tests/unit/source_tree.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -21,7 +23,7 @@ namespace chronik::test {
 // Those of a folder below tests/golden, by name.
 inline std::vector<std::filesystem::path> scripts_in(const std::string& folder) {
   std::vector<std::filesystem::path> files;
-  for (const auto& file : std::filesystem::directory_iterator(CHRONIK_SOURCE_DIR "/tests/golden/" + folder))
+  for (const auto& file : std::filesystem::directory_iterator(in_source_tree("tests/golden/" + folder)))
     if (file.path().extension() == ".txt") files.push_back(file.path());
   std::sort(files.begin(), files.end());
   return files;

@@ -9,6 +9,7 @@
 #include "kafka-proto/configs/topic_config.h"
 #include "kafka-proto/messages/describe_configs.h"
 #include "server/broker_testing.h"
+#include "tests/unit/source_tree.h"
 
 namespace chronik::kafka::testing {
 namespace {
@@ -32,7 +33,7 @@ std::string group_table() {
 }
 
 void expect_table(std::string_view head, const std::string& table) {
-  const std::string path = std::string(CHRONIK_SOURCE_DIR) + "/docs/configs.md";
+  const std::string path = in_source_tree("docs/configs.md");
   std::ostringstream page;
   page << std::ifstream(path).rdbuf();
   const std::string text = page.str();
@@ -51,7 +52,7 @@ TEST(ConfigPage, HasTheGroupConfigsOfTheCode) { expect_table(kGroups, group_tabl
 
 TEST(ConfigPage, NamesEveryConfigOfABroker) {
   std::ostringstream page;
-  page << std::ifstream(std::string(CHRONIK_SOURCE_DIR) + "/docs/configs.md").rdbuf();
+  page << std::ifstream(in_source_tree("docs/configs.md")).rdbuf();
   TestBroker broker;
   TestClient client = broker.client();
   DescribeConfigsRequest request;

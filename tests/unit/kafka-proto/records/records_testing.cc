@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include "kafka-proto/records/record.h"
+#include "tests/unit/source_tree.h"
 
 #include <fstream>
 
@@ -12,7 +13,7 @@ Bytes bytes_of(std::string_view text) { return {reinterpret_cast<const uint8_t*>
 std::string text_of(Bytes bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 
 std::vector<uint8_t> golden(std::string_view name) {
-  std::ifstream file(fmt::format("{}/tests/golden/kafka-proto/{}.hex", CHRONIK_SOURCE_DIR, name));
+  std::ifstream file(in_source_tree(fmt::format("tests/golden/kafka-proto/{}.hex", name)));
   std::vector<uint8_t> out;
   for (std::string line; std::getline(file, line);)
     for (size_t i = 0; i + 1 < line.size(); i += 2)

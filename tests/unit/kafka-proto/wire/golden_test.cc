@@ -15,6 +15,7 @@
 #include "kafka-proto/wire/reader.h"
 #include "kafka-proto/wire/writer.h"
 #include "message_fixtures.h"
+#include "tests/unit/source_tree.h"
 
 namespace chronik::kafka {
 namespace {
@@ -32,7 +33,7 @@ ByteVector from_hex(const std::string& hex) {
 
 // The words of every line of a golden file, comments left out.
 std::vector<std::vector<std::string>> golden_lines(const std::string& name) {
-  std::ifstream file(std::string(CHRONIK_SOURCE_DIR) + "/tests/golden/kafka-proto/" + name);
+  std::ifstream file(in_source_tree("tests/golden/kafka-proto/" + name));
   EXPECT_TRUE(file.is_open()) << name;
   std::vector<std::vector<std::string>> lines;
   for (std::string line; std::getline(file, line);) {

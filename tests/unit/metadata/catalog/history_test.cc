@@ -10,6 +10,7 @@
 
 #include "metadata/model/digest.h"
 #include "tests/unit/metadata/catalog/catalog_testing.h"
+#include "tests/unit/source_tree.h"
 
 namespace chronik::metadata::test {
 namespace {
@@ -107,7 +108,7 @@ std::string line_of(int step, const Catalog& catalog) {
 }
 
 TEST(CatalogHistory, DigestsAndSnapshotsAreThoseOfBefore) {
-  const std::string path = std::string(CHRONIK_SOURCE_DIR) + "/tests/golden/metadata/history.txt";
+  const std::string path = in_source_tree("tests/golden/metadata/history.txt");
   std::string now;
   Catalog catalog;
   History history;

@@ -8,6 +8,7 @@
 
 #include "metadata/catalog/catalog.h"
 #include "metadata/wire/codec.h"
+#include "tests/unit/source_tree.h"
 
 namespace chronik::metadata {
 namespace {
@@ -97,7 +98,7 @@ TEST(Wire, RoundTrips) {
 
 // Entries stay in logs, so their bytes are a format. CHRONIK_UPDATE_GOLDEN=1 rewrites the file.
 TEST(Wire, BytesOfCommandsAreThoseOfTheGoldenFile) {
-  const std::string path = std::string(CHRONIK_SOURCE_DIR) + "/tests/golden/metadata/commands.txt";
+  const std::string path = in_source_tree("tests/golden/metadata/commands.txt");
   std::ostringstream now;
   for (const Command& command : commands())
     now << command.body.index() << ' ' << hex(encode(command)) << '\n';

@@ -14,6 +14,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "tests/unit/source_tree.h"
 #include "unit/kafka-proto/group/core/consumer_testing.h"
 
 namespace chronik::kafka::group::test {
@@ -184,7 +185,7 @@ TEST_P(ConsumerScript, PrintsWhatIsExpected) {
 std::vector<std::filesystem::path> scripts() {
   std::vector<std::filesystem::path> files;
   for (const auto& file :
-       std::filesystem::directory_iterator(CHRONIK_SOURCE_DIR "/tests/golden/kafka-proto/group/consumer"))
+       std::filesystem::directory_iterator(in_source_tree("tests/golden/kafka-proto/group/consumer")))
     if (file.path().extension() == ".txt") files.push_back(file.path());
   std::sort(files.begin(), files.end());
   return files;

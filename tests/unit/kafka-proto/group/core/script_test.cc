@@ -10,6 +10,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "tests/unit/source_tree.h"
+
 namespace chronik::kafka::group::test {
 namespace {
 
@@ -48,7 +50,7 @@ TEST_P(GroupScript, PrintsWhatIsExpected) {
 std::vector<std::filesystem::path> scripts() {
   std::vector<std::filesystem::path> files;
   for (const auto& file :
-       std::filesystem::directory_iterator(CHRONIK_SOURCE_DIR "/tests/golden/kafka-proto/group"))
+       std::filesystem::directory_iterator(in_source_tree("tests/golden/kafka-proto/group")))
     if (file.path().extension() == ".txt") files.push_back(file.path());
   std::sort(files.begin(), files.end());
   return files;
