@@ -28,7 +28,7 @@ void Recovery::read(const chr_storage_read& args, Then<StoredEntries> then) {
   });
 }
 
-void Recovery::get(std::string key, Then<StoredValue> then) {
+void Recovery::get(const std::string& key, Then<StoredValue> then) {
   store_.get(group_, key, [self = shared_from_this(), key, then = std::move(then)](Result<StoredValue> out) {
     if (!out && self->is_refused_for_now(out.error()))
       return self->try_later([self, key, then] { self->get(key, then); });

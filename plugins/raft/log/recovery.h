@@ -61,7 +61,7 @@ class Recovery : public std::enable_shared_from_this<Recovery> {
 
   // One read at a time, of entries or of a key; one that storage refuses as OVERLOADED is tried again for half a minute.
   void read(const chr_storage_read& args, Then<StoredEntries> then);
-  void get(std::string key, Then<StoredValue> then);
+  void get(const std::string& key, Then<StoredValue> then);
   bool is_refused_for_now(const Error& error);
   void try_later(std::function<void()> again);
   void read_vote();
