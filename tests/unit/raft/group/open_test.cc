@@ -63,30 +63,48 @@ TEST_P(FailedOpen, TheNameIsFreeAtOnce) {
 INSTANTIATE_TEST_SUITE_P(Storage, FailedOpen,
                          ::testing::Values(Node::Broken::kOpenGroup, Node::Broken::kGet));
 
+// A node that ended with one entry in its group, and is asked for the group again on a storage that refuses.
+class Reopening {
+ public:
+  // clean: it had closed the group with a snapshot.
+  void ask(Node::Broken refuses, bool clean = false) {
+    node.open("test/0", &journal);
+    node.host.run();
+    ASSERT_EQ(node.propose("test/0", "a"), CHR_PENDING);
+    node.host.run();
+    if (clean) {
+      ASSERT_EQ(node.close("test/0", true), CHR_OK);
+    }
+    node.stop(clean);
+    node.start();
+    journal = Journal{};
+    node.break_storage(refuses);
+    opened.code = CHR_PENDING;
+    EXPECT_EQ(node.ask_to_open("test/0", &journal, &group, node.host.begin(&opened), nullptr), CHR_PENDING);
+  }
+
+  void expect_to_open_once_it_reads() {
+    node.host.advance(std::chrono::milliseconds(500));
+    EXPECT_EQ(opened.code, CHR_PENDING);
+    EXPECT_EQ(journal.applied, std::vector<std::string>{});
+    node.break_storage(Node::Broken::kNothing);
+    node.host.advance(std::chrono::milliseconds(500));
+    EXPECT_EQ(opened.code, CHR_OK);
+    EXPECT_EQ(journal.applied, std::vector<std::string>{"a"});
+  }
+
+  Node node;
+  Journal journal;
+  chr_group* group = nullptr;
+  chr_done opened{};
+};
+
 class RefusedReads : public ::testing::TestWithParam<Node::Broken> {};
 
 TEST_P(RefusedReads, OpenTheGroupLater) {
-  Node node;
-  Journal journal;
-  node.open("test/0", &journal);
-  node.host.run();
-  ASSERT_EQ(node.propose("test/0", "a"), CHR_PENDING);
-  node.host.run();
-  node.stop(false);
-  node.start();
-  journal = Journal{};
-  node.break_storage(GetParam());
-  chr_group* group = nullptr;
-  chr_done opened{};
-  opened.code = CHR_PENDING;
-  EXPECT_EQ(node.ask_to_open("test/0", &journal, &group, node.host.begin(&opened), nullptr), CHR_PENDING);
-  node.host.advance(std::chrono::milliseconds(500));
-  EXPECT_EQ(opened.code, CHR_PENDING);
-  EXPECT_EQ(journal.applied, std::vector<std::string>{});
-  node.break_storage(Node::Broken::kNothing);
-  node.host.advance(std::chrono::milliseconds(500));
-  EXPECT_EQ(opened.code, CHR_OK);
-  EXPECT_EQ(journal.applied, std::vector<std::string>{"a"});
+  Reopening reopening;
+  reopening.ask(GetParam());
+  reopening.expect_to_open_once_it_reads();
 }
 
 // Of the headers at first, or only of what is to be applied, or of the keys.
@@ -94,71 +112,37 @@ INSTANTIATE_TEST_SUITE_P(Storage, RefusedReads,
                          ::testing::Values(Node::Broken::kRead, Node::Broken::kReadPayload,
                                            Node::Broken::kGetRefused));
 
-// Each piece is a value of its own, and the last that is read.
+// Each piece is a value of its own.
 TEST(Opening, PiecesOfASnapshotThatAreRefusedAreReadLater) {
-  Node node;
-  Journal journal;
-  node.open("test/0", &journal);
-  node.host.run();
-  ASSERT_EQ(node.propose("test/0", "a"), CHR_PENDING);
-  node.host.run();
-  ASSERT_EQ(node.close("test/0", true), CHR_OK);
-  node.stop(true);
-  node.start();
-  journal = Journal{};
-  node.break_storage(Node::Broken::kGetPieceRefused);
-  chr_group* group = nullptr;
-  chr_done opened{};
-  opened.code = CHR_PENDING;
-  EXPECT_EQ(node.ask_to_open("test/0", &journal, &group, node.host.begin(&opened), nullptr), CHR_PENDING);
-  node.host.advance(std::chrono::milliseconds(500));
-  EXPECT_EQ(opened.code, CHR_PENDING);
-  node.break_storage(Node::Broken::kNothing);
-  node.host.advance(std::chrono::milliseconds(500));
-  EXPECT_EQ(opened.code, CHR_OK);
-  EXPECT_EQ(journal.loads, 1);
-  EXPECT_EQ(journal.applied, std::vector<std::string>{"a"});
+  Reopening reopening;
+  reopening.ask(Node::Broken::kGetPieceRefused, true);
+  reopening.expect_to_open_once_it_reads();
+  EXPECT_EQ(reopening.journal.loads, 1);
 }
 
 // Nothing is wrong with the group then, and nobody is told that something is.
 TEST(Opening, ACloseWhileReadsAreRefusedCancelsIt) {
-  Node node;
-  Journal journal;
-  node.open("test/0", &journal);
-  node.host.run();
-  node.stop(false);
-  node.start();
-  node.break_storage(Node::Broken::kGetRefused);
-  chr_group* group = nullptr;
-  chr_done opened{}, closed{};
-  opened.code = closed.code = CHR_PENDING;
-  EXPECT_EQ(node.ask_to_open("test/0", &journal, &group, node.host.begin(&opened), nullptr), CHR_PENDING);
+  Reopening reopening;
+  reopening.ask(Node::Broken::kGetRefused);
+  Node& node = reopening.node;
   node.host.advance(std::chrono::milliseconds(500));
+  chr_done closed{};
+  closed.code = CHR_PENDING;
   node.host.on_shard(0, [&] {
-    EXPECT_EQ(node.consensus->close_group(group, 0, node.host.begin(&closed), nullptr), CHR_PENDING);
+    EXPECT_EQ(node.consensus->close_group(reopening.group, 0, node.host.begin(&closed), nullptr),
+              CHR_PENDING);
   });
   node.host.advance(std::chrono::milliseconds(500));
   EXPECT_EQ(closed.code, CHR_OK);
-  EXPECT_EQ(opened.code, CHR_E_CANCELLED);
+  EXPECT_EQ(reopening.opened.code, CHR_E_CANCELLED);
 }
 
 // An open does not wait for ever for a storage that refuses.
 TEST(Opening, AStorageThatGoesOnToRefuseReadsIsToldOf) {
-  Node node;
-  Journal journal;
-  node.open("test/0", &journal);
-  node.host.run();
-  ASSERT_EQ(node.propose("test/0", "a"), CHR_PENDING);
-  node.host.run();
-  node.stop(false);
-  node.start();
-  node.break_storage(Node::Broken::kRead);
-  chr_group* group = nullptr;
-  chr_done opened{};
-  opened.code = CHR_PENDING;
-  EXPECT_EQ(node.ask_to_open("test/0", &journal, &group, node.host.begin(&opened), nullptr), CHR_PENDING);
-  node.host.advance(std::chrono::seconds(60));
-  EXPECT_EQ(opened.code, CHR_E_OVERLOADED);
+  Reopening reopening;
+  reopening.ask(Node::Broken::kRead);
+  reopening.node.host.advance(std::chrono::seconds(60));
+  EXPECT_EQ(reopening.opened.code, CHR_E_OVERLOADED);
 }
 
 }  // namespace
